@@ -1,0 +1,1 @@
+//! Benchmarks: the plain build beside the lazy one

@@ -1,0 +1,1 @@
+//! The compiler plugin: takes function bodies out of a build

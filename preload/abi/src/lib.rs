@@ -1,0 +1,85 @@
+//! The C interface between the runtime (libautojit.so) and the engine (libautojit-engine.so), the only library with
+//! LLVM in it. The runtime loads the engine on the first cache miss and asks for [`ENGINE_SYMBOL`].
+//!
+//! Each side allocates with an allocator of its own: what the engine hands out goes back to it through the release
+//! functions of [`EngineApi`]. No function unwinds.
+
+use std::ffi::c_void;
+
+/// Version of this interface; [`EngineApi::abi`] must equal it.
+pub const ENGINE_ABI: u32 = 1;
+/// What the engine exports: an `extern "C" fn() -> *const EngineApi`, whose result lives as long as the process.
+pub const ENGINE_SYMBOL: &std::ffi::CStr = c"__autojit_engine";
+
+/// A module that the engine keeps open. Opaque to the runtime.
+#[repr(C)]
+#[derive(Debug)]
+pub struct EngineModule {
+    _opaque: [u8; 0],
+}
+
+/// UTF-8 text or an object file, owned by the engine until [`EngineApi::release_buffer`].
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Buffer {
+    /// First byte; null if there is none.
+    pub data: *const u8,
+    /// Length in bytes.
+    pub len: usize,
+    /// The engine's handle.
+    pub owner: *mut c_void,
+}
+
+impl Buffer {
+    /// No buffer.
+    pub const EMPTY: Self = Self { data: std::ptr::null(), len: 0, owner: std::ptr::null_mut() };
+}
+
+/// What the engine asks before it takes another function into a batch: true if the function was cold and now belongs
+/// to this batch. The first argument is the `context` of [`EngineApi::compile`], the second the function's index.
+pub type Claim = unsafe extern "C" fn(*mut c_void, u32) -> bool;
+
+/// Options that the runtime passes on when it opens a module.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOptions {
+    /// Optimisation level 0 to 3 instead of the one the build asked for; -1 for that one. (AUTOJIT_OPT)
+    pub opt_override: i32,
+    /// At most so many functions in a batch; 0 for the engine's choice.
+    pub batch_limit: u32,
+}
+
+/// The engine's functions. Each returns 0, or a nonzero value with a message in `error`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct EngineApi {
+    /// [`ENGINE_ABI`].
+    pub abi: u32,
+    /// LLVM's major version.
+    pub llvm_major: u32,
+    /// Opens the container in `data[..len]`, which must stay mapped until `close`. One module is used by one thread
+    /// at a time (the caller locks it); different modules may be used at once.
+    pub open: unsafe extern "C" fn(
+        data: *const u8,
+        len: usize,
+        options: *const OpenOptions,
+        module: *mut *mut EngineModule,
+        error: *mut Buffer,
+    ) -> i32,
+    /// Compiles function `root` of the container, which the caller has claimed, and those that the engine thinks will
+    /// be called next and that `claim` grants. `object` becomes an ELF relocatable object. It defines each compiled
+    /// function as a global symbol with the function's name in the container, and refers to everything else by name.
+    /// On failure, functions that `claim` granted besides `root` are not compiled either.
+    pub compile: unsafe extern "C" fn(
+        module: *mut EngineModule,
+        root: u32,
+        claim: Claim,
+        context: *mut c_void,
+        object: *mut Buffer,
+        error: *mut Buffer,
+    ) -> i32,
+    /// Releases an object or an error message.
+    pub release_buffer: unsafe extern "C" fn(Buffer),
+    /// Closes a module.
+    pub close: unsafe extern "C" fn(*mut EngineModule),
+}

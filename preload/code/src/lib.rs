@@ -1,0 +1,1 @@
+//! Code memory, object linker, call-site patching and unwind tables

@@ -1,0 +1,1 @@
+//! The engine: LLVM and ORC, libautojit-engine.so

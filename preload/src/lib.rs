@@ -1,0 +1,1 @@
+//! The runtime: libautojit.so

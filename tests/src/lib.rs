@@ -1,0 +1,1 @@
+//! Program tests: each program built plainly and lazily, and compared

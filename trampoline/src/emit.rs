@@ -1,0 +1,250 @@
+//! The contract's tables and the stubs as assembler text (GNU syntax, AT&T operands), for the plugin.
+//!
+//! The plugin appends this text to the module's inline assembly; the host's integrated assembler parses it. A stub
+//! is
+//!
+//! ```text
+//! F:      jmp  *slot(%rip)               6 bytes   steady state: slot holds finished code
+//! tail:   call *__autojit_entry(%rip)    6 bytes   the slot points here until then
+//!         jmp  *slot(%rip)               6 bytes   the trampoline returns here: the slot is published
+//! ```
+//!
+//! It touches no register and no stack slot, so every calling convention passes through. The tail *calls* because no
+//! register is free in all of them (r10 static chain, r11 preserve_none, r12 and r13 swift, al varargs); the
+//! trampoline knows the stub by its return address, and returns, so calls and returns stay paired for shadow stacks
+//! and return prediction.
+
+use std::fmt::Write;
+
+use crate::contract::{
+    CONTRACT_VERSION, ENTRY_SYMBOL, MODULE_MAGIC, MODULE_SECTION, SLOT_SECTION, StoreKind,
+};
+
+/// ELF symbol binding of what the text defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Known in this object only.
+    Local,
+    /// One definition in the program.
+    Global,
+    /// One of several, or none.
+    Weak,
+}
+
+/// ELF symbol visibility.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Seen by other images, which may interpose it.
+    Default,
+    /// Seen in this image only.
+    Hidden,
+    /// Seen by other images, which cannot interpose it.
+    Protected,
+}
+
+/// A stub to emit.
+#[derive(Clone, Copy, Debug)]
+pub struct Stub<'a> {
+    /// The function's symbol, unquoted.
+    pub symbol: &'a str,
+    /// Its binding.
+    pub binding: Binding,
+    /// Its visibility.
+    pub visibility: Visibility,
+    /// The comdat group of the function, whose members stub and slot become.
+    pub group: Option<&'a str>,
+    /// The function's index in the container.
+    pub index: u32,
+    /// Whether the stub opens with `endbr64` (-fcf-protection=branch).
+    pub endbr64: bool,
+}
+
+/// An entry of the import table.
+#[derive(Clone, Copy, Debug)]
+pub struct Import<'a> {
+    /// The symbol, unquoted.
+    pub symbol: &'a str,
+    /// Whether it may stay undefined (its address is then null).
+    pub weak: bool,
+    /// Whether it is undefined here and declared hidden.
+    pub hidden: bool,
+}
+
+/// A module record and its import table.
+#[derive(Clone, Copy, Debug)]
+pub struct Module<'a> {
+    /// The container's key.
+    pub key: [u8; 32],
+    /// The number of functions in the container.
+    pub functions: u32,
+    /// The source file's name.
+    pub source: &'a str,
+    /// The store's directory; None if the container is embedded.
+    pub store_dir: Option<&'a str>,
+    /// Symbols by way of the GOT: what may live in another image.
+    pub got: &'a [Import<'a>],
+    /// Symbols of this image.
+    pub direct: &'a [Import<'a>],
+}
+
+/// `symbol` as assemblers read it: quoted if it is no plain identifier. A symbol with a quote or a backslash in it
+/// cannot be written in a way that all assemblers agree on: see [`is_writable`].
+pub fn quoted(symbol: &str) -> std::borrow::Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '$');
+    let first = symbol.chars().next();
+    if symbol.chars().all(plain) && first.is_some_and(|c| !c.is_ascii_digit() && c != '$') {
+        symbol.into()
+    } else {
+        format!("\"{symbol}\"").into()
+    }
+}
+
+/// Whether assembler text can name `symbol`.
+pub fn is_writable(symbol: &str) -> bool {
+    !symbol.is_empty() && !symbol.chars().any(|c| c == '"' || c == '\\' || c.is_ascii_control())
+}
+
+/// A string as the operand of `.asciz`.
+fn asciz(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => {
+                out.push('\\');
+                out.push(byte as char);
+            }
+            0x20..=0x7e => out.push(byte as char),
+            _ => write!(out, "\\{byte:03o}").expect("a String takes everything"),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn bind(out: &mut Text, symbol: &str, binding: Binding, visibility: Visibility) {
+    match binding {
+        Binding::Local => {}
+        Binding::Global => out.line(format_args!(".globl {symbol}")),
+        Binding::Weak => out.line(format_args!(".weak {symbol}")),
+    }
+    match visibility {
+        Visibility::Default => {}
+        Visibility::Hidden => out.line(format_args!(".hidden {symbol}")),
+        Visibility::Protected => out.line(format_args!(".protected {symbol}")),
+    }
+}
+
+/// Assembler text that grows line by line.
+#[derive(Debug, Default)]
+pub struct Text(pub String);
+
+impl Text {
+    /// Appends one line.
+    pub fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        self.0.write_fmt(line).expect("a String takes everything");
+        self.0.push('\n');
+    }
+
+    /// Appends a stub with its slot. The module record is to follow ([`Text::module`]).
+    pub fn stub(&mut self, stub: &Stub<'_>) {
+        let symbol = quoted(stub.symbol);
+        let Stub { index, .. } = *stub;
+        let group = stub.group.map(quoted);
+        match &group {
+            None => self.line(format_args!(".section .text.autojit,\"ax\",@progbits")),
+            Some(group) => {
+                self.line(format_args!(".section .text.autojit,\"axG\",@progbits,{group},comdat"))
+            }
+        }
+        bind(self, &symbol, stub.binding, stub.visibility);
+        self.line(format_args!(".type {symbol},@function"));
+        // Even addresses: the Itanium C++ ABI keeps a flag in the lowest bit of member function pointers.
+        self.line(format_args!(".p2align 3,0xcc"));
+        self.line(format_args!("{symbol}:"));
+        self.line(format_args!(".cfi_startproc"));
+        if stub.endbr64 {
+            self.line(format_args!("endbr64"));
+        }
+        self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
+        self.line(format_args!(".Lautojit_tail_{index}:"));
+        self.line(format_args!("callq *{ENTRY_SYMBOL}(%rip)"));
+        self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
+        self.line(format_args!(".cfi_endproc"));
+        self.line(format_args!(".size {symbol},.-{symbol}"));
+        // R: --gc-sections finds no reference to a slot's section but through __start_ and __stop_, which not all
+        // linkers count.
+        match &group {
+            None => self.line(format_args!(".section {SLOT_SECTION},\"awR\",@progbits")),
+            Some(group) => {
+                self.line(format_args!(".section {SLOT_SECTION},\"awRG\",@progbits,{group},comdat"))
+            }
+        }
+        self.line(format_args!(".p2align 4"));
+        self.line(format_args!(".Lautojit_slot_{index}:"));
+        self.line(format_args!(".quad .Lautojit_tail_{index}"));
+        self.line(format_args!(".long .Lautojit_module-."));
+        self.line(format_args!(".long {index}"));
+    }
+
+    /// Appends another name for a symbol that this text defines.
+    pub fn alias(&mut self, alias: &str, binding: Binding, visibility: Visibility, target: &str) {
+        let (alias, target) = (quoted(alias), quoted(target));
+        bind(self, &alias, binding, visibility);
+        self.line(format_args!(".type {alias},@function"));
+        self.line(format_args!(".set {alias},{target}"));
+    }
+
+    /// Appends the module record with its import table and strings, and the image's boot code.
+    pub fn module(&mut self, module: &Module<'_>) {
+        self.line(format_args!(".section {MODULE_SECTION},\"aR\",@progbits"));
+        self.line(format_args!(".p2align 3"));
+        self.line(format_args!(".Lautojit_module:"));
+        self.line(format_args!(".long {MODULE_MAGIC:#x}"));
+        self.line(format_args!(".short {CONTRACT_VERSION}"));
+        let store = if module.store_dir.is_some() { StoreKind::Directory } else { StoreKind::Embedded };
+        self.line(format_args!(".byte {},0", store as u8));
+        let key: Vec<String> = module.key.iter().map(|b| format!("{b:#04x}")).collect();
+        self.line(format_args!(".byte {}", key.join(",")));
+        self.line(format_args!(".long .Lautojit_imports-."));
+        self.line(format_args!(".long {}", module.got.len()));
+        self.line(format_args!(".long {}", module.direct.len()));
+        self.line(format_args!(".long {}", module.functions));
+        self.line(format_args!(".long .Lautojit_source-."));
+        match module.store_dir {
+            Some(_) => self.line(format_args!(".long .Lautojit_store_dir-.")),
+            None => self.line(format_args!(".long 0")),
+        }
+
+        self.line(format_args!(".section .rodata.autojit,\"a\",@progbits"));
+        self.line(format_args!(".p2align 2"));
+        self.line(format_args!(".Lautojit_imports:"));
+        for import in module.got {
+            self.import(import, true);
+        }
+        for import in module.direct {
+            self.import(import, false);
+        }
+        self.line(format_args!(".Lautojit_source:"));
+        self.line(format_args!(".asciz {}", asciz(module.source)));
+        if let Some(dir) = module.store_dir {
+            self.line(format_args!(".Lautojit_store_dir:"));
+            self.line(format_args!(".asciz {}", asciz(dir)));
+        }
+        self.0.push_str(&crate::boot::text());
+    }
+
+    fn import(&mut self, import: &Import<'_>, got: bool) {
+        let symbol = quoted(import.symbol);
+        if import.weak {
+            self.line(format_args!(".weak {symbol}"));
+        }
+        if import.hidden {
+            self.line(format_args!(".hidden {symbol}"));
+        }
+        if got {
+            self.line(format_args!(".long {symbol}@GOTPCREL"));
+        } else {
+            self.line(format_args!(".long {symbol}-."));
+        }
+    }
+}

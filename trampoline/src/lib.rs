@@ -1,0 +1,12 @@
+//! The contract between plugin and runtime, and all of the project's assembly.
+//!
+//! - [`contract`]: the tables that a lazy image carries ([`contract::Slot`], [`contract::ModuleRecord`],
+//!   [`contract::ImageRecord`]), their sections and their symbols. The plugin writes them, the runtime reads them.
+//! - [`emit`]: those tables and the stubs as assembler text, for the plugin.
+//! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
+//! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
+
+pub mod boot;
+pub mod contract;
+pub mod emit;
+pub mod entry;
