@@ -1,0 +1,119 @@
+//! Writing containers: from the plugin's lists of functions and imports and the module's bitcode to bytes.
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    ALIGN, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED, Key, MAGIC,
+    NO_IMPORT, OptLevel, SYMBOL, VERSION, hash_name, index_check,
+};
+
+/// zstd's level: at -O0 the plugin's time is what a build waits for, and higher levels win little on bitcode.
+const LEVEL: i32 = 1;
+
+/// A lazy function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// The name under which the bitcode defines it.
+    pub name: String,
+    /// Who can name it.
+    pub kind: FunctionKind,
+    /// The import table's entry with its address, if it has a stub and bodies refer to it.
+    pub import: Option<u32>,
+    /// Whether another definition may take its place: it must not be inlined.
+    pub interposable: bool,
+}
+
+/// What goes into a container.
+#[derive(Clone, Debug)]
+pub struct Contents<'a> {
+    /// The source file's name.
+    pub source: &'a str,
+    /// The optimisation that the build asked for.
+    pub opt: OptLevel,
+    /// The lazy functions, by index.
+    pub functions: &'a [Function],
+    /// The import table's symbols, by index.
+    pub imports: &'a [String],
+    /// The module.
+    pub bitcode: &'a [u8],
+}
+
+/// The container of `contents`, padded to a multiple of 8 bytes, and its key. The same contents give the same bytes.
+///
+/// # Errors
+/// Those of zstd, when it has no memory.
+pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
+    let mut strings = String::new();
+    let mut place = |name: &str| {
+        let at = strings.len() as u32;
+        strings.push_str(name);
+        [at, name.len() as u32]
+    };
+
+    let mut tables = Vec::with_capacity(contents.functions.len() * 32 + contents.imports.len() * 24);
+    for function in contents.functions {
+        put(&mut tables, &place(&function.name));
+        put(&mut tables, &[function.import.unwrap_or(NO_IMPORT)]);
+        let flags = if function.interposable { INTERPOSABLE } else { 0 };
+        tables.extend_from_slice(&[function.kind as u8, flags, 0, 0]);
+    }
+    for import in contents.imports {
+        put(&mut tables, &place(import));
+    }
+    let source = place(contents.source);
+    let symbols = symbols(contents);
+    for (hash, value) in &symbols {
+        tables.extend_from_slice(&hash.to_le_bytes());
+        put(&mut tables, &[*value]);
+    }
+    debug_assert_eq!(
+        tables.len(),
+        contents.functions.len() * FUNCTION + contents.imports.len() * IMPORT + symbols.len() * SYMBOL
+    );
+
+    let mut packer = zstd::bulk::Compressor::new(LEVEL)?;
+    packer.include_checksum(true)?;
+    let packed = packer.compress(contents.bitcode)?;
+
+    let length = (HEADER + tables.len() + strings.len() + packed.len()).next_multiple_of(ALIGN);
+    let mut out = Vec::with_capacity(length);
+    out.extend_from_slice(&MAGIC);
+    put(&mut out, &[VERSION]);
+    out.extend_from_slice(&[contents.opt.speed, contents.opt.size, 0, 0]);
+    out.extend_from_slice(&(length as u64).to_le_bytes());
+    out.resize(INDEXED, 0); // key and index check come last
+    put(&mut out, &[contents.functions.len() as u32, contents.imports.len() as u32, strings.len() as u32]);
+    put(&mut out, &source);
+    out.extend_from_slice(&(contents.bitcode.len() as u64).to_le_bytes());
+    out.extend_from_slice(&(packed.len() as u64).to_le_bytes());
+    put(&mut out, &[symbols.len() as u32]);
+    debug_assert_eq!(out.len(), HEADER);
+    out.extend_from_slice(&tables);
+    out.extend_from_slice(strings.as_bytes());
+    let check = index_check(&out[INDEXED..]);
+    out[KEYED..INDEXED].copy_from_slice(&check);
+    out.extend_from_slice(&packed);
+    out.resize(length, 0);
+
+    // The optimisation level lies before the keyed part, so that the key's place is fixed: hash it first.
+    let key: Key = Sha256::new().chain_update(&out[8..24]).chain_update(&out[KEYED..]).finalize().into();
+    out[24..KEYED].copy_from_slice(&key);
+    Ok((out, key))
+}
+
+/// Name hashes with what they mean, sorted. A function's import entry is found through the function.
+fn symbols(contents: &Contents<'_>) -> Vec<(u64, u32)> {
+    let functions =
+        contents.functions.iter().enumerate().map(|(i, f)| (hash_name(&f.name), i as u32 | IS_FUNCTION));
+    let own: std::collections::HashSet<u32> = contents.functions.iter().filter_map(|f| f.import).collect();
+    let imports = contents.imports.iter().enumerate().map(|(i, name)| (hash_name(name), i as u32));
+    let mut all: Vec<_> = functions.chain(imports.filter(|(_, i)| !own.contains(i))).collect();
+    all.sort_unstable();
+    all
+}
+
+fn put(out: &mut Vec<u8>, words: &[u32]) {
+    for word in words {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+}
