@@ -1,1 +1,100 @@
-//! The compiler plugin: takes function bodies out of a build
+//! The compiler plugin: takes the function bodies out of a module and leaves stubs in their place.
+//!
+//! Loaded by clang, opt and rustc, it runs at the start of the pass pipeline, in these steps:
+//! [`select`] decides which bodies leave, [`uses`] finds out what they use and who uses them, [`plan`] decides from
+//! that who gets a stub and what goes into the import table, [`container`] writes them as bitcode in a form that the
+//! engine can compile piece by piece, [`store`] puts the container into the object or a directory, and [`residue`]
+//! turns the module into what stays: data, constructors, stubs and tables.
+
+mod container;
+mod ffi;
+mod ir;
+mod options;
+mod plan;
+mod residue;
+mod select;
+mod store;
+mod uses;
+
+use std::ffi::{c_char, c_void};
+
+use llvm_sys::prelude::LLVMModuleRef;
+
+use crate::ir::Module;
+use crate::options::Options;
+
+/// `PassPluginLibraryInfo` of llvm/Plugins/PassPlugin.h, LLVM_PLUGIN_API_VERSION 2.
+#[repr(C)]
+#[derive(Debug)]
+pub struct PassPluginLibraryInfo {
+    api_version: u32,
+    name: *const c_char,
+    version: *const c_char,
+    register: unsafe extern "C" fn(*mut c_void),
+    pre_code_gen: *const c_void,
+}
+
+/// What hosts look for in a pass plugin.
+// SAFETY: no other library defines this symbol in the plugin's scope; hosts ask dlsym for it on our handle.
+#[unsafe(no_mangle)]
+pub extern "C" fn llvmGetPassPluginInfo() -> PassPluginLibraryInfo {
+    unsafe extern "C" fn register(pass_builder: *mut c_void) {
+        // SAFETY: the host hands us its PassBuilder; take_bodies has the signature that the shim calls.
+        unsafe { ffi::autojit_shim_register(pass_builder, take_bodies) }
+    }
+    PassPluginLibraryInfo {
+        api_version: 2,
+        name: c"autojit".as_ptr(),
+        version: concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast(),
+        register,
+        pre_code_gen: std::ptr::null(),
+    }
+}
+
+unsafe extern "C" fn take_bodies(module: LLVMModuleRef, speed: u8, size: u8) -> bool {
+    // SAFETY: the pass manager runs this pass alone on the module until it returns.
+    let module = unsafe { Module::new(module) };
+    let options = Options::from_environment();
+    let source = module.source_name();
+    if let Some(why) = select::unfit(module) {
+        options.info(&format!("{source}: compiled as usual: {why}"));
+        return false;
+    }
+    match outline(module, &options, autojit_store::OptLevel { speed, size }) {
+        Ok(Outcome::Changed) => true,
+        Ok(Outcome::Untouched(why)) => {
+            options.info(&format!("{source}: compiled as usual: {why}"));
+            false
+        }
+        Err(why) => {
+            module.error(&format!("autojit: {source}: {why}"));
+            true
+        }
+    }
+}
+
+/// What became of a module.
+enum Outcome {
+    Changed,
+    Untouched(&'static str),
+}
+
+/// The steps, for a module that can be handled.
+fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> Result<Outcome, String> {
+    let mut selection = select::select(module, options);
+    if selection.lazy.is_empty() {
+        return Ok(Outcome::Untouched("no function can be compiled later"));
+    }
+    let uses = uses::Uses::new(&selection);
+    let mut plan = plan::Plan::new(module, &selection, &uses);
+    if plan.stubs().next().is_none() {
+        return Ok(Outcome::Untouched("nothing outside the module can reach its functions"));
+    }
+    // From here on the module changes.
+    selection.thread_locals.replace(module);
+    plan.add_getters(&selection);
+    let encoded = container::write(module, &plan, &selection, opt)?;
+    let placed = store::place(options, &encoded)?;
+    residue::leave(module, &plan, &selection, &encoded, &placed);
+    Ok(Outcome::Changed)
+}

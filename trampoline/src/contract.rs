@@ -13,8 +13,12 @@ pub const CONTRACT_VERSION: u32 = 1;
 pub const SLOT_SECTION: &str = "autojit_slots";
 /// Section with the [`ModuleRecord`]s of an image.
 pub const MODULE_SECTION: &str = "autojit_modules";
-/// Non-alloc section with the embedded containers, one behind the other, each padded to 8 bytes.
+/// Read-only section with the embedded containers, one behind the other, each padded to 8 bytes. It is mapped with
+/// the program, so that a container is there whatever became of the file (replaced, out of reach after a chroot), but
+/// its pages are not read until a function is compiled.
 pub const STORE_SECTION: &str = ".autojit.store";
+/// The container in the object, as assembler text names it.
+pub const CONTAINER_SYMBOL: &str = "__autojit_container";
 /// The hidden pointer of an image through which the tails of its stubs call. See [`crate::emit`].
 pub const ENTRY_SYMBOL: &str = "__autojit_entry";
 /// What the runtime exports for images: `extern "C" fn(*const ImageRecord)`.
@@ -55,7 +59,7 @@ impl Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum StoreKind {
-    /// In [`STORE_SECTION`] of the image's file.
+    /// In [`STORE_SECTION`] of the image, at [`ModuleRecord::container`].
     Embedded = 0,
     /// In a file named by its key, in the directory at [`ModuleRecord::store_dir`].
     Directory = 1,
@@ -87,12 +91,16 @@ pub struct ModuleRecord {
     pub source: i32,
     /// The store's directory, NUL-terminated, relative to the address of this field; 0 if the container is embedded.
     pub store_dir: i32,
+    /// The embedded container, relative to the address of this field; 0 if it is in a directory. 64 bits, so that
+    /// containers do not limit how large a program may get.
+    pub container: i64,
 }
 
-const _: () = assert!(size_of::<ModuleRecord>() == 64);
+const _: () = assert!(size_of::<ModuleRecord>() == 72);
 const _: () = assert!(std::mem::offset_of!(ModuleRecord, key) == 8);
 const _: () = assert!(std::mem::offset_of!(ModuleRecord, imports) == 40);
 const _: () = assert!(std::mem::offset_of!(ModuleRecord, store_dir) == 60);
+const _: () = assert!(std::mem::offset_of!(ModuleRecord, container) == 64);
 
 impl ModuleRecord {
     /// The first entry of the import table.
@@ -108,6 +116,14 @@ impl ModuleRecord {
     /// The store's directory, NUL-terminated, or null for an embedded container.
     pub fn store_directory(&self) -> *const std::ffi::c_char {
         if self.store_dir == 0 { std::ptr::null() } else { relative(&self.store_dir) }
+    }
+
+    /// The embedded container, or null if it is in a directory.
+    pub fn embedded_container(&self) -> *const u8 {
+        if self.container == 0 {
+            return std::ptr::null();
+        }
+        std::ptr::from_ref(&self.container).cast::<u8>().wrapping_offset(self.container as isize)
     }
 
     /// The address of import `index`, or null for a weak import that nothing defines.
@@ -178,14 +194,24 @@ pub const CALL_INDIRECT: [u8; 2] = [0xff, 0x15];
 /// Length of either instruction.
 pub const INDIRECT_LEN: usize = 6;
 
-/// The slot of the stub whose tail called the trampoline: `return_address` points behind the tail's call, at
-/// `jmp *slot(%rip)`.
+/// `jmp rel8`: opcode, before the displacement.
+pub const JMP_SHORT: u8 = 0xeb;
+/// Its length.
+pub const SHORT_LEN: usize = 2;
+
+/// The slot of the stub whose tail called the trampoline: `return_address` points behind the tail's call, at the
+/// short jump back to the stub's `jmp *slot(%rip)`.
 ///
 /// # Safety
 /// `return_address` must be what a stub's tail pushed.
 pub unsafe fn slot_of_tail(return_address: *const u8) -> *const Slot {
-    // SAFETY: the instruction at return_address is the 6-byte jump that `emit::stub` writes there (caller).
-    unsafe { indirect_target(return_address) }
+    // SAFETY: the bytes at return_address are the 2-byte jump that `emit::Text::stub` writes there, and its target is
+    // the stub's 6-byte jump (caller). A displacement of 8 bits counts from the jump's end (SDM vol. 2, JMP).
+    unsafe {
+        debug_assert_eq!(return_address.read(), JMP_SHORT);
+        let back = return_address.add(1).cast::<i8>().read();
+        indirect_target(return_address.add(SHORT_LEN).offset(back as isize))
+    }
 }
 
 /// The slot behind the function address `function`, if the code there has the form of a stub. The caller must still

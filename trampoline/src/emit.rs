@@ -6,7 +6,7 @@
 //! ```text
 //! F:      jmp  *slot(%rip)               6 bytes   steady state: slot holds finished code
 //! tail:   call *__autojit_entry(%rip)    6 bytes   the slot points here until then
-//!         jmp  *slot(%rip)               6 bytes   the trampoline returns here: the slot is published
+//!         jmp  F                         2 bytes   the trampoline returns here: the slot is published
 //! ```
 //!
 //! It touches no register and no stack slot, so every calling convention passes through. The tail *calls* because no
@@ -17,7 +17,7 @@
 use std::fmt::Write;
 
 use crate::contract::{
-    CONTRACT_VERSION, ENTRY_SYMBOL, MODULE_MAGIC, MODULE_SECTION, SLOT_SECTION, StoreKind,
+    CONTAINER_SYMBOL, CONTRACT_VERSION, ENTRY_SYMBOL, MODULE_MAGIC, MODULE_SECTION, SLOT_SECTION, StoreKind,
 };
 
 /// ELF symbol binding of what the text defines.
@@ -79,7 +79,8 @@ pub struct Module<'a> {
     pub functions: u32,
     /// The source file's name.
     pub source: &'a str,
-    /// The store's directory; None if the container is embedded.
+    /// The store's directory; None if the container is embedded: then the object defines the private symbol
+    /// [`CONTAINER_SYMBOL`].
     pub store_dir: Option<&'a str>,
     /// Symbols by way of the GOT: what may live in another image.
     pub got: &'a [Import<'a>],
@@ -152,9 +153,7 @@ impl Text {
         let group = stub.group.map(quoted);
         match &group {
             None => self.line(format_args!(".section .text.autojit,\"ax\",@progbits")),
-            Some(group) => {
-                self.line(format_args!(".section .text.autojit,\"axG\",@progbits,{group},comdat"))
-            }
+            Some(group) => self.line(format_args!(".section .text.autojit,\"axG\",@progbits,{group},comdat")),
         }
         bind(self, &symbol, stub.binding, stub.visibility);
         self.line(format_args!(".type {symbol},@function"));
@@ -165,10 +164,12 @@ impl Text {
         if stub.endbr64 {
             self.line(format_args!("endbr64"));
         }
+        // A name of its own, because a jump to a global symbol gets a relocation.
+        self.line(format_args!(".Lautojit_stub_{index}:"));
         self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
         self.line(format_args!(".Lautojit_tail_{index}:"));
         self.line(format_args!("callq *{ENTRY_SYMBOL}(%rip)"));
-        self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
+        self.line(format_args!("jmp .Lautojit_stub_{index}"));
         self.line(format_args!(".cfi_endproc"));
         self.line(format_args!(".size {symbol},.-{symbol}"));
         // R: --gc-sections finds no reference to a slot's section but through __start_ and __stop_, which not all
@@ -211,8 +212,14 @@ impl Text {
         self.line(format_args!(".long {}", module.functions));
         self.line(format_args!(".long .Lautojit_source-."));
         match module.store_dir {
-            Some(_) => self.line(format_args!(".long .Lautojit_store_dir-.")),
-            None => self.line(format_args!(".long 0")),
+            Some(_) => {
+                self.line(format_args!(".long .Lautojit_store_dir-."));
+                self.line(format_args!(".quad 0"));
+            }
+            None => {
+                self.line(format_args!(".long 0"));
+                self.line(format_args!(".quad .L{CONTAINER_SYMBOL}-."));
+            }
         }
 
         self.line(format_args!(".section .rodata.autojit,\"a\",@progbits"));

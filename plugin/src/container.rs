@@ -1,0 +1,164 @@
+//! Writes the bodies that leave: the module in the form that the engine expects, as bitcode in a container.
+//!
+//! In that form every function that leaves is external, has default visibility and no comdat, and is not dso_local, so
+//! that with position-independent code each reference to it keeps a relocation, which the runtime binds to the
+//! function's one address or its code. Data that stays is declared: dso_local if it is in this image, so that code
+//! near the image reaches it directly, else through the GOT. Constants that leave are defined. Functions that stay
+//! keep their bodies, which nobody reads.
+//!
+//! Nothing is cloned: the module takes that form, is written, and takes its old form again.
+
+use autojit_store::{Contents, Key, OptLevel};
+use llvm_sys::prelude::{LLVMComdatRef, LLVMMetadataRef};
+
+use crate::ir::{Attachments, IrVisibility, Linkage, Module, Value};
+use crate::plan::Plan;
+use crate::select::Selection;
+
+/// A container.
+#[derive(Debug)]
+pub struct Encoded {
+    pub bytes: Vec<u8>,
+    pub key: Key,
+}
+
+/// Writes the container of `plan`'s functions.
+pub fn write(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) -> Result<Encoded, String> {
+    let form = ContainerForm::take(module, plan, selection);
+    let bitcode = module.bitcode();
+    form.leave();
+
+    let functions: Vec<_> = plan
+        .functions
+        .iter()
+        .map(|f| autojit_store::Function {
+            name: f.name.clone(),
+            kind: f.kind,
+            import: f.import,
+            interposable: f.interposable,
+        })
+        .collect();
+    let imports: Vec<_> = plan.imports().map(|import| import.name.clone()).collect();
+    let source = module.source_name();
+    let contents =
+        Contents { source: &source, opt, functions: &functions, imports: &imports, bitcode: &bitcode };
+    let (bytes, key) =
+        autojit_store::encode(&contents).map_err(|e| format!("cannot compress the bitcode: {e}"))?;
+    Ok(Encoded { bytes, key })
+}
+
+/// The module while it has the container's form, with what is needed to take it back.
+struct ContainerForm {
+    module: Module,
+    asm: String,
+    unit_lists: Vec<LLVMMetadataRef>,
+    variables: Vec<Variable>,
+    functions: Vec<Declared>,
+}
+
+/// A variable that stays.
+struct Variable {
+    value: Value,
+    initializer: Option<Value>,
+    linkage: Linkage,
+    visibility: IrVisibility,
+    dso_local: bool,
+    comdat: LLVMComdatRef,
+    attachments: Attachments,
+}
+
+/// A function that stays.
+struct Declared {
+    value: Value,
+    linkage: Linkage,
+    visibility: IrVisibility,
+    dso_local: bool,
+}
+
+impl ContainerForm {
+    fn take(module: Module, plan: &Plan, selection: &Selection) -> Self {
+        let asm = module.inline_asm();
+        module.set_inline_asm("");
+        let mut unit_lists = Vec::new();
+        module.unit_lists(&mut |list| {
+            unit_lists.push(list);
+            std::ptr::null_mut()
+        });
+        let direct: std::collections::HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
+        let variables = module
+            .variables()
+            .filter(|variable| !plan.carried.contains(variable))
+            .map(|variable| declare_variable(variable, direct.contains(&variable)))
+            .collect();
+        let mut functions = Vec::new();
+        for function in module.functions() {
+            if selection.is_lazy.contains(&function) {
+                function.set_comdat(std::ptr::null_mut());
+                function.set_linkage(Linkage::LLVMExternalLinkage);
+                function.set_visibility(IrVisibility::LLVMDefaultVisibility);
+                function.set_dso_local(false);
+            } else {
+                functions.push(declare_function(function));
+            }
+        }
+        Self { module, asm, unit_lists, variables, functions }
+    }
+
+    fn leave(self) {
+        self.module.set_inline_asm(&self.asm);
+        let mut lists = self.unit_lists.into_iter();
+        self.module.unit_lists(&mut |_| lists.next().expect("one for each that was taken out"));
+        for saved in self.variables {
+            let Variable { value, .. } = saved;
+            value.set_initializer(saved.initializer);
+            value.set_linkage(saved.linkage);
+            value.set_visibility(saved.visibility);
+            value.set_dso_local(saved.dso_local);
+            if !saved.comdat.is_null() {
+                value.set_comdat(saved.comdat);
+            }
+            value.add_attachments(&saved.attachments);
+        }
+        for saved in self.functions {
+            saved.value.set_linkage(saved.linkage);
+            saved.value.set_visibility(saved.visibility);
+            saved.value.set_dso_local(saved.dso_local);
+        }
+    }
+}
+
+fn declare_variable(value: Value, direct: bool) -> Variable {
+    let saved = Variable {
+        value,
+        initializer: value.initializer(),
+        linkage: value.linkage(),
+        visibility: value.visibility(),
+        dso_local: value.is_dso_local(),
+        comdat: value.comdat(),
+        attachments: value.take_attachments(),
+    };
+    value.set_comdat(std::ptr::null_mut());
+    value.set_initializer(None);
+    if saved.linkage != Linkage::LLVMExternalWeakLinkage {
+        value.set_linkage(Linkage::LLVMExternalLinkage);
+    }
+    value.set_visibility(IrVisibility::LLVMDefaultVisibility);
+    value.set_dso_local(direct);
+    saved
+}
+
+fn declare_function(value: Value) -> Declared {
+    let saved = Declared {
+        value,
+        linkage: value.linkage(),
+        visibility: value.visibility(),
+        dso_local: value.is_dso_local(),
+    };
+    let keep = [Linkage::LLVMExternalWeakLinkage, Linkage::LLVMAvailableExternallyLinkage];
+    if !keep.contains(&saved.linkage) && !value.is_intrinsic() {
+        value.set_linkage(Linkage::LLVMExternalLinkage);
+    }
+    value.set_visibility(IrVisibility::LLVMDefaultVisibility);
+    value.set_dso_local(false);
+    saved
+}

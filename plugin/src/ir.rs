@@ -1,0 +1,485 @@
+//! Thin wrappers over LLVM's C API and the shim: modules and values with the few operations that the plugin needs.
+//!
+//! # Safety
+//! A [`Module`] stands for the module that the host's pass manager handed to this pass: it lives, and nobody else
+//! touches it, until the pass returns. A [`Value`] is a value of that module (or its context) that was not erased;
+//! [`Value::erase`] is the only operation that ends one. All unsafe blocks below rest on this, and on the kind of
+//! value that each method's comment asks for.
+
+use std::ffi::{CStr, c_char};
+
+use llvm_sys::comdat::{LLVMGetComdat, LLVMSetComdat};
+use llvm_sys::core::*;
+use llvm_sys::debuginfo::LLVMInstructionGetDebugLoc;
+use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef, LLVMUseRef, LLVMValueRef};
+use llvm_sys::{LLVMLinkage, LLVMUnnamedAddr, LLVMValueKind, LLVMVisibility};
+
+use crate::ffi;
+
+pub use llvm_sys::LLVMLinkage as Linkage;
+pub use llvm_sys::LLVMValueKind as Kind;
+pub use llvm_sys::LLVMVisibility as IrVisibility;
+
+/// The module that is being compiled.
+#[derive(Clone, Copy, Debug)]
+pub struct Module(LLVMModuleRef);
+
+/// A value of the module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Value(LLVMValueRef);
+
+/// Metadata that was attached to a global: kind and node.
+pub type Attachments = Vec<(u32, LLVMMetadataRef)>;
+
+type Step = unsafe extern "C" fn(LLVMValueRef) -> LLVMValueRef;
+
+/// Walks one of LLVM's intrusive lists. The next element is fetched before one is handed out, so that this one may be
+/// erased.
+fn walk(first: LLVMValueRef, next: Step) -> impl Iterator<Item = Value> {
+    let mut at = first;
+    std::iter::from_fn(move || {
+        let this = (!at.is_null()).then_some(Value(at))?;
+        // SAFETY: `at` is an element of the list that `next` walks (see the file's header).
+        at = unsafe { next(at) };
+        Some(this)
+    })
+}
+
+/// A string of LLVM's. Names that are not UTF-8 cannot be written into containers: lossy, and found out by who looks
+/// them up.
+fn string(data: *const c_char, length: usize) -> String {
+    if data.is_null() {
+        return String::new();
+    }
+    // SAFETY: LLVM hands out `length` bytes at `data`, which live as long as their owner; they are copied here.
+    String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) }).into_owned()
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in the file's header")]
+impl Module {
+    /// Wraps the host's module.
+    ///
+    /// # Safety
+    /// As the file's header says.
+    pub unsafe fn new(module: LLVMModuleRef) -> Self {
+        Self(module)
+    }
+
+    pub fn functions(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstFunction(self.0) }, LLVMGetNextFunction)
+    }
+
+    pub fn variables(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstGlobal(self.0) }, LLVMGetNextGlobal)
+    }
+
+    pub fn aliases(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstGlobalAlias(self.0) }, LLVMGetNextGlobalAlias)
+    }
+
+    pub fn ifuncs(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstGlobalIFunc(self.0) }, LLVMGetNextGlobalIFunc)
+    }
+
+    pub fn source_name(self) -> String {
+        let mut length = 0;
+        string(unsafe { LLVMGetSourceFileName(self.0, &mut length) }, length)
+    }
+
+    pub fn triple(self) -> String {
+        unsafe { CStr::from_ptr(LLVMGetTarget(self.0)) }.to_string_lossy().into_owned()
+    }
+
+    /// The value of an integer module flag.
+    pub fn flag(self, name: &str) -> Option<u64> {
+        unsafe {
+            let metadata = LLVMGetModuleFlag(self.0, name.as_ptr().cast(), name.len());
+            if metadata.is_null() {
+                return None;
+            }
+            let value = LLVMMetadataAsValue(LLVMGetModuleContext(self.0), metadata);
+            // A flag's value is a constant wrapped in metadata: it counts as a node with one operand.
+            if LLVMGetMDNodeNumOperands(value) != 1 {
+                return None;
+            }
+            let mut constant = std::ptr::null_mut();
+            LLVMGetMDNodeOperands(value, &mut constant);
+            (!LLVMIsAConstantInt(constant).is_null()).then(|| LLVMConstIntGetZExtValue(constant))
+        }
+    }
+
+    pub fn inline_asm(self) -> String {
+        let mut length = 0;
+        string(unsafe { LLVMGetModuleInlineAsm(self.0, &mut length) }, length)
+    }
+
+    pub fn set_inline_asm(self, text: &str) {
+        unsafe { LLVMSetModuleInlineAsm2(self.0, text.as_ptr().cast(), text.len()) }
+    }
+
+    pub fn bitcode(self) -> Vec<u8> {
+        unsafe {
+            let buffer = llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer(self.0);
+            let bytes =
+                std::slice::from_raw_parts(LLVMGetBufferStart(buffer).cast::<u8>(), LLVMGetBufferSize(buffer));
+            let bytes = bytes.to_vec();
+            LLVMDisposeMemoryBuffer(buffer);
+            bytes
+        }
+    }
+
+    /// Makes the compilation fail with this message.
+    pub fn error(self, text: &str) {
+        unsafe { ffi::autojit_shim_error(self.0, text.as_ptr().cast(), text.len()) }
+    }
+
+    /// Keeps these globals and their names, although only assembler text refers to them.
+    pub fn keep(self, values: &[Value]) {
+        let mut values: Vec<_> = values.iter().map(|v| v.0).collect();
+        unsafe { ffi::autojit_shim_compiler_used(self.0, values.as_mut_ptr(), values.len()) }
+    }
+
+    /// Replaces each list of the debug compile units by what `visit` gives for it.
+    pub fn unit_lists(self, visit: &mut dyn FnMut(LLVMMetadataRef) -> LLVMMetadataRef) {
+        unsafe extern "C" fn call(context: *mut std::ffi::c_void, list: LLVMMetadataRef) -> LLVMMetadataRef {
+            // SAFETY: `context` is the `&mut &mut dyn FnMut` below, which outlives the walk.
+            unsafe { (*context.cast::<&mut dyn FnMut(LLVMMetadataRef) -> LLVMMetadataRef>())(list) }
+        }
+        let mut visit = visit;
+        unsafe { ffi::autojit_shim_unit_lists(self.0, std::ptr::from_mut(&mut visit).cast(), call) }
+    }
+
+    /// A new private constant with `bytes` in `section`.
+    pub fn add_constant(self, name: &str, section: &str, bytes: &[u8], align: u32) -> Value {
+        let name = std::ffi::CString::new(name).expect("symbols have no NUL");
+        let section = std::ffi::CString::new(section).expect("section names have no NUL");
+        unsafe {
+            let context = LLVMGetModuleContext(self.0);
+            let data = LLVMConstStringInContext2(context, bytes.as_ptr().cast(), bytes.len(), 1);
+            let global = LLVMAddGlobal(self.0, LLVMTypeOf(data), name.as_ptr());
+            LLVMSetInitializer(global, data);
+            LLVMSetGlobalConstant(global, 1);
+            LLVMSetLinkage(global, LLVMLinkage::LLVMPrivateLinkage);
+            LLVMSetSection(global, section.as_ptr());
+            LLVMSetAlignment(global, align);
+            Value(global)
+        }
+    }
+
+    /// A new function `name() -> ptr` without a body.
+    pub fn add_getter(self, name: &str) -> Value {
+        let name = std::ffi::CString::new(name).expect("symbols have no NUL");
+        unsafe {
+            let pointer = LLVMPointerTypeInContext(LLVMGetModuleContext(self.0), 0);
+            let ty = LLVMFunctionType(pointer, std::ptr::null_mut(), 0, 0);
+            Value(LLVMAddFunction(self.0, name.as_ptr(), ty))
+        }
+    }
+
+    /// Gives `getter` the body `return llvm.threadlocal.address(variable)`.
+    pub fn define_getter(self, getter: Value, variable: Value) {
+        unsafe {
+            let context = LLVMGetModuleContext(self.0);
+            let name = c"llvm.threadlocal.address";
+            let id = LLVMLookupIntrinsicID(name.as_ptr(), name.count_bytes());
+            let mut pointer = LLVMTypeOf(variable.0);
+            let intrinsic = LLVMGetIntrinsicDeclaration(self.0, id, &mut pointer, 1);
+            let builder = LLVMCreateBuilderInContext(context);
+            LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, getter.0, c"".as_ptr()));
+            let mut argument = variable.0;
+            let ty = LLVMGlobalGetValueType(intrinsic);
+            LLVMBuildRet(builder, LLVMBuildCall2(builder, ty, intrinsic, &mut argument, 1, c"".as_ptr()));
+            LLVMDisposeBuilder(builder);
+            // The call has the attributes of any other function of the unit that matter here: none unwinds.
+            LLVMSetLinkage(getter.0, LLVMLinkage::LLVMInternalLinkage);
+        }
+    }
+
+    /// A declaration with the name and type of `alias`, which takes its place and ends it.
+    pub fn replace_by_declaration(self, alias: Value) -> Value {
+        unsafe {
+            let ty = LLVMGlobalGetValueType(alias.0);
+            let new = if LLVMGetTypeKind(ty) == llvm_sys::LLVMTypeKind::LLVMFunctionTypeKind {
+                LLVMAddFunction(self.0, c"".as_ptr(), ty)
+            } else {
+                LLVMAddGlobal(self.0, ty, c"".as_ptr())
+            };
+            let name = alias.name();
+            LLVMReplaceAllUsesWith(alias.0, new);
+            ffi::autojit_shim_erase(alias.0);
+            Value(new).set_name(&name);
+            Value(new)
+        }
+    }
+}
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in the file's header")]
+impl Value {
+    pub fn kind(self) -> LLVMValueKind {
+        unsafe { LLVMGetValueKind(self.0) }
+    }
+
+    /// The name without the prefix that means "do not mangle", which ELF on x86-64 has no need of.
+    pub fn name(self) -> String {
+        let mut length = 0;
+        let name = string(unsafe { LLVMGetValueName2(self.0, &mut length) }, length);
+        name.strip_prefix('\u{1}').map(str::to_owned).unwrap_or(name)
+    }
+
+    pub fn has_name(self) -> bool {
+        let mut length = 0;
+        unsafe { LLVMGetValueName2(self.0, &mut length) };
+        length != 0
+    }
+
+    pub fn set_name(self, name: &str) {
+        unsafe { LLVMSetValueName2(self.0, name.as_ptr().cast(), name.len()) }
+    }
+
+    pub fn is_declaration(self) -> bool {
+        unsafe { LLVMIsDeclaration(self.0) != 0 }
+    }
+
+    pub fn linkage(self) -> LLVMLinkage {
+        unsafe { LLVMGetLinkage(self.0) }
+    }
+
+    pub fn set_linkage(self, linkage: LLVMLinkage) {
+        unsafe { LLVMSetLinkage(self.0, linkage) }
+    }
+
+    /// Whether the linkage is internal or private.
+    pub fn is_local(self) -> bool {
+        matches!(self.linkage(), LLVMLinkage::LLVMInternalLinkage | LLVMLinkage::LLVMPrivateLinkage)
+    }
+
+    pub fn visibility(self) -> LLVMVisibility {
+        unsafe { LLVMGetVisibility(self.0) }
+    }
+
+    pub fn set_visibility(self, visibility: LLVMVisibility) {
+        unsafe { LLVMSetVisibility(self.0, visibility) }
+    }
+
+    pub fn is_dso_local(self) -> bool {
+        unsafe { ffi::autojit_shim_is_dso_local(self.0) }
+    }
+
+    pub fn set_dso_local(self, local: bool) {
+        unsafe { ffi::autojit_shim_set_dso_local(self.0, local) }
+    }
+
+    pub fn comdat_name(self) -> Option<String> {
+        let mut length = 0;
+        let name = unsafe { ffi::autojit_shim_comdat(self.0, &mut length) };
+        (!name.is_null()).then(|| string(name, length))
+    }
+
+    /// The comdat, null if there is none.
+    pub fn comdat(self) -> llvm_sys::prelude::LLVMComdatRef {
+        unsafe { LLVMGetComdat(self.0) }
+    }
+
+    pub fn set_comdat(self, comdat: llvm_sys::prelude::LLVMComdatRef) {
+        unsafe { LLVMSetComdat(self.0, comdat) }
+    }
+
+    pub fn section(self) -> Option<String> {
+        let section = unsafe { LLVMGetSection(self.0) };
+        let section = (!section.is_null()).then(|| unsafe { CStr::from_ptr(section) })?;
+        Some(section.to_string_lossy().into_owned()).filter(|s| !s.is_empty())
+    }
+
+    /// Whether no address, in any module, has to be the same for this global.
+    pub fn is_unnamed_address(self) -> bool {
+        unsafe { LLVMGetUnnamedAddress(self.0) == LLVMUnnamedAddr::LLVMGlobalUnnamedAddr }
+    }
+
+    pub fn is_thread_local(self) -> bool {
+        unsafe { LLVMIsThreadLocal(self.0) != 0 }
+    }
+
+    pub fn is_constant(self) -> bool {
+        unsafe { LLVMIsGlobalConstant(self.0) != 0 }
+    }
+
+    pub fn initializer(self) -> Option<Value> {
+        let value = unsafe { LLVMGetInitializer(self.0) };
+        (!value.is_null()).then_some(Value(value))
+    }
+
+    pub fn set_initializer(self, value: Option<Value>) {
+        unsafe { LLVMSetInitializer(self.0, value.map_or(std::ptr::null_mut(), |v| v.0)) }
+    }
+
+    /// Takes the metadata attachments off.
+    pub fn take_attachments(self) -> Attachments {
+        unsafe {
+            let mut count = 0;
+            let entries = LLVMGlobalCopyAllMetadata(self.0, &mut count);
+            let all = (0..count as u32)
+                .map(|i| {
+                    (LLVMValueMetadataEntriesGetKind(entries, i), LLVMValueMetadataEntriesGetMetadata(entries, i))
+                })
+                .collect();
+            LLVMDisposeValueMetadataEntries(entries);
+            LLVMGlobalClearMetadata(self.0);
+            all
+        }
+    }
+
+    pub fn add_attachments(self, attachments: &Attachments) {
+        for (kind, node) in attachments {
+            unsafe { LLVMGlobalAddMetadata(self.0, *kind, *node) }
+        }
+    }
+
+    /// Whether a function has the enum attribute `name`.
+    pub fn has_attribute(self, name: &str) -> bool {
+        unsafe {
+            let kind = LLVMGetEnumAttributeKindForName(name.as_ptr().cast(), name.len());
+            !LLVMGetEnumAttributeAtIndex(self.0, llvm_sys::LLVMAttributeFunctionIndex, kind).is_null()
+        }
+    }
+
+    /// Whether a function has the string attribute `name`.
+    pub fn has_string_attribute(self, name: &str) -> bool {
+        unsafe {
+            let index = llvm_sys::LLVMAttributeFunctionIndex;
+            !LLVMGetStringAttributeAtIndex(self.0, index, name.as_ptr().cast(), name.len() as u32).is_null()
+        }
+    }
+
+    /// Whether a function has prefix or prologue data, or a garbage collector.
+    pub fn has_surroundings(self) -> bool {
+        unsafe {
+            LLVMHasPrefixData(self.0) != 0 || LLVMHasPrologueData(self.0) != 0 || !LLVMGetGC(self.0).is_null()
+        }
+    }
+
+    pub fn is_intrinsic(self) -> bool {
+        unsafe { LLVMGetIntrinsicID(self.0) != 0 }
+    }
+
+    /// The users of a value, each as often as it uses it.
+    pub fn users(self) -> impl Iterator<Item = Value> {
+        let mut at: LLVMUseRef = unsafe { LLVMGetFirstUse(self.0) };
+        std::iter::from_fn(move || {
+            if at.is_null() {
+                return None;
+            }
+            let user = Value(unsafe { LLVMGetUser(at) });
+            at = unsafe { LLVMGetNextUse(at) };
+            Some(user)
+        })
+    }
+
+    /// Whether a constant has users.
+    pub fn is_used(self) -> bool {
+        self.users().next().is_some()
+    }
+
+    /// Whether anything but constants without users uses a global. Ends such constants.
+    pub fn is_global_used(self) -> bool {
+        unsafe { ffi::autojit_shim_is_used(self.0) }
+    }
+
+    /// The function that an instruction belongs to.
+    pub fn function(self) -> Value {
+        Value(unsafe { LLVMGetBasicBlockParent(LLVMGetInstructionParent(self.0)) })
+    }
+
+    /// Whether an instruction uses the address of `value` for anything but calling it.
+    pub fn takes_address(self, value: Value) -> bool {
+        unsafe { ffi::autojit_shim_takes_address(self.0, value.0) }
+    }
+
+    /// The intrinsic's name, if the instruction calls one.
+    pub fn called_intrinsic(self) -> Option<String> {
+        let mut length = 0;
+        let name = unsafe { ffi::autojit_shim_intrinsic(self.0, &mut length) };
+        (!name.is_null()).then(|| string(name, length))
+    }
+
+    /// Whether this is a thread-local variable, not just any value.
+    pub fn is_thread_local_variable(self) -> bool {
+        self.kind() == Kind::LLVMGlobalVariableValueKind && self.is_thread_local()
+    }
+
+    /// The operands of a constant or an instruction.
+    pub fn operands(self) -> impl Iterator<Item = Value> {
+        (0..unsafe { LLVMGetNumOperands(self.0) } as u32).map(move |i| self.operand(i))
+    }
+
+    /// An operand of a user.
+    pub fn operand(self, index: u32) -> Value {
+        Value(unsafe { LLVMGetOperand(self.0, index) })
+    }
+
+    /// The instructions of a function.
+    pub fn instructions(self) -> impl Iterator<Item = Value> {
+        let mut block = unsafe { LLVMGetFirstBasicBlock(self.0) };
+        let blocks = std::iter::from_fn(move || {
+            let this = (!block.is_null()).then_some(block)?;
+            block = unsafe { LLVMGetNextBasicBlock(this) };
+            Some(this)
+        });
+        blocks.flat_map(|block| walk(unsafe { LLVMGetFirstInstruction(block) }, LLVMGetNextInstruction))
+    }
+
+    pub fn opcode(self) -> llvm_sys::LLVMOpcode {
+        unsafe { LLVMGetInstructionOpcode(self.0) }
+    }
+
+    /// The width of an integer value; 0 for others.
+    pub fn integer_width(self) -> u32 {
+        unsafe {
+            let ty = LLVMTypeOf(self.0);
+            let integer = LLVMGetTypeKind(ty) == llvm_sys::LLVMTypeKind::LLVMIntegerTypeKind;
+            if integer { LLVMGetIntTypeWidth(ty) } else { 0 }
+        }
+    }
+
+    /// The text of the inline assembly that a call instruction runs.
+    pub fn called_asm(self) -> Option<String> {
+        unsafe {
+            let callee = LLVMGetCalledValue(self.0);
+            if LLVMGetValueKind(callee) != Kind::LLVMInlineAsmValueKind {
+                return None;
+            }
+            let mut length = 0;
+            Some(string(LLVMGetInlineAsmAsmString(callee, &mut length), length))
+        }
+    }
+
+    /// Puts a call of `getter` in the place of an instruction with a pointer result.
+    pub fn replace_by_call(self, getter: Value) {
+        unsafe {
+            let ty = LLVMGlobalGetValueType(getter.0);
+            let builder = LLVMCreateBuilderInContext(LLVMGetModuleContext(LLVMGetGlobalParent(getter.0)));
+            LLVMPositionBuilderBefore(builder, self.0);
+            LLVMSetCurrentDebugLocation2(builder, LLVMInstructionGetDebugLoc(self.0));
+            let call = LLVMBuildCall2(builder, ty, getter.0, std::ptr::null_mut(), 0, c"".as_ptr());
+            LLVMDisposeBuilder(builder);
+            LLVMReplaceAllUsesWith(self.0, call);
+            LLVMInstructionEraseFromParent(self.0);
+        }
+    }
+
+    /// The resolver of an ifunc, or what an alias stands for.
+    pub fn target(self) -> Value {
+        Value(match self.kind() {
+            Kind::LLVMGlobalIFuncValueKind => unsafe { LLVMGetGlobalIFuncResolver(self.0) },
+            _ => unsafe { LLVMAliasGetAliasee(self.0) },
+        })
+    }
+
+    pub fn delete_body(self) {
+        unsafe { ffi::autojit_shim_delete_body(self.0) }
+    }
+
+    /// Takes a global, which nothing uses any more, out of the module.
+    pub fn erase(self) {
+        unsafe { ffi::autojit_shim_erase(self.0) }
+    }
+}

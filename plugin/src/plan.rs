@@ -1,0 +1,231 @@
+//! What becomes of each global: which functions get a stub, what goes into the import table, what leaves.
+//!
+//! Receives selection and uses; hands on the [`Plan`] from which the container, the stubs and the tables are written.
+//! Gives unnamed globals a name (container and assembler text need one) and changes nothing else.
+
+use std::collections::HashSet;
+
+use autojit_store::FunctionKind;
+use autojit_trampoline::emit::{Binding, Visibility};
+use llvm_sys::LLVMOpcode;
+
+use crate::ir::{IrVisibility, Linkage, Module, Value};
+use crate::select::Selection;
+use crate::uses::{Use, Uses, may_leave};
+
+/// A function whose body leaves.
+#[derive(Debug)]
+pub struct Function {
+    pub value: Value,
+    pub name: String,
+    pub kind: FunctionKind,
+    pub binding: Binding,
+    pub visibility: Visibility,
+    /// Its comdat group, if it has a stub.
+    pub group: Option<String>,
+    /// Whether it is known to be in this image.
+    pub dso_local: bool,
+    /// Whether another definition may take its place.
+    pub interposable: bool,
+    /// Its entry in the import table, if it has a stub.
+    pub import: Option<u32>,
+}
+
+/// An entry of the import table.
+#[derive(Debug)]
+pub struct Import {
+    /// None for what the code generator will ask for.
+    pub value: Option<Value>,
+    /// Its name in the container.
+    pub name: String,
+    /// Its symbol in the object.
+    pub symbol: String,
+    pub weak: bool,
+    /// Undefined here and declared hidden.
+    pub hidden: bool,
+}
+
+/// What becomes of each global.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The source file's name.
+    pub source: String,
+    /// By index in the container.
+    pub functions: Vec<Function>,
+    /// The first imports: by way of the GOT.
+    pub got: Vec<Import>,
+    /// The imports after them: in this image.
+    pub direct: Vec<Import>,
+    /// Constants that the container defines.
+    pub carried: HashSet<Value>,
+    /// Those of them that nothing which stays uses.
+    pub leaving: Vec<Value>,
+}
+
+impl Plan {
+    pub fn new(module: Module, selection: &Selection, uses: &Uses<'_>) -> Self {
+        name_the_unnamed(module);
+        let mut plan = Self { source: module.source_name(), ..Self::default() };
+        for variable in module.variables() {
+            plan.variable(variable, uses.of(variable));
+        }
+        for function in &selection.lazy {
+            plan.function(*function, uses.of(*function), module);
+        }
+        for function in module.functions() {
+            let lazy = selection.is_lazy.contains(&function);
+            if !lazy && !function.is_intrinsic() && uses.of(function).body {
+                plan.import(function);
+            }
+        }
+        for alias in module.aliases().chain(module.ifuncs()) {
+            if uses.of(alias).body {
+                plan.import(alias);
+            }
+        }
+        for name in made_up(selection) {
+            if !plan.got.iter().chain(&plan.direct).any(|import| import.name == name) {
+                let symbol = name.to_owned();
+                plan.got.push(Import { value: None, name: name.into(), symbol, weak: false, hidden: false });
+            }
+        }
+        plan.number();
+        plan
+    }
+
+    /// The functions with a stub, with their indices.
+    pub fn stubs(&self) -> impl Iterator<Item = (u32, &Function)> {
+        let all = self.functions.iter().enumerate().map(|(index, f)| (index as u32, f));
+        all.filter(|(_, function)| function.kind == FunctionKind::Stub)
+    }
+
+    /// The imports, by index.
+    pub fn imports(&self) -> impl Iterator<Item = &Import> {
+        self.got.iter().chain(&self.direct)
+    }
+
+    fn variable(&mut self, variable: Value, used: Use) {
+        if variable.name().starts_with("llvm.") || variable.is_thread_local() || !used.body {
+            return;
+        }
+        if may_leave(variable) {
+            self.carried.insert(variable);
+            if !used.stays {
+                self.leaving.push(variable);
+            }
+        } else {
+            self.import(variable);
+        }
+    }
+
+    fn function(&mut self, value: Value, used: Use, module: Module) {
+        let linkage = value.linkage();
+        let inline =
+            matches!(linkage, Linkage::LLVMLinkOnceODRLinkage | Linkage::LLVMLinkOnceODRAutoHideLinkage);
+        let kind = if value.is_local() {
+            if used.stays { FunctionKind::Stub } else { FunctionKind::Local }
+        } else if inline && !used.stays && (!used.body_address || value.is_unnamed_address()) {
+            FunctionKind::Inline
+        } else {
+            FunctionKind::Stub
+        };
+        let binding = match linkage {
+            Linkage::LLVMExternalLinkage => Binding::Global,
+            _ if value.is_local() => Binding::Local,
+            _ => Binding::Weak,
+        };
+        let replaceable = matches!(linkage, Linkage::LLVMWeakAnyLinkage | Linkage::LLVMLinkOnceAnyLinkage);
+        let preemptible = !value.is_local()
+            && !value.is_dso_local()
+            && module.flag("SemanticInterposition").is_some_and(|flag| flag != 0);
+        if kind == FunctionKind::Stub {
+            self.import(value);
+        }
+        self.functions.push(Function {
+            value,
+            name: value.name(),
+            kind,
+            binding,
+            visibility: visibility(value),
+            group: value.comdat_name(),
+            dso_local: value.is_dso_local(),
+            interposable: replaceable || preemptible,
+            import: None, // numbered when all are known
+        });
+    }
+
+    fn import(&mut self, value: Value) {
+        let name = value.name();
+        let private = value.linkage() == Linkage::LLVMPrivateLinkage;
+        let defined =
+            !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
+        let hidden = value.visibility() == IrVisibility::LLVMHiddenVisibility;
+        let own = value.is_local() || (defined && (value.is_dso_local() || visibility(value) != Visibility::Default));
+        let import = Import {
+            value: Some(value),
+            symbol: if private { format!(".L{name}") } else { name.clone() },
+            name,
+            weak: value.linkage() == Linkage::LLVMExternalWeakLinkage,
+            hidden: hidden && !defined,
+        };
+        // A weak symbol that nothing defines has no distance from here, only a null GOT cell.
+        if own || (hidden && !import.weak) { self.direct.push(import) } else { self.got.push(import) }
+    }
+
+    /// Adds getters of thread-local variables, which selection made after the plan.
+    pub fn add_getters(&mut self, selection: &Selection) {
+        for (_, getter) in &selection.thread_locals.getters {
+            let name = getter.name();
+            let symbol = name.clone();
+            self.direct.push(Import { value: Some(*getter), name, symbol, weak: false, hidden: false });
+        }
+    }
+
+    /// Tells each function with a stub its import.
+    fn number(&mut self) {
+        let index: std::collections::HashMap<Value, u32> =
+            self.imports().enumerate().filter_map(|(i, import)| Some((import.value?, i as u32))).collect();
+        for function in &mut self.functions {
+            function.import = index.get(&function.value).copied();
+        }
+    }
+}
+
+fn visibility(value: Value) -> Visibility {
+    match value.visibility() {
+        IrVisibility::LLVMDefaultVisibility => Visibility::Default,
+        IrVisibility::LLVMHiddenVisibility => Visibility::Hidden,
+        IrVisibility::LLVMProtectedVisibility => Visibility::Protected,
+    }
+}
+
+fn name_the_unnamed(module: Module) {
+    let all = module.variables().chain(module.functions());
+    for (number, value) in all.filter(|value| !value.has_name()).enumerate() {
+        value.set_name(&format!("__autojit_unnamed.{number}"));
+    }
+}
+
+/// Library functions that the code generator will call for instructions and intrinsics of these bodies. A plain
+/// object would refer to them, so that the linker takes them from libgcc, libm or libgcc_eh: so does ours.
+fn made_up(selection: &Selection) -> Vec<&'static str> {
+    let mut found = [false; MADE_UP.len()];
+    for function in &selection.lazy {
+        for instruction in function.instructions() {
+            let wanted = match instruction.opcode() {
+                LLVMOpcode::LLVMResume => "_Unwind_Resume",
+                LLVMOpcode::LLVMUDiv if instruction.integer_width() == 128 => "__udivti3",
+                LLVMOpcode::LLVMSDiv if instruction.integer_width() == 128 => "__divti3",
+                LLVMOpcode::LLVMURem if instruction.integer_width() == 128 => "__umodti3",
+                LLVMOpcode::LLVMSRem if instruction.integer_width() == 128 => "__modti3",
+                _ => continue,
+            };
+            if let Some(at) = MADE_UP.iter().position(|name| *name == wanted) {
+                found[at] = true;
+            }
+        }
+    }
+    MADE_UP.into_iter().zip(found).filter_map(|(name, found)| found.then_some(name)).collect()
+}
+
+const MADE_UP: [&str; 5] = ["_Unwind_Resume", "__udivti3", "__divti3", "__umodti3", "__modti3"];

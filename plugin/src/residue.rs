@@ -1,0 +1,128 @@
+//! Turns the module into what stays in the object: data, constructors, stubs and tables.
+//!
+//! Receives the module, back in its old form, and where the container lies. Bodies go; functions with a stub become
+//! declarations that the module's assembler text defines, which also gives them binding, visibility and type.
+
+use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
+use autojit_trampoline::emit::{Binding, Import, Module as Record, Stub, Text, Visibility};
+
+use crate::container::Encoded;
+use crate::ir::{IrVisibility, Linkage, Module, Value};
+use crate::plan::Plan;
+use crate::select::Selection;
+use crate::store::Placed;
+
+/// Containers follow one another at multiples of this.
+const CONTAINER_ALIGN: u32 = 8;
+
+/// Leaves the residue in `module`.
+pub fn leave(module: Module, plan: &Plan, selection: &Selection, encoded: &Encoded, placed: &Placed) {
+    let mut text = Text::default();
+    keep_imports(module, plan);
+    name_aliases(module, selection, &mut text);
+    remove_bodies(plan);
+    // What describes the whole unit would be generated for data alone, at many times the size of all the stubs.
+    module.unit_lists(&mut |_| std::ptr::null_mut());
+    for (variable, getter) in &selection.thread_locals.getters {
+        module.define_getter(*getter, *variable);
+    }
+    let endbr64 = module.flag("cf-protection-branch").is_some_and(|flag| flag != 0);
+    for (index, function) in plan.stubs() {
+        text.stub(&Stub {
+            symbol: &function.name,
+            binding: function.binding,
+            visibility: function.visibility,
+            group: function.group.as_deref(),
+            index,
+            endbr64,
+        });
+    }
+    record(plan, encoded, placed, &mut text);
+    if matches!(placed, Placed::Embedded) {
+        module.keep(&[module.add_constant(CONTAINER_SYMBOL, STORE_SECTION, &encoded.bytes, CONTAINER_ALIGN)]);
+    }
+    text.line(format_args!(".text"));
+    let before = module.inline_asm();
+    let line_end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    module.set_inline_asm(&format!("{before}{line_end}{}", text.0));
+}
+
+/// Keeps what only the import table refers to: optimisers see no assembler text.
+fn keep_imports(module: Module, plan: &Plan) {
+    let lazy: std::collections::HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
+    let kept: Vec<Value> = plan
+        .imports()
+        .filter_map(|import| import.value)
+        .filter(|value| {
+            !lazy.contains(value)
+                && !matches!(
+                    value.linkage(),
+                    Linkage::LLVMAvailableExternallyLinkage | Linkage::LLVMExternalWeakLinkage
+                )
+        })
+        .filter(|value| !value.is_declaration() || value.name().starts_with("__autojit_tls."))
+        .collect();
+    if !kept.is_empty() {
+        module.keep(&kept);
+    }
+}
+
+/// An alias of a function that leaves becomes another name of its stub.
+fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
+    let aliases: Vec<Value> =
+        module.aliases().filter(|alias| selection.is_lazy.contains(&alias.target())).collect();
+    for alias in aliases {
+        let binding = match alias.linkage() {
+            Linkage::LLVMExternalLinkage => Binding::Global,
+            _ if alias.is_local() => Binding::Local,
+            _ => Binding::Weak,
+        };
+        let visibility = match alias.visibility() {
+            IrVisibility::LLVMDefaultVisibility => Visibility::Default,
+            IrVisibility::LLVMHiddenVisibility => Visibility::Hidden,
+            IrVisibility::LLVMProtectedVisibility => Visibility::Protected,
+        };
+        text.alias(&alias.name(), binding, visibility, &alias.target().name());
+        let declaration = module.replace_by_declaration(alias);
+        if !declaration.is_global_used() {
+            declaration.erase();
+        }
+    }
+}
+
+fn remove_bodies(plan: &Plan) {
+    for function in &plan.functions {
+        function.value.delete_body();
+        function.value.set_comdat(std::ptr::null_mut());
+        function.value.set_visibility(IrVisibility::LLVMDefaultVisibility);
+        function.value.set_dso_local(function.binding == Binding::Local || function.dso_local);
+    }
+    // Constants that leave may refer to one another: empty all, then end all.
+    for constant in &plan.leaving {
+        constant.set_linkage(Linkage::LLVMExternalLinkage);
+        constant.set_initializer(None);
+    }
+    let constants = plan.leaving.iter().copied();
+    for value in constants.chain(plan.functions.iter().map(|function| function.value)) {
+        if !value.is_global_used() {
+            value.erase();
+        }
+    }
+}
+
+fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
+    fn entries(imports: &[crate::plan::Import]) -> Vec<Import<'_>> {
+        imports.iter().map(|i| Import { symbol: &i.symbol, weak: i.weak, hidden: i.hidden }).collect()
+    }
+    text.module(&Record {
+        key: encoded.key,
+        functions: plan.functions.len() as u32,
+        source: &plan.source,
+        store_dir: match placed {
+            Placed::Embedded => None,
+            Placed::Directory(path) => Some(path),
+        },
+        got: &entries(&plan.got),
+        direct: &entries(&plan.direct),
+    });
+}

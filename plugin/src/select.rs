@@ -1,0 +1,299 @@
+//! Which bodies leave the module: everything that can be compiled later without anybody noticing.
+//!
+//! Receives the untouched module; hands on a [`Selection`]: the functions whose bodies leave, and the accesses to
+//! thread-local variables that have to be rewritten for that. docs/compatibility.md lists for users what stays.
+
+use std::collections::HashSet;
+
+use llvm_sys::LLVMOpcode;
+
+use crate::ir::{Kind, Linkage, Module, Value};
+use crate::options::Options;
+
+/// What [`select`] decides.
+#[derive(Debug)]
+pub struct Selection {
+    /// Functions whose bodies leave, in module order.
+    pub lazy: Vec<Value>,
+    /// The same as a set.
+    pub is_lazy: HashSet<Value>,
+    /// Accesses to thread-local variables in them.
+    pub thread_locals: ThreadLocals,
+}
+
+/// Accesses to thread-local variables in bodies that leave. Linkers refuse thread-local symbols in tables, so each
+/// such variable gets a getter function that stays in the object.
+#[derive(Debug, Default)]
+pub struct ThreadLocals {
+    /// Each variable with the calls of `llvm.threadlocal.address` that the getter replaces.
+    accesses: Vec<(Value, Vec<Value>)>,
+    /// Each variable with its getter, once [`ThreadLocals::replace`] ran.
+    pub getters: Vec<(Value, Value)>,
+}
+
+impl ThreadLocals {
+    /// Puts calls of getters in the place of the accesses.
+    pub fn replace(&mut self, module: Module) {
+        for (variable, calls) in self.accesses.drain(..) {
+            let getter = module.add_getter(&format!("__autojit_tls.{}", variable.name()));
+            for call in calls {
+                call.replace_by_call(getter);
+            }
+            self.getters.push((variable, getter));
+        }
+    }
+}
+
+/// Why nothing of this module can be compiled later, if so.
+pub fn unfit(module: Module) -> Option<&'static str> {
+    let triple = module.triple();
+    if !(triple.starts_with("x86_64") && triple.contains("linux")) || triple.contains("gnux32") {
+        return Some("its target is not x86-64 Linux");
+    }
+    if ["ThinLTO", "EnableSplitLTOUnit"].iter().any(|flag| module.flag(flag).is_some()) {
+        return Some("link-time optimisation needs its bodies");
+    }
+    if module.flag("kcfi").is_some() || module.flag("CFI Canonical Jump Tables").is_some() {
+        return Some("control-flow integrity needs its bodies");
+    }
+    if module.flag("Code Model").is_some_and(|model| model > 1) {
+        return Some("its code model is not the small one");
+    }
+    for function in module.functions() {
+        let name = function.name();
+        if name.starts_with("llvm.instrprof.") {
+            return Some("profile instrumentation needs its bodies");
+        }
+        if !function.is_declaration() && SANITIZERS.iter().any(|s| function.has_attribute(s)) {
+            return Some("a sanitizer needs its bodies");
+        }
+    }
+    let writable = |value: Value| !value.has_name() || autojit_trampoline::emit::is_writable(&value.name());
+    if !(module.functions().all(writable) && module.variables().all(writable)) {
+        return Some("assemblers cannot read the name of one of its symbols");
+    }
+    None
+}
+
+const SANITIZERS: [&str; 9] = [
+    "sanitize_address",
+    "sanitize_hwaddress",
+    "sanitize_memory",
+    "sanitize_thread",
+    "sanitize_memtag",
+    "sanitize_realtime",
+    "sanitize_realtime_blocking",
+    "sanitize_type",
+    "sanitize_alloc_token",
+];
+
+/// Chooses the functions whose bodies leave.
+pub fn select(module: Module, options: &Options) -> Selection {
+    let constructors = constructors(module);
+    let mut lazy: Vec<Value> = Vec::new();
+    let mut is_lazy = HashSet::new();
+    for function in module.functions() {
+        if function.is_declaration() {
+            continue;
+        }
+        match stays(function, &constructors) {
+            None => {
+                lazy.push(function);
+                is_lazy.insert(function);
+            }
+            Some(why) => options.debug(&format!("{} is compiled as usual: {why}", function.name())),
+        }
+    }
+    let mut drop = |function: Value, why: &str| {
+        if is_lazy.remove(&function) {
+            options.debug(&format!("{} is compiled as usual: {why}", function.name()));
+        }
+    };
+    for ifunc in module.ifuncs() {
+        drop(ifunc.target(), "it resolves an indirect function");
+    }
+    for function in &lazy {
+        if labels_escape(*function) {
+            drop(*function, "data that stays refers to its labels");
+        }
+    }
+    let accesses = thread_locals(module, &mut drop);
+    lazy.retain(|function| is_lazy.contains(function));
+    let lazy_access = |call: &Value| is_lazy.contains(&call.function());
+    let accesses = accesses
+        .into_iter()
+        .map(|(variable, calls)| (variable, calls.into_iter().filter(lazy_access).collect::<Vec<_>>()))
+        .filter(|(_, calls)| !calls.is_empty())
+        .collect();
+    Selection { lazy, is_lazy, thread_locals: ThreadLocals { accesses, getters: Vec::new() } }
+}
+
+/// The functions that run once in any case, when the image is loaded or unloaded.
+fn constructors(module: Module) -> HashSet<Value> {
+    let mut found = HashSet::new();
+    for function in module.functions() {
+        let listed = function.users().any(|user| {
+            user.kind() == Kind::LLVMConstantStructValueKind
+                && user.users().flat_map(Value::users).any(|array| {
+                    matches!(array.name().as_str(), "llvm.global_ctors" | "llvm.global_dtors")
+                })
+        });
+        if listed {
+            found.insert(function);
+        }
+    }
+    found
+}
+
+/// Why a function's body stays, if it does.
+fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str> {
+    if function.linkage() == Linkage::LLVMAvailableExternallyLinkage {
+        return Some("another module defines it");
+    }
+    if function.is_intrinsic() {
+        return Some("it is an intrinsic");
+    }
+    if constructors.contains(&function) {
+        return Some("it is a constructor or destructor");
+    }
+    if function.section().is_some() {
+        return Some("it has a section of its own");
+    }
+    if function.has_attribute("naked") {
+        return Some("it is naked");
+    }
+    if function.has_surroundings() {
+        return Some("it has data before its code");
+    }
+    if INSTRUMENTED.iter().any(|attribute| function.has_string_attribute(attribute)) {
+        return Some("it is instrumented");
+    }
+    if is_allocator(&function.name()) {
+        return Some("it belongs to the memory allocator");
+    }
+    if function.instructions().any(defines_symbols) {
+        return Some("its inline assembly defines symbols");
+    }
+    None
+}
+
+const INSTRUMENTED: [&str; 8] = [
+    "fentry-call",
+    "instrument-function-entry",
+    "instrument-function-entry-inlined",
+    "instrument-function-exit",
+    "instrument-function-exit-inlined",
+    "function-instrument",
+    "patchable-function-entry",
+    "split-stack",
+];
+
+/// The allocator must not wait for a compiler that an interrupted allocation may wait for.
+fn is_allocator(name: &str) -> bool {
+    const C: [&str; 12] = [
+        "malloc",
+        "calloc",
+        "realloc",
+        "reallocarray",
+        "free",
+        "cfree",
+        "memalign",
+        "aligned_alloc",
+        "posix_memalign",
+        "valloc",
+        "pvalloc",
+        "malloc_usable_size",
+    ];
+    // operator new, new[], delete, delete[] (Itanium C++ ABI, 5.1.3.3)
+    C.contains(&name) || ["_Znw", "_Zna", "_Zdl", "_Zda"].iter().any(|operator| name.starts_with(operator))
+}
+
+/// Whether an instruction is inline assembly that defines or declares symbols: others may refer to them.
+fn defines_symbols(instruction: Value) -> bool {
+    if !matches!(instruction.opcode(), LLVMOpcode::LLVMCall | LLVMOpcode::LLVMCallBr | LLVMOpcode::LLVMInvoke) {
+        return false;
+    }
+    const DIRECTIVES: [&str; 7] = [".glob", ".weak", ".set", ".type", "section", ".symver", ".comm"];
+    instruction.called_asm().is_some_and(|text| DIRECTIVES.iter().any(|d| text.contains(d)))
+}
+
+/// Whether anything but the function itself, or a table of its labels that only it uses, refers to its labels.
+fn labels_escape(function: Value) -> bool {
+    function.users().filter(|user| user.kind() == Kind::LLVMBlockAddressValueKind).any(|label| {
+        !label.users().all(|user| only_in(user, function, 0))
+    })
+}
+
+/// Whether `user` is an instruction of `function`, or a constant or local variable that only such instructions use.
+fn only_in(user: Value, function: Value, depth: u32) -> bool {
+    if depth > 8 {
+        return false;
+    }
+    match user.kind() {
+        Kind::LLVMInstructionValueKind => user.function() == function,
+        Kind::LLVMGlobalVariableValueKind => {
+            is_movable_table(user) && user.users().all(|next| only_in(next, function, depth + 1))
+        }
+        _ => user.is_used() && user.users().all(|next| only_in(next, function, depth + 1)),
+    }
+}
+
+/// Whether a variable can move out with the one body that uses it: nobody else can name it.
+fn is_movable_table(variable: Value) -> bool {
+    variable.is_local() && !variable.is_thread_local() && variable.section().is_none()
+}
+
+/// Whether a variable is a table of labels (computed goto), which cannot stay without its function.
+pub fn is_label_table(variable: Value) -> bool {
+    fn has_label(value: Value, depth: u32) -> bool {
+        match value.kind() {
+            Kind::LLVMBlockAddressValueKind => true,
+            Kind::LLVMConstantArrayValueKind
+            | Kind::LLVMConstantStructValueKind
+            | Kind::LLVMConstantExprValueKind
+                if depth < 8 =>
+            {
+                value.operands().any(|operand| has_label(operand, depth + 1))
+            }
+            _ => false,
+        }
+    }
+    variable.initializer().is_some_and(|value| has_label(value, 0))
+}
+
+/// The accesses to thread-local variables. A function that uses one in another way than through
+/// `llvm.threadlocal.address` is dropped from the selection.
+fn thread_locals(module: Module, drop: &mut dyn FnMut(Value, &str)) -> Vec<(Value, Vec<Value>)> {
+    fn instructions(value: Value, found: &mut Vec<Value>) {
+        for user in value.users() {
+            match user.kind() {
+                Kind::LLVMInstructionValueKind => found.push(user),
+                Kind::LLVMGlobalVariableValueKind => {}
+                _ => instructions(user, found),
+            }
+        }
+    }
+    let mut all = Vec::new();
+    for variable in module.variables().filter(|v| v.is_thread_local()) {
+        let mut calls = Vec::new();
+        let mut users = Vec::new();
+        instructions(variable, &mut users);
+        for user in users {
+            let address = user.called_intrinsic().is_some_and(|n| n.starts_with("llvm.threadlocal.address"));
+            if address && user.operand(0) == variable {
+                calls.push(user);
+            } else {
+                drop(user.function(), "it uses a thread-local variable in a constant expression");
+            }
+        }
+        all.push((variable, calls));
+    }
+    for alias in module.aliases().filter(|alias| alias.target().is_thread_local_variable()) {
+        let mut users = Vec::new();
+        instructions(alias, &mut users);
+        for user in users {
+            drop(user.function(), "it uses an alias of a thread-local variable");
+        }
+    }
+    all
+}

@@ -1,0 +1,132 @@
+// What LLVM's C API does not reach: the pass itself, and a few properties of globals.
+//
+// Receives calls from the host's pass manager, hands each module to Rust (`Callback`), and offers Rust the small
+// functions below. Everything here is compiled against LLVM's headers and bound to the host's libLLVM.
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DebugInfoMetadata.h"
+#include "llvm/IR/Function.h"
+#include "llvm/IR/GlobalAlias.h"
+#include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
+
+using namespace llvm;
+
+namespace {
+
+// Takes the bodies out of a module; true if it changed the module.
+using Callback = bool (*)(LLVMModuleRef, uint8_t Speed, uint8_t Size);
+Callback TakeBodies;
+
+struct AutojitPass : PassInfoMixin<AutojitPass> {
+  OptimizationLevel Level;
+  explicit AutojitPass(OptimizationLevel Level) : Level(Level) {}
+  PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
+    bool Changed = TakeBodies(wrap(&M), Level.getSpeedupLevel(), Level.getSizeLevel());
+    return Changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
+  }
+  // Runs at -O0 and on optnone functions too.
+  static bool isRequired() { return true; }
+};
+
+std::optional<OptimizationLevel> levelOf(StringRef Name) {
+  return StringSwitch<std::optional<OptimizationLevel>>(Name)
+      .Cases({"autojit", "autojit<O0>"}, OptimizationLevel::O0)
+      .Case("autojit<O1>", OptimizationLevel::O1)
+      .Case("autojit<O2>", OptimizationLevel::O2)
+      .Case("autojit<O3>", OptimizationLevel::O3)
+      .Case("autojit<Os>", OptimizationLevel::Os)
+      .Case("autojit<Oz>", OptimizationLevel::Oz)
+      .Default(std::nullopt);
+}
+
+} // namespace
+
+extern "C" {
+
+void autojit_shim_register(PassBuilder &PB, Callback Take) {
+  TakeBodies = Take;
+  PB.registerPipelineStartEPCallback(
+      [](ModulePassManager &MPM, OptimizationLevel Level) { MPM.addPass(AutojitPass(Level)); });
+  PB.registerPipelineParsingCallback(
+      [](StringRef Name, ModulePassManager &MPM, ArrayRef<PassBuilder::PipelineElement>) {
+        auto Level = levelOf(Name);
+        if (Level)
+          MPM.addPass(AutojitPass(*Level));
+        return Level.has_value();
+      });
+}
+
+void autojit_shim_error(LLVMModuleRef M, const char *Text, size_t Length) {
+  unwrap(M)->getContext().emitError(StringRef(Text, Length));
+}
+
+bool autojit_shim_is_dso_local(LLVMValueRef V) { return unwrap<GlobalValue>(V)->isDSOLocal(); }
+
+void autojit_shim_set_dso_local(LLVMValueRef V, bool Local) {
+  unwrap<GlobalValue>(V)->setDSOLocal(Local);
+}
+
+// The comdat's name, or null.
+const char *autojit_shim_comdat(LLVMValueRef V, size_t *Length) {
+  const Comdat *C = unwrap<GlobalValue>(V)->getComdat();
+  if (!C)
+    return nullptr;
+  *Length = C->getName().size();
+  return C->getName().data();
+}
+
+void autojit_shim_delete_body(LLVMValueRef F) { unwrap<Function>(F)->deleteBody(); }
+
+void autojit_shim_erase(LLVMValueRef V) { unwrap<GlobalValue>(V)->eraseFromParent(); }
+
+// Whether anything uses V, constants that nothing uses themselves set aside.
+bool autojit_shim_is_used(LLVMValueRef V) {
+  auto *Global = unwrap<GlobalValue>(V);
+  Global->removeDeadConstantUsers();
+  return !Global->use_empty();
+}
+
+// The name of the function that a call instruction calls directly if that is an intrinsic, else null.
+const char *autojit_shim_intrinsic(LLVMValueRef Call, size_t *Length) {
+  auto *C = dyn_cast<CallBase>(unwrap(Call));
+  Function *F = C ? C->getCalledFunction() : nullptr;
+  if (!F || !F->isIntrinsic())
+    return nullptr;
+  *Length = F->getName().size();
+  return F->getName().data();
+}
+
+// Whether Call is a call of something other than V that passes V, or no call at all.
+bool autojit_shim_takes_address(LLVMValueRef User, LLVMValueRef V) {
+  auto *C = dyn_cast<CallBase>(unwrap(User));
+  if (!C || C->getCalledOperand() != unwrap(V))
+    return true;
+  for (const Use &U : C->operands())
+    if (U.get() == unwrap(V) && !C->isCallee(&U))
+      return true;
+  return false;
+}
+
+void autojit_shim_compiler_used(LLVMModuleRef M, LLVMValueRef *Values, size_t Count) {
+  SmallVector<GlobalValue *, 64> Globals;
+  for (size_t I = 0; I != Count; ++I)
+    Globals.push_back(unwrap<GlobalValue>(Values[I]));
+  appendToCompilerUsed(*unwrap(M), Globals);
+}
+
+// Debug information that belongs to the whole unit (enumerations, retained types, globals, imported entities, macros:
+// operands 4 to 8 of DICompileUnit) and is generated anew with every batch if it stays in the container: taken out
+// while the container is written. Visits the units in order with each list; the callback returns the list to put in.
+void autojit_shim_unit_lists(LLVMModuleRef M, void *Context, LLVMMetadataRef (*Visit)(void *, LLVMMetadataRef)) {
+  for (DICompileUnit *Unit : unwrap(M)->debug_compile_units())
+    for (unsigned Operand = 4; Operand <= 8; ++Operand)
+      Unit->replaceOperandWith(Operand,
+                               unwrap(Visit(Context, wrap(Unit->getOperand(Operand).get()))));
+}
+
+} // extern "C"

@@ -1,0 +1,109 @@
+//! Who uses a global: bodies that leave, or what stays.
+//!
+//! Receives the [`Selection`] on the untouched module. Goes backwards, from a global to its users, because a module
+//! has far fewer globals than operands.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::ir::{Kind, Value};
+use crate::select::{Selection, is_label_table};
+
+/// How a global is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Use {
+    /// A body that leaves uses it, or a constant that leaves with one.
+    pub body: bool,
+    /// One of those uses is not just a call.
+    pub body_address: bool,
+    /// Something that stays uses it.
+    pub stays: bool,
+}
+
+impl Use {
+    const BODY: Self = Self { body: true, body_address: true, stays: false };
+    const STAYS: Self = Self { body: false, body_address: false, stays: true };
+
+    fn add(&mut self, other: Self) {
+        self.body |= other.body;
+        self.body_address |= other.body_address;
+        self.stays |= other.stays;
+    }
+}
+
+/// The uses of a module's globals.
+#[derive(Debug)]
+pub struct Uses<'a> {
+    selection: &'a Selection,
+    /// Of variables that may leave: None while one is being looked at.
+    known: RefCell<HashMap<Value, Option<Use>>>,
+}
+
+impl<'a> Uses<'a> {
+    pub fn new(selection: &'a Selection) -> Self {
+        Self { selection, known: RefCell::default() }
+    }
+
+    /// How `global` is used.
+    pub fn of(&self, global: Value) -> Use {
+        match self.known.borrow().get(&global) {
+            Some(Some(known)) => return *known,
+            // Constants that refer to each other in a circle: take the safe answer.
+            Some(None) => return Use { stays: true, ..Use::BODY },
+            None => {}
+        }
+        self.known.borrow_mut().insert(global, None);
+        let mut found = Use::default();
+        for user in global.users() {
+            found.add(self.by(user, global));
+        }
+        self.known.borrow_mut().insert(global, Some(found));
+        found
+    }
+
+    fn by(&self, user: Value, used: Value) -> Use {
+        match user.kind() {
+            Kind::LLVMInstructionValueKind => {
+                if self.selection.is_lazy.contains(&user.function()) {
+                    Use { body: true, body_address: user.takes_address(used), stays: false }
+                } else {
+                    Use::STAYS
+                }
+            }
+            // As personality.
+            Kind::LLVMFunctionValueKind if self.selection.is_lazy.contains(&user) => Use::BODY,
+            Kind::LLVMGlobalVariableValueKind if may_leave(user) => {
+                let theirs = self.of(user);
+                // A constant that nothing uses stays: nothing would take it along.
+                Use { body: theirs.body, body_address: theirs.body, stays: theirs.stays || !theirs.body }
+            }
+            Kind::LLVMFunctionValueKind
+            | Kind::LLVMGlobalVariableValueKind
+            | Kind::LLVMGlobalAliasValueKind
+            | Kind::LLVMGlobalIFuncValueKind => Use::STAYS,
+            // A label is no use of its function's symbol.
+            Kind::LLVMBlockAddressValueKind => Use::default(),
+            _ => {
+                let mut all = Use::default();
+                for next in user.users() {
+                    all.add(self.by(next, user));
+                }
+                all.body_address = all.body;
+                all
+            }
+        }
+    }
+}
+
+/// Whether a variable leaves with the bodies that use it: a constant whose address does not matter (a copy of which
+/// may also stay), or a table of labels, which only its own function uses.
+pub fn may_leave(variable: Value) -> bool {
+    let constant = variable.is_constant() && variable.is_unnamed_address();
+    variable.kind() == Kind::LLVMGlobalVariableValueKind
+        && variable.is_local()
+        && variable.initializer().is_some()
+        && variable.section().is_none()
+        && !variable.is_thread_local()
+        && variable.comdat_name().is_none()
+        && (constant || is_label_table(variable))
+}
