@@ -60,6 +60,8 @@ pub struct Plan {
     pub carried: HashSet<Value>,
     /// Those of them that nothing which stays uses.
     pub leaving: Vec<Value>,
+    /// Bodies for inlining that nothing which stays uses.
+    pub unneeded: Vec<Value>,
 }
 
 impl Plan {
@@ -74,13 +76,20 @@ impl Plan {
         }
         for function in module.functions() {
             let lazy = selection.is_lazy.contains(&function);
-            if !lazy && !function.is_intrinsic() && uses.of(function).body {
-                plan.import(function);
+            let used = uses.of(function);
+            if !lazy && !function.is_intrinsic() && used.body {
+                // What is always inlined is not called in the end.
+                let inlined = selection.inlined.contains(&function) && function.has_attribute("alwaysinline");
+                plan.import(function, inlined || !used.required);
+            }
+            if selection.inlined.contains(&function) && !used.stays {
+                plan.unneeded.push(function);
             }
         }
         for alias in module.aliases().chain(module.ifuncs()) {
-            if uses.of(alias).body {
-                plan.import(alias);
+            let used = uses.of(alias);
+            if used.body {
+                plan.import(alias, !used.required);
             }
         }
         for name in made_up(selection) {
@@ -114,7 +123,7 @@ impl Plan {
                 self.leaving.push(variable);
             }
         } else {
-            self.import(variable);
+            self.import(variable, !used.required);
         }
     }
 
@@ -139,7 +148,7 @@ impl Plan {
             && !value.is_dso_local()
             && module.flag("SemanticInterposition").is_some_and(|flag| flag != 0);
         if kind == FunctionKind::Stub {
-            self.import(value);
+            self.import(value, false);
         }
         self.functions.push(Function {
             value,
@@ -154,7 +163,8 @@ impl Plan {
         });
     }
 
-    fn import(&mut self, value: Value) {
+    /// `optional`: perhaps nothing defines it, as code that refers to it may never come to be.
+    fn import(&mut self, value: Value, optional: bool) {
         let name = value.name();
         let private = value.linkage() == Linkage::LLVMPrivateLinkage;
         let defined =
@@ -165,7 +175,7 @@ impl Plan {
             value: Some(value),
             symbol: if private { format!(".L{name}") } else { name.clone() },
             name,
-            weak: value.linkage() == Linkage::LLVMExternalWeakLinkage,
+            weak: optional || value.linkage() == Linkage::LLVMExternalWeakLinkage,
             hidden: hidden && !defined,
         };
         // A weak symbol that nothing defines has no distance from here, only a null GOT cell.

@@ -97,13 +97,18 @@ fn remove_bodies(plan: &Plan) {
         function.value.set_visibility(IrVisibility::LLVMDefaultVisibility);
         function.value.set_dso_local(function.binding == Binding::Local || function.dso_local);
     }
+    for function in &plan.unneeded {
+        function.delete_body();
+        function.set_comdat(std::ptr::null_mut());
+    }
     // Constants that leave may refer to one another: empty all, then end all.
     for constant in &plan.leaving {
         constant.set_linkage(Linkage::LLVMExternalLinkage);
         constant.set_initializer(None);
     }
     let constants = plan.leaving.iter().copied();
-    for value in constants.chain(plan.functions.iter().map(|function| function.value)) {
+    let bodies = plan.functions.iter().map(|function| function.value).chain(plan.unneeded.iter().copied());
+    for value in constants.chain(bodies) {
         if !value.is_global_used() {
             value.erase();
         }

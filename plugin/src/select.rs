@@ -17,7 +17,9 @@ pub struct Selection {
     pub lazy: Vec<Value>,
     /// The same as a set.
     pub is_lazy: HashSet<Value>,
-    /// Accesses to thread-local variables in them.
+    /// Bodies that other modules define, here only to be inlined: they go along with those that use them.
+    pub inlined: HashSet<Value>,
+    /// Accesses to thread-local variables in bodies that leave or go along.
     pub thread_locals: ThreadLocals,
 }
 
@@ -92,9 +94,13 @@ pub fn select(module: Module, options: &Options) -> Selection {
     let constructors = constructors(module);
     let mut lazy: Vec<Value> = Vec::new();
     let mut is_lazy = HashSet::new();
+    let mut inlined = HashSet::new();
     for function in module.functions() {
         if function.is_declaration() {
             continue;
+        }
+        if is_elsewhere(function) {
+            inlined.insert(function);
         }
         match stays(function, &constructors) {
             None => {
@@ -119,13 +125,14 @@ pub fn select(module: Module, options: &Options) -> Selection {
     }
     let accesses = thread_locals(module, &mut drop);
     lazy.retain(|function| is_lazy.contains(function));
-    let lazy_access = |call: &Value| is_lazy.contains(&call.function());
+    let lazy_access =
+        |call: &Value| is_lazy.contains(&call.function()) || inlined.contains(&call.function());
     let accesses = accesses
         .into_iter()
         .map(|(variable, calls)| (variable, calls.into_iter().filter(lazy_access).collect::<Vec<_>>()))
         .filter(|(_, calls)| !calls.is_empty())
         .collect();
-    Selection { lazy, is_lazy, thread_locals: ThreadLocals { accesses, getters: Vec::new() } }
+    Selection { lazy, is_lazy, inlined, thread_locals: ThreadLocals { accesses, getters: Vec::new() } }
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -145,9 +152,14 @@ fn constructors(module: Module) -> HashSet<Value> {
     found
 }
 
+/// Whether another module defines a function, whose body is only here to be inlined.
+fn is_elsewhere(function: Value) -> bool {
+    function.linkage() == Linkage::LLVMAvailableExternallyLinkage
+}
+
 /// Why a function's body stays, if it does.
 fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str> {
-    if function.linkage() == Linkage::LLVMAvailableExternallyLinkage {
+    if is_elsewhere(function) {
         return Some("another module defines it");
     }
     if function.is_intrinsic() {

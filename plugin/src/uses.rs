@@ -16,17 +16,20 @@ pub struct Use {
     pub body: bool,
     /// One of those uses is not just a call.
     pub body_address: bool,
+    /// One of those uses is in a body that will be compiled, not just one that may be inlined.
+    pub required: bool,
     /// Something that stays uses it.
     pub stays: bool,
 }
 
 impl Use {
-    const BODY: Self = Self { body: true, body_address: true, stays: false };
-    const STAYS: Self = Self { body: false, body_address: false, stays: true };
+    const BODY: Self = Self { body: true, body_address: true, required: true, stays: false };
+    const STAYS: Self = Self { body: false, body_address: false, required: false, stays: true };
 
     fn add(&mut self, other: Self) {
         self.body |= other.body;
         self.body_address |= other.body_address;
+        self.required |= other.required;
         self.stays |= other.stays;
     }
 }
@@ -64,8 +67,14 @@ impl<'a> Uses<'a> {
     fn by(&self, user: Value, used: Value) -> Use {
         match user.kind() {
             Kind::LLVMInstructionValueKind => {
-                if self.selection.is_lazy.contains(&user.function()) {
-                    Use { body: true, body_address: user.takes_address(used), stays: false }
+                let function = user.function();
+                if self.selection.is_lazy.contains(&function) {
+                    Use { body_address: user.takes_address(used), ..Use::BODY }
+                } else if self.selection.inlined.contains(&function) {
+                    // The body goes to all places where it may be inlined, and may yet vanish there.
+                    let theirs = self.of(function);
+                    let required = theirs.required && function.has_attribute("alwaysinline");
+                    Use { body_address: theirs.body && user.takes_address(used), required, ..theirs }
                 } else {
                     Use::STAYS
                 }
@@ -75,7 +84,7 @@ impl<'a> Uses<'a> {
             Kind::LLVMGlobalVariableValueKind if may_leave(user) => {
                 let theirs = self.of(user);
                 // A constant that nothing uses stays: nothing would take it along.
-                Use { body: theirs.body, body_address: theirs.body, stays: theirs.stays || !theirs.body }
+                Use { body_address: theirs.body, stays: theirs.stays || !theirs.body, ..theirs }
             }
             Kind::LLVMFunctionValueKind
             | Kind::LLVMGlobalVariableValueKind
