@@ -45,6 +45,18 @@ fn walk(first: LLVMValueRef, next: Step) -> impl Iterator<Item = Value> {
     })
 }
 
+/// The blocks of a function.
+fn walk_blocks(function: LLVMValueRef) -> impl Iterator<Item = llvm_sys::prelude::LLVMBasicBlockRef> {
+    // SAFETY: the function is one of the module's (see the file's header).
+    let mut block = unsafe { LLVMGetFirstBasicBlock(function) };
+    std::iter::from_fn(move || {
+        let this = (!block.is_null()).then_some(block)?;
+        // SAFETY: `this` is a block of the function.
+        block = unsafe { LLVMGetNextBasicBlock(this) };
+        Some(this)
+    })
+}
+
 /// A string of LLVM's. Names that are not UTF-8 cannot be written into containers: lossy, and found out by who looks
 /// them up.
 fn string(data: *const c_char, length: usize) -> String {
@@ -120,8 +132,10 @@ impl Module {
     pub fn bitcode(self) -> Vec<u8> {
         unsafe {
             let buffer = llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer(self.0);
-            let bytes =
-                std::slice::from_raw_parts(LLVMGetBufferStart(buffer).cast::<u8>(), LLVMGetBufferSize(buffer));
+            let bytes = std::slice::from_raw_parts(
+                LLVMGetBufferStart(buffer).cast::<u8>(),
+                LLVMGetBufferSize(buffer),
+            );
             let bytes = bytes.to_vec();
             LLVMDisposeMemoryBuffer(buffer);
             bytes
@@ -319,7 +333,10 @@ impl Value {
             let entries = LLVMGlobalCopyAllMetadata(self.0, &mut count);
             let all = (0..count as u32)
                 .map(|i| {
-                    (LLVMValueMetadataEntriesGetKind(entries, i), LLVMValueMetadataEntriesGetMetadata(entries, i))
+                    (
+                        LLVMValueMetadataEntriesGetKind(entries, i),
+                        LLVMValueMetadataEntriesGetMetadata(entries, i),
+                    )
                 })
                 .collect();
             LLVMDisposeValueMetadataEntries(entries);
@@ -416,14 +433,16 @@ impl Value {
         Value(unsafe { LLVMGetOperand(self.0, index) })
     }
 
+    /// The block addresses of a function's labels. They use the blocks, not the function.
+    pub fn labels(self) -> impl Iterator<Item = Value> {
+        let blocks = walk_blocks(self.0);
+        let users = blocks.flat_map(|block| Value(unsafe { LLVMBasicBlockAsValue(block) }).users());
+        users.filter(|user| user.kind() == Kind::LLVMBlockAddressValueKind)
+    }
+
     /// The instructions of a function.
     pub fn instructions(self) -> impl Iterator<Item = Value> {
-        let mut block = unsafe { LLVMGetFirstBasicBlock(self.0) };
-        let blocks = std::iter::from_fn(move || {
-            let this = (!block.is_null()).then_some(block)?;
-            block = unsafe { LLVMGetNextBasicBlock(this) };
-            Some(this)
-        });
+        let blocks = walk_blocks(self.0);
         blocks.flat_map(|block| walk(unsafe { LLVMGetFirstInstruction(block) }, LLVMGetNextInstruction))
     }
 

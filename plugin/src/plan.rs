@@ -167,10 +167,10 @@ impl Plan {
     fn import(&mut self, value: Value, optional: bool) {
         let name = value.name();
         let private = value.linkage() == Linkage::LLVMPrivateLinkage;
-        let defined =
-            !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
+        let defined = !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
         let hidden = value.visibility() == IrVisibility::LLVMHiddenVisibility;
-        let own = value.is_local() || (defined && (value.is_dso_local() || visibility(value) != Visibility::Default));
+        let own = value.is_local()
+            || (defined && (value.is_dso_local() || visibility(value) != Visibility::Default));
         let import = Import {
             value: Some(value),
             symbol: if private { format!(".L{name}") } else { name.clone() },

@@ -7,7 +7,7 @@ use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
 use autojit_trampoline::emit::{Binding, Import, Module as Record, Stub, Text, Visibility};
 
 use crate::container::Encoded;
-use crate::ir::{IrVisibility, Linkage, Module, Value};
+use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::plan::Plan;
 use crate::select::Selection;
 use crate::store::Placed;
@@ -60,6 +60,8 @@ fn keep_imports(module: Module, plan: &Plan) {
                     Linkage::LLVMAvailableExternallyLinkage | Linkage::LLVMExternalWeakLinkage
                 )
         })
+        // An indirect function is no member of llvm.compiler.used, and as an external symbol it stays anyway.
+        .filter(|value| value.kind() != Kind::LLVMGlobalIFuncValueKind)
         .filter(|value| !value.is_declaration() || value.name().starts_with("__autojit_tls."))
         .collect();
     if !kept.is_empty() {

@@ -70,6 +70,9 @@ pub fn unfit(module: Module) -> Option<&'static str> {
             return Some("a sanitizer needs its bodies");
         }
     }
+    if module.ifuncs().any(Value::is_local) {
+        return Some("it has an indirect function of its own that optimisers may drop");
+    }
     let writable = |value: Value| !value.has_name() || autojit_trampoline::emit::is_writable(&value.name());
     if !(module.functions().all(writable) && module.variables().all(writable)) {
         return Some("assemblers cannot read the name of one of its symbols");
@@ -125,8 +128,7 @@ pub fn select(module: Module, options: &Options) -> Selection {
     }
     let accesses = thread_locals(module, &mut drop);
     lazy.retain(|function| is_lazy.contains(function));
-    let lazy_access =
-        |call: &Value| is_lazy.contains(&call.function()) || inlined.contains(&call.function());
+    let lazy_access = |call: &Value| is_lazy.contains(&call.function()) || inlined.contains(&call.function());
     let accesses = accesses
         .into_iter()
         .map(|(variable, calls)| (variable, calls.into_iter().filter(lazy_access).collect::<Vec<_>>()))
@@ -141,9 +143,10 @@ fn constructors(module: Module) -> HashSet<Value> {
     for function in module.functions() {
         let listed = function.users().any(|user| {
             user.kind() == Kind::LLVMConstantStructValueKind
-                && user.users().flat_map(Value::users).any(|array| {
-                    matches!(array.name().as_str(), "llvm.global_ctors" | "llvm.global_dtors")
-                })
+                && user
+                    .users()
+                    .flat_map(Value::users)
+                    .any(|array| matches!(array.name().as_str(), "llvm.global_ctors" | "llvm.global_dtors"))
         });
         if listed {
             found.insert(function);
@@ -222,7 +225,8 @@ fn is_allocator(name: &str) -> bool {
 
 /// Whether an instruction is inline assembly that defines or declares symbols: others may refer to them.
 fn defines_symbols(instruction: Value) -> bool {
-    if !matches!(instruction.opcode(), LLVMOpcode::LLVMCall | LLVMOpcode::LLVMCallBr | LLVMOpcode::LLVMInvoke) {
+    if !matches!(instruction.opcode(), LLVMOpcode::LLVMCall | LLVMOpcode::LLVMCallBr | LLVMOpcode::LLVMInvoke)
+    {
         return false;
     }
     const DIRECTIVES: [&str; 7] = [".glob", ".weak", ".set", ".type", "section", ".symver", ".comm"];
@@ -231,9 +235,7 @@ fn defines_symbols(instruction: Value) -> bool {
 
 /// Whether anything but the function itself, or a table of its labels that only it uses, refers to its labels.
 fn labels_escape(function: Value) -> bool {
-    function.users().filter(|user| user.kind() == Kind::LLVMBlockAddressValueKind).any(|label| {
-        !label.users().all(|user| only_in(user, function, 0))
-    })
+    function.labels().any(|label| !label.users().all(|user| only_in(user, function, 0)))
 }
 
 /// Whether `user` is an instruction of `function`, or a constant or local variable that only such instructions use.

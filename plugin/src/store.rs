@@ -29,7 +29,8 @@ pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
     let absolute = std::fs::canonicalize(directory)
         .map_err(|e| explain(&format!("cannot resolve the path {directory}"), e))?;
     let path = absolute.join(autojit_store::file_name(&encoded.key));
-    write_whole(&path, &encoded.bytes).map_err(|e| explain(&format!("cannot write {}", path.display()), e))?;
+    write_whole(&path, &encoded.bytes)
+        .map_err(|e| explain(&format!("cannot write {}", path.display()), e))?;
     absolute.into_os_string().into_string().map(Placed::Directory).map_err(|path| {
         format!("cannot keep its functions in the store: the path {} is not UTF-8", path.display())
     })

@@ -90,8 +90,6 @@ impl<'a> Uses<'a> {
             | Kind::LLVMGlobalVariableValueKind
             | Kind::LLVMGlobalAliasValueKind
             | Kind::LLVMGlobalIFuncValueKind => Use::STAYS,
-            // A label is no use of its function's symbol.
-            Kind::LLVMBlockAddressValueKind => Use::default(),
             _ => {
                 let mut all = Use::default();
                 for next in user.users() {

@@ -52,7 +52,7 @@ fn length(bytes: &[u8]) -> Result<usize, Error> {
         return Err(Error::Version { found: word(bytes, 8) });
     }
     let length = long(bytes, 16);
-    if length < HEADER as u64 || length % ALIGN as u64 != 0 {
+    if length < HEADER as u64 || !length.is_multiple_of(ALIGN as u64) {
         return Err(Error::Damaged("length"));
     }
     if length > bytes.len() as u64 {

@@ -1,0 +1,104 @@
+//! What the plugin leaves of a module and what it puts into the container, as text.
+//!
+//! Each `modules/NAME.ll` goes through `opt-22 -passes=autojit`; residue and container are compared with
+//! `snapshots/NAME.txt`. `BLESS=1` writes the snapshots anew. The plugin is the one in `dist/`, which `scripts/build`
+//! puts there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the plugin lies in the workspace").to_owned()
+}
+
+fn opt(module: &Path, store: &Path) -> Output {
+    let plugin = root().join("dist/lib/autojit.so");
+    assert!(plugin.exists(), "{} is missing: run scripts/build", plugin.display());
+    Command::new("opt-22")
+        .arg(format!("--load-pass-plugin={}", plugin.display()))
+        .args(["-passes=autojit", "-S", "-o", "-"])
+        .arg(module)
+        .env("AUTOJIT_STORE", store)
+        .env("AUTOJIT_LOG", "debug")
+        .output()
+        .expect("opt-22 runs; scripts/setup installs it")
+}
+
+/// Snapshots must not depend on where the project lies or on the container's exact bytes.
+fn stable(text: &str, store: &Path) -> String {
+    let mut out = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("; ModuleID")) {
+        // The key: 32 bytes in one directive.
+        let key = line.starts_with("module asm \".byte 0x") && line.matches("0x").count() == 32;
+        out.push_str(if key { "module asm \".byte KEY\"" } else { line });
+        out.push('\n');
+    }
+    // The image's boot code is the trampoline crate's affair, which has its own snapshot.
+    let boot = out.find("module asm \".pushsection");
+    if let Some((start, end)) = boot.zip(out.rfind("module asm \".popsection\"\n")) {
+        out.replace_range(start..end + "module asm \".popsection\"\n".len(), "(boot code)\n");
+    }
+    out.replace(store.to_str().expect("UTF-8"), "STORE")
+}
+
+fn describe(container: &[u8], name: &str) -> String {
+    let container = autojit_store::Container::parse(container).expect("what the plugin wrote");
+    assert!(container.verify());
+    let mut out = format!("source {}\n", container.source());
+    for (index, function) in container.functions().enumerate() {
+        let import = function.import.map(|import| format!(", import {import}")).unwrap_or_default();
+        let interposable = if function.interposable { ", interposable" } else { "" };
+        out += &format!("function {index}: {} {:?}{import}{interposable}\n", function.name, function.kind);
+    }
+    for index in 0..container.import_count() {
+        out += &format!("import {index}: {}\n", container.import_name(index).expect("in range"));
+    }
+    let bitcode = std::env::temp_dir().join(format!("autojit-snapshot-{}-{name}.bc", std::process::id()));
+    std::fs::write(&bitcode, container.bitcode().expect("it unpacks"))
+        .expect("a writable temporary directory");
+    let text =
+        Command::new("llvm-dis-22").arg("-o").arg("-").arg(&bitcode).output().expect("llvm-dis-22 runs");
+    std::fs::remove_file(&bitcode).expect("it is there");
+    out + &String::from_utf8(text.stdout).expect("IR is UTF-8")
+}
+
+fn snapshot(name: &str) {
+    let tests = root().join("plugin/tests");
+    let store = std::env::temp_dir().join(format!("autojit-store-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&store).expect("a writable temporary directory");
+    let output = opt(&tests.join(format!("modules/{name}.ll")), &store);
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{log}");
+    let module = String::from_utf8(output.stdout).expect("UTF-8");
+    let mut found = format!(
+        "; log\n{}; residue\n{}",
+        stable(&log.replace(root().to_str().unwrap(), ""), &store),
+        stable(&module, &store)
+    );
+    for file in std::fs::read_dir(&store).expect("it was made above") {
+        let bytes = std::fs::read(file.expect("an entry").path()).expect("readable");
+        found += &format!("; container\n{}", stable(&describe(&bytes, name), &store));
+    }
+    std::fs::remove_dir_all(&store).expect("it was made above");
+
+    let path = tests.join(format!("snapshots/{name}.txt"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &found).expect("writable");
+    }
+    let wanted = std::fs::read_to_string(&path).expect("a snapshot; BLESS=1 writes it");
+    assert!(found == wanted, "{name} differs from its snapshot (BLESS=1 accepts it):\n{found}");
+}
+
+macro_rules! snapshots {
+    ($($name:ident)*) => { $(#[test] fn $name() { snapshot(stringify!($name)); })* };
+}
+
+snapshots! { linkages constants stays aliases thread_local labels inlined sanitized names }
+
+#[test]
+fn every_module_has_a_test() {
+    let here = std::fs::read_dir(root().join("plugin/tests/modules")).expect("the modules").count();
+    let source = std::fs::read_to_string(root().join("plugin/tests/snapshots.rs")).expect("this file");
+    let list = source.split("snapshots! {").nth(1).and_then(|rest| rest.split('}').next()).expect("the list");
+    assert_eq!(list.split_whitespace().count(), here);
+}
