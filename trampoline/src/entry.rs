@@ -1,1 +1,366 @@
-//! to come
+//! The trampoline: where the tail of a stub arrives at a first call, with every register live.
+//!
+//! It receives the program's registers and, on the stack, the return address into the tail (which names the slot)
+//! and above it the return address of the call. It saves all of them, has the resolver publish the slot on a stack of
+//! its own, restores everything and returns into the tail, which goes through the slot once more. Only the flags are
+//! not kept: no convention passes anything in them.
+//!
+//! **Kept for the program**: the general registers ([`Frame`]); x87, MMX, SSE, AVX, AVX-512 with its mask registers,
+//! MXCSR, PKRU and the APX registers, as far as the processor and the kernel have them ([`SaveMethod`]). The AMX tiles
+//! stay where they are: 8 KiB that no convention passes, and neither we nor LLVM touch them. `errno` is the
+//! resolver's to keep: here is nothing that changes it.
+//!
+//! **Given to the resolver**: default floating point environment (empty x87 stack, round to nearest, exceptions
+//! masked), direction flag clear, signals blocked, [`STACK_SIZE`](crate::stack::STACK_SIZE) bytes of stack. Signals
+//! are blocked before the stack is switched: see [`with_resolver_stack`].
+//!
+//! **Taken from the program's stack**: [`Frame`], the vector state (2.7 KiB with AVX-512, at most 64 bytes to align
+//! it), and a few hundred bytes of the Rust frames that switch stacks.
+//!
+//! # Safety
+//! The assembly relies on the static `STATE`, which [`install`] fills before it hands out an address to call.
+
+use std::arch::naked_asm;
+use std::arch::x86_64::{__cpuid, __cpuid_count};
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use crate::contract::{Slot, slot_of_tail};
+use crate::stack::with_resolver_stack;
+use crate::sys::{self, BlockedSignals};
+
+/// What the trampoline calls: publishes `slot` and returns, or ends the process. It must not unwind; an exception or
+/// a thread cancellation that tries to leave it ends the process. It may change `frame`, and the program would see it.
+pub type ResolverFn = unsafe extern "C" fn(slot: *const Slot, frame: &mut Frame);
+
+/// The general registers of the program at a first call, on its stack. Lowest address first.
+#[repr(C)]
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the registers' names say it")]
+pub struct Frame {
+    pub rax: u64,
+    pub rbx: u64,
+    pub rcx: u64,
+    pub rdx: u64,
+    pub rsi: u64,
+    pub rdi: u64,
+    pub r8: u64,
+    pub r9: u64,
+    pub r10: u64,
+    pub r11: u64,
+    pub r12: u64,
+    pub r13: u64,
+    pub r14: u64,
+    pub r15: u64,
+    /// With `tail` behind it: what walkers of frame pointers expect.
+    pub rbp: u64,
+    /// The return address into the stub's tail, behind its call.
+    pub tail: *const u8,
+    /// The return address of the call that reached the stub, if the stub was called and not jumped to in a way of the
+    /// callee's own. The stack pointer before that call is the address of this field plus 8.
+    pub caller: *const u8,
+}
+
+const _: () = assert!(size_of::<Frame>() == 17 * 8);
+const _: () = assert!(offset_of!(Frame, tail) == offset_of!(Frame, rbp) + 8);
+const _: () = assert!(offset_of!(Frame, caller) == offset_of!(Frame, tail) + 8);
+
+/// How the vector state is saved; chosen once, by the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum SaveMethod {
+    /// `fxsave64`: x87 and SSE, where the kernel has not enabled XSAVE.
+    Fxsave = 0,
+    /// `xsave64`: all components at the processor's fixed offsets.
+    Xsave = 1,
+    /// `xsavec64`: the selected components without gaps.
+    Xsavec = 2,
+}
+
+/// The state components (SDM vol. 1, 13.1) that are saved if the kernel has enabled them: 0 to 7 (x87, SSE, AVX, MPX,
+/// AVX-512), PKRU and APX.
+const SAVED_COMPONENTS: u32 = 0xff | PKRU | 1 << 19;
+/// Protection keys: saved, but not reset for the resolver, which works with the program's rights.
+const PKRU: u32 = 1 << 9;
+/// Size of the legacy region (`fxsave64`) of a save area, bytes.
+const LEGACY_SIZE: u32 = 512;
+/// Size of the header behind it, bytes.
+const HEADER_SIZE: u32 = 64;
+
+/// What the assembly reads.
+#[repr(C)]
+struct State {
+    /// Sizes of a save area by [`SaveMethod`], bytes.
+    area: [AtomicU32; 3],
+    /// Components to save and restore, those of `edx:eax` below 2^32. `fxsave64` does not look at it.
+    saved: AtomicU32,
+    /// Components to reset for the resolver.
+    reset: AtomicU32,
+    /// The [`ResolverFn`].
+    resolver: AtomicUsize,
+    /// The trampoline for this processor.
+    address: AtomicUsize,
+}
+
+static STATE: State = State {
+    area: [const { AtomicU32::new(0) }; 3],
+    saved: AtomicU32::new(0),
+    reset: AtomicU32::new(0),
+    resolver: AtomicUsize::new(0),
+    address: AtomicUsize::new(0),
+};
+
+/// A save area in which every component is in its initial configuration: an all-zero XSAVE header says so, and for
+/// `fxrstor64`, which has none, the legacy region holds the same.
+#[repr(C, align(64))]
+struct InitialState {
+    /// x87 control word: all exceptions masked, extended precision, round to nearest.
+    fcw: u16,
+    zero: [u8; 22],
+    /// All exceptions masked, round to nearest. Loaded whatever the header says.
+    mxcsr: u32,
+    rest: [u8; (LEGACY_SIZE + HEADER_SIZE) as usize - 28],
+}
+
+static INITIAL_STATE: InitialState =
+    InitialState { fcw: 0x37f, zero: [0; 22], mxcsr: 0x1f80, rest: [0; 548] };
+
+const _: () = assert!(offset_of!(InitialState, mxcsr) == 24);
+const _: () = assert!(size_of::<InitialState>() == (LEGACY_SIZE + HEADER_SIZE) as usize);
+
+/// Makes `resolver` the one that the trampoline calls, and fits the trampoline to the processor. To be called before
+/// any image's entry cell holds [`address`]; a second call replaces the resolver.
+pub fn install(resolver: ResolverFn) {
+    let enabled = enabled_components();
+    STATE.saved.store(enabled & SAVED_COMPONENTS, Ordering::Relaxed);
+    STATE.reset.store(enabled & SAVED_COMPONENTS & !PKRU, Ordering::Relaxed);
+    for method in [SaveMethod::Fxsave, SaveMethod::Xsave, SaveMethod::Xsavec] {
+        let size = area_size(method, enabled & SAVED_COMPONENTS);
+        STATE.area[method as usize].store(size, Ordering::Relaxed);
+    }
+    STATE.resolver.store(resolver as usize, Ordering::Relaxed);
+    // Release: whoever learns the address finds the rest filled in.
+    STATE.address.store(address_of(SaveMethod::best()), Ordering::Release);
+}
+
+/// The trampoline's address: what the entry cells of images are to hold.
+///
+/// # Panics
+/// If nothing was [`install`]ed.
+pub fn address() -> usize {
+    let address = STATE.address.load(Ordering::Acquire);
+    assert_ne!(address, 0, "install() comes first");
+    address
+}
+
+/// The address of the trampoline that uses `method`. Only one that is [`supported`](SaveMethod::supported) may be
+/// called, and only after [`install`].
+pub fn address_of(method: SaveMethod) -> usize {
+    match method {
+        SaveMethod::Fxsave => enter_fxsave as *const () as usize,
+        SaveMethod::Xsave => enter_xsave as *const () as usize,
+        SaveMethod::Xsavec => enter_xsavec as *const () as usize,
+    }
+}
+
+impl SaveMethod {
+    /// The method that loses nothing and takes the least memory.
+    pub fn best() -> Self {
+        if Self::Xsavec.supported() {
+            Self::Xsavec
+        } else if Self::Xsave.supported() {
+            Self::Xsave
+        } else {
+            Self::Fxsave
+        }
+    }
+
+    /// Whether processor and kernel have it.
+    pub fn supported(self) -> bool {
+        match self {
+            Self::Fxsave => true,
+            Self::Xsave => enabled_components() != 0,
+            // Leaf 0xd.1, eax bit 1.
+            Self::Xsavec => enabled_components() != 0 && __cpuid_count(0xd, 1).eax & 1 << 1 != 0,
+        }
+    }
+}
+
+/// The state components that the kernel has enabled (the low half of XCR0); 0 without XSAVE.
+fn enabled_components() -> u32 {
+    const OSXSAVE: u32 = 1 << 27;
+    if __cpuid(1).ecx & OSXSAVE == 0 {
+        return 0;
+    }
+    let low: u32;
+    // SAFETY: the kernel has enabled XSAVE, so xgetbv exists and register 0 does.
+    unsafe {
+        std::arch::asm!("xgetbv", in("ecx") 0, lateout("eax") low, lateout("edx") _, options(nomem, nostack));
+    }
+    low
+}
+
+/// Size of a save area for `components`, bytes, header included (SDM vol. 1, 13.4).
+fn area_size(method: SaveMethod, components: u32) -> u32 {
+    let mut end = LEGACY_SIZE + HEADER_SIZE;
+    if method == SaveMethod::Fxsave || components == 0 {
+        return end;
+    }
+    // Components 0 and 1 lie in the legacy region.
+    for component in (2..32).filter(|bit| components & 1 << bit != 0) {
+        let leaf = __cpuid_count(0xd, component);
+        let (size, fixed_offset, aligned) = (leaf.eax, leaf.ebx, leaf.ecx & 1 << 1 != 0);
+        let offset = match method {
+            SaveMethod::Xsavec if aligned => end.next_multiple_of(64),
+            SaveMethod::Xsavec => end,
+            _ => fixed_offset,
+        };
+        end = end.max(offset + size);
+    }
+    end
+}
+
+/// What the trampoline calls on the program's stack: signals off, then the resolver on a stack of its own.
+extern "C" fn enter(frame: &mut Frame) {
+    // SAFETY: only the trampoline calls this, and only tails call the trampoline.
+    let slot = unsafe { slot_of_tail(frame.tail) };
+    let signals = BlockedSignals::new();
+    // SAFETY: install() stored a ResolverFn before it gave out the trampoline's address.
+    let resolver: ResolverFn = unsafe { std::mem::transmute(STATE.resolver.load(Ordering::Relaxed)) };
+    // SAFETY: slot is a stub's (above), which is all that a resolver asks for.
+    let switched = with_resolver_stack(|| unsafe { resolver(slot, frame) });
+    if switched.is_err() {
+        sys::fatal("autojit: no memory for the stack on which functions are compiled\n");
+    }
+    drop(signals);
+}
+
+/// The trampoline's personality routine: unwinders call it before they unwind past the trampoline, in the search
+/// phase of an exception nobody caught and for a forced unwind (cancellation). There is no way on from here: the slot
+/// is not published, and the program's state is not restored.
+extern "C" fn barrier() -> i32 {
+    sys::fatal("autojit: an exception or a thread cancellation tried to leave the runtime\n")
+}
+
+/// Defines a trampoline that saves the vector state with one pair of instructions. The text is the same for all, and
+/// without a branch: [`install`] has decided.
+///
+/// The canonical frame address (CFA) is the stack pointer before the tail's call, so the caller of this frame is the
+/// stub, inside its tail, whose own unwind information leads to the program. `rbp` and `rbx` are what this code
+/// changes of the registers that unwinders restore; they are described from the moment they are in [`Frame`] to the
+/// moment they are back.
+macro_rules! trampoline {
+    ($name:ident, $method:expr, $save:literal, $restore:literal) => {
+        #[unsafe(naked)]
+        extern "C" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                // 0x1b: the routine's address is PC-relative, 4 bytes, so that the table needs no relocation.
+                ".cfi_personality 0x1b, {barrier}",
+                "endbr64",
+                "push rbp",
+                ".cfi_def_cfa_offset 16",
+                ".cfi_offset rbp, -16",
+                "mov rbp, rsp",
+                // From here to the end the CFA hangs on rbp, whatever happens to rsp.
+                ".cfi_def_cfa_register rbp",
+                "sub rsp, {below_rbp}",
+                "mov [rsp + {rax}], rax",
+                "mov [rsp + {rbx}], rbx",
+                ".cfi_offset rbx, {rbx} - {cfa}",
+                "mov [rsp + {rcx}], rcx",
+                "mov [rsp + {rdx}], rdx",
+                "mov [rsp + {rsi}], rsi",
+                "mov [rsp + {rdi}], rdi",
+                "mov [rsp + {r8}], r8",
+                "mov [rsp + {r9}], r9",
+                "mov [rsp + {r10}], r10",
+                "mov [rsp + {r11}], r11",
+                "mov [rsp + {r12}], r12",
+                "mov [rsp + {r13}], r13",
+                "mov [rsp + {r14}], r14",
+                "mov [rsp + {r15}], r15",
+                "mov rdi, rsp", // the Frame, for enter()
+                // The save area, 64-byte aligned, which makes rsp fit for a call too. rbx, which calls preserve, keeps
+                // its address.
+                "mov eax, [rip + {state} + {area} + 4 * {method}]",
+                "sub rsp, rax",
+                "and rsp, -64",
+                "mov rbx, rsp",
+                // xsave does not write all of the header, and xrstor faults on what it finds there.
+                "xor eax, eax",
+                "mov [rbx + {header} + 0], rax",
+                "mov [rbx + {header} + 8], rax",
+                "mov [rbx + {header} + 16], rax",
+                "mov [rbx + {header} + 24], rax",
+                "mov [rbx + {header} + 32], rax",
+                "mov [rbx + {header} + 40], rax",
+                "mov [rbx + {header} + 48], rax",
+                "mov [rbx + {header} + 56], rax",
+                // edx:eax selects the components.
+                "xor edx, edx",
+                "mov eax, [rip + {state} + {saved}]",
+                concat!($save, " [rbx]"),
+                "mov eax, [rip + {state} + {reset}]",
+                concat!($restore, " [rip + {initial}]"),
+                "cld",
+                "call {enter}",
+                "xor edx, edx",
+                "mov eax, [rip + {state} + {saved}]",
+                concat!($restore, " [rbx]"),
+                "lea rsp, [rbp - {below_rbp}]",
+                "mov rax, [rsp + {rax}]",
+                "mov rbx, [rsp + {rbx}]",
+                ".cfi_restore rbx",
+                "mov rcx, [rsp + {rcx}]",
+                "mov rdx, [rsp + {rdx}]",
+                "mov rsi, [rsp + {rsi}]",
+                "mov rdi, [rsp + {rdi}]",
+                "mov r8, [rsp + {r8}]",
+                "mov r9, [rsp + {r9}]",
+                "mov r10, [rsp + {r10}]",
+                "mov r11, [rsp + {r11}]",
+                "mov r12, [rsp + {r12}]",
+                "mov r13, [rsp + {r13}]",
+                "mov r14, [rsp + {r14}]",
+                "mov r15, [rsp + {r15}]",
+                "mov rsp, rbp",
+                "pop rbp",
+                ".cfi_def_cfa rsp, 8",
+                ".cfi_restore rbp",
+                // Into the tail, which jumps back to the stub.
+                "ret",
+                ".cfi_endproc",
+                barrier = sym barrier,
+                enter = sym enter,
+                initial = sym INITIAL_STATE,
+                state = sym STATE,
+                area = const offset_of!(State, area),
+                method = const $method as usize,
+                saved = const offset_of!(State, saved),
+                reset = const offset_of!(State, reset),
+                header = const LEGACY_SIZE,
+                below_rbp = const offset_of!(Frame, rbp),
+                cfa = const offset_of!(Frame, caller),
+                rax = const offset_of!(Frame, rax),
+                rbx = const offset_of!(Frame, rbx),
+                rcx = const offset_of!(Frame, rcx),
+                rdx = const offset_of!(Frame, rdx),
+                rsi = const offset_of!(Frame, rsi),
+                rdi = const offset_of!(Frame, rdi),
+                r8 = const offset_of!(Frame, r8),
+                r9 = const offset_of!(Frame, r9),
+                r10 = const offset_of!(Frame, r10),
+                r11 = const offset_of!(Frame, r11),
+                r12 = const offset_of!(Frame, r12),
+                r13 = const offset_of!(Frame, r13),
+                r14 = const offset_of!(Frame, r14),
+                r15 = const offset_of!(Frame, r15),
+            )
+        }
+    };
+}
+
+trampoline!(enter_fxsave, SaveMethod::Fxsave, "fxsave64", "fxrstor64");
+trampoline!(enter_xsave, SaveMethod::Xsave, "xsave64", "xrstor64");
+trampoline!(enter_xsavec, SaveMethod::Xsavec, "xsavec64", "xrstor64");

@@ -5,8 +5,13 @@
 //! - [`emit`]: those tables and the stubs as assembler text, for the plugin.
 //! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
+//! - [`stack`]: the stacks on which the runtime resolves such a call.
+//! - [`mem`]: `memcpy` and its kin for the runtime, so that it never calls the program's.
 
 pub mod boot;
 pub mod contract;
 pub mod emit;
 pub mod entry;
+pub mod mem;
+pub mod stack;
+mod sys;

@@ -1,0 +1,130 @@
+//! The trampoline keeps every register: all are loaded with a pattern, a lazy function is called whose body stores
+//! them, and the resolver in between destroys what it can.
+
+use std::sync::atomic::Ordering;
+
+use autojit_trampoline::entry::{ResolverFn, SaveMethod, address_of};
+use support::lazy::{Library, RESOLVED, publish, publish_and_clobber};
+use support::{compile, lazy};
+
+mod support;
+
+const VECTORS: usize = 15 * 8;
+const MASKS: usize = VECTORS + 32 * 64;
+const MXCSR: usize = MASKS + 8 * 8;
+const X87: usize = MXCSR + 8;
+const END: usize = X87 + 108;
+
+/// The pattern: no two bytes near each other alike, a valid MXCSR with a rounding mode that is not the default, and a
+/// full x87 stack of valid numbers with a control word that is not the default either.
+fn pattern(seed: u32) -> Vec<u8> {
+    let mut state = seed;
+    let mut bytes: Vec<u8> = (0..END)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    // Round up, flush to zero, exceptions masked, the inexact flag set.
+    bytes[MXCSR..][..8].copy_from_slice(&[0xa0, 0xdf, 0, 0, 0, 0, 0, 0]);
+    let x87 = &mut bytes[X87..];
+    x87[..28].fill(0);
+    // Double precision, round down; top of stack 0; all eight registers valid.
+    x87[..2].copy_from_slice(&0x067f_u16.to_le_bytes());
+    for register in x87[28..].chunks_exact_mut(10) {
+        register[7] |= 0x80; // the explicit integer bit, without which the number is not one
+        register[9] &= 0x3f; // an exponent that is neither infinity nor NaN
+        register[8] |= 1;
+    }
+    bytes
+}
+
+/// What `level` of registers.s stores of vector register `index`, bytes.
+fn vector_size(level: u32, index: usize) -> usize {
+    match (level, index) {
+        (0, 0..16) => 16,
+        (1, 0..16) => 32,
+        (2, _) => 64,
+        _ => 0,
+    }
+}
+
+fn check(library: &Library, level: u32, trampoline: usize) {
+    for (resolver, seed) in [publish as ResolverFn, publish_and_clobber].into_iter().zip(1..) {
+        let input = pattern(seed + level);
+        let output = library.address("out") as *mut u8;
+        // SAFETY: both buffers have more than END bytes; level is an int.
+        unsafe {
+            std::ptr::copy_nonoverlapping(input.as_ptr(), library.address("in") as *mut u8, END);
+            (library.address("level") as *mut u32).write(level);
+        }
+        library.arm(resolver, Some(trampoline));
+        for call in ["first call", "published"] {
+            // SAFETY: as above.
+            let output = unsafe {
+                std::ptr::write_bytes(output, 0, END);
+                assert_eq!(library.function("call_with_registers")(), 0);
+                std::slice::from_raw_parts(output, END)
+            };
+            assert_eq!(RESOLVED.load(Ordering::Relaxed), 1);
+            compare(&input, output, level, call);
+            let stack_pointers =
+                ["sp_before", "sp_inside", "sp_after"].map(|name| library.variable::<u64>(name));
+            assert_eq!(stack_pointers, [stack_pointers[0]; 3], "{call}");
+        }
+    }
+}
+
+fn compare(input: &[u8], output: &[u8], level: u32, call: &str) {
+    let names = [
+        "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+    ];
+    for (index, name) in names.iter().enumerate() {
+        assert_eq!(input[index * 8..][..8], output[index * 8..][..8], "{name}, {call}");
+    }
+    for index in 0..32 {
+        let (at, size) = (VECTORS + index * 64, vector_size(level, index));
+        assert_eq!(
+            input[at..][..size],
+            output[at..][..size],
+            "vector register {index}, level {level}, {call}"
+        );
+    }
+    if level == 2 {
+        for index in 0..8 {
+            assert_eq!(input[MASKS + index * 8..][..8], output[MASKS + index * 8..][..8], "k{index}, {call}");
+        }
+    }
+    assert_eq!(input[MXCSR..][..4], output[MXCSR..][..4], "MXCSR, {call}");
+    // Control, status and tag word are 2 bytes of 4 each; then four words of pointers to the last instruction.
+    for (at, name) in [(0, "control"), (4, "status"), (8, "tag")] {
+        assert_eq!(input[X87 + at..][..2], output[X87 + at..][..2], "x87 {name} word, {call}");
+    }
+    assert_eq!(input[X87 + 28..], output[X87 + 28..], "x87 registers, {call}");
+}
+
+#[test]
+fn all_registers_survive_a_first_call() {
+    let library = Library::load("registers", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
+    let mut levels = vec![0];
+    if std::arch::is_x86_feature_detected!("avx") {
+        levels.push(1);
+    } else {
+        eprintln!("NOT TESTED: ymm registers: this processor has no AVX");
+    }
+    if std::arch::is_x86_feature_detected!("avx512bw") {
+        levels.push(2);
+    } else {
+        eprintln!("NOT TESTED: zmm and mask registers: this processor has no AVX-512");
+    }
+    for level in levels {
+        for method in [SaveMethod::Fxsave, SaveMethod::Xsave, SaveMethod::Xsavec] {
+            if !method.supported() {
+                eprintln!("NOT TESTED: {method:?}: not on this processor");
+            } else if method != SaveMethod::Fxsave || level == 0 {
+                library.arm(lazy::publish, None); // fills in what the trampolines read
+                check(&library, level, address_of(method));
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The emitted text, as it is. After a change that is meant: BLESS=1 cargo test --test snapshot, and read the diff.
+
+use std::path::Path;
+
+use autojit_trampoline::emit::{Binding, Import, Module, Stub, Text, Visibility};
+
+fn check(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
+    if std::env::var_os("BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    for (number, (is, was)) in text.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(is, was, "{}:{}: see tests/snapshot.rs", path.display(), number + 1);
+    }
+    assert_eq!(text.lines().count(), expected.lines().count(), "{}", path.display());
+}
+
+#[test]
+fn stubs() {
+    let plain = Stub {
+        symbol: "plain",
+        binding: Binding::Global,
+        visibility: Visibility::Default,
+        group: None,
+        index: 0,
+        endbr64: false,
+    };
+    let mut text = Text::default();
+    text.stub(&plain);
+    text.stub(&Stub {
+        symbol: "_ZN1SC2Ev",
+        binding: Binding::Weak,
+        visibility: Visibility::Hidden,
+        group: Some("_ZN1SC5Ev"),
+        index: 7,
+        endbr64: true,
+    });
+    text.stub(&Stub { symbol: "odd name", binding: Binding::Local, index: 8, ..plain });
+    text.alias("other name", Binding::Global, Visibility::Protected, "plain");
+    check("stubs.s", &text.0);
+}
+
+#[test]
+fn modules() {
+    let import = |symbol, weak, hidden| Import { symbol, weak, hidden };
+    let (got, direct) =
+        ([import("puts", false, false), import("maybe", true, false)], [import("mine", false, true)]);
+    let mut text = Text::default();
+    text.module(&Module {
+        key: std::array::from_fn(|index| index as u8),
+        functions: 9,
+        source: "dir/unit \"1\".c",
+        store_dir: Some("/var/store"),
+        got: &got,
+        direct: &direct,
+    });
+    // The boot code has a snapshot of its own.
+    let boot = autojit_trampoline::boot::text();
+    check("module-directory.s", text.0.strip_suffix(&boot).unwrap());
+
+    let mut text = Text::default();
+    text.module(&Module {
+        key: [0; 32],
+        functions: 1,
+        source: "a.c",
+        store_dir: None,
+        got: &[],
+        direct: &[],
+    });
+    check("module-embedded.s", text.0.strip_suffix(&boot).unwrap());
+}
+
+#[test]
+fn boot() {
+    check("boot.s", &autojit_trampoline::boot::text());
+}
