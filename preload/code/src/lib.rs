@@ -1,1 +1,36 @@
-//! Code memory, object linker, call-site patching and unwind tables
+//! Everything between an object file in memory and machine code that a thread may run: code memory near the image,
+//! the object linker, run-time stubs, the call-site patcher, and the unwind table.
+//!
+//! - [`memory`]: one reservation of address space per image, three arenas in it, W^X; `reserve`, `commit`, `abort`,
+//!   `patch`.
+//! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes [`Linked`], and by commit [`Code`].
+//! - [`stub`]: stubs for functions that have none in the object file.
+//! - [`patch`]: calls that went through a stub become direct calls.
+//! - [`unwind`]: program counter -> FDE and name, without locks.
+//!
+//! The order in which the runtime uses them: [`CodeMemory::reserve`] once per image; for each object [`link()`],
+//! [`Linked::commit`], [`UnwindTable::register`], then the slots, then [`patch_call`] for the recorded call sites.
+//! Around a fork: `before_fork` and `after_fork` of every memory and of the table.
+//!
+//! This crate lives inside other people's processes: it makes raw system calls only, uses no thread-locals, and
+//! allocates through the global allocator alone (which is the runtime's own).
+
+mod arena;
+mod eh_frame;
+mod layout;
+pub mod link;
+mod lock;
+pub mod memory;
+mod object;
+pub mod patch;
+mod reloc;
+mod space;
+pub mod stub;
+mod sys;
+pub mod unwind;
+
+pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, Usage, link};
+pub use memory::{Arena, CodeMemory, MemoryError};
+pub use patch::patch_call;
+pub use stub::RuntimeStub;
+pub use unwind::{FdeInfo, UnwindTable};

@@ -1,0 +1,302 @@
+//! One arena of a code memory: a part of the reservation that is filled from low to high addresses.
+//!
+//! Pages come in chunks. A chunk of text or rodata is normally *shared*: a memfd that is mapped twice, once at its place
+//! in the reservation with the permissions it is for, once elsewhere readable and writable (the alias). Everything is
+//! written through the alias, so no page is ever writable and executable at one address, and published code can still
+//! be patched. Where the system gives no memfd (no descriptors, seccomp), a chunk is *private*: its pages are writable
+//! until they are published, and never again; then each block has pages of its own. The data arena's pages are plain
+//! private memory.
+//!
+//! A shared page is one and the same page in a parent and a child process. A fork therefore *seals* the shared chunks:
+//! afterwards neither side writes to them; the pages behind the last block are replaced by fresh ones when needed.
+
+use std::ops::Range;
+
+use crate::memory::{Arena, MemoryError};
+use crate::sys::{self, Errno, Fd};
+
+/// Size of an arena's first chunk; the following ones double.
+pub const FIRST_CHUNK: usize = 64 << 10;
+/// The size up to which they double.
+const LARGEST_CHUNK: usize = 1 << 20;
+/// Bytes in a page.
+pub const PAGE: usize = 4096;
+
+/// `address`, rounded up to a multiple of `align`, a power of two. None if that is no address.
+pub fn align_up(address: usize, align: usize) -> Option<usize> {
+    Some(address.checked_add(align - 1)? & !(align - 1))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Backing {
+    /// A memfd with a writable alias at this address.
+    Shared { alias: usize },
+    /// Pages that are writable until they are published.
+    Private,
+    /// Pages that stay writable.
+    Data,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    range: Range<usize>,
+    backing: Backing,
+    /// Blocks in it that are neither committed nor aborted: their owners may write through the alias.
+    users: u32,
+    sealed: bool,
+}
+
+/// A piece of an arena: one block's share.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    /// Where it is read or executed.
+    pub address: usize,
+    /// Where it is written.
+    pub alias: usize,
+    /// Its length in bytes.
+    pub len: usize,
+    private: bool,
+}
+
+/// See the module's comment.
+#[derive(Debug)]
+pub struct ArenaState {
+    arena: Arena,
+    /// The arena's part of the reservation ends here.
+    limit: usize,
+    /// The first byte that no block has had.
+    cursor: usize,
+    /// The end of the current chunk.
+    mapped: usize,
+    /// The size of the next chunk.
+    growth: usize,
+    /// By address; the last is the current one unless it is sealed. Sealed chunks are forgotten when nobody uses them.
+    chunks: Vec<Chunk>,
+    shared_allowed: bool,
+}
+
+impl ArenaState {
+    /// An empty arena in a reserved, inaccessible range of whole pages.
+    pub fn new(arena: Arena, range: Range<usize>, shared_allowed: bool) -> Self {
+        Self {
+            arena,
+            limit: range.end,
+            cursor: range.start,
+            mapped: range.start,
+            growth: FIRST_CHUNK,
+            chunks: Vec::new(),
+            shared_allowed,
+        }
+    }
+
+    /// Takes `len` bytes, aligned to `align` (a power of two, a page at most).
+    pub fn take(&mut self, len: usize, align: usize) -> Result<Piece, MemoryError> {
+        if len == 0 {
+            return Ok(Piece { address: 0, alias: 0, len: 0, private: false });
+        }
+        if let Some(piece) = self.fit(len, align) {
+            return Ok(piece);
+        }
+        self.grow(len)?;
+        self.fit(len, align).ok_or(MemoryError::Exhausted(self.arena))
+    }
+
+    /// Takes from the current chunk, if it has room.
+    fn fit(&mut self, len: usize, align: usize) -> Option<Piece> {
+        let chunk = self.chunks.last_mut().filter(|c| !c.sealed && c.range.end == self.mapped)?;
+        let private = chunk.backing == Backing::Private;
+        // Private pages get their permissions block by block.
+        let align = if private { PAGE } else { align };
+        let address = align_up(self.cursor, align)?;
+        let end = align_up(address.checked_add(len)?, if private { PAGE } else { 1 })?;
+        if address < chunk.range.start || end > self.mapped {
+            return None;
+        }
+        chunk.users += 1;
+        self.cursor = end;
+        let alias = match chunk.backing {
+            Backing::Shared { alias } => alias + (address - chunk.range.start),
+            Backing::Private | Backing::Data => address,
+        };
+        Some(Piece { address, alias, len: end - address, private })
+    }
+
+    /// Makes a chunk with room for `len` bytes, behind the last.
+    fn grow(&mut self, len: usize) -> Result<(), MemoryError> {
+        let exhausted = MemoryError::Exhausted(self.arena);
+        let needed = align_up(len, PAGE).ok_or(exhausted.clone())?;
+        let room = self.limit - self.mapped;
+        if needed > room {
+            return Err(exhausted);
+        }
+        let size = self.growth.max(needed).min(room);
+        let range = self.mapped..self.mapped + size;
+        let backing = match self.arena {
+            Arena::Data => map_private(&range).map(|()| Backing::Data),
+            Arena::Text | Arena::Rodata => match self.map_shared(&range) {
+                Ok(alias) => Ok(Backing::Shared { alias }),
+                Err(_) => map_private(&range).map(|()| Backing::Private),
+            },
+        }
+        .map_err(|e| MemoryError::System("mmap (code memory)", e.0))?;
+        self.growth = (self.growth * 2).min(LARGEST_CHUNK);
+        self.cursor = range.start;
+        self.mapped = range.end;
+        self.chunks.push(Chunk { range, backing, users: 0, sealed: false });
+        Ok(())
+    }
+
+    /// Maps a fresh memfd twice; returns the alias.
+    fn map_shared(&self, range: &Range<usize>) -> Result<usize, Errno> {
+        if !self.shared_allowed {
+            return Err(Errno(libc::ENOSYS));
+        }
+        let (name, prot) = match self.arena {
+            Arena::Text => (c"autojit-text", libc::PROT_READ | libc::PROT_EXEC),
+            Arena::Rodata | Arena::Data => (c"autojit-rodata", libc::PROT_READ),
+        };
+        let file = Fd::memory(name, range.len())?;
+        let writable = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: not MAP_FIXED.
+        let alias = unsafe { sys::mmap(0, range.len(), writable, libc::MAP_SHARED, file.raw())? };
+        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
+        // SAFETY: the range is behind the cursor: reserved for this arena, and never given to a block.
+        let view = unsafe { sys::mmap(range.start, range.len(), prot, flags, file.raw()) };
+        if let Err(errno) = view {
+            // SAFETY: the alias was made above, and nobody knows of it.
+            unsafe { sys::munmap(alias, range.len()) };
+            return Err(errno);
+        }
+        Ok(alias)
+    }
+
+    /// Makes the piece as permanent as it gets: afterwards it has the arena's permissions.
+    pub fn commit(&mut self, piece: &Piece) -> Result<(), MemoryError> {
+        if piece.len == 0 {
+            return Ok(());
+        }
+        self.release(piece);
+        if piece.private {
+            protect(self.arena, piece.address..piece.address + piece.len)
+                .map_err(|e| MemoryError::System("mprotect (publishing code)", e.0))?;
+        }
+        Ok(())
+    }
+
+    /// Gives the piece back if it is the last one that was taken; else it is lost.
+    pub fn abort(&mut self, piece: &Piece) {
+        if piece.len == 0 {
+            return;
+        }
+        let open = self.chunk_at(piece.address).is_some_and(|chunk| !chunk.sealed);
+        self.release(piece);
+        if open && self.cursor == piece.address + piece.len {
+            self.cursor = piece.address;
+        }
+    }
+
+    fn release(&mut self, piece: &Piece) {
+        if let Some(chunk) = self.chunk_at(piece.address) {
+            chunk.users -= 1;
+        }
+        self.forget_sealed();
+    }
+
+    fn chunk_at(&mut self, address: usize) -> Option<&mut Chunk> {
+        let behind = self.chunks.partition_point(|chunk| chunk.range.start <= address);
+        self.chunks[..behind].last_mut().filter(|chunk| chunk.range.contains(&address))
+    }
+
+    /// Where `address` can be written, if it lies in a block of an open shared chunk.
+    pub fn alias(&mut self, address: usize) -> Option<usize> {
+        if address >= self.cursor {
+            return None;
+        }
+        let chunk = self.chunk_at(address)?;
+        match chunk.backing {
+            Backing::Shared { alias } if !chunk.sealed => Some(alias + (address - chunk.range.start)),
+            _ => None,
+        }
+    }
+
+    /// Seals the shared chunks: see the module's comment. Allocates nothing.
+    pub fn seal(&mut self) {
+        let shared = |chunk: &Chunk| matches!(chunk.backing, Backing::Shared { .. });
+        if self.chunks.last().is_some_and(|chunk| shared(chunk) && !chunk.sealed) {
+            // A chunk ends at a page, so the cursor stays within it.
+            self.cursor = self.cursor.next_multiple_of(PAGE);
+            self.mapped = self.cursor;
+        }
+        self.chunks.iter_mut().filter(|chunk| shared(chunk)).for_each(|chunk| chunk.sealed = true);
+        self.forget_sealed();
+    }
+
+    /// Drops sealed chunks that nobody writes to any more, with their aliases. Their code stays.
+    fn forget_sealed(&mut self) {
+        self.chunks.retain(|chunk| {
+            let Backing::Shared { alias } = chunk.backing else { return true };
+            let keep = !chunk.sealed || chunk.users > 0;
+            if !keep {
+                // SAFETY: the alias is the chunk's, no block writes through it (users), and no patch does (sealed).
+                unsafe { sys::munmap(alias, chunk.range.len()) };
+            }
+            keep
+        });
+    }
+
+    /// Replaces open shared chunks by private copies, in a child that the parent did not seal anything for.
+    pub fn detach(&mut self) -> Result<(), MemoryError> {
+        let chunks = std::mem::take(&mut self.chunks);
+        for chunk in &chunks {
+            let Backing::Shared { alias } = chunk.backing else { continue };
+            let used = chunk.range.start..chunk.range.end.min(self.cursor.next_multiple_of(PAGE));
+            if !chunk.sealed && !used.is_empty() {
+                copy_to_private(self.arena, &used)
+                    .map_err(|e| MemoryError::System("mmap (copying code after a raw fork)", e.0))?;
+            }
+            // SAFETY: the alias is the chunk's; this is the only thread, and the chunk is forgotten here.
+            unsafe { sys::munmap(alias, chunk.range.len()) };
+        }
+        self.chunks = chunks;
+        self.chunks.retain(|chunk| !matches!(chunk.backing, Backing::Shared { .. }));
+        // Go on behind everything that the parent may still put to use.
+        if self.chunks.last().is_none_or(|chunk| chunk.range.end != self.mapped) {
+            self.cursor = self.mapped;
+        }
+        Ok(())
+    }
+}
+
+/// Maps zeroed private memory, readable and writable.
+fn map_private(range: &Range<usize>) -> Result<(), Errno> {
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    // SAFETY: the range is behind the arena's cursor: reserved for it, and never given to a block.
+    unsafe { sys::mmap(range.start, range.len(), prot, flags, -1) }.map(drop)
+}
+
+/// Gives private pages the permissions of their arena.
+fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
+    let prot = match arena {
+        Arena::Text => libc::PROT_READ | libc::PROT_EXEC,
+        Arena::Rodata => libc::PROT_READ,
+        Arena::Data => return Ok(()),
+    };
+    // SAFETY: whole pages that one block has for itself and that it has finished writing.
+    unsafe { sys::mprotect(range.start, range.len(), prot) }
+}
+
+/// Puts a private copy of the pages in their place, at once for whoever reads them.
+fn copy_to_private(arena: Arena, range: &Range<usize>) -> Result<(), Errno> {
+    let prot = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: not MAP_FIXED.
+    let copy = unsafe { sys::mmap(0, range.len(), prot, flags, -1)? };
+    // SAFETY: the range is mapped readable (a chunk's view), the copy is fresh and of the same length; the final move
+    // replaces pages by pages of the same content.
+    unsafe {
+        std::ptr::copy_nonoverlapping(range.start as *const u8, copy as *mut u8, range.len());
+        protect(arena, copy..copy + range.len())?;
+        sys::move_mapping(copy, range.len(), range.start)
+    }
+}

@@ -1,0 +1,250 @@
+//! Reads the index out of a relocated `.eh_frame`: which addresses each FDE covers. Also makes the few bytes of
+//! `.eh_frame` that code of our own making needs.
+//!
+//! Formats: System V ABI (LSB core, chapter 10.6), DWARF 5 section 6.4.1.
+
+use std::ops::Range;
+
+/// One frame description entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fde {
+    /// The first address it covers.
+    pub start: usize,
+    /// The first behind it.
+    pub end: usize,
+    /// Its own address.
+    pub fde: usize,
+}
+
+// Pointer encodings (DW_EH_PE_*): the low half is the format, the high half what it is relative to.
+const ABSPTR: u8 = 0x00;
+const UDATA2: u8 = 0x02;
+const UDATA4: u8 = 0x03;
+const UDATA8: u8 = 0x04;
+const SDATA2: u8 = 0x0a;
+const SDATA4: u8 = 0x0b;
+const SDATA8: u8 = 0x0c;
+const PCREL: u8 = 0x10;
+
+/// Reads from a slice with checks. All methods return None at the end of the data.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let value = self.bytes.get(self.at..self.at.checked_add(N)?)?.try_into().ok()?;
+        self.at += N;
+        Some(value)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take::<1>().map(|b| b[0])
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    /// An unsigned LEB128 number; what exceeds 64 bits is lost.
+    fn uleb(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        let mut shift = 0u32;
+        loop {
+            let byte = self.u8()?;
+            value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+            shift = shift.saturating_add(7);
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+    }
+
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let rest = self.bytes.get(self.at..)?;
+        let len = rest.iter().position(|b| *b == 0)?;
+        self.at += len + 1;
+        Some(&rest[..len])
+    }
+
+    /// A number in the format of a pointer encoding.
+    fn number(&mut self, format: u8) -> Option<i64> {
+        Some(match format & 0x0f {
+            ABSPTR | UDATA8 | SDATA8 => i64::from_le_bytes(self.take()?),
+            UDATA4 => self.u32()?.into(),
+            SDATA4 => i32::from_le_bytes(self.take()?).into(),
+            UDATA2 => u16::from_le_bytes(self.take()?).into(),
+            SDATA2 => i16::from_le_bytes(self.take()?).into(),
+            _ => return None,
+        })
+    }
+}
+
+/// The FDEs in `bytes`, a relocated `.eh_frame` that the code sees at `address`, sorted by start. Entries of length
+/// zero are left out. An error says what is wrong; entries that overlap or reach out of `text` are errors.
+pub fn index(bytes: &[u8], address: usize, text: &Range<usize>) -> Result<Vec<Fde>, &'static str> {
+    let mut fdes = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let mut reader = Reader { bytes, at };
+        let len = reader.u32().ok_or("a cut-off length")?;
+        if len == 0 {
+            // A terminator.
+            at += 4;
+            continue;
+        }
+        if len == u32::MAX {
+            return Err("an entry in the 64-bit format");
+        }
+        let end = reader.at.checked_add(len as usize).filter(|end| *end <= bytes.len());
+        let end = end.ok_or("an entry that is longer than the section")?;
+        let mut entry = Reader { bytes: &bytes[..end], at: reader.at };
+        let pointer_at = entry.at;
+        let cie_offset = entry.u32().ok_or("a cut-off entry")?;
+        if cie_offset != 0 {
+            let cie = pointer_at.checked_sub(cie_offset as usize).ok_or("an FDE whose CIE is outside")?;
+            let encoding = fde_encoding(bytes, cie).ok_or("a CIE of an unknown form")?;
+            let start_at = entry.at;
+            let start = entry.number(encoding).ok_or("an FDE of an unknown form")? as usize;
+            let start = match encoding & 0xf0 {
+                0 => start,
+                PCREL => address.wrapping_add(start_at).wrapping_add(start),
+                _ => return Err("an FDE with an unknown base"),
+            };
+            let len = entry.number(encoding).ok_or("an FDE of an unknown form")? as usize;
+            let end = start.checked_add(len).ok_or("an FDE that covers too much")?;
+            if start < text.start || end > text.end {
+                return Err("an FDE that covers something outside the object's code");
+            }
+            if len != 0 {
+                fdes.push(Fde { start, end, fde: address + at });
+            }
+        }
+        at = end;
+    }
+    fdes.sort_unstable_by_key(|fde| fde.start);
+    if fdes.windows(2).any(|pair| pair[1].start < pair[0].end) {
+        return Err("FDEs that overlap");
+    }
+    Ok(fdes)
+}
+
+/// The pointer encoding of the FDEs of the CIE at `at`.
+fn fde_encoding(bytes: &[u8], at: usize) -> Option<u8> {
+    let mut reader = Reader { bytes, at };
+    let len = reader.u32().filter(|len| *len != u32::MAX)?;
+    let end = reader.at.checked_add(len as usize).filter(|end| *end <= bytes.len())?;
+    let mut cie = Reader { bytes: &bytes[..end], at: reader.at };
+    if cie.u32()? != 0 {
+        return None;
+    }
+    let version = cie.u8().filter(|version| matches!(version, 1 | 3))?;
+    let augmentation = cie.string()?;
+    let Some((b'z', letters)) = augmentation.split_first() else {
+        return augmentation.is_empty().then_some(ABSPTR);
+    };
+    let _code_alignment = cie.uleb()?;
+    // Signed, but only its length matters.
+    let _data_alignment = cie.uleb()?;
+    let _return_register = if version == 1 { cie.u8()?.into() } else { cie.uleb()? };
+    let _augmentation_len = cie.uleb()?;
+    let mut encoding = ABSPTR;
+    for letter in letters {
+        match letter {
+            b'R' => encoding = cie.u8()?,
+            b'P' => {
+                let format = cie.u8()?;
+                cie.number(format)?;
+            }
+            b'L' => drop(cie.u8()?),
+            b'S' | b'B' => {}
+            _ => return None,
+        }
+    }
+    Some(encoding)
+}
+
+/// Bytes of [`plain_frame`].
+pub const PLAIN_FRAME_LEN: usize = CIE.len() + 24;
+
+/// The CIE of code that neither moves the stack pointer nor saves registers.
+const CIE: [u8; 24] = [
+    20,
+    0,
+    0,
+    0, //          length
+    0,
+    0,
+    0,
+    0, //           CIE
+    1, //                    version
+    b'z',
+    b'R',
+    0,              //        augmentation
+    1,              //                 code alignment factor
+    0x78,           //                 data alignment factor -8
+    16,             //                 return address register: rip
+    1,              //                 augmentation data
+    PCREL | SDATA4, //       R: the pointers of FDEs
+    0x0c,
+    7,
+    8, //           DW_CFA_def_cfa rsp+8
+    0x90,
+    1, //              DW_CFA_offset rip at CFA-8
+    0,
+    0, //                 DW_CFA_nop
+];
+
+/// A CIE and one FDE for the code `text`, which leaves the stack as at its entry all the time. `address` is where the
+/// bytes will lie, within ±2 GiB of the code.
+pub fn plain_frame(address: usize, text: &Range<usize>) -> [u8; PLAIN_FRAME_LEN] {
+    let mut frame = [0; PLAIN_FRAME_LEN];
+    let (cie, fde) = frame.split_at_mut(CIE.len());
+    cie.copy_from_slice(&CIE);
+    let start_at = address + CIE.len() + 8;
+    fde[0..4].copy_from_slice(&20u32.to_le_bytes());
+    fde[4..8].copy_from_slice(&(CIE.len() as u32 + 4).to_le_bytes());
+    fde[8..12].copy_from_slice(&(text.start.wrapping_sub(start_at) as i32).to_le_bytes());
+    fde[12..16].copy_from_slice(&(text.len() as u32).to_le_bytes());
+    // Augmentation length 0, then DW_CFA_nop up to the end.
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: Range<usize> = 0x10000..0x10100;
+
+    #[test]
+    fn own_frames_are_found() {
+        let address = 0x20000;
+        let mut bytes = plain_frame(address, &TEXT).to_vec();
+        bytes.extend([0; 4]);
+        let fde = Fde { start: TEXT.start, end: TEXT.end, fde: address + CIE.len() };
+        assert_eq!(index(&bytes, address, &TEXT), Ok(vec![fde]));
+    }
+
+    #[test]
+    fn cut_and_flipped_frames_are_refused_or_read() {
+        let bytes = plain_frame(0x20000, &TEXT);
+        for len in 1..bytes.len() {
+            // Cut behind the CIE there is a whole section without an FDE.
+            assert_eq!(index(&bytes[..len], 0x20000, &TEXT).is_ok(), len == CIE.len(), "{len}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(fdes) = index(&bytes, 0x20000, &TEXT) {
+                assert!(fdes.iter().all(|fde| TEXT.start <= fde.start && fde.end <= TEXT.end));
+            }
+        }
+    }
+
+    #[test]
+    fn frames_outside_the_code_are_refused() {
+        let bytes = plain_frame(0x20000, &(0x10000..0x10101));
+        assert!(index(&bytes, 0x20000, &TEXT).is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! Stubs made at run time, for functions that have none in the object file: the same bytes as the plugin's
+//! (`autojit_trampoline::emit`), so the trampoline does not know the difference.
+//!
+//! ```text
+//! +0    ff 25 disp32    jmp  *slot(%rip)      steady state: slot holds finished code
+//! +6    ff 15 disp32    call *entry(%rip)     the lazy tail; the slot points here until then
+//! +12   eb f2           jmp  +0               the trampoline returns here: the slot is published
+//! +14   cc ...          up to a multiple of 8
+//! ```
+//!
+//! Stubs come in blocks, whose text is finished when the block is made: only slots, which are data, are written when a
+//! stub is taken. So it does not matter whether the text can be written then (private pages, sealed by a fork). A block
+//! has one entry cell, and one FDE for all of its stubs.
+
+use std::sync::atomic::Ordering;
+
+use autojit_trampoline::contract::{
+    CALL_INDIRECT, INDIRECT_LEN, JMP_INDIRECT, JMP_SHORT, ModuleRecord, SHORT_LEN, Slot,
+};
+
+use crate::eh_frame::{self, PLAIN_FRAME_LEN};
+use crate::link::Code;
+use crate::memory::{Arena, CodeMemory, MemoryError};
+use crate::unwind::UnwindTable;
+
+/// Stubs in a block.
+const STUBS: usize = 64;
+/// Bytes from one stub to the next.
+const STRIDE: usize = 16;
+/// Where in a stub the lazy tail begins.
+const TAIL: usize = INDIRECT_LEN;
+/// Bytes of a stub's instructions.
+const LEN: usize = 2 * INDIRECT_LEN + SHORT_LEN;
+
+const _: () = assert!(LEN <= STRIDE && STRIDE.is_multiple_of(8));
+const _: () = assert!(JMP_INDIRECT.len() + 4 == INDIRECT_LEN && CALL_INDIRECT.len() + 4 == INDIRECT_LEN);
+
+/// A stub made at run time, of the same form as the plugin's.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeStub {
+    /// The function's address: the stub's first byte, 8-byte aligned.
+    pub function: usize,
+    /// Its slot, which holds the stub's lazy tail until it is published. Lives for ever.
+    pub slot: &'static Slot,
+}
+
+/// A block of stubs that are partly handed out.
+#[derive(Debug)]
+pub(crate) struct StubBlock {
+    text: usize,
+    slots: usize,
+    trampoline: usize,
+    taken: usize,
+}
+
+impl RuntimeStub {
+    /// Makes a stub for function `index` of the module `record`, whose tail calls `trampoline`. The stub's code is
+    /// registered in `unwind`. The record must lie in the image that the memory was reserved for, or else within reach.
+    pub fn create(
+        memory: &CodeMemory,
+        unwind: &UnwindTable,
+        record: *const ModuleRecord,
+        index: u32,
+        trampoline: usize,
+    ) -> Result<Self, MemoryError> {
+        let (function, slot) = loop {
+            if let Some(stub) = take(memory, trampoline) {
+                break stub;
+            }
+            let block = StubBlock::create(memory, unwind, trampoline)?;
+            // If another thread has put one there meanwhile, the rest of that one is lost: some kilobytes.
+            memory.lock().stubs = Some(block);
+        };
+        let module_at = slot + std::mem::offset_of!(Slot, module);
+        let module = (record as i64).wrapping_sub(module_at as i64);
+        let module = i32::try_from(module).map_err(|_| MemoryError::OutOfReach(record as usize))?;
+        let slot = slot as *mut Slot;
+        // SAFETY: the slot is one of a committed block, 16-byte aligned, in the data arena, which stays writable and is
+        // never unmapped; `take` has handed it out to nobody else, so there is no reference to it yet.
+        let slot = unsafe {
+            (*slot).module = module;
+            (*slot).index = index;
+            &*slot
+        };
+        debug_assert_eq!(slot.target.load(Ordering::Relaxed), function + TAIL);
+        Ok(Self { function, slot })
+    }
+}
+
+/// The next stub of the memory's block, if there is one with this trampoline: the addresses of stub and slot.
+fn take(memory: &CodeMemory, trampoline: usize) -> Option<(usize, usize)> {
+    let mut state = memory.lock();
+    let block = state.stubs.as_mut().filter(|b| b.trampoline == trampoline && b.taken < STUBS)?;
+    let number = block.taken;
+    block.taken += 1;
+    Some((block.text + number * STRIDE, block.slots + number * size_of::<Slot>()))
+}
+
+impl StubBlock {
+    fn create(memory: &CodeMemory, unwind: &UnwindTable, trampoline: usize) -> Result<Self, MemoryError> {
+        let sizes = [STUBS * STRIDE, PLAIN_FRAME_LEN + 4, STUBS * size_of::<Slot>() + 8];
+        let mut block = memory.block(sizes, [STRIDE.next_power_of_two(), 8, align_of::<Slot>()])?;
+        let [text, rodata, slots] = Arena::ALL.map(|arena| block.address(arena));
+        let entry = slots + STUBS * size_of::<Slot>();
+
+        let bytes = block.bytes(Arena::Text);
+        bytes.fill(0xcc);
+        for (number, stub) in bytes.chunks_exact_mut(STRIDE).enumerate() {
+            let at = text + number * STRIDE;
+            let slot = slots + number * size_of::<Slot>();
+            indirect(&mut stub[0..], JMP_INDIRECT, at, slot); //               jmp  *slot(%rip)
+            indirect(&mut stub[TAIL..], CALL_INDIRECT, at + TAIL, entry); //   call *entry(%rip)
+            stub[2 * TAIL..LEN].copy_from_slice(&[JMP_SHORT, -(LEN as i8) as u8]); // jmp  +0
+        }
+
+        let data = block.bytes(Arena::Data);
+        data.fill(0);
+        for (number, slot) in data.chunks_exact_mut(size_of::<Slot>()).take(STUBS).enumerate() {
+            let tail = text + number * STRIDE + TAIL;
+            slot[..8].copy_from_slice(&tail.to_le_bytes());
+        }
+        data[entry - slots..].copy_from_slice(&trampoline.to_le_bytes());
+
+        let range = text..text + sizes[0];
+        let frame = block.bytes(Arena::Rodata);
+        frame.fill(0);
+        frame[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
+        let fdes = eh_frame::index(frame, rodata, &range).unwrap_or_default();
+
+        block.commit()?;
+        let eh_frame = rodata..rodata + sizes[1];
+        unwind.register(&Code { text: range, eh_frame, fdes, bytes: sizes, ..Code::default() });
+        Ok(Self { text, slots, trampoline, taken: 0 })
+    }
+}
+
+/// Writes `jmp` or `call *cell(%rip)`, to lie at `at`.
+fn indirect(code: &mut [u8], opcode: [u8; 2], at: usize, cell: usize) {
+    // Within the reservation, which is smaller than 2 GiB.
+    let displacement = cell.wrapping_sub(at + INDIRECT_LEN) as i32;
+    code[..2].copy_from_slice(&opcode);
+    code[2..INDIRECT_LEN].copy_from_slice(&displacement.to_le_bytes());
+}

@@ -1,0 +1,320 @@
+//! Program counter -> FDE and function name, for `_Unwind_Find_FDE` and for backtraces.
+//!
+//! Objects are added when they are published, and never removed: code is never freed. Readers come from any thread at
+//! any time, signal handlers included; they take no lock, allocate nothing, and see the table before or after a change.
+//!
+//! The table is an array sorted by address. Arenas grow upwards, so a new object mostly goes behind the last one: it is
+//! written there, then the length is raised. Otherwise (threads that publish in another order, several memories, a full
+//! array) a new array replaces the old one, which is freed when no reader is in the table.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+
+use crate::eh_frame::Fde;
+use crate::link::Code;
+use crate::lock::Lock;
+
+/// The answer of [`UnwindTable::find`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FdeInfo {
+    /// The frame description entry in the relocated .eh_frame.
+    pub fde: *const u8,
+    /// The first address that it covers (`dwarf_eh_bases.func`).
+    pub function: usize,
+}
+
+/// A function's name, in the blob of its object.
+struct Name {
+    start: usize,
+    size: usize,
+    text: std::ops::Range<usize>,
+}
+
+/// What is known of one linked object. Never freed.
+struct Object {
+    fdes: Vec<Fde>,
+    /// Sorted by start.
+    names: Vec<Name>,
+    blob: String,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    start: usize,
+    end: usize,
+    object: &'static Object,
+}
+
+/// The first `len` entries are there, sorted by start, and do not change any more.
+struct Table {
+    len: AtomicUsize,
+    entries: Box<[UnsafeCell<Option<Entry>>]>,
+}
+
+/// All code of the runtime's making in the process, of any number of code memories.
+pub struct UnwindTable {
+    /// Null at first.
+    current: AtomicPtr<Table>,
+    /// Readers that may be in the current table or a replaced one.
+    readers: AtomicUsize,
+    /// Held to change the table; the replaced tables that readers may still be in.
+    replaced: Lock<Vec<NonNull<Table>>>,
+}
+
+// SAFETY: entries are written under the lock before `len` or `current` make them visible, and not afterwards.
+unsafe impl Sync for UnwindTable {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl Send for UnwindTable {}
+
+impl UnwindTable {
+    /// An empty table, for a static.
+    pub const fn new() -> Self {
+        Self {
+            current: AtomicPtr::new(std::ptr::null_mut()),
+            readers: AtomicUsize::new(0),
+            replaced: Lock::new(Vec::new()),
+        }
+    }
+
+    /// Adds committed code with its unwind information and function names (copied). From any thread, but not from a
+    /// signal handler that may have interrupted another call of it.
+    pub fn register(&self, code: &Code<'_>) {
+        if code.text.is_empty() {
+            return;
+        }
+        let object: &'static Object = Box::leak(Box::new(Object::of(code)));
+        let entry = Entry { start: code.text.start, end: code.text.end, object };
+        let mut replaced = self.replaced.lock();
+        let current = self.current.load(Ordering::Relaxed);
+        // SAFETY: the current table is freed only after it was replaced, under the lock, which is held here.
+        let old = unsafe { current.as_ref() };
+        if old.is_some_and(|table| table.append(entry)) {
+            return;
+        }
+        let new = Box::into_raw(Box::new(Table::with(old.map_or(&[], Table::entries), entry)));
+        self.current.store(new, Ordering::SeqCst);
+        replaced.extend(NonNull::new(current));
+        // A reader that comes after this load finds the new table (all three accesses are SeqCst).
+        if self.readers.load(Ordering::SeqCst) == 0 {
+            for table in replaced.drain(..) {
+                // SAFETY: it came from Box::into_raw, is not the current one any more, and no reader is in it.
+                drop(unsafe { Box::from_raw(table.as_ptr()) });
+            }
+        }
+    }
+
+    /// The FDE that covers `pc`. Takes no lock and allocates nothing: for signal handlers, too.
+    pub fn find(&self, pc: usize) -> Option<FdeInfo> {
+        let fdes = &self.object(pc)?.fdes;
+        let fde = fdes[..fdes.partition_point(|fde| fde.start <= pc)].last()?;
+        (pc < fde.end).then_some(FdeInfo { fde: fde.fde as *const u8, function: fde.start })
+    }
+
+    /// The function around `pc`: its name, address and size. Like [`find`](Self::find).
+    pub fn symbol(&self, pc: usize) -> Option<(&str, usize, usize)> {
+        let object = self.object(pc)?;
+        let name = object.names[..object.names.partition_point(|name| name.start <= pc)].last()?;
+        let text = object.blob.get(name.text.clone())?;
+        // Hand-written functions may lack a size: then they reach to the next.
+        (name.size == 0 || pc < name.start + name.size).then_some((text, name.start, name.size))
+    }
+
+    fn object(&self, pc: usize) -> Option<&'static Object> {
+        self.readers.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: a table is freed only if `readers` was 0 after it had been replaced; this reader was counted before it
+        // read `current`, so the table it finds stays.
+        let table = unsafe { self.current.load(Ordering::SeqCst).as_ref() };
+        let object = table.and_then(|table| table.find(pc));
+        self.readers.fetch_sub(1, Ordering::Release);
+        object
+    }
+
+    /// Takes the lock of [`register`](Self::register): for the `prepare` handler of a fork. To be followed by
+    /// [`after_fork`](Self::after_fork) in the parent and in the child.
+    pub fn before_fork(&self) {
+        let _held = ManuallyDrop::new(self.replaced.lock());
+    }
+
+    /// Releases the lock that [`before_fork`](Self::before_fork) took.
+    ///
+    /// # Safety
+    /// The calling thread has called `before_fork`, or it is the child's image of the thread that has; and this is the
+    /// first call since, in this process.
+    pub unsafe fn after_fork(&self) {
+        // SAFETY: before_fork has forgotten the guard (caller).
+        unsafe { self.replaced.unlock() };
+    }
+
+    /// For a child process that came without `before_fork` (raw clone): releases the lock, whoever held it.
+    ///
+    /// # Safety
+    /// The calling thread must be the only one of its process, and not be in a call of this crate.
+    pub unsafe fn detach(&self) {
+        // SAFETY: the only thread, and it does not hold the lock (caller).
+        let mut replaced = unsafe { self.replaced.seize() };
+        // The parent's thread may have been changing the list: leave it alone.
+        std::mem::forget(std::mem::take(&mut *replaced));
+    }
+}
+
+impl Default for UnwindTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for UnwindTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnwindTable").finish_non_exhaustive()
+    }
+}
+
+impl Object {
+    fn of(code: &Code<'_>) -> Self {
+        let mut blob = String::with_capacity(code.functions.iter().map(|f| f.name.len()).sum());
+        let names = code.functions.iter().map(|function| {
+            let start = blob.len();
+            blob.push_str(function.name);
+            Name { start: function.address, size: function.size, text: start..blob.len() }
+        });
+        let names = names.collect();
+        Self { fdes: code.fdes.clone(), names, blob }
+    }
+}
+
+impl Table {
+    /// Copies `old` and adds `entry` in its place.
+    fn with(old: &[UnsafeCell<Option<Entry>>], entry: Entry) -> Self {
+        // SAFETY: entries that are visible do not change any more.
+        let mut all: Vec<Option<Entry>> = old.iter().map(|cell| unsafe { *cell.get() }).collect();
+        let place = all.partition_point(|e| e.is_some_and(|e| e.start < entry.start));
+        all.insert(place, Some(entry));
+        let len = all.len();
+        all.resize((2 * len).max(16), None);
+        let entries = all.into_iter().map(UnsafeCell::new).collect();
+        Self { len: AtomicUsize::new(len), entries }
+    }
+
+    /// The visible entries.
+    fn entries(&self) -> &[UnsafeCell<Option<Entry>>] {
+        &self.entries[..self.len.load(Ordering::Acquire)]
+    }
+
+    /// Adds `entry` behind the last if it belongs there and there is room. The caller holds the lock.
+    fn append(&self, entry: Entry) -> bool {
+        let len = self.len.load(Ordering::Relaxed);
+        let last = len.checked_sub(1).and_then(|last| self.get(last));
+        let Some(cell) = self.entries.get(len) else { return false };
+        if last.is_some_and(|last| last.start > entry.start) {
+            return false;
+        }
+        // SAFETY: entries from `len` on are not visible to readers, and the lock keeps other writers out.
+        unsafe { *cell.get() = Some(entry) };
+        self.len.store(len + 1, Ordering::Release);
+        true
+    }
+
+    /// Visible entry `index`.
+    fn get(&self, index: usize) -> Option<Entry> {
+        // SAFETY: visible entries do not change any more.
+        self.entries().get(index).and_then(|cell| unsafe { *cell.get() })
+    }
+
+    fn find(&self, pc: usize) -> Option<&'static Object> {
+        // SAFETY: visible entries do not change any more.
+        let start = |cell: &UnsafeCell<Option<Entry>>| unsafe { (*cell.get()).map(|entry| entry.start) };
+        let entries = self.entries();
+        let behind = entries.partition_point(|cell| start(cell).is_some_and(|start| start <= pc));
+        let entry = self.get(behind.checked_sub(1)?)?;
+        (pc < entry.end).then_some(entry.object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Function;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    fn code(start: usize) -> Code<'static> {
+        let end = start + 0x100;
+        let fdes = vec![Fde { start: start + 0x10, end: start + 0x80, fde: start + 0x1000 }];
+        let function = |name, at, size| Function { name, address: start + at, size, global: true };
+        let functions = vec![function("first", 0x10, 0x20), function("second", 0x30, 0x50)];
+        Code { text: start..end, fdes, functions, ..Code::default() }
+    }
+
+    #[test]
+    fn finds_by_address_in_any_order_of_registration() {
+        let table = UnwindTable::new();
+        assert_eq!(table.find(0x5050), None);
+        for number in [5, 1, 9, 3, 7, 2, 8, 4, 6] {
+            table.register(&code(number * 0x1000));
+        }
+        for start in (1..=9).map(|number| number * 0x1000) {
+            let info = FdeInfo { fde: (start + 0x1000) as *const u8, function: start + 0x10 };
+            assert_eq!(table.find(start + 0x10), Some(info));
+            assert_eq!(table.find(start + 0x7f), Some(info));
+            for outside in [start + 0xf, start + 0x80, start + 0x100, start - 1] {
+                assert_eq!(table.find(outside), None);
+            }
+            assert_eq!(table.symbol(start + 0x2f), Some(("first", start + 0x10, 0x20)));
+            assert_eq!(table.symbol(start + 0x30), Some(("second", start + 0x30, 0x50)));
+            assert_eq!(table.symbol(start + 0x80), None);
+        }
+    }
+
+    #[test]
+    fn replaced_tables_are_freed_without_readers_only() {
+        let table = UnwindTable::new();
+        (0..100).rev().for_each(|number| table.register(&code(0x1000 + number * 0x1000)));
+        assert_eq!(table.replaced.lock().len(), 0);
+        table.readers.fetch_add(1, Ordering::SeqCst);
+        (0..3).rev().for_each(|number| table.register(&code(0x800_0000 - number)));
+        table.register(&code(0x100));
+        assert!(!table.replaced.lock().is_empty());
+        table.readers.fetch_sub(1, Ordering::SeqCst);
+        table.register(&code(0x10));
+        assert_eq!(table.replaced.lock().len(), 0);
+    }
+
+    #[test]
+    fn readers_and_writers_at_once() {
+        let table = Arc::new(UnwindTable::new());
+        let done = Arc::new(AtomicBool::new(false));
+        table.register(&code(0x1000_0000));
+        let readers: Vec<_> = (0..3)
+            .map(|_| {
+                let (table, done) = (table.clone(), done.clone());
+                std::thread::spawn(move || {
+                    let mut found = 0u64;
+                    while !done.load(Ordering::Relaxed) {
+                        assert_eq!(table.find(0x1000_0010).unwrap().function, 0x1000_0010);
+                        found += 1;
+                    }
+                    found
+                })
+            })
+            .collect();
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let table = table.clone();
+                std::thread::spawn(move || {
+                    for number in 0..500 {
+                        let start = 0x2000_0000 + (number * 4 + writer) * 0x1000;
+                        // Every other one in front of the first.
+                        table.register(&code(if number % 2 == 0 { start } else { 0x2000_0000 - start / 2 }));
+                        assert!(table.find(start + 0x10).is_some() == (number % 2 == 0));
+                    }
+                })
+            })
+            .collect();
+        writers.into_iter().for_each(|thread| thread.join().unwrap());
+        done.store(true, Ordering::Relaxed);
+        assert!(readers.into_iter().map(|thread| thread.join().unwrap()).sum::<u64>() > 0);
+    }
+}

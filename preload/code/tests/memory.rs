@@ -1,0 +1,192 @@
+//! Code memory as a whole: its place, its permissions, many threads, and what is left when resources are short.
+
+mod support;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use autojit_code::{Arena, CodeMemory, LinkError, MemoryError, link, patch_call};
+use support::{
+    Symbols, call, compile, image, in_child, memory, private_memory, publish, writable_and_executable,
+};
+
+/// A function that returns `number`, with a table in .rodata and a variable.
+fn object(number: u32) -> Vec<u8> {
+    let source = format!(
+        "static volatile int v = {number};\nextern int abs(int);\nstatic const volatile int t[] = {{{number}}};\n\
+         int check(void) {{ return abs(-v) + t[0] - {number}; }}\n"
+    );
+    compile("c", &source, &["-O1", "-fno-builtin"])
+}
+
+#[test]
+fn lies_within_reach_of_the_image() {
+    let memory = CodeMemory::reserve(image()).unwrap();
+    let range = memory.range();
+    assert_eq!(range.len(), 256 << 20);
+    assert!(image().end - range.start < 1 << 31 && range.end <= image().start);
+    let [text, rodata, data] = Arena::ALL.map(|arena| memory.arena(arena));
+    assert_eq!(
+        (text.start, text.end, rodata.end, data.end),
+        (range.start, rodata.start, data.start, range.end)
+    );
+    // A second one finds another place.
+    let other = CodeMemory::reserve(image()).unwrap();
+    assert!(other.range().end <= range.start || other.range().start >= range.end);
+    assert!(CodeMemory::reserve(0x5000_0000_0000..0x5000_8000_0000).is_err());
+}
+
+#[test]
+fn near_an_image_at_the_bottom_it_is_far_above() {
+    let image = 0x40_0000..0x50_0000;
+    let range = CodeMemory::reserve(image.clone()).unwrap().range();
+    assert!(range.start > image.end + (1 << 30) && range.end - image.start < 1 << 31);
+}
+
+fn limit(what: libc::__rlimit_resource_t, value: u64) {
+    let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    // SAFETY: the structure is valid.
+    assert_eq!(unsafe { libc::setrlimit(what, &limit) }, 0);
+}
+
+#[test]
+fn address_space_limit_makes_it_smaller() {
+    let image = image();
+    in_child(move || {
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let used: u64 = pages.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096;
+        limit(libc::RLIMIT_AS, used + (48 << 20));
+        let memory = CodeMemory::reserve(image.clone()).unwrap();
+        assert_eq!(memory.range().len(), 32 << 20);
+        limit(libc::RLIMIT_AS, used);
+        assert!(matches!(CodeMemory::reserve(image), Err(MemoryError::System(_, libc::ENOMEM))));
+    })
+    .join();
+}
+
+#[test]
+fn without_descriptors_pages_are_private() {
+    let object = object(77);
+    let memory = memory();
+    in_child(move || {
+        limit(libc::RLIMIT_NOFILE, 0);
+        let mut symbols = Symbols::new(memory);
+        let code = publish(&object, memory, &mut symbols).unwrap();
+        assert_eq!(call(&code, "check"), 77);
+        let far = code.call_sites.first().map_or(0, |site| site.target);
+        assert!(!patch_call(memory, code.text.start, far, memory.range().start));
+    })
+    .join();
+}
+
+#[test]
+fn permissions() {
+    let objects: Vec<_> = (0..4).map(object).collect();
+    for memory in [memory(), private_memory()] {
+        for (number, object) in objects.iter().enumerate() {
+            let linked = link(object, memory, &mut Symbols::new(memory)).unwrap();
+            let text = linked.code().text.clone();
+            assert_eq!(writable_and_executable(), [""; 0]);
+            let code = linked.commit().unwrap();
+            assert_eq!(permissions_at(text.start), "r-x");
+            assert_eq!(permissions_at(code.eh_frame.start), "r--");
+            let data = code.sections.iter().find(|section| section.name == ".data").map(|s| s.address);
+            if let Some(data) = data {
+                assert_eq!(permissions_at(data), "rw-");
+            }
+            assert_eq!(call(&code, "check"), number as i32);
+            assert_eq!(writable_and_executable(), [""; 0]);
+        }
+        assert_eq!(permissions_at(memory.range().end - 1), "---", "what is not used is not accessible");
+    }
+}
+
+fn permissions_at(address: usize) -> String {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    for line in maps.lines() {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let parse = |text| usize::from_str_radix(text, 16).unwrap();
+        if (parse(start)..parse(end)).contains(&address) {
+            return rest[..3].into();
+        }
+    }
+    panic!("{address:#x} is not mapped");
+}
+
+#[test]
+fn aborted_blocks_are_used_again() {
+    let object = object(5);
+    for memory in [memory(), private_memory()] {
+        let first = link(&object, memory, &mut Symbols::new(memory)).unwrap().code().text.start;
+        for _ in 0..1000 {
+            let linked = link(&object, memory, &mut Symbols::new(memory)).unwrap();
+            assert_eq!(linked.code().text.start, first);
+        }
+        let kept = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
+        assert_eq!(kept.text.start, first);
+        let next = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
+        assert!(next.text.start >= kept.text.end);
+        assert_eq!((call(&kept, "check"), call(&next, "check")), (5, 5));
+    }
+}
+
+#[test]
+fn a_full_memory_is_an_error_and_what_is_there_works() {
+    let object = object(6);
+    for memory in [memory(), private_memory()] {
+        let mut codes = Vec::new();
+        let error = loop {
+            match publish(&object, memory, &mut Symbols::new(memory)) {
+                Ok(code) => codes.push(code),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, LinkError::Memory(MemoryError::Exhausted(_))));
+        assert!(codes.len() >= 60, "{}", codes.len());
+        assert!(codes.iter().all(|code| call(code, "check") == 6));
+    }
+}
+
+#[test]
+fn many_threads_link_at_once() {
+    let objects: Vec<_> = (0..8).map(|number| object(number * 100)).collect();
+    let memory: &'static CodeMemory = Box::leak(Box::new(CodeMemory::reserve(image()).unwrap()));
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut looks = 0;
+            while !done.load(Ordering::Relaxed) {
+                assert_eq!(writable_and_executable(), [""; 0]);
+                looks += 1;
+            }
+            looks
+        });
+        let linkers: Vec<_> = objects
+            .iter()
+            .enumerate()
+            .map(|(number, object)| {
+                scope.spawn(move || {
+                    let mut codes = Vec::new();
+                    for round in 0..150 {
+                        let mut symbols = Symbols::new(memory);
+                        if round % 7 == 0 {
+                            drop(link(object, memory, &mut symbols).unwrap());
+                        }
+                        codes.push(publish(object, memory, &mut symbols).unwrap());
+                        for code in &codes {
+                            assert_eq!(call(code, "check"), number as i32 * 100);
+                        }
+                    }
+                    codes.into_iter().map(|code| code.text).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let mut texts: Vec<_> = linkers.into_iter().flat_map(|linker| linker.join().unwrap()).collect();
+        done.store(true, Ordering::Relaxed);
+        assert!(watch.join().unwrap() > 0);
+        assert_eq!(texts.len(), 8 * 150);
+        texts.sort_by_key(|text| text.start);
+        assert!(texts.windows(2).all(|pair| pair[0].end <= pair[1].start));
+    });
+}
