@@ -1,1 +1,110 @@
-//! The engine: LLVM and ORC, libautojit-engine.so
+//! The engine, libautojit-engine.so: the only code with LLVM in it at run time.
+//!
+//! It receives containers ([`autojit_store`]) and asks for functions of them by index, and hands on ELF relocatable
+//! objects, which the runtime links and publishes. The interface is [`autojit_abi`]; everything else is hidden, and
+//! the library brings its own allocator, C++ runtime and unwinder, so that it does not meet those of the program.
+//!
+//! * [`module`]: a container whose bitcode is kept open; function bodies are read when they are wanted
+//! * [`batch`]: which functions are compiled together
+//! * [`shim`]: the C++ side: ORC, optimisation and code generation
+//! * [`fatal`]: LLVM's fatal errors
+//!
+//! For those who work on the plugin or the engine: with `AUTOJIT_ENGINE_VERIFY` in the environment each batch goes
+//! through LLVM's verifier, with `AUTOJIT_ENGINE_FULL_DEBUG` objects describe types and variables, not only lines.
+
+mod batch;
+mod fatal;
+mod module;
+mod shim;
+
+use std::ffi::c_void;
+
+use autojit_abi::{Buffer, Claim, ENGINE_ABI, EngineApi, EngineModule, OpenOptions};
+// Its malloc, free and operator new take the place of libc's within this library.
+use libmimalloc_sys as _;
+
+use module::Module;
+
+static API: EngineApi = EngineApi { abi: ENGINE_ABI, llvm_major: 22, open, compile, release_buffer, close };
+
+/// What the library exports: its functions.
+#[unsafe(no_mangle)]
+pub extern "C" fn __autojit_engine() -> *const EngineApi {
+    static START: std::sync::Once = std::sync::Once::new();
+    START.call_once(|| {
+        fatal::install();
+        shim::initialize_target();
+    });
+    &raw const API
+}
+
+/// What a [`Buffer`] owns.
+enum Owned {
+    Object(shim::Object),
+    Text(String),
+}
+
+fn hand_out(owned: Owned) -> Buffer {
+    let owned = Box::new(owned);
+    let bytes = match &*owned {
+        Owned::Object(object) => object.bytes(),
+        Owned::Text(text) => text.as_bytes(),
+    };
+    Buffer { data: bytes.as_ptr(), len: bytes.len(), owner: Box::into_raw(owned).cast() }
+}
+
+unsafe extern "C" fn open(
+    data: *const u8,
+    len: usize,
+    options: *const OpenOptions,
+    module: *mut *mut EngineModule,
+    error: *mut Buffer,
+) -> i32 {
+    // SAFETY: data[..len] stays readable until `close` (EngineApi::open), which ends the Module; options is valid.
+    let (container, options) = unsafe { (std::slice::from_raw_parts(data, len), *options) };
+    match Module::open(container, options) {
+        Ok(opened) => {
+            // SAFETY: `module` is the caller's, for this result.
+            unsafe { module.write(Box::into_raw(Box::new(opened)).cast()) };
+            0
+        }
+        Err(message) => {
+            // SAFETY: `error` is the caller's, for this result.
+            unsafe { error.write(hand_out(Owned::Text(message))) };
+            1
+        }
+    }
+}
+
+unsafe extern "C" fn compile(
+    module: *mut EngineModule,
+    root: u32,
+    claim: Claim,
+    context: *mut c_void,
+    object: *mut Buffer,
+    error: *mut Buffer,
+) -> i32 {
+    // SAFETY: `module` is from `open`, not closed, and used by this thread only (EngineApi::open).
+    let module = unsafe { &mut *module.cast::<Module>() };
+    // SAFETY: the caller's function with the argument that it wants.
+    let mut claim = |index| unsafe { claim(context, index) };
+    let (result, owned, status) = match module.compile(root, &mut claim) {
+        Ok(compiled) => (object, Owned::Object(compiled), 0),
+        Err(message) => (error, Owned::Text(message), 1),
+    };
+    // SAFETY: `object` and `error` are the caller's, for these results.
+    unsafe { result.write(hand_out(owned)) };
+    status
+}
+
+unsafe extern "C" fn release_buffer(buffer: Buffer) {
+    if !buffer.owner.is_null() {
+        // SAFETY: the owner of a buffer is from `hand_out`, and is released once.
+        drop(unsafe { Box::from_raw(buffer.owner.cast::<Owned>()) });
+    }
+}
+
+unsafe extern "C" fn close(module: *mut EngineModule) {
+    // SAFETY: `module` is from `open` and not used any more.
+    drop(unsafe { Box::from_raw(module.cast::<Module>()) });
+}

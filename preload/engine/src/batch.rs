@@ -1,0 +1,115 @@
+//! Which functions are compiled together: the one that is called, and the ones that it will call next. Receives the
+//! root; hands on the list of the batch, bodies read, in the order in which they were found.
+//!
+//! A batch has a fixed cost, so a few functions at once are compiled for little more than one; but what is compiled
+//! and never called is lost. So the walk goes along direct calls, breadth first, and not far. With optimisation, and
+//! for functions that are always inlined, bodies of callees come along for the inliner.
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::module::Module;
+use crate::shim::{Call, Function, Member, Options, Role};
+
+/// How far a batch goes. The figures were measured: docs/decisions has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Functions in the object.
+    pub functions: usize,
+    /// Calls between the root and the last of them.
+    pub depth: u32,
+    /// Instructions that a body may have to come along for inlining, if the root calls it; each further call lets in
+    /// seven tenths of that.
+    pub inline: u32,
+    /// Bodies that come along.
+    pub inlined: usize,
+}
+
+impl Limits {
+    /// Those for a level of optimisation; `functions` instead of the default, unless 0.
+    pub fn new(options: Options, functions: u32) -> Self {
+        let default = if options.speed == 0 { 16 } else { 8 };
+        let functions = if functions == 0 { default } else { functions as usize };
+        Self { functions, depth: 2, inline: if options.speed == 0 { 0 } else { 50 }, inlined: 64 }
+    }
+}
+
+/// A body whose calls are to be followed.
+struct Visit {
+    function: Function,
+    /// Calls from the root.
+    depth: u32,
+    /// Whether it is in the object, not only for the inliner.
+    compiled: bool,
+}
+
+/// Chooses the batch of `root`. The first member is the root.
+///
+/// # Errors
+/// LLVM's message, if a body cannot be read.
+pub fn choose(
+    module: &mut Module,
+    root: Function,
+    role: Role,
+    limits: &Limits,
+    claim: &mut dyn FnMut(u32) -> bool,
+) -> Result<Vec<Member>, String> {
+    module.kept.materialize(root)?;
+    let (mut compiled, mut inlined) = (1, 0);
+    let mut members = vec![Member { function: root, role }];
+    let mut settled = HashSet::from([root]);
+    let mut refused = HashSet::new();
+    let mut queue = VecDeque::from([Visit { function: root, depth: 0, compiled: true }]);
+    while let Some(visit) = queue.pop_front() {
+        let depth = visit.depth + 1;
+        for call in calls(module, visit.function) {
+            if settled.contains(&call.callee) || !call.callee.is_defined() {
+                continue;
+            }
+            let lazy = module.lazy(call.callee).map(|index| (index, module.role(index)));
+            if let Some((_, Role::Interposable)) = lazy {
+                // Which definition won is the runtime's to know, when it is called.
+                continue;
+            }
+            let always = call.always_inline || module.attributes.always_inline(call.callee);
+            let room = visit.compiled && depth <= limits.depth && compiled < limits.functions;
+            if let Some((index, role)) = lazy.filter(|_| room && !always && !refused.contains(&call.callee)) {
+                if claim(index) {
+                    compiled += 1;
+                    settled.insert(call.callee);
+                    module.kept.materialize(call.callee)?;
+                    members.push(Member { function: call.callee, role });
+                    queue.push_back(Visit { function: call.callee, depth, compiled: true });
+                    continue;
+                }
+                refused.insert(call.callee);
+            }
+            if always || (inlined < limits.inlined && worth_inlining(module, call.callee, depth, limits)?) {
+                inlined += 1;
+                settled.insert(call.callee);
+                module.kept.materialize(call.callee)?;
+                members.push(Member { function: call.callee, role: Role::InlineOnly });
+                queue.push_back(Visit { function: call.callee, depth, compiled: false });
+            }
+        }
+    }
+    Ok(members)
+}
+
+/// The direct calls of a body, in order.
+fn calls(module: &Module, function: Function) -> Vec<Call> {
+    let mut calls = Vec::new();
+    function.visit(&module.attributes, |call| calls.extend(call));
+    calls
+}
+
+/// Whether a body comes along for the inliner, which decides with its own measures whether to use it.
+fn worth_inlining(module: &Module, function: Function, depth: u32, limits: &Limits) -> Result<bool, String> {
+    if limits.inline == 0 || module.attributes.never_inline(function, module.options.drop_optnone) {
+        return Ok(false);
+    }
+    let limit = (1..depth).fold(limits.inline, |limit, _| limit * 7 / 10);
+    module.kept.materialize(function)?;
+    let mut instructions = 0;
+    function.visit(&module.attributes, |_| instructions += 1);
+    Ok(instructions <= limit)
+}

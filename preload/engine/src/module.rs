@@ -1,0 +1,113 @@
+//! An open module: a container, its bitcode kept open in LLVM, and what is known of its functions. Receives the
+//! index of a function that is called; hands on the object of the batch around it.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+
+use autojit_abi::OpenOptions;
+use autojit_store::{Container, FunctionInfo, FunctionKind, Symbol};
+
+use crate::batch::{self, Limits};
+use crate::fatal::Compiling;
+use crate::shim::{Attributes, Function, Kept, Object, Options, Role};
+
+/// A module of the runtime's, between `open` and `close`.
+#[derive(Debug)]
+pub struct Module {
+    container: Container<'static>,
+    /// LLVM's side.
+    pub kept: Kept,
+    /// How its functions are compiled.
+    pub options: Options,
+    /// Attribute kinds.
+    pub attributes: Attributes,
+    limits: Limits,
+    lazy: HashMap<Function, Option<u32>>,
+}
+
+/// What the container and the user's options say about optimisation.
+fn options(container: &Container<'_>, asked: OpenOptions) -> Options {
+    let built = container.opt_level();
+    let (speed, size) = match asked.opt_override {
+        0 => (0, 0),
+        level @ 1.. => (level.min(3) as u8, built.size),
+        _ => (built.speed.min(3), built.size.min(2)),
+    };
+    let drop_optnone = built.speed == 0 && speed > 0;
+    let set = |name| std::env::var_os(name).is_some();
+    let (verify, full_debug) = (set("AUTOJIT_ENGINE_VERIFY"), set("AUTOJIT_ENGINE_FULL_DEBUG"));
+    Options { speed, size, drop_optnone, verify, full_debug }
+}
+
+impl Module {
+    /// Opens a container.
+    ///
+    /// # Errors
+    /// A message with the source file's name, as far as it is known, and the reason.
+    pub fn open(bytes: &'static [u8], asked: OpenOptions) -> Result<Self, String> {
+        let container = Container::parse(bytes).map_err(|error| error.to_string())?;
+        let source = container.source();
+        let context = |error: &dyn std::fmt::Display| format!("bitcode of {source}: {error}");
+        let bitcode = container.bitcode().map_err(|error| context(&error))?.into_boxed_slice();
+        let options = options(&container, asked);
+        let name = CString::new(source).map_err(|error| context(&error))?;
+        let kept = Kept::open(bitcode, &name, options).map_err(|error| context(&error))?;
+        let limits = Limits::new(options, asked.batch_limit);
+        let attributes = Attributes::default();
+        Ok(Self { container, kept, options, attributes, limits, lazy: HashMap::new() })
+    }
+
+    /// Compiles function `root` and those that belong with it and that `claim` grants, which are then in the object
+    /// too. If the batch fails, `root` is compiled alone: then those that `claim` granted are not in the object.
+    ///
+    /// # Errors
+    /// A message with the function, the source file and LLVM's reason.
+    pub fn compile(&mut self, root: u32, claim: &mut dyn FnMut(u32) -> bool) -> Result<Object, String> {
+        let source = self.container.source();
+        let Some(info) = self.container.function(root) else {
+            return Err(format!("{source} has no lazy function {root}"));
+        };
+        let _compiling = Compiling::new(info.name, source);
+        let context = |error| format!("{} of {source}: {error}", info.name);
+        let Some(function) = self.kept.find(info.name) else {
+            return Err(context("its bitcode does not define it".into()));
+        };
+        let limits = self.limits;
+        let mut attempt = |limits: &Limits, claim: &mut dyn FnMut(u32) -> bool| {
+            let members = batch::choose(self, function, role(&info), limits, claim)?;
+            Ok((members.len(), self.kept.compile(&members)))
+        };
+        match attempt(&limits, claim).map_err(context)? {
+            (_, Ok(object)) => Ok(object),
+            (1, Err(error)) => Err(context(error)),
+            // Another function of the batch may be what cannot be compiled.
+            (_, Err(_)) => {
+                let alone = Limits { functions: 1, ..limits };
+                attempt(&alone, &mut |_| false).map_err(context)?.1.map_err(context)
+            }
+        }
+    }
+
+    /// The index of a function, if it is lazy.
+    pub fn lazy(&mut self, function: Function) -> Option<u32> {
+        *self.lazy.entry(function).or_insert_with(|| match self.container.find(function.name()) {
+            Some(Symbol::Function(index)) => Some(index),
+            _ => None,
+        })
+    }
+
+    /// What lazy function `index` is to a batch.
+    pub fn role(&self, index: u32) -> Role {
+        // An index from `lazy` is one of the container's.
+        self.container.function(index).map_or(Role::Interposable, |info| role(&info))
+    }
+}
+
+fn role(info: &FunctionInfo<'_>) -> Role {
+    match info.kind {
+        _ if info.interposable => Role::Interposable,
+        // Each module's copy may have been written differently, as long as it does the same.
+        FunctionKind::Inline => Role::OneOfEquals,
+        FunctionKind::Local | FunctionKind::Stub => Role::Exact,
+    }
+}
