@@ -1,1 +1,49 @@
-//! The runtime: libautojit.so
+//! libautojit.so: the runtime that compiles functions when they are first called.
+//!
+//! In the order in which a program meets it:
+//!
+//! - [`exports`]: the symbols that the library shows; [`lifecycle`]: an image registers, the runtime starts;
+//!   [`options`], [`log`](mod@log), [`stats`]: what the user says and sees.
+//! - [`image`], [`module`], [`function`]: what has registered, down to one function and its state.
+//! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`engine`], the linker
+//!   (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
+//! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code.
+//! - [`loaded`], [`elf_file`], [`helpers`]: where symbols come from.
+//! - [`sys`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
+//!
+//! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
+//! program's, no stdio, no thread-local with a destructor, and no panic that unwinds.
+
+mod alloc;
+mod compile;
+mod elf_file;
+mod engine;
+mod exports;
+mod failure;
+mod fork;
+mod function;
+mod gate;
+mod helpers;
+mod image;
+mod lifecycle;
+mod loaded;
+mod lock;
+mod log;
+mod module;
+#[cfg(not(test))]
+mod no_unwinder;
+mod options;
+mod publish;
+mod resolver;
+mod stats;
+mod symbols;
+mod sys;
+mod undisturbed;
+mod unwind;
+
+/// All memory that the runtime allocates. (Tests use the C library's, and test this one by itself.)
+#[cfg_attr(not(test), global_allocator)]
+static ALLOCATOR: alloc::Allocator = alloc::Allocator::new();
+
+#[cfg(not(test))]
+autojit_trampoline::define_memory_functions!();

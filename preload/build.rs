@@ -1,0 +1,28 @@
+//! How libautojit.so is linked: what it exports, and that loading it costs next to nothing.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+/// The symbols that the library shows (src/exports.rs).
+const EXPORTS: &[&str] = &["__autojit_register", "_Unwind_Find_FDE"];
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let script = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("exports.map");
+    let symbols: String = EXPORTS.iter().map(|symbol| format!("{symbol}; ")).collect();
+    fs::write(&script, format!("{{ global: {symbols}local: *; }};\n")).expect("writing the version script");
+    for argument in [
+        format!("--version-script={}", script.display()),
+        "-soname=libautojit.so".into(),
+        // References inside the library stay inside, whatever the program defines.
+        "-Bsymbolic".into(),
+        // All symbols are bound at start: a lazy binding in the resolver could take the loader's lock.
+        "-znow".into(),
+        // Stubs lead here as long as the process lives.
+        "-znodelete".into(),
+        "-zpack-relative-relocs".into(),
+        "--gc-sections".into(),
+    ] {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,{argument}");
+    }
+}

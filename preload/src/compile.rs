@@ -1,0 +1,129 @@
+//! One batch: functions that are claimed, compiled, linked and published together.
+//!
+//! Receives a cold function; hands on ready ones. Only the module's lock is held, and only while the engine works on
+//! the module: other modules compile at the same time, and threads that wait for a function of the batch sleep on its
+//! state.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+
+use autojit_abi::{EngineApi, OpenOptions};
+use autojit_code::link;
+
+use crate::engine::Owned;
+use crate::failure::Failure;
+use crate::function::Function;
+use crate::module::{EngineHandle, Module};
+use crate::publish::publish;
+use crate::symbols::{self, Names};
+use crate::{lifecycle, stats, sys};
+
+/// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
+struct Batch {
+    module: &'static Module,
+    claimed: RefCell<Vec<&'static Function>>,
+}
+
+/// Makes `root` ready, with those that the engine compiles along; or returns because another thread owns it, or has
+/// made it ready, by now.
+///
+/// # Errors
+/// It cannot be had. It is marked as failed, and the process is to end.
+pub fn compile(root: &'static Function) -> Result<(), Failure> {
+    let module = root.module();
+    // Before the module's lock: loading the engine runs code that we do not know.
+    let api = lifecycle::engine().api()?;
+    let start = sys::monotonic_time();
+    let mut handle = module.lock_engine();
+    // Not earlier: the thread that held the lock may have compiled it along.
+    let Some(batch) = Batch::claim(root) else { return Ok(()) };
+    let result = batch.run_engine(api, &mut handle, root);
+    drop(handle);
+    let compiled = sys::monotonic_time();
+    stats::COUNTERS.compile_time.add_time(compiled - start);
+    let result = result.and_then(|object| batch.finish(object.bytes(), root));
+    stats::COUNTERS.link_time.add_time(sys::monotonic_time() - compiled);
+    result.inspect_err(|_| {
+        batch.claimed.borrow_mut().retain(|function| !std::ptr::eq(*function, root));
+        root.fail();
+    })
+}
+
+impl Batch {
+    fn claim(root: &'static Function) -> Option<Self> {
+        root.claim().then(|| Self { module: root.module(), claimed: RefCell::new(vec![root]) })
+    }
+
+    /// Has the engine compile the batch that it chooses around `root`.
+    fn run_engine(
+        &self,
+        api: &'static EngineApi,
+        handle: &mut EngineHandle,
+        root: &Function,
+    ) -> Result<Owned, Failure> {
+        let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
+        if handle.0.is_null() {
+            let bytes = self.module.open()?.bytes;
+            let options = OpenOptions { opt_override: lifecycle::opt_override(), batch_limit: 0 };
+            // SAFETY: the container is mapped for ever; the pointers are to variables of this function.
+            let status = unsafe {
+                (api.open)(bytes.as_ptr(), bytes.len(), &raw const options, &raw mut handle.0, error.out())
+            };
+            if status != 0 {
+                return Err(Failure::new(format_args!("reading its bitcode: {}", error.text())));
+            }
+        }
+        stats::COUNTERS.batches.add(1);
+        // SAFETY: the module is open, and locked by the caller; claim_callback gets the batch that it expects.
+        let status = unsafe {
+            let context = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
+            (api.compile)(handle.0, root.index(), claim_callback, context, object.out(), error.out())
+        };
+        if status != 0 {
+            return Err(Failure::new(format_args!(
+                "generating code: {}; build its file without autojit",
+                error.text()
+            )));
+        }
+        Ok(object)
+    }
+
+    /// Links and publishes the object.
+    fn finish(&self, object: &[u8], root: &Function) -> Result<(), Failure> {
+        let failure = |error: &dyn std::fmt::Display| {
+            Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
+        };
+        let memory = self.module.image().memory()?;
+        let mut names = Names { module: self.module };
+        let linked = link(object, memory, &mut names).map_err(|error| failure(&error))?;
+        publish(self.module, memory, linked, &self.claimed.borrow()).map_err(|error| failure(&error))?;
+        if root.code().is_none() {
+            return Err(failure(&"the compiler did not define it"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        for function in self.claimed.get_mut().drain(..) {
+            if function.code().is_none() {
+                function.unclaim();
+            }
+        }
+    }
+}
+
+/// Whether the engine may take function `index` of the module into the batch: it is cold, and it is the definition
+/// that its name stands for (another module's may have won).
+unsafe extern "C" fn claim_callback(context: *mut c_void, index: u32) -> bool {
+    // SAFETY: run_engine passes the batch, and waits for the engine.
+    let batch = unsafe { &*context.cast::<Batch>() };
+    let Some(function) = batch.module.function(index) else { return false };
+    let wanted = symbols::chosen(function).is_some_and(|chosen| std::ptr::eq(chosen, function));
+    let granted = wanted && function.claim();
+    if granted {
+        batch.claimed.borrow_mut().push(function);
+    }
+    granted
+}

@@ -1,0 +1,338 @@
+//! Images with lazily compiled code: the executable and shared libraries that registered themselves.
+//!
+//! Receives [`ImageRecord`]s; knows each image's place in memory, its file, its modules and its code memory; hands on
+//! the function that a slot or a stub stands for. The list only grows, and its readers take no lock. An image that was
+//! unloaded is found out when another one registers in its place.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::ops::{ControlFlow, Range};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use autojit_code::CodeMemory;
+use autojit_trampoline::contract::{
+    CONTRACT_VERSION, IMAGE_MAGIC, ImageRecord, ModuleRecord, Slot, slot_of_stub,
+};
+use goblin::elf::program_header::{PF_R, PF_X};
+
+use crate::elf_file::{ElfFile, Symbols};
+use crate::failure::Failure;
+use crate::function::Function;
+use crate::loaded::{self, Definition};
+use crate::lock::Lock;
+use crate::module::Module;
+use crate::stats;
+use crate::sys::{self, File};
+
+/// An image. Lives for ever, in a list.
+#[derive(Debug)]
+pub struct Image {
+    place: Place,
+    slots: Range<usize>,
+    records: Range<usize>,
+    modules: Box<[Module]>,
+    /// The static symbol table of its file.
+    symbols: OnceLock<Symbols<'static>>,
+    memory: OnceLock<Result<CodeMemory, Failure>>,
+    static_unwinder: OnceLock<Option<usize>>,
+    /// By name, the one copy of each inline function that serves the image.
+    inline: Lock<BTreeMap<&'static str, &'static Function>>,
+    unloaded: AtomicBool,
+    next: *const Image,
+}
+
+// SAFETY: `next` is written before the image is shared; the other fields are Send and Sync.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+/// Where an image lies.
+#[derive(Clone, Debug)]
+struct Place {
+    base: usize,
+    range: Range<usize>,
+    code: Vec<Range<usize>>,
+    readable: Vec<Range<usize>>,
+    executable: bool,
+    /// Whether it uses the unwinder of a shared library.
+    shared_unwinder: bool,
+    /// For messages.
+    name: String,
+    /// To open.
+    path: CString,
+}
+
+/// The list's head.
+static IMAGES: AtomicPtr<Image> = AtomicPtr::new(std::ptr::null_mut());
+
+/// All images that are loaded.
+pub fn all() -> impl Iterator<Item = &'static Image> {
+    let mut next = IMAGES.load(Ordering::Acquire).cast_const();
+    std::iter::from_fn(move || {
+        // SAFETY: images are never freed.
+        let image = unsafe { next.as_ref() }?;
+        next = image.next;
+        Some(image)
+    })
+    .filter(|image| !image.unloaded.load(Ordering::Acquire))
+}
+
+/// Registers the image of `record`, whose entry cell is to hold `trampoline`. The caller holds the lifecycle's lock.
+///
+/// # Errors
+/// The image was made for another runtime, or something it needs is not there: the program cannot run.
+///
+/// # Safety
+/// The record must be one of a loaded and relocated image (contract).
+pub unsafe fn register(record: *const ImageRecord, trampoline: usize) -> Result<(), Failure> {
+    // SAFETY: the caller's promise.
+    let tables = unsafe { &*record };
+    if tables.magic != IMAGE_MAGIC || tables.version != CONTRACT_VERSION {
+        return Err(Failure::new(format_args!(
+            "it was linked for contract version {}, this runtime has version {CONTRACT_VERSION}; use the plugin \
+             and the runtime of one release",
+            tables.version
+        )));
+    }
+    // SAFETY: the cell is the image's (contract).
+    let entry = unsafe { &*tables.entry_cell() };
+    if entry.load(Ordering::Acquire) == trampoline {
+        // The constructor of an image whose stubs were called before.
+        return Ok(());
+    }
+    let place = Place::of(record as usize)
+        .ok_or_else(|| Failure::new(format_args!("no loaded object is around its tables")))?;
+    for old in all().filter(|old| overlap(&old.place.range, &place.range)) {
+        log::info!("{} was unloaded", old.place.name);
+        old.unloaded.store(true, Ordering::Release);
+    }
+    let image = Image::new(tables, place);
+    for module in &image.modules {
+        module.check()?;
+    }
+    log::info!(
+        "{}: {} modules, {} stubs",
+        image.place.name,
+        image.modules.len(),
+        image.slots.len() / size_of::<Slot>()
+    );
+    stats::COUNTERS.modules.add(image.modules.len() as u64);
+    stats::COUNTERS
+        .functions
+        .add(image.modules.iter().map(|module| u64::from(module.record().functions)).sum());
+    let image: &'static Image = Box::leak(Box::new(image));
+    for module in &image.modules {
+        module.attach(image);
+    }
+    IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
+    entry.store(trampoline, Ordering::Release);
+    Ok(())
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// The function that `slot` is to lead to. None for a slot of no registered image.
+///
+/// # Safety
+/// The slot must be a stub's (contract).
+pub unsafe fn function_of_slot(slot: *const Slot) -> Option<&'static Function> {
+    // SAFETY: the caller's promise.
+    let (record, index) = unsafe { ((*slot).record(), (*slot).index) };
+    module_of(record)?.function(index)
+}
+
+/// The module of a record in a registered image.
+fn module_of(record: *const ModuleRecord) -> Option<&'static Module> {
+    let image = all().find(|image| image.records.contains(&(record as usize)))?;
+    image.modules.get((record as usize - image.records.start) / size_of::<ModuleRecord>())
+}
+
+/// The function whose static stub is at `address`. None if there is no stub of a registered image.
+pub fn function_of_stub(address: usize) -> Option<&'static Function> {
+    /// What `slot_of_stub` looks at.
+    const STUB: usize = 16;
+    let image = all().find(|image| {
+        image.place.code.iter().any(|code| code.contains(&address) && code.contains(&(address + STUB - 1)))
+    })?;
+    // SAFETY: the bytes are the image's code, which is mapped and readable.
+    let slot = unsafe { slot_of_stub(address as *const u8) }? as usize;
+    let first = image.slots.start;
+    if !image.slots.contains(&slot) || !(slot - first).is_multiple_of(size_of::<Slot>()) {
+        return None;
+    }
+    // SAFETY: the slot is one of the image's.
+    let function = unsafe { function_of_slot(slot as *const Slot) }?;
+    function.adopt(slot as *const Slot);
+    Some(function)
+}
+
+impl Place {
+    /// The object around `address`.
+    fn of(address: usize) -> Option<Self> {
+        loaded::each(|object| {
+            if !object.contains(address) {
+                return ControlFlow::Continue(());
+            }
+            let executable = object.name.is_empty();
+            let path =
+                if executable { c"/proc/self/exe".to_owned() } else { absolute(object.name.to_bytes()) };
+            let name = if executable { program() } else { path.to_string_lossy().into_owned() };
+            ControlFlow::Break(Self {
+                base: object.base,
+                range: object.range(),
+                code: object.segments(PF_X).collect(),
+                readable: object.segments(PF_R).collect(),
+                executable,
+                shared_unwinder: object.needs(c"libgcc_s.so.1"),
+                name,
+                path,
+            })
+        })
+    }
+}
+
+/// The executable's path.
+pub fn program() -> String {
+    let path = sys::read_link(c"/proc/self/exe").unwrap_or_default();
+    String::from_utf8_lossy(&path).into_owned()
+}
+
+/// `path`, made absolute: the program may change its working directory.
+pub fn absolute(path: &[u8]) -> CString {
+    let mut whole = Vec::new();
+    if !path.starts_with(b"/")
+        && let Ok(directory) = sys::working_directory()
+    {
+        whole.extend_from_slice(&directory);
+        whole.push(b'/');
+    }
+    whole.extend(path.iter().take_while(|&&byte| byte != 0));
+    CString::new(whole).expect("cut at the first NUL")
+}
+
+impl Image {
+    fn new(tables: &ImageRecord, place: Place) -> Self {
+        let (slots, records) = (tables.slots(), tables.modules());
+        let records = records.start as usize..records.end as usize;
+        let modules = records
+            .clone()
+            .step_by(size_of::<ModuleRecord>())
+            // SAFETY: the linker put the records one behind the other (contract).
+            .map(|record| unsafe { Module::new(record as *const ModuleRecord) })
+            .collect();
+        Self {
+            place,
+            slots: slots.start as usize..slots.end as usize,
+            records,
+            modules,
+            symbols: OnceLock::new(),
+            memory: OnceLock::new(),
+            static_unwinder: OnceLock::new(),
+            inline: Lock::new(BTreeMap::new()),
+            unloaded: AtomicBool::new(false),
+            next: IMAGES.load(Ordering::Acquire),
+        }
+    }
+
+    /// Its path.
+    pub fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// Whether it is the executable.
+    pub fn is_executable(&self) -> bool {
+        self.place.executable
+    }
+
+    /// The readable bytes from `address` to the end of the segment that it lies in.
+    pub fn bytes_from(&self, address: usize) -> Option<&'static [u8]> {
+        let segment = self.place.readable.iter().find(|segment| segment.contains(&address))?;
+        // SAFETY: the image is loaded as long as its functions are called, and what is asked for here is read-only.
+        Some(unsafe { std::slice::from_raw_parts(address as *const u8, segment.end - address) })
+    }
+
+    /// The function `name` in the static symbol table of the image's file, if it is not stripped.
+    pub fn static_symbol(&self, name: &str) -> Option<Definition> {
+        self.symbol_table().find(name, self.place.base)
+    }
+
+    /// The name of the function around `address`, if the image is not stripped.
+    pub fn name_around(&self, address: usize) -> Option<&'static str> {
+        self.symbol_table().name_around(address.wrapping_sub(self.place.base))
+    }
+
+    /// Its modules.
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// The function that registers unwind information with an unwinder of the image's own (-static-libgcc), which asks
+    /// nobody else. None if it has none, or is stripped.
+    pub fn static_unwinder(&self) -> Option<usize> {
+        *self.static_unwinder.get_or_init(|| {
+            if self.place.shared_unwinder {
+                return None;
+            }
+            let address = self.file()?.find_once("__register_frame_info")?;
+            Some(self.place.base.wrapping_add(address))
+        })
+    }
+
+    /// Its file. None if that is out of reach: then it is as good as stripped.
+    fn file(&self) -> Option<ElfFile<'static>> {
+        File::open(&self.place.path, libc::O_RDONLY, 0)
+            .and_then(|file| file.map())
+            .ok()
+            .and_then(ElfFile::parse)
+    }
+
+    fn symbol_table(&self) -> &Symbols<'static> {
+        self.symbols.get_or_init(|| self.file().map_or(Symbols::none(), |file| file.symbols()))
+    }
+
+    /// The address that `name`, an inline function, has in a static part of the process: taking its address must give
+    /// this one. None if no object file has it.
+    pub fn static_address(&'static self, name: &str) -> Option<usize> {
+        if let Some(definition) =
+            loaded::find(name, loaded::own_address()).or_else(|| self.static_symbol(name))
+        {
+            // SAFETY: the image is loaded and relocated.
+            return Some(unsafe { definition.resolve() });
+        }
+        if !self.symbol_table().is_empty() {
+            return None;
+        }
+        // Stripped: the other modules' import tables know.
+        self.modules.iter().find_map(|module| {
+            let opened = module.open().ok()?;
+            module.import(opened.import_of(name)?).filter(|address| *address != 0)
+        })
+    }
+
+    /// The image's code memory, reserved when it is first needed.
+    pub fn memory(&self) -> Result<&CodeMemory, Failure> {
+        let reserve = || {
+            CodeMemory::reserve(self.place.range.clone())
+                .map_err(|error| Failure::new(format_args!("reserving code memory: {error}")))
+        };
+        self.memory.get_or_init(reserve).as_ref().map_err(Clone::clone)
+    }
+
+    /// The image's code memory, if it has been needed.
+    pub fn reserved_memory(&self) -> Option<&CodeMemory> {
+        self.memory.get()?.as_ref().ok()
+    }
+
+    /// The copy of the inline function `name` that serves the image: `function`, if it is the first.
+    pub fn inline_function(&self, name: &'static str, function: &'static Function) -> &'static Function {
+        self.inline.lock().entry(name).or_insert(function)
+    }
+}
+
+/// The memory that `address` lies in, if it lies in code of ours.
+pub fn memory_around(address: usize) -> Option<&'static CodeMemory> {
+    all().filter_map(Image::reserved_memory).find(|memory| memory.range().contains(&address))
+}

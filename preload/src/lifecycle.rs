@@ -1,0 +1,152 @@
+//! The runtime's life: asleep in programs without lazy code, started by the first image that registers.
+//!
+//! Receives [`ImageRecord`]s from the constructors of images; starts everything in order; hands on what the other
+//! modules need of the process: options, engine, and whether the program has begun.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+
+use autojit_trampoline::contract::ImageRecord;
+use autojit_trampoline::entry;
+
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::image::{self, Image};
+use crate::lock::Lock;
+use crate::options::Options;
+use crate::undisturbed::Uninterrupted;
+use crate::{fork, log, resolver, stats};
+
+/// How far the process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Phase {
+    /// No image has registered.
+    Asleep = 0,
+    /// Images are registered; nothing of the program's has run, as far as we know.
+    Loading = 1,
+    /// Lazy code has run.
+    Running = 2,
+}
+
+static PHASE: AtomicU8 = AtomicU8::new(Phase::Asleep as u8);
+
+/// One image registers at a time.
+static REGISTERING: Lock<()> = Lock::new(());
+
+/// What is made at the start.
+struct Process {
+    options: Options,
+    engine: Engine,
+}
+
+static PROCESS: OnceLock<Process> = OnceLock::new();
+
+/// The options, if the runtime has started.
+pub fn options() -> Option<&'static Options> {
+    PROCESS.get().map(|process| &process.options)
+}
+
+/// The engine.
+///
+/// # Panics
+/// If the runtime has not started.
+pub fn engine() -> &'static Engine {
+    &PROCESS.get().expect("an image has registered").engine
+}
+
+/// The optimisation level that replaces the build's; -1 for none.
+pub fn opt_override() -> i32 {
+    options().and_then(|options| options.opt.0).map_or(-1, i32::from)
+}
+
+/// Registers an image, starting the runtime if it is the first. Ends the process if the image cannot run.
+///
+/// # Safety
+/// The record must be one of a loaded and relocated image (contract).
+pub unsafe fn register(record: *const ImageRecord) {
+    let _uninterrupted = Uninterrupted::new();
+    let _inside = fork::Inside::enter();
+    let _one_at_a_time = REGISTERING.lock();
+    // SAFETY: the caller's promise.
+    let result = start().and_then(|()| unsafe { image::register(record, entry::address()) });
+    if let Err(failure) = result {
+        // Whatever has run already: the code of this image has not.
+        log::die(false, format_args!("cannot run {}: {failure}", name_of(record)));
+    }
+}
+
+/// The image around a record, for a message.
+fn name_of(record: *const ImageRecord) -> String {
+    crate::loaded::each(|object| {
+        use std::ops::ControlFlow;
+        if !object.contains(record as usize) {
+            return ControlFlow::Continue(());
+        }
+        let name = object.name.to_string_lossy();
+        ControlFlow::Break(if name.is_empty() { image::program() } else { name.into_owned() })
+    })
+    .unwrap_or_else(image::program)
+}
+
+/// Starts the runtime, once, in this order.
+fn start() -> Result<(), Failure> {
+    if PHASE.load(SeqCst) != Phase::Asleep as u8 {
+        return Ok(());
+    }
+    // Options first: they say whether anything may be said.
+    let (options, bad) = Options::from_environment();
+    log::install(options.log);
+    log::install_panic_hook();
+    for variable in bad {
+        ::log::warn!("{}: no such value; the default stays", String::from_utf8_lossy(&variable));
+    }
+    let engine = Engine::new(&options);
+    let made = PROCESS.set(Process { options, engine }).is_ok();
+    debug_assert!(made, "the caller holds the lock");
+    stats::begin();
+    fork::install()?;
+    // Last: from here on, stubs can lead to us.
+    entry::install(resolver::resolve);
+    PHASE.store(Phase::Loading as u8, SeqCst);
+    Ok(())
+}
+
+/// Notes that a function of `image` has code. The program counts as begun with a function of the executable, or, if
+/// that has no lazy code, with any.
+pub fn note_start(image: &Image) {
+    if started() {
+        return;
+    }
+    if image.is_executable() || !image::all().any(Image::is_executable) {
+        PHASE.store(Phase::Running as u8, SeqCst);
+    }
+}
+
+/// Whether the program has begun: what it has done cannot be undone by an exit code.
+pub fn started() -> bool {
+    PHASE.load(SeqCst) == Phase::Running as u8
+}
+
+/// For the fork handlers: no image registers until [`after_fork`].
+pub fn before_fork() {
+    REGISTERING.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { REGISTERING.raw_unlock() }
+}
+
+/// At exit: statistics. Does nothing in a process without lazy code.
+pub extern "C" fn at_exit() {
+    if PHASE.load(SeqCst) == Phase::Asleep as u8 {
+        return;
+    }
+    let _uninterrupted = Uninterrupted::new();
+    stats::write();
+}

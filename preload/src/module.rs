@@ -1,0 +1,222 @@
+//! One lazily compiled module of an image: its record, its container, its functions.
+//!
+//! Receives a [`ModuleRecord`]; finds the container by its key, in the image's file or in a store directory, at the
+//! first call of any of the module's functions; hands on [`Function`]s and the engine's handle.
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::sync::OnceLock;
+
+use autojit_abi::EngineModule;
+use autojit_store::{Container, FunctionKind, Symbol, file_name};
+use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
+
+use crate::failure::Failure;
+use crate::function::Function;
+use crate::image::Image;
+use crate::lock::Lock;
+use crate::sys::{self, File};
+
+/// A module. Lives for ever.
+#[derive(Debug)]
+pub struct Module {
+    record: *const ModuleRecord,
+    image: OnceLock<&'static Image>,
+    functions: OnceLock<Box<[Function]>>,
+    opened: OnceLock<Result<Opened, Failure>>,
+    /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
+    engine: Lock<EngineHandle>,
+}
+
+/// The engine's handle of a module, or null.
+#[derive(Debug)]
+pub struct EngineHandle(pub *mut EngineModule);
+
+// SAFETY: the engine lets any thread use a module, one at a time (autojit_abi).
+unsafe impl Send for EngineHandle {}
+
+// SAFETY: the record is read-only, in an image that stays loaded as long as anybody calls its functions.
+unsafe impl Send for Module {}
+// SAFETY: as above; the other fields are Sync.
+unsafe impl Sync for Module {}
+
+/// What opening a module's container yields.
+pub struct Opened {
+    /// The bytes of the container, which may lie in front of others.
+    pub bytes: &'static [u8],
+    /// Its index.
+    pub container: Container<'static>,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({} bytes)", self.bytes.len())
+    }
+}
+
+impl Module {
+    /// The module of `record`, not opened yet; [`attach`](Self::attach) is to follow.
+    ///
+    /// # Safety
+    /// `record` must be readable as long as the module is used.
+    pub unsafe fn new(record: *const ModuleRecord) -> Self {
+        Self {
+            record,
+            image: OnceLock::new(),
+            functions: OnceLock::new(),
+            opened: OnceLock::new(),
+            engine: Lock::new(EngineHandle(std::ptr::null_mut())),
+        }
+    }
+
+    /// Tells the module its image.
+    pub fn attach(&self, image: &'static Image) {
+        self.image.set(image).expect("a module has one image");
+    }
+
+    /// Its image.
+    pub fn image(&self) -> &'static Image {
+        self.image.get().expect("attached when the image was registered")
+    }
+
+    /// Its record.
+    pub fn record(&self) -> &'static ModuleRecord {
+        // SAFETY: readable (see new).
+        unsafe { &*self.record }
+    }
+
+    /// The name of its source file.
+    pub fn source(&self) -> String {
+        // SAFETY: the record's string (contract).
+        unsafe { CStr::from_ptr(self.record().source_name()) }.to_string_lossy().into_owned()
+    }
+
+    /// What can be checked without opening the container.
+    ///
+    /// # Errors
+    /// A record of another contract, or a container file that is not there.
+    pub fn check(&self) -> Result<(), Failure> {
+        let record = self.record();
+        if record.magic != MODULE_MAGIC {
+            return Err(Failure::new(format_args!("its table of modules is damaged")));
+        }
+        if u32::from(record.version) != CONTRACT_VERSION {
+            return Err(Failure::new(format_args!(
+                "{} was compiled by an autojit with contract version {}, this runtime has version \
+                 {CONTRACT_VERSION}; use the plugin and the runtime of one release",
+                self.source(),
+                record.version
+            )));
+        }
+        match self.container_path() {
+            Some(path) => sys::readable(&path).map_err(|error| {
+                Failure::new(format_args!(
+                    "the code of {} is not in its store: opening {}: {error}; restore the file or build the \
+                     program again",
+                    self.source(),
+                    path.to_string_lossy()
+                ))
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The file of a container that is not in the image.
+    fn container_path(&self) -> Option<CString> {
+        let record = self.record();
+        if record.store != StoreKind::Directory as u8 || record.store_directory().is_null() {
+            return None;
+        }
+        // SAFETY: the record's string (contract).
+        let directory = unsafe { CStr::from_ptr(record.store_directory()) };
+        let path = [directory.to_bytes(), b"/", file_name(&record.key).as_bytes()].concat();
+        Some(CString::new(path).expect("made of C strings"))
+    }
+
+    /// Opens the container, once.
+    ///
+    /// # Errors
+    /// The container is missing, truncated, altered or of another version.
+    pub fn open(&'static self) -> Result<&'static Opened, Failure> {
+        self.opened.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
+    }
+
+    /// What [`open`](Self::open) yielded, if it was called.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.opened.get()?.as_ref().ok()
+    }
+
+    fn read(&'static self) -> Result<Opened, Failure> {
+        let record = self.record();
+        let (bytes, place) = match self.container_path() {
+            Some(path) => {
+                let place = path.to_string_lossy().into_owned();
+                let map = File::open(&path, libc::O_RDONLY, 0).and_then(|file| file.map());
+                let bytes = map.map_err(|error| {
+                    Failure::new(format_args!(
+                        "opening {place}: {error}; restore the file or build the program again"
+                    ))
+                })?;
+                (bytes, place)
+            }
+            None => {
+                let place = self.image().name().to_owned();
+                let bytes = self.image().bytes_from(record.embedded_container() as usize);
+                (bytes.ok_or_else(|| Failure::new(format_args!("{place} does not hold its bitcode")))?, place)
+            }
+        };
+        let failure =
+            |cause: &dyn fmt::Display| Failure::new(format_args!("reading its bitcode in {place}: {cause}"));
+        let container = Container::parse(bytes).map_err(|error| failure(&error))?;
+        if container.key() != record.key {
+            return Err(failure(&"the container there is another one"));
+        }
+        if container.function_count() != record.functions
+            || container.functions().count() != record.functions as usize
+            || u64::from(container.import_count())
+                != u64::from(record.got_imports) + u64::from(record.direct_imports)
+        {
+            return Err(failure(&"the container does not fit the program"));
+        }
+        Ok(Opened { bytes: &bytes[..container.byte_len()], container })
+    }
+
+    /// The function of an index. The container need not be opened for it: functions of other modules are named all
+    /// the time.
+    pub fn function(&'static self, index: u32) -> Option<&'static Function> {
+        let make = || (0..self.record().functions).map(|index| Function::new(self, index)).collect();
+        self.functions.get_or_init(make).get(index as usize)
+    }
+
+    /// Its functions, if any was ever named.
+    pub fn functions(&self) -> &[Function] {
+        self.functions.get().map_or(&[], |functions| functions)
+    }
+
+    /// The engine's handle, for the calling thread alone.
+    pub fn lock_engine(&self) -> crate::lock::Guard<'_, EngineHandle> {
+        self.engine.lock()
+    }
+
+    /// The address of an import, 0 if it is a weak one that nothing defines.
+    pub fn import(&self, index: u32) -> Option<usize> {
+        let record = self.record();
+        if index >= record.got_imports + record.direct_imports {
+            return None;
+        }
+        // SAFETY: an emitted record of a loaded image, and the index is in range.
+        Some(unsafe { record.import(index) } as usize)
+    }
+}
+
+impl Opened {
+    /// The index of the import with the address of `name`, whether the module defines `name` or not.
+    pub fn import_of(&self, name: &str) -> Option<u32> {
+        match self.container.find(name)? {
+            Symbol::Import(index) => Some(index),
+            Symbol::Function(index) => {
+                self.container.function(index).filter(|info| info.kind == FunctionKind::Stub)?.import
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Publishing linked code: from here on other threads run it.
+//!
+//! Receives a linked object and the functions that it was compiled for; hands on nothing: their slots lead to it. The
+//! order of the steps is the contract with every other thread. (Debuggers are to be told between steps 2 and 3.)
+
+use autojit_code::{CodeMemory, LinkError, Linked};
+use autojit_store::Symbol;
+
+use crate::function::Function;
+use crate::module::Module;
+use crate::{stats, symbols, unwind};
+
+/// Makes the functions of `linked` those of the module that its object was compiled from, and returns their number.
+/// `claimed` are the functions that the calling thread owns; no others are published.
+///
+/// # Errors
+/// The code cannot be made executable.
+pub fn publish(
+    module: &'static Module,
+    memory: &'static CodeMemory,
+    linked: Linked<'_>,
+    claimed: &[&'static Function],
+) -> Result<usize, LinkError> {
+    // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
+    let code = linked.commit()?;
+
+    // 2. Unwind information: an exception may pass through the first call.
+    unwind::register(&code);
+
+    // 3. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 4, as
+    //    the new functions may call one another.
+    for call in &code.call_sites {
+        // SAFETY: the tokens are those of symbols::Names, which the object was linked with.
+        let callee = unsafe { symbols::function_of_token(call.pending) };
+        callee.add_call_site(memory, call.address, call.target);
+    }
+
+    // 4. Slots, and the calls that wait for these functions: threads may enter.
+    let container = &module.opened().expect("its code was compiled from it").container;
+    let mut published = 0;
+    for symbol in code.functions.iter().filter(|symbol| symbol.global) {
+        let Some(Symbol::Function(index)) = container.find(symbol.name) else { continue };
+        if let Some(function) = claimed.iter().find(|function| function.index() == index) {
+            function.publish(symbol.address);
+            published += 1;
+            log::debug!("{} of {} is at {:#x}", symbol.name, module.source(), symbol.address);
+        }
+    }
+    stats::COUNTERS.compiled.add(published as u64);
+    stats::COUNTERS.code_bytes.add(code.text.len() as u64);
+    Ok(published)
+}

@@ -1,0 +1,150 @@
+//! What a name in compiled code stands for.
+//!
+//! Receives the names that an object refers to; hands on addresses. A name is, in this order:
+//!
+//! 1. a function of the module that has no static stub: its code if it is ready and only called, else the stub that
+//!    the runtime makes for it. An inline function is the image's one copy, whichever module asks;
+//! 2. an import, or a function of the module with a static stub (whose address is an import, too): the import table's
+//!    address. If that is a stub, a call binds to the code behind it, or is noted to be rewritten later;
+//! 3. what the code generator made up (`memcpy`, `__udivti3`, `_Unwind_Resume`): the first definition in the dynamic
+//!    symbol tables of the loaded objects, else in the static symbol table of the image, else in that of the
+//!    executable, else a helper that the runtime brings along.
+
+use std::collections::BTreeMap;
+
+use autojit_code::{Resolver, Target, Usage};
+use autojit_store::{FunctionKind, Symbol};
+
+use crate::failure::Failure;
+use crate::function::Function;
+use crate::lock::Lock;
+use crate::module::Module;
+use crate::{helpers, image, loaded};
+
+/// The names of one module.
+#[derive(Debug)]
+pub struct Names {
+    /// The module.
+    pub module: &'static Module,
+}
+
+impl Resolver for Names {
+    fn resolve(&mut self, symbol: &str, usage: Usage, weak: bool) -> Result<Target, String> {
+        let container = &self.module.opened().ok_or("its module is not open")?.container;
+        match container.find(symbol) {
+            Some(Symbol::Function(index)) => {
+                let function = self.module.function(index).ok_or("the container is damaged")?;
+                bind_function(function, usage).map_err(|failure| failure.to_string())
+            }
+            Some(Symbol::Import(index)) => bind_import(self.module, index, usage),
+            None => library_function(symbol, self.module)
+                .or(weak.then_some(0))
+                .map(|address| bind_address(address, usage))
+                .ok_or_else(|| "no loaded library defines it".to_owned()),
+        }
+    }
+}
+
+/// The function that stands for `function` when it is named by its module: the image's copy of an inline one, the
+/// definition that the linker has chosen for one with a stub. None if that is not a lazy one.
+pub fn chosen(function: &'static Function) -> Option<&'static Function> {
+    let info = function.info();
+    match info.kind {
+        FunctionKind::Local => Some(function),
+        FunctionKind::Inline => Some(function.module().image().inline_function(info.name, function)),
+        FunctionKind::Stub => image::function_of_stub(function.module().import(info.import?)?),
+    }
+}
+
+fn bind_function(function: &'static Function, usage: Usage) -> Result<Target, Failure> {
+    let info = function.info();
+    if info.kind == FunctionKind::Stub {
+        let import =
+            info.import.ok_or_else(|| Failure::new(format_args!("it has no entry in the import table")))?;
+        return bind_import(function.module(), import, usage)
+            .map_err(|text| Failure::new(format_args!("{text}")));
+    }
+    let function = chosen(function).expect("only functions with stubs can be somebody else's");
+    if usage == Usage::Address && info.kind == FunctionKind::Inline {
+        // Static data or plain code may have taken the same function's address.
+        if let Some(address) = function.module().image().static_address(info.name) {
+            return Ok(Target { address, pending: None });
+        }
+    }
+    match (usage, function.code()) {
+        (Usage::Call, Some(address)) => Ok(Target { address, pending: None }),
+        (Usage::Call, None) => {
+            Ok(Target { address: function.runtime_stub()?, pending: Some(token(function)) })
+        }
+        (Usage::Address, _) => Ok(Target { address: function.runtime_stub()?, pending: None }),
+    }
+}
+
+fn bind_import(module: &'static Module, index: u32, usage: Usage) -> Result<Target, String> {
+    let address = module.import(index).ok_or("it is not in the module's import table")?;
+    Ok(bind_address(address, usage))
+}
+
+/// A call to a stub may go to the code behind it.
+fn bind_address(address: usize, usage: Usage) -> Target {
+    let plain = Target { address, pending: None };
+    if usage == Usage::Address {
+        return plain;
+    }
+    match image::function_of_stub(address) {
+        None => plain,
+        Some(function) => match function.code() {
+            Some(code) => Target { address: code, pending: None },
+            None => Target { address, pending: Some(token(function)) },
+        },
+    }
+}
+
+/// The token of a call that waits for `function`.
+fn token(function: &'static Function) -> u64 {
+    std::ptr::from_ref(function) as u64
+}
+
+/// The function of a [`token`].
+///
+/// # Safety
+/// The token must come from [`Target::pending`] of [`Names`].
+pub unsafe fn function_of_token(token: u64) -> &'static Function {
+    // SAFETY: the caller's promise; functions live for ever.
+    unsafe { &*(token as *const Function) }
+}
+
+/// Library functions that were found, by name.
+static FOUND: Lock<BTreeMap<String, usize>> = Lock::new(BTreeMap::new());
+
+/// For the fork handlers: the cache is not being changed until [`after_fork`].
+pub fn before_fork() {
+    FOUND.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { FOUND.raw_unlock() }
+}
+
+/// The address of a function that the code generator made up.
+fn library_function(name: &str, module: &'static Module) -> Option<usize> {
+    if let Some(&address) = FOUND.lock().get(name) {
+        return Some(address);
+    }
+    let definition = loaded::find(name, loaded::own_address())
+        .or_else(|| module.image().static_symbol(name))
+        .or_else(|| image::all().find(|image| image.is_executable())?.static_symbol(name));
+    let address = match definition {
+        // SAFETY: the process is past its relocation: code of it runs.
+        Some(definition) => unsafe { definition.resolve() },
+        None => helpers::find(name)?,
+    };
+    log::debug!("{name} is at {address:#x}");
+    FOUND.lock().insert(name.to_owned(), address);
+    Some(address)
+}

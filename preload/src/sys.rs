@@ -1,0 +1,459 @@
+//! Raw system calls: the only way in which the runtime talks to the kernel.
+//!
+//! The C library's wrappers are symbols that the program may have replaced, or whose bodies it may have made lazy, and
+//! they write errno and are cancellation points. These here are neither. Everything returns a [`Errno`] by value.
+
+use std::arch::asm;
+use std::ffi::CStr;
+use std::fmt;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+/// An error number of the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl fmt::Display for Errno {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // strerror would be the C library's, with its locale and its buffers.
+        let text = match self.0 {
+            libc::EPERM => "operation not permitted",
+            libc::ENOENT => "no such file or directory",
+            libc::EIO => "input/output error",
+            libc::EBADF => "bad file descriptor",
+            libc::ENOMEM => "out of memory",
+            libc::EACCES => "permission denied",
+            libc::ENOTDIR => "not a directory",
+            libc::EISDIR => "is a directory",
+            libc::EINVAL => "invalid argument",
+            libc::ENFILE => "too many open files in the system",
+            libc::EMFILE => "too many open files",
+            libc::ENOSPC => "no space left on device",
+            libc::EROFS => "read-only file system",
+            libc::ELOOP => "too many levels of symbolic links",
+            libc::ENAMETOOLONG => "file name too long",
+            other => return write!(f, "error {other}"),
+        };
+        f.write_str(text)
+    }
+}
+
+/// A system call with up to six arguments.
+///
+/// # Safety
+/// Those of the call `number` with these arguments.
+unsafe fn syscall(number: i64, arguments: [usize; 6]) -> Result<usize, Errno> {
+    let [a, b, c, d, e, f] = arguments;
+    let result: isize;
+    // SAFETY: the kernel's calling convention (System V psABI, A.2.1): it changes rax, rcx, r11 and what the
+    // arguments let it write.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            in("r9") f,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    // The kernel returns -errno in the last page of the address space.
+    if (-4095..0).contains(&result) { Err(Errno(-result as i32)) } else { Ok(result as usize) }
+}
+
+/// Writes all of `bytes` to `descriptor`, or as much as it takes.
+pub fn write(descriptor: i32, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        // SAFETY: the kernel only reads the bytes.
+        let result = unsafe {
+            syscall(libc::SYS_write, [descriptor as usize, bytes.as_ptr() as usize, bytes.len(), 0, 0, 0])
+        };
+        match result {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno(libc::EINTR)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// An open file, closed on drop.
+#[derive(Debug)]
+pub struct File(i32);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours.
+        let _ = unsafe { syscall(libc::SYS_close, [self.0 as usize, 0, 0, 0, 0, 0]) };
+    }
+}
+
+impl File {
+    /// Opens `path` with the flags `flags` (O_CLOEXEC is added) and, if it is created, the permissions `mode`.
+    pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<Self, Errno> {
+        let flags = (flags | libc::O_CLOEXEC) as usize;
+        loop {
+            // SAFETY: the kernel reads the path up to its NUL.
+            let result = unsafe {
+                syscall(
+                    libc::SYS_openat,
+                    [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags, mode as usize, 0, 0],
+                )
+            };
+            match result {
+                Ok(descriptor) => return Ok(Self(descriptor as i32)),
+                Err(Errno(libc::EINTR)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The descriptor.
+    pub fn descriptor(&self) -> i32 {
+        self.0
+    }
+
+    /// The file's size in bytes.
+    pub fn size(&self) -> Result<usize, Errno> {
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+        // SAFETY: the kernel writes a struct stat, and zeroes are one as well.
+        let stat = unsafe {
+            syscall(libc::SYS_fstat, [self.0 as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0])?;
+            stat.assume_init()
+        };
+        Ok(stat.st_size as usize)
+    }
+
+    /// Reads everything that follows.
+    pub fn read_to_end(&self) -> Result<Vec<u8>, Errno> {
+        let mut bytes = Vec::new();
+        loop {
+            bytes.reserve(4096);
+            let room = bytes.spare_capacity_mut();
+            // SAFETY: the kernel writes at most room.len() bytes there.
+            let result = unsafe {
+                syscall(libc::SYS_read, [self.0 as usize, room.as_mut_ptr() as usize, room.len(), 0, 0, 0])
+            };
+            match result {
+                Ok(0) => return Ok(bytes),
+                // SAFETY: the kernel has written the first `count` bytes of the room.
+                Ok(count) => unsafe { bytes.set_len(bytes.len() + count) },
+                Err(Errno(libc::EINTR)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Maps the whole file, read-only, until the process ends. The file must not shrink in that time, as with any
+    /// program that runs from a file.
+    pub fn map(&self) -> Result<&'static [u8], Errno> {
+        let size = self.size()?;
+        if size == 0 {
+            return Ok(&[]);
+        }
+        // SAFETY: a fresh private mapping that is never unmapped.
+        unsafe {
+            let address = syscall(
+                libc::SYS_mmap,
+                [0, size, libc::PROT_READ as usize, libc::MAP_PRIVATE as usize, self.0 as usize, 0],
+            )?;
+            Ok(std::slice::from_raw_parts(address as *const u8, size))
+        }
+    }
+}
+
+/// Whether `path` can be read.
+pub fn readable(path: &CStr) -> Result<(), Errno> {
+    // SAFETY: the kernel reads the path up to its NUL.
+    unsafe {
+        syscall(
+            libc::SYS_faccessat,
+            [libc::AT_FDCWD as usize, path.as_ptr() as usize, libc::R_OK as usize, 0, 0, 0],
+        )
+    }
+    .map(|_| ())
+}
+
+/// The working directory, without a NUL.
+pub fn working_directory() -> Result<Vec<u8>, Errno> {
+    let mut path = vec![0; libc::PATH_MAX as usize];
+    // SAFETY: the kernel writes at most path.len() bytes; the length it returns counts the NUL.
+    let length = unsafe { syscall(libc::SYS_getcwd, [path.as_mut_ptr() as usize, path.len(), 0, 0, 0, 0])? };
+    path.truncate(length - 1);
+    Ok(path)
+}
+
+/// What the symbolic link `path` says.
+pub fn read_link(path: &CStr) -> Result<Vec<u8>, Errno> {
+    let mut target = vec![0; libc::PATH_MAX as usize];
+    // SAFETY: the kernel writes at most target.len() bytes.
+    let length = unsafe {
+        syscall(
+            libc::SYS_readlink,
+            [path.as_ptr() as usize, target.as_mut_ptr() as usize, target.len(), 0, 0, 0],
+        )?
+    };
+    target.truncate(length);
+    Ok(target)
+}
+
+/// Fresh zeroed pages, readable and writable; `size` is a multiple of the page size.
+pub fn map_pages(size: usize) -> Result<*mut u8, Errno> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a fresh private mapping harms nobody.
+    unsafe {
+        syscall(
+            libc::SYS_mmap,
+            [0, size, (libc::PROT_READ | libc::PROT_WRITE) as usize, flags as usize, usize::MAX, 0],
+        )
+    }
+    .map(|address| address as *mut u8)
+}
+
+/// Gives pages back.
+///
+/// # Safety
+/// `[address, address + size)` must come from [`map_pages`] or [`remap_pages`], and nobody may use it any more.
+pub unsafe fn unmap_pages(address: *mut u8, size: usize) {
+    // SAFETY: see above.
+    let _ = unsafe { syscall(libc::SYS_munmap, [address as usize, size, 0, 0, 0, 0]) };
+}
+
+/// Moves pages to a mapping of another size; what is new is zero.
+///
+/// # Safety
+/// As [`unmap_pages`]; the old address is dead when this succeeds.
+pub unsafe fn remap_pages(address: *mut u8, old: usize, new: usize) -> Result<*mut u8, Errno> {
+    // SAFETY: see above.
+    unsafe { syscall(libc::SYS_mremap, [address as usize, old, new, libc::MREMAP_MAYMOVE as usize, 0, 0]) }
+        .map(|address| address as *mut u8)
+}
+
+/// Makes the kernel zero these pages in a child that comes without shared memory (fork, clone without CLONE_VM).
+///
+/// # Safety
+/// `[address, address + size)` must come from [`map_pages`].
+pub unsafe fn wipe_on_fork(address: *mut u8, size: usize) -> Result<(), Errno> {
+    // SAFETY: see above.
+    unsafe { syscall(libc::SYS_madvise, [address as usize, size, libc::MADV_WIPEONFORK as usize, 0, 0, 0]) }
+        .map(|_| ())
+}
+
+/// Sleeps until woken, or returns at once if the word is not `expected`. Wakes up for no reason now and then.
+pub fn futex_wait(word: &AtomicU32, expected: u32) {
+    let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: the kernel only reads the word.
+    let _ =
+        unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, operation, expected as usize, 0, 0, 0]) };
+}
+
+/// Wakes up to `count` sleepers of the word.
+pub fn futex_wake(word: &AtomicU32, count: i32) {
+    let operation = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: the kernel uses the word's address only.
+    let _ = unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, operation, count as usize, 0, 0, 0]) };
+}
+
+/// Size in bytes of the kernel's signal set, one bit for each of 64 signals.
+const SIGSET_SIZE: usize = 8;
+
+/// All signals blocked, those that the C library keeps for itself (cancellation, set*id) included, until drop.
+#[derive(Debug)]
+pub struct BlockedSignals {
+    before: u64,
+}
+
+impl BlockedSignals {
+    /// Blocks them for the calling thread.
+    pub fn new() -> Self {
+        Self { before: set_signal_mask(u64::MAX) }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        set_signal_mask(self.before);
+    }
+}
+
+/// Sets the thread's mask of blocked signals (bit n-1: signal n), and returns the one before.
+pub fn set_signal_mask(mask: u64) -> u64 {
+    let mut before = 0_u64;
+    // SAFETY: both point to sets of SIGSET_SIZE bytes. The call cannot fail with valid arguments.
+    let _ = unsafe {
+        syscall(
+            libc::SYS_rt_sigprocmask,
+            [
+                libc::SIG_SETMASK as usize,
+                (&raw const mask) as usize,
+                (&raw mut before) as usize,
+                SIGSET_SIZE,
+                0,
+                0,
+            ],
+        )
+    };
+    before
+}
+
+/// The calling thread's id.
+pub fn thread_id() -> u32 {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { syscall(libc::SYS_gettid, [0; 6]) }.unwrap_or(0) as u32
+}
+
+/// The address of the calling thread's control block: unlike its id, the same in a child process, and had without a
+/// system call.
+pub fn thread_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: the word at the start of the control block holds its address (ELF TLS ABI, variant II).
+    unsafe { asm!("mov {}, fs:[0]", out(reg) pointer, options(nostack, preserves_flags, readonly)) };
+    pointer
+}
+
+/// The process's id.
+pub fn process_id() -> u32 {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { syscall(libc::SYS_getpid, [0; 6]) }.unwrap_or(0) as u32
+}
+
+/// Time since some fixed moment.
+pub fn monotonic_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes a timespec.
+    let _ = unsafe {
+        syscall(
+            libc::SYS_clock_gettime,
+            [libc::CLOCK_MONOTONIC as usize, (&raw mut time) as usize, 0, 0, 0, 0],
+        )
+    };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Sleeps until a signal's handler has run (for ever, as long as signals are blocked).
+pub fn sleep() {
+    // SAFETY: no memory is involved.
+    let _ = unsafe { syscall(libc::SYS_pause, [0; 6]) };
+}
+
+/// Ends the process without running anything of the program's.
+pub fn exit(status: i32) -> ! {
+    loop {
+        // SAFETY: no memory is involved.
+        let _ = unsafe { syscall(libc::SYS_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// The kernel's struct sigaction.
+#[repr(C)]
+struct KernelSigaction {
+    handler: usize,
+    flags: u64,
+    restorer: usize,
+    mask: u64,
+}
+
+/// Ends the process with SIGABRT, as abort(3) does: a handler of the program's runs, but does not stop it.
+pub fn abort() -> ! {
+    raise_abort();
+    abort_without_handlers()
+}
+
+/// Ends the process with SIGABRT.
+pub fn abort_without_handlers() -> ! {
+    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
+    // SAFETY: the kernel reads the structure.
+    let _ = unsafe {
+        syscall(
+            libc::SYS_rt_sigaction,
+            [libc::SIGABRT as usize, (&raw const default) as usize, 0, SIGSET_SIZE, 0, 0],
+        )
+    };
+    raise_abort();
+    exit(127)
+}
+
+/// Sends the calling thread SIGABRT, the only signal that it lets in.
+fn raise_abort() {
+    set_signal_mask(!(1 << (libc::SIGABRT - 1)));
+    let arguments = [process_id() as usize, thread_id() as usize, libc::SIGABRT as usize, 0, 0, 0];
+    // SAFETY: no memory is involved.
+    let _ = unsafe { syscall(libc::SYS_tgkill, arguments) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_open_map_and_read() {
+        let file = File::open(c"/proc/self/exe", libc::O_RDONLY, 0).unwrap();
+        let map = file.map().unwrap();
+        assert_eq!(&map[..4], b"\x7fELF");
+        assert_eq!(file.read_to_end().unwrap(), map);
+        assert_eq!(File::open(c"/nowhere", libc::O_RDONLY, 0).unwrap_err(), Errno(libc::ENOENT));
+        assert_eq!(Errno(libc::ENOENT).to_string(), "no such file or directory");
+        assert_eq!(readable(c"/nowhere"), Err(Errno(libc::ENOENT)));
+        assert_eq!(readable(c"/proc/self/exe"), Ok(()));
+    }
+
+    #[test]
+    fn paths_of_the_process() {
+        let directory = working_directory().unwrap();
+        assert_eq!(directory, std::env::current_dir().unwrap().into_os_string().into_encoded_bytes());
+        let program = read_link(c"/proc/self/exe").unwrap();
+        assert_eq!(program, std::env::current_exe().unwrap().into_os_string().into_encoded_bytes());
+    }
+
+    #[test]
+    fn signals_are_blocked_until_drop() {
+        let before = set_signal_mask(0);
+        {
+            let _blocked = BlockedSignals::new();
+            // The kernel never blocks SIGKILL and SIGSTOP.
+            let unblockable = 1_u64 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1);
+            assert_eq!(set_signal_mask(u64::MAX), !unblockable);
+        }
+        assert_eq!(set_signal_mask(before), 0);
+    }
+
+    #[test]
+    fn pages_are_wiped_in_a_child() {
+        let page = map_pages(4096).unwrap();
+        // SAFETY: the page is ours; the child only looks at it and leaves.
+        unsafe {
+            page.write(7);
+            wipe_on_fork(page, 4096).unwrap();
+            let child = libc::fork();
+            if child == 0 {
+                exit(i32::from(page.read()));
+            }
+            let mut status = 0;
+            libc::waitpid(child, &mut status, 0);
+            assert_eq!(libc::WEXITSTATUS(status), 0);
+            assert_eq!(page.read(), 7);
+            unmap_pages(page, 4096);
+        }
+    }
+
+    #[test]
+    fn abort_is_sigabrt() {
+        // SAFETY: the child does nothing but system calls.
+        let status = unsafe {
+            let child = libc::fork();
+            if child == 0 {
+                let _blocked = BlockedSignals::new();
+                abort();
+            }
+            let mut status = 0;
+            libc::waitpid(child, &mut status, 0);
+            status
+        };
+        assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
+    }
+}
