@@ -1,0 +1,2 @@
+// Not pulled in: main refers to it weakly only.
+int unused(int x) { return x; }

@@ -1,0 +1,226 @@
+//! Builds a program of `sources/` plainly and lazily, runs both, and compares.
+
+use std::fs;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+
+use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
+use crate::directives::{self, Exit, Level, Program};
+use crate::run::{Outcome, command, lazy_command, run};
+use crate::scratch::Scratch;
+use crate::stats::Stats;
+use crate::stubs::{Function, function};
+
+/// What a lazy program finds when it runs. Each program is run in every mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing is compiled yet, and the process compiles for itself.
+    Cold,
+}
+
+impl Mode {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Cold];
+}
+
+/// Checks the program in `directory` at one level: with each linker or compiler, in each mode.
+pub fn check(directory: &str, level: &str) {
+    let program = directives::read(Path::new(directory)).unwrap_or_else(|error| panic!("{error}"));
+    let level =
+        program.levels().into_iter().find(|one| one.name() == level).expect("the program has the level");
+    let scratch = Scratch::new(&format!("{}-{}", program.name, level.name()));
+    if program.is_rust() {
+        for toolchain in [Toolchain::Stable, Toolchain::Nightly] {
+            check_rust(&program, level, toolchain, &scratch);
+        }
+    } else {
+        let builder = Builder::new(&program, level, &scratch);
+        for linker in &program.linkers {
+            builder.check(linker);
+        }
+    }
+}
+
+fn check_rust(program: &Program, level: Level, toolchain: Toolchain, scratch: &Scratch) {
+    let path = |file: &String| program.directory.join(file);
+    let build = |how: How| {
+        let directory = scratch.directory(&format!("{how:?}-{toolchain:?}"));
+        let lazy = program.sources[1..].iter().map(|file| (how, path(file)));
+        let libraries: Vec<_> =
+            lazy.chain(program.plain.iter().map(|file| (How::Plain, path(file)))).collect();
+        rust_program(how, toolchain, &path(&program.sources[0]), &libraries, level, &directory)
+    };
+    let expected = run_plain(program, &build(How::Plain));
+    let lazy = build(How::Lazy);
+    run_lazy(
+        program,
+        &lazy,
+        &expected,
+        &format!("plain and lazy program of the {toolchain:?} compiler"),
+        true,
+    );
+}
+
+/// A C or C++ program whose objects are made, to be linked in several ways.
+struct Builder<'a> {
+    program: &'a Program,
+    level: Level,
+    scratch: &'a Scratch,
+    sources: Vec<Pair>,
+    plain: Vec<PathBuf>,
+    archive: Vec<Pair>,
+    libraries: Vec<(String, Pair)>,
+    plugins: Vec<(String, Pair)>,
+}
+
+/// An object, built both ways.
+struct Pair {
+    plain: PathBuf,
+    lazy: PathBuf,
+}
+
+impl Pair {
+    fn get(&self, how: How) -> PathBuf {
+        match how {
+            How::Plain => self.plain.clone(),
+            How::Lazy => self.lazy.clone(),
+        }
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn new(program: &'a Program, level: Level, scratch: &'a Scratch) -> Self {
+        let compile = |how: How, file: &String, level: Level| {
+            let flags = [level.flags(), program.flags.clone()].concat();
+            // Files of the same name may lie in different directories.
+            let directory = scratch.directory(&format!("objects/{}", file.replace('/', "-")));
+            object(how, &program.directory.join(file), &flags, &directory)
+        };
+        let pair = |file: &String, level: Level| Pair {
+            plain: compile(How::Plain, file, level),
+            lazy: compile(How::Lazy, file, level),
+        };
+        let shared = |file: &String| {
+            let stem = Path::new(file).file_stem().expect("a file").to_string_lossy();
+            (format!("lib{stem}.so"), pair(file, level.for_library()))
+        };
+        Self {
+            program,
+            level,
+            scratch,
+            sources: program.sources.iter().map(|file| pair(file, level)).collect(),
+            plain: program.plain.iter().map(|file| compile(How::Plain, file, level)).collect(),
+            archive: program.archive.iter().map(|file| pair(file, level)).collect(),
+            libraries: program.libraries.iter().map(shared).collect(),
+            plugins: program.plugins.iter().map(shared).collect(),
+        }
+    }
+
+    /// Links with one linker, runs and compares. Each combination is a set of lazy sources, as bits.
+    fn check(&self, linker: &str) {
+        let expected = run_plain(self.program, &self.link(linker, 0, How::Plain));
+        let all = (1_u32 << self.sources.len()) - 1;
+        let combinations = if self.program.mix { 1..=all } else { all..=all };
+        for lazy in combinations {
+            let program = self.link(linker, lazy, How::Lazy);
+            let what = format!("plain program and lazy one (linker {linker}, lazy sources {lazy:#b})");
+            run_lazy(self.program, &program, &expected, &what, lazy == all);
+        }
+    }
+
+    /// Links the program, with the sources in the set `lazy` lazy, and everything else as `how` says.
+    fn link(&self, linker: &str, lazy: u32, how: How) -> PathBuf {
+        let directory = self.scratch.directory(&format!("{how:?}-{linker}-{lazy:b}"));
+        let cxx = self.program.sources.iter().any(|file| file.ends_with(".cpp"));
+        let link = |objects: &[PathBuf], flags: &[String], output: &Path| {
+            Link { linker, cxx, flags: &[flags, &self.program.link].concat() }.run(objects, output);
+        };
+        let mut objects: Vec<_> = self.plain.clone();
+        for (index, source) in self.sources.iter().enumerate() {
+            objects.push(source.get(if lazy & (1 << index) == 0 { How::Plain } else { How::Lazy }));
+        }
+        if !self.archive.is_empty() {
+            let members: Vec<_> = self.archive.iter().map(|pair| pair.get(how)).collect();
+            objects.push(directory.join("libmembers.a"));
+            archive(&members, objects.last().expect("it was just pushed"));
+        }
+        for (name, library) in self.plugins.iter().chain(&self.libraries) {
+            let soname = format!("-Wl,-soname,{name}");
+            link(&[library.get(how)], &["-shared".to_owned(), soname], &directory.join(name));
+        }
+        objects.extend(self.libraries.iter().map(|(name, _)| directory.join(name)));
+        let flags = [self.level.link_flags(), vec!["-Wl,-rpath,$ORIGIN".to_owned()]].concat();
+        let output = directory.join("program");
+        link(&objects, &flags, &output);
+        output
+    }
+}
+
+/// Runs the plain program, and checks that it does what its directives say.
+fn run_plain(program: &Program, executable: &Path) -> Outcome {
+    let outcome = run_program(program, command(executable), executable);
+    let end = match outcome.status.code() {
+        Some(code) => Exit::Status(code),
+        None => Exit::Signal(outcome.status.signal().expect("it ended one way or the other")),
+    };
+    assert_eq!(end, program.exit, "the plain program of {}: {outcome}", program.name);
+    let text = outcome.text();
+    for line in &program.prints {
+        assert!(
+            text.lines().any(|printed| printed == line),
+            "the plain program prints no '{line}': {outcome}"
+        );
+    }
+    outcome
+}
+
+/// Runs the lazy program in each mode, and compares. `whole`: all of its sources are lazy.
+fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str, whole: bool) {
+    if whole {
+        for name in &program.lazy {
+            assert_ne!(
+                function(executable, name),
+                Function::Ordinary,
+                "'{name}' is not lazy in {}",
+                program.name
+            );
+        }
+        for name in &program.ordinary {
+            assert_eq!(
+                function(executable, name),
+                Function::Ordinary,
+                "'{name}' must stay static in {}",
+                program.name
+            );
+        }
+    }
+    let directory = executable.parent().expect("a file has a directory");
+    for mode in Mode::ALL {
+        for _ in 0..program.repeat {
+            match mode {
+                // A cache that an earlier run filled would make it warm.
+                Mode::Cold => drop(fs::remove_dir_all(directory.join("cache"))),
+            }
+            let mut command = lazy_command(executable, directory);
+            // Programs may fork, and each process writes statistics.
+            command.env("AUTOJIT_STATS", directory.join("stats.%p"));
+            let outcome = run_program(program, command, executable);
+            expected.assert_same(&outcome, what);
+            if matches!(program.exit, Exit::Status(_)) {
+                let stats = Stats::read(&directory.join(format!("stats.{}", outcome.pid)));
+                stats.assert_lazy();
+                assert_eq!(stats.number("pid"), f64::from(outcome.pid));
+                if whole {
+                    stats.assert_conditions(&program.stats);
+                }
+            }
+        }
+    }
+}
+
+fn run_program(program: &Program, mut command: std::process::Command, executable: &Path) -> Outcome {
+    let directory = executable.parent().expect("a file has a directory");
+    // Plain and lazy program must see the same name.
+    command.arg0("./program").args(&program.args).envs(program.env.iter().cloned());
+    run(&mut command, directory, program.stdin.as_bytes())
+}

@@ -1,0 +1,156 @@
+//! Runs programs: with an environment of their own, a time limit, and their output kept.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::scratch;
+
+/// How long any program may run. A hang is a failure.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What a program did.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Its process id.
+    pub pid: u32,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error.
+    pub stderr: Vec<u8>,
+    /// How it ended.
+    pub status: ExitStatus,
+}
+
+impl Outcome {
+    /// Its standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Its standard error as text.
+    pub fn errors(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Checks that it exited with `code`.
+    #[track_caller]
+    pub fn assert_code(&self, code: i32) -> &Self {
+        assert_eq!(self.status.code(), Some(code), "{self}");
+        self
+    }
+
+    /// Checks that a signal ended it.
+    #[track_caller]
+    pub fn assert_signal(&self, signal: i32) -> &Self {
+        assert_eq!(self.status.signal(), Some(signal), "{self}");
+        self
+    }
+
+    /// Checks that another run did the same.
+    #[track_caller]
+    pub fn assert_same(&self, other: &Self, what: &str) {
+        let same = self.status == other.status && self.stdout == other.stdout && self.stderr == other.stderr;
+        assert!(same, "{what} differ:\n--- {self}\n--- {other}");
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let (text, errors) = (self.text(), self.errors());
+        let end = |text: &str| text[text.floor_char_boundary(text.len().saturating_sub(4000))..].to_owned();
+        write!(f, "{}\nstdout: {}\nstderr: {}", self.status, end(&text), end(&errors))
+    }
+}
+
+/// What a user's or cargo's environment may have that would change what compilers and programs do.
+const REMOVED: [&str; 11] = [
+    "CARGO_BUILD_TARGET",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_TARGET_DIR",
+    "RUSTC",
+    "RUSTC_BOOTSTRAP",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+    "RUSTFLAGS",
+    "RUSTUP_TOOLCHAIN",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+];
+
+/// `program` as a command that finds nothing of that in its environment, nor any option of ours.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("AUTOJIT_") || text.starts_with("LD_") || REMOVED.contains(&&*text) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// `program` as a command that runs lazily, with an object cache of its own in `directory`, and writes statistics to
+/// the file `stats` there.
+pub fn lazy_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let mut command = command(program);
+    command
+        .env("LD_PRELOAD", scratch::dist("lib/libautojit.so"))
+        .env("AUTOJIT_CACHE_DIR", directory.join("cache"))
+        .env("AUTOJIT_STATS", directory.join("stats"));
+    command
+}
+
+/// Runs `command` in `directory`, where its output is written, with `stdin` as input. Panics if it hangs.
+#[track_caller]
+pub fn run(command: &mut Command, directory: &Path, stdin: &[u8]) -> Outcome {
+    let [input, stdout, stderr] = ["stdin", "stdout", "stderr"].map(|name| directory.join(name));
+    fs::write(&input, stdin).expect("the directory is writable");
+    let create = |path| File::create(path).expect("the directory is writable");
+    command
+        .current_dir(directory)
+        .stdin(Stdio::from(File::open(&input).expect("it was just written")))
+        .stdout(Stdio::from(create(&stdout)))
+        .stderr(Stdio::from(create(&stderr)))
+        // A group of its own, so that a hanging program can be ended with its children.
+        .process_group(0);
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("the child is ours") {
+            break status;
+        }
+        if start.elapsed() > LIMIT {
+            let group = i32::try_from(child.id()).expect("process ids are small");
+            // SAFETY: plain system call; the group is the child's own, and the child was not reaped yet.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+            child.wait().expect("the child is ours");
+            let text = fs::read_to_string(&stderr).unwrap_or_default();
+            panic!("{command:?} still ran after {LIMIT:?}; stderr: {text}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let read = |path| fs::read(path).expect("the output was written there");
+    Outcome { pid: child.id(), stdout: read(&stdout), stderr: read(&stderr), status }
+}
+
+/// Runs a tool that must succeed; panics with its command line and messages if it does not. Returns what it did.
+#[track_caller]
+pub fn tool(command: &mut Command) -> Outcome {
+    let outcome = attempt(command);
+    assert!(outcome.status.success(), "{command:?} failed: {outcome}");
+    outcome
+}
+
+/// Runs a tool that may fail.
+#[track_caller]
+pub fn attempt(command: &mut Command) -> Outcome {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let pid = child.id();
+    let output = child.wait_with_output().expect("the child is ours");
+    Outcome { pid, stdout: output.stdout, stderr: output.stderr, status: output.status }
+}

@@ -1,0 +1,83 @@
+//! What a program's runtime wrote to AUTOJIT_STATS: one JSON object.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::directives::Condition;
+
+/// The numbers that every object must have.
+const NUMBERS: [&str; 14] = [
+    "pid",
+    "modules",
+    "functions",
+    "bound",
+    "compiled",
+    "from_cache",
+    "from_daemon",
+    "batches",
+    "compile_ms",
+    "link_ms",
+    "engine_load_ms",
+    "callsites_rewritten",
+    "resolver_calls",
+    "code_bytes",
+];
+
+/// The statistics of one process.
+#[derive(Debug)]
+pub struct Stats(Value);
+
+impl Stats {
+    /// Reads the file of one process. Panics if it is missing or not as promised.
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
+            panic!("no statistics, so the program was not lazy: {}: {error}", path.display())
+        });
+        Self::parse(&text)
+    }
+
+    /// Parses the text of one process. Panics if it is not one object with all keys.
+    pub fn parse(text: &str) -> Self {
+        let value: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in statistics: {text}"));
+        for key in NUMBERS {
+            assert!(value[key].is_number(), "no number '{key}' in statistics: {text}");
+        }
+        for key in ["program", "mode"] {
+            assert!(value[key].is_string(), "no string '{key}' in statistics: {text}");
+        }
+        Self(value)
+    }
+
+    /// A number.
+    pub fn number(&self, key: &str) -> f64 {
+        self.0[key].as_f64().unwrap_or_else(|| panic!("no number '{key}' in statistics: {}", self.0))
+    }
+
+    /// A string.
+    pub fn string(&self, key: &str) -> &str {
+        self.0[key].as_str().unwrap_or_else(|| panic!("no string '{key}' in statistics: {}", self.0))
+    }
+
+    /// Checks that the program had lazy functions and compiled some of them in the process itself.
+    pub fn assert_lazy(&self) {
+        let [functions, bound, compiled, batches, calls] =
+            ["functions", "bound", "compiled", "batches", "resolver_calls"].map(|key| self.number(key));
+        assert!(functions > 0.0, "nothing in the program is lazy: {}", self.0);
+        assert!(compiled > 0.0 && batches > 0.0 && calls > 0.0, "nothing was compiled: {}", self.0);
+        assert!(bound <= functions && compiled <= functions, "more code than functions: {}", self.0);
+        assert!(batches <= compiled, "a batch compiles at least one function: {}", self.0);
+        assert!(self.number("code_bytes") > 0.0, "code takes room: {}", self.0);
+        assert_eq!(self.string("mode"), "inprocess");
+        assert_eq!(self.number("from_daemon"), 0.0);
+    }
+
+    /// Checks a program's own conditions.
+    pub fn assert_conditions(&self, conditions: &[Condition]) {
+        for condition in conditions {
+            let value = self.number(&condition.key);
+            assert!(condition.holds(value), "{condition:?} does not hold: {}", self.0);
+        }
+    }
+}

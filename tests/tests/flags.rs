@@ -1,0 +1,212 @@
+//! Ways of calling the compilers: the same input gives the same object, `opt` runs the pass, the wrapper scripts add
+//! the plugin, and what generates no code is left alone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use autojit_tests::compile::{How, Toolchain, lazy_object, plugin, rustc};
+use autojit_tests::directives::Level;
+use autojit_tests::run::{attempt, command, lazy_command, run, tool};
+use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::stats::Stats;
+use autojit_tests::stubs::{Function, function};
+
+fn source(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sources").join(file)
+}
+
+/// Runs a lazy program and checks what it prints.
+#[track_caller]
+fn assert_runs(program: &Path, scratch: &Scratch, line: &str) {
+    let outcome = run(&mut lazy_command(program, scratch.path()), scratch.path(), b"");
+    assert!(outcome.assert_code(0).text().lines().any(|printed| printed == line), "no '{line}': {outcome}");
+    assert!(outcome.stderr.is_empty(), "{outcome}");
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
+}
+
+#[test]
+fn objects_are_deterministic() {
+    let scratch = Scratch::new("deterministic");
+    for file in
+        ["calculator/calculator.c", "inventory/inventory.cpp", "inline_functions/inline_functions.cpp"]
+    {
+        for level in Level::every() {
+            let [first, second] = ["first.o", "second.o"].map(|name| {
+                let output = scratch.path().join(name);
+                lazy_object(&source(file), &level.flags(), &output, &[]);
+                fs::read(output).expect("the compiler wrote it")
+            });
+            assert!(first == second, "two objects of {file} differ at {}", level.name());
+        }
+    }
+}
+
+#[test]
+fn rust_objects_are_deterministic() {
+    let scratch = Scratch::new("deterministic-rust");
+    for toolchain in [Toolchain::Stable, Toolchain::Nightly] {
+        let [first, second] = ["first", "second"].map(|name| {
+            let output = scratch.path().join(name);
+            let mut command = rustc(How::Lazy, toolchain);
+            command.args(["--edition", "2024", "-g", "--emit", "obj", "-Ccodegen-units=1"]);
+            tool(command.arg(source("rust_basics/rust_basics.rs")).arg("-o").arg(&output));
+            fs::read(output).expect("the compiler wrote it")
+        });
+        assert!(first == second, "two objects of the {toolchain:?} compiler differ");
+    }
+}
+
+#[test]
+fn opt_runs_the_pass() {
+    let scratch = Scratch::new("opt");
+    let [bitcode, lazy, object, program] =
+        ["plain.bc", "lazy.bc", "lazy.o", "program"].map(|name| scratch.path().join(name));
+    tool(
+        command("clang-22")
+            .args(["-O0", "-Xclang", "-disable-O0-optnone", "-fPIE", "-emit-llvm", "-c"])
+            .arg(source("hello/hello.c"))
+            .arg("-o")
+            .arg(&bitcode),
+    );
+    let mut opt = command("opt-22");
+    opt.arg(format!("--load-pass-plugin={}", plugin().display())).arg("-passes=autojit");
+    let outcome = tool(opt.arg(&bitcode).arg("-o").arg(&lazy));
+    assert!(outcome.stderr.is_empty(), "{outcome}");
+    tool(command("clang-22").args(["-fPIE", "-c"]).arg(&lazy).arg("-o").arg(&object));
+    tool(command("clang-22").arg(&object).arg("-o").arg(&program));
+    assert_eq!(function(&program, "answer"), Function::Stub);
+    assert_runs(&program, &scratch, "hello, world 42");
+}
+
+#[test]
+fn assembly_output_is_lazy_too() {
+    let scratch = Scratch::new("assembly-output");
+    let [assembly, program] = ["hello.s", "program"].map(|name| scratch.path().join(name));
+    let flag = format!("-fpass-plugin={}", plugin().display());
+    tool(
+        command("clang-22").args([&flag, "-O2", "-S"]).arg(source("hello/hello.c")).arg("-o").arg(&assembly),
+    );
+    tool(command("clang-22").arg(&assembly).arg("-o").arg(&program));
+    assert_runs(&program, &scratch, "hello, world 42");
+}
+
+#[test]
+fn checking_and_preprocessing_are_left_alone() {
+    let scratch = Scratch::new("no-code");
+    let flag = format!("-fpass-plugin={}", plugin().display());
+    for mode in ["-fsyntax-only", "-E"] {
+        let mut with = command("clang-22");
+        let with =
+            tool(with.args([flag.as_str(), mode]).arg(source("hello/hello.c")).current_dir(scratch.path()));
+        let mut without = command("clang-22");
+        let without = tool(without.arg(mode).arg(source("hello/hello.c")).current_dir(scratch.path()));
+        without.assert_same(&with, mode);
+    }
+    assert_eq!(fs::read_dir(scratch.path()).expect("it is ours").count(), 0, "no file is left behind");
+}
+
+#[test]
+fn an_empty_unit_is_an_ordinary_object() {
+    let scratch = Scratch::new("empty-unit");
+    let empty = scratch.file("empty.c", "typedef int nothing;\n");
+    let main = scratch.file("main.c", "int main(void) { return 7; }\n");
+    let objects = [scratch.path().join("empty.o"), scratch.path().join("main.o")];
+    lazy_object(&empty, &[], &objects[0], &[]);
+    lazy_object(&main, &[], &objects[1], &[]);
+    let program = scratch.path().join("program");
+    tool(command("clang-22").args(&objects).arg("-o").arg(&program));
+    run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"").assert_code(7);
+    assert_eq!(Stats::read(&scratch.path().join("stats")).number("functions"), 1.0);
+}
+
+#[test]
+fn compile_errors_are_the_compilers_own() {
+    let scratch = Scratch::new("compile-errors");
+    let bad = scratch.file("bad.c", "int main(void) { return undeclared; }\n");
+    let flag = format!("-fpass-plugin={}", plugin().display());
+    let with = attempt(command("clang-22").args([flag.as_str(), "-c", "-o", "/dev/null"]).arg(&bad));
+    let without = attempt(command("clang-22").args(["-c", "-o", "/dev/null"]).arg(&bad));
+    without.assert_code(1).assert_same(&with, "the messages for a wrong program");
+}
+
+#[test]
+fn wrapper_scripts_compile_lazily() {
+    let scratch = Scratch::new("wrappers");
+    let program = scratch.path().join("program");
+    tool(
+        command(dist("bin/autojit-cc"))
+            .args(["-O1", "-g"])
+            .arg(source("hello/hello.c"))
+            .arg("-o")
+            .arg(&program),
+    );
+    assert_runs(&program, &scratch, "hello, world 42");
+    tool(command(dist("bin/autojit-c++")).arg(source("lambdas/lambdas.cpp")).arg("-o").arg(&program));
+    assert_runs(&program, &scratch, "captured 15");
+    let mut rust = command(dist("bin/autojit-rustc"));
+    rust.args(["rustc", "--edition", "2024"]).arg(source("rust_basics/rust_basics.rs"));
+    tool(rust.arg("-o").arg(&program));
+    assert_runs(&program, &scratch, "dropped two");
+}
+
+#[test]
+fn compiler_wrappers_take_another_compiler() {
+    let outcome = tool(command(dist("bin/autojit-cc")).env("AUTOJIT_CC", "/bin/echo").arg("-c"));
+    assert_eq!(outcome.text(), format!("-fpass-plugin={} -c\n", plugin().display()));
+    let outcome = tool(command(dist("bin/autojit-c++")).env("AUTOJIT_CXX", "/bin/echo").args(["a b", "-c"]));
+    assert_eq!(outcome.text(), format!("-fpass-plugin={} a b -c\n", plugin().display()));
+}
+
+/// What the Rust wrapper calls for the given arguments and environment.
+fn rust_wrapper(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+    let mut wrapper = command(dist("bin/autojit-rustc"));
+    wrapper.arg("/bin/echo").args(arguments).env_remove("CARGO_PKG_NAME").env_remove("CARGO_PRIMARY_PACKAGE");
+    tool(wrapper.envs(environment.iter().copied())).text()
+}
+
+#[test]
+fn the_rust_wrapper_leaves_host_programs_and_questions_plain() {
+    let lazy = format!("-Zllvm-plugins={}", plugin().display());
+    let package = [("CARGO_PKG_NAME", "x")];
+    let primary = [("CARGO_PKG_NAME", "x"), ("CARGO_PRIMARY_PACKAGE", "1")];
+    let target = "x86_64-unknown-linux-gnu";
+    for (arguments, environment, expected) in [
+        (&["main.rs"][..], &[][..], true),
+        (&["-vV"], &[], false),
+        (&["-", "--crate-name", "___", "--print=file-names"], &[], false),
+        (&["--crate-name", "build_script_build", "--crate-type", "bin", "build.rs"], &primary, false),
+        (&["--crate-name", "derive", "--crate-type", "proc-macro", "lib.rs"], &primary, false),
+        (
+            &["--crate-name", "derive", "--crate-type=proc-macro", "lib.rs", "--target", target],
+            &primary,
+            false,
+        ),
+        (&["--crate-name", "x", "--emit=dep-info,metadata", "lib.rs"], &primary, false),
+        (&["--crate-name", "x", "--emit=dep-info,metadata,link", "lib.rs"], &primary, true),
+        (&["--crate-name", "x", "--emit", "obj", "lib.rs"], &primary, true),
+        (&["--crate-name", "x", "lib.rs"], &package, false),
+        (&["--crate-name", "x", "lib.rs", "--target", target], &package, true),
+    ] {
+        let printed = rust_wrapper(arguments, environment);
+        assert_eq!(printed.contains(&lazy), expected, "{arguments:?} with {environment:?}: {printed}");
+        assert!(printed.starts_with(&arguments.join(" ")), "{printed}");
+    }
+}
+
+#[test]
+fn the_rust_wrapper_works_for_cargo() {
+    let scratch = Scratch::new("cargo-wrapper");
+    scratch.file(
+        "Cargo.toml",
+        "[package]\nname = \"wrapped\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n",
+    );
+    scratch.file(
+        "build.rs",
+        "fn main() { println!(\"cargo::rustc-env=BUILT={}\", (1..4).map(|x| x * x).sum::<u32>()); }\n",
+    );
+    scratch.file("src/main.rs", "fn main() { println!(\"built {}\", env!(\"BUILT\")); }\n");
+    let mut cargo = command("cargo");
+    cargo.args(["build", "--quiet", "--offline", "--target-dir", "out"]).current_dir(scratch.path());
+    tool(cargo.env("RUSTC_WRAPPER", dist("bin/autojit-rustc")));
+    assert_runs(&scratch.path().join("out/debug/wrapped"), &scratch, "built 14");
+}

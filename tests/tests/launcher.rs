@@ -1,0 +1,177 @@
+//! autojit-run: options, exit statuses, the environment it passes on.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
+
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::run::{command, run};
+use autojit_tests::scratch::{Scratch, dist, repository};
+use autojit_tests::stats::Stats;
+
+fn launcher() -> Command {
+    command(dist("bin/autojit-run"))
+}
+
+/// A lazy program that exits with its number of arguments, or kills itself with the signal in the first one.
+fn program(scratch: &Scratch) -> PathBuf {
+    let source = scratch.file(
+        "main.c",
+        "#include <signal.h>\n#include <stdio.h>\n#include <stdlib.h>\nstatic int chosen(int n) { return n; }\n\
+         int main(int argc, char **argv) { if (argc > 1) raise(atoi(argv[1])); printf(\"ran\\n\"); return chosen(argc + 2); }\n",
+    );
+    let output = scratch.path().join("program");
+    let object = object(How::Lazy, &source, &[], scratch.path());
+    Link { linker: "bfd", cxx: false, flags: &[] }.run(&[object], &output);
+    output
+}
+
+#[test]
+fn help_lists_options_and_environment() {
+    let scratch = Scratch::new("launcher-help");
+    let outcome = run(launcher().arg("--help"), scratch.path(), b"");
+    let text = outcome.assert_code(0).text();
+    for word in
+        ["Usage: autojit-run", "--stats=FILE", "AUTOJIT_STATS", "AUTOJIT_STORE", "AUTOJIT_LOG", "AUTOJIT_OPT"]
+    {
+        assert!(text.contains(word), "no {word}: {text}");
+    }
+    assert!(!text.contains("BEGIN OPTIONS") && !text.contains("END OPTIONS"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
+    assert!(outcome.stderr.is_empty(), "{outcome}");
+}
+
+#[test]
+fn version_is_the_packages() {
+    let scratch = Scratch::new("launcher-version");
+    let outcome = run(launcher().arg("--version"), scratch.path(), b"");
+    assert_eq!(outcome.assert_code(0).text(), format!("autojit-run {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_options_are_errors() {
+    let scratch = Scratch::new("launcher-options");
+    for arguments in [&["--unknown", "true"][..], &["-x"], &["--stats="], &[]] {
+        let outcome = run(launcher().args(arguments), scratch.path(), b"");
+        outcome.assert_code(2);
+        assert!(outcome.errors().starts_with("autojit-run: "), "{outcome}");
+        assert!(arguments.first().is_none_or(|option| outcome.errors().contains(option)), "{outcome}");
+        assert!(outcome.stdout.is_empty(), "{outcome}");
+    }
+}
+
+#[test]
+fn exit_statuses_and_signals_pass_through() {
+    let scratch = Scratch::new("launcher-status");
+    let program = program(&scratch);
+    let outcome = run(launcher().arg(&program), scratch.path(), b"");
+    assert_eq!(outcome.assert_code(3).text(), "ran\n");
+    assert!(outcome.stderr.is_empty(), "{outcome}");
+    run(launcher().arg("--").arg(&program), scratch.path(), b"").assert_code(3);
+    run(launcher().arg(&program).arg("15"), scratch.path(), b"").assert_signal(15);
+    run(launcher().arg(&program).arg("9"), scratch.path(), b"").assert_signal(9);
+    run(launcher().arg("/bin/true"), scratch.path(), b"").assert_code(0);
+    run(launcher().args(["sh", "-c", "exit 42"]), scratch.path(), b"").assert_code(42);
+}
+
+#[test]
+fn the_process_becomes_the_program() {
+    let scratch = Scratch::new("launcher-exec");
+    let outcome = run(launcher().args(["sh", "-c", "echo $$"]), scratch.path(), b"");
+    assert_eq!(outcome.text().trim(), outcome.pid.to_string());
+}
+
+#[test]
+fn programs_that_cannot_run_have_the_shells_statuses() {
+    let scratch = Scratch::new("launcher-missing");
+    let text = scratch.file("text", "not a program\n");
+    for (program, code) in [
+        ("no-such-program", 127),
+        ("./no-such-program", 127),
+        (text.to_str().expect("our paths are text"), 126),
+        ("/", 126),
+    ] {
+        let outcome = run(launcher().arg(program), scratch.path(), b"");
+        outcome.assert_code(code);
+        assert!(
+            outcome.errors().starts_with("autojit-run: ") && outcome.errors().contains(program),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn arguments_are_the_programs_own() {
+    let scratch = Scratch::new("launcher-arguments");
+    let mut launcher = launcher();
+    launcher.args(["printf", "[%s]", "--help", "a b", "", "*", "$HOME", "--"]);
+    assert_eq!(
+        run(&mut launcher, scratch.path(), b"").assert_code(0).text(),
+        "[--help][a b][][*][$HOME][--]"
+    );
+}
+
+#[test]
+fn other_preloaded_libraries_stay() {
+    let scratch = Scratch::new("launcher-preload");
+    let ours = dist("lib/libautojit.so").canonicalize().expect("it exists").display().to_string();
+    let outcome = run(launcher().args(["sh", "-c", "echo $LD_PRELOAD"]), scratch.path(), b"");
+    assert_eq!(outcome.text().trim(), ours);
+    let other = "/lib/x86_64-linux-gnu/libm.so.6";
+    let outcome =
+        run(launcher().args(["sh", "-c", "echo $LD_PRELOAD"]).env("LD_PRELOAD", other), scratch.path(), b"");
+    assert_eq!(outcome.text().trim(), format!("{ours}:{other}"));
+}
+
+#[test]
+fn stats_go_where_they_are_wanted() {
+    let scratch = Scratch::new("launcher-stats");
+    let program = program(&scratch);
+    let outcome = run(launcher().arg("--stats").arg(&program), scratch.path(), b"");
+    assert_eq!(outcome.assert_code(3).text(), "ran\n");
+    Stats::parse(outcome.errors().trim()).assert_lazy();
+    let outcome = run(launcher().arg("--stats=numbers.%p").arg(&program), scratch.path(), b"");
+    assert!(outcome.assert_code(3).stderr.is_empty(), "{outcome}");
+    let stats = Stats::read(&scratch.path().join(format!("numbers.{}", outcome.pid)));
+    stats.assert_lazy();
+    assert_eq!(stats.string("program"), program.display().to_string());
+}
+
+#[test]
+fn the_library_is_found_through_links_and_from_the_source_tree() {
+    let scratch = Scratch::new("launcher-library");
+    let program = program(&scratch);
+    let link = scratch.directory("bin").join("run-it");
+    symlink(dist("bin/autojit-run"), &link).expect("the directory is ours");
+    run(command(&link).arg(&program), scratch.path(), b"").assert_code(3);
+    let outcome = run(command(repository().join("scripts/autojit-run")).arg(&program), scratch.path(), b"");
+    outcome.assert_code(3);
+}
+
+#[test]
+fn a_missing_library_is_a_clear_error() {
+    let scratch = Scratch::new("launcher-no-library");
+    if ["/usr/local/lib/autojit", "/usr/local/lib", "/usr/lib"]
+        .iter()
+        .any(|path| fs::exists(format!("{path}/libautojit.so")).unwrap_or(true))
+    {
+        panic!("autojit is installed on this machine, so that the launcher would find it");
+    }
+    let copy = scratch.file("bin/autojit-run", fs::read(dist("bin/autojit-run")).expect("it exists"));
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let outcome = run(command(&copy).arg("/bin/true"), scratch.path(), b"");
+    let errors = outcome.assert_code(127).errors();
+    assert!(errors.contains("libautojit.so not found") && errors.contains("/bin/../lib"), "{outcome}");
+}
+
+#[test]
+fn a_library_that_cannot_be_preloaded_is_a_clear_error() {
+    let scratch = Scratch::new("launcher-space");
+    let copy =
+        scratch.file("with space/bin/autojit-run", fs::read(dist("bin/autojit-run")).expect("it exists"));
+    scratch.file("with space/lib/libautojit.so", "");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let outcome = run(command(&copy).arg("/bin/true"), scratch.path(), b"");
+    assert!(outcome.assert_code(127).errors().contains("space"), "{outcome}");
+}
