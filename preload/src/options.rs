@@ -164,7 +164,7 @@ options! {
             "optimisation level instead of the one of the build";
         stats: StatsSink = StatsSink::Off,
             "AUTOJIT_STATS" "1|FILE" [""]
-            "at exit write statistics as JSON to standard error or to FILE (%p: the process id)";
+            "at exit write statistics as JSON to standard error or to FILE (%p: the process id; else forked children append it)";
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";

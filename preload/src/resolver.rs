@@ -4,7 +4,7 @@
 //! a stack of the runtime's. When the resolver returns, the trampoline restores everything and returns into the tail,
 //! which jumps through the slot.
 
-use autojit_trampoline::contract::{CALL_INDIRECT, ENDBR64, INDIRECT_LEN, Slot};
+use autojit_trampoline::contract::{ENDBR64, INDIRECT_LEN, Slot};
 use autojit_trampoline::entry::Frame;
 
 use crate::failure::Failure;
@@ -63,7 +63,7 @@ const CALL_LENGTH: usize = 5;
 
 /// Where the stub with this tail may begin: with or without `endbr64`. A call to the wrong one does not exist.
 fn stubs_of_tail(return_address: usize) -> [usize; 2] {
-    const { assert!(CALL_INDIRECT.len() + 4 == INDIRECT_LEN) };
+    // Behind the jump and the tail's call, both of this length (autojit_trampoline::emit).
     let first = return_address.wrapping_sub(2 * INDIRECT_LEN);
     [first, first.wrapping_sub(ENDBR64.len())]
 }

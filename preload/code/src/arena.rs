@@ -105,9 +105,8 @@ impl ArenaState {
     fn fit(&mut self, len: usize, align: usize) -> Option<Piece> {
         let chunk = self.chunks.last_mut().filter(|c| !c.sealed && c.range.end == self.mapped)?;
         let private = chunk.backing == Backing::Private;
-        // Private pages get their permissions block by block.
-        let align = if private { PAGE } else { align };
         let address = align_up(self.cursor, align)?;
+        // Private pages get their permissions block by block, so each block ends with a page.
         let end = align_up(address.checked_add(len)?, if private { PAGE } else { 1 })?;
         if address < chunk.range.start || end > self.mapped {
             return None;
@@ -188,9 +187,9 @@ impl ArenaState {
         if piece.len == 0 {
             return;
         }
-        let open = self.chunk_at(piece.address).is_some_and(|chunk| !chunk.sealed);
         self.release(piece);
-        if open && self.cursor == piece.address + piece.len {
+        // Harmless in a sealed chunk: nothing is taken from it, and the next chunk begins at `mapped`.
+        if self.cursor == piece.address + piece.len {
             self.cursor = piece.address;
         }
     }

@@ -17,12 +17,14 @@
 
 mod arena;
 mod eh_frame;
+mod fill;
 mod layout;
 pub mod link;
 mod lock;
 pub mod memory;
 mod object;
 pub mod patch;
+mod plan;
 mod reloc;
 mod space;
 pub mod stub;

@@ -1,12 +1,12 @@
 //! Code memory: one contiguous reservation of address space near an image, with three arenas in it (text, rodata,
 //! data). It receives sizes and hands out blocks; who has a block fills it.
 //!
-//! Four verbs. *Reserve*: [`CodeMemory::reserve`] takes the address space, [`CodeMemory::block`] takes a block of it.
-//! *Commit*: [`Block::commit`] makes a block executable and keeps it for ever. *Abort*: a block that is dropped without
-//! a commit is given back. *Patch*: [`CodeMemory::patch`] changes one aligned word of committed code.
+//! Four verbs. *Reserve*: [`CodeMemory::reserve`] takes the address space, `CodeMemory::block` takes a block of it.
+//! *Commit*: `Block::commit` makes a block executable and keeps it for ever. *Abort*: a block that is dropped without
+//! a commit is given back. *Patch*: `CodeMemory::patch` changes one aligned word of committed code.
 //!
 //! The lock is held for a few instructions or a few system calls, never while a block is filled, so several threads
-//! link at once. See [`crate::arena`] for pages, permissions and forks.
+//! link at once. See `arena.rs` for pages, permissions and forks.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -17,7 +17,7 @@
 //!    word is atomic for instruction fetches of other processors, too (Intel SDM vol. 3, 10.1.1 and 10.1.3; AMD APM
 //!    vol. 2, 7.6.1). Both targets are right.
 
-use iced_x86::{Code, Decoder, DecoderOptions, Encoder, Instruction};
+use iced_x86::{Code, Decoder, DecoderOptions, Encoder};
 
 use crate::memory::{Arena, CodeMemory};
 
@@ -47,14 +47,15 @@ pub fn patch_call(memory: &CodeMemory, site: usize, from: usize, to: usize) -> b
 
 /// The instruction `bytes` at `site`, if it is a call or jump to `from`, with target `to`.
 fn retarget(bytes: &[u8; LEN], site: usize, from: usize, to: usize) -> Option<[u8; LEN]> {
-    let old = Decoder::with_ip(64, bytes, site as u64, DecoderOptions::NONE).decode();
-    let known = matches!(old.code(), Code::Call_rel32_64 | Code::Jmp_rel32_64);
-    if !known || old.len() != LEN || old.near_branch_target() != from as u64 {
+    let mut instruction = Decoder::with_ip(64, bytes, site as u64, DecoderOptions::NONE).decode();
+    let known = matches!(instruction.code(), Code::Call_rel32_64 | Code::Jmp_rel32_64);
+    if !known || instruction.len() != LEN || instruction.near_branch_target() != from as u64 {
         return None;
     }
-    let new = Instruction::with_branch(old.code(), to as u64).ok()?;
+    // Not `Instruction::with_branch`: it builds a table of all instructions first.
+    instruction.set_near_branch64(to as u64);
     let mut encoder = Encoder::try_with_capacity(64, LEN).ok()?;
-    encoder.encode(&new, site as u64).ok()?;
+    encoder.encode(&instruction, site as u64).ok()?;
     let new: [u8; LEN] = encoder.take_buffer().try_into().ok()?;
     // Else the store would change more than the displacement.
     (new[0] == bytes[0]).then_some(new)
