@@ -47,22 +47,16 @@ pub fn leave(module: Module, plan: &Plan, selection: &Selection, encoded: &Encod
     module.set_inline_asm(&format!("{before}{line_end}{}", text.0));
 }
 
-/// Keeps what only the import table refers to: optimisers see no assembler text.
+/// Keeps what only the import table refers to: optimisers see no assembler text. Declarations are listed too, because
+/// ThinLTO within a crate follows such lists to what another module of the crate must keep.
 fn keep_imports(module: Module, plan: &Plan) {
     let lazy: std::collections::HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
     let kept: Vec<Value> = plan
         .imports()
         .filter_map(|import| import.value)
-        .filter(|value| {
-            !lazy.contains(value)
-                && !matches!(
-                    value.linkage(),
-                    Linkage::LLVMAvailableExternallyLinkage | Linkage::LLVMExternalWeakLinkage
-                )
-        })
+        .filter(|value| !lazy.contains(value))
         // An indirect function is no member of llvm.compiler.used, and as an external symbol it stays anyway.
         .filter(|value| value.kind() != Kind::LLVMGlobalIFuncValueKind)
-        .filter(|value| !value.is_declaration() || value.name().starts_with("__autojit_tls."))
         .collect();
     if !kept.is_empty() {
         module.keep(&kept);
