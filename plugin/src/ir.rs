@@ -209,8 +209,8 @@ impl Module {
         }
     }
 
-    /// A declaration with the name and type of `alias`, which takes its place and ends it.
-    pub fn replace_by_declaration(self, alias: Value) -> Value {
+    /// A weak declaration with the name and type of `alias`, which takes its place and ends it.
+    pub fn replace_by_weak_declaration(self, alias: Value) -> Value {
         unsafe {
             let ty = LLVMGlobalGetValueType(alias.0);
             let new = if LLVMGetTypeKind(ty) == llvm_sys::LLVMTypeKind::LLVMFunctionTypeKind {
@@ -222,6 +222,7 @@ impl Module {
             LLVMReplaceAllUsesWith(alias.0, new);
             ffi::autojit_shim_erase(alias.0);
             Value(new).set_name(&name);
+            LLVMSetLinkage(new, LLVMLinkage::LLVMExternalWeakLinkage);
             Value(new)
         }
     }
@@ -491,6 +492,14 @@ impl Value {
             Kind::LLVMGlobalIFuncValueKind => unsafe { LLVMGetGlobalIFuncResolver(self.0) },
             _ => unsafe { LLVMAliasGetAliasee(self.0) },
         })
+    }
+
+    /// Puts `other` in the place of an alias, and ends the alias.
+    pub fn replace_and_erase(self, other: Value) {
+        unsafe {
+            LLVMReplaceAllUsesWith(self.0, other.0);
+            ffi::autojit_shim_erase(self.0);
+        }
     }
 
     pub fn delete_body(self) {

@@ -79,9 +79,14 @@ fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
             IrVisibility::LLVMProtectedVisibility => Visibility::Protected,
         };
         text.alias(&alias.name(), binding, visibility, &alias.target().name());
-        let declaration = module.replace_by_declaration(alias);
-        if !declaration.is_global_used() {
-            declaration.erase();
+        if binding == Binding::Weak {
+            let declaration = module.replace_by_weak_declaration(alias);
+            if !declaration.is_global_used() {
+                declaration.erase();
+            }
+        } else {
+            // Not a declaration of its own: optimisers take two declarations for two addresses.
+            alias.replace_and_erase(alias.target());
         }
     }
 }

@@ -12,8 +12,8 @@
 use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
-use crate::lock::Lock;
 use crate::sys;
+use autojit_code::lock::Lock;
 
 const PAGE: usize = 4096;
 /// The largest block that comes from a size class.
@@ -115,7 +115,7 @@ impl Allocator {
     /// `before_fork` must have run in this thread, or in the thread of the parent that forked.
     pub unsafe fn after_fork(&self) {
         // SAFETY: the caller's promise.
-        unsafe { self.heap.raw_unlock() }
+        unsafe { self.heap.unlock() }
     }
 }
 

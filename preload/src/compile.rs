@@ -13,7 +13,7 @@ use autojit_code::link;
 use crate::engine::Owned;
 use crate::failure::Failure;
 use crate::function::Function;
-use crate::module::{EngineHandle, Module};
+use crate::module::{EngineHandle, Module, Opened};
 use crate::publish::publish;
 use crate::symbols::{self, Names};
 use crate::{lifecycle, stats, sys};
@@ -63,14 +63,14 @@ impl Batch {
     ) -> Result<Owned, Failure> {
         let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
         if handle.0.is_null() {
-            let bytes = self.module.open()?.bytes;
+            let Opened { bytes, place, .. } = self.module.open()?;
             let options = OpenOptions { opt_override: lifecycle::opt_override(), batch_limit: 0 };
             // SAFETY: the container is mapped for ever; the pointers are to variables of this function.
             let status = unsafe {
                 (api.open)(bytes.as_ptr(), bytes.len(), &raw const options, &raw mut handle.0, error.out())
             };
             if status != 0 {
-                return Err(Failure::new(format_args!("reading its bitcode: {}", error.text())));
+                return Err(Failure::new(format_args!("reading its bitcode in {place}: {}", error.text())));
             }
         }
         stats::COUNTERS.batches.add(1);

@@ -15,9 +15,9 @@ use autojit_code::{CodeMemory, RuntimeStub, patch_call};
 use autojit_store::{FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
 
-use crate::lock::Lock;
 use crate::module::Module;
 use crate::{failure::Failure, stats, sys, unwind};
+use autojit_code::lock::Lock;
 
 /// Where a function is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub fn before_fork() {
 /// `before_fork` must have run in this thread, or in the thread of the parent that forked.
 pub unsafe fn after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { STUBS.raw_unlock() }
+    unsafe { STUBS.unlock() }
 }
 
 impl Function {

@@ -7,8 +7,8 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
-use crate::lock::Lock;
 use crate::sys;
+use autojit_code::lock::Lock;
 
 /// Threads inside that are known. More are let in, but wait if they try to enter again while the gate closes.
 const KNOWN: usize = 64;

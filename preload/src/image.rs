@@ -20,10 +20,10 @@ use crate::elf_file::{ElfFile, Symbols};
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::loaded::{self, Definition};
-use crate::lock::Lock;
 use crate::module::Module;
 use crate::stats;
 use crate::sys::{self, File};
+use autojit_code::lock::Lock;
 
 /// An image. Lives for ever, in a list.
 #[derive(Debug)]

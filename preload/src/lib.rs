@@ -27,7 +27,6 @@ mod helpers;
 mod image;
 mod lifecycle;
 mod loaded;
-mod lock;
 mod log;
 mod module;
 #[cfg(not(test))]

@@ -12,10 +12,10 @@ use autojit_trampoline::entry;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
-use crate::lock::Lock;
 use crate::options::Options;
 use crate::undisturbed::Uninterrupted;
 use crate::{fork, log, resolver, stats};
+use autojit_code::lock::Lock;
 
 /// How far the process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ pub fn before_fork() {
 /// `before_fork` must have run in this thread, or in the thread of the parent that forked.
 pub unsafe fn after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { REGISTERING.raw_unlock() }
+    unsafe { REGISTERING.unlock() }
 }
 
 /// At exit: statistics. Does nothing in a process without lazy code.

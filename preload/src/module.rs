@@ -14,8 +14,8 @@ use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord,
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
-use crate::lock::Lock;
 use crate::sys::{self, File};
+use autojit_code::lock::Lock;
 
 /// A module. Lives for ever.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Opened {
     pub bytes: &'static [u8],
     /// Its index.
     pub container: Container<'static>,
+    /// Where it lies, for messages.
+    pub place: String,
 }
 
 impl fmt::Debug for Opened {
@@ -178,7 +180,7 @@ impl Module {
         {
             return Err(failure(&"the container does not fit the program"));
         }
-        Ok(Opened { bytes: &bytes[..container.byte_len()], container })
+        Ok(Opened { bytes: &bytes[..container.byte_len()], container, place })
     }
 
     /// The function of an index. The container need not be opened for it: functions of other modules are named all
@@ -194,7 +196,7 @@ impl Module {
     }
 
     /// The engine's handle, for the calling thread alone.
-    pub fn lock_engine(&self) -> crate::lock::Guard<'_, EngineHandle> {
+    pub fn lock_engine(&self) -> autojit_code::lock::Guard<'_, EngineHandle> {
         self.engine.lock()
     }
 

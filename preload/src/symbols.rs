@@ -17,9 +17,9 @@ use autojit_store::{FunctionKind, Symbol};
 
 use crate::failure::Failure;
 use crate::function::Function;
-use crate::lock::Lock;
 use crate::module::Module;
 use crate::{helpers, image, loaded};
+use autojit_code::lock::Lock;
 
 /// The names of one module.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ pub fn before_fork() {
 /// `before_fork` must have run in this thread, or in the thread of the parent that forked.
 pub unsafe fn after_fork() {
     // SAFETY: the caller's promise.
-    unsafe { FOUND.raw_unlock() }
+    unsafe { FOUND.unlock() }
 }
 
 /// The address of a function that the code generator made up.

@@ -290,3 +290,26 @@ fn moved_programs_and_sources_run() {
     std::os::unix::fs::symlink(&moved, &through_link).expect("the directory is ours");
     assert_eq!(run_lazy(&scratch, &through_link).assert_code(0).text(), "42\n");
 }
+
+#[test]
+fn a_program_with_its_own_unwinder_catches_exceptions() {
+    let scratch = Scratch::new("static-unwinder");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources/exceptions");
+    for level in ["-O0", "-O2"] {
+        let flags = [level.to_owned(), "-g".to_owned()];
+        let relay = object(How::Plain, &sources.join("relay.cpp"), &flags, scratch.path());
+        let main = object(How::Lazy, &sources.join("exceptions.cpp"), &flags, scratch.path());
+        for linker in LINKERS {
+            for library in ["-static-libgcc", "-static-libstdc++"] {
+                let flags = ["-static-libgcc".to_owned(), library.to_owned()];
+                let program = scratch.path().join("program");
+                Link { linker, cxx: true, flags: &flags }.run(&[main.clone(), relay.clone()], &program);
+                let outcome = run_lazy(&scratch, &program);
+                assert!(
+                    outcome.assert_code(0).text().ends_with("destructors 4\n"),
+                    "{linker} {library}: {outcome}"
+                );
+            }
+        }
+    }
+}

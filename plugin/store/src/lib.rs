@@ -14,7 +14,8 @@
 //!  16  total length: u64            76  source: u32, length: u32   symbols × 12: name hash (sorted), value
 //!  24  key: SHA-256 of [56..total]  84  bitcode: u64 (unpacked)    strings
 //!  56  index check: 8 bytes         92  packed: u64                packed bitcode (zstd with checksum)
-//!      SHA-256 of [64..packed data] 100 zero, to 104               zeros to a multiple of 8
+//!      SHA-256 of [8..24] and       100 symbols: u32               zeros to a multiple of 8
+//!      [64..packed data]
 //! ```
 
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ pub type Key = [u8; 32];
 
 const MAGIC: [u8; 8] = *b"AJSTORE\0";
 const HEADER: usize = 104;
+const START: std::ops::Range<usize> = 8..24;
 const KEYED: usize = 56;
 const INDEXED: usize = 64;
 const FUNCTION: usize = 16;
@@ -141,10 +143,11 @@ fn hash_name(name: &str) -> u64 {
     mix(mix(hash, u64::from_le_bytes(last)), 0)
 }
 
-/// The index check of a container: the first bytes of the SHA-256 of its header's second part and its tables.
-fn index_check(bytes: &[u8]) -> [u8; 8] {
+/// The index check of a container: the first bytes of the SHA-256 of all that is neither key nor packed bitcode.
+fn index_check(start: &[u8], index: &[u8]) -> [u8; 8] {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes)[..8].try_into().expect("8 of 32 bytes")
+    let digest = sha2::Sha256::new().chain_update(start).chain_update(index).finalize();
+    digest[..8].try_into().expect("8 of 32 bytes")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{
     ALIGN, Error, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED, Key,
-    MAGIC, NO_IMPORT, OptLevel, SYMBOL, Symbol, VERSION, hash_name, index_check,
+    MAGIC, NO_IMPORT, OptLevel, START, SYMBOL, Symbol, VERSION, hash_name, index_check,
 };
 
 /// A container whose index was checked. The bitcode is checked when it is unpacked.
@@ -86,7 +86,7 @@ impl<'a> Container<'a> {
         }
         let [functions, imports, symbols, strings, packed] = parts;
         let index = &bytes[INDEXED..bytes.len() - packed.len() - rest.len()];
-        if bytes[KEYED..INDEXED] != index_check(index) {
+        if bytes[KEYED..INDEXED] != index_check(&bytes[START], index) {
             return Err(Error::Damaged("index"));
         }
         let strings = std::str::from_utf8(strings).map_err(|_| Error::Damaged("index"))?;
@@ -102,7 +102,7 @@ impl<'a> Container<'a> {
     pub fn verify(&self) -> bool {
         use sha2::{Digest, Sha256};
         let found =
-            Sha256::new().chain_update(&self.bytes[8..24]).chain_update(&self.bytes[KEYED..]).finalize();
+            Sha256::new().chain_update(&self.bytes[START]).chain_update(&self.bytes[KEYED..]).finalize();
         self.key() == *found
     }
 

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ALIGN, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED, Key, MAGIC,
-    NO_IMPORT, OptLevel, SYMBOL, VERSION, hash_name, index_check,
+    NO_IMPORT, OptLevel, START, SYMBOL, VERSION, hash_name, index_check,
 };
 
 /// zstd's level: at -O0 the plugin's time is what a build waits for, and higher levels win little on bitcode.
@@ -90,13 +90,13 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
     out.extend_from_slice(strings.as_bytes());
-    let check = index_check(&out[INDEXED..]);
+    let check = index_check(&out[START], &out[INDEXED..]);
     out[KEYED..INDEXED].copy_from_slice(&check);
     out.extend_from_slice(&packed);
     out.resize(length, 0);
 
-    // The optimisation level lies before the keyed part, so that the key's place is fixed: hash it first.
-    let key: Key = Sha256::new().chain_update(&out[8..24]).chain_update(&out[KEYED..]).finalize().into();
+    // Version, optimisation level and length lie before the key.
+    let key: Key = Sha256::new().chain_update(&out[START]).chain_update(&out[KEYED..]).finalize().into();
     out[24..KEYED].copy_from_slice(&key);
     Ok((out, key))
 }

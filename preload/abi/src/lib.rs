@@ -69,7 +69,7 @@ pub struct EngineApi {
     /// Compiles function `root` of the container, which the caller has claimed, and those that the engine thinks will
     /// be called next and that `claim` grants. `object` becomes an ELF relocatable object. It defines each compiled
     /// function as a global symbol with the function's name in the container, and refers to everything else by name.
-    /// On failure, functions that `claim` granted besides `root` are not compiled either.
+    /// A function that `claim` granted may be missing from it, if it is what could not be compiled; on failure all are.
     pub compile: unsafe extern "C" fn(
         module: *mut EngineModule,
         root: u32,

@@ -7,6 +7,7 @@
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
+//! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
 //! The order in which the runtime uses them: [`CodeMemory::reserve`] once per image; for each object [`link()`],
 //! [`Linked::commit`], [`UnwindTable::register`], then the slots, then [`patch_call`] for the recorded call sites.
@@ -20,7 +21,7 @@ mod eh_frame;
 mod fill;
 mod layout;
 pub mod link;
-mod lock;
+pub mod lock;
 pub mod memory;
 mod object;
 pub mod patch;

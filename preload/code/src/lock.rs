@@ -38,7 +38,13 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
-    /// Releases the lock of a guard that was forgotten.
+    /// Waits for the lock, and keeps it until [`unlock`](Self::unlock): for what one function takes and another
+    /// releases.
+    pub fn raw_lock(&self) {
+        std::mem::forget(self.lock());
+    }
+
+    /// Releases the lock of [`raw_lock`](Self::raw_lock), or of a guard that was forgotten.
     ///
     /// # Safety
     /// A guard must have been forgotten, in this thread or in the thread whose image this process is (fork).
@@ -117,8 +123,8 @@ mod tests {
     #[test]
     fn forgotten_guard_is_released_and_seized() {
         let lock = Lock::new(1);
-        std::mem::forget(lock.lock());
-        // SAFETY: the guard was forgotten in the line above.
+        lock.raw_lock();
+        // SAFETY: taken in the line above.
         unsafe { lock.unlock() };
         std::mem::forget(lock.lock());
         // SAFETY: nobody else uses this lock.

@@ -67,6 +67,9 @@ fn address_space_limit_makes_it_smaller() {
 #[test]
 fn without_descriptors_pages_are_private() {
     let object = object(77);
+    // What looking up symbols loads is there before no file can be opened any more.
+    let other = memory();
+    publish(&object, other, &mut Symbols::new(other)).unwrap();
     let memory = memory();
     in_child(move || {
         limit(libc::RLIMIT_NOFILE, 0);

@@ -167,6 +167,9 @@ Function *Batch::declare(const GlobalValue &Old, FunctionType *Type) {
       New->setLinkage(OldFunction->getLinkage());
       New->copyMetadata(OldFunction, 0);
     }
+  } else {
+    // An alias or indirect function: the optimiser takes two strong declarations for two addresses.
+    New->setLinkage(GlobalValue::ExternalWeakLinkage);
   }
   return New;
 }
@@ -189,6 +192,8 @@ GlobalVariable *Batch::declareVariable(const GlobalValue &Old) {
   if (Variable) {
     New->copyAttributesFrom(Variable);
   } else {
+    // An alias: as in declare().
+    New->setLinkage(GlobalValue::ExternalWeakLinkage);
     New->setVisibility(Old.getVisibility());
     New->setDSOLocal(Old.isDSOLocal());
   }

@@ -27,9 +27,10 @@ pub struct Limits {
 impl Limits {
     /// Those for a level of optimisation; `functions` instead of the default, unless 0.
     pub fn new(options: Options, functions: u32) -> Self {
-        let default = if options.speed == 0 { 16 } else { 8 };
+        let unoptimised = options.speed == 0;
+        let default = if unoptimised { 16 } else { 4 };
         let functions = if functions == 0 { default } else { functions as usize };
-        Self { functions, depth: 2, inline: if options.speed == 0 { 0 } else { 50 }, inlined: 64 }
+        Self { functions, depth: 2, inline: if unoptimised { 0 } else { 30 }, inlined: 64 }
     }
 }
 
@@ -66,6 +67,10 @@ pub fn choose(
                 continue;
             }
             let lazy = module.lazy(call.callee).map(|index| (index, module.role(index)));
+            if lazy.is_none() && !call.callee.is_defined_elsewhere() {
+                // Its code stays in the image, and so does what only that refers to.
+                continue;
+            }
             if let Some((_, Role::Interposable)) = lazy {
                 // Which definition won is the runtime's to know, when it is called.
                 continue;

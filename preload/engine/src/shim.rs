@@ -10,8 +10,8 @@ use std::ptr::NonNull;
 use llvm_sys::core::{
     LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetCallSiteEnumAttribute,
     LLVMGetCalledValue, LLVMGetEnumAttributeAtIndex, LLVMGetEnumAttributeKindForName, LLVMGetFirstBasicBlock,
-    LLVMGetFirstInstruction, LLVMGetInstructionOpcode, LLVMGetNextBasicBlock, LLVMGetNextInstruction,
-    LLVMGetValueName2, LLVMIsAFunction, LLVMIsDeclaration,
+    LLVMGetFirstInstruction, LLVMGetInstructionOpcode, LLVMGetLinkage, LLVMGetNextBasicBlock,
+    LLVMGetNextInstruction, LLVMGetValueName2, LLVMIsAFunction, LLVMIsDeclaration,
 };
 use llvm_sys::prelude::{LLVMMemoryBufferRef, LLVMValueRef};
 use llvm_sys::target::{
@@ -268,6 +268,12 @@ impl Function {
     pub fn is_defined(self) -> bool {
         // SAFETY: this is a function of an open module.
         unsafe { LLVMIsDeclaration(self.0.as_ptr()) == 0 }
+    }
+
+    /// Whether its body is only here to be inlined, because another module defines it.
+    pub fn is_defined_elsewhere(self) -> bool {
+        // SAFETY: this is a function of an open module.
+        unsafe { LLVMGetLinkage(self.0.as_ptr()) == llvm_sys::LLVMLinkage::LLVMAvailableExternallyLinkage }
     }
 
     fn has(self, attribute: u32) -> bool {
