@@ -70,6 +70,8 @@ struct Variable {
 /// A function that stays.
 struct Declared {
     value: Value,
+    /// Whether it was marked as no builtin.
+    marked: bool,
     linkage: Linkage,
     visibility: IrVisibility,
     dso_local: bool,
@@ -123,9 +125,15 @@ impl ContainerForm {
             saved.value.set_linkage(saved.linkage);
             saved.value.set_visibility(saved.visibility);
             saved.value.set_dso_local(saved.dso_local);
+            if saved.marked {
+                saved.value.set_attribute(NO_BUILTIN, false);
+            }
         }
     }
 }
+
+/// The attribute of functions that are not what their name says to the optimiser.
+const NO_BUILTIN: &str = "nobuiltin";
 
 fn declare_variable(value: Value, direct: bool) -> Variable {
     let saved = Variable {
@@ -148,12 +156,18 @@ fn declare_variable(value: Value, direct: bool) -> Variable {
 }
 
 fn declare_function(value: Value) -> Declared {
+    // The program's own malloc, say: in its module it is seen through, and pairs of calls are not taken for useless.
+    let defined = !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
     let saved = Declared {
         value,
+        marked: defined && !value.has_attribute(NO_BUILTIN),
         linkage: value.linkage(),
         visibility: value.visibility(),
         dso_local: value.is_dso_local(),
     };
+    if saved.marked {
+        value.set_attribute(NO_BUILTIN, true);
+    }
     let keep = [Linkage::LLVMExternalWeakLinkage, Linkage::LLVMAvailableExternallyLinkage];
     if !keep.contains(&saved.linkage) && !value.is_intrinsic() {
         value.set_linkage(Linkage::LLVMExternalLinkage);

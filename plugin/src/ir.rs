@@ -360,6 +360,20 @@ impl Value {
         }
     }
 
+    /// Gives a function the enum attribute `name`, or takes it away.
+    pub fn set_attribute(self, name: &str, wanted: bool) {
+        unsafe {
+            let kind = LLVMGetEnumAttributeKindForName(name.as_ptr().cast(), name.len());
+            let index = llvm_sys::LLVMAttributeFunctionIndex;
+            if wanted {
+                let context = LLVMGetModuleContext(LLVMGetGlobalParent(self.0));
+                LLVMAddAttributeAtIndex(self.0, index, LLVMCreateEnumAttribute(context, kind, 0));
+            } else {
+                LLVMRemoveEnumAttributeAtIndex(self.0, index, kind);
+            }
+        }
+    }
+
     /// Whether a function has the string attribute `name`.
     pub fn has_string_attribute(self, name: &str) -> bool {
         unsafe {
