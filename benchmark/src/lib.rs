@@ -1,1 +1,0 @@
-//! Benchmarks: the plain build beside the lazy one
