@@ -25,7 +25,7 @@ struct Benchmark {
 const BENCHMARKS: [Benchmark; 12] = [
     Benchmark {
         name: "compile-sqlite-O0",
-        measure: |setup, name| compile::measure(setup, name, &sqlite_query(), DEBUG, (5, 2), 0.80),
+        measure: |setup, name| compile::measure(setup, name, &sqlite_query(), DEBUG, (9, 2), 0.80),
     },
     Benchmark {
         name: "compile-sqlite-O2",
@@ -33,7 +33,7 @@ const BENCHMARKS: [Benchmark; 12] = [
     },
     Benchmark {
         name: "compile-json-O0",
-        measure: |setup, name| compile::measure(setup, name, &setup::json(), DEBUG, (5, 2), 0.90),
+        measure: |setup, name| compile::measure(setup, name, &setup::json(), DEBUG, (9, 2), 0.90),
     },
     Benchmark {
         name: "size-sqlite",

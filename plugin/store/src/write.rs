@@ -7,8 +7,9 @@ use crate::{
     NO_IMPORT, OptLevel, START, SYMBOL, VERSION, hash_name, index_check,
 };
 
-/// zstd's level: at -O0 the plugin's time is what a build waits for, and higher levels win little on bitcode.
-const LEVEL: i32 = 1;
+/// zstd's level. At -O0 the plugin's time is what a build waits for: for sqlite3.c, level 3 takes 2 % longer than
+/// level 1 and packs a tenth better; higher levels win little more.
+const LEVEL: i32 = 3;
 
 /// A lazy function.
 #[derive(Clone, Debug)]
