@@ -1,0 +1,103 @@
+//! The borders inside the project, and the habits that a reader relies on: checked on the source text.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the workspace").to_owned()
+}
+
+/// The files under version control whose names end so, with their text.
+fn files(ending: &str) -> Vec<(String, String)> {
+    let list = Command::new("git").arg("-C").arg(root()).args(["ls-files", "-z"]).output().expect("git runs");
+    assert!(list.status.success(), "the tests run in a checkout");
+    let list = String::from_utf8(list.stdout).expect("paths are UTF-8");
+    let names: Vec<_> = list.split('\0').filter(|name| name.ends_with(ending)).map(str::to_owned).collect();
+    assert!(!names.is_empty(), "no file ends with {ending}");
+    let read = |name: String| std::fs::read_to_string(root().join(&name)).ok().map(|text| (name, text));
+    names.into_iter().filter_map(read).collect()
+}
+
+/// Fails with the files for which `broken` gives a reason.
+fn none(files: &[(String, String)], broken: impl Fn(&str, &str) -> Option<String>) {
+    let found: Vec<_> =
+        files.iter().filter_map(|(name, text)| Some(format!("{name}: {}", broken(name, text)?))).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The part of a file in front of its tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().expect("split yields a first part")
+}
+
+#[test]
+fn every_rust_file_says_what_it_is() {
+    none(&files(".rs"), |name, text| {
+        let program = name.starts_with("tests/sources/") || name.starts_with("tests/packages/");
+        (!program && !text.starts_with("//!")).then(|| "does not open with //!".into())
+    });
+}
+
+#[test]
+fn no_rust_file_is_too_long() {
+    none(&files(".rs"), |_, text| {
+        let lines = text.lines().count();
+        (lines > 620).then(|| format!("{lines} lines"))
+    });
+}
+
+#[test]
+fn only_plugin_and_engine_know_llvm() {
+    none(&files(".rs"), |name, text| {
+        let theirs = name.starts_with("plugin/") || name.starts_with("preload/engine/");
+        (!theirs && text.contains(concat!("llvm_", "sys"))).then(|| "names llvm_sys".into())
+    });
+    none(&files("Cargo.toml"), |name, text| {
+        let theirs = ["Cargo.toml", "plugin/Cargo.toml", "preload/engine/Cargo.toml"].contains(&name);
+        (!theirs && text.contains("llvm-sys")).then(|| "depends on llvm-sys".into())
+    });
+}
+
+#[test]
+fn assembly_has_its_places() {
+    // Besides the trampoline: raw system calls, and the unwinder symbols that the runtime does without.
+    const PLACES: [&str; 3] = ["preload/src/sys.rs", "preload/code/src/sys.rs", "preload/src/no_unwinder.rs"];
+    none(&files(".rs"), |name, text| {
+        let inside = name.starts_with("trampoline/") || name.contains("tests/") || PLACES.contains(&name);
+        let assembly = code(text).contains("asm!(");
+        (!inside && assembly).then(|| "has assembly".into())
+    });
+}
+
+#[test]
+fn store_and_abi_need_no_unsafe_code() {
+    let store = std::fs::read_to_string(root().join("plugin/store/src/lib.rs")).expect("it is there");
+    assert!(store.contains("#![forbid(unsafe_code)]"));
+    none(&files(".rs"), |name, text| {
+        let safe = name.starts_with("preload/abi/");
+        (safe && code(text).contains("unsafe {")).then(|| "has an unsafe block".into())
+    });
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    const MARKS: [&str; 3] = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ign", "ore")];
+    none(&files(".rs"), |_, text| MARKS.iter().find(|mark| text.contains(*mark)).map(|mark| (*mark).into()));
+}
+
+#[test]
+fn decisions_are_numbered_and_short() {
+    let decisions: Vec<_> =
+        files(".md").into_iter().filter(|(name, _)| name.starts_with("docs/decisions/")).collect();
+    for (number, (name, text)) in decisions.iter().enumerate() {
+        assert!(name.contains(&format!("/{:04}-", number + 1)), "{name} is not number {}", number + 1);
+        assert!(text.contains("**Rejected"), "{name} does not say what was rejected");
+        assert!(text.lines().count() < 60, "{name} is over a page");
+    }
+}
+
+#[test]
+fn design_stays_short() {
+    let design = std::fs::read_to_string(root().join("DESIGN.md")).expect("it is there");
+    assert!(design.lines().count() < 80);
+}
