@@ -8,6 +8,8 @@ use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef, LLVMValueRef};
 pub type Callback = unsafe extern "C" fn(LLVMModuleRef, speed: u8, size: u8) -> bool;
 /// Sees an operand of a compile unit and gives what is to take its place.
 pub type VisitList = unsafe extern "C" fn(*mut c_void, LLVMMetadataRef) -> LLVMMetadataRef;
+/// Sees an instruction.
+pub type VisitInstruction = unsafe extern "C" fn(*mut c_void, LLVMValueRef);
 
 unsafe extern "C" {
     pub fn autojit_shim_register(pass_builder: *mut c_void, take: Callback);
@@ -15,10 +17,15 @@ unsafe extern "C" {
     pub fn autojit_shim_is_dso_local(value: LLVMValueRef) -> bool;
     pub fn autojit_shim_set_dso_local(value: LLVMValueRef, local: bool);
     pub fn autojit_shim_comdat(value: LLVMValueRef, length: *mut usize) -> *const c_char;
-    pub fn autojit_shim_delete_body(function: LLVMValueRef);
+    pub fn autojit_shim_delete_body(function: LLVMValueRef, leak: bool);
     pub fn autojit_shim_erase(value: LLVMValueRef);
     pub fn autojit_shim_is_used(value: LLVMValueRef) -> bool;
     pub fn autojit_shim_intrinsic(call: LLVMValueRef, length: *mut usize) -> *const c_char;
+    pub fn autojit_shim_notable(
+        function: LLVMValueRef,
+        context: *mut c_void,
+        visit: VisitInstruction,
+    ) -> bool;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_compiler_used(module: LLVMModuleRef, values: *mut LLVMValueRef, count: usize);
     pub fn autojit_shim_unit_lists(module: LLVMModuleRef, context: *mut c_void, visit: VisitList);

@@ -455,28 +455,30 @@ impl Value {
         users.filter(|user| user.kind() == Kind::LLVMBlockAddressValueKind)
     }
 
-    /// The instructions of a function.
-    pub fn instructions(self) -> impl Iterator<Item = Value> {
-        let blocks = walk_blocks(self.0);
-        blocks.flat_map(|block| walk(unsafe { LLVMGetFirstInstruction(block) }, LLVMGetNextInstruction))
+    /// The instructions of a function that run inline assembly, resume unwinding, or divide integers of 128 bits; and
+    /// whether anything refers to its labels.
+    pub fn notable_instructions(self) -> (Vec<Value>, bool) {
+        unsafe extern "C" fn push(found: *mut std::ffi::c_void, instruction: LLVMValueRef) {
+            // SAFETY: `found` is the vector below, which outlives the walk.
+            unsafe { (*found.cast::<Vec<Value>>()).push(Value(instruction)) }
+        }
+        let mut found = Vec::new();
+        let labels =
+            unsafe { ffi::autojit_shim_notable(self.0, std::ptr::from_mut(&mut found).cast(), push) };
+        (found, labels)
     }
 
     pub fn opcode(self) -> llvm_sys::LLVMOpcode {
         unsafe { LLVMGetInstructionOpcode(self.0) }
     }
 
-    /// The width of an integer value; 0 for others.
-    pub fn integer_width(self) -> u32 {
-        unsafe {
-            let ty = LLVMTypeOf(self.0);
-            let integer = LLVMGetTypeKind(ty) == llvm_sys::LLVMTypeKind::LLVMIntegerTypeKind;
-            if integer { LLVMGetIntTypeWidth(ty) } else { 0 }
-        }
-    }
-
-    /// The text of the inline assembly that a call instruction runs.
+    /// The text of the inline assembly that an instruction runs.
     pub fn called_asm(self) -> Option<String> {
         unsafe {
+            use llvm_sys::LLVMOpcode::{LLVMCall, LLVMCallBr, LLVMInvoke};
+            if ![LLVMCall, LLVMCallBr, LLVMInvoke].contains(&self.opcode()) {
+                return None;
+            }
             let callee = LLVMGetCalledValue(self.0);
             if LLVMGetValueKind(callee) != Kind::LLVMInlineAsmValueKind {
                 return None;
@@ -516,8 +518,9 @@ impl Value {
         }
     }
 
-    pub fn delete_body(self) {
-        unsafe { ffi::autojit_shim_delete_body(self.0) }
+    /// Ends a function's body; with `leak`, its memory is left to the end of the process.
+    pub fn delete_body(self, leak: bool) {
+        unsafe { ffi::autojit_shim_delete_body(self.0, leak) }
     }
 
     /// Takes a global, which nothing uses any more, out of the module.

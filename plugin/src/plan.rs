@@ -220,19 +220,18 @@ fn name_the_unnamed(module: Module) {
 /// object would refer to them, so that the linker takes them from libgcc, libm or libgcc_eh: so does ours.
 fn made_up(selection: &Selection) -> Vec<&'static str> {
     let mut found = [false; MADE_UP.len()];
-    for function in &selection.lazy {
-        for instruction in function.instructions() {
-            let wanted = match instruction.opcode() {
-                LLVMOpcode::LLVMResume => "_Unwind_Resume",
-                LLVMOpcode::LLVMUDiv if instruction.integer_width() == 128 => "__udivti3",
-                LLVMOpcode::LLVMSDiv if instruction.integer_width() == 128 => "__divti3",
-                LLVMOpcode::LLVMURem if instruction.integer_width() == 128 => "__umodti3",
-                LLVMOpcode::LLVMSRem if instruction.integer_width() == 128 => "__modti3",
-                _ => continue,
-            };
-            if let Some(at) = MADE_UP.iter().position(|name| *name == wanted) {
-                found[at] = true;
-            }
+    for instruction in &selection.notable {
+        let wanted = match instruction.opcode() {
+            LLVMOpcode::LLVMResume => "_Unwind_Resume",
+            // Of 128 bits, or it would not be notable.
+            LLVMOpcode::LLVMUDiv => "__udivti3",
+            LLVMOpcode::LLVMSDiv => "__divti3",
+            LLVMOpcode::LLVMURem => "__umodti3",
+            LLVMOpcode::LLVMSRem => "__modti3",
+            _ => continue,
+        };
+        if let Some(at) = MADE_UP.iter().position(|name| *name == wanted) {
+            found[at] = true;
         }
     }
     MADE_UP.into_iter().zip(found).filter_map(|(name, found)| found.then_some(name)).collect()

@@ -92,14 +92,15 @@ fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
 }
 
 fn remove_bodies(plan: &Plan) {
+    let leak = host_leaks();
     for function in &plan.functions {
-        function.value.delete_body();
+        function.value.delete_body(leak);
         function.value.set_comdat(std::ptr::null_mut());
         function.value.set_visibility(IrVisibility::LLVMDefaultVisibility);
         function.value.set_dso_local(function.binding == Binding::Local || function.dso_local);
     }
     for function in &plan.unneeded {
-        function.delete_body();
+        function.delete_body(leak);
         function.set_comdat(std::ptr::null_mut());
     }
     // Constants that leave may refer to one another: empty all, then end all.
@@ -114,6 +115,14 @@ fn remove_bodies(plan: &Plan) {
             value.erase();
         }
     }
+}
+
+/// Whether the host is clang, which compiles one module in a process and gives back no memory either (its driver passes
+/// `-disable-free`). rustc compiles many, and opt may be asked to do so.
+fn host_leaks() -> bool {
+    // clang::ParseAST(Sema &, bool, bool): of clang's own libraries only.
+    // SAFETY: the name is a C string; what it leads to is not used.
+    unsafe { !libc::dlsym(libc::RTLD_DEFAULT, c"_ZN5clang8ParseASTERNS_4SemaEbb".as_ptr()).is_null() }
 }
 
 fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {

@@ -5,8 +5,6 @@
 
 use std::collections::HashSet;
 
-use llvm_sys::LLVMOpcode;
-
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
 
@@ -19,6 +17,8 @@ pub struct Selection {
     pub is_lazy: HashSet<Value>,
     /// Bodies that other modules define, here only to be inlined: they go along with those that use them.
     pub inlined: HashSet<Value>,
+    /// Their [notable instructions](Value::notable_instructions).
+    pub notable: Vec<Value>,
     /// Accesses to thread-local variables in bodies that leave or go along.
     pub thread_locals: ThreadLocals,
 }
@@ -98,6 +98,8 @@ pub fn select(module: Module, options: &Options) -> Selection {
     let mut lazy: Vec<Value> = Vec::new();
     let mut is_lazy = HashSet::new();
     let mut inlined = HashSet::new();
+    let mut notable = Vec::new();
+    let mut labelled = Vec::new();
     for function in module.functions() {
         if function.is_declaration() {
             continue;
@@ -105,8 +107,11 @@ pub fn select(module: Module, options: &Options) -> Selection {
         if is_elsewhere(function) {
             inlined.insert(function);
         }
-        match stays(function, &constructors) {
+        let (instructions, has_labels) = function.notable_instructions();
+        match stays(function, &constructors, &instructions) {
             None => {
+                notable.extend(instructions);
+                labelled.extend(has_labels.then_some(function));
                 lazy.push(function);
                 is_lazy.insert(function);
             }
@@ -121,20 +126,27 @@ pub fn select(module: Module, options: &Options) -> Selection {
     for ifunc in module.ifuncs() {
         drop(ifunc.target(), "it resolves an indirect function");
     }
-    for function in &lazy {
-        if labels_escape(*function) {
-            drop(*function, "data that stays refers to its labels");
+    for function in labelled {
+        if labels_escape(function) {
+            drop(function, "data that stays refers to its labels");
         }
     }
     let accesses = thread_locals(module, &mut drop);
     lazy.retain(|function| is_lazy.contains(function));
+    notable.retain(|instruction| is_lazy.contains(&instruction.function()));
     let lazy_access = |call: &Value| is_lazy.contains(&call.function()) || inlined.contains(&call.function());
     let accesses = accesses
         .into_iter()
         .map(|(variable, calls)| (variable, calls.into_iter().filter(lazy_access).collect::<Vec<_>>()))
         .filter(|(_, calls)| !calls.is_empty())
         .collect();
-    Selection { lazy, is_lazy, inlined, thread_locals: ThreadLocals { accesses, getters: Vec::new() } }
+    Selection {
+        lazy,
+        is_lazy,
+        inlined,
+        notable,
+        thread_locals: ThreadLocals { accesses, getters: Vec::new() },
+    }
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -161,7 +173,7 @@ fn is_elsewhere(function: Value) -> bool {
 }
 
 /// Why a function's body stays, if it does.
-fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str> {
+fn stays(function: Value, constructors: &HashSet<Value>, notable: &[Value]) -> Option<&'static str> {
     if is_elsewhere(function) {
         return Some("another module defines it");
     }
@@ -186,7 +198,7 @@ fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str>
     if is_allocator(&function.name()) {
         return Some("it belongs to the memory allocator");
     }
-    if function.instructions().any(defines_symbols) {
+    if notable.iter().any(|instruction| defines_symbols(*instruction)) {
         return Some("its inline assembly defines symbols");
     }
     None
@@ -225,10 +237,6 @@ fn is_allocator(name: &str) -> bool {
 
 /// Whether an instruction is inline assembly that defines or declares symbols: others may refer to them.
 fn defines_symbols(instruction: Value) -> bool {
-    if !matches!(instruction.opcode(), LLVMOpcode::LLVMCall | LLVMOpcode::LLVMCallBr | LLVMOpcode::LLVMInvoke)
-    {
-        return false;
-    }
     const DIRECTIVES: [&str; 7] = [".glob", ".weak", ".set", ".type", "section", ".symver", ".comm"];
     instruction.called_asm().is_some_and(|text| DIRECTIVES.iter().any(|d| text.contains(d)))
 }

@@ -80,7 +80,18 @@ const char *autojit_shim_comdat(LLVMValueRef V, size_t *Length) {
   return C->getName().data();
 }
 
-void autojit_shim_delete_body(LLVMValueRef F) { unwrap<Function>(F)->deleteBody(); }
+// Ends the body of F. With `Leak`, its memory is left to the end of the process: giving back the pieces of a large
+// module takes as long as taking them out of all lists of uses.
+void autojit_shim_delete_body(LLVMValueRef V, bool Leak) {
+  auto *F = unwrap<Function>(V);
+  if (Leak) {
+    for (BasicBlock &Block : *F)
+      Block.dropAllReferences();
+    while (!F->empty())
+      F->front().removeFromParent();
+  }
+  F->deleteBody();
+}
 
 void autojit_shim_erase(LLVMValueRef V) { unwrap<GlobalValue>(V)->eraseFromParent(); }
 
@@ -99,6 +110,28 @@ const char *autojit_shim_intrinsic(LLVMValueRef Call, size_t *Length) {
     return nullptr;
   *Length = F->getName().size();
   return F->getName().data();
+}
+
+// Visits the few instructions that selection and plan look at: calls of inline assembly, resume, and divisions of
+// integers of 128 bits; returns whether anything refers to a label of the function. One walk, on this side of the
+// border: instructions are many, and not in the cache.
+bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, LLVMValueRef)) {
+  bool Labels = false;
+  for (BasicBlock &Block : *unwrap<Function>(F)) {
+    Labels |= Block.hasAddressTaken();
+    for (Instruction &I : Block) {
+      bool Notable = false;
+      if (auto *Call = dyn_cast<CallBase>(&I))
+        Notable = Call->isInlineAsm();
+      else if (I.isIntDivRem())
+        Notable = I.getType()->isIntegerTy(128);
+      else
+        Notable = isa<ResumeInst>(I);
+      if (Notable)
+        Visit(Context, wrap(&I));
+    }
+  }
+  return Labels;
 }
 
 // Whether Call is a call of something other than V that passes V, or no call at all.
