@@ -1,8 +1,8 @@
 //! The resolver: what happens at the first call of a function.
 //!
-//! A stub's tail has called the trampoline, which has saved the program's registers, blocked signals, and switched to
-//! a stack of the runtime's. When the resolver returns, the trampoline restores everything and returns into the tail,
-//! which jumps through the slot.
+//! A stub's tail has called the trampoline, which has saved the program's registers, blocked signals and cancellation,
+//! and switched to a stack of the runtime's. When the resolver returns, the trampoline restores everything and returns
+//! into the tail, which jumps through the slot.
 
 use autojit_trampoline::contract::{ENDBR64, INDIRECT_LEN, Slot};
 use autojit_trampoline::entry::Frame;
@@ -18,7 +18,7 @@ use crate::{compile, image, lifecycle, log, stats};
 /// # Safety
 /// Only the trampoline may call it, with what a stub's tail passed.
 pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
-    // The program must not notice: errno and thread cancellation are as before when this is dropped.
+    // The program must not notice: errno is as before when this is dropped.
     let _undisturbed = Undisturbed::new();
 
     // A thread that forks waits until nobody is in here; a child that came without a fork handler is put in order.

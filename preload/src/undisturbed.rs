@@ -11,41 +11,55 @@ unsafe extern "C" {
 /// glibc's PTHREAD_CANCEL_DISABLE (bits/pthreadtypes, pthread.h), which the libc crate does not have.
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
-/// Until drop, the thread cannot be cancelled; then errno is what it was.
+/// Until drop, errno is the runtime's; then it is what it was. The trampoline sees to the rest.
 #[derive(Debug)]
 pub struct Undisturbed {
     errno: c_int,
-    cancel_state: c_int,
 }
 
 impl Undisturbed {
     /// For the calling thread.
     pub fn new() -> Self {
-        let mut cancel_state = 0;
-        // SAFETY: both functions work on the calling thread only. Neither is replaced by programs.
-        unsafe {
-            let errno = *libc::__errno_location();
-            pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut cancel_state);
-            Self { errno, cancel_state }
-        }
+        // SAFETY: the calling thread's errno.
+        Self { errno: unsafe { *libc::__errno_location() } }
     }
 }
 
 impl Drop for Undisturbed {
     fn drop(&mut self) {
-        // SAFETY: as above; a null pointer means that the old state is not wanted.
-        unsafe {
-            pthread_setcancelstate(self.cancel_state, std::ptr::null_mut());
-            *libc::__errno_location() = self.errno;
-        }
+        // SAFETY: as above.
+        unsafe { *libc::__errno_location() = self.errno }
     }
 }
 
-/// The same for work that does not come through the trampoline, which blocks signals: no signal handler runs either.
+/// Until drop, the thread cannot be cancelled.
+#[derive(Debug)]
+struct NotCancelled {
+    state: c_int,
+}
+
+impl NotCancelled {
+    fn new() -> Self {
+        let mut state = 0;
+        // SAFETY: works on the calling thread only.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
+        Self { state }
+    }
+}
+
+impl Drop for NotCancelled {
+    fn drop(&mut self) {
+        // SAFETY: as above; a null pointer means that the old state is not wanted.
+        unsafe { pthread_setcancelstate(self.state, std::ptr::null_mut()) };
+    }
+}
+
+/// For work that does not come through the trampoline: errno, cancellation, and no signal handler runs either.
 #[derive(Debug)]
 pub struct Uninterrupted {
     // In this order: a handler that runs at once must find errno as it was.
     _undisturbed: Undisturbed,
+    _not_cancelled: NotCancelled,
     _signals: BlockedSignals,
 }
 
@@ -53,7 +67,7 @@ impl Uninterrupted {
     /// For the calling thread.
     pub fn new() -> Self {
         let signals = BlockedSignals::new();
-        Self { _undisturbed: Undisturbed::new(), _signals: signals }
+        Self { _undisturbed: Undisturbed::new(), _not_cancelled: NotCancelled::new(), _signals: signals }
     }
 }
 

@@ -17,6 +17,9 @@
 //! **Taken from the program's stack**: [`Frame`], the vector state (2.7 KiB with AVX-512, at most 64 bytes to align
 //! it), and a few hundred bytes of the Rust frames that switch stacks.
 //!
+//! Signals and thread cancellation come last: when they are let in again, all is done but the restoring of registers,
+//! and a handler that jumps away, or a cancellation that unwinds, passes through here as through any function.
+//!
 //! # Safety
 //! The assembly relies on the static `STATE`, which [`install`] fills before it hands out an address to call.
 
@@ -27,17 +30,18 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::contract::{Slot, slot_of_tail};
 use crate::stack::with_resolver_stack;
-use crate::sys::{self, BlockedSignals};
+use crate::sys::{self, Cancellation};
 
-/// What the trampoline calls: publishes `slot` and returns, or ends the process. It must not unwind; an exception or
-/// a thread cancellation that tries to leave it ends the process. It may change `frame`, and the program would see it.
+/// What the trampoline calls: publishes `slot` and returns, or ends the process. It must not unwind: an exception
+/// that tries to leave it ends the process. It may change `frame`, and the program would see it.
 pub type ResolverFn = unsafe extern "C" fn(slot: *const Slot, frame: &mut Frame);
 
-/// The general registers of the program at a first call, on its stack. Lowest address first.
+/// The general registers of the program at a first call, and what else is its own, on its stack. Lowest address first.
 #[repr(C)]
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the registers' names say it")]
 pub struct Frame {
+    pub interruptions: Interruptions,
     pub rax: u64,
     pub rbx: u64,
     pub rcx: u64,
@@ -61,7 +65,7 @@ pub struct Frame {
     pub caller: *const u8,
 }
 
-const _: () = assert!(size_of::<Frame>() == 17 * 8);
+const _: () = assert!(size_of::<Frame>() == 19 * 8);
 const _: () = assert!(offset_of!(Frame, tail) == offset_of!(Frame, rbp) + 8);
 const _: () = assert!(offset_of!(Frame, caller) == offset_of!(Frame, tail) + 8);
 
@@ -220,11 +224,27 @@ fn area_size(method: SaveMethod, components: u32) -> u32 {
     end
 }
 
-/// What the trampoline calls on the program's stack: signals off, then the resolver on a stack of its own.
+/// What may interrupt a thread, as the program has it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Interruptions {
+    signals: u64,
+    cancellation: Cancellation,
+}
+
+/// What the trampoline calls first, on the program's stack: no handler of the program's runs from here on, and nobody
+/// cancels the thread.
+extern "C" fn shield(frame: &mut Frame) {
+    // In this order: a cancellation that another thread has begun is noted by its signal's handler, and the thread
+    // would wait for that in the first system call that can be cancelled.
+    frame.interruptions.cancellation = Cancellation::disable();
+    frame.interruptions.signals = sys::set_signal_mask(sys::ALL_SIGNALS);
+}
+
+/// What the trampoline calls then: the resolver, on a stack of its own.
 extern "C" fn enter(frame: &mut Frame) {
     // SAFETY: only the trampoline calls this, and only tails call the trampoline.
     let slot = unsafe { slot_of_tail(frame.tail) };
-    let signals = BlockedSignals::new();
     // SAFETY: install() stored a ResolverFn before it gave out the trampoline's address.
     let resolver: ResolverFn = unsafe { std::mem::transmute(STATE.resolver.load(Ordering::Relaxed)) };
     // SAFETY: slot is a stub's (above), which is all that a resolver asks for.
@@ -232,7 +252,12 @@ extern "C" fn enter(frame: &mut Frame) {
     if switched.is_err() {
         sys::fatal("autojit: no memory for the stack on which functions are compiled\n");
     }
-    drop(signals);
+}
+
+/// What the trampoline calls last: lets signals and cancellation in again. It may never return.
+extern "C" fn leave(frame: &Frame) {
+    sys::set_signal_mask(frame.interruptions.signals);
+    frame.interruptions.cancellation.restore();
 }
 
 /// The trampoline's personality routine: unwinders call it before they unwind past the trampoline, in the search
@@ -255,8 +280,6 @@ macro_rules! trampoline {
         extern "C" fn $name() {
             naked_asm!(
                 ".cfi_startproc",
-                // 0x1b: the routine's address is PC-relative, 4 bytes, so that the table needs no relocation.
-                ".cfi_personality 0x1b, {barrier}",
                 "endbr64",
                 "push rbp",
                 ".cfi_def_cfa_offset 16",
@@ -280,7 +303,6 @@ macro_rules! trampoline {
                 "mov [rsp + {r13}], r13",
                 "mov [rsp + {r14}], r14",
                 "mov [rsp + {r15}], r15",
-                "mov rdi, rsp", // the Frame, for enter()
                 // The save area, 64-byte aligned, which makes rsp fit for a call too. rbx, which calls preserve, keeps
                 // its address.
                 "mov eax, [rip + {state} + {area} + 4 * {method}]",
@@ -304,7 +326,26 @@ macro_rules! trampoline {
                 "mov eax, [rip + {state} + {reset}]",
                 concat!($restore, " [rip + {initial}]"),
                 "cld",
+                "lea rdi, [rbp - {below_rbp}]", // the Frame
+                "call {shield}",
+                // The same frame, with the barrier. (A return address counts as part of its call.) 0x1b: the routine's
+                // address is PC-relative, 4 bytes, so that the table needs no relocation.
+                ".cfi_endproc",
+                ".cfi_startproc",
+                ".cfi_personality 0x1b, {barrier}",
+                ".cfi_def_cfa rbp, 16",
+                ".cfi_offset rbp, -16",
+                ".cfi_offset rbx, {rbx} - {cfa}",
+                "lea rdi, [rbp - {below_rbp}]",
                 "call {enter}",
+                // And without it: all is done.
+                ".cfi_endproc",
+                ".cfi_startproc",
+                ".cfi_def_cfa rbp, 16",
+                ".cfi_offset rbp, -16",
+                ".cfi_offset rbx, {rbx} - {cfa}",
+                "lea rdi, [rbp - {below_rbp}]",
+                "call {leave}",
                 "xor edx, edx",
                 "mov eax, [rip + {state} + {saved}]",
                 concat!($restore, " [rbx]"),
@@ -333,6 +374,8 @@ macro_rules! trampoline {
                 ".cfi_endproc",
                 barrier = sym barrier,
                 enter = sym enter,
+                leave = sym leave,
+                shield = sym shield,
                 initial = sym INITIAL_STATE,
                 state = sym STATE,
                 area = const offset_of!(State, area),

@@ -110,6 +110,8 @@ void walk(void) {
 // The instructions that were stepped through, by function; and the first from which the walk went wrong.
 int steps, steps_in_trampoline, steps_in_stub;
 uintptr_t trampoline, wrong_pc;
+// Unwind information describes the trampoline in several parts.
+static int in_trampoline(uintptr_t function) { return function - trampoline < 512; }
 // Whether to stop at the first instruction that belongs neither to stub nor to trampoline, because there, signals are
 // going to be blocked, and a trap that is blocked ends the process.
 int stop_outside;
@@ -118,12 +120,12 @@ static void trap(int number, siginfo_t *info, void *context) {
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
   uintptr_t pc = registers[REG_RIP], function = (uintptr_t)_Unwind_FindEnclosingFunction((void *)(pc + 1));
   if (function == (uintptr_t)stepping_caller) return;
-  if (stop_outside && function != (uintptr_t)lazy_target && function != trampoline) {
+  if (stop_outside && function != (uintptr_t)lazy_target && !in_trampoline(function)) {
     registers[REG_EFL] &= ~0x100;
     return;
   }
   steps++;
-  steps_in_trampoline += function == trampoline;
+  steps_in_trampoline += in_trampoline(function);
   steps_in_stub += function == (uintptr_t)lazy_target;
   walk();
   if (!arrived && !wrong_pc) wrong_pc = pc;
