@@ -209,6 +209,18 @@ impl Module {
         }
     }
 
+    /// A new private constant that points to `target`.
+    pub fn add_pointer(self, name: &str, target: Value) -> Value {
+        let name = std::ffi::CString::new(name).expect("symbols have no NUL");
+        unsafe {
+            let global = LLVMAddGlobal(self.0, LLVMTypeOf(target.0), name.as_ptr());
+            LLVMSetInitializer(global, target.0);
+            LLVMSetGlobalConstant(global, 1);
+            LLVMSetLinkage(global, LLVMLinkage::LLVMPrivateLinkage);
+            Value(global)
+        }
+    }
+
     /// A weak declaration with the name and type of `alias`, which takes its place and ends it.
     pub fn replace_by_weak_declaration(self, alias: Value) -> Value {
         unsafe {
@@ -455,6 +467,12 @@ impl Value {
         users.filter(|user| user.kind() == Kind::LLVMBlockAddressValueKind)
     }
 
+    /// The instructions of a function.
+    pub fn instructions(self) -> impl Iterator<Item = Value> {
+        let blocks = walk_blocks(self.0);
+        blocks.flat_map(|block| walk(unsafe { LLVMGetFirstInstruction(block) }, LLVMGetNextInstruction))
+    }
+
     /// The instructions of a function that run inline assembly, resume unwinding, or divide integers of 128 bits; and
     /// whether anything refers to its labels.
     pub fn notable_instructions(self) -> (Vec<Value>, bool) {
@@ -472,19 +490,21 @@ impl Value {
         unsafe { LLVMGetInstructionOpcode(self.0) }
     }
 
-    /// The text of the inline assembly that an instruction runs.
-    pub fn called_asm(self) -> Option<String> {
+    /// What a call instruction calls.
+    pub fn callee(self) -> Option<Value> {
+        use llvm_sys::LLVMOpcode::{LLVMCall, LLVMCallBr, LLVMInvoke};
+        let calls = matches!(self.opcode(), LLVMCall | LLVMCallBr | LLVMInvoke);
+        calls.then(|| Value(unsafe { LLVMGetCalledValue(self.0) }))
+    }
+
+    /// The text and the constraints of inline assembly, and whether it is in Intel's syntax. For a value of that kind.
+    pub fn assembly(self) -> (String, String, bool) {
         unsafe {
-            use llvm_sys::LLVMOpcode::{LLVMCall, LLVMCallBr, LLVMInvoke};
-            if ![LLVMCall, LLVMCallBr, LLVMInvoke].contains(&self.opcode()) {
-                return None;
-            }
-            let callee = LLVMGetCalledValue(self.0);
-            if LLVMGetValueKind(callee) != Kind::LLVMInlineAsmValueKind {
-                return None;
-            }
             let mut length = 0;
-            Some(string(LLVMGetInlineAsmAsmString(callee, &mut length), length))
+            let text = string(LLVMGetInlineAsmAsmString(self.0, &mut length), length);
+            let constraints = string(LLVMGetInlineAsmConstraintString(self.0, &mut length), length);
+            let intel = llvm_sys::LLVMInlineAsmDialect::LLVMInlineAsmDialectIntel;
+            (text, constraints, LLVMGetInlineAsmDialect(self.0) == intel)
         }
     }
 
@@ -508,6 +528,20 @@ impl Value {
             Kind::LLVMGlobalIFuncValueKind => unsafe { LLVMGetGlobalIFuncResolver(self.0) },
             _ => unsafe { LLVMAliasGetAliasee(self.0) },
         })
+    }
+
+    /// What an alias, of an alias perhaps, stands for in the end; anything else is that itself.
+    pub fn base(self) -> Value {
+        let mut at = self;
+        while at.kind() == Kind::LLVMGlobalAliasValueKind {
+            at = at.target();
+        }
+        at
+    }
+
+    /// The alignment that a function or variable must have; 0 if it may have any.
+    pub fn alignment(self) -> u32 {
+        unsafe { LLVMGetAlignment(self.0) }
     }
 
     /// Puts `other` in the place of an alias, and ends the alias.

@@ -6,6 +6,7 @@
 //! engine can compile piece by piece, [`store`] puts the container into the object or a directory, and [`residue`]
 //! turns the module into what stays: data, constructors, stubs and tables.
 
+mod assembly;
 mod container;
 mod ffi;
 mod ir;

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use autojit_store::FunctionKind;
-use autojit_trampoline::emit::{Binding, Visibility};
+use autojit_trampoline::emit::{Binding, STUB_ALIGN, Visibility};
 use llvm_sys::LLVMOpcode;
 
 use crate::ir::{IrVisibility, Linkage, Module, Value};
@@ -27,6 +27,8 @@ pub struct Function {
     pub dso_local: bool,
     /// Whether another definition may take its place.
     pub interposable: bool,
+    /// The alignment of its address, if the source asks for one; else 0.
+    pub align: u32,
     /// Its entry in the import table, if it has a stub.
     pub import: Option<u32>,
 }
@@ -131,9 +133,12 @@ impl Plan {
         let linkage = value.linkage();
         let inline =
             matches!(linkage, Linkage::LLVMLinkOnceODRLinkage | Linkage::LLVMLinkOnceODRAutoHideLinkage);
+        let align = value.alignment();
+        // The runtime makes all its entries alike.
+        let placed = align > STUB_ALIGN && used.body_address;
         let kind = if value.is_local() {
-            if used.stays { FunctionKind::Stub } else { FunctionKind::Local }
-        } else if inline && !used.stays && (!used.body_address || value.is_unnamed_address()) {
+            if used.stays || placed { FunctionKind::Stub } else { FunctionKind::Local }
+        } else if inline && !used.stays && !placed && (!used.body_address || value.is_unnamed_address()) {
             FunctionKind::Inline
         } else {
             FunctionKind::Stub
@@ -159,6 +164,7 @@ impl Plan {
             group: value.comdat_name(),
             dso_local: value.is_dso_local(),
             interposable: replaceable || preemptible,
+            align,
             import: None, // numbered when all are known
         });
     }

@@ -35,6 +35,7 @@ pub fn leave(module: Module, plan: &Plan, selection: &Selection, encoded: &Encod
             group: function.group.as_deref(),
             index,
             endbr64,
+            align: function.align,
         });
     }
     record(plan, encoded, placed, &mut text);
@@ -51,13 +52,16 @@ pub fn leave(module: Module, plan: &Plan, selection: &Selection, encoded: &Encod
 /// ThinLTO within a crate follows such lists to what another module of the crate must keep.
 fn keep_imports(module: Module, plan: &Plan) {
     let lazy: std::collections::HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
-    let kept: Vec<Value> = plan
-        .imports()
-        .filter_map(|import| import.value)
-        .filter(|value| !lazy.contains(value))
-        // An indirect function is no member of llvm.compiler.used, and as an external symbol it stays anyway.
-        .filter(|value| value.kind() != Kind::LLVMGlobalIFuncValueKind)
-        .collect();
+    let mut kept: Vec<Value> =
+        plan.imports().filter_map(|import| import.value).filter(|value| !lazy.contains(value)).collect();
+    // An indirect function is no member of llvm.compiler.used. As an external symbol it stays anyway; a local one
+    // because something points to it. (For an alias it would stay too, but under the alias's name.)
+    for value in &mut kept {
+        if value.kind() == Kind::LLVMGlobalIFuncValueKind && value.is_local() {
+            *value = module.add_pointer(&format!("__autojit_kept.{}", value.name()), *value);
+        }
+    }
+    kept.retain(|value| value.kind() != Kind::LLVMGlobalIFuncValueKind);
     if !kept.is_empty() {
         module.keep(&kept);
     }
@@ -66,7 +70,7 @@ fn keep_imports(module: Module, plan: &Plan) {
 /// An alias of a function that leaves becomes another name of its stub.
 fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
     let aliases: Vec<Value> =
-        module.aliases().filter(|alias| selection.is_lazy.contains(&alias.target())).collect();
+        module.aliases().filter(|alias| selection.is_lazy.contains(&alias.base())).collect();
     for alias in aliases {
         let binding = match alias.linkage() {
             Linkage::LLVMExternalLinkage => Binding::Global,
@@ -78,7 +82,8 @@ fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
             IrVisibility::LLVMHiddenVisibility => Visibility::Hidden,
             IrVisibility::LLVMProtectedVisibility => Visibility::Protected,
         };
-        text.alias(&alias.name(), binding, visibility, &alias.target().name());
+        let target = alias.base();
+        text.alias(&alias.name(), binding, visibility, &target.name());
         if binding == Binding::Weak {
             let declaration = module.replace_by_weak_declaration(alias);
             if !declaration.is_global_used() {
@@ -86,7 +91,7 @@ fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
             }
         } else {
             // Not a declaration of its own: optimisers take two declarations for two addresses.
-            alias.replace_and_erase(alias.target());
+            alias.replace_and_erase(target);
         }
     }
 }

@@ -5,8 +5,10 @@
 
 use std::collections::HashSet;
 
+use crate::assembly::{self, Mentions};
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
+use crate::uses::may_leave;
 
 /// What [`select`] decides.
 #[derive(Debug)]
@@ -21,6 +23,17 @@ pub struct Selection {
     pub notable: Vec<Value>,
     /// Accesses to thread-local variables in bodies that leave or go along.
     pub thread_locals: ThreadLocals,
+    /// What assembler text names.
+    pub mentioned: Vec<Mentioned>,
+}
+
+/// Names in assembler text.
+#[derive(Debug)]
+pub struct Mentioned {
+    /// The function whose inline assembly has them; None for the module's own text.
+    pub function: Option<Value>,
+    /// What may be names of symbols.
+    pub names: HashSet<String>,
 }
 
 /// Accesses to thread-local variables in bodies that leave. Linkers refuse thread-local symbols in tables, so each
@@ -70,9 +83,6 @@ pub fn unfit(module: Module) -> Option<&'static str> {
             return Some("a sanitizer needs its bodies");
         }
     }
-    if module.ifuncs().any(Value::is_local) {
-        return Some("it has an indirect function of its own that optimisers may drop");
-    }
     let writable = |value: Value| !value.has_name() || autojit_trampoline::emit::is_writable(&value.name());
     if !(module.functions().all(writable) && module.variables().all(writable)) {
         return Some("assemblers cannot read the name of one of its symbols");
@@ -95,6 +105,7 @@ const SANITIZERS: [&str; 9] = [
 /// Chooses the functions whose bodies leave.
 pub fn select(module: Module, options: &Options) -> Selection {
     let constructors = constructors(module);
+    let (mut mentioned, mut immovable) = (Vec::new(), Vec::new());
     let mut lazy: Vec<Value> = Vec::new();
     let mut is_lazy = HashSet::new();
     let mut inlined = HashSet::new();
@@ -108,7 +119,15 @@ pub fn select(module: Module, options: &Options) -> Selection {
             inlined.insert(function);
         }
         let (instructions, has_labels) = function.notable_instructions();
-        match stays(function, &constructors, &instructions) {
+        let mut names = HashSet::new();
+        let assembly = assembly_stays(&instructions, &mut names);
+        if assembly.is_some() {
+            immovable.push(function);
+        }
+        if !names.is_empty() {
+            mentioned.push(Mentioned { function: Some(function), names });
+        }
+        match assembly.or_else(|| stays(function, &constructors)) {
             None => {
                 notable.extend(instructions);
                 labelled.extend(has_labels.then_some(function));
@@ -124,12 +143,19 @@ pub fn select(module: Module, options: &Options) -> Selection {
         }
     };
     for ifunc in module.ifuncs() {
-        drop(ifunc.target(), "it resolves an indirect function");
+        drop_with_callees(ifunc.target().base(), &mut drop);
     }
     for function in labelled {
         if labels_escape(function) {
             drop(function, "data that stays refers to its labels");
         }
+    }
+    for function in misplaced(module, &mentioned).into_iter().chain(immovable) {
+        drop_with_callers(function, &mut drop);
+    }
+    let text = module.inline_asm();
+    if !text.is_empty() {
+        mentioned.push(Mentioned { function: None, names: assembly::words(&text) });
     }
     let accesses = thread_locals(module, &mut drop);
     lazy.retain(|function| is_lazy.contains(function));
@@ -146,6 +172,7 @@ pub fn select(module: Module, options: &Options) -> Selection {
         inlined,
         notable,
         thread_locals: ThreadLocals { accesses, getters: Vec::new() },
+        mentioned,
     }
 }
 
@@ -173,7 +200,7 @@ fn is_elsewhere(function: Value) -> bool {
 }
 
 /// Why a function's body stays, if it does.
-fn stays(function: Value, constructors: &HashSet<Value>, notable: &[Value]) -> Option<&'static str> {
+fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str> {
     if is_elsewhere(function) {
         return Some("another module defines it");
     }
@@ -197,9 +224,6 @@ fn stays(function: Value, constructors: &HashSet<Value>, notable: &[Value]) -> O
     }
     if is_allocator(&function.name()) {
         return Some("it belongs to the memory allocator");
-    }
-    if notable.iter().any(|instruction| defines_symbols(*instruction)) {
-        return Some("its inline assembly defines symbols");
     }
     None
 }
@@ -235,10 +259,72 @@ fn is_allocator(name: &str) -> bool {
     C.contains(&name) || ["_Znw", "_Zna", "_Zdl", "_Zda"].iter().any(|operator| name.starts_with(operator))
 }
 
-/// Whether an instruction is inline assembly that defines or declares symbols: others may refer to them.
-fn defines_symbols(instruction: Value) -> bool {
-    const DIRECTIVES: [&str; 7] = [".glob", ".weak", ".set", ".type", "section", ".symver", ".comm"];
-    instruction.called_asm().is_some_and(|text| DIRECTIVES.iter().any(|d| text.contains(d)))
+/// What inline assembly among the notable instructions of a function keeps it from being compiled later.
+fn assembly_stays(notable: &[Value], found: &mut HashSet<String>) -> Option<&'static str> {
+    let mut why = None;
+    for call in notable {
+        let Some(callee) = call.callee().filter(|callee| callee.kind() == Kind::LLVMInlineAsmValueKind)
+        else {
+            continue;
+        };
+        let (text, constraints, intel) = callee.assembly();
+        let Mentions { names, defines } = assembly::mentions(&text, intel);
+        found.extend(names);
+        if defines {
+            why = Some("its inline assembly defines symbols");
+        }
+        let immediates = assembly::immediates(&constraints);
+        let number = |value: Value| {
+            matches!(value.kind(), Kind::LLVMConstantIntValueKind | Kind::LLVMConstantFPValueKind)
+        };
+        if immediates.iter().zip(call.operands()).any(|(constant, value)| *constant && !number(value)) {
+            // The address of a symbol, which code of the engine finds in a table, or what inlining makes a constant.
+            why = why.or(Some("its inline assembly takes constants that are no numbers"));
+        }
+    }
+    why
+}
+
+/// Functions whose assembly names what only the host's assembler can find: what the module does not declare, a
+/// thread-local variable, or a constant that would leave.
+fn misplaced(module: Module, mentioned: &[Mentioned]) -> Vec<Value> {
+    let functions = || mentioned.iter().filter_map(|m| Some((m.function?, &m.names)));
+    if functions().next().is_none() {
+        return Vec::new();
+    }
+    let variables = module.variables().filter(|v| !v.is_thread_local() && !may_leave(*v));
+    let globals = variables.chain(module.functions()).chain(module.aliases()).chain(module.ifuncs());
+    let known: HashSet<String> = globals.map(Value::name).collect();
+    functions().filter(|(_, names)| !names.is_subset(&known)).map(|(function, _)| function).collect()
+}
+
+/// Drops a resolver and what it calls: they run while the image is relocated, for a library before ours can be.
+fn drop_with_callees(resolver: Value, drop: &mut dyn FnMut(Value, &str)) {
+    let mut seen = HashSet::from([resolver]);
+    let mut next = vec![resolver];
+    while let Some(function) = next.pop() {
+        drop(function, "it resolves an indirect function, or is called for that");
+        let callees = function.instructions().filter_map(Value::callee).map(Value::base);
+        next.extend(callees.filter(|c| c.kind() == Kind::LLVMFunctionValueKind && seen.insert(*c)));
+    }
+}
+
+/// Drops a function with assembly that has to stay, and those that it must be inlined into.
+fn drop_with_callers(function: Value, drop: &mut dyn FnMut(Value, &str)) {
+    let mut seen = HashSet::from([function]);
+    let mut next = vec![function];
+    drop(function, "only the assembler can find what its inline assembly names");
+    while let Some(function) = next.pop() {
+        if !(function.has_attribute("alwaysinline") || is_elsewhere(function)) {
+            continue;
+        }
+        for user in function.users().filter(|user| user.kind() == Kind::LLVMInstructionValueKind) {
+            if seen.insert(user.function()) {
+                drop(user.function(), "it inlines assembly that has to stay");
+                next.push(user.function());
+            }
+        }
+    }
 }
 
 /// Whether anything but the function itself, or a table of its labels that only it uses, refers to its labels.
@@ -310,7 +396,7 @@ fn thread_locals(module: Module, drop: &mut dyn FnMut(Value, &str)) -> Vec<(Valu
         }
         all.push((variable, calls));
     }
-    for alias in module.aliases().filter(|alias| alias.target().is_thread_local_variable()) {
+    for alias in module.aliases().filter(|alias| alias.base().is_thread_local_variable()) {
         let mut users = Vec::new();
         instructions(alias, &mut users);
         for user in users {

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::ir::{Kind, Value};
-use crate::select::{Selection, is_label_table};
+use crate::select::{Mentioned, Selection, is_label_table};
 
 /// How a global is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,13 +38,28 @@ impl Use {
 #[derive(Debug)]
 pub struct Uses<'a> {
     selection: &'a Selection,
+    /// By the names that assembler text has for them.
+    mentioned: HashMap<String, Use>,
     /// Of variables that may leave: None while one is being looked at.
     known: RefCell<HashMap<Value, Option<Use>>>,
 }
 
 impl<'a> Uses<'a> {
     pub fn new(selection: &'a Selection) -> Self {
-        Self { selection, known: RefCell::default() }
+        let mut mentioned: HashMap<String, Use> = HashMap::new();
+        for Mentioned { function, names } in &selection.mentioned {
+            let used = match function {
+                Some(function) if selection.is_lazy.contains(function) => Use::BODY,
+                Some(function) if selection.inlined.contains(function) => {
+                    Use { required: false, ..Use::BODY }
+                }
+                _ => Use::STAYS,
+            };
+            for name in names {
+                mentioned.entry(name.clone()).or_default().add(used);
+            }
+        }
+        Self { selection, mentioned, known: RefCell::default() }
     }
 
     /// How `global` is used.
@@ -56,7 +71,10 @@ impl<'a> Uses<'a> {
             None => {}
         }
         self.known.borrow_mut().insert(global, None);
-        let mut found = Use::default();
+        let mut found = match self.mentioned.is_empty() {
+            true => Use::default(),
+            false => self.mentioned.get(&global.name()).copied().unwrap_or_default(),
+        };
         for user in global.users() {
             found.add(self.by(user, global));
         }

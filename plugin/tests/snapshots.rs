@@ -93,7 +93,7 @@ macro_rules! snapshots {
     ($($name:ident)*) => { $(#[test] fn $name() { snapshot(stringify!($name)); })* };
 }
 
-snapshots! { linkages constants stays aliases thread_local labels inlined sanitized names }
+snapshots! { linkages constants stays aliases thread_local labels inlined sanitized names assembly indirect }
 
 #[test]
 fn every_module_has_a_test() {

@@ -139,7 +139,8 @@ ud2
 
 fn attach(out: &mut String) {
     // A plain function with an aligned stack. dlsym is called, not jumped to: it looks where the caller looks, and
-    // finds the caller by its return address. The handle 0 is RTLD_DEFAULT.
+    // finds the caller by its return address. The handle 0 is RTLD_DEFAULT. By way of the GOT: when the loader asks
+    // the resolver of an indirect function, which may call lazy ones, it has not come to the PLT's relocations yet.
     let body = format!(
         "\
 .cfi_startproc
@@ -148,7 +149,7 @@ subq $8,%rsp
 .cfi_def_cfa_offset 16
 xorl %edi,%edi
 leaq .Lautojit_register(%rip),%rsi
-callq dlsym@PLT
+callq *dlsym@GOTPCREL(%rip)
 testq %rax,%rax
 jz .Lautojit_alone
 leaq {IMAGE_SYMBOL}(%rip),%rdi

@@ -57,6 +57,8 @@ pub struct Stub<'a> {
     pub index: u32,
     /// Whether the stub opens with `endbr64` (-fcf-protection=branch).
     pub endbr64: bool,
+    /// The alignment that the source asks for; 0 if it asks for none.
+    pub align: u32,
 }
 
 /// An entry of the import table.
@@ -122,6 +124,9 @@ fn asciz(text: &str) -> String {
     out
 }
 
+/// The alignment of stubs.
+pub const STUB_ALIGN: u32 = 8;
+
 fn bind(out: &mut Text, symbol: &str, binding: Binding, visibility: Visibility) {
     match binding {
         Binding::Local => {}
@@ -158,7 +163,8 @@ impl Text {
         bind(self, &symbol, stub.binding, stub.visibility);
         self.line(format_args!(".type {symbol},@function"));
         // Even addresses: the Itanium C++ ABI keeps a flag in the lowest bit of member function pointers.
-        self.line(format_args!(".p2align 3,0xcc"));
+        let align = stub.align.max(STUB_ALIGN);
+        self.line(format_args!(".p2align {},0xcc", align.ilog2()));
         self.line(format_args!("{symbol}:"));
         self.line(format_args!(".cfi_startproc"));
         if stub.endbr64 {

@@ -25,6 +25,7 @@ fn stubs() {
         group: None,
         index: 0,
         endbr64: false,
+        align: 0,
     };
     let mut text = Text::default();
     text.stub(&plain);
@@ -35,6 +36,7 @@ fn stubs() {
         group: Some("_ZN1SC5Ev"),
         index: 7,
         endbr64: true,
+        align: 64,
     });
     text.stub(&Stub { symbol: "odd name", binding: Binding::Local, index: 8, ..plain });
     text.alias("other name", Binding::Global, Visibility::Protected, "plain");

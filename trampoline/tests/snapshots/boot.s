@@ -43,7 +43,7 @@ subq $8,%rsp
 .cfi_def_cfa_offset 16
 xorl %edi,%edi
 leaq .Lautojit_register(%rip),%rsi
-callq dlsym@PLT
+callq *dlsym@GOTPCREL(%rip)
 testq %rax,%rax
 jz .Lautojit_alone
 leaq __autojit_image(%rip),%rdi

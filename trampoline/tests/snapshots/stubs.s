@@ -21,7 +21,7 @@ jmp .Lautojit_stub_0
 .weak _ZN1SC2Ev
 .hidden _ZN1SC2Ev
 .type _ZN1SC2Ev,@function
-.p2align 3,0xcc
+.p2align 6,0xcc
 _ZN1SC2Ev:
 .cfi_startproc
 endbr64

@@ -55,6 +55,7 @@ pub fn stub(symbol: &str, index: u32) -> Stub<'_> {
         group: None,
         index,
         endbr64: false,
+        align: 0,
     }
 }
 
