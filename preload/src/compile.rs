@@ -31,7 +31,8 @@ struct Batch {
 /// It cannot be had. It is marked as failed, and the process is to end.
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
-    // Before the module's lock: loading the engine runs code that we do not know.
+    module.open()?;
+    // Before the module's lock: threads that compile in other modules may wait for the engine, too.
     let api = lifecycle::engine().api()?;
     let start = sys::monotonic_time();
     let mut handle = module.lock_engine();

@@ -171,6 +171,7 @@ impl<'a> Symbols<'a> {
         Some(Definition {
             address: base.wrapping_add(symbol.st_value as usize),
             indirect: st_type(symbol.st_info) == STT_GNU_IFUNC,
+            variable: false,
         })
     }
 }

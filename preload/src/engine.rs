@@ -1,9 +1,9 @@
 //! The engine: libautojit-engine.so, loaded when the first function is to be compiled.
 //!
 //! Receives options; hands on the engine's functions. The library lies beside libautojit.so unless
-//! AUTOJIT_ENGINE_PATH says otherwise. This is the only place that calls dlopen.
+//! AUTOJIT_ENGINE_PATH says otherwise. The runtime maps it by itself ([`crate::library`]).
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
@@ -11,6 +11,7 @@ use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi};
 
 use crate::failure::Failure;
 use crate::image::absolute;
+use crate::library::Library;
 use crate::options::Options;
 use crate::{loaded, stats, sys};
 
@@ -22,7 +23,14 @@ const ENGINE_FILE: &[u8] = b"libautojit-engine.so";
 pub struct Engine {
     /// Its path: found when the runtime starts, as the working directory may change.
     path: CString,
-    api: OnceLock<Result<&'static EngineApi, Failure>>,
+    loaded: OnceLock<Result<Loaded, Failure>>,
+}
+
+/// The engine in memory.
+#[derive(Clone, Debug)]
+struct Loaded {
+    library: Library,
+    api: &'static EngineApi,
 }
 
 impl Engine {
@@ -32,55 +40,34 @@ impl Engine {
             Some(path) => absolute(path),
             None => beside_runtime(),
         };
-        Self { path, api: OnceLock::new() }
+        Self { path, loaded: OnceLock::new() }
     }
 
-    /// The engine's functions; loads it at the first call.
+    /// The engine's functions, for the calling thread; loads it at the first call.
     ///
     /// # Errors
     /// It is not there, cannot be loaded, or belongs to another release.
     pub fn api(&self) -> Result<&'static EngineApi, Failure> {
-        self.api
-            .get_or_init(|| {
-                let start = sys::monotonic_time();
-                let api = self.load();
-                stats::COUNTERS.engine_load_time.add_time(sys::monotonic_time() - start);
-                api
-            })
-            .clone()
+        let loaded = self.loaded.get_or_init(|| {
+            let start = sys::monotonic_time();
+            let loaded = self.load();
+            stats::COUNTERS.engine_load_time.add_time(sys::monotonic_time() - start);
+            loaded
+        });
+        let Loaded { library, api } = loaded.as_ref().map_err(Clone::clone)?;
+        library.enter_thread();
+        Ok(api)
     }
 
-    /// Whether loading it was finished.
-    pub fn loaded(&self) -> bool {
-        self.api.get().is_some()
-    }
-
-    fn load(&self) -> Result<&'static EngineApi, Failure> {
+    fn load(&self) -> Result<Loaded, Failure> {
         let failure = |cause: &dyn std::fmt::Display| {
             Failure::new(format_args!(
                 "loading the compiler {}: {cause}; install it there or set AUTOJIT_ENGINE_PATH",
                 self.path.to_string_lossy()
             ))
         };
-        sys::readable(&self.path).map_err(|error| failure(&error))?;
-        // DEEPBIND: what the program has put in place of the C library's functions is not the engine's to call, as it
-        // may be lazy itself.
-        let flags = libc::RTLD_NOW | libc::RTLD_LOCAL | libc::RTLD_DEEPBIND;
-        // SAFETY: our own library, whose constructors are made for this.
-        let handle = unsafe { libc::dlopen(self.path.as_ptr(), flags) };
-        if handle.is_null() {
-            // SAFETY: dlerror returns a C string, or null, after a failed call in the same thread.
-            let cause = unsafe {
-                let cause = libc::dlerror();
-                if cause.is_null() { c"unknown cause" } else { CStr::from_ptr(cause) }
-            };
-            return Err(failure(&cause.to_string_lossy()));
-        }
-        // SAFETY: the handle is a library's.
-        let entry = unsafe { libc::dlsym(handle, ENGINE_SYMBOL.as_ptr()) };
-        if entry.is_null() {
-            return Err(failure(&"this is not autojit's compiler"));
-        }
+        let library = Library::load(&self.path).map_err(|error| failure(&error))?;
+        let entry = library.find(ENGINE_SYMBOL).ok_or_else(|| failure(&"this is not autojit's compiler"))?;
         // SAFETY: the symbol's type and the lifetime of its result (autojit_abi).
         let api = unsafe {
             let entry: extern "C" fn() -> *const EngineApi = std::mem::transmute(entry);
@@ -93,7 +80,7 @@ impl Engine {
             )));
         }
         log::info!("loaded {} (LLVM {})", self.path.to_string_lossy(), api.llvm_major);
-        Ok(api)
+        Ok(Loaded { library, api })
     }
 }
 

@@ -42,11 +42,6 @@ impl Inside {
         }
         inside
     }
-
-    /// Whether the thread was inside already.
-    pub fn nested(&self) -> bool {
-        self.entered.nested()
-    }
 }
 
 impl Drop for Inside {

@@ -38,16 +38,10 @@ pub struct Gate {
 pub struct Entered<'a> {
     gate: &'a Gate,
     place: Option<usize>,
-    nested: bool,
     forking: bool,
 }
 
 impl Entered<'_> {
-    /// Whether the thread was inside already.
-    pub fn nested(&self) -> bool {
-        self.nested
-    }
-
     /// Whether the thread has closed the gate: a fork handler of the program's came in.
     pub fn forking(&self) -> bool {
         self.forking
@@ -76,7 +70,7 @@ impl Gate {
                     if let Some(place) = place {
                         inside.threads[place] = thread;
                     }
-                    return Entered { gate: self, place, nested, forking };
+                    return Entered { gate: self, place, forking };
                 }
             }
             self.wait(turn);
@@ -168,13 +162,12 @@ mod tests {
             }
             // Again, although it is closing: this thread is inside.
             let again = GATE.enter();
-            assert!(again.nested() && !entered.nested());
             drop(again);
             LEFT.store(true, SeqCst);
             drop(entered);
         });
         assert_eq!(GATE.inside(), 0);
-        assert!(!GATE.enter().nested());
+        assert!(!GATE.enter().forking());
     }
 
     #[test]

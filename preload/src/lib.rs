@@ -8,7 +8,7 @@
 //! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`engine`], the linker
 //!   (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code.
-//! - [`loaded`], [`elf_file`], [`helpers`]: where symbols come from.
+//! - [`loaded`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
 //! - [`sys`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
 //!
 //! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
@@ -25,6 +25,7 @@ mod function;
 mod gate;
 mod helpers;
 mod image;
+mod library;
 mod lifecycle;
 mod loaded;
 mod log;

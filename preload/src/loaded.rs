@@ -39,6 +39,8 @@ pub struct Definition {
     pub address: usize,
     /// Whether the address is that of a chooser (STT_GNU_IFUNC).
     pub indirect: bool,
+    /// Whether it is a variable.
+    pub variable: bool,
 }
 
 impl Definition {
@@ -107,9 +109,24 @@ pub fn find(name: &str, except: usize) -> Option<Definition> {
     })
 }
 
+/// What `use_it` makes of the loaded object whose file has this name, in whatever directory.
+pub fn by_file_name<T>(name: &[u8], mut use_it: impl FnMut(Object<'_>) -> T) -> Option<T> {
+    each(|object| match object.name.to_bytes().rsplit(|&byte| byte == b'/').next() == Some(name) {
+        true => ControlFlow::Break(use_it(object)),
+        false => ControlFlow::Continue(()),
+    })
+}
+
 /// An address inside the runtime itself.
 pub fn own_address() -> usize {
     own_address as *const () as usize
+}
+
+impl Object<'static> {
+    /// An object that the loader does not know, mapped at `base` for ever.
+    pub fn mapped(base: usize, headers: &'static [ProgramHeader]) -> Self {
+        Self { base, name: c"", headers }
+    }
 }
 
 impl Object<'_> {
@@ -123,7 +140,7 @@ impl Object<'_> {
     }
 
     /// The entries of its dynamic section.
-    fn dynamic(&self) -> impl Iterator<Item = Dyn> {
+    pub fn dynamic(&self) -> impl Iterator<Item = Dyn> + use<> {
         let header = self.headers.iter().find(|header| header.p_type == PT_DYNAMIC);
         let mut entry = header.map(|header| self.base.wrapping_add(header.p_vaddr as usize) as *const Dyn);
         std::iter::from_fn(move || {
@@ -166,6 +183,7 @@ impl Object<'_> {
         Some(Definition {
             address: self.base.wrapping_add(symbol.st_value as usize),
             indirect: st_type(symbol.st_info) == STT_GNU_IFUNC,
+            variable: st_type(symbol.st_info) == STT_OBJECT,
         })
     }
 }

@@ -22,7 +22,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     let _undisturbed = Undisturbed::new();
 
     // A thread that forks waits until nobody is in here; a child that came without a fork handler is put in order.
-    let inside = Inside::enter();
+    let _inside = Inside::enter();
     stats::COUNTERS.resolver_calls.add(1);
 
     // Which function is it?
@@ -36,9 +36,9 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
         match function.state() {
             State::Ready => break function.code().expect("ready functions have code"),
             State::Compiling | State::Awaited => function.wait(),
-            State::Cold => ready_to_compile(function, inside.nested())
-                .and_then(|()| compile::compile(function))
-                .unwrap_or_else(|failure| give_up(function, frame, &failure)),
+            State::Cold => {
+                compile::compile(function).unwrap_or_else(|failure| give_up(function, frame, &failure))
+            }
             // The thread that failed has said why.
             State::Failed => log::die_along(),
         }
@@ -66,19 +66,6 @@ fn stubs_of_tail(return_address: usize) -> [usize; 2] {
     // Behind the jump and the tail's call, both of this length (autojit_trampoline::emit).
     let first = return_address.wrapping_sub(2 * INDIRECT_LEN);
     [first, first.wrapping_sub(ENDBR64.len())]
-}
-
-/// Opens the function's module. A first call from code that loading the engine runs (the program's malloc) cannot be
-/// served.
-fn ready_to_compile(function: &'static Function, nested: bool) -> Result<(), Failure> {
-    function.module().open()?;
-    if nested && !lifecycle::engine().loaded() {
-        return Err(Failure::new(format_args!(
-            "it is called while the compiler is being loaded, as memory allocation of the program needs it; build its \
-             file without autojit"
-        )));
-    }
-    Ok(())
 }
 
 /// Says why `function` cannot be had, and ends the process.

@@ -149,6 +149,45 @@ impl File {
         }
     }
 
+    /// Reads `bytes.len()` bytes from `offset`, or as many as there are; returns their number.
+    pub fn read_at(&self, offset: usize, bytes: &mut [u8]) -> Result<usize, Errno> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = &mut bytes[done..];
+            // SAFETY: the kernel writes at most rest.len() bytes there.
+            let result = unsafe {
+                let arguments =
+                    [self.0 as usize, rest.as_mut_ptr() as usize, rest.len(), offset + done, 0, 0];
+                syscall(libc::SYS_pread64, arguments)
+            };
+            match result {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(Errno(libc::EINTR)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Maps `size` bytes from `offset` privately, with the protection `protection`, over what is at `address`.
+    ///
+    /// # Safety
+    /// `[address, address + size)`, up to the end of its last page, must come from [`reserve_pages`], and nobody may
+    /// use what is there. All must be multiples of the page size, but for `size`.
+    pub unsafe fn map_at(
+        &self,
+        address: usize,
+        size: usize,
+        protection: i32,
+        offset: usize,
+    ) -> Result<(), Errno> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
+        let arguments = [address, size, protection as usize, flags as usize, self.0 as usize, offset];
+        // SAFETY: the caller's promise.
+        unsafe { syscall(libc::SYS_mmap, arguments) }.map(|_| ())
+    }
+
     /// Maps the whole file, read-only, until the process ends. The file must not shrink in that time, as with any
     /// program that runs from a file.
     pub fn map(&self) -> Result<&'static [u8], Errno> {
@@ -213,6 +252,23 @@ pub fn map_pages(size: usize) -> Result<*mut u8, Errno> {
         )
     }
     .map(|address| address as *mut u8)
+}
+
+/// Address space of `size` bytes, a multiple of the page size, that nobody can use yet.
+pub fn reserve_pages(size: usize) -> Result<usize, Errno> {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let arguments = [0, size, libc::PROT_NONE as usize, flags as usize, usize::MAX, 0];
+    // SAFETY: a fresh private mapping harms nobody.
+    unsafe { syscall(libc::SYS_mmap, arguments) }
+}
+
+/// Sets the protection of pages.
+///
+/// # Safety
+/// The pages must be the caller's, and nobody may do with them what the new protection forbids.
+pub unsafe fn protect_pages(address: usize, size: usize, protection: i32) -> Result<(), Errno> {
+    // SAFETY: the caller's promise.
+    unsafe { syscall(libc::SYS_mprotect, [address, size, protection as usize, 0, 0, 0]) }.map(|_| ())
 }
 
 /// Gives pages back.

@@ -6,6 +6,7 @@
 //! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
 //! - [`stack`]: the stacks on which the runtime resolves such a call.
+//! - [`tls`]: thread-local room for a library that the runtime maps itself.
 //! - [`mem`]: `memcpy` and its kin for the runtime, so that it never calls the program's.
 
 pub mod boot;
@@ -15,3 +16,4 @@ pub mod entry;
 pub mod mem;
 pub mod stack;
 mod sys;
+pub mod tls;

@@ -9,7 +9,7 @@ use std::ffi::c_void;
 /// Version of this interface; [`EngineApi::abi`] must equal it.
 pub const ENGINE_ABI: u32 = 1;
 /// What the engine exports: an `extern "C" fn() -> *const EngineApi`, whose result lives as long as the process.
-pub const ENGINE_SYMBOL: &std::ffi::CStr = c"__autojit_engine";
+pub const ENGINE_SYMBOL: &str = "__autojit_engine";
 
 /// A module that the engine keeps open. Opaque to the runtime.
 #[repr(C)]

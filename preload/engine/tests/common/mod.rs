@@ -31,7 +31,8 @@ pub fn api() -> &'static EngineApi {
         unsafe {
             let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
             assert!(!handle.is_null(), "{:?}", std::ffi::CStr::from_ptr(libc::dlerror()));
-            let entry = libc::dlsym(handle, ENGINE_SYMBOL.as_ptr());
+            let symbol = CString::new(ENGINE_SYMBOL).expect("no NUL");
+            let entry = libc::dlsym(handle, symbol.as_ptr());
             assert!(!entry.is_null(), "the entry point is missing");
             let entry: extern "C" fn() -> *const EngineApi = std::mem::transmute(entry);
             let api = &*entry();

@@ -1,0 +1,32 @@
+//! Thread-local memory that every thread has from its start: room for the thread-local variables of a library that the
+//! runtime maps itself, of which the dynamic linker knows nothing.
+//!
+//! A block of static thread-local storage lies at the same distance from the thread pointer in all threads, so code
+//! that was compiled for the initial-exec model can use it. It is zero in a new thread.
+
+use std::arch::{global_asm, naked_asm};
+
+/// Bytes in the block.
+pub const SIZE: usize = 512;
+/// Its alignment.
+pub const ALIGN: usize = 64;
+
+global_asm!(
+    ".pushsection .tbss.autojit_room,\"awT\",@nobits",
+    ".balign {align}",
+    ".globl __autojit_room",
+    ".hidden __autojit_room",
+    ".type __autojit_room,@object",
+    ".size __autojit_room,{size}",
+    "__autojit_room:",
+    ".zero {size}",
+    ".popsection",
+    align = const ALIGN,
+    size = const SIZE,
+);
+
+/// The distance from the thread pointer to the block: the same in all threads, and negative.
+#[unsafe(naked)]
+pub extern "C" fn offset() -> isize {
+    naked_asm!("mov rax, qword ptr [rip + __autojit_room@gottpoff]", "ret")
+}
