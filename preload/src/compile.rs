@@ -95,7 +95,8 @@ impl Batch {
             Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
         };
         let memory = self.module.image().memory()?;
-        let mut names = Names { module: self.module };
+        // What the engine took into the batch was claimed, so its calls of one another are bound to it.
+        let mut names = Names { module: self.module, owned: &|_| true };
         let linked = link(object, memory, &mut names).map_err(|error| failure(&error))?;
         publish(self.module, memory, linked, &self.claimed.borrow()).map_err(|error| failure(&error))?;
         if root.code().is_none() {

@@ -12,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use autojit_code::{Resolver, Target, Usage};
-use autojit_store::{FunctionKind, Symbol};
+use autojit_code::{Resolver, Symbol, Target, Usage};
+use autojit_store::{Container, FunctionKind};
 
 use crate::failure::Failure;
 use crate::function::Function;
@@ -22,26 +22,52 @@ use crate::{helpers, image, loaded};
 use autojit_code::lock::Lock;
 
 /// The names of one module.
-#[derive(Debug)]
-pub struct Names {
+pub struct Names<'a> {
     /// The module.
     pub module: &'static Module,
+    /// Whether a function's code is the one that is being linked.
+    pub owned: &'a dyn Fn(&'static Function) -> bool,
 }
 
-impl Resolver for Names {
-    fn resolve(&mut self, symbol: &str, usage: Usage, weak: bool) -> Result<Target, String> {
+impl Names<'_> {
+    /// A symbol by number, if its module knows it.
+    fn numbered<'s>(&self, symbol: &Symbol<'s>) -> Result<Symbol<'s>, &'static str> {
+        let Symbol::Name(name) = symbol else { return Ok(symbol.clone()) };
         let container = &self.module.opened().ok_or("its module is not open")?.container;
-        match container.find(symbol) {
-            Some(Symbol::Function(index)) => {
+        Ok(number(container, name).unwrap_or_else(|| symbol.clone()))
+    }
+}
+
+/// What a name is called in cache files, if the container knows it.
+pub fn number(container: &Container<'_>, name: &str) -> Option<Symbol<'static>> {
+    Some(match container.find(name)? {
+        autojit_store::Symbol::Function(index) => Symbol::Function(index),
+        autojit_store::Symbol::Import(index) => Symbol::Import(index),
+    })
+}
+
+impl Resolver for Names<'_> {
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        match self.numbered(symbol)? {
+            Symbol::Function(index) => {
                 let function = self.module.function(index).ok_or("the container is damaged")?;
                 bind_function(function, usage).map_err(|failure| failure.to_string())
             }
-            Some(Symbol::Import(index)) => bind_import(self.module, index, usage),
-            None => library_function(symbol, self.module)
+            Symbol::Import(index) => bind_import(self.module, index, usage),
+            Symbol::Name(name) => library_function(&name, self.module)
                 .or(weak.then_some(0))
                 .map(|address| bind_address(address, usage))
                 .ok_or_else(|| "no loaded library defines it".to_owned()),
         }
+    }
+
+    fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
+        let Ok(Symbol::Function(index)) = self.numbered(symbol) else { return true };
+        self.module.function(index).is_some_and(|function| (self.owned)(function))
+    }
+
+    fn function_name(&self, index: u32) -> &'static str {
+        self.module.function(index).map_or("?", |function| function.info().name)
     }
 }
 

@@ -1,10 +1,4 @@
-//! Which sections of an object are loaded, and where in the block of code memory each one goes.
-//!
-//! ```text
-//! text    sections | far stubs
-//! rodata  sections | .eh_frame sections | frame of the far stubs | terminator
-//! data    sections | GOT cells
-//! ```
+//! Which sections of an object are loaded, and where in the pieces of its unit each one goes.
 
 use goblin::elf64::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS,
@@ -13,17 +7,22 @@ use goblin::elf64::section_header::{
 
 use crate::arena::{PAGE, align_up};
 use crate::link::LinkError;
-use crate::memory::{Arena, MemoryError};
+use crate::memory::MemoryError;
 use crate::object::{Object, malformed};
+use crate::space::LARGEST;
+use crate::unit::Piece;
+
+/// The largest section without bits: compiled code has no variables of its own, so there is hardly use for one.
+const LARGEST_EMPTY: usize = 1 << 20;
 
 /// A loaded section.
 #[derive(Clone, Copy, Debug)]
 pub struct Placed<'a> {
     /// Its name.
     pub name: &'a str,
-    /// The arena it belongs to.
-    pub arena: Arena,
-    /// Its place in the block's piece of that arena.
+    /// The piece it belongs to.
+    pub piece: Piece,
+    /// Its place in it.
     pub offset: usize,
     /// Its size in memory.
     pub size: usize,
@@ -36,41 +35,25 @@ pub struct Placed<'a> {
 pub struct Layout<'a> {
     /// By section index; None: not loaded.
     pub sections: Vec<Option<Placed<'a>>>,
-    /// Bytes of the three pieces so far.
-    pub sizes: [usize; 3],
+    /// Bytes of the pieces so far.
+    pub sizes: [usize; 4],
     /// Their alignments.
-    pub aligns: [usize; 3],
-    /// Where in rodata the first .eh_frame begins, if there is one.
-    pub eh_frame: Option<usize>,
+    pub aligns: [usize; 4],
 }
 
 impl<'a> Layout<'a> {
-    /// Places the object's sections; no piece may become larger than `limit` bytes.
-    pub fn of(object: &Object<'a>, limit: usize) -> Result<Self, LinkError> {
-        let mut layout = Self {
-            sections: vec![None; object.sections.len()],
-            sizes: [0; 3],
-            aligns: [16, 8, 8],
-            eh_frame: None,
-        };
-        let mut frames = Vec::new();
+    /// Places the object's sections; no piece may become larger than a code memory.
+    pub fn of(object: &Object<'a>) -> Result<Self, LinkError> {
+        let mut layout =
+            Self { sections: vec![None; object.sections.len()], sizes: [0; 4], aligns: [16, 8, 8, 8] };
         for (index, header) in object.sections.iter().enumerate() {
             let name = object.section_name(&header)?;
-            let Some(arena) = arena_of(&header, name)? else { continue };
-            if name == ".eh_frame" {
-                frames.push((index, header, name));
-            } else {
-                layout.place(object, index, &header, name, arena, limit)?;
-            }
-        }
-        // One behind the other without gaps: they become one table.
-        for (index, mut header, name) in frames {
-            if header.sh_size % 4 != 0 {
+            let Some(piece) = piece_of(&header, name)? else { continue };
+            // Frames lie one behind the other without gaps: they become one table.
+            if piece == Piece::Frames && header.sh_size % 4 != 0 {
                 return Err(malformed(".eh_frame of a length that is not a multiple of 4"));
             }
-            header.sh_addralign = if layout.eh_frame.is_none() { 8 } else { 1 };
-            layout.place(object, index, &header, name, Arena::Rodata, limit)?;
-            layout.eh_frame = layout.eh_frame.or(layout.sections[index].map(|placed| placed.offset));
+            layout.place(object, index, &header, name, piece)?;
         }
         Ok(layout)
     }
@@ -81,36 +64,32 @@ impl<'a> Layout<'a> {
         index: usize,
         header: &SectionHeader,
         name: &'a str,
-        arena: Arena,
-        limit: usize,
+        piece: Piece,
     ) -> Result<(), LinkError> {
-        let align = header.sh_addralign.max(1) as usize;
+        let align = if piece == Piece::Frames { 1 } else { header.sh_addralign.max(1) as usize };
         if !align.is_power_of_two() || align > PAGE {
             return Err(LinkError::Unsupported(format!("alignment {align} of section {name}")));
         }
         let size = header.sh_size as usize;
-        let offset = self.add(arena, size, align, limit)?;
-        let content = object.content(header)?;
-        self.sections[index] = Some(Placed { name, arena, offset, size, content });
-        Ok(())
-    }
-
-    /// Adds `size` bytes to a piece; returns where they begin.
-    pub fn add(&mut self, arena: Arena, size: usize, align: usize, limit: usize) -> Result<usize, LinkError> {
-        let at = arena as usize;
-        self.aligns[at] = self.aligns[at].max(align);
+        if header.sh_type == SHT_NOBITS && size > LARGEST_EMPTY {
+            return Err(LinkError::Unsupported(format!("{size} bytes of zeros in section {name}")));
+        }
+        let at = piece as usize;
         let offset = align_up(self.sizes[at], align);
-        let end = offset.and_then(|offset| offset.checked_add(size)).filter(|end| *end <= limit);
+        let end = offset.and_then(|offset| offset.checked_add(size)).filter(|end| *end <= LARGEST / 4);
         let (Some(offset), Some(end)) = (offset, end) else {
-            return Err(LinkError::Memory(MemoryError::Exhausted(arena)));
+            return Err(LinkError::Memory(MemoryError::Exhausted(piece.arena())));
         };
         self.sizes[at] = end;
-        Ok(offset)
+        self.aligns[at] = self.aligns[at].max(align);
+        let content = object.content(header)?;
+        self.sections[index] = Some(Placed { name, piece, offset, size, content });
+        Ok(())
     }
 }
 
-/// The arena that a section belongs to; None if it is not loaded.
-fn arena_of(header: &SectionHeader, name: &str) -> Result<Option<Arena>, LinkError> {
+/// The piece that a section belongs to; None if it is not loaded.
+fn piece_of(header: &SectionHeader, name: &str) -> Result<Option<Piece>, LinkError> {
     let flag = |flag: u32| header.sh_flags & u64::from(flag) != 0;
     if !flag(SHF_ALLOC) || header.sh_type == SHT_NOTE {
         return Ok(None);
@@ -127,8 +106,9 @@ fn arena_of(header: &SectionHeader, name: &str) -> Result<Option<Arena>, LinkErr
         (true, ..) => refuse("thread-local variables"),
         (_, true, ..) => refuse("compressed"),
         (_, _, true, true) => refuse("writable and executable"),
-        (_, _, true, false) => Ok(Some(Arena::Data)),
-        (_, _, false, true) => Ok(Some(Arena::Text)),
-        (_, _, false, false) => Ok(Some(Arena::Rodata)),
+        (_, _, true, false) => Ok(Some(Piece::Data)),
+        (_, _, false, true) => Ok(Some(Piece::Text)),
+        (_, _, false, false) if name == ".eh_frame" => Ok(Some(Piece::Frames)),
+        (_, _, false, false) => Ok(Some(Piece::Rodata)),
     }
 }

@@ -3,7 +3,9 @@
 //!
 //! - [`memory`]: one reservation of address space per image, three arenas in it, W^X; `reserve`, `commit`, `abort`,
 //!   `patch`.
-//! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes [`Linked`], and by commit [`Code`].
+//! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
+//!   and by commit [`Code`].
+//! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one.
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
@@ -18,22 +20,27 @@
 
 mod arena;
 mod eh_frame;
-mod fill;
 mod layout;
 pub mod link;
 pub mod lock;
 pub mod memory;
+mod merge;
 mod object;
+pub mod pack;
 pub mod patch;
-mod plan;
+mod place;
 mod reloc;
+mod settle;
 mod space;
 pub mod stub;
 mod sys;
+pub mod unit;
 pub mod unwind;
 
-pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, Usage, link};
+pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, link};
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;
+pub use place::place;
 pub use stub::RuntimeStub;
+pub use unit::{Symbol, Unit, Usage};
 pub use unwind::{FdeInfo, UnwindTable};

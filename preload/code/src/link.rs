@@ -1,29 +1,20 @@
-//! The object linker. Receives an ELF64 x86-64 relocatable object as LLVM emits it (PIC, small code model), finds through
-//! a [`Resolver`] what it refers to, and leaves relocated code in code memory ([`Linked`], by commit [`Code`]).
+//! The linker. Receives an ELF64 x86-64 relocatable object as LLVM emits it (PIC, small code model), or a [`Unit`] from a
+//! cache; finds through a [`Resolver`] what it refers to; leaves relocated code in code memory ([`Linked`], by commit
+//! [`Code`]).
 //!
-//! One pass over the relocations settles every symbol, GOT cell and far stub, and with them all sizes (plan.rs);
-//! then one block is taken, filled, and relocated through its alias (fill.rs). Binding rules:
-//! - what the object defines binds to the definition, except the *address* of a global function: that is asked of the
-//!   resolver, because all of the process must see the same one;
+//! First the object becomes a unit (settle.rs), which knows what each place refers to, but no address; then the unit is
+//! placed (place.rs). Binding rules:
+//! - the *address* of a global function is asked of the resolver even if the unit defines it, because all of the
+//!   process must see the same one; so is where its calls lead, unless the resolver says that it is the one;
 //! - calls that do not reach go through a far stub, loads of a GOT cell become address computations where they reach.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::eh_frame::Fde;
-use crate::fill;
-use crate::memory::{Arena, Block, CodeMemory, MemoryError};
-use crate::object::Object;
-use crate::plan::Plan;
-
-/// What a symbol is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage {
-    /// It is called or jumped to: any address with the function's code will do.
-    Call,
-    /// Its address is taken: the one address that the whole process agrees on.
-    Address,
-}
+use crate::memory::{Block, CodeMemory, MemoryError};
+use crate::place::place;
+use crate::unit::{Symbol, Unit, Usage};
 
 /// What a symbol stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +25,21 @@ pub struct Target {
     pub pending: Option<u64>,
 }
 
-/// Finds what the object refers to.
+/// Finds what a unit refers to.
 pub trait Resolver {
-    /// The address of `symbol`. Asked at most once for each symbol table entry and usage of an object, with no lock
-    /// held. `weak`: it may stay undefined (answer address 0). An error is the cause in words; the link fails with it.
-    fn resolve(&mut self, symbol: &str, usage: Usage, weak: bool) -> Result<Target, String>;
+    /// The address of `symbol`. Asked at most once for each symbol and usage of a unit, with no lock held. `weak`: it
+    /// may stay undefined (answer address 0). An error is the cause in words; the link fails with it.
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String>;
+
+    /// Whether calls of this global function of the unit lead to the unit's definition.
+    fn defines(&mut self, _symbol: &Symbol<'_>) -> bool {
+        true
+    }
+
+    /// The name of [`Symbol::Function`].
+    fn function_name(&self, _index: u32) -> &'static str {
+        "?"
+    }
 }
 
 /// Why an object cannot be linked.
@@ -78,11 +79,13 @@ impl From<MemoryError> for LinkError {
     }
 }
 
-/// A function of a linked object.
+/// A function of a linked unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function<'a> {
-    /// Its symbol.
+    /// Its name.
     pub name: &'a str,
+    /// Its index in the container, for [`Symbol::Function`].
+    pub index: Option<u32>,
     /// Its first byte.
     pub address: usize,
     /// Its size in bytes.
@@ -180,9 +183,5 @@ pub fn link<'a>(
     memory: &'a CodeMemory,
     resolver: &mut dyn Resolver,
 ) -> Result<Linked<'a>, LinkError> {
-    let object = Object::parse(object)?;
-    // No arena is smaller than this one.
-    let limit = memory.arena(Arena::Data).len();
-    let plan = Plan::of(&object, memory, resolver, limit)?;
-    fill::fill(plan, limit)
+    place(&Unit::of(object)?, memory, resolver)
 }

@@ -26,6 +26,10 @@ pub enum Form {
 }
 
 impl Form {
+    /// All of them, by number.
+    pub const ALL: [Self; 6] =
+        [Self::Abs64, Self::Abs32, Self::Abs32S, Self::Rel64, Self::Rel32, Self::GotRel64];
+
     /// Bytes that are written.
     pub fn width(self) -> usize {
         match self {
@@ -92,6 +96,11 @@ impl Relax {
             (0xff, 0x25) => Some(Self::Jmp),
             _ => None,
         }
+    }
+
+    /// Whether the instruction with its displacement at `offset` is one of this kind.
+    pub fn fits(self, code: &[u8], offset: usize) -> bool {
+        Self::of(code, offset) == Some(self)
     }
 
     /// Changes the opcode; returns where the 32-bit displacement belongs now.

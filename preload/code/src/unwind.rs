@@ -243,7 +243,8 @@ mod tests {
     fn code(start: usize) -> Code<'static> {
         let end = start + 0x100;
         let fdes = vec![Fde { start: start + 0x10, end: start + 0x80, fde: start + 0x1000 }];
-        let function = |name, at, size| Function { name, address: start + at, size, global: true };
+        let function =
+            |name, at, size| Function { name, index: None, address: start + at, size, global: true };
         let functions = vec![function("first", 0x10, 0x20), function("second", 0x30, 0x50)];
         Code { text: start..end, fdes, functions, ..Code::default() }
     }

@@ -2,14 +2,15 @@
 
 mod support;
 
-use autojit_code::{CodeMemory, LinkError, Resolver, Target, Usage, link};
+use autojit_code::{CodeMemory, LinkError, Resolver, Symbol, Target, Usage, link};
 use support::{compile, memory};
 
 /// Everything is somewhere within reach; nothing of it is called.
 struct Anything(usize);
 
 impl Resolver for Anything {
-    fn resolve(&mut self, symbol: &str, usage: Usage, weak: bool) -> Result<Target, String> {
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        let Symbol::Name(symbol) = symbol else { return Err("nobody has numbered it".into()) };
         let far = (symbol.len() % 2) << 45;
         let pending = (usage == Usage::Call).then_some(1);
         Ok(Target { address: if weak { 0 } else { self.0 ^ far }, pending })

@@ -9,7 +9,9 @@ use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use autojit_code::{Code, CodeMemory, LinkError, Resolver, RuntimeStub, Target, UnwindTable, Usage, link};
+use autojit_code::{
+    Code, CodeMemory, LinkError, Resolver, RuntimeStub, Symbol, Target, UnwindTable, Usage, link,
+};
 use autojit_trampoline::contract::ModuleRecord;
 
 /// The table that all tests of a binary register in.
@@ -117,7 +119,9 @@ impl Symbols {
 }
 
 impl Resolver for Symbols {
-    fn resolve(&mut self, symbol: &str, usage: Usage, weak: bool) -> Result<Target, String> {
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        let Symbol::Name(symbol) = symbol else { return Err("nobody has numbered it".into()) };
+        let symbol: &str = symbol;
         self.asked.push((symbol.into(), usage, weak));
         if let Some(target) = self.known.get(symbol) {
             return Ok(*target);

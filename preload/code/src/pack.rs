@@ -1,0 +1,207 @@
+//! A unit as the bytes of a cache file, and back.
+//!
+//! All numbers are little endian, tables and pieces follow one another without gaps. docs/cache-format.md draws it.
+//!
+//! ```text
+//!   0  magic "AJCODE\0\0"               externals × 12: symbol: u32, symbol length: u32, kind, usage, weak, 0
+//!   8  version: u32, 0: u32             cells × 8: number: u32, source: u8, 0
+//!  16  checksum: u64, of [24..]         fixups × 16 (unit.rs)
+//!  24  key: 32 bytes                    functions × 20: symbol, symbol length, offset, size: u32, kind, global, 0
+//!  56  lengths of the pieces: 4 × u32   strings
+//!  72  their alignments: 4 × u32        text, rodata, data, frames
+//!  88  numbers of externals, cells, fixups, functions, bytes of strings: 5 × u32, 0: u32
+//! ```
+//!
+//! The checksum (XXH3) is against accidents, and covers every byte but the first 24. Malice is the business of owners and
+//! permissions of files.
+
+use std::borrow::Cow;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::unit::{External, FIXUP, Fixups, Function, Source, Symbol, Unit, Usage};
+
+/// The version of the format, and of what the code in it may rely on.
+pub const VERSION: u32 = 1;
+
+/// What a pack is for; it must be asked for with the same.
+pub type Key = [u8; 32];
+
+const MAGIC: [u8; 8] = *b"AJCODE\0\0";
+const CHECKED: usize = 24;
+const LENGTHS: usize = 56;
+const HEADER: usize = 112;
+const EXTERNAL: usize = 12;
+const CELL: usize = 8;
+const FUNCTION: usize = 20;
+
+/// Why bytes are not a usable pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackError {
+    /// They are no pack.
+    Foreign,
+    /// They are a pack of this other version.
+    Version(u32),
+    /// They were cut or altered: what is wrong.
+    Damaged(&'static str),
+    /// They are a pack for another key.
+    Key,
+}
+
+impl std::fmt::Display for PackError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Foreign => write!(f, "it is no cache file of autojit"),
+            Self::Version(found) => write!(f, "it has version {found}, this autojit reads version {VERSION}"),
+            Self::Damaged(what) => write!(f, "it is damaged: {what}"),
+            Self::Key => write!(f, "it holds other code than its name says"),
+        }
+    }
+}
+
+impl std::error::Error for PackError {}
+
+/// Appends numbers.
+fn words<const N: usize>(out: &mut Vec<u8>, words: [usize; N]) {
+    // What does not fit was refused by merge, which is where units for packs come from.
+    words.iter().for_each(|word| out.extend_from_slice(&(*word as u32).to_le_bytes()));
+}
+
+/// The strings of a pack in the making.
+#[derive(Default)]
+struct Strings(Vec<u8>);
+
+impl Strings {
+    /// A symbol as two words and a kind.
+    fn symbol(&mut self, symbol: &Symbol<'_>) -> ([usize; 2], u8) {
+        match symbol {
+            Symbol::Name(name) => {
+                let start = self.0.len();
+                self.0.extend_from_slice(name.as_bytes());
+                ([start, name.len()], 0)
+            }
+            Symbol::Function(index) => ([*index as usize, 0], 1),
+            Symbol::Import(index) => ([*index as usize, 0], 2),
+        }
+    }
+}
+
+/// The bytes of `unit`, for `key`.
+pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
+    let (mut tables, mut strings) = (Vec::new(), Strings::default());
+    for External { symbol, usage, weak } in &unit.externals {
+        let (symbol, kind) = strings.symbol(symbol);
+        words(&mut tables, symbol);
+        tables.extend_from_slice(&[kind, *usage as u8, u8::from(*weak), 0]);
+    }
+    for cell in &unit.cells {
+        let (kind, number) = cell.packed();
+        words(&mut tables, [number as usize]);
+        tables.extend_from_slice(&[kind, 0, 0, 0]);
+    }
+    tables.extend_from_slice(&unit.fixups.0);
+    for Function { symbol, offset, size, global } in &unit.functions {
+        let ([start, len], kind) = strings.symbol(symbol);
+        words(&mut tables, [start, len, *offset as usize, *size as usize]);
+        tables.extend_from_slice(&[kind, u8::from(*global), 0, 0]);
+    }
+
+    let mut out = Vec::with_capacity(
+        HEADER + tables.len() + strings.0.len() + unit.pieces.iter().map(|piece| piece.len()).sum::<usize>(),
+    );
+    out.extend_from_slice(&MAGIC);
+    words(&mut out, [VERSION as usize, 0, 0, 0]);
+    out.extend_from_slice(key);
+    words(&mut out, [0, 1, 2, 3].map(|piece| unit.pieces[piece].len()));
+    words(&mut out, unit.aligns.map(|align| align as usize));
+    let fixups = unit.fixups.0.len() / FIXUP;
+    let counts = [unit.externals.len(), unit.cells.len(), fixups, unit.functions.len(), strings.0.len(), 0];
+    words(&mut out, counts);
+    debug_assert_eq!(out.len(), HEADER);
+    out.extend_from_slice(&tables);
+    out.extend_from_slice(&strings.0);
+    unit.pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    let checksum = xxh3_64(&out[CHECKED..]);
+    out[16..CHECKED].copy_from_slice(&checksum.to_le_bytes());
+    out
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
+}
+
+/// The unit in `bytes`, if they are an undamaged pack for `key`.
+///
+/// # Errors
+/// They are not, and nothing of them may be used.
+pub fn decode<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
+    if !bytes.starts_with(&MAGIC) {
+        return Err(PackError::Foreign);
+    }
+    if bytes.len() < HEADER {
+        return Err(PackError::Damaged("it ends within its header"));
+    }
+    if word(bytes, 8) != VERSION {
+        return Err(PackError::Version(word(bytes, 8)));
+    }
+    if xxh3_64(&bytes[CHECKED..]).to_le_bytes() != bytes[16..CHECKED] || word(bytes, 12) != 0 {
+        return Err(PackError::Damaged("its checksum is another"));
+    }
+    if bytes[CHECKED..LENGTHS] != *key {
+        return Err(PackError::Key);
+    }
+    let unit = read(bytes).ok_or(PackError::Damaged("its tables contradict one another"))?;
+    unit.check().map_err(PackError::Damaged)?;
+    Ok(unit)
+}
+
+fn read(bytes: &[u8]) -> Option<Unit<'_>> {
+    let number = |index: usize| word(bytes, LENGTHS + 4 * index) as usize;
+    let mut rest = bytes.get(HEADER..)?;
+    let mut table = |count: usize, size: usize| {
+        let (table, behind) = rest.split_at_checked(count.checked_mul(size)?)?;
+        rest = behind;
+        Some(table)
+    };
+    let externals = table(number(8), EXTERNAL)?;
+    let cells = table(number(9), CELL)?;
+    let fixups = table(number(10), FIXUP)?;
+    let functions = table(number(11), FUNCTION)?;
+    let strings = std::str::from_utf8(table(number(12), 1)?).ok()?;
+    let pieces = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
+    if !rest.is_empty() || number(13) != 0 {
+        return None;
+    }
+
+    let symbol = |kind: u8, start: u32, len: u32| {
+        Some(match kind {
+            0 => Symbol::Name(Cow::Borrowed(
+                strings.get(start as usize..(start as usize).checked_add(len as usize)?)?,
+            )),
+            1 => Symbol::Function(start),
+            2 => Symbol::Import(start),
+            _ => return None,
+        })
+    };
+    let flag = |byte: u8| (byte < 2).then_some(byte == 1);
+    let external = |entry: &[u8]| {
+        let usage = if flag(entry[9])? { Usage::Address } else { Usage::Call };
+        let symbol = symbol(entry[8], word(entry, 0), word(entry, 4))?;
+        Some(External { symbol, usage, weak: flag(entry[10])? })
+    };
+    let function = |entry: &[u8]| {
+        let symbol = symbol(entry[16], word(entry, 0), word(entry, 4))?;
+        Some(Function { symbol, offset: word(entry, 8), size: word(entry, 12), global: flag(entry[17])? })
+    };
+    Some(Unit {
+        pieces: pieces.map(Cow::Borrowed),
+        aligns: [number(4) as u32, number(5) as u32, number(6) as u32, number(7) as u32],
+        externals: externals.chunks_exact(EXTERNAL).map(external).collect::<Option<_>>()?,
+        cells: (cells.chunks_exact(CELL))
+            .map(|entry| Source::unpacked(entry[4], word(entry, 0)))
+            .collect::<Option<_>>()?,
+        fixups: Fixups(Cow::Borrowed(fixups)),
+        functions: functions.chunks_exact(FUNCTION).map(function).collect::<Option<_>>()?,
+        sections: Vec::new(),
+    })
+}

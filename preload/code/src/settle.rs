@@ -1,0 +1,240 @@
+//! The first step of a link: an object file becomes a [`Unit`]. Nothing is resolved yet: it is found out what every
+//! relocation of a loaded section refers to, and which GOT cells that takes.
+
+use goblin::elf64::section_header::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF, SHT_REL};
+use goblin::elf64::sym::{STB_LOCAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_TLS, Sym, st_bind, st_type};
+
+use crate::layout::{Layout, Placed};
+use crate::link::LinkError;
+use crate::object::{Object, malformed};
+use crate::reloc::{self, Access, Relax};
+use crate::unit::{External, Fixup, Function, Piece, Section, Source, Symbol, Unit, Usage};
+
+/// What one entry of the symbol table is bound to so far, by [`Usage`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Bindings {
+    sources: [Option<Source>; 2],
+    cells: [Option<u32>; 2],
+}
+
+struct Settle<'a, 'o> {
+    object: &'o Object<'a>,
+    layout: Layout<'a>,
+    unit: Unit<'a>,
+    /// By symbol index.
+    symbols: Vec<Bindings>,
+}
+
+impl<'a> Unit<'a> {
+    /// The unit of an ELF relocatable object.
+    ///
+    /// # Errors
+    /// The object is malformed, or has something in it that the linker does not do.
+    pub fn of(object: &'a [u8]) -> Result<Self, LinkError> {
+        let object = Object::parse(object)?;
+        let layout = Layout::of(&object)?;
+        let symbols = vec![Bindings::default(); object.symbols.len()];
+        let mut settle = Settle { object: &object, layout, unit: Unit::default(), symbols };
+        settle.copy_sections()?;
+        settle.relocations()?;
+        settle.functions()?;
+        debug_assert_eq!(settle.unit.check(), Ok(()));
+        Ok(settle.unit)
+    }
+}
+
+impl<'a> Settle<'a, '_> {
+    fn copy_sections(&mut self) -> Result<(), LinkError> {
+        let sizes = self.layout.sizes;
+        let mut pieces = Piece::ALL.map(|piece| {
+            let filler = if piece == Piece::Text { crate::place::TRAP } else { 0 };
+            vec![filler; sizes[piece as usize]]
+        });
+        for (index, placed) in self.layout.sections.iter().enumerate() {
+            let Some(placed) = placed else { continue };
+            let bytes = &mut pieces[placed.piece as usize][placed.offset..][..placed.size];
+            bytes[..placed.content.len()].copy_from_slice(placed.content);
+            bytes[placed.content.len()..].fill(0);
+            let (offset, size) = (placed.offset as u32, placed.size as u32);
+            let (index, name, piece) = (index as u32, placed.name, placed.piece);
+            self.unit.sections.push(Section { index, name, piece, offset, size });
+        }
+        self.unit.pieces = pieces.map(Into::into);
+        self.unit.aligns = self.layout.aligns.map(|align| align as u32);
+        Ok(())
+    }
+
+    /// Settles all relocations of loaded sections.
+    fn relocations(&mut self) -> Result<(), LinkError> {
+        if self.object.sections.iter().any(|section| section.sh_type == SHT_REL) {
+            return Err(LinkError::Unsupported("relocations without addends".into()));
+        }
+        for table in self.object.relocations() {
+            let (section, entries) = table?;
+            let placed = self.layout.sections.get(section);
+            let Some(placed) = *placed.ok_or_else(|| malformed("relocations of no section"))? else {
+                continue;
+            };
+            let code = if placed.piece == Piece::Text { placed.content } else { &[] };
+            for entry in entries.iter() {
+                let (kind, symbol) = (entry.r_info as u32, (entry.r_info >> 32) as u32);
+                let (offset, addend) = (entry.r_offset as usize, entry.r_addend);
+                let reference = reloc::reference(kind, code, offset, addend);
+                let Some((form, access)) = reference.map_err(|what| self.unsupported(&what, symbol))? else {
+                    continue;
+                };
+                let end = offset.checked_add(form.width());
+                if end.is_none_or(|end| end > placed.content.len()) {
+                    return Err(malformed(format!("a relocation outside section {}", placed.name)));
+                }
+                let source = self.source(symbol, access)?;
+                let at = placed.offset + offset;
+                let addend = if form.width() == 8 {
+                    let bytes = self.unit.pieces[placed.piece as usize].to_mut();
+                    bytes[at..at + 8].copy_from_slice(&addend.to_le_bytes());
+                    0
+                } else {
+                    i32::try_from(addend).map_err(|_| LinkError::OutOfReach(self.describe(symbol).into()))?
+                };
+                self.unit.fixups.push(Fixup { piece: placed.piece, offset: at as u32, addend, form, source });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a reference to `symbol` is bound to.
+    fn source(&mut self, symbol: u32, access: Access) -> Result<Source, LinkError> {
+        Ok(match access {
+            Access::GotBase => Source::GotBase,
+            Access::Address if self.is_got_base(symbol)? => Source::GotBase,
+            Access::Address => self.bind(symbol, Usage::Address)?,
+            Access::Cell => Source::Cell(self.cell(symbol, Usage::Address)?),
+            Access::Branch { site } => match self.bind(symbol, Usage::Call)? {
+                Source::Branch { external, .. } => Source::Branch { external, site },
+                inside => inside,
+            },
+            Access::Relaxable(relax) => {
+                let usage = if relax == Relax::Mov { Usage::Address } else { Usage::Call };
+                Source::Relax(relax, self.cell(symbol, usage)?)
+            }
+        })
+    }
+
+    fn symbol(&self, symbol: u32) -> Result<Sym, LinkError> {
+        self.object.symbols.get(symbol as usize).ok_or_else(|| malformed("a relocation of no symbol"))
+    }
+
+    fn is_got_base(&self, symbol: u32) -> Result<bool, LinkError> {
+        let symbol = self.symbol(symbol)?;
+        Ok(symbol.st_shndx as u32 == SHN_UNDEF
+            && self.object.symbol_name(&symbol)? == "_GLOBAL_OFFSET_TABLE_")
+    }
+
+    /// Where a symbol is, for a usage. A global function is external even if the object defines it: its address is the
+    /// one that the process agrees on, and another definition may have been chosen for its calls.
+    fn bind(&mut self, index: u32, usage: Usage) -> Result<Source, LinkError> {
+        let symbol = self.symbol(index)?;
+        if let Some(source) = self.symbols[index as usize].sources[usage as usize] {
+            return Ok(source);
+        }
+        let name = self.object.symbol_name(&symbol)?;
+        let (bind, kind) = (st_bind(symbol.st_info), st_type(symbol.st_info));
+        let section = symbol.st_shndx as u32;
+        if matches!(kind, STT_TLS | STT_GNU_IFUNC) {
+            return Err(LinkError::Unsupported(format!("symbol '{name}' of type {kind}")));
+        }
+        let source = match section {
+            SHN_UNDEF => self.external(name, usage, bind == STB_WEAK)?,
+            SHN_ABS | SHN_LORESERVE.. => {
+                return Err(LinkError::Unsupported(format!("symbol '{name}' in section {section:#x}")));
+            }
+            _ => {
+                let Placed { piece, offset, .. } = self.section_of(&symbol, name)?;
+                if kind == STT_FUNC && bind != STB_LOCAL {
+                    self.external(name, usage, false)?
+                } else {
+                    Source::Inside(piece, (offset + symbol.st_value as usize) as u32)
+                }
+            }
+        };
+        self.symbols[index as usize].sources[usage as usize] = Some(source);
+        Ok(source)
+    }
+
+    /// The loaded section that a symbol is defined in.
+    fn section_of(&self, symbol: &Sym, name: &str) -> Result<Placed<'a>, LinkError> {
+        let section = symbol.st_shndx;
+        let placed = self.layout.sections.get(section as usize);
+        let placed = placed.ok_or_else(|| malformed(format!("symbol '{name}' in no section")))?;
+        let Some(placed) = placed else {
+            let what = format!("a reference to symbol '{name}' in section {section}, which is not loaded");
+            return Err(LinkError::Unsupported(what));
+        };
+        if symbol.st_value > placed.size as u64 {
+            return Err(malformed(format!("symbol '{name}' outside section {}", placed.name)));
+        }
+        Ok(*placed)
+    }
+
+    fn external(&mut self, name: &'a str, usage: Usage, weak: bool) -> Result<Source, LinkError> {
+        if name.is_empty() {
+            return Err(malformed("a relocation of a symbol without a name"));
+        }
+        let external = self.unit.externals.len() as u32;
+        self.unit.externals.push(External { symbol: Symbol::Name(name.into()), usage, weak });
+        Ok(match usage {
+            Usage::Call => Source::Branch { external, site: false },
+            Usage::Address => Source::Address(external),
+        })
+    }
+
+    /// The symbol's GOT cell for a usage.
+    fn cell(&mut self, symbol: u32, usage: Usage) -> Result<u32, LinkError> {
+        let source = self.bind(symbol, usage)?;
+        let known = self.symbols[symbol as usize].cells[usage as usize];
+        Ok(known.unwrap_or_else(|| {
+            let cell = self.unit.cells.len() as u32;
+            self.unit.cells.push(source);
+            self.symbols[symbol as usize].cells[usage as usize] = Some(cell);
+            cell
+        }))
+    }
+
+    fn functions(&mut self) -> Result<(), LinkError> {
+        for symbol in self.object.symbols.iter().filter(|symbol| st_type(symbol.st_info) == STT_FUNC) {
+            let Some(Some(placed)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
+            let (offset, size) = (symbol.st_value as usize, symbol.st_size as usize);
+            let name = self.object.symbol_name(&symbol)?;
+            if placed.piece != Piece::Text || offset.checked_add(size).is_none_or(|end| end > placed.size) {
+                return Err(malformed(format!("function '{name}' outside the code")));
+            }
+            self.unit.functions.push(Function {
+                symbol: Symbol::Name(name.into()),
+                offset: (placed.offset + offset) as u32,
+                size: size as u32,
+                global: st_bind(symbol.st_info) != STB_LOCAL,
+            });
+        }
+        self.unit.functions.sort_by_key(|function| function.offset);
+        Ok(())
+    }
+
+    fn unsupported(&self, what: &str, symbol: u32) -> LinkError {
+        LinkError::Unsupported(format!("{what}, symbol '{}'", self.describe(symbol)))
+    }
+
+    /// A name for messages.
+    fn describe(&self, symbol: u32) -> &'a str {
+        let Ok(symbol) = self.symbol(symbol) else { return "?" };
+        match self.object.symbol_name(&symbol) {
+            Ok("") => self
+                .layout
+                .sections
+                .get(symbol.st_shndx as usize)
+                .and_then(|placed| *placed)
+                .map_or("?", |placed| placed.name),
+            Ok(name) => name,
+            Err(_) => "?",
+        }
+    }
+}

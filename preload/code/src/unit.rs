@@ -1,0 +1,300 @@
+//! A unit: linked code in the form that it has before its addresses are known.
+//!
+//! [`settle`](crate::settle) makes one of an object file, [`merge`](crate::merge) one of several, [`pack`](crate::pack)
+//! turns one into the bytes of a cache file and back, and [`place`](crate::place) puts one into code memory. It is the
+//! same for every process: what depends on where things landed is in its fixups.
+//!
+//! ```text
+//! text    sections                         | far stubs, made when it is placed
+//! rodata  sections                         | frames, frame of the far stubs, terminator
+//! frames  .eh_frame sections               | part of rodata once it is placed
+//! data    sections                         | GOT cells, cells of the far stubs
+//! ```
+
+use std::borrow::Cow;
+
+use crate::memory::Arena;
+use crate::reloc::{Form, Relax};
+
+/// A part of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Piece {
+    /// Machine code.
+    Text = 0,
+    /// Constants.
+    Rodata = 1,
+    /// What is written, if only by relocation.
+    Data = 2,
+    /// Unwind information.
+    Frames = 3,
+}
+
+impl Piece {
+    /// All of them, by number.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Rodata, Self::Data, Self::Frames];
+
+    /// Where it is loaded.
+    pub fn arena(self) -> Arena {
+        match self {
+            Self::Text => Arena::Text,
+            Self::Rodata | Self::Frames => Arena::Rodata,
+            Self::Data => Arena::Data,
+        }
+    }
+}
+
+/// What a unit's symbol is called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Symbol<'a> {
+    /// By this name.
+    Name(Cow<'a, str>),
+    /// The function of this index in the container that the code was compiled from.
+    Function(u32),
+    /// The import of this index.
+    Import(u32),
+}
+
+/// What a symbol is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Usage {
+    /// It is called or jumped to: any address with the function's code will do.
+    Call,
+    /// Its address is taken: the one address that the whole process agrees on.
+    Address,
+}
+
+/// A symbol that fixups refer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External<'a> {
+    /// What it is called.
+    pub symbol: Symbol<'a>,
+    /// What it is used for.
+    pub usage: Usage,
+    /// It may stay undefined.
+    pub weak: bool,
+}
+
+/// A function of a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function<'a> {
+    /// What it is called.
+    pub symbol: Symbol<'a>,
+    /// Its first byte, in the text.
+    pub offset: u32,
+    /// Its size in bytes.
+    pub size: u32,
+    /// Whether it was compiled on request, rather than made by the compiler for its own use.
+    pub global: bool,
+}
+
+/// What a fixup takes for S.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A place in the unit.
+    Inside(Piece, u32),
+    /// The address of an external.
+    Address(u32),
+    /// Any code of an external: itself, or a far stub. `site`: the operand of an e8 or e9 that can be patched later.
+    Branch {
+        /// The external.
+        external: u32,
+        /// Whether the call is to be recorded if its function has no code yet.
+        site: bool,
+    },
+    /// A GOT cell.
+    Cell(u32),
+    /// What a GOT cell holds, if that is within reach, by a changed instruction; else the cell.
+    Relax(Relax, u32),
+    /// The first GOT cell.
+    GotBase,
+}
+
+/// One relocation. For forms of 64 bits A is what the place holds (the unit's bytes), else `addend`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fixup {
+    /// The piece that is changed.
+    pub piece: Piece,
+    /// The place in it; the form's width is within the piece.
+    pub offset: u32,
+    /// A, for forms of 32 bits.
+    pub addend: i32,
+    /// How the value is computed and written.
+    pub form: Form,
+    /// S.
+    pub source: Source,
+}
+
+/// A section of an object, for debuggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Section<'a> {
+    /// Its index in the object's section header table.
+    pub index: u32,
+    /// Its name.
+    pub name: &'a str,
+    /// The piece that it is in.
+    pub piece: Piece,
+    /// Its place in the piece.
+    pub offset: u32,
+    /// Its size in bytes.
+    pub size: u32,
+}
+
+/// See the module's comment. All indices and offsets in it are within their tables and pieces.
+#[derive(Clone, Debug, Default)]
+pub struct Unit<'a> {
+    /// The bytes, by [`Piece`].
+    pub pieces: [Cow<'a, [u8]>; 4],
+    /// The alignments of the pieces, powers of two of a page at most.
+    pub aligns: [u32; 4],
+    /// What fixups refer to.
+    pub externals: Vec<External<'a>>,
+    /// What the GOT cells hold: [`Source::Inside`], [`Source::Address`] or, for calls, [`Source::Branch`].
+    pub cells: Vec<Source>,
+    /// The relocations.
+    pub fixups: Fixups<'a>,
+    /// The functions, by offset.
+    pub functions: Vec<Function<'a>>,
+    /// The sections of the object that it was made of; none if it comes from a file.
+    pub sections: Vec<Section<'a>>,
+}
+
+/// Fixups, packed as in a file: 16 bytes each.
+#[derive(Clone, Debug, Default)]
+pub struct Fixups<'a>(pub(crate) Cow<'a, [u8]>);
+
+/// Bytes of a packed fixup.
+pub(crate) const FIXUP: usize = 16;
+
+impl Fixups<'_> {
+    /// Appends one.
+    pub fn push(&mut self, fixup: Fixup) {
+        self.0.to_mut().extend_from_slice(&fixup.packed());
+    }
+
+    /// All of them. What does not stand for a fixup is left out: [`pack`](crate::pack) has refused it.
+    pub fn iter(&self) -> impl Iterator<Item = Fixup> + '_ {
+        self.0.chunks_exact(FIXUP).filter_map(|bytes| Fixup::unpacked(bytes.try_into().ok()?))
+    }
+}
+
+/// The first number of the sources that are not places in the unit, which have the piece's number.
+const OUTSIDE: u8 = 8;
+
+impl Source {
+    /// As a kind and a number.
+    pub(crate) fn packed(self) -> (u8, u32) {
+        match self {
+            Self::Inside(piece, offset) => (piece as u8, offset),
+            Self::Address(external) => (OUTSIDE, external),
+            Self::Branch { external, site: false } => (OUTSIDE + 1, external),
+            Self::Branch { external, site: true } => (OUTSIDE + 2, external),
+            Self::Cell(cell) => (OUTSIDE + 3, cell),
+            Self::Relax(Relax::Mov, cell) => (OUTSIDE + 4, cell),
+            Self::Relax(Relax::Call, cell) => (OUTSIDE + 5, cell),
+            Self::Relax(Relax::Jmp, cell) => (OUTSIDE + 6, cell),
+            Self::GotBase => (OUTSIDE + 7, 0),
+        }
+    }
+
+    /// What [`packed`](Self::packed) gave.
+    pub(crate) fn unpacked(kind: u8, number: u32) -> Option<Self> {
+        Some(match kind {
+            piece @ ..4 => Self::Inside(Piece::ALL[piece as usize], number),
+            8 => Self::Address(number),
+            9 => Self::Branch { external: number, site: false },
+            10 => Self::Branch { external: number, site: true },
+            11 => Self::Cell(number),
+            12 => Self::Relax(Relax::Mov, number),
+            13 => Self::Relax(Relax::Call, number),
+            14 => Self::Relax(Relax::Jmp, number),
+            15 => Self::GotBase,
+            _ => return None,
+        })
+    }
+}
+
+impl Fixup {
+    /// `offset: u32, number: u32, addend: i32, piece: u8, form: u8, kind: u8, 0`
+    pub(crate) fn packed(&self) -> [u8; FIXUP] {
+        let (kind, number) = self.source.packed();
+        let mut bytes = [0; FIXUP];
+        bytes[0..4].copy_from_slice(&self.offset.to_le_bytes());
+        bytes[4..8].copy_from_slice(&number.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.addend.to_le_bytes());
+        bytes[12..15].copy_from_slice(&[self.piece as u8, self.form as u8, kind]);
+        bytes
+    }
+
+    /// What [`packed`](Self::packed) gave.
+    pub(crate) fn unpacked(bytes: &[u8; FIXUP]) -> Option<Self> {
+        let word = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+        Some(Self {
+            piece: *Piece::ALL.get(bytes[12] as usize)?,
+            offset: u32::from_le_bytes(word(0)),
+            addend: i32::from_le_bytes(word(8)),
+            form: *Form::ALL.get(bytes[13] as usize)?,
+            source: Source::unpacked(bytes[14], u32::from_le_bytes(word(4)))?,
+        })
+    }
+}
+
+impl Unit<'_> {
+    /// Whether every index and offset is within its table or piece; the first that is not, in words.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let len = |piece: Piece| self.pieces[piece as usize].len();
+        if self.pieces.iter().any(|piece| u32::try_from(piece.len()).is_err()) {
+            return Err("a piece of more than 4 GiB");
+        }
+        if self.aligns.iter().any(|align| !align.is_power_of_two() || *align as usize > crate::arena::PAGE) {
+            return Err("an alignment that is none");
+        }
+        let source = |source: Source| match source {
+            Source::Inside(piece, offset) => offset as usize <= len(piece),
+            Source::Address(external) => self.usage(external) == Some(Usage::Address),
+            Source::Branch { external, .. } => self.usage(external) == Some(Usage::Call),
+            Source::Cell(cell) | Source::Relax(_, cell) => (cell as usize) < self.cells.len(),
+            Source::GotBase => true,
+        };
+        let in_cell =
+            |cell: &Source| matches!(cell, Source::Inside(..) | Source::Address(_) | Source::Branch { .. });
+        if !self.cells.iter().all(|cell| in_cell(cell) && source(*cell)) {
+            return Err("a GOT cell that holds nothing");
+        }
+        if self.fixups.iter().count() * FIXUP != self.fixups.0.len() {
+            return Err("a fixup of no kind");
+        }
+        for fixup in self.fixups.iter() {
+            let end = (fixup.offset as usize).checked_add(fixup.form.width());
+            if end.is_none_or(|end| end > len(fixup.piece)) || !source(fixup.source) {
+                return Err("a fixup that leads out of the unit");
+            }
+            if let Source::Relax(relax, _) = fixup.source
+                && (fixup.piece != Piece::Text
+                    || fixup.form != Form::Rel32
+                    || !relax.fits(&self.pieces[0], fixup.offset as usize))
+            {
+                return Err("a fixup for an instruction that is not there");
+            }
+            if matches!(fixup.source, Source::Branch { site: true, .. })
+                && (fixup.piece != Piece::Text || fixup.offset == 0 || fixup.form != Form::Rel32)
+            {
+                return Err("a call that is none");
+            }
+        }
+        let inside = |function: &Function<'_>| {
+            function.offset.checked_add(function.size).is_some_and(|end| end as usize <= len(Piece::Text))
+        };
+        if !self.functions.iter().all(inside) {
+            return Err("a function outside the code");
+        }
+        Ok(())
+    }
+
+    fn usage(&self, external: u32) -> Option<Usage> {
+        self.externals.get(external as usize).map(|external| external.usage)
+    }
+}
