@@ -4,7 +4,15 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 /// The symbols that the library shows (src/exports.rs).
-const EXPORTS: &[&str] = &["__autojit_register", "_Unwind_Find_FDE"];
+const EXPORTS: &[&str] = &[
+    "__autojit_register",
+    "_Unwind_Find_FDE",
+    "backtrace_symbols",
+    "backtrace_symbols_fd",
+    "dl_iterate_phdr",
+    "dladdr",
+    "dladdr1",
+];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 
 use autojit_abi::{EngineApi, OpenOptions};
-use autojit_code::link;
+use autojit_code::{describe, link};
 
 use crate::engine::Owned;
 use crate::failure::Failure;
@@ -42,7 +42,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     drop(handle);
     let compiled = sys::monotonic_time();
     stats::COUNTERS.compile_time.add_time(compiled - start);
-    let result = result.and_then(|object| batch.finish(object.bytes(), root));
+    let result = result.and_then(|object| batch.finish(object, root));
     stats::COUNTERS.link_time.add_time(sys::monotonic_time() - compiled);
     result.inspect_err(|_| {
         batch.claimed.borrow_mut().retain(|function| !std::ptr::eq(*function, root));
@@ -90,7 +90,14 @@ impl Batch {
     }
 
     /// Links and publishes the object.
-    fn finish(&self, object: &[u8], root: &Function) -> Result<(), Failure> {
+    fn finish(&self, object: Owned, root: &Function) -> Result<(), Failure> {
+        // Lines stay in the object until somebody asks for them.
+        let (mut held, mut lines) = (None, None);
+        let object = if describe::has_lines(object.bytes()) {
+            *lines.insert(object.leak())
+        } else {
+            held.insert(object).bytes()
+        };
         let failure = |error: &dyn std::fmt::Display| {
             Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
         };
@@ -98,7 +105,8 @@ impl Batch {
         // What the engine took into the batch was claimed, so its calls of one another are bound to it.
         let mut names = Names { module: self.module, owned: &|_| true };
         let linked = link(object, memory, &mut names).map_err(|error| failure(&error))?;
-        publish(self.module, memory, linked, &self.claimed.borrow()).map_err(|error| failure(&error))?;
+        publish(self.module, memory, linked, &self.claimed.borrow(), lines)
+            .map_err(|error| failure(&error))?;
         if root.code().is_none() {
             return Err(failure(&"the compiler did not define it"));
         }

@@ -125,6 +125,13 @@ impl Owned {
         unsafe { std::slice::from_raw_parts(self.buffer.data, self.buffer.len) }
     }
 
+    /// Its bytes, for ever.
+    pub fn leak(self) -> &'static [u8] {
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: the engine's buffer lives until it is released, and nobody will.
+        unsafe { std::mem::transmute::<&[u8], &'static [u8]>(this.bytes()) }
+    }
+
     /// Its text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(self.bytes()).into_owned()

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::failure::Failure;
 use crate::gate::{Entered, Gate};
 use crate::log;
-use crate::{ALLOCATOR, function, image, lifecycle, stats, symbols, sys, unwind};
+use crate::{ALLOCATOR, function, image, lifecycle, names, perf, stats, symbols, sys, unwind};
 
 /// Threads in the resolver, and the thread that forks.
 static GATE: Gate = Gate::new();
@@ -141,6 +141,7 @@ unsafe extern "C" fn child() {
     // SAFETY: `prepare` has run in the parent's thread that this one is a copy of.
     unsafe { release() };
     stats::after_fork_in_child();
+    perf::after_fork_in_child();
     open_gate();
 }
 
@@ -155,6 +156,7 @@ fn hold() {
     lifecycle::before_fork();
     function::before_fork();
     symbols::before_fork();
+    names::before_fork();
     for memory in image::all().filter_map(image::Image::reserved_memory) {
         memory.before_fork();
     }
@@ -174,6 +176,7 @@ unsafe fn release() {
         for memory in image::all().filter_map(image::Image::reserved_memory) {
             memory.after_fork();
         }
+        names::after_fork();
         symbols::after_fork();
         function::after_fork();
         lifecycle::after_fork();

@@ -21,8 +21,8 @@ use crate::failure::Failure;
 use crate::function::Function;
 use crate::loaded::{self, Definition};
 use crate::module::Module;
-use crate::stats;
 use crate::sys::{self, File};
+use crate::{stats, unwind};
 use autojit_code::lock::Lock;
 
 /// An image. Lives for ever, in a list.
@@ -169,6 +169,20 @@ pub fn function_of_stub(address: usize) -> Option<&'static Function> {
     Some(function)
 }
 
+/// The function whose entry, made by the runtime, is at `address`.
+pub fn function_of_entry(address: usize) -> Option<&'static Function> {
+    let memory = owner(address)?.reserved_memory()?;
+    // Only what is in the table is known to be mapped. What has a name there is code, not an entry.
+    if !unwind::TABLE.contains(address) || unwind::TABLE.symbol(address).is_some() {
+        return None;
+    }
+    // SAFETY: entries are shorter than their distance from one another, and their text is mapped as a whole.
+    let slot = unsafe { slot_of_stub(address as *const u8) }?;
+    let ours = memory.arena(autojit_code::Arena::Data).contains(&(slot as usize)) && slot.is_aligned();
+    // SAFETY: what such a jump goes through is data of ours; a cell that is no slot leads to no module.
+    if ours { unsafe { function_of_slot(slot) } } else { None }
+}
+
 impl Place {
     /// The object around `address`.
     fn of(address: usize) -> Option<Self> {
@@ -264,6 +278,12 @@ impl Image {
         self.symbol_table().name_around(address.wrapping_sub(self.place.base))
     }
 
+    /// Whether its dynamic symbol table has the functions that are not hidden: an executable's only if it was asked for.
+    pub fn exports_its_functions(&self) -> bool {
+        let find_main = |object: loaded::Object<'_>| ControlFlow::Break(object.define("main").is_some());
+        !self.place.executable || loaded::each(find_main).unwrap_or(false)
+    }
+
     /// Its modules.
     pub fn modules(&self) -> &[Module] {
         &self.modules
@@ -315,10 +335,19 @@ impl Image {
     /// The image's code memory, reserved when it is first needed.
     pub fn memory(&self) -> Result<&CodeMemory, Failure> {
         let reserve = || {
-            CodeMemory::reserve(self.place.range.clone())
+            // perf looks into its map for anonymous memory only, which that of a memory file is not.
+            let options = crate::lifecycle::options();
+            let private = options.is_some_and(|options| options.perf_map);
+            let reserve = if private { CodeMemory::reserve_private } else { CodeMemory::reserve };
+            reserve(self.place.range.clone())
                 .map_err(|error| Failure::new(format_args!("reserving code memory: {error}")))
         };
         self.memory.get_or_init(reserve).as_ref().map_err(Clone::clone)
+    }
+
+    /// An address inside it.
+    pub fn address(&self) -> usize {
+        self.slots.start
     }
 
     /// The image's code memory, if it has been needed.
@@ -330,6 +359,11 @@ impl Image {
     pub fn inline_function(&self, name: &'static str, function: &'static Function) -> &'static Function {
         self.inline.lock().entry(name).or_insert(function)
     }
+}
+
+/// The image whose code memory `address` lies in.
+pub fn owner(address: usize) -> Option<&'static Image> {
+    all().find(|image| image.reserved_memory().is_some_and(|memory| memory.range().contains(&address)))
 }
 
 /// The memory that `address` lies in, if it lies in code of ours.

@@ -8,12 +8,14 @@
 //! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`engine`], the linker
 //!   (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code.
+//! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
 //! - [`loaded`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
 //! - [`sys`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
 //!
 //! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
 //! program's, no stdio, no thread-local with a destructor, and no panic that unwinds.
 
+mod addresses;
 mod alloc;
 mod compile;
 mod elf_file;
@@ -30,9 +32,12 @@ mod lifecycle;
 mod loaded;
 mod log;
 mod module;
+mod names;
 #[cfg(not(test))]
 mod no_unwinder;
+mod objects;
 mod options;
+mod perf;
 mod publish;
 mod resolver;
 mod stats;

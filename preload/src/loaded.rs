@@ -8,8 +8,9 @@
 //! The tables of a loaded object are mapped and relocated as long as it is: callers use an [`Object`] inside
 //! [`each`] only, while the loader's list is locked.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH, DT_NEEDED, DT_NULL, DT_STRTAB, DT_SYMTAB, DT_VERSYM};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
@@ -92,9 +93,108 @@ pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B>
     }
 
     let mut state = State { visit: &mut visit, result: None };
-    // SAFETY: `step` gets the state that it expects, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(step::<B>), (&raw mut state).cast()) };
+    // SAFETY: the function has this type; `step` gets the state that it expects, which outlives the call.
+    unsafe {
+        let iterate: Iterate = std::mem::transmute(ITERATE.address());
+        iterate(step::<B>, (&raw mut state).cast());
+    }
     state.result
+}
+
+/// What dl_iterate_phdr calls for each object.
+pub type Visit = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
+
+/// The type of dl_iterate_phdr.
+pub type Iterate = unsafe extern "C" fn(Visit, *mut c_void) -> c_int;
+
+/// The C library's dl_iterate_phdr: the name alone would be that of ours.
+pub static ITERATE: Next = Next::new("dl_iterate_phdr");
+
+/// The definition behind one of ours: what the program would have called without the runtime.
+#[derive(Debug)]
+pub struct Next {
+    name: &'static str,
+    address: AtomicUsize,
+}
+
+impl Next {
+    /// The next definition of `name`.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, address: AtomicUsize::new(0) }
+    }
+
+    /// Its address.
+    ///
+    /// # Panics
+    /// If there is none: only for functions of the C library.
+    pub fn address(&self) -> usize {
+        let known = self.address.load(Relaxed);
+        if known != 0 {
+            return known;
+        }
+        let found = next(self.name).expect("the C library has it");
+        self.address.store(found, Relaxed);
+        found
+    }
+}
+
+/// The loader's description of an object (link.h).
+#[repr(C)]
+struct LinkMap {
+    base: usize,
+    name: *const c_char,
+    dynamic: *const Dyn,
+    next: *const LinkMap,
+    previous: *const LinkMap,
+}
+
+/// What the loader tells debuggers (link.h).
+#[repr(C)]
+struct RDebug {
+    version: c_int,
+    map: *const LinkMap,
+}
+
+/// The first definition of `name` in the objects that were loaded behind this one. Takes no lock: the list of objects
+/// is the one for debuggers, and only its head is walked, which does not change once the program runs.
+fn next(name: &str) -> Option<usize> {
+    unsafe extern "C" {
+        static _r_debug: RDebug;
+        static _DYNAMIC: [Dyn; 0];
+    }
+    // SAFETY: the loader has filled its variable, and the list in it, before anything of this library runs.
+    unsafe {
+        let mut map = (&raw const _r_debug.map).read();
+        let mut behind = false;
+        while let Some(object) = map.as_ref() {
+            map = object.next;
+            if std::ptr::eq(object.dynamic, (&raw const _DYNAMIC).cast()) {
+                behind = true;
+            } else if behind
+                && let Some(tables) = Tables::new(object.base, entries(object.dynamic))
+                && let Some(symbol) = tables.lookup(name)
+            {
+                let address = object.base.wrapping_add(symbol.st_value as usize);
+                let indirect = st_type(symbol.st_info) == STT_GNU_IFUNC;
+                return Some(Definition { address, indirect, variable: false }.resolve());
+            }
+        }
+    }
+    None
+}
+
+/// The entries of a dynamic section.
+///
+/// # Safety
+/// It must be null or a loaded object's.
+unsafe fn entries(dynamic: *const Dyn) -> impl Iterator<Item = Dyn> {
+    let mut at = dynamic;
+    std::iter::from_fn(move || {
+        // SAFETY: the dynamic section of a loaded object is mapped and ends with DT_NULL (caller).
+        let found = unsafe { at.as_ref() }?;
+        at = at.wrapping_add(1);
+        (found.d_tag != DT_NULL).then_some(*found)
+    })
 }
 
 /// The first definition of `name` that a reference from anywhere would bind to, leaving out the object around
@@ -142,13 +242,9 @@ impl Object<'_> {
     /// The entries of its dynamic section.
     pub fn dynamic(&self) -> impl Iterator<Item = Dyn> + use<> {
         let header = self.headers.iter().find(|header| header.p_type == PT_DYNAMIC);
-        let mut entry = header.map(|header| self.base.wrapping_add(header.p_vaddr as usize) as *const Dyn);
-        std::iter::from_fn(move || {
-            // SAFETY: the dynamic section of a loaded object is mapped and ends with DT_NULL.
-            let found = unsafe { entry?.read() };
-            entry = entry.map(|entry| entry.wrapping_add(1));
-            (found.d_tag != DT_NULL).then_some(found)
-        })
+        let address = header.map_or(0, |header| self.base.wrapping_add(header.p_vaddr as usize));
+        // SAFETY: the object is loaded (see the head of the file).
+        unsafe { entries(address as *const Dyn) }
     }
 
     /// The addresses from its first to its last loaded byte.
@@ -203,12 +299,17 @@ enum Hash {
 
 impl Tables {
     fn of(object: &Object<'_>) -> Option<Self> {
+        Self::new(object.base, object.dynamic())
+    }
+
+    /// From the dynamic section of an object loaded at `base`.
+    fn new(base: usize, dynamic: impl Iterator<Item = Dyn>) -> Option<Self> {
         let (mut symbols, mut strings, mut versions, mut gnu, mut system_v) = (None, None, None, None, None);
-        for Dyn { d_tag, d_val } in object.dynamic() {
+        for Dyn { d_tag, d_val } in dynamic {
             // glibc has relocated these in place on x86-64; an object whose dynamic section is read-only keeps
             // addresses as in the file.
             let value = d_val as usize;
-            let address = if value < object.base { value + object.base } else { value };
+            let address = if value < base { value + base } else { value };
             match d_tag {
                 DT_SYMTAB => symbols = Some(address as *const Sym),
                 DT_STRTAB => strings = Some(address as *const u8),

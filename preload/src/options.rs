@@ -165,6 +165,9 @@ options! {
         stats: StatsSink = StatsSink::Off,
             "AUTOJIT_STATS" "1|FILE" [""]
             "at exit write statistics as JSON to standard error or to FILE (%p: the process id; else forked children append it)";
+        perf_map: bool = false,
+            "AUTOJIT_PERF_MAP" "On|Off" ["Off"]
+            "names of compiled functions in /tmp/perf-PID.map, where perf report looks for them";
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";

@@ -8,10 +8,11 @@ use autojit_store::Symbol;
 
 use crate::function::Function;
 use crate::module::Module;
-use crate::{stats, symbols, unwind};
+use crate::{names, perf, stats, symbols, unwind};
 
 /// Makes the functions of `linked` those of the module that its object was compiled from, and returns their number.
-/// `claimed` are the functions that the calling thread owns; no others are published.
+/// `claimed` are the functions that the calling thread owns; no others are published. `lines` is the object, if it
+/// describes lines.
 ///
 /// # Errors
 /// The code cannot be made executable.
@@ -20,12 +21,15 @@ pub fn publish(
     memory: &'static CodeMemory,
     linked: Linked<'_>,
     claimed: &[&'static Function],
+    lines: Option<&'static [u8]>,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
     let code = linked.commit()?;
 
     // 2. Unwind information: an exception may pass through the first call.
     unwind::register(&code);
+    names::register(&code, memory, lines);
+    perf::write(&code);
 
     // 3. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 4, as
     //    the new functions may call one another.

@@ -113,6 +113,39 @@ impl File {
         }
     }
 
+    /// A file without a name that lives in memory.
+    pub fn memory(name: &CStr) -> Result<Self, Errno> {
+        let flags = libc::MFD_CLOEXEC as usize;
+        // SAFETY: the kernel reads the name up to its NUL.
+        unsafe { syscall(libc::SYS_memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0]) }
+            .map(|descriptor| Self(descriptor as i32))
+    }
+
+    /// What tells the file from others: its device and inode.
+    pub fn identity(&self) -> Result<(u64, u64), Errno> {
+        Self::identity_of(self.0).ok_or(Errno(libc::EBADF))
+    }
+
+    /// [`identity`](Self::identity) of the file that is open under a number; None if there is none.
+    pub fn identity_of(descriptor: i32) -> Option<(u64, u64)> {
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+        // SAFETY: the kernel writes a struct stat, and zeroes are one as well.
+        let stat = unsafe {
+            syscall(libc::SYS_fstat, [descriptor as usize, stat.as_mut_ptr() as usize, 0, 0, 0, 0]).ok()?;
+            stat.assume_init()
+        };
+        Some((stat.st_dev, stat.st_ino))
+    }
+
+    /// Makes `descriptor` another one of the file, closing what it was before.
+    pub fn duplicate_to(&self, descriptor: i32) -> Result<(), Errno> {
+        // SAFETY: takes no pointers. What is closed is the caller's.
+        unsafe {
+            syscall(libc::SYS_dup3, [self.0 as usize, descriptor as usize, libc::O_CLOEXEC as usize, 0, 0, 0])
+        }
+        .map(drop)
+    }
+
     /// The descriptor.
     pub fn descriptor(&self) -> i32 {
         self.0
@@ -204,6 +237,18 @@ impl File {
             Ok(std::slice::from_raw_parts(address as *const u8, size))
         }
     }
+}
+
+/// The first number that no descriptor of the process can have.
+pub fn descriptor_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes a struct rlimit; process 0 is the calling one.
+    let _ = unsafe {
+        let nowhere = std::ptr::null::<libc::rlimit>() as usize;
+        let limit = (&raw mut limit) as usize;
+        syscall(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, nowhere, limit, 0, 0])
+    };
+    limit.rlim_cur
 }
 
 /// Whether `path` can be read.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::{Code, UnwindTable};
 
-use crate::{image, loaded};
+use crate::{image, loaded, names};
 
 /// Everything that the runtime has linked.
 pub static TABLE: UnwindTable = UnwindTable::new();
@@ -60,6 +60,8 @@ static NEXT: AtomicUsize = AtomicUsize::new(0);
 /// As for libgcc's function: `bases` must be writable.
 pub unsafe fn find_fde(pc: *const c_void, bases: *mut Bases) -> *const c_void {
     if let Some(found) = TABLE.find(pc as usize) {
+        // Who walks a stack may ask for names afterwards.
+        names::keep_up();
         let null = std::ptr::null();
         // SAFETY: the caller's promise. Our tables are PC-relative: they need neither base.
         unsafe { bases.write(Bases { text: null, data: null, function: found.function as *const c_void }) };

@@ -63,7 +63,7 @@ impl Level {
     }
 
     /// The flags for rustc.
-    fn rust_flags(&self) -> Vec<String> {
+    pub fn rust_flags(&self) -> Vec<String> {
         let mut flags = vec![format!("-Copt-level={}", self.optimisation)];
         if self.debug {
             flags.push("-g".to_owned());
@@ -180,25 +180,27 @@ pub fn rustc(how: How, toolchain: Toolchain) -> Command {
         command.arg(format!("-Zllvm-plugins={}", plugin().display()));
         if toolchain == Toolchain::Stable {
             command.env("RUSTC_BOOTSTRAP", "1");
+            // As scripts/autojit-rustc: the variable alone would change how symbols are mangled.
+            command.args(["-Zunstable-options", "-Csymbol-mangling-version=legacy"]);
         }
     }
     command
 }
 
-/// Compiles a Rust program, after the libraries it uses, each with its own choice of plain or lazy.
+/// Compiles a Rust program with `flags`, after the libraries it uses, each with its own choice of plain or lazy.
 #[track_caller]
 pub fn rust_program(
     how: How,
     toolchain: Toolchain,
     source: &Path,
     libraries: &[(How, PathBuf)],
-    level: Level,
+    flags: &[String],
     directory: &Path,
 ) -> PathBuf {
     let output = directory.join("program");
     let common = |how| {
         let mut command = rustc(how, toolchain);
-        command.args(["--edition", "2024"]).args(level.rust_flags()).arg("-L").arg(directory);
+        command.args(["--edition", "2024"]).args(flags).arg("-L").arg(directory);
         command
     };
     for (how, library) in libraries {

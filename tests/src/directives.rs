@@ -12,7 +12,7 @@
 //! | `library: FILE…` | further source files, each made a shared library `lib<stem>.so` that the program is linked with |
 //! | `plugin: FILE…` | further source files, each made a shared library that the program opens itself |
 //! | `mix` | build every combination of plain and lazy objects |
-//! | `flags: FLAG…` | compiler flags |
+//! | `flags: FLAG…` | compiler flags, clang's or rustc's |
 //! | `link: FLAG…` | flags for linking |
 //! | `linkers: NAME…` | of bfd, lld and mold, instead of all three |
 //! | `levels: standard\|every` | `every`: -O0, -O1, -O2, -O3, -Os, with and without -g, as PIC, PIE and no-PIE |

@@ -43,12 +43,13 @@ pub fn check(directory: &str, level: &str) {
 
 fn check_rust(program: &Program, level: Level, toolchain: Toolchain, scratch: &Scratch) {
     let path = |file: &String| program.directory.join(file);
+    let flags = [level.rust_flags(), program.flags.clone()].concat();
     let build = |how: How| {
         let directory = scratch.directory(&format!("{how:?}-{toolchain:?}"));
         let lazy = program.sources[1..].iter().map(|file| (how, path(file)));
         let libraries: Vec<_> =
             lazy.chain(program.plain.iter().map(|file| (How::Plain, path(file)))).collect();
-        rust_program(how, toolchain, &path(&program.sources[0]), &libraries, level, &directory)
+        rust_program(how, toolchain, &path(&program.sources[0]), &libraries, &flags, &directory)
     };
     let expected = run_plain(program, &build(How::Plain));
     let lazy = build(How::Lazy);

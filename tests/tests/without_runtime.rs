@@ -69,8 +69,14 @@ fn an_early_constructor_explains_itself() {
 fn a_rust_program_explains_itself() {
     let scratch = Scratch::new("bare-rust");
     let source = scratch.file("main.rs", "fn main() { println!(\"ran\"); }\n");
-    let program =
-        rust_program(How::Lazy, Toolchain::Stable, &source, &[], Level::STANDARD[0], scratch.path());
+    let program = rust_program(
+        How::Lazy,
+        Toolchain::Stable,
+        &source,
+        &[],
+        &Level::STANDARD[0].rust_flags(),
+        scratch.path(),
+    );
     assert_explains(&run(&mut command(&program), scratch.path(), b""));
 }
 

@@ -218,6 +218,16 @@ impl ArenaState {
         }
     }
 
+    /// Lets what is taken from now on begin at `address` or behind it, if that is within the arena.
+    pub fn skip_to(&mut self, address: usize) {
+        if address <= self.cursor || address >= self.limit {
+            return;
+        }
+        self.cursor = address;
+        // What lies between is not mapped: the next chunk begins here.
+        self.mapped = self.mapped.max(address & !(PAGE - 1));
+    }
+
     /// Seals the shared chunks: see the module's comment. Allocates nothing.
     pub fn seal(&mut self) {
         let shared = |chunk: &Chunk| matches!(chunk.backing, Backing::Shared { .. });

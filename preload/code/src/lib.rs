@@ -9,6 +9,7 @@
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
+//! - [`describe`]: an ELF file with names and lines of linked code, for those who want to read one.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
 //! The order in which the runtime uses them: [`CodeMemory::reserve`] once per image; for each object [`link()`],
@@ -19,6 +20,7 @@
 //! allocates through the global allocator alone (which is the runtime's own).
 
 mod arena;
+pub mod describe;
 mod eh_frame;
 mod layout;
 pub mod link;
@@ -37,10 +39,11 @@ mod sys;
 pub mod unit;
 pub mod unwind;
 
+pub use eh_frame::Fde;
 pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, link};
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;
 pub use place::place;
 pub use stub::RuntimeStub;
 pub use unit::{Symbol, Unit, Usage};
-pub use unwind::{FdeInfo, UnwindTable};
+pub use unwind::{FdeInfo, Named, UnwindTable};

@@ -90,6 +90,12 @@ impl CodeMemory {
         Self::with_options(image, space::LARGEST, true)
     }
 
+    /// [`reserve`](Self::reserve) without pages of memory files, whose name would stand for the code's in a profile. Calls
+    /// in what was published are not rewritten there.
+    pub fn reserve_private(image: Range<usize>) -> Result<Self, MemoryError> {
+        Self::with_options(image, space::LARGEST, false)
+    }
+
     /// [`reserve`](Self::reserve) with another first size (a power of two of at least 1 MiB), and with or without
     /// shared pages; for tests.
     #[doc(hidden)]
@@ -111,6 +117,11 @@ impl CodeMemory {
     /// The addresses that `arena` can have.
     pub fn arena(&self, arena: Arena) -> Range<usize> {
         self.parts[arena as usize].clone()
+    }
+
+    /// Lets the text of later blocks begin at `address` or behind it, if that is within the arena.
+    pub fn skip_text_to(&self, address: usize) {
+        self.lock().arenas[Arena::Text as usize].skip_to(address);
     }
 
     /// Whether a 32-bit displacement reaches `target` from everywhere in the reservation.
@@ -135,6 +146,15 @@ impl CodeMemory {
             arenas[1].abort(&rodata);
         })?;
         Ok(Block { memory: self, pieces: [text, rodata, data], sizes, done: false })
+    }
+
+    /// Takes `len` bytes of data, for ever, and has them filled by `fill`, which gets their address, too.
+    pub fn keep_data(&self, len: usize, fill: impl FnOnce(usize, &mut [u8])) -> Result<usize, MemoryError> {
+        let mut block = self.block([0, 0, len], [1, 1, 8])?;
+        let address = block.address(Arena::Data);
+        fill(address, block.bytes(Arena::Data));
+        block.commit()?;
+        Ok(address)
     }
 
     /// Replaces the committed word of text at `address` (8-byte aligned) by what `change` makes of it, with one atomic

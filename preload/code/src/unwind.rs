@@ -8,6 +8,7 @@
 //! array) a new array replaces the old one, which is freed when no reader is in the table.
 
 use std::cell::UnsafeCell;
+use std::ffi::CStr;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -26,11 +27,22 @@ pub struct FdeInfo {
     pub function: usize,
 }
 
+/// A function with its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Its symbol.
+    pub name: &'static CStr,
+    /// Its first byte.
+    pub start: usize,
+    /// Its size in bytes; 0 if it is not known.
+    pub size: usize,
+}
+
 /// A function's name, in the blob of its object.
 struct Name {
     start: usize,
     size: usize,
-    text: std::ops::Range<usize>,
+    text: usize,
 }
 
 /// What is known of one linked object. Never freed.
@@ -38,7 +50,8 @@ struct Object {
     fdes: Vec<Fde>,
     /// Sorted by start.
     names: Vec<Name>,
-    blob: String,
+    /// Names, each with a NUL behind it.
+    blob: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -113,13 +126,28 @@ impl UnwindTable {
         (pc < fde.end).then_some(FdeInfo { fde: fde.fde as *const u8, function: fde.start })
     }
 
-    /// The function around `pc`: its name, address and size. Like [`find`](Self::find).
-    pub fn symbol(&self, pc: usize) -> Option<(&str, usize, usize)> {
+    /// The function around `pc`. Like [`find`](Self::find).
+    pub fn symbol(&self, pc: usize) -> Option<Named> {
         let object = self.object(pc)?;
-        let name = object.names[..object.names.partition_point(|name| name.start <= pc)].last()?;
-        let text = object.blob.get(name.text.clone())?;
+        let name = &object.names[..object.names.partition_point(|name| name.start <= pc)].last()?;
         // Hand-written functions may lack a size: then they reach to the next.
-        (name.size == 0 || pc < name.start + name.size).then_some((text, name.start, name.size))
+        (name.size == 0 || pc < name.start + name.size).then(|| object.named(name))
+    }
+
+    /// Whether `pc` lies in code of the table.
+    pub fn contains(&self, pc: usize) -> bool {
+        self.object(pc).is_some()
+    }
+
+    /// The functions of the object around `pc`, by address. Like [`find`](Self::find).
+    pub fn symbols(&self, pc: usize) -> impl Iterator<Item = Named> {
+        let object = self.object(pc);
+        object.into_iter().flat_map(|object| object.names.iter().map(|name| object.named(name)))
+    }
+
+    /// The FDEs of the object around `pc`, by address. Like [`find`](Self::find).
+    pub fn fdes(&self, pc: usize) -> &'static [Fde] {
+        self.object(pc).map_or(&[], |object| &object.fdes)
     }
 
     fn object(&self, pc: usize) -> Option<&'static Object> {
@@ -174,14 +202,20 @@ impl fmt::Debug for UnwindTable {
 
 impl Object {
     fn of(code: &Code<'_>) -> Self {
-        let mut blob = String::with_capacity(code.functions.iter().map(|f| f.name.len()).sum());
+        let mut blob = Vec::with_capacity(code.functions.iter().map(|f| f.name.len() + 1).sum());
         let names = code.functions.iter().map(|function| {
-            let start = blob.len();
-            blob.push_str(function.name);
-            Name { start: function.address, size: function.size, text: start..blob.len() }
+            let text = blob.len();
+            blob.extend_from_slice(function.name.as_bytes());
+            blob.push(0);
+            Name { start: function.address, size: function.size, text }
         });
         let names = names.collect();
         Self { fdes: code.fdes.clone(), names, blob }
+    }
+
+    fn named(&'static self, name: &Name) -> Named {
+        let text = CStr::from_bytes_until_nul(&self.blob[name.text..]).unwrap_or_default();
+        Named { name: text, start: name.start, size: name.size }
     }
 }
 
@@ -263,8 +297,12 @@ mod tests {
             for outside in [start + 0xf, start + 0x80, start + 0x100, start - 1] {
                 assert_eq!(table.find(outside), None);
             }
-            assert_eq!(table.symbol(start + 0x2f), Some(("first", start + 0x10, 0x20)));
-            assert_eq!(table.symbol(start + 0x30), Some(("second", start + 0x30, 0x50)));
+            let first = Named { name: c"first", start: start + 0x10, size: 0x20 };
+            let second = Named { name: c"second", start: start + 0x30, size: 0x50 };
+            assert_eq!(table.symbol(start + 0x2f), Some(first));
+            assert_eq!(table.symbol(start + 0x30), Some(second));
+            assert!(table.symbols(start + 0x50).eq([first, second]));
+            assert_eq!(table.fdes(start).len(), 1);
             assert_eq!(table.symbol(start + 0x80), None);
         }
     }

@@ -45,7 +45,8 @@ fn what_is_reported() {
     assert!(!code.functions.iter().find(|function| function.name == "add").unwrap().global);
     for function in &code.functions {
         let at = function.address;
-        assert_eq!(UNWIND.symbol(at + function.size - 1), Some((function.name, at, function.size)));
+        let named = UNWIND.symbol(at + function.size - 1).expect("it was registered");
+        assert_eq!((named.name.to_str(), named.start, named.size), (Ok(function.name), at, function.size));
         let FdeInfo { fde, function: start } = UNWIND.find(at + function.size - 1).unwrap();
         assert_eq!(start, at);
         assert!(code.eh_frame.contains(&(fde as usize)));

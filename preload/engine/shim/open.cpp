@@ -30,18 +30,25 @@ template <typename Tag, auto Field> struct Private {
 struct Emission {
   friend auto field(Emission);
 };
+struct Profiling {
+  friend auto field(Profiling);
+};
 struct Flagged {
   friend auto field(Flagged);
 };
 template struct Private<Emission, &DICompileUnit::EmissionKind>;
+template struct Private<Profiling, &DICompileUnit::DebugInfoForProfiling>;
 template struct Private<Flagged, &DISubprogram::Flags>;
 
 // Types are most of a unit's debug information, a function of a few lines refers to hundreds of them, and each object
-// would repeat them: that costs several times what the code does. So it describes lines only, unless asked otherwise.
+// would repeat them: that costs several times what the code does. So it describes lines only, unless asked otherwise;
+// and the names of functions, which those who print stacks expect beside lines: profilers want the same.
 static void describeLinesOnly(Module &Kept) {
   for (DICompileUnit *Unit : Kept.debug_compile_units())
-    if (Unit->getEmissionKind() == DICompileUnit::FullDebug)
+    if (Unit->getEmissionKind() == DICompileUnit::FullDebug) {
       Unit->*field(Emission()) = DICompileUnit::LineTablesOnly;
+      Unit->*field(Profiling()) = true;
+    }
 }
 
 static void describeLinesOnly(DISubprogram *Subprogram) {

@@ -1,0 +1,360 @@
+//! What is told of compiled code to those who read names and lines from files: which objects to announce (see
+//! objects.rs), and the file that describes them.
+//!
+//! Receives each batch when it is published. Nothing is made of it until somebody asks for the first time; from then on
+//! the description is brought up to date when somebody asks again or walks a stack, if there is new code.
+//!
+//! Readers ask once and remember: libbacktrace reads everything at once, Rust's standard library remembers which file
+//! describes which addresses, and opens a file when it first meets an address. So besides the code that is there, the
+//! rest of the reservation is announced in slices, whose file comes to exist when they hold code; and once a file was
+//! written, new code goes to the next slice, about which nobody has read yet.
+//!
+//! The file is a memory file under a high descriptor, opened as /proc/self/fd/N. Its content is never changed (others
+//! may have mapped it): a new one takes its descriptor. Slices that hold no code yet are announced under a descriptor
+//! that will be taken when they do.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, c_char};
+use std::ops::Range;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
+
+use autojit_code::lock::Lock;
+use autojit_code::{Arena, Code, CodeMemory, Fde, Named, describe};
+use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
+use goblin::elf64::program_header::ProgramHeader;
+
+use crate::fork::Inside;
+use crate::sys::{self, File};
+use crate::undisturbed::Uninterrupted;
+use crate::{image, unwind};
+
+/// A batch of code.
+struct Batch {
+    text: Range<usize>,
+    memory: &'static CodeMemory,
+    eh_frame: usize,
+    /// The object, if it describes lines, and its loaded sections.
+    lines: Option<describe::Linked<'static>>,
+}
+
+/// What the lock protects.
+struct State {
+    batches: Vec<Batch>,
+    /// How many of them are described.
+    described: usize,
+    /// The first of the descriptors that files are opened by; 0 before one was chosen.
+    first: i32,
+    /// How many of them are in use or announced.
+    announced: i32,
+    /// Which file each of them led to last: device and inode.
+    files: [(u64, u64); DESCRIPTORS],
+    /// Names of functions by the entry that the runtime has made for them.
+    entries: BTreeMap<usize, &'static CStr>,
+}
+
+static STATE: Lock<State> = Lock::new(State {
+    batches: Vec::new(),
+    described: 0,
+    first: 0,
+    announced: 0,
+    files: [(0, 0); DESCRIPTORS],
+    entries: BTreeMap::new(),
+});
+
+/// Whether anybody has asked.
+static ASKED: AtomicBool = AtomicBool::new(false);
+/// Batches, and those that are described.
+static PUBLISHED: AtomicUsize = AtomicUsize::new(0);
+static DESCRIBED: AtomicUsize = AtomicUsize::new(0);
+
+/// Descriptors for files. Each further description takes the next, then all share the last.
+const DESCRIPTORS: usize = 8;
+/// The highest number that the first of them has: programs do not come there by opening files.
+const HIGHEST: u64 = 1000;
+/// The name of an object that no file describes.
+const NO_FILE: &CStr = c"[autojit]";
+/// Slices of a reservation.
+const SLICES: usize = 256;
+
+/// Code that is announced as a loaded object. Lives for ever, in a list.
+#[derive(Debug)]
+pub struct Region {
+    /// Where the code is, and its unwind information.
+    pub headers: Box<[ProgramHeader]>,
+    /// The file that describes it.
+    pub file: &'static CStr,
+    next: *const Region,
+}
+
+/// The newest region.
+static REGIONS: AtomicPtr<Region> = AtomicPtr::new(std::ptr::null_mut());
+/// How many there are.
+static REGION_COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// The slices of an image's reservation. Lives for ever, in a list.
+#[derive(Debug)]
+pub struct Slices {
+    memory: &'static CodeMemory,
+    headers: Box<[ProgramHeader]>,
+    /// The first that holds no code that was described.
+    free: AtomicUsize,
+    next: *const Slices,
+}
+
+static SLICES_OF_IMAGES: AtomicPtr<Slices> = AtomicPtr::new(std::ptr::null_mut());
+/// The file that will describe what is not there yet.
+static LATER: AtomicPtr<c_char> = AtomicPtr::new(c"".as_ptr().cast_mut());
+
+/// Notes published code. `lines` is its object, if that describes lines.
+pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Option<&'static [u8]>) {
+    if code.text.is_empty() {
+        return;
+    }
+    let lines = lines.map(|object| {
+        let sections: Vec<_> = code.sections.iter().map(|section| (section.index, section.address)).collect();
+        describe::Linked { object, sections: sections.leak() }
+    });
+    let batch = Batch { text: code.text.clone(), memory, eh_frame: code.eh_frame.start, lines };
+    let mut state = STATE.lock();
+    state.batches.push(batch);
+    PUBLISHED.store(state.batches.len(), SeqCst);
+}
+
+/// Somebody asks which objects there are: describes all code.
+pub fn ask() {
+    ASKED.store(true, SeqCst);
+    if DESCRIBED.load(SeqCst) != PUBLISHED.load(SeqCst) {
+        bring_up_to_date();
+    }
+}
+
+/// Somebody walks the stack: describes all code, if anybody has asked. For signal handlers, too.
+pub fn keep_up() {
+    if ASKED.load(Relaxed) && DESCRIBED.load(SeqCst) != PUBLISHED.load(SeqCst) {
+        bring_up_to_date();
+    }
+}
+
+/// The name of the function that the runtime has made the entry at `address` for, as a C string that stays.
+pub fn of_entry(address: usize, name: &str) -> &'static CStr {
+    let _uninterrupted = Uninterrupted::new();
+    let _inside = Inside::enter();
+    STATE
+        .lock()
+        .entries
+        .entry(address)
+        .or_insert_with(|| Box::leak(CString::new(name).unwrap_or_default().into_boxed_c_str()))
+}
+
+/// Calls `visit` for each compiled function.
+pub fn each_function(mut visit: impl FnMut(Named)) {
+    for batch in &STATE.lock().batches {
+        unwind::TABLE.symbols(batch.text.start).for_each(&mut visit);
+    }
+}
+
+/// The regions, the number of which only grows.
+pub fn regions() -> (u64, impl Iterator<Item = &'static Region>) {
+    let count = REGION_COUNT.load(SeqCst);
+    let mut next = REGIONS.load(SeqCst).cast_const();
+    let regions = std::iter::from_fn(move || {
+        // SAFETY: regions are never freed.
+        let region = unsafe { next.as_ref() }?;
+        next = region.next;
+        Some(region)
+    });
+    (count, regions)
+}
+
+/// Slices that hold no code yet, as program headers, and the name of the file that will describe them.
+pub fn slices() -> impl Iterator<Item = (&'static CStr, &'static ProgramHeader)> {
+    let mut next = SLICES_OF_IMAGES.load(SeqCst).cast_const();
+    // SAFETY: names are never freed.
+    let file = unsafe { CStr::from_ptr(LATER.load(SeqCst)) };
+    let images = std::iter::from_fn(move || {
+        // SAFETY: slices are never freed.
+        let slices = unsafe { next.as_ref() }?;
+        next = slices.next;
+        Some(slices)
+    });
+    images.flat_map(|slices| &slices.headers[slices.free.load(SeqCst)..]).map(move |header| (file, header))
+}
+
+/// For the fork handlers: nothing is being described until [`after_fork`].
+pub fn before_fork() {
+    STATE.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { STATE.unlock() }
+}
+
+/// Describes all code: unwind information and place as regions, everything else as a file.
+fn bring_up_to_date() {
+    let _uninterrupted = Uninterrupted::new();
+    let _inside = Inside::enter();
+    let mut state = STATE.lock();
+    let state = &mut *state;
+    let new = &state.batches[state.described..];
+    if new.is_empty() {
+        return;
+    }
+    // The file comes first: who is told of a region may open it at once.
+    let names = write_file(&state.batches, &mut state.first, &mut state.announced, &mut state.files);
+    for image in image::all() {
+        let Some(memory) = image.reserved_memory() else { continue };
+        let mut batches: Vec<_> = new.iter().filter(|batch| std::ptr::eq(batch.memory, memory)).collect();
+        if batches.is_empty() {
+            continue;
+        }
+        batches.sort_by_key(|batch| batch.text.start);
+        // A program header count has 16 bits.
+        for batches in batches.chunks(1 << 12) {
+            add_region(memory, batches, names[0]);
+        }
+        move_on(memory, batches.last().map_or(0, |batch| batch.text.end));
+    }
+    LATER.store(names[1].as_ptr().cast_mut(), SeqCst);
+    state.described = state.batches.len();
+    DESCRIBED.store(state.described, SeqCst);
+}
+
+/// Announces code of one image, in the order of addresses.
+fn add_region(memory: &CodeMemory, batches: &[&Batch], file: &'static CStr) {
+    let mut headers: Vec<ProgramHeader> = Vec::new();
+    let mut end = 0;
+    for batch in batches {
+        match headers.last_mut() {
+            // Nothing else fits between them.
+            Some(last) if batch.text.start - end <= 16 => last.p_memsz += (batch.text.end - end) as u64,
+            _ => headers.push(loaded(&batch.text)),
+        }
+        end = batch.text.end;
+    }
+    if let Some(table) = search_table(memory, batches) {
+        let header = ProgramHeader { p_type: PT_GNU_EH_FRAME, p_flags: PF_R, ..loaded(&table) };
+        headers.push(header);
+    }
+    let region = Region { headers: headers.into(), file, next: REGIONS.load(SeqCst) };
+    REGIONS.store(Box::leak(Box::new(region)), SeqCst);
+    REGION_COUNT.fetch_add(1, SeqCst);
+}
+
+/// A PT_LOAD header of an object at [`describe::BASE`].
+fn loaded(range: &Range<usize>) -> ProgramHeader {
+    let (address, size) = ((range.start - describe::BASE) as u64, range.len() as u64);
+    ProgramHeader {
+        p_type: PT_LOAD,
+        p_flags: PF_R | PF_X,
+        p_offset: 0,
+        p_vaddr: address,
+        p_paddr: address,
+        p_filesz: 0,
+        p_memsz: size,
+        p_align: 1,
+    }
+}
+
+/// An .eh_frame_hdr (LSB core, 10.6.2) for unwinders that ask for objects; where it is.
+fn search_table(memory: &CodeMemory, batches: &[&Batch]) -> Option<Range<usize>> {
+    let fdes: Vec<&Fde> = batches.iter().flat_map(|batch| unwind::TABLE.fdes(batch.text.start)).collect();
+    let frames = batches.iter().find(|batch| batch.eh_frame != 0)?.eh_frame;
+    let size = 12 + fdes.len() * 8;
+    let fill = |address: usize, bytes: &mut [u8]| {
+        // Everything is within the reservation, which is smaller than 2 GiB.
+        let relative = |target: usize, base: usize| (target.wrapping_sub(base) as i32).to_le_bytes();
+        // Version; .eh_frame relative to its field, count, and pairs relative to the table.
+        bytes[..4].copy_from_slice(&[1, 0x1b, 0x03, 0x3b]);
+        bytes[4..8].copy_from_slice(&relative(frames, address + 4));
+        bytes[8..12].copy_from_slice(&(fdes.len() as u32).to_le_bytes());
+        for (pair, fde) in bytes[12..].chunks_exact_mut(8).zip(&fdes) {
+            pair[..4].copy_from_slice(&relative(fde.start, address));
+            pair[4..].copy_from_slice(&relative(fde.fde, address));
+        }
+    };
+    let address = memory.keep_data(size, fill).ok()?;
+    Some(address..address + size)
+}
+
+/// Lets new code go to the first slice behind `end`.
+fn move_on(memory: &'static CodeMemory, end: usize) {
+    let text = memory.arena(Arena::Text);
+    let step = (text.len() / SLICES) & !4095;
+    if step == 0 {
+        return;
+    }
+    let mut next = SLICES_OF_IMAGES.load(SeqCst).cast_const();
+    let slices = loop {
+        // SAFETY: slices are never freed.
+        match unsafe { next.as_ref() } {
+            Some(slices) if std::ptr::eq(slices.memory, memory) => break slices,
+            Some(slices) => next = slices.next,
+            None => {
+                let slice = |number| loaded(&(text.start + number * step..text.start + (number + 1) * step));
+                let slices = Slices {
+                    memory,
+                    headers: (0..SLICES).map(slice).collect(),
+                    free: AtomicUsize::new(0),
+                    next: SLICES_OF_IMAGES.load(SeqCst),
+                };
+                let slices: &'static Slices = Box::leak(Box::new(slices));
+                SLICES_OF_IMAGES.store(std::ptr::from_ref(slices).cast_mut(), SeqCst);
+                break slices;
+            }
+        }
+    };
+    let free = (end - text.start).div_ceil(step).min(SLICES);
+    if free > slices.free.load(SeqCst) {
+        slices.free.store(free, SeqCst);
+        memory.skip_text_to(text.start + free * step);
+    }
+}
+
+/// Writes the file that describes `batches`. Returns the name of the file for what is there, and the one for what will
+/// be described next; names of no
+/// file if there can be none.
+fn write_file(
+    batches: &[Batch],
+    first: &mut i32,
+    announced: &mut i32,
+    files: &mut [(u64, u64); DESCRIPTORS],
+) -> [&'static CStr; 2] {
+    if *first == 0 {
+        let room = sys::descriptor_limit().min(HIGHEST + DESCRIPTORS as u64);
+        *first = room.saturating_sub(DESCRIPTORS as u64) as i32;
+    }
+    // A limit as low as this is one that the program lives with.
+    if *first < DESCRIPTORS as i32 {
+        return [NO_FILE, NO_FILE];
+    }
+    let starts = || batches.iter().map(|batch| batch.text.start);
+    let whole = starts().min().unwrap_or(0)..batches.iter().map(|batch| batch.text.end).max().unwrap_or(0);
+    let functions = starts().flat_map(|start| unwind::TABLE.symbols(start));
+    let linked = batches.iter().filter_map(|batch| batch.lines);
+    let content = describe::elf(&whole, functions, linked);
+    *announced = (*announced + 1).min(DESCRIPTORS as i32 - 1);
+    if let Ok(file) = File::memory(c"autojit-names")
+        && let Ok(identity) = file.identity()
+        && sys::write(file.descriptor(), &content).is_ok()
+    {
+        for number in 0..*announced {
+            let descriptor = *first + number;
+            let known = &mut files[number as usize];
+            // The program may have closed ours, and opened another file under the number.
+            let ours = File::identity_of(descriptor).is_none_or(|now| now == *known);
+            if ours && file.duplicate_to(descriptor).is_ok() {
+                *known = identity;
+            }
+        }
+    }
+    [*first, *first + *announced].map(|descriptor| {
+        let name = CString::new(format!("/proc/self/fd/{descriptor}")).unwrap_or_default();
+        &*Box::leak(name.into_boxed_c_str())
+    })
+}

@@ -1,0 +1,65 @@
+//! Stacks printed by libbacktrace, which reads names and lines from the files that dl_iterate_phdr names.
+//# link: -lbacktrace
+//# linkers: lld
+//# prints: leaf < one < main
+//# prints: leaf < two < main
+//# stats: compiled >= 4
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+// backtrace.h lies in a directory of GCC's.
+struct backtrace_state;
+typedef void (*on_error)(void *, const char *, int);
+typedef int (*on_frame)(void *, uintptr_t, const char *, int, const char *);
+typedef void (*on_symbol)(void *, uintptr_t, const char *, uintptr_t, uintptr_t);
+struct backtrace_state *backtrace_create_state(const char *, int, on_error, void *);
+int backtrace_full(struct backtrace_state *, int, on_frame, on_error, void *);
+int backtrace_simple(struct backtrace_state *, int, int (*)(void *, uintptr_t), on_error, void *);
+int backtrace_syminfo(struct backtrace_state *, uintptr_t, on_symbol, on_error, void *);
+
+static struct backtrace_state *state;
+
+static void error(void *data, const char *message, int number) { printf("error %s %d\n", message, number); }
+
+// Lines are there with -g only.
+static int frame(void *data, uintptr_t pc, const char *file, int line, const char *function) {
+  const char *slash = file ? strrchr(file, '/') : NULL;
+  printf("  %s %s:%d\n", function ? function : "?", slash ? slash + 1 : "?", line);
+  return function && strcmp(function, "main") == 0;
+}
+
+static void symbol(void *data, uintptr_t pc, const char *name, uintptr_t value, uintptr_t size) {
+  if (name)
+    strcat(strcat(data, ((char *)data)[0] ? " < " : ""), name);
+}
+
+static int address(void *data, uintptr_t pc) {
+  backtrace_syminfo(state, pc, symbol, error, data);
+  size_t length = strlen(data);
+  return length >= 4 && strcmp((char *)data + length - 4, "main") == 0;
+}
+
+__attribute__((noinline)) void leaf(void) {
+  char names[1024] = "";
+  backtrace_simple(state, 0, address, error, names);
+  printf("%s\n", names);
+  backtrace_full(state, 0, frame, error, NULL);
+}
+
+__attribute__((noinline)) void one(void) {
+  leaf();
+  asm volatile("");
+}
+
+__attribute__((noinline)) void two(void) {
+  leaf();
+  asm volatile("");
+}
+
+int main(void) {
+  state = backtrace_create_state(NULL, 0, error, NULL);
+  one();
+  two();
+  return 0;
+}

@@ -1,0 +1,112 @@
+//! AUTOJIT_PERF_MAP: perf finds the names of compiled functions, in the process and in its forked children.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+
+use autojit_tests::compile::{Link, lazy_object};
+use autojit_tests::run::{command, lazy_command, run, tool};
+use autojit_tests::scratch::Scratch;
+use autojit_tests::stats::Stats;
+
+const PROGRAM: &str = r#"
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+__attribute__((noinline)) double in_parent(int n) {
+  double sum = 0;
+  for (int i = 1; i < n; i++)
+    sum += 1.0 / i * sum / (sum + 1) + 1;
+  return sum;
+}
+__attribute__((noinline)) double in_child(int n) { return in_parent(n) + 1; }
+int main(void) {
+  printf("%d\n", in_parent(30000000) > 0);
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    printf("child %d %d\n", getpid(), in_child(10) > 0);
+    return 0;
+  }
+  int status;
+  waitpid(child, &status, 0);
+  return status;
+}
+"#;
+
+/// The lines of a map: names and sizes. Removes it.
+fn map(pid: u32) -> HashMap<String, u64> {
+    let path = PathBuf::from(format!("/tmp/perf-{pid}.map"));
+    let text = fs::read_to_string(&path).expect("the map was written");
+    fs::remove_file(&path).expect("it is ours");
+    let line = |line: &str| {
+        let mut words = line.splitn(3, ' ');
+        let mut number = || u64::from_str_radix(words.next()?, 16).ok();
+        let (start, size) = (number().expect("an address"), number().expect("a size"));
+        assert!(start != 0 && size != 0, "{line}");
+        (words.next().expect("a name").to_owned(), size)
+    };
+    text.lines().map(line).collect()
+}
+
+fn program(scratch: &Scratch) -> PathBuf {
+    let source = scratch.file("program.c", PROGRAM);
+    let (object, program) = (source.with_extension("o"), scratch.path().join("program"));
+    lazy_object(&source, &["-O1".to_owned()], &object, &[]);
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&[object], &program);
+    program
+}
+
+#[test]
+fn maps_name_what_was_compiled() {
+    let scratch = Scratch::new("perf-map");
+    let program = program(&scratch);
+    let mut lazy = lazy_command(&program, scratch.path());
+    lazy.env("AUTOJIT_PERF_MAP", "1").env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
+    let outcome = run(&mut lazy, scratch.path(), b"");
+    let text = outcome.assert_code(0).text();
+    let child = text.lines().find_map(|line| line.strip_prefix("child ")?.split(' ').next()?.parse().ok());
+    let (parent, child) = (map(outcome.pid), map(child.expect("the child prints its id")));
+    assert!(parent.contains_key("main") && parent.contains_key("in_parent"), "{parent:?}");
+    assert!(["main", "in_parent", "in_child"].iter().all(|name| child.contains_key(*name)), "{child:?}");
+    let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
+    assert_eq!(parent.len() as f64, stats.number("compiled"));
+}
+
+#[test]
+fn there_is_no_map_unless_it_is_asked_for() {
+    let scratch = Scratch::new("perf-none");
+    let outcome = run(&mut lazy_command(program(&scratch), scratch.path()), scratch.path(), b"");
+    outcome.assert_code(0);
+    assert!(!PathBuf::from(format!("/tmp/perf-{}.map", outcome.pid)).exists());
+}
+
+#[test]
+fn perf_report_shows_the_names() {
+    let scratch = Scratch::new("perf-report");
+    let (program, data) = (program(&scratch), scratch.path().join("perf.data"));
+    // Where performance counters are forbidden there is nothing to see.
+    let mut probe = command("perf");
+    probe.args(["record", "--quiet", "-o"]).arg(&data).arg("true");
+    if !probe.output().is_ok_and(|output| output.status.success()) {
+        assert!(
+            fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").is_ok_and(|text| text.trim() != "-1")
+        );
+        return;
+    }
+    let mut record = lazy_command("perf", scratch.path());
+    record.args(["record", "--quiet", "-e", "cpu-clock", "-o"]).arg(&data).arg(&program);
+    record.env("AUTOJIT_PERF_MAP", "1").env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
+    let outcome = tool(&mut record);
+    let report = tool(command("perf").args(["report", "--stdio", "-i"]).arg(&data)).text();
+    assert!(report.contains("in_parent"), "{report}");
+    let child =
+        outcome.text().lines().find_map(|line| line.strip_prefix("child ")?.split(' ').next()?.parse().ok());
+    map(child.expect("the child prints its id"));
+    let stats = fs::read_dir(scratch.path()).expect("it is readable");
+    let names = stats.map(|entry| entry.expect("likewise").file_name().to_string_lossy().into_owned());
+    let pids: Vec<u32> = names.filter_map(|name| name.strip_prefix("stats.")?.parse().ok()).collect();
+    for pid in pids {
+        let _ = fs::remove_file(format!("/tmp/perf-{pid}.map"));
+    }
+}
