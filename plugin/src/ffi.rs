@@ -27,6 +27,7 @@ unsafe extern "C" {
         visit: VisitInstruction,
     ) -> bool;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
+    pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);
     pub fn autojit_shim_compiler_used(module: LLVMModuleRef, values: *mut LLVMValueRef, count: usize);
     pub fn autojit_shim_unit_lists(module: LLVMModuleRef, context: *mut c_void, visit: VisitList);
 }

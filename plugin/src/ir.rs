@@ -522,6 +522,11 @@ impl Value {
         }
     }
 
+    /// Puts what `getter` returns in the place of a thread-local variable in an instruction's operands.
+    pub fn use_getter(self, variable: Value, getter: Value) {
+        unsafe { ffi::autojit_shim_use_getter(self.0, variable.0, getter.0) }
+    }
+
     /// The resolver of an ifunc, or what an alias stands for.
     pub fn target(self) -> Value {
         Value(match self.kind() {

@@ -2,9 +2,10 @@
 //!
 //! Loaded by clang, opt and rustc, it runs at the start of the pass pipeline, in these steps:
 //! [`select`] decides which bodies leave, [`uses`] finds out what they use and who uses them, [`plan`] decides from
-//! that who gets a stub and what goes into the import table, [`container`] writes them as bitcode in a form that the
-//! engine can compile piece by piece, [`store`] puts the container into the object or a directory, and [`residue`]
-//! turns the module into what stays: data, constructors, stubs and tables.
+//! that who gets a stub and what goes into the import table, [`thread_locals`] has bodies call getters for such
+//! variables, [`container`] writes them as bitcode in a form that the engine can compile piece by piece, [`store`] puts
+//! the container into the object or a directory, and [`residue`] turns the module into what stays: data, constructors,
+//! stubs and tables.
 
 mod assembly;
 mod container;
@@ -15,6 +16,7 @@ mod plan;
 mod residue;
 mod select;
 mod store;
+mod thread_locals;
 mod uses;
 
 use std::ffi::{c_char, c_void};
@@ -82,7 +84,7 @@ enum Outcome {
 
 /// The steps, for a module that can be handled.
 fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> Result<Outcome, String> {
-    let mut selection = select::select(module, options);
+    let selection = select::select(module, options);
     if selection.lazy.is_empty() {
         return Ok(Outcome::Untouched("no function can be compiled later"));
     }
@@ -92,10 +94,10 @@ fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> R
         return Ok(Outcome::Untouched("nothing outside the module can reach its functions"));
     }
     // From here on the module changes.
-    selection.thread_locals.replace(module);
-    plan.add_getters(&selection);
+    let getters = thread_locals::replace(module, &selection);
+    plan.add_getters(&getters);
     let encoded = container::write(module, &plan, &selection, opt)?;
     let placed = store::place(options, &encoded)?;
-    residue::leave(module, &plan, &selection, &encoded, &placed);
+    residue::leave(module, &plan, &selection, &getters, &encoded, &placed);
     Ok(Outcome::Changed)
 }

@@ -11,6 +11,7 @@ use llvm_sys::LLVMOpcode;
 
 use crate::ir::{IrVisibility, Linkage, Module, Value};
 use crate::select::Selection;
+use crate::thread_locals::{self, Getter};
 use crate::uses::{Use, Uses, may_leave};
 
 /// A function whose body leaves.
@@ -90,7 +91,7 @@ impl Plan {
         }
         for alias in module.aliases().chain(module.ifuncs()) {
             let used = uses.of(alias);
-            if used.body {
+            if used.body && !thread_locals::is_alias(alias) {
                 plan.import(alias, !used.required);
             }
         }
@@ -188,9 +189,9 @@ impl Plan {
         if own || (hidden && !import.weak) { self.direct.push(import) } else { self.got.push(import) }
     }
 
-    /// Adds getters of thread-local variables, which selection made after the plan.
-    pub fn add_getters(&mut self, selection: &Selection) {
-        for (_, getter) in &selection.thread_locals.getters {
+    /// Adds getters of thread-local variables, which are made after the plan.
+    pub fn add_getters(&mut self, getters: &[Getter]) {
+        for (_, getter) in getters {
             let name = getter.name();
             let symbol = name.clone();
             self.direct.push(Import { value: Some(*getter), name, symbol, weak: false, hidden: false });

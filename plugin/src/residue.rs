@@ -11,19 +11,27 @@ use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::plan::Plan;
 use crate::select::Selection;
 use crate::store::Placed;
+use crate::thread_locals::Getter;
 
 /// Containers follow one another at multiples of this.
 const CONTAINER_ALIGN: u32 = 8;
 
 /// Leaves the residue in `module`.
-pub fn leave(module: Module, plan: &Plan, selection: &Selection, encoded: &Encoded, placed: &Placed) {
+pub fn leave(
+    module: Module,
+    plan: &Plan,
+    selection: &Selection,
+    getters: &[Getter],
+    encoded: &Encoded,
+    placed: &Placed,
+) {
     let mut text = Text::default();
     keep_imports(module, plan);
     name_aliases(module, selection, &mut text);
     remove_bodies(plan);
     // What describes the whole unit would be generated for data alone, at many times the size of all the stubs.
     module.unit_lists(&mut |_| std::ptr::null_mut());
-    for (variable, getter) in &selection.thread_locals.getters {
+    for (variable, getter) in getters {
         module.define_getter(*getter, *variable);
     }
     let endbr64 = module.flag("cf-protection-branch").is_some_and(|flag| flag != 0);

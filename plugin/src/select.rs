@@ -1,7 +1,6 @@
 //! Which bodies leave the module: everything that can be compiled later without anybody noticing.
 //!
-//! Receives the untouched module; hands on a [`Selection`]: the functions whose bodies leave, and the accesses to
-//! thread-local variables that have to be rewritten for that. docs/compatibility.md lists for users what stays.
+//! Receives the untouched module; hands on a [`Selection`]: the functions whose bodies leave. docs/compatibility.md lists for users what stays.
 
 use std::collections::HashSet;
 
@@ -21,8 +20,6 @@ pub struct Selection {
     pub inlined: HashSet<Value>,
     /// Their [notable instructions](Value::notable_instructions).
     pub notable: Vec<Value>,
-    /// Accesses to thread-local variables in bodies that leave or go along.
-    pub thread_locals: ThreadLocals,
     /// What assembler text names.
     pub mentioned: Vec<Mentioned>,
 }
@@ -34,29 +31,6 @@ pub struct Mentioned {
     pub function: Option<Value>,
     /// What may be names of symbols.
     pub names: HashSet<String>,
-}
-
-/// Accesses to thread-local variables in bodies that leave. Linkers refuse thread-local symbols in tables, so each
-/// such variable gets a getter function that stays in the object.
-#[derive(Debug, Default)]
-pub struct ThreadLocals {
-    /// Each variable with the calls of `llvm.threadlocal.address` that the getter replaces.
-    accesses: Vec<(Value, Vec<Value>)>,
-    /// Each variable with its getter, once [`ThreadLocals::replace`] ran.
-    pub getters: Vec<(Value, Value)>,
-}
-
-impl ThreadLocals {
-    /// Puts calls of getters in the place of the accesses.
-    pub fn replace(&mut self, module: Module) {
-        for (variable, calls) in self.accesses.drain(..) {
-            let getter = module.add_getter(&format!("__autojit_tls.{}", variable.name()));
-            for call in calls {
-                call.replace_by_call(getter);
-            }
-            self.getters.push((variable, getter));
-        }
-    }
 }
 
 /// Why nothing of this module can be compiled later, if so.
@@ -157,23 +131,9 @@ pub fn select(module: Module, options: &Options) -> Selection {
     if !text.is_empty() {
         mentioned.push(Mentioned { function: None, names: assembly::words(&text) });
     }
-    let accesses = thread_locals(module, &mut drop);
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
-    let lazy_access = |call: &Value| is_lazy.contains(&call.function()) || inlined.contains(&call.function());
-    let accesses = accesses
-        .into_iter()
-        .map(|(variable, calls)| (variable, calls.into_iter().filter(lazy_access).collect::<Vec<_>>()))
-        .filter(|(_, calls)| !calls.is_empty())
-        .collect();
-    Selection {
-        lazy,
-        is_lazy,
-        inlined,
-        notable,
-        thread_locals: ThreadLocals { accesses, getters: Vec::new() },
-        mentioned,
-    }
+    Selection { lazy, is_lazy, inlined, notable, mentioned }
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -367,41 +327,4 @@ pub fn is_label_table(variable: Value) -> bool {
         }
     }
     variable.initializer().is_some_and(|value| has_label(value, 0))
-}
-
-/// The accesses to thread-local variables. A function that uses one in another way than through
-/// `llvm.threadlocal.address` is dropped from the selection.
-fn thread_locals(module: Module, drop: &mut dyn FnMut(Value, &str)) -> Vec<(Value, Vec<Value>)> {
-    fn instructions(value: Value, found: &mut Vec<Value>) {
-        for user in value.users() {
-            match user.kind() {
-                Kind::LLVMInstructionValueKind => found.push(user),
-                Kind::LLVMGlobalVariableValueKind => {}
-                _ => instructions(user, found),
-            }
-        }
-    }
-    let mut all = Vec::new();
-    for variable in module.variables().filter(|v| v.is_thread_local()) {
-        let mut calls = Vec::new();
-        let mut users = Vec::new();
-        instructions(variable, &mut users);
-        for user in users {
-            let address = user.called_intrinsic().is_some_and(|n| n.starts_with("llvm.threadlocal.address"));
-            if address && user.operand(0) == variable {
-                calls.push(user);
-            } else {
-                drop(user.function(), "it uses a thread-local variable in a constant expression");
-            }
-        }
-        all.push((variable, calls));
-    }
-    for alias in module.aliases().filter(|alias| alias.base().is_thread_local_variable()) {
-        let mut users = Vec::new();
-        instructions(alias, &mut users);
-        for user in users {
-            drop(user.function(), "it uses an alias of a thread-local variable");
-        }
-    }
-    all
 }

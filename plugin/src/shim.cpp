@@ -8,9 +8,11 @@
 #include "llvm/IR/Function.h"
 #include "llvm/IR/GlobalAlias.h"
 #include "llvm/IR/GlobalVariable.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/NoFolder.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
@@ -42,6 +44,41 @@ std::optional<OptimizationLevel> levelOf(StringRef Name) {
       .Case("autojit<Os>", OptimizationLevel::Os)
       .Case("autojit<Oz>", OptimizationLevel::Oz)
       .Default(std::nullopt);
+}
+
+bool contains(const Constant *C, const GlobalValue *Wanted) {
+  if (C == Wanted)
+    return true;
+  return !isa<GlobalValue>(C) && any_of(C->operands(), [&](const Use &U) {
+    auto *Operand = dyn_cast<Constant>(U);
+    return Operand && contains(Operand, Wanted);
+  });
+}
+
+// Computes before At what C is if Wanted is Address.
+Value *compute(Constant *C, const GlobalValue *Wanted, Value *Address, Instruction *At) {
+  if (C == Wanted)
+    return Address;
+  if (!contains(C, Wanted))
+    return C;
+  if (auto *Expression = dyn_cast<ConstantExpr>(C)) {
+    Instruction *I = Expression->getAsInstruction();
+    for (Use &U : I->operands())
+      if (auto *Operand = dyn_cast<Constant>(U))
+        U.set(compute(Operand, Wanted, Address, At));
+    I->insertInto(At->getParent(), At->getIterator());
+    I->setDebugLoc(At->getDebugLoc());
+    return I;
+  }
+  // A structure, array or vector, piece by piece.
+  IRBuilder<NoFolder> Builder(At);
+  Value *Whole = PoisonValue::get(C->getType());
+  for (unsigned Index = 0; Index != C->getNumOperands(); ++Index) {
+    Value *Part = compute(cast<Constant>(C->getOperand(Index)), Wanted, Address, At);
+    Whole = C->getType()->isVectorTy() ? Builder.CreateInsertElement(Whole, Part, Index)
+                                       : Builder.CreateInsertValue(Whole, Part, Index);
+  }
+  return Whole;
 }
 
 } // namespace
@@ -143,6 +180,28 @@ bool autojit_shim_takes_address(LLVMValueRef User, LLVMValueRef V) {
     if (U.get() == unwrap(V) && !C->isCallee(&U))
       return true;
   return false;
+}
+
+// Puts what Getter returns in the place of Variable in the operands of the instruction User, also inside constants.
+void autojit_shim_use_getter(LLVMValueRef User, LLVMValueRef Variable, LLVMValueRef Getter) {
+  auto *I = unwrap<Instruction>(User);
+  auto *Wanted = unwrap<GlobalValue>(Variable);
+  auto *Get = unwrap<Function>(Getter);
+  // A phi node has one value for all edges from the same block.
+  DenseMap<BasicBlock *, Value *> Incoming;
+  for (Use &U : I->operands()) {
+    auto *C = dyn_cast<Constant>(U);
+    if (!C || !contains(C, Wanted))
+      continue;
+    auto *Phi = dyn_cast<PHINode>(I);
+    Instruction *At = Phi ? Phi->getIncomingBlock(U)->getTerminator() : I;
+    Value *&Known = Incoming[At->getParent()];
+    if (!Phi || !Known) {
+      IRBuilder<> Builder(At);
+      Known = compute(C, Wanted, Builder.CreateCall(Get), At);
+    }
+    U.set(Known);
+  }
 }
 
 void autojit_shim_compiler_used(LLVMModuleRef M, LLVMValueRef *Values, size_t Count) {

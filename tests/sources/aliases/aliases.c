@@ -13,7 +13,7 @@
 //# prints: other file 21 22
 //# prints: overridden 23
 //# prints: thread-local 3 4
-//# lazy: main original other
+//# lazy: main original other step
 #include <stdio.h>
 
 typedef int function(int);
@@ -38,7 +38,7 @@ static int missing(int) __attribute__((weakref("nowhere_to_be_found")));
 
 static __thread int thread_local = 3;
 extern __thread int thread_alias __attribute__((alias("thread_local")));
-static int step(void) { return thread_alias++; }
+int step(void) { return thread_alias++; }
 
 int other(int), other_alias(int), replaced(int);
 

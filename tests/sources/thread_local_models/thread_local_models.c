@@ -1,6 +1,6 @@
 // Thread-local variables in every model, in the program and in a library, extern, hidden, weak, aligned, in constant
 // expressions, with initial values of all sorts; in threads that came before and after the first calls.
-//# sources: models.c
+//# sources: models.c constants.ll
 //# library: models_library.c
 //# mix
 //# link: -pthread
@@ -17,8 +17,9 @@
 //# prints: large 4096
 //# prints: hidden 6
 //# prints: early thread 11
-//# lazy: main bump constant_expressions library_bump address_of
-//# stats: compiled >= 8
+//# prints: constants 83 86 12 50
+//# lazy: main address_of from_constants distance from_aggregate
+//# stats: compiled >= 12
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -101,6 +102,8 @@ int main(void) {
     for (unsigned i = 0; i < sizeof large; i++) sum += large[i] ? (int)i + 1 : 0;
     printf("large %d\n", sum);
     printf("hidden %d\n", hidden_one);
+    int first = from_constants(0), second = from_constants(1);
+    printf("constants %d %d %d %d\n", first, second, distance(), from_aggregate());
     sem_post(&go);
     pthread_join(early_thread, NULL);
     return 0;
