@@ -42,6 +42,8 @@ pub struct Uses<'a> {
     mentioned: HashMap<String, Use>,
     /// Of variables that may leave: None while one is being looked at.
     known: RefCell<HashMap<Value, Option<Use>>>,
+    /// Which variables may leave: each user of a large table asks.
+    may_leave: RefCell<HashMap<Value, bool>>,
 }
 
 impl<'a> Uses<'a> {
@@ -59,7 +61,7 @@ impl<'a> Uses<'a> {
                 mentioned.entry(name.clone()).or_default().add(used);
             }
         }
-        Self { selection, mentioned, known: RefCell::default() }
+        Self { selection, mentioned, known: RefCell::default(), may_leave: RefCell::default() }
     }
 
     /// How `global` is used.
@@ -82,6 +84,10 @@ impl<'a> Uses<'a> {
         found
     }
 
+    fn may_leave(&self, variable: Value) -> bool {
+        *self.may_leave.borrow_mut().entry(variable).or_insert_with(|| may_leave(variable))
+    }
+
     fn by(&self, user: Value, used: Value) -> Use {
         match user.kind() {
             Kind::LLVMInstructionValueKind => {
@@ -99,7 +105,7 @@ impl<'a> Uses<'a> {
             }
             // As personality.
             Kind::LLVMFunctionValueKind if self.selection.is_lazy.contains(&user) => Use::BODY,
-            Kind::LLVMGlobalVariableValueKind if may_leave(user) => {
+            Kind::LLVMGlobalVariableValueKind if self.may_leave(user) => {
                 let theirs = self.of(user);
                 // A constant that nothing uses stays: nothing would take it along.
                 Use { body_address: theirs.body, stays: theirs.stays || !theirs.body, ..theirs }
