@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::{env, fs};
 
 /// The symbols that the library shows (src/exports.rs).
+#[rustfmt::skip]
 const EXPORTS: &[&str] = &[
-    "__autojit_register",
-    "_Unwind_Find_FDE",
-    "backtrace_symbols",
-    "backtrace_symbols_fd",
-    "dl_iterate_phdr",
-    "dladdr",
-    "dladdr1",
+    "__autojit_register", "_Unwind_Find_FDE",
+    "backtrace_symbols", "backtrace_symbols_fd", "dl_iterate_phdr", "dladdr", "dladdr1",
+    // What a program may not do before the engine is loaded.
+    "chroot", "unshare", "setns",
+    "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setresuid", "setresgid",
+    "setrlimit", "setrlimit64", "prlimit", "prlimit64", "prctl",
 ];
 
 fn main() {

@@ -3,12 +3,11 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use autojit_trampoline::contract::ImageRecord;
+use libc::{Dl_info, gid_t, pid_t, uid_t};
 
-use libc::Dl_info;
-
-use crate::loaded::Visit;
+use crate::loaded::{Next, Visit};
 use crate::unwind::Bases;
-use crate::{addresses, lifecycle, objects, unwind};
+use crate::{addresses, confine, lifecycle, objects, unwind};
 
 /// What the constructor of an image with lazy code calls (autojit_trampoline::contract::REGISTER_SYMBOL).
 ///
@@ -83,6 +82,64 @@ unsafe extern "C" fn backtrace_symbols(array: *const *mut c_void, size: c_int) -
 unsafe extern "C" fn backtrace_symbols_fd(array: *const *mut c_void, size: c_int, descriptor: c_int) {
     // SAFETY: the caller's promise.
     unsafe { addresses::backtrace_symbols_fd(array, size, descriptor) }
+}
+
+/// Defines functions that do some work of the runtime's and then what the next definition of their name does.
+macro_rules! interpose {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty { $first:expr })*) => { $(
+        /// Interposes the C library's function of this name.
+        ///
+        /// # Safety
+        /// As for the C library's.
+        #[unsafe(no_mangle)]
+        unsafe extern "C" fn $name($($argument: $type),*) -> $result {
+            static NEXT: Next = Next::new(stringify!($name));
+            $first;
+            let next = NEXT.address();
+            // SAFETY: a function of that name has this type; the arguments are the caller's.
+            unsafe {
+                let next: unsafe extern "C" fn($($type),*) -> $result = std::mem::transmute(next);
+                next($($argument),*)
+            }
+        }
+    )* };
+}
+
+/// New limits, or null.
+type Limits = *const libc::rlimit64;
+
+interpose! {
+    fn chroot(path: *const c_char) -> c_int { confine::provide() }
+    fn unshare(flags: c_int) -> c_int { confine::provide() }
+    fn setns(descriptor: c_int, kind: c_int) -> c_int { confine::provide() }
+    fn setuid(user: uid_t) -> c_int { confine::provide() }
+    fn setgid(group: gid_t) -> c_int { confine::provide() }
+    fn seteuid(user: uid_t) -> c_int { confine::provide() }
+    fn setegid(group: gid_t) -> c_int { confine::provide() }
+    fn setreuid(real: uid_t, effective: uid_t) -> c_int { confine::provide() }
+    fn setregid(real: gid_t, effective: gid_t) -> c_int { confine::provide() }
+    fn setresuid(real: uid_t, effective: uid_t, saved: uid_t) -> c_int { confine::provide() }
+    fn setresgid(real: gid_t, effective: gid_t, saved: gid_t) -> c_int { confine::provide() }
+    fn setrlimit(resource: u32, limit: Limits) -> c_int {
+        // SAFETY: the caller's promise.
+        unsafe { confine::before_limit(0, resource, limit) }
+    }
+    fn setrlimit64(resource: u32, limit: Limits) -> c_int {
+        // SAFETY: the caller's promise.
+        unsafe { confine::before_limit(0, resource, limit) }
+    }
+    fn prlimit(process: pid_t, resource: u32, limit: Limits, old: *mut c_void) -> c_int {
+        // SAFETY: the caller's promise.
+        unsafe { confine::before_limit(process, resource, limit) }
+    }
+    fn prlimit64(process: pid_t, resource: u32, limit: Limits, old: *mut c_void) -> c_int {
+        // SAFETY: the caller's promise.
+        unsafe { confine::before_limit(process, resource, limit) }
+    }
+    // Variadic functions get their integers in the same registers as others.
+    fn prctl(operation: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
+        confine::before_prctl(operation)
+    }
 }
 
 /// Runs when the process exits, after the program's own exit handlers.

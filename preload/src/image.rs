@@ -32,6 +32,7 @@ pub struct Image {
     slots: Range<usize>,
     records: Range<usize>,
     modules: Box<[Module]>,
+    file: OnceLock<Option<ElfFile<'static>>>,
     /// The static symbol table of its file.
     symbols: OnceLock<Symbols<'static>>,
     memory: OnceLock<Result<CodeMemory, Failure>>,
@@ -242,6 +243,7 @@ impl Image {
             slots: slots.start as usize..slots.end as usize,
             records,
             modules,
+            file: OnceLock::new(),
             symbols: OnceLock::new(),
             memory: OnceLock::new(),
             static_unwinder: OnceLock::new(),
@@ -303,10 +305,22 @@ impl Image {
 
     /// Its file. None if that is out of reach: then it is as good as stripped.
     fn file(&self) -> Option<ElfFile<'static>> {
-        File::open(&self.place.path, libc::O_RDONLY, 0)
-            .and_then(|file| file.map())
-            .ok()
-            .and_then(ElfFile::parse)
+        *self.file.get_or_init(|| {
+            File::open(&self.place.path, libc::O_RDONLY, 0)
+                .and_then(|file| file.map())
+                .ok()
+                .and_then(ElfFile::parse)
+        })
+    }
+
+    /// Opens and maps what compiles of its functions may want to have from outside the process.
+    pub fn provide(&'static self) {
+        // Failures are kept, and told when somebody asks.
+        let _ = self.memory();
+        let _ = self.file();
+        for module in self.modules.iter().filter(|module| module.is_outside()) {
+            let _ = module.open();
+        }
     }
 
     fn symbol_table(&self) -> &Symbols<'static> {

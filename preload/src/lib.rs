@@ -7,7 +7,8 @@
 //! - [`image`], [`module`], [`function`]: what has registered, down to one function and its state.
 //! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`engine`], the linker
 //!   (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
-//! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code.
+//! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code. [`confine`]:
+//!   what the program is about to give up is fetched first.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
 //! - [`loaded`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
 //! - [`sys`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
@@ -18,6 +19,7 @@
 mod addresses;
 mod alloc;
 mod compile;
+mod confine;
 mod elf_file;
 mod engine;
 mod exports;

@@ -89,9 +89,14 @@ fn name_of(record: *const ImageRecord) -> String {
     .unwrap_or_else(image::program)
 }
 
+/// Whether the process has no lazy code, as far as we know.
+pub fn asleep() -> bool {
+    PHASE.load(SeqCst) == Phase::Asleep as u8
+}
+
 /// Starts the runtime, once, in this order.
 fn start() -> Result<(), Failure> {
-    if PHASE.load(SeqCst) != Phase::Asleep as u8 {
+    if !asleep() {
         return Ok(());
     }
     // Options first: they say whether anything may be said.
@@ -144,7 +149,7 @@ pub unsafe fn after_fork() {
 
 /// At exit: statistics. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
-    if PHASE.load(SeqCst) == Phase::Asleep as u8 {
+    if asleep() {
         return;
     }
     let _uninterrupted = Uninterrupted::new();

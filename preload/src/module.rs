@@ -126,13 +126,18 @@ impl Module {
     /// The file of a container that is not in the image.
     fn container_path(&self) -> Option<CString> {
         let record = self.record();
-        if record.store != StoreKind::Directory as u8 || record.store_directory().is_null() {
+        if !self.is_outside() || record.store_directory().is_null() {
             return None;
         }
         // SAFETY: the record's string (contract).
         let directory = unsafe { CStr::from_ptr(record.store_directory()) };
         let path = [directory.to_bytes(), b"/", file_name(&record.key).as_bytes()].concat();
         Some(CString::new(path).expect("made of C strings"))
+    }
+
+    /// Whether its container is not in the image.
+    pub fn is_outside(&self) -> bool {
+        self.record().store == StoreKind::Directory as u8
     }
 
     /// Opens the container, once.

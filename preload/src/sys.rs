@@ -450,6 +450,15 @@ pub fn exit(status: i32) -> ! {
     }
 }
 
+/// The soft limit of a resource; no limit if the kernel does not tell.
+pub fn soft_limit(resource: u32) -> u64 {
+    let mut limit = libc::rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: libc::RLIM64_INFINITY };
+    // SAFETY: process 0 is this one; the kernel writes a struct rlimit64.
+    let _ =
+        unsafe { syscall(libc::SYS_prlimit64, [0, resource as usize, 0, (&raw mut limit) as usize, 0, 0]) };
+    limit.rlim_cur
+}
+
 /// The kernel's struct sigaction.
 #[repr(C)]
 struct KernelSigaction {

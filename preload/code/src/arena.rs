@@ -1,11 +1,13 @@
 //! One arena of a code memory: a part of the reservation that is filled from low to high addresses.
 //!
-//! Pages come in chunks. A chunk of text or rodata is normally *shared*: a memfd that is mapped twice, once at its place
+//! Pages come in chunks. A chunk of text or rodata is normally *shared*: memory that is mapped twice, once at its place
 //! in the reservation with the permissions it is for, once elsewhere readable and writable (the alias). Everything is
 //! written through the alias, so no page is ever writable and executable at one address, and published code can still
-//! be patched. Where the system gives no memfd (no descriptors, seccomp), a chunk is *private*: its pages are writable
-//! until they are published, and never again; then each block has pages of its own. The data arena's pages are plain
-//! private memory.
+//! be patched. Where the system gives no second mapping, a chunk is *private*: its pages are writable until they are
+//! published, and never again; then each block has pages of its own. The data arena's pages are plain private memory.
+//!
+//! Shared memory is anonymous, and its second mapping made with mremap. A memfd needs a free descriptor, which another
+//! thread could see for a moment, and falls under the limit for file sizes (RLIMIT_FSIZE, SIGXFSZ): second choice.
 //!
 //! A shared page is one and the same page in a parent and a child process. A fork therefore *seals* the shared chunks:
 //! afterwards neither side writes to them; the pages behind the last block are replaced by fresh ones when needed.
@@ -29,7 +31,7 @@ pub fn align_up(address: usize, align: usize) -> Option<usize> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backing {
-    /// A memfd with a writable alias at this address.
+    /// Shared memory with a writable alias at this address.
     Shared { alias: usize },
     /// Pages that are writable until they are published.
     Private,
@@ -145,28 +147,23 @@ impl ArenaState {
         Ok(())
     }
 
-    /// Maps a fresh memfd twice; returns the alias.
+    /// Maps fresh memory twice; returns the alias.
     fn map_shared(&self, range: &Range<usize>) -> Result<usize, Errno> {
         if !self.shared_allowed {
             return Err(Errno(libc::ENOSYS));
         }
-        let (name, prot) = match self.arena {
-            Arena::Text => (c"autojit-text", libc::PROT_READ | libc::PROT_EXEC),
-            Arena::Rodata | Arena::Data => (c"autojit-rodata", libc::PROT_READ),
-        };
-        let file = Fd::memory(name, range.len())?;
-        let writable = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: not MAP_FIXED.
-        let alias = unsafe { sys::mmap(0, range.len(), writable, libc::MAP_SHARED, file.raw())? };
-        let flags = libc::MAP_SHARED | libc::MAP_FIXED;
         // SAFETY: the range is behind the cursor: reserved for this arena, and never given to a block.
-        let view = unsafe { sys::mmap(range.start, range.len(), prot, flags, file.raw()) };
-        if let Err(errno) = view {
-            // SAFETY: the alias was made above, and nobody knows of it.
-            unsafe { sys::munmap(alias, range.len()) };
-            return Err(errno);
+        unsafe { map_anonymous_twice(self.arena, range).or_else(|_| map_file_twice(self.arena, range)) }
+    }
+
+    /// Gives back what lies more than `keep` bytes (whole pages) behind what is in use.
+    pub fn trim(&mut self, keep: usize) {
+        let end = self.mapped.saturating_add(keep);
+        if end < self.limit {
+            // SAFETY: nothing was ever mapped over the reservation there, and nothing will be: the arena ends before.
+            unsafe { sys::munmap(end, self.limit - end) };
+            self.limit = end;
         }
-        Ok(alias)
     }
 
     /// Makes the piece as permanent as it gets: afterwards it has the arena's permissions.
@@ -279,28 +276,67 @@ impl ArenaState {
 /// Maps zeroed private memory, readable and writable.
 fn map_private(range: &Range<usize>) -> Result<(), Errno> {
     let prot = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+    let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
     // SAFETY: the range is behind the arena's cursor: reserved for it, and never given to a block.
-    unsafe { sys::mmap(range.start, range.len(), prot, flags, -1) }.map(drop)
+    unsafe { sys::mmap(range.start, range.len(), prot, flags) }.map(drop)
 }
 
-/// Gives private pages the permissions of their arena.
-fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
-    let prot = match arena {
+/// Maps fresh anonymous memory twice, as the arena wants it at `range`; returns the writable alias.
+///
+/// # Safety
+/// Nothing may use what is at `range`.
+unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usize, Errno> {
+    let writable = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+    // SAFETY: not MAP_FIXED; the range is free (caller).
+    unsafe {
+        let alias = sys::mmap(0, range.len(), writable, flags)?;
+        sys::map_again(alias, range.len(), range.start)
+            .and_then(|()| protect(arena, range.clone()))
+            // Nobody knows of the alias.
+            .inspect_err(|_| sys::munmap(alias, range.len()))?;
+        Ok(alias)
+    }
+}
+
+/// The same with a memfd, whose pages are never anything but executable at `range`: systems that let no memory become
+/// executable (PR_SET_MDWE, systemd's MemoryDenyWriteExecute) allow that.
+///
+/// # Safety
+/// As above.
+unsafe fn map_file_twice(arena: Arena, range: &Range<usize>) -> Result<usize, Errno> {
+    let file = Fd::memory(c"autojit", range.len())?;
+    let writable = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: as above.
+    unsafe {
+        let alias = file.map_shared(0, range.len(), writable, 0)?;
+        file.map_shared(range.start, range.len(), permissions(arena), libc::MAP_FIXED)
+            .inspect_err(|_| sys::munmap(alias, range.len()))?;
+        Ok(alias)
+    }
+}
+
+/// What the arena's pages are for.
+fn permissions(arena: Arena) -> i32 {
+    match arena {
         Arena::Text => libc::PROT_READ | libc::PROT_EXEC,
         Arena::Rodata => libc::PROT_READ,
-        Arena::Data => return Ok(()),
-    };
-    // SAFETY: whole pages that one block has for itself and that it has finished writing.
-    unsafe { sys::mprotect(range.start, range.len(), prot) }
+        Arena::Data => libc::PROT_READ | libc::PROT_WRITE,
+    }
+}
+
+/// Gives pages the permissions of their arena.
+fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
+    // SAFETY: whole pages that nobody writes at this address: fresh ones, or those of one block that is finished.
+    unsafe { sys::mprotect(range.start, range.len(), permissions(arena)) }
 }
 
 /// Puts a private copy of the pages in their place, at once for whoever reads them.
 fn copy_to_private(arena: Arena, range: &Range<usize>) -> Result<(), Errno> {
     let prot = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    let flags = libc::MAP_PRIVATE;
     // SAFETY: not MAP_FIXED.
-    let copy = unsafe { sys::mmap(0, range.len(), prot, flags, -1)? };
+    let copy = unsafe { sys::mmap(0, range.len(), prot, flags)? };
     // SAFETY: the range is mapped readable (a chunk's view), the copy is fresh and of the same length; the final move
     // replaces pages by pages of the same content.
     unsafe {

@@ -60,6 +60,9 @@ impl fmt::Display for MemoryError {
             }
             Self::Exhausted(arena) => write!(f, "the {arena:?} arena of the code memory is full"),
             Self::OutOfReach(address) => write!(f, "{address:#x} is out of reach of the code memory"),
+            Self::System(what, libc::ENOMEM) => {
+                write!(f, "{what} failed: out of memory, or a limit like that of `ulimit -v` was reached")
+            }
             Self::System(what, errno) => write!(f, "{what} failed with errno {errno}"),
         }
     }
@@ -107,6 +110,13 @@ impl CodeMemory {
         let arenas = Arena::ALL.map(|arena| ArenaState::new(arena, parts[arena as usize].clone(), shared));
         let state = State { arenas, far_stubs: BTreeMap::new(), stubs: None };
         Ok(Self { parts, state: Lock::new(state) })
+    }
+
+    /// Gives address space back that is not used yet, but for `keep` bytes in each arena: for a process that is going
+    /// to be limited. There will be no more code than that.
+    pub fn trim(&self, keep: usize) {
+        let keep = keep.next_multiple_of(PAGE);
+        self.lock().arenas.iter_mut().for_each(|arena| arena.trim(keep));
     }
 
     /// The reservation.

@@ -10,6 +10,8 @@ use crate::sys::{self, Errno, Fd};
 pub const LARGEST: usize = 256 << 20;
 /// The smallest; below it a code memory is not worth having.
 pub const SMALLEST: usize = 1 << 20;
+/// The part of a limited address space that is reserved at most.
+const LIMITED_PART: usize = 16;
 /// The span that image and reservation may have together: what a signed 32-bit displacement reaches, less room for
 /// addends and for the end of the instruction that the displacement counts from.
 pub const REACH: usize = (1 << 31) - (1 << 20);
@@ -21,13 +23,15 @@ const LOWEST: usize = 1 << 20;
 const HIGHEST: usize = (1 << 47) - 4096;
 
 /// Reserves up to `largest` bytes, inaccessible, near `image`. Halves the size down to [`SMALLEST`] as long as no gap
-/// is large enough or the system refuses (RLIMIT_AS).
+/// is large enough or the system refuses. Of a limited address space (RLIMIT_AS) most is left to the program.
 pub fn reserve(image: &Range<usize>, largest: usize) -> Result<Range<usize>, MemoryError> {
     let mut refused = None;
+    let share = sys::address_space_limit() / LIMITED_PART;
+    let largest = if share < largest { 1 << share.max(SMALLEST).ilog2() } else { largest };
     for heap_room in [HEAP_ROOM, 0] {
         let mut size = largest.max(SMALLEST);
         while size >= SMALLEST {
-            match take(image, size, heap_room)? {
+            match take(image, size, heap_room) {
                 Taken::At(base) => return Ok(base..base + size),
                 Taken::NoGap => {}
                 Taken::Refused(errno) => refused = Some(errno),
@@ -47,26 +51,56 @@ enum Taken {
     Refused(Errno),
 }
 
-fn take(image: &Range<usize>, size: usize, heap_room: usize) -> Result<Taken, MemoryError> {
+fn take(image: &Range<usize>, size: usize, heap_room: usize) -> Taken {
     // Another thread may map something into the gap between the look at the maps and the mapping.
     for _ in 0..16 {
-        let mut mappings = mappings()?;
+        // No /proc, or no descriptor to read it with.
+        let Ok(mut mappings) = mappings() else { return take_blindly(image, size, heap_room) };
         // An image may have holes, and it must not matter whether it is there already.
         let place = mappings.partition_point(|mapping| mapping.start < image.start);
         mappings.insert(place, image.clone());
-        let Some(base) = choose(&mappings, image, size, heap_room) else { return Ok(Taken::NoGap) };
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
-        // SAFETY: NOREPLACE: nothing that is mapped is touched.
-        match unsafe { sys::mmap(base, size, libc::PROT_NONE, flags, -1) } {
-            Ok(address) if address == base => return Ok(Taken::At(base)),
-            // Kernels before 4.17 take the address for a hint.
-            // SAFETY: the mapping was made here, and nobody knows of it.
-            Ok(address) => unsafe { sys::munmap(address, size) },
-            Err(Errno(libc::EEXIST)) => {}
-            Err(errno) => return Ok(Taken::Refused(errno)),
+        let Some(base) = choose(&mappings, image, size, heap_room) else { return Taken::NoGap };
+        match map_at(base, size) {
+            Taken::NoGap => {}
+            taken => return taken,
         }
     }
-    Ok(Taken::NoGap)
+    Taken::NoGap
+}
+
+/// Tries one place after the other: downwards from the image, then from the far end of what is in reach above it.
+fn take_blindly(image: &Range<usize>, size: usize, heap_room: usize) -> Taken {
+    let lowest = page_up(image.end.saturating_sub(REACH).max(LOWEST));
+    let highest = (image.start + REACH).min(HIGHEST) & !4095;
+    let below = |place: &usize| place.checked_sub(size);
+    let downwards = |from: usize, to: usize| {
+        std::iter::successors(below(&from), below).take_while(move |base| *base >= to)
+    };
+    let above_heap = page_up(image.end.saturating_add(heap_room));
+    for base in downwards(image.start & !4095, lowest).chain(downwards(highest, above_heap)) {
+        match map_at(base, size) {
+            Taken::NoGap => {}
+            taken => return taken,
+        }
+    }
+    Taken::NoGap
+}
+
+/// Maps the range, if it is free.
+fn map_at(base: usize, size: usize) -> Taken {
+    let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
+    // SAFETY: NOREPLACE: nothing that is mapped is touched.
+    match unsafe { sys::mmap(base, size, libc::PROT_NONE, flags) } {
+        Ok(address) if address == base => Taken::At(base),
+        Ok(address) => {
+            // Kernels before 4.17 take the address for a hint.
+            // SAFETY: the mapping was made here, and nobody knows of it.
+            unsafe { sys::munmap(address, size) };
+            Taken::NoGap
+        }
+        Err(Errno(libc::EEXIST)) => Taken::NoGap,
+        Err(errno) => Taken::Refused(errno),
+    }
 }
 
 /// The base of the best free range of `size` bytes: the highest below the image, else the far end of what is in reach
@@ -194,6 +228,19 @@ mod tests {
         let image = 0x400000..0x400000 + 1200 * MIB;
         assert_eq!(choose(std::slice::from_ref(&image), &image, 256 * MIB, HEAP_ROOM), None);
         assert!(choose(std::slice::from_ref(&image), &image, 256 * MIB, 0).is_some());
+    }
+
+    #[test]
+    fn a_place_is_found_without_a_map() {
+        // Nothing of the process lies there; the second reservation meets the first.
+        let image = 0x2345_0000_0000..0x2345_0010_0000;
+        for base in [image.start - 256 * MIB, image.start - 512 * MIB] {
+            assert!(matches!(take_blindly(&image, 256 * MIB, HEAP_ROOM), Taken::At(at) if at == base));
+        }
+        // No room below.
+        let image = LOWEST..2 * LOWEST;
+        let Taken::At(base) = take_blindly(&image, MIB, HEAP_ROOM) else { panic!("no place") };
+        assert_eq!(base, image.start + REACH - MIB);
     }
 
     #[test]

@@ -35,13 +35,14 @@ unsafe fn syscall(number: i64, arguments: [usize; 6]) -> Result<usize, Errno> {
     if (-4095..0).contains(&result) { Err(Errno(-result as i32)) } else { Ok(result as usize) }
 }
 
-/// `mmap(2)`, offset 0.
+/// `mmap(2)` of anonymous memory.
 ///
 /// # Safety
 /// With MAP_FIXED in `flags`: nothing may use what is mapped at `address..address + len`.
-pub unsafe fn mmap(address: usize, len: usize, prot: i32, flags: i32, fd: i32) -> Result<usize, Errno> {
+pub unsafe fn mmap(address: usize, len: usize, prot: i32, flags: i32) -> Result<usize, Errno> {
+    let flags = flags | libc::MAP_ANONYMOUS;
     // SAFETY: what it replaces is the caller's responsibility; otherwise a new mapping touches nothing.
-    unsafe { syscall(libc::SYS_mmap, [address, len, prot as usize, flags as usize, fd as usize, 0]) }
+    unsafe { syscall(libc::SYS_mmap, [address, len, prot as usize, flags as usize, usize::MAX, 0]) }
 }
 
 /// `munmap(2)`.
@@ -71,6 +72,26 @@ pub unsafe fn move_mapping(from: usize, len: usize, to: usize) -> Result<(), Err
     let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: the caller's.
     unsafe { syscall(libc::SYS_mremap, [from, len, len, flags as usize, to, 0]) }.map(drop)
+}
+
+/// `mremap(2)` of nothing: maps the shared pages of `from..from + len` at `to` as well, in place of what is there.
+///
+/// # Safety
+/// Nothing may use what is at `to`.
+pub unsafe fn map_again(from: usize, len: usize, to: usize) -> Result<(), Errno> {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: the caller's.
+    unsafe { syscall(libc::SYS_mremap, [from, 0, len, flags as usize, to, 0]) }.map(drop)
+}
+
+/// The soft limit of the process's address space in bytes, usize::MAX if there is none.
+pub fn address_space_limit() -> usize {
+    let mut limit = libc::rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: libc::RLIM64_INFINITY };
+    // SAFETY: process 0 is this one; the kernel writes a struct rlimit64.
+    let _ = unsafe {
+        syscall(libc::SYS_prlimit64, [0, libc::RLIMIT_AS as usize, 0, (&raw mut limit) as usize, 0, 0])
+    };
+    limit.rlim_cur as usize
 }
 
 /// A file descriptor, closed on drop.
@@ -109,9 +130,20 @@ impl Fd {
         Ok(file)
     }
 
-    /// The number.
-    pub fn raw(&self) -> i32 {
-        self.0
+    /// Maps its first `len` bytes, shared.
+    ///
+    /// # Safety
+    /// With MAP_FIXED in `flags`: nothing may use what is mapped at `address..address + len`.
+    pub unsafe fn map_shared(
+        &self,
+        address: usize,
+        len: usize,
+        prot: i32,
+        flags: i32,
+    ) -> Result<usize, Errno> {
+        let flags = (flags | libc::MAP_SHARED) as usize;
+        // SAFETY: what it replaces is the caller's responsibility; otherwise a new mapping touches nothing.
+        unsafe { syscall(libc::SYS_mmap, [address, len, prot as usize, flags, self.0 as usize, 0]) }
     }
 
     /// `read(2)`; 0 at the end of the file.

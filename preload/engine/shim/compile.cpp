@@ -4,6 +4,8 @@
 
 #include "compile.h"
 
+#include <new>
+
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/ExecutionEngine/Orc/Core.h"
 #include "llvm/ExecutionEngine/Orc/ExecutorProcessControl.h"
@@ -246,7 +248,12 @@ LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *Module, const auto
 
 void autojit_shim_free_text(char *Text) { free(Text); }
 
-void autojit_shim_on_fatal(void (*Handler)(void *, const char *, bool)) { install_fatal_error_handler(Handler); }
+void autojit_shim_on_fatal(void (*Handler)(void *, const char *, bool)) {
+  install_fatal_error_handler(Handler);
+  install_bad_alloc_error_handler(Handler);
+}
+
+void autojit_shim_on_no_memory(void (*Handler)(void)) { std::set_new_handler(Handler); }
 
 // The C++ runtime registers each static destructor of LLVM with this. They must not run: exit handlers of the program
 // may still call functions for the first time, and run after the handlers of a library that was loaded last.

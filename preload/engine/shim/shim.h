@@ -51,4 +51,7 @@ LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *module, const auto
 void autojit_shim_free_text(char *text);
 // Installs the handler for LLVM's fatal errors, after which it cannot go on.
 void autojit_shim_on_fatal(void (*handler)(void *, const char *, bool));
+
+// Installs what operator new calls when there is no memory.
+void autojit_shim_on_no_memory(void (*handler)(void));
 }

@@ -37,25 +37,49 @@ pub fn install() {
 
 extern "C" fn report(_: *mut c_void, reason: *const c_char, _: bool) {
     // SAFETY: LLVM hands over a C string.
-    let reason = unsafe { CStr::from_ptr(reason) }.to_string_lossy();
-    let line = match CURRENT.get() {
+    end(unsafe { CStr::from_ptr(reason) }.to_bytes())
+}
+
+/// Before LLVM's own constructors, which allocate: mimalloc's operator new ends the process without a word.
+#[used]
+#[unsafe(link_section = ".init_array.00101")]
+static ON_NO_MEMORY: extern "C" fn() = {
+    extern "C" fn install() {
+        shim::on_no_memory(no_memory);
+    }
+    install
+};
+
+/// What operator new calls where there is no memory.
+extern "C" fn no_memory() {
+    end(b"out of memory")
+}
+
+/// Says why, in one piece and without allocating, and ends the process.
+fn end(reason: &[u8]) -> ! {
+    let parts: &[&[u8]] = match CURRENT.get() {
         Some((function, source)) => {
             // SAFETY: the strings live as long as the `Compiling` that put them there and takes them away.
-            let (function, source) = unsafe { (&*function, &*source) };
-            format!(
-                "autojit: LLVM cannot compile {function} of {source}, or a function that it calls: {reason}\n"
-            )
+            let (function, source) = unsafe { ((*function).as_bytes(), (*source).as_bytes()) };
+            &[
+                b"autojit: LLVM cannot compile ",
+                function,
+                b" of ",
+                source,
+                b", or a function that it calls: ",
+                reason,
+                b"\n",
+            ]
         }
-        None => format!("autojit: LLVM failed: {reason}\n"),
+        None => &[b"autojit: LLVM failed: ", reason, b"\n"],
     };
-    let mut rest = line.as_bytes();
-    while !rest.is_empty() {
-        // SAFETY: the bytes of `rest` are readable.
-        match unsafe { libc::write(2, rest.as_ptr().cast(), rest.len()) } {
-            written @ 1.. => rest = &rest[written as usize..],
-            _ => break,
-        }
+    let parts: [libc::iovec; 7] = std::array::from_fn(|at| {
+        let part = parts.get(at).copied().unwrap_or(b"");
+        libc::iovec { iov_base: part.as_ptr().cast_mut().cast(), iov_len: part.len() }
+    });
+    // SAFETY: the parts are readable. abort has no preconditions.
+    unsafe {
+        libc::writev(2, parts.as_ptr(), parts.len() as i32);
+        libc::abort()
     }
-    // SAFETY: abort has no preconditions.
-    unsafe { libc::abort() }
 }

@@ -87,6 +87,7 @@ unsafe extern "C" {
     ) -> LLVMMemoryBufferRef;
     fn autojit_shim_free_text(text: *mut c_char);
     fn autojit_shim_on_fatal(handler: extern "C" fn(*mut c_void, *const c_char, bool));
+    fn autojit_shim_on_no_memory(handler: extern "C" fn());
 }
 
 /// Takes a message over from the shim.
@@ -115,6 +116,12 @@ pub fn initialize_target() {
 pub fn on_fatal(handler: extern "C" fn(*mut c_void, *const c_char, bool)) {
     // SAFETY: the handler is a function, so it lives for ever.
     unsafe { autojit_shim_on_fatal(handler) }
+}
+
+/// Installs what C++ calls when there is no memory.
+pub fn on_no_memory(handler: extern "C" fn()) {
+    // SAFETY: as above.
+    unsafe { autojit_shim_on_no_memory(handler) }
 }
 
 /// A compiled batch.

@@ -1,0 +1,66 @@
+//! Calls by which a program gives up what a compile needs: its view of files (chroot, other users, namespaces), its
+//! right to map executable memory (seccomp filters), memory and descriptors (resource limits).
+//!
+//! The engine is loaded with the first compile, and that may come later than such a call. So the runtime interposes
+//! them ([`exports`](crate::exports)) and fetches everything first, in programs with lazy code only. Each of them costs
+//! a comparison in other programs. What nobody can prepare for is left to the message of the first call that fails.
+
+use autojit_trampoline::stack::with_resolver_stack;
+
+use crate::fork::Inside;
+use crate::undisturbed::Uninterrupted;
+use crate::{image, lifecycle, sys};
+
+/// Loads the engine, reserves code memory and maps the files of images, as far as that was not done. Failures are
+/// found again, and told, by the first call that needs what is missing.
+pub fn provide() {
+    if lifecycle::asleep() {
+        return;
+    }
+    let _uninterrupted = Uninterrupted::new();
+    // The caller may have a small stack. Without another one there is nothing to be had.
+    let _ = with_resolver_stack(|| {
+        let _inside = Inside::enter();
+        let _ = lifecycle::engine().api();
+        image::all().for_each(image::Image::provide);
+    });
+}
+
+/// Before `resource` of a process (0: this one) gets new limits.
+///
+/// # Safety
+/// `limit` is null or points to the new limits.
+pub unsafe fn before_limit(process: i32, resource: u32, limit: *const libc::rlimit64) {
+    if lifecycle::asleep() || (process != 0 && process as u32 != sys::process_id()) {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let Some(limit) = (unsafe { limit.as_ref() }).map(|limit| limit.rlim_cur) else { return };
+    match resource {
+        libc::RLIMIT_AS | libc::RLIMIT_DATA if limit != libc::RLIM64_INFINITY => {
+            provide();
+            if resource == libc::RLIMIT_AS {
+                // What was reserved counts.
+                let _uninterrupted = Uninterrupted::new();
+                image::all()
+                    .filter_map(image::Image::reserved_memory)
+                    .for_each(|memory| memory.trim(limit as usize / RESERVED_PART));
+            }
+        }
+        // Programs that raise it are many.
+        libc::RLIMIT_NOFILE if limit < sys::soft_limit(resource) => provide(),
+        _ => {}
+    }
+}
+
+/// What part of a limited address space may be reserved for the code that an image is going to have, by each arena.
+const RESERVED_PART: usize = 64;
+
+/// Before an operation of prctl(2): some are doors that close, seccomp filters, what has to come before one, and the
+/// refusal of memory that becomes executable.
+pub fn before_prctl(operation: i32) {
+    const PR_SET_MDWE: i32 = 65;
+    if [libc::PR_SET_SECCOMP, libc::PR_SET_NO_NEW_PRIVS, PR_SET_MDWE].contains(&operation) {
+        provide();
+    }
+}
