@@ -1,11 +1,11 @@
 //! The compiler plugin: takes the function bodies out of a module and leaves stubs in their place.
 //!
 //! Loaded by clang, opt and rustc, it runs at the start of the pass pipeline, in these steps:
-//! [`select`] decides which bodies leave, [`uses`] finds out what they use and who uses them, [`plan`] decides from
-//! that who gets a stub and what goes into the import table, [`thread_locals`] has bodies call getters for such
-//! variables, [`container`] writes them as bitcode in a form that the engine can compile piece by piece, [`store`] puts
-//! the container into the object or a directory, and [`residue`] turns the module into what stays: data, constructors,
-//! stubs and tables.
+//! [`rustc`] leaves alone what runs in the build itself, [`select`] decides which bodies leave, [`uses`] finds out what
+//! they use and who uses them, [`plan`] decides from that who gets a stub and what goes into the import table,
+//! [`thread_locals`] has bodies call getters for such variables, [`container`] writes them as bitcode in a form that the
+//! engine can compile piece by piece, [`store`] puts the container into the object or a directory, and [`residue`]
+//! turns the module into what stays: data, constructors, stubs and tables.
 
 mod assembly;
 mod container;
@@ -14,6 +14,7 @@ mod ir;
 mod options;
 mod plan;
 mod residue;
+mod rustc;
 mod select;
 mod store;
 mod thread_locals;
@@ -59,7 +60,7 @@ unsafe extern "C" fn take_bodies(module: LLVMModuleRef, speed: u8, size: u8) -> 
     let module = unsafe { Module::new(module) };
     let options = Options::from_environment();
     let source = module.source_name();
-    if let Some(why) = select::unfit(module) {
+    if let Some(why) = rustc::unfit().or_else(|| select::unfit(module)) {
         options.info(&format!("{source}: compiled as usual: {why}"));
         return false;
     }

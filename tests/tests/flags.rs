@@ -160,15 +160,15 @@ fn compiler_wrappers_take_another_compiler() {
 /// What the Rust wrapper calls for the given arguments and environment.
 fn rust_wrapper(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut wrapper = command(dist("bin/autojit-rustc"));
-    wrapper.arg("/bin/echo").args(arguments).env_remove("CARGO_PKG_NAME").env_remove("CARGO_PRIMARY_PACKAGE");
+    wrapper.arg("/bin/echo").args(arguments).env_remove("CARGO_CRATE_NAME").env_remove("CARGO_PRIMARY_PACKAGE");
     tool(wrapper.envs(environment.iter().copied())).text()
 }
 
 #[test]
 fn the_rust_wrapper_leaves_host_programs_and_questions_plain() {
     let lazy = format!("-Zllvm-plugins={}", plugin().display());
-    let package = [("CARGO_PKG_NAME", "x")];
-    let primary = [("CARGO_PKG_NAME", "x"), ("CARGO_PRIMARY_PACKAGE", "1")];
+    let package = [("CARGO_CRATE_NAME", "x")];
+    let primary = [("CARGO_CRATE_NAME", "x"), ("CARGO_PRIMARY_PACKAGE", "1")];
     let target = "x86_64-unknown-linux-gnu";
     for (arguments, environment, expected) in [
         (&["main.rs"][..], &[][..], true),

@@ -1,0 +1,89 @@
+//! What is compiled for the build itself: build scripts and procedural macros run, or are loaded, where there is no
+//! runtime, so rustc compiles them and what they may be made of as usual.
+//!
+//! Receives the host's command line and cargo's environment. Cargo gives flags for programs (RUSTFLAGS) to everything
+//! when it builds for no named target, and does not say what a dependency is for.
+
+use std::path::Path;
+
+/// Why the module that this process compiles must be left alone. None in compilers other than rustc.
+pub fn unfit() -> Option<&'static str> {
+    let host = std::env::current_exe().ok()?;
+    if host.file_name()? != "rustc" {
+        return None;
+    }
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let read = |path: &str| std::fs::read_to_string(Path::new(path)).unwrap_or_default();
+    unfit_with(&arguments, &read, &|name| std::env::var_os(name).is_some())
+}
+
+/// [`unfit`] for a command line, with what reads the files that it names (`@FILE`), and what knows the environment.
+fn unfit_with(
+    arguments: &[String],
+    read: &dyn Fn(&str) -> String,
+    is_set: &dyn Fn(&str) -> bool,
+) -> Option<&'static str> {
+    let (mut target, mut script, mut previous) = (false, false, String::new());
+    for argument in arguments.iter().flat_map(|argument| match argument.strip_prefix('@') {
+        Some(path) => read(path).lines().map(str::to_owned).collect(),
+        None => vec![argument.clone()],
+    }) {
+        let whole = match previous.as_str() {
+            "--crate-type" | "--crate-name" | "--target" => format!("{previous}={argument}"),
+            _ => argument.clone(),
+        };
+        match whole.split_once('=') {
+            Some(("--crate-type", "proc-macro")) => {
+                return Some("the compiler loads it, a procedural macro, where there is no runtime");
+            }
+            Some(("--crate-name", name)) => script |= name.starts_with("build_script_"),
+            Some(("--target", _)) => target = true,
+            _ => {}
+        }
+        previous = argument;
+    }
+    // Cargo sets this one for compilers only, the others also for what it runs, which may run compilers itself.
+    if !is_set("CARGO_CRATE_NAME") {
+        return None;
+    }
+    if script {
+        return Some("cargo runs it, a build script, where there is no runtime");
+    }
+    let dependency = !target && !is_set("CARGO_PRIMARY_PACKAGE");
+    dependency.then_some(
+        "it may be part of a build script or procedural macro; cargo build --target makes dependencies lazy",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: &str = "CARGO_CRATE_NAME";
+    const PRIMARY: &str = "CARGO_PRIMARY_PACKAGE";
+
+    fn plain(arguments: &[&str], variables: &[&str]) -> bool {
+        let arguments: Vec<_> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let read = |path: &str| match path {
+            "file" => "--crate-name\nx\n--crate-type\nproc-macro\n".to_owned(),
+            _ => String::new(),
+        };
+        unfit_with(&arguments, &read, &|name| variables.contains(&name)).is_some()
+    }
+
+    #[test]
+    fn what_runs_in_the_build_is_plain() {
+        let target = "--target=x86_64-unknown-linux-gnu";
+        assert!(!plain(&["rustc", "main.rs"], &[]));
+        assert!(plain(&["rustc", "--crate-type", "proc-macro"], &[]));
+        assert!(plain(&["rustc", "--crate-type=proc-macro", target], &[PACKAGE, PRIMARY]));
+        assert!(plain(&["rustc", "@file"], &[PACKAGE, PRIMARY]));
+        assert!(plain(&["rustc", "--crate-name", "build_script_build"], &[PACKAGE, PRIMARY]));
+        assert!(!plain(&["rustc", "--crate-name", "build_script_build"], &[]));
+        assert!(plain(&["rustc", "--crate-name", "x"], &[PACKAGE]));
+        assert!(!plain(&["rustc", "--crate-name", "x"], &[PACKAGE, PRIMARY]));
+        assert!(!plain(&["rustc", "--crate-name", "x", target], &[PACKAGE]));
+        assert!(!plain(&["rustc", "--crate-name", "x", "--target", "t"], &[PACKAGE]));
+    }
+}
