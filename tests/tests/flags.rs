@@ -160,7 +160,11 @@ fn compiler_wrappers_take_another_compiler() {
 /// What the Rust wrapper calls for the given arguments and environment.
 fn rust_wrapper(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let mut wrapper = command(dist("bin/autojit-rustc"));
-    wrapper.arg("/bin/echo").args(arguments).env_remove("CARGO_CRATE_NAME").env_remove("CARGO_PRIMARY_PACKAGE");
+    wrapper
+        .arg("/bin/echo")
+        .args(arguments)
+        .env_remove("CARGO_CRATE_NAME")
+        .env_remove("CARGO_PRIMARY_PACKAGE");
     tool(wrapper.envs(environment.iter().copied())).text()
 }
 
