@@ -14,6 +14,7 @@
 //# prints: order A B C +D -D C B A
 //# prints: cross 1
 //# prints: variadic virtual 6
+//# prints: empty destructors 3
 //# prints: struct result 1 2 3 4
 #include <cstdio>
 #include <cstdarg>
@@ -67,6 +68,21 @@ struct Variadic {
     virtual Big big(long from) const { return {from, from + 1, from + 2, from + 3}; }
 };
 
+// With optimisation, a destructor that does what another one does is an alias of it, or an alias of an alias.
+static int empty = 0;
+struct Empty {
+    virtual ~Empty();
+};
+struct EmptyToo : Empty {
+    ~EmptyToo() override;
+};
+struct EmptyAgain final : EmptyToo {
+    ~EmptyAgain() override;
+};
+Empty::~Empty() { empty++; }
+EmptyToo::~EmptyToo() {}
+EmptyAgain::~EmptyAgain() {}
+
 int main() {
     Diamond diamond;
     Left &left = diamond;
@@ -99,6 +115,12 @@ int main() {
     std::printf("variadic virtual %d\n", pointer->add(3, 1, 2, 3));
     auto big = pointer->big(1);
     std::printf("struct result %ld %ld %ld %ld\n", big.a, big.b, big.c, big.d);
+    {
+        EmptyAgain again;
+        EmptyToo too;
+        delete static_cast<Empty *>(new EmptyAgain);
+    }
+    std::printf("empty destructors %d\n", empty);
     delete clone;
     delete right_clone;
     delete library;
