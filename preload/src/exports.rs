@@ -6,7 +6,7 @@ use autojit_trampoline::contract::ImageRecord;
 use libc::{Dl_info, gid_t, pid_t, uid_t};
 
 use crate::loaded::{Next, Visit};
-use crate::unwind::Bases;
+use crate::unwind::{Bases, FoundObject};
 use crate::{addresses, confine, lifecycle, objects, unwind};
 
 /// What the constructor of an image with lazy code calls (autojit_trampoline::contract::REGISTER_SYMBOL).
@@ -27,6 +27,16 @@ unsafe extern "C" fn __autojit_register(record: *const ImageRecord) {
 unsafe extern "C" fn _Unwind_Find_FDE(pc: *const c_void, bases: *mut Bases) -> *const c_void {
     // SAFETY: the caller's promise.
     unsafe { unwind::find_fde(pc, bases) }
+}
+
+/// Interposes the C library's function of this name.
+///
+/// # Safety
+/// As for the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn _dl_find_object(address: *const c_void, found: *mut FoundObject) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { unwind::find_object(address, found) }
 }
 
 /// Interposes the C library's function of this name, as do those below.

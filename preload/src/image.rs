@@ -36,7 +36,6 @@ pub struct Image {
     /// The static symbol table of its file.
     symbols: OnceLock<Symbols<'static>>,
     memory: OnceLock<Result<CodeMemory, Failure>>,
-    static_unwinder: OnceLock<Option<usize>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<BTreeMap<&'static str, &'static Function>>,
     unloaded: AtomicBool,
@@ -56,8 +55,6 @@ struct Place {
     code: Vec<Range<usize>>,
     readable: Vec<Range<usize>>,
     executable: bool,
-    /// Whether it uses the unwinder of a shared library.
-    shared_unwinder: bool,
     /// For messages.
     name: String,
     /// To open.
@@ -201,7 +198,6 @@ impl Place {
                 code: object.segments(PF_X).collect(),
                 readable: object.segments(PF_R).collect(),
                 executable,
-                shared_unwinder: object.needs(c"libgcc_s.so.1"),
                 name,
                 path,
             })
@@ -246,7 +242,6 @@ impl Image {
             file: OnceLock::new(),
             symbols: OnceLock::new(),
             memory: OnceLock::new(),
-            static_unwinder: OnceLock::new(),
             inline: Lock::new(BTreeMap::new()),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
@@ -289,18 +284,6 @@ impl Image {
     /// Its modules.
     pub fn modules(&self) -> &[Module] {
         &self.modules
-    }
-
-    /// The function that registers unwind information with an unwinder of the image's own (-static-libgcc), which asks
-    /// nobody else. None if it has none, or is stripped.
-    pub fn static_unwinder(&self) -> Option<usize> {
-        *self.static_unwinder.get_or_init(|| {
-            if self.place.shared_unwinder {
-                return None;
-            }
-            let address = self.file()?.find_once("__register_frame_info")?;
-            Some(self.place.base.wrapping_add(address))
-        })
     }
 
     /// Its file. None if that is out of reach: then it is as good as stripped.

@@ -12,7 +12,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH, DT_NEEDED, DT_NULL, DT_STRTAB, DT_SYMTAB, DT_VERSYM};
+use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH, DT_NULL, DT_STRTAB, DT_SYMTAB, DT_VERSYM};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
 use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_OBJECT, st_type};
@@ -126,15 +126,20 @@ impl Next {
     /// Its address.
     ///
     /// # Panics
-    /// If there is none: only for functions of the C library.
+    /// If there is none: only for functions that every C library has.
     pub fn address(&self) -> usize {
+        self.find().expect("the C library has it")
+    }
+
+    /// Its address, if there is one.
+    pub fn find(&self) -> Option<usize> {
         let known = self.address.load(Relaxed);
         if known != 0 {
-            return known;
+            return Some(known);
         }
-        let found = next(self.name).expect("the C library has it");
+        let found = next(self.name)?;
         self.address.store(found, Relaxed);
-        found
+        Some(found)
     }
 }
 
@@ -230,15 +235,6 @@ impl Object<'static> {
 }
 
 impl Object<'_> {
-    /// Whether it names the library `name` as one that it needs.
-    pub fn needs(&self, name: &CStr) -> bool {
-        let Some(tables) = Tables::of(self) else { return false };
-        // SAFETY: the object is loaded (see the head of the file); the offsets are of NUL-terminated names.
-        self.dynamic()
-            .filter(|entry| entry.d_tag == DT_NEEDED)
-            .any(|entry| unsafe { CStr::from_ptr(tables.strings.add(entry.d_val as usize).cast()) } == name)
-    }
-
     /// The entries of its dynamic section.
     pub fn dynamic(&self) -> impl Iterator<Item = Dyn> + use<> {
         let header = self.headers.iter().find(|header| header.p_type == PT_DYNAMIC);
@@ -477,12 +473,6 @@ mod tests {
         // SAFETY: its type, by the libgcc manual.
         let divide: extern "C" fn(u128, u128) -> u128 = unsafe { std::mem::transmute(address) };
         assert_eq!(divide(u128::MAX, 3), u128::MAX / 3);
-    }
-
-    #[test]
-    fn needed_libraries() {
-        let own = |name| each(|object| ControlFlow::Break(object.needs(name)));
-        assert_eq!((own(c"libc.so.6"), own(c"libnothing.so")), (Some(true), Some(false)));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn publish(
     let code = linked.commit()?;
 
     // 2. Unwind information: an exception may pass through the first call.
-    unwind::register(&code);
+    unwind::TABLE.register(&code);
     names::register(&code, memory, lines);
     perf::write(&code);
 

@@ -1,40 +1,21 @@
-//! Stack unwinding through code of ours: the answer to `_Unwind_Find_FDE`.
+//! Stack unwinding through code of ours: the answers to `_Unwind_Find_FDE` and `_dl_find_object`.
 //!
-//! libgcc's unwinder calls this function by its public name, so a preloaded definition comes first: it answers from
-//! the table of what the runtime has linked, and asks the next definition (libgcc's own) for everything else. The
-//! unwinder may be at work in any thread, in a signal handler, or while the loader's lock is held: no lock is taken
-//! here, and nothing is allocated.
+//! libgcc's unwinder calls the first by its public name, and if it is linked into the program (-static-libgcc), the
+//! second. A preloaded definition comes first: it answers from the table of what the runtime has linked, and asks the
+//! next definition for everything else. (Unwinders that know neither call dl_iterate_phdr: objects.rs.) The unwinder
+//! may be at work in any thread, in a signal handler, or while the loader's lock is held: no lock is taken here, and
+//! nothing is allocated.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use autojit_code::{Code, UnwindTable};
+use autojit_code::UnwindTable;
 
-use crate::{image, loaded, names};
+use crate::loaded::{self, Next};
+use crate::{image, names};
 
-/// Everything that the runtime has linked.
+/// Everything that the runtime has linked: what is registered here is known to all unwinders.
 pub static TABLE: UnwindTable = UnwindTable::new();
-
-/// Makes `code` known to all unwinders: those that ask `_Unwind_Find_FDE`, and those of images that carry one of their
-/// own.
-pub fn register(code: &Code<'_>) {
-    TABLE.register(code);
-    if code.eh_frame.is_empty() {
-        return;
-    }
-    for address in image::all().filter_map(image::Image::static_unwinder) {
-        // Not __register_frame, which calls the program's malloc for this.
-        let object = Box::leak(Box::new([0_usize; REGISTERED_OBJECT]));
-        // SAFETY: libgcc's function of this name and type (unwind-dw2-fde.c). Tables and object live for ever.
-        unsafe {
-            let register: extern "C" fn(*const c_void, *mut c_void) = std::mem::transmute(address);
-            register(code.eh_frame.start as *const c_void, object.as_mut_ptr().cast());
-        }
-    }
-}
-
-/// Words of libgcc's `struct object`, of which it uses six, with room for later versions.
-const REGISTERED_OBJECT: usize = 8;
 
 /// libgcc's `struct dwarf_eh_bases`.
 #[repr(C)]
@@ -84,4 +65,48 @@ fn next() -> Option<Find> {
     }
     // SAFETY: a function of that name and type (libgcc's unwind-dw2-fde.h), or null, which is None.
     unsafe { std::mem::transmute::<usize, Option<Find>>(address) }
+}
+
+/// glibc's `struct dl_find_object` (dlfcn.h), of which x86-64 has these fields.
+#[repr(C)]
+#[derive(Debug)]
+pub struct FoundObject {
+    flags: u64,
+    start: *const c_void,
+    end: *const c_void,
+    link_map: *const c_void,
+    eh_frame: *const c_void,
+    reserved: [u64; 7],
+}
+
+static DL_FIND_OBJECT: Next = Next::new("_dl_find_object");
+
+/// The object around `address`: 0, or -1 if there is none. Compiled code counts to its image, but for its addresses
+/// and its unwind information.
+///
+/// # Safety
+/// As for the C library's function: `found` must be writable.
+pub unsafe fn find_object(address: *const c_void, found: *mut FoundObject) -> c_int {
+    // Older C libraries have no such function, and nobody who calls it.
+    let Some(next) = DL_FIND_OBJECT.find() else { return -1 };
+    // SAFETY: the C library's function has this type.
+    let next: unsafe extern "C" fn(*const c_void, *mut FoundObject) -> c_int =
+        unsafe { std::mem::transmute(next) };
+    let Some(frames) = TABLE.frames(address as usize) else {
+        // SAFETY: the caller's promise.
+        return unsafe { next(address, found) };
+    };
+    let Some(image) = image::owner(address as usize) else { return -1 };
+    // Who walks a stack may ask for names afterwards.
+    names::keep_up();
+    // SAFETY: as above; `next` fills the structure if it returns 0.
+    unsafe {
+        let result = next(image.address() as *const c_void, found);
+        if result == 0 {
+            (*found).start = frames.text.start as *const c_void;
+            (*found).end = frames.text.end as *const c_void;
+            (*found).eh_frame = frames.header.cast();
+        }
+        result
+    }
 }

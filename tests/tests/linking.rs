@@ -300,14 +300,14 @@ fn a_program_with_its_own_unwinder_catches_exceptions() {
         let relay = object(How::Plain, &sources.join("relay.cpp"), &flags, scratch.path());
         let main = object(How::Lazy, &sources.join("exceptions.cpp"), &flags, scratch.path());
         for linker in LINKERS {
-            for library in ["-static-libgcc", "-static-libstdc++"] {
-                let flags = ["-static-libgcc".to_owned(), library.to_owned()];
+            for further in ["-g", "-static-libstdc++", "-s"] {
+                let flags = ["-static-libgcc".to_owned(), further.to_owned()];
                 let program = scratch.path().join("program");
                 Link { linker, cxx: true, flags: &flags }.run(&[main.clone(), relay.clone()], &program);
                 let outcome = run_lazy(&scratch, &program);
                 assert!(
                     outcome.assert_code(0).text().ends_with("destructors 4\n"),
-                    "{linker} {library}: {outcome}"
+                    "{linker} {further}: {outcome}"
                 );
             }
         }

@@ -11,6 +11,7 @@ use std::cell::UnsafeCell;
 use std::ffi::CStr;
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -25,6 +26,15 @@ pub struct FdeInfo {
     pub fde: *const u8,
     /// The first address that it covers (`dwarf_eh_bases.func`).
     pub function: usize,
+}
+
+/// The answer of [`UnwindTable::frames`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// The addresses of an object's code.
+    pub text: Range<usize>,
+    /// The header (LSB core, 10.6.2) of its unwind information.
+    pub header: *const u8,
 }
 
 /// A function with its name.
@@ -47,7 +57,10 @@ struct Name {
 
 /// What is known of one linked object. Never freed.
 struct Object {
+    text: Range<usize>,
     fdes: Vec<Fde>,
+    /// See [`header`]; none without unwind information.
+    header: Option<[u8; HEADER_LEN]>,
     /// Sorted by start.
     names: Vec<Name>,
     /// Names, each with a NUL behind it.
@@ -134,6 +147,12 @@ impl UnwindTable {
         (name.size == 0 || pc < name.start + name.size).then(|| object.named(name))
     }
 
+    /// The unwind information of the object around `pc`. Like [`find`](Self::find).
+    pub fn frames(&self, pc: usize) -> Option<Frames> {
+        let object = self.object(pc)?;
+        Some(Frames { text: object.text.clone(), header: object.header.as_ref()?.as_ptr() })
+    }
+
     /// Whether `pc` lies in code of the table.
     pub fn contains(&self, pc: usize) -> bool {
         self.object(pc).is_some()
@@ -210,13 +229,26 @@ impl Object {
             Name { start: function.address, size: function.size, text }
         });
         let names = names.collect();
-        Self { fdes: code.fdes.clone(), names, blob }
+        let header = (!code.eh_frame.is_empty()).then(|| header(code.eh_frame.start));
+        Self { text: code.text.clone(), fdes: code.fdes.clone(), header, names, blob }
     }
 
     fn named(&'static self, name: &Name) -> Named {
         let text = CStr::from_bytes_until_nul(&self.blob[name.text..]).unwrap_or_default();
         Named { name: text, start: name.start, size: name.size }
     }
+}
+
+const HEADER_LEN: usize = 12;
+
+/// The header of the `.eh_frame` at `address`: version 1, the address as it is, and no table to search in, as an object
+/// has a handful of entries.
+fn header(address: usize) -> [u8; HEADER_LEN] {
+    const ABSPTR: u8 = 0;
+    const OMIT: u8 = 0xff;
+    let mut header = [1, ABSPTR, OMIT, OMIT, 0, 0, 0, 0, 0, 0, 0, 0];
+    header[4..].copy_from_slice(&address.to_le_bytes());
+    header
 }
 
 impl Table {
@@ -280,7 +312,8 @@ mod tests {
         let function =
             |name, at, size| Function { name, index: None, address: start + at, size, global: true };
         let functions = vec![function("first", 0x10, 0x20), function("second", 0x30, 0x50)];
-        Code { text: start..end, fdes, functions, ..Code::default() }
+        let eh_frame = start + 0x2000..start + 0x2100;
+        Code { text: start..end, eh_frame, fdes, functions, ..Code::default() }
     }
 
     #[test]
@@ -294,6 +327,11 @@ mod tests {
             let info = FdeInfo { fde: (start + 0x1000) as *const u8, function: start + 0x10 };
             assert_eq!(table.find(start + 0x10), Some(info));
             assert_eq!(table.find(start + 0x7f), Some(info));
+            let frames = table.frames(start + 0xff).expect("the object has frames");
+            assert_eq!(frames.text, start..start + 0x100);
+            // SAFETY: headers live for ever.
+            let header = unsafe { std::slice::from_raw_parts(frames.header, HEADER_LEN) };
+            assert_eq!(header, [&[1, 0, 0xff, 0xff], &(start + 0x2000).to_le_bytes()[..]].concat());
             for outside in [start + 0xf, start + 0x80, start + 0x100, start - 1] {
                 assert_eq!(table.find(outside), None);
             }
