@@ -27,6 +27,7 @@ at_both_levels!(bzip2);
 at_both_levels!(lua);
 at_both_levels!(sqlite);
 at_both_levels!(json);
+at_both_levels!(mimalloc);
 at_both_levels!(standard_library);
 
 /// A text that compresses well but not trivially, the same in every run.
@@ -126,6 +127,20 @@ fn sqlite(level: Level) {
     }
     assert!(stats.number("functions") > 1000.0, "nearly all functions of SQLite are lazy");
     assert!(stats.number("compiled") < stats.number("functions"), "and not all of them are called");
+}
+
+fn mimalloc(level: Level) {
+    let directory = package("libmimalloc-sys").join("c_src/mimalloc/v2");
+    let both = Sources {
+        name: "mimalloc",
+        files: vec![ours("cpp/allocate.cpp"), directory.join("src/static.c")],
+        flags: vec!["-DMI_MALLOC_OVERRIDE".into(), "-w".into(), format!("-I{}/include", directory.display())],
+        link: strings(&["-pthread"]),
+    }
+    .build(level);
+    let (outcome, stats) = both.compare(&[], b"");
+    assert_eq!(outcome.assert_code(0).text(), "97 keys, 6 threads, 8388608 bytes, caught all\n");
+    assert!(stats.number("functions") > 500.0, "malloc itself is lazy");
 }
 
 fn json(level: Level) {

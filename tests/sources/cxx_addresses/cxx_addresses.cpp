@@ -4,6 +4,7 @@
 //# library: library.cpp
 //# plugin: opened.cpp
 //# mix
+//# linkers: bfd lld
 //# link: -ldl -rdynamic
 //# lazy: main _Z17addresses_in_unitv
 //# prints: unit 111111 111 1 10
