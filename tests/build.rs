@@ -19,7 +19,7 @@ fn main() {
     for directory in directories {
         let program = directives::read(&directory).unwrap_or_else(|error| panic!("{error}"));
         writeln!(tests, "mod {} {{", program.name).expect("strings take everything");
-        for level in program.levels() {
+        for level in program.levels {
             let level = level.name();
             let call = format!("autojit_tests::program::check({directory:?}, {level:?})");
             writeln!(tests, "    #[test]\n    fn {level}() {{\n        {call};\n    }}").expect("likewise");

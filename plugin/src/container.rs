@@ -87,6 +87,10 @@ impl ContainerForm {
             std::ptr::null_mut()
         });
         let direct: std::collections::HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
+        for table in plan.carried.iter().filter(|variable| !variable.is_constant()) {
+            // Of labels, and nobody changes it. It does not come back.
+            table.set_constant(true);
+        }
         let variables = module
             .variables()
             .filter(|variable| !plan.carried.contains(variable))

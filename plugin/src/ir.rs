@@ -330,6 +330,10 @@ impl Value {
         unsafe { LLVMIsGlobalConstant(self.0) != 0 }
     }
 
+    pub fn set_constant(self, constant: bool) {
+        unsafe { LLVMSetGlobalConstant(self.0, constant.into()) }
+    }
+
     pub fn initializer(self) -> Option<Value> {
         let value = unsafe { LLVMGetInitializer(self.0) };
         (!value.is_null()).then_some(Value(value))
@@ -488,6 +492,15 @@ impl Value {
 
     pub fn opcode(self) -> llvm_sys::LLVMOpcode {
         unsafe { LLVMGetInstructionOpcode(self.0) }
+    }
+
+    /// The opcode of an instruction or a constant expression.
+    pub fn operation(self) -> Option<llvm_sys::LLVMOpcode> {
+        match self.kind() {
+            Kind::LLVMInstructionValueKind => Some(self.opcode()),
+            Kind::LLVMConstantExprValueKind => Some(unsafe { LLVMGetConstOpcode(self.0) }),
+            _ => None,
+        }
     }
 
     /// What a call instruction calls.

@@ -10,7 +10,7 @@ use autojit_trampoline::emit::{Binding, STUB_ALIGN, Visibility};
 use llvm_sys::LLVMOpcode;
 
 use crate::ir::{IrVisibility, Linkage, Module, Value};
-use crate::select::Selection;
+use crate::select::{Selection, is_label_table};
 use crate::thread_locals::{self, Getter};
 use crate::uses::{Use, Uses, may_leave};
 
@@ -117,6 +117,11 @@ impl Plan {
     }
 
     fn variable(&mut self, variable: Value, used: Use) {
+        if !variable.is_used() && is_label_table(variable) {
+            // The compiler has looked it up already. Its function leaves, or something would use it.
+            self.leaving.push(variable);
+            return;
+        }
         if variable.name().starts_with("llvm.") || variable.is_thread_local() || !used.body {
             return;
         }

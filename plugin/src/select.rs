@@ -4,6 +4,8 @@
 
 use std::collections::HashSet;
 
+use llvm_sys::LLVMOpcode;
+
 use crate::assembly::{self, Mentions};
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
@@ -306,9 +308,22 @@ fn only_in(user: Value, function: Value, depth: u32) -> bool {
     }
 }
 
-/// Whether a variable can move out with the one body that uses it: nobody else can name it.
+/// Whether a variable can move out with the one body that uses it: nobody else can name it, and nobody changes it.
 fn is_movable_table(variable: Value) -> bool {
-    variable.is_local() && !variable.is_thread_local() && variable.section().is_none()
+    variable.is_local()
+        && !variable.is_thread_local()
+        && variable.section().is_none()
+        && (variable.is_constant() || is_only_read(variable, 0))
+}
+
+/// Whether all that is done with a pointer is to load from it and from places at a distance.
+fn is_only_read(pointer: Value, depth: u32) -> bool {
+    depth < 8
+        && pointer.users().all(|user| match user.operation() {
+            Some(LLVMOpcode::LLVMLoad) => true,
+            Some(LLVMOpcode::LLVMGetElementPtr) => is_only_read(user, depth + 1),
+            _ => false,
+        })
 }
 
 /// Whether a variable is a table of labels (computed goto), which cannot stay without its function.

@@ -15,7 +15,7 @@
 //! | `flags: FLAG…` | compiler flags, clang's or rustc's |
 //! | `link: FLAG…` | flags for linking |
 //! | `linkers: NAME…` | of bfd, lld and mold, instead of all three |
-//! | `levels: standard\|every` | `every`: -O0, -O1, -O2, -O3, -Os, with and without -g, as PIC, PIE and no-PIE |
+//! | `levels: standard\|every\|nopie…` | `every`: -O0, -O1, -O2, -O3, -Os, with and without -g, as PIC, PIE and no-PIE; `nopie`: the standard ones at a fixed address; several can be named |
 //! | `args: ARG…` | the program's arguments |
 //! | `stdin: TEXT` | its standard input, one line |
 //! | `env: NAME=VALUE…` | its environment, beside what the tests themselves run with |
@@ -53,8 +53,8 @@ pub struct Program {
     pub link: Vec<String>,
     /// `linkers`
     pub linkers: Vec<String>,
-    /// `levels: every`
-    pub every_level: bool,
+    /// `levels`
+    pub levels: Vec<Level>,
     /// `args`
     pub args: Vec<String>,
     /// `stdin`
@@ -152,10 +152,15 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "link" => program.link.extend(words()),
             "linkers" => program.linkers = words().collect(),
             "levels" => {
-                program.every_level = match value {
-                    "standard" => false,
-                    "every" => true,
-                    _ => return Err(bad()),
+                for word in words() {
+                    program.levels.extend(match word.as_str() {
+                        "standard" => Level::STANDARD.to_vec(),
+                        "every" => Level::every(),
+                        "nopie" => {
+                            Level::STANDARD.map(|l| Level { addressing: Addressing::NoPie, ..l }).to_vec()
+                        }
+                        _ => return Err(bad()),
+                    });
                 }
             }
             "args" => program.args.extend(words()),
@@ -174,6 +179,9 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "repeat" => program.repeat = value.parse().map_err(|_| bad())?,
             _ => return Err(bad()),
         }
+    }
+    if program.levels.is_empty() {
+        program.levels = Level::STANDARD.to_vec();
     }
     if program.prints.is_empty() {
         return Err("no '//# prints:': a program that prints nothing proves nothing".to_owned());
@@ -253,11 +261,6 @@ impl Level {
 }
 
 impl Program {
-    /// The levels at which it is tested.
-    pub fn levels(&self) -> Vec<Level> {
-        if self.every_level { Level::every() } else { Level::STANDARD.to_vec() }
-    }
-
     /// Whether it is a Rust program.
     pub fn is_rust(&self) -> bool {
         self.sources[0].ends_with(".rs")

@@ -27,7 +27,7 @@ impl Mode {
 pub fn check(directory: &str, level: &str) {
     let program = directives::read(Path::new(directory)).unwrap_or_else(|error| panic!("{error}"));
     let level =
-        program.levels().into_iter().find(|one| one.name() == level).expect("the program has the level");
+        program.levels.iter().copied().find(|one| one.name() == level).expect("the program has the level");
     let scratch = Scratch::new(&format!("{}-{}", program.name, level.name()));
     if program.is_rust() {
         for toolchain in [Toolchain::Stable, Toolchain::Nightly] {

@@ -313,3 +313,36 @@ fn a_program_with_its_own_unwinder_catches_exceptions() {
         }
     }
 }
+
+#[test]
+fn symbol_versions_lead_to_lazy_functions() {
+    let scratch = Scratch::new("symbol-versions");
+    let library = compile(
+        &scratch,
+        How::Lazy,
+        "versions.c",
+        "__asm__(\".symver first,versioned@ONE\\n.symver second,versioned@@TWO\");\n\
+         int first(void) { return 1; }\nint second(void) { return 2; }\n",
+        &["-fPIC"],
+    );
+    let main = compile(
+        &scratch,
+        How::Lazy,
+        "main.c",
+        "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint versioned(void), old(void);\n\
+         __asm__(\".symver old,versioned@ONE\");\n\
+         int main(void) {\n\
+         int (*found)(void) = (int (*)(void))dlvsym(RTLD_DEFAULT, \"versioned\", \"ONE\");\n\
+         printf(\"%d %d %d %d\\n\", versioned(), old(), found(), found == old);\nreturn 0;\n}\n",
+        &[],
+    );
+    let script = scratch
+        .file("versions.map", "ONE { global: versioned; local: *; };\nTWO { global: versioned; } ONE;\n");
+    for linker in LINKERS {
+        let flags = ["-shared".to_owned(), format!("-Wl,--version-script={}", script.display())];
+        let path = scratch.path().join("libversions.so");
+        Link { linker, cxx: false, flags: &flags }.run(std::slice::from_ref(&library), &path);
+        let program = link(&scratch, linker, &[main.clone(), path], &["-Wl,-rpath,$ORIGIN", "-ldl"]);
+        assert_eq!(run_lazy(&scratch, &program).assert_code(0).text(), "2 1 1 1\n", "{linker}");
+    }
+}

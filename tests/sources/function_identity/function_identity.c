@@ -6,6 +6,7 @@
 //# mix
 //# link: -rdynamic -ldl -pthread
 //# linkers: lld
+//# levels: standard nopie
 //# prints: everywhere 1 1 1 1
 //# prints: in data 1 1 1
 //# prints: hash table 6 of 6, again 6
@@ -16,6 +17,7 @@
 //# prints: weak 1 inline 1 static 1
 //# prints: stored 1
 //# prints: atexit 1
+//# prints: of the C library 1 1 1
 //# lazy: main in_program
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,6 +34,7 @@ __attribute__((weak)) int weak_one(int x) { return x + 2; }
 static int own(int x) { return x + 3; }
 extern inline int in_header(int);
 static function *const constant_table[] = {in_program, own, in_second};
+static int (*puts_in_data)(const char *) = puts;
 static function *variable_table[] = {in_program, in_library};
 static struct { const char *name; function *f; } named[] = {{"own", own}, {"library", in_library}};
 
@@ -90,6 +93,8 @@ int main(void) {
            dlsym(RTLD_DEFAULT, "in_library") == (void *)in_library);
     printf("weak %d inline %d static %d\n", weak_in_second() == weak_one, inline_in_second() == in_header,
            own_in_second() != own);
+    printf("of the C library %d %d %d\n", puts_in_data == puts && puts_in_second() == puts, puts_in_library() == puts,
+           (int (*)(const char *))dlsym(RTLD_DEFAULT, "puts") == puts);
     stored = before[0];
     printf("stored %d\n", stored == after[0] && stored == constant_table[0]);
     atexit(at_exit);

@@ -1,9 +1,10 @@
-// Thread-local variables in every model, in the program and in a library, extern, hidden, weak, aligned, in constant
+// Thread-local variables in every model, in the program, in a library and in one that is opened later, extern, hidden, weak, aligned, in constant
 // expressions, with initial values of all sorts; in threads that came before and after the first calls.
 //# sources: models.c constants.ll
 //# library: models_library.c
 //# mix
-//# link: -pthread
+//# plugin: models_plugin.c
+//# link: -pthread -ldl
 //# linkers: bfd
 //# prints: main first: 11 12 13 14 15
 //# prints: thread: 11 12 13 14 15
@@ -18,8 +19,10 @@
 //# prints: hidden 6
 //# prints: early thread 11
 //# prints: constants 83 86 12 50
+//# prints: opened later 51 62 71 in a thread 51 62 71
 //# lazy: main address_of from_constants distance from_aggregate
 //# stats: compiled >= 12
+#include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
@@ -70,6 +73,12 @@ static void *in_thread(void *argument) {
     pointer = argument;
     return address_of();
 }
+static int (*opened_later)(int *, int *);
+static void *call_opened(void *values) {
+    int *v = values;
+    v[2] = opened_later(&v[0], &v[1]);
+    return NULL;
+}
 static sem_t started, go;
 static void *early(void *argument) {
     sem_post(&started);
@@ -104,6 +113,14 @@ int main(void) {
     printf("hidden %d\n", hidden_one);
     int first = from_constants(0), second = from_constants(1);
     printf("constants %d %d %d %d\n", first, second, distance(), from_aggregate());
+    void *plugin = dlopen("./libmodels_plugin.so", RTLD_NOW);
+    if (!plugin) return fprintf(stderr, "%s\n", dlerror()), 1;
+    opened_later = (int (*)(int *, int *))dlsym(plugin, "plugin_bump");
+    int ours[3], others[3];
+    call_opened(ours);
+    pthread_create(&thread, NULL, call_opened, others);
+    pthread_join(thread, NULL);
+    printf("opened later %d %d %d in a thread %d %d %d\n", ours[0], ours[1], ours[2], others[0], others[1], others[2]);
     sem_post(&go);
     pthread_join(early_thread, NULL);
     return 0;
