@@ -26,6 +26,8 @@ pub fn leave(
     placed: &Placed,
 ) {
     let mut text = Text::default();
+    // With -masm=intel, or after assembly of the module's own that does not switch back.
+    text.line(format_args!(".att_syntax"));
     keep_imports(module, plan);
     name_aliases(module, selection, &mut text);
     remove_bodies(plan);

@@ -66,7 +66,7 @@ pub fn unfit(module: Module) -> Option<&'static str> {
     None
 }
 
-const SANITIZERS: [&str; 9] = [
+const SANITIZERS: [&str; 10] = [
     "sanitize_address",
     "sanitize_hwaddress",
     "sanitize_memory",
@@ -76,6 +76,7 @@ const SANITIZERS: [&str; 9] = [
     "sanitize_realtime_blocking",
     "sanitize_type",
     "sanitize_alloc_token",
+    "safestack",
 ];
 
 /// Chooses the functions whose bodies leave.

@@ -216,7 +216,7 @@ fn the_rust_wrapper_works_for_cargo() {
 }
 
 /// Flags that change what the compiler generates, each of which must leave the program lazy.
-const OTHER_FLAGS: [&str; 22] = [
+const OTHER_FLAGS: [&str; 28] = [
     "-Oz",
     "-Og",
     "-march=native",
@@ -239,6 +239,12 @@ const OTHER_FLAGS: [&str; 22] = [
     "-gsplit-dwarf",
     "-fno-direct-access-external-data",
     "-fdebug-prefix-map=/=/elsewhere/",
+    "-masm=intel",
+    "-mretpoline",
+    "-femulated-tls",
+    "-fzero-call-used-regs=all",
+    "-mspeculative-load-hardening",
+    "-mharden-sls=all",
 ];
 
 #[test]
@@ -275,6 +281,7 @@ fn instrumented_programs_still_work() {
     for flag in [
         "-fsanitize=address",
         "-fsanitize=undefined",
+        "-fsanitize=safe-stack",
         "-fprofile-instr-generate",
         "-fcoverage-mapping",
         "-flto",
