@@ -12,6 +12,7 @@ use autojit_trampoline::entry;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
+use crate::library::thread_end;
 use crate::options::Options;
 use crate::undisturbed::Uninterrupted;
 use crate::{fork, log, resolver, stats};
@@ -111,6 +112,7 @@ fn start() -> Result<(), Failure> {
     debug_assert!(made, "the caller holds the lock");
     stats::begin();
     fork::install()?;
+    thread_end::reserve();
     // Last: from here on, stubs can lead to us.
     entry::install(resolver::resolve);
     PHASE.store(Phase::Loading as u8, SeqCst);

@@ -9,10 +9,12 @@
 //! unloaded) and the dynamic linker. Its thread-local variables lie in the room that libautojit.so has in each thread
 //! ([`autojit_trampoline::tls`]). It is never unloaded, and its destructors do not run.
 //!
-//! * [`relocate`]: fills in addresses; [`substitutes`]: functions of the C library that it must not use
+//! * [`relocate`]: fills in addresses; [`substitutes`]: functions of the C library that it must not use, among them
+//!   those of [`thread_end`]
 
 mod relocate;
 mod substitutes;
+pub mod thread_end;
 
 use std::ffi::{CStr, CString};
 

@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_void};
 
 use autojit_trampoline::tls;
 
-use super::TLS_START;
+use super::{TLS_START, thread_end};
 use crate::sys;
 
 /// The address of the substitute for `name`.
@@ -12,6 +12,10 @@ pub fn find(name: &str) -> Option<usize> {
     match name {
         "__tls_get_addr" => Some(tls_get_addr as *const () as usize),
         "qsort" => Some(sort as *const () as usize),
+        "pthread_key_create" => Some(thread_end::create_key as *const () as usize),
+        "pthread_key_delete" => Some(thread_end::delete_key as *const () as usize),
+        "pthread_setspecific" => Some(thread_end::set as *const () as usize),
+        "__cxa_thread_atexit_impl" => Some(thread_end::at_thread_exit as *const () as usize),
         _ => None,
     }
 }

@@ -1,5 +1,6 @@
 // See handler_in_malloc.c.
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -38,6 +39,9 @@ void *memalign(size_t alignment, size_t size) { return aligned_alloc(alignment, 
 int posix_memalign(void **block, size_t alignment, size_t size) { return (*block = aligned_alloc(alignment, size)) == NULL; }
 
 int main(void) {
+    // Thread-specific values of later keys make the C library allocate.
+    pthread_key_t key;
+    for (int i = 0; i < 40; i++) pthread_key_create(&key, NULL);
     static const char *const names[] = {"sigaction", "signal"};
     for (int way = 0; way < 2; way++) {
         int status;
