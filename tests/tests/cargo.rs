@@ -147,6 +147,19 @@ fn macros_made_of_lazy_crates_work_in_the_compiler() {
 }
 
 #[test]
+fn macros_made_of_lazy_crates_need_the_wrapper_or_a_target() {
+    let scratch = Scratch::new("cargo-macros-flags");
+    workspace(&scratch, true);
+    let outcome = attempt(&mut cargo(scratch.path(), Means::Flags, "stable", &["build", "--quiet"]));
+    assert!(outcome.errors().contains("autojit-run"), "the message says what to do: {outcome}");
+    outcome.assert_code(101);
+    let mut cargo = cargo(scratch.path(), Means::Flags, "stable", &["build", "--quiet"]);
+    tool(cargo.args(["--target", "x86_64-unknown-linux-gnu"]));
+    let program = scratch.path().join("out/x86_64-unknown-linux-gnu/debug/app");
+    assert_eq!(run_lazily(&program, &scratch).0.assert_code(0).text(), "MACRO_TEXT LIBRARY 14\n");
+}
+
+#[test]
 fn an_edited_program_runs_the_new_code() {
     for means in [Means::Flags, Means::Wrapper] {
         let scratch = Scratch::new(&format!("cargo-incremental-{means:?}"));

@@ -7,11 +7,13 @@
 //# prints: in_library at in_library in libnames_library.so: 1
 //# prints: callback < in_library < outer < main
 //# prints: written callback < in_library < outer < main
+//# prints: from a handler: handler callback
 //# prints: objects around the caller: 1
 //# prints: first object is the program: 1
 //# prints: nowhere 0
 //# lazy: outer callback
 //# stats: compiled >= 6
+#include <csignal>
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -64,6 +66,22 @@ static void tell(const char *what, void *function) {
   free(name);
 }
 
+// What a handler for crashes does: no memory is allocated.
+extern "C" void handler(int) {
+  void *frames[16];
+  int count = backtrace(frames, 16), pipes[2];
+  if (pipe(pipes))
+    return;
+  backtrace_symbols_fd(frames, count, pipes[1]);
+  close(pipes[1]);
+  static char text[16384];
+  for (ssize_t used = 0, got; (got = read(pipes[0], text + used, sizeof text - 1 - used)) > 0;)
+    used += got;
+  close(pipes[0]);
+  printf("from a handler:%s%s\n", strstr(text, "(handler+") ? " handler" : "",
+         strstr(text, "(callback+") ? " callback" : "");
+}
+
 struct Search {
   const void *address;
   int around;
@@ -103,6 +121,9 @@ extern "C" __attribute__((noinline)) void callback() {
   }
   printf("written %s\n", names(pointers, read).c_str());
   fclose(into);
+
+  signal(SIGUSR1, handler);
+  raise(SIGUSR1);
 
   Search search = {__builtin_return_address(0), 0, 0, 0};
   dl_iterate_phdr(visit, &search);

@@ -3,10 +3,17 @@
 //# linkers: lld
 //# prints: leaf < one < main
 //# prints: leaf < two < main
+//# prints: leaf < in_child < main
+//# prints: child 0
+//# prints: next descriptor 3
+//# prints: leaf < three < main
 //# stats: compiled >= 4
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 // backtrace.h lies in a directory of GCC's.
 struct backtrace_state;
@@ -57,9 +64,36 @@ __attribute__((noinline)) void two(void) {
   asm volatile("");
 }
 
+__attribute__((noinline)) void in_child(void) {
+  leaf();
+  asm volatile("");
+}
+
+__attribute__((noinline)) void three(void) {
+  leaf();
+  asm volatile("");
+}
+
+// Called through a pointer, so that it is compiled when the first stacks are printed already.
+void (*volatile third)(void) = three;
+
 int main(void) {
   state = backtrace_create_state(NULL, 0, error, NULL);
   one();
   two();
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    in_child();
+    fflush(stdout);
+    _exit(0);
+  }
+  int status;
+  waitpid(child, &status, 0);
+  printf("child %d\n", status);
+  printf("next descriptor %d\n", open("/dev/null", O_RDONLY));
+  // A library that asks for the first time now.
+  state = backtrace_create_state(NULL, 0, error, NULL);
+  third();
   return 0;
 }
