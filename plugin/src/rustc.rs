@@ -1,6 +1,8 @@
 //! What is compiled for the build itself: build scripts and procedural macros run, or are loaded, where there is no
 //! runtime, so rustc compiles them and what they may be made of as usual.
 //!
+//! The same for link-time optimisation that puts modules together.
+//!
 //! Receives the host's command line and cargo's environment. Cargo gives flags for programs (RUSTFLAGS) to everything
 //! when it builds for no named target, and does not say what a dependency is for.
 
@@ -24,13 +26,14 @@ fn unfit_with(
     read: &dyn Fn(&str) -> String,
     is_set: &dyn Fn(&str) -> bool,
 ) -> Option<&'static str> {
-    let (mut target, mut script, mut previous) = (false, false, String::new());
+    let (mut target, mut script, mut merged, mut previous) = (false, false, false, String::new());
     for argument in arguments.iter().flat_map(|argument| match argument.strip_prefix('@') {
         Some(path) => read(path).lines().map(str::to_owned).collect(),
         None => vec![argument.clone()],
     }) {
         let whole = match previous.as_str() {
             "--crate-type" | "--crate-name" | "--target" => format!("{previous}={argument}"),
+            "-C" | "--codegen" => format!("-C{argument}"),
             _ => argument.clone(),
         };
         match whole.split_once('=') {
@@ -39,9 +42,15 @@ fn unfit_with(
             }
             Some(("--crate-name", name)) => script |= name.starts_with("build_script_"),
             Some(("--target", _)) => target = true,
+            // Modules stay apart in the other kinds of `lto`, which are off, thin and thin-local.
+            Some(("-Clto", kind)) => merged = matches!(kind, "fat" | "y" | "yes" | "on" | "true"),
+            None if whole == "-Clto" || whole == "-Clinker-plugin-lto" => merged = true,
             _ => {}
         }
         previous = argument;
+    }
+    if merged {
+        return Some("link-time optimisation needs its bodies");
     }
     // Cargo sets this one for compilers only, the others also for what it runs, which may run compilers itself.
     if !is_set("CARGO_CRATE_NAME") {
@@ -76,6 +85,9 @@ mod tests {
     fn what_runs_in_the_build_is_plain() {
         let target = "--target=x86_64-unknown-linux-gnu";
         assert!(!plain(&["rustc", "main.rs"], &[]));
+        assert!(plain(&["rustc", "-C", "lto"], &[]) && plain(&["rustc", "-Clto=fat"], &[]));
+        assert!(plain(&["rustc", "-Clinker-plugin-lto"], &[]) && plain(&["rustc", "-C", "lto=true"], &[]));
+        assert!(!plain(&["rustc", "-Clto=thin"], &[]) && !plain(&["rustc", "-C", "lto=off"], &[]));
         assert!(plain(&["rustc", "--crate-type", "proc-macro"], &[]));
         assert!(plain(&["rustc", "--crate-type=proc-macro", target], &[PACKAGE, PRIMARY]));
         assert!(plain(&["rustc", "@file"], &[PACKAGE, PRIMARY]));

@@ -4,7 +4,7 @@
 //! second. A preloaded definition comes first: it answers from the table of what the runtime has linked, and asks the
 //! next definition for everything else. (Unwinders that know neither call dl_iterate_phdr: objects.rs.) The unwinder
 //! may be at work in any thread, in a signal handler, or while the loader's lock is held: no lock is taken here, and
-//! nothing is allocated.
+//! nothing is allocated. (Once somebody has asked for names, names.rs does both, with signals blocked.)
 
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};
