@@ -8,15 +8,15 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 
 use autojit_abi::{EngineApi, OpenOptions};
-use autojit_code::{describe, link};
+use autojit_code::{Unit, describe, place};
 
 use crate::engine::Owned;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::module::{EngineHandle, Module, Opened};
-use crate::publish::publish;
+use crate::publish::{Origin, publish};
 use crate::symbols::{self, Names};
-use crate::{lifecycle, stats, sys};
+use crate::{cache, lifecycle, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
 struct Batch {
@@ -32,6 +32,12 @@ struct Batch {
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
     module.open()?;
+    // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
+    module.bind_cached();
+    if root.code().is_some() {
+        return Ok(());
+    }
+    module.verify()?;
     // Before the module's lock: threads that compile in other modules may wait for the engine, too.
     let api = lifecycle::engine().api()?;
     let start = sys::monotonic_time();
@@ -44,6 +50,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     stats::COUNTERS.compile_time.add_time(compiled - start);
     let result = result.and_then(|object| batch.finish(object, root));
     stats::COUNTERS.link_time.add_time(sys::monotonic_time() - compiled);
+    cache::flush_if_due();
     result.inspect_err(|_| {
         batch.claimed.borrow_mut().retain(|function| !std::ptr::eq(*function, root));
         root.fail();
@@ -102,11 +109,12 @@ impl Batch {
             Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
         };
         let memory = self.module.image().memory()?;
-        // What the engine took into the batch was claimed, so its calls of one another are bound to it.
-        let mut names = Names { module: self.module, owned: &|_| true };
-        let linked = link(object, memory, &mut names).map_err(|error| failure(&error))?;
-        publish(self.module, memory, linked, &self.claimed.borrow(), lines)
+        let mut names = Names { module: self.module, owned: &symbols::is_chosen };
+        let unit = Unit::of(object).map_err(|error| failure(&error))?;
+        let linked = place(&unit, memory, &mut names).map_err(|error| failure(&error))?;
+        publish(self.module, memory, linked, &self.claimed.borrow(), lines, Origin::Compiled)
             .map_err(|error| failure(&error))?;
+        cache::keep(self.module, unit);
         if root.code().is_none() {
             return Err(failure(&"the compiler did not define it"));
         }

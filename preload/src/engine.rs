@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
-use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi};
+use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_BUILD, ENGINE_SYMBOL, EngineApi};
 
 use crate::failure::Failure;
 use crate::image::absolute;
@@ -78,6 +78,10 @@ impl Engine {
                 "its interface has version {}, this runtime uses version {ENGINE_ABI}",
                 api.abi
             )));
+        }
+        // What it compiles is kept under the name of this build.
+        if api.build != ENGINE_BUILD {
+            return Err(failure(&"it belongs to another build than this runtime"));
         }
         log::info!("loaded {} (LLVM {})", self.path.to_string_lossy(), api.llvm_major);
         Ok(Loaded { library, api })

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::failure::Failure;
 use crate::gate::{Entered, Gate};
 use crate::log;
-use crate::{ALLOCATOR, function, image, lifecycle, names, perf, stats, symbols, sys, unwind};
+use crate::{ALLOCATOR, cache, function, image, lifecycle, names, perf, stats, symbols, sys, unwind};
 
 /// Threads in the resolver, and the thread that forks.
 static GATE: Gate = Gate::new();
@@ -157,6 +157,7 @@ fn hold() {
     function::before_fork();
     symbols::before_fork();
     names::before_fork();
+    cache::before_fork();
     for memory in image::all().filter_map(image::Image::reserved_memory) {
         memory.before_fork();
     }
@@ -177,6 +178,7 @@ unsafe fn release() {
             memory.after_fork();
         }
         names::after_fork();
+        cache::after_fork();
         symbols::after_fork();
         function::after_fork();
         lifecycle::after_fork();

@@ -167,6 +167,11 @@ impl Function {
         let _ = self.slot.compare_exchange(ptr::null_mut(), slot.cast_mut(), SeqCst, SeqCst);
     }
 
+    /// Whether a slot is known that leads to it.
+    pub fn has_slot(&self) -> bool {
+        !self.slot.load(SeqCst).is_null()
+    }
+
     /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, then the
     /// calls that waited for it.
     pub fn publish(&self, code: usize) {

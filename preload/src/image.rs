@@ -36,6 +36,8 @@ pub struct Image {
     /// The static symbol table of its file.
     symbols: OnceLock<Symbols<'static>>,
     memory: OnceLock<Result<CodeMemory, Failure>>,
+    /// Where the slots of each module lie, by record: linkers keep those of one object together.
+    slot_runs: OnceLock<Box<[SlotRun]>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<BTreeMap<&'static str, &'static Function>>,
     unloaded: AtomicBool,
@@ -46,6 +48,9 @@ pub struct Image {
 unsafe impl Send for Image {}
 // SAFETY: as above.
 unsafe impl Sync for Image {}
+
+/// A module record and slots that belong to it, one behind the other.
+type SlotRun = (usize, Range<usize>);
 
 /// Where an image lies.
 #[derive(Clone, Debug)]
@@ -242,6 +247,7 @@ impl Image {
             file: OnceLock::new(),
             symbols: OnceLock::new(),
             memory: OnceLock::new(),
+            slot_runs: OnceLock::new(),
             inline: Lock::new(BTreeMap::new()),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
@@ -279,6 +285,34 @@ impl Image {
     pub fn exports_its_functions(&self) -> bool {
         let find_main = |object: loaded::Object<'_>| ControlFlow::Break(object.define("main").is_some());
         !self.place.executable || loaded::each(find_main).unwrap_or(false)
+    }
+
+    /// Tells the functions of `module` that have slots in the image which those are.
+    pub fn adopt_slots(&self, module: &'static Module) {
+        let runs = self.slot_runs.get_or_init(|| {
+            let mut runs: Vec<SlotRun> = Vec::new();
+            for slot in self.slots.clone().step_by(size_of::<Slot>()) {
+                // SAFETY: a slot of the image's.
+                let record = unsafe { (*(slot as *const Slot)).record() } as usize;
+                match runs.last_mut() {
+                    Some((last, run)) if *last == record => run.end = slot + size_of::<Slot>(),
+                    _ => runs.push((record, slot..slot + size_of::<Slot>())),
+                }
+            }
+            runs.sort_unstable_by_key(|(record, run)| (*record, run.start));
+            runs.into()
+        });
+        let record = std::ptr::from_ref(module.record()) as usize;
+        let first = runs.partition_point(|(other, _)| *other < record);
+        for (_, run) in runs[first..].iter().take_while(|(other, _)| *other == record) {
+            for slot in run.clone().step_by(size_of::<Slot>()) {
+                let slot = slot as *const Slot;
+                // SAFETY: a slot of the image's.
+                if let Some(function) = module.function(unsafe { (*slot).index }) {
+                    function.adopt(slot);
+                }
+            }
+        }
     }
 
     /// Its modules.

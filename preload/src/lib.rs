@@ -18,6 +18,7 @@
 
 mod addresses;
 mod alloc;
+mod cache;
 mod compile;
 mod confine;
 mod elf_file;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use autojit_trampoline::contract::ImageRecord;
 use autojit_trampoline::entry;
 
+use crate::cache::{self, Cache};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
@@ -39,6 +40,7 @@ static REGISTERING: Lock<()> = Lock::new(());
 struct Process {
     options: Options,
     engine: Engine,
+    cache: Cache,
 }
 
 static PROCESS: OnceLock<Process> = OnceLock::new();
@@ -54,6 +56,14 @@ pub fn options() -> Option<&'static Options> {
 /// If the runtime has not started.
 pub fn engine() -> &'static Engine {
     &PROCESS.get().expect("an image has registered").engine
+}
+
+/// The object cache.
+///
+/// # Panics
+/// If the runtime has not started.
+pub fn cache() -> &'static Cache {
+    &PROCESS.get().expect("an image has registered").cache
 }
 
 /// The optimisation level that replaces the build's; -1 for none.
@@ -108,7 +118,8 @@ fn start() -> Result<(), Failure> {
         ::log::warn!("{}: no such value; the default stays", String::from_utf8_lossy(&variable));
     }
     let engine = Engine::new(&options);
-    let made = PROCESS.set(Process { options, engine }).is_ok();
+    let cache = Cache::new(&options);
+    let made = PROCESS.set(Process { options, engine, cache }).is_ok();
     debug_assert!(made, "the caller holds the lock");
     stats::begin();
     fork::install()?;
@@ -149,11 +160,15 @@ pub unsafe fn after_fork() {
     unsafe { REGISTERING.unlock() }
 }
 
-/// At exit: statistics. Does nothing in a process without lazy code.
+/// At exit: what was compiled goes to the cache, and statistics are written. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
     if asleep() {
         return;
     }
     let _uninterrupted = Uninterrupted::new();
+    {
+        let _inside = fork::Inside::enter();
+        cache::flush();
+    }
     stats::write();
 }

@@ -11,6 +11,7 @@ use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
 use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
 
+use crate::cache;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
@@ -24,6 +25,10 @@ pub struct Module {
     image: OnceLock<&'static Image>,
     functions: OnceLock<Box<[Function]>>,
     opened: OnceLock<Result<Opened, Failure>>,
+    /// Whether the index of the container is what was written.
+    verified: OnceLock<Result<(), Failure>>,
+    /// Whether the object cache was asked for its code.
+    bound: Lock<bool>,
     /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
     engine: Lock<EngineHandle>,
 }
@@ -67,6 +72,8 @@ impl Module {
             image: OnceLock::new(),
             functions: OnceLock::new(),
             opened: OnceLock::new(),
+            verified: OnceLock::new(),
+            bound: Lock::new(false),
             engine: Lock::new(EngineHandle(std::ptr::null_mut())),
         }
     }
@@ -140,12 +147,37 @@ impl Module {
         self.record().store == StoreKind::Directory as u8
     }
 
-    /// Opens the container, once.
+    /// Opens the container, once. Its names and kinds can be used; that they are what was written is for
+    /// [`verify`](Self::verify) to find out.
     ///
     /// # Errors
-    /// The container is missing, truncated, altered or of another version.
+    /// The container is missing, truncated, visibly damaged or of another version.
     pub fn open(&'static self) -> Result<&'static Opened, Failure> {
         self.opened.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
+    }
+
+    /// Checks an opened container against its checksum, once: before anything is compiled from it. Code from the cache
+    /// is known by the checksum of the container that it was compiled from.
+    ///
+    /// # Errors
+    /// The container was altered.
+    pub fn verify(&'static self) -> Result<(), Failure> {
+        let Opened { container, place, .. } = self.open()?;
+        let check = || {
+            container
+                .check_index()
+                .map_err(|error| Failure::new(format_args!("reading its bitcode in {place}: {error}")))
+        };
+        self.verified.get_or_init(check).clone()
+    }
+
+    /// Binds what the object cache has of the module, once. Other threads that enter the module wait.
+    pub fn bind_cached(&'static self) {
+        let mut bound = self.bound.lock();
+        if !*bound {
+            *bound = true;
+            cache::bind(self);
+        }
     }
 
     /// What [`open`](Self::open) yielded, if it was called.
@@ -174,7 +206,7 @@ impl Module {
         };
         let failure =
             |cause: &dyn fmt::Display| Failure::new(format_args!("reading its bitcode in {place}: {cause}"));
-        let container = Container::parse(bytes).map_err(|error| failure(&error))?;
+        let container = Container::open(bytes).map_err(|error| failure(&error))?;
         if container.key() != record.key {
             return Err(failure(&"the container there is another one"));
         }

@@ -76,6 +76,26 @@ impl Value for StatsSink {
     }
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl Value for Size {
+    fn parse(text: &OsStr) -> Option<Self> {
+        let text = text.to_str()?;
+        let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't']);
+        let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+            "" => 0,
+            "K" => 10,
+            "M" => 20,
+            "G" => 30,
+            "T" => 40,
+            _ => return None,
+        };
+        digits.parse::<u64>().ok()?.checked_mul(1 << shift).map(Self)
+    }
+}
+
 /// A file name, or none.
 impl Value for Option<Vec<u8>> {
     fn parse(text: &OsStr) -> Option<Self> {
@@ -168,6 +188,15 @@ options! {
         perf_map: bool = false,
             "AUTOJIT_PERF_MAP" "On|Off" ["Off"]
             "names of compiled functions in /tmp/perf-PID.map, where perf report looks for them";
+        cache_dir: Option<Vec<u8>> = None,
+            "AUTOJIT_CACHE_DIR" "DIR" [""]
+            "where compiled code is kept for later runs [$XDG_CACHE_HOME/autojit, else ~/.cache/autojit]";
+        cache_size: Size = Size(2 << 30),
+            "AUTOJIT_CACHE_SIZE" "BYTES" ["2G"]
+            "how large the cache may get (K, M, G, T: powers of 1024); what was not used for longest is removed";
+        disable_object_cache: bool = false,
+            "AUTOJIT_DISABLE_OBJECT_CACHE" "On|Off" ["Off"]
+            "neither use nor keep compiled code: every run compiles what it calls";
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";
@@ -197,6 +226,18 @@ impl Options {
             bad.push(variable.to_vec());
         }
     }
+}
+
+/// The value of an environment variable that is not one of ours.
+pub fn variable(name: &[u8]) -> Option<Vec<u8>> {
+    let mut value = None;
+    each_variable(|variable| {
+        let rest = variable.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"="));
+        if value.is_none() && rest.is_some_and(|rest| !rest.is_empty()) {
+            value = rest.map(<[u8]>::to_vec);
+        }
+    });
+    value
 }
 
 /// Calls `visit` for each "NAME=value" of the environment.

@@ -10,6 +10,15 @@ use crate::function::Function;
 use crate::module::Module;
 use crate::{names, perf, stats, symbols, unwind};
 
+/// Where code comes from, for the statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This process has compiled it.
+    Compiled,
+    /// The object cache.
+    Cache,
+}
+
 /// Makes the functions of `linked` those of the module that its object was compiled from, and returns their number.
 /// `claimed` are the functions that the calling thread owns; no others are published. `lines` is the object, if it
 /// describes lines.
@@ -22,6 +31,7 @@ pub fn publish(
     linked: Linked<'_>,
     claimed: &[&'static Function],
     lines: Option<&'static [u8]>,
+    origin: Origin,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
     let code = linked.commit()?;
@@ -41,16 +51,27 @@ pub fn publish(
 
     // 4. Slots, and the calls that wait for these functions: threads may enter.
     let container = &module.opened().expect("its code was compiled from it").container;
+    let mut claimed = claimed.to_vec();
+    claimed.sort_unstable_by_key(|function| function.index());
     let mut published = 0;
     for symbol in code.functions.iter().filter(|symbol| symbol.global) {
-        let Some(Symbol::Function(index)) = container.find(symbol.name) else { continue };
-        if let Some(function) = claimed.iter().find(|function| function.index() == index) {
+        let index = symbol.index.or_else(|| match container.find(symbol.name)? {
+            Symbol::Function(index) => Some(index),
+            Symbol::Import(_) => None,
+        });
+        let Some(index) = index else { continue };
+        if let Ok(found) = claimed.binary_search_by_key(&index, |function| function.index()) {
+            let function = claimed[found];
             function.publish(symbol.address);
             published += 1;
             log::debug!("{} of {} is at {:#x}", symbol.name, module.source(), symbol.address);
         }
     }
-    stats::COUNTERS.compiled.add(published as u64);
+    let counter = match origin {
+        Origin::Compiled => &stats::COUNTERS.compiled,
+        Origin::Cache => &stats::COUNTERS.from_cache,
+    };
+    counter.add(published as u64);
     stats::COUNTERS.code_bytes.add(code.text.len() as u64);
     Ok(published)
 }

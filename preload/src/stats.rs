@@ -53,6 +53,10 @@ pub struct Counters {
     pub functions: Counter,
     /// Functions compiled in this process.
     pub compiled: Counter,
+    /// Functions bound from the cache.
+    pub from_cache: Counter,
+    /// Functions added to the cache.
+    pub cached: Counter,
     /// Times that the engine was asked to compile.
     pub batches: Counter,
     /// Time in the engine, opening modules included.
@@ -74,6 +78,8 @@ pub static COUNTERS: Counters = Counters {
     modules: Counter::new(),
     functions: Counter::new(),
     compiled: Counter::new(),
+    from_cache: Counter::new(),
+    cached: Counter::new(),
     batches: Counter::new(),
     compile_time: Counter::new(),
     link_time: Counter::new(),
@@ -157,11 +163,13 @@ fn json(process: u32) -> String {
     let _ = writeln!(
         text,
         ", \"mode\": \"inprocess\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
-         \"from_cache\": 0, \"from_daemon\": 0, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
+         \"from_cache\": {}, \"cached\": {}, \"from_daemon\": 0, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
         c.functions.get(),
         c.compiled.get(),
+        c.from_cache.get(),
+        c.cached.get(),
         c.batches.get(),
         c.compile_time.milliseconds(),
         c.link_time.milliseconds(),
@@ -229,6 +237,7 @@ mod tests {
             "bound",
             "compiled",
             "from_cache",
+            "cached",
             "from_daemon",
             "batches",
             "compile_ms",

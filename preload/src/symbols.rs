@@ -82,6 +82,20 @@ pub fn chosen(function: &'static Function) -> Option<&'static Function> {
     }
 }
 
+/// Whether this definition of a function is one that the process has use for: with a stub, the one whose stub is in the
+/// image; inline, the image's one copy.
+pub fn is_definition(function: &'static Function) -> bool {
+    match function.info().kind {
+        FunctionKind::Stub => function.has_slot(),
+        FunctionKind::Local | FunctionKind::Inline => is_chosen(function),
+    }
+}
+
+/// Whether this definition of a function is the one that its module's calls lead to.
+pub fn is_chosen(function: &'static Function) -> bool {
+    chosen(function).is_some_and(|chosen| std::ptr::eq(chosen, function))
+}
+
 fn bind_function(function: &'static Function, usage: Usage) -> Result<Target, Failure> {
     let info = function.info();
     if info.kind == FunctionKind::Stub {

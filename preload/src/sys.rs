@@ -9,6 +9,10 @@ use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+mod files;
+
+pub use files::*;
+
 /// An error number of the kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);

@@ -117,6 +117,12 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// SHA-256 of `parts`, one behind the other.
+pub fn digest(parts: &[&[u8]]) -> Key {
+    use sha2::Digest;
+    parts.iter().fold(sha2::Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into()
+}
+
 /// The name of the file that holds the container `key` in a store directory.
 pub fn file_name(key: &Key) -> String {
     let mut name = String::with_capacity(key.len() * 2 + 4);

@@ -7,7 +7,10 @@
 use std::ffi::c_void;
 
 /// Version of this interface; [`EngineApi::abi`] must equal it.
-pub const ENGINE_ABI: u32 = 1;
+pub const ENGINE_ABI: u32 = 2;
+/// The build of the engine: SHA-256 of its sources, the container's, and LLVM's version. Runtime and engine of one build
+/// agree on it; code in the object cache belongs to it.
+pub const ENGINE_BUILD: [u8; 32] = include!(concat!(env!("OUT_DIR"), "/build.rs"));
 /// What the engine exports: an `extern "C" fn() -> *const EngineApi`, whose result lives as long as the process.
 pub const ENGINE_SYMBOL: &str = "__autojit_engine";
 
@@ -55,6 +58,8 @@ pub struct OpenOptions {
 pub struct EngineApi {
     /// [`ENGINE_ABI`].
     pub abi: u32,
+    /// [`ENGINE_BUILD`].
+    pub build: [u8; 32],
     /// LLVM's major version.
     pub llvm_major: u32,
     /// Opens the container in `data[..len]`, which must stay mapped until `close`. One module is used by one thread

@@ -31,6 +31,33 @@ impl Unit<'_> {
     }
 }
 
+impl Unit<'_> {
+    /// The same in memory of its own, with the names that `number` knows replaced; without sections.
+    pub fn numbered(self, number: impl Fn(&str) -> Option<Symbol<'static>>) -> Unit<'static> {
+        let rename = |symbol: Symbol<'_>| match &symbol {
+            Symbol::Name(name) => number(name).unwrap_or_else(|| symbol.into_owned()),
+            _ => symbol.into_owned(),
+        };
+        let externals = self.externals.into_iter().map(|external| {
+            let External { symbol, usage, weak } = external;
+            External { symbol: rename(symbol), usage, weak }
+        });
+        let functions = self.functions.into_iter().map(|function| {
+            let Function { symbol, offset, size, global } = function;
+            Function { symbol: rename(symbol), offset, size, global }
+        });
+        Unit {
+            pieces: self.pieces.map(|piece| piece.into_owned().into()),
+            aligns: self.aligns,
+            externals: externals.collect(),
+            cells: self.cells,
+            fixups: Fixups(self.fixups.0.into_owned().into()),
+            functions: functions.collect(),
+            sections: Vec::new(),
+        }
+    }
+}
+
 impl Symbol<'_> {
     /// The same, with a name of its own.
     pub fn into_owned(self) -> Symbol<'static> {

@@ -19,13 +19,14 @@ mod shim;
 
 use std::ffi::c_void;
 
-use autojit_abi::{Buffer, Claim, ENGINE_ABI, EngineApi, EngineModule, OpenOptions};
+use autojit_abi::{Buffer, Claim, ENGINE_ABI, ENGINE_BUILD, EngineApi, EngineModule, OpenOptions};
 // Its malloc, free and operator new take the place of libc's within this library.
 use libmimalloc_sys as _;
 
 use module::Module;
 
-static API: EngineApi = EngineApi { abi: ENGINE_ABI, llvm_major: 22, open, compile, release_buffer, close };
+static API: EngineApi =
+    EngineApi { abi: ENGINE_ABI, build: ENGINE_BUILD, llvm_major: 22, open, compile, release_buffer, close };
 
 /// What the library exports: its functions.
 #[unsafe(no_mangle)]

@@ -1,0 +1,174 @@
+//! The cache's directory: one file for each key, under its hexadecimal digits.
+//!
+//! ```text
+//! DIR/code/3f/9a0c…77.ajo       a pack (autojit_code::pack)
+//! DIR/code/3f/.new.1234.5       one in the making: it gets its name when it is whole
+//! ```
+//!
+//! Directories and files belong to the user and nobody else can write them; what is otherwise is not used. Nothing is
+//! locked: files appear whole, by rename, and whoever loses a race loses what he added, not more. Failures are nobody's
+//! concern but the debug log's.
+
+use std::ffi::CString;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use autojit_code::pack::Key;
+
+use crate::sys::{self, Content, Errno, File};
+
+/// What is not used for so long (in seconds) is noted as used when it is: each day, not each time.
+const DAY: i64 = 24 * 60 * 60;
+/// A file in the making this old (in seconds) has been left behind.
+const STALE: i64 = 60 * 60;
+/// Directories that files are spread over.
+const SHARDS: u64 = 256;
+
+/// The directory, which need not exist.
+#[derive(Debug)]
+pub struct Directory {
+    /// Absolute, with `/code`.
+    path: Vec<u8>,
+    /// What all files together may have, in bytes.
+    limit: u64,
+}
+
+/// A file that is not for use.
+const FOREIGN: Errno = Errno(libc::EPERM);
+
+fn c_path(parts: &[&[u8]]) -> CString {
+    // Paths come from the environment and from readdir, where no NUL can be.
+    CString::new(parts.concat()).unwrap_or_default()
+}
+
+impl Directory {
+    /// The cache in `path`, an absolute path.
+    pub fn new(path: &[u8], limit: u64) -> Self {
+        Self { path: [path, b"/code"].concat(), limit }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    fn shard(&self, key: &Key) -> Vec<u8> {
+        [&self.path, &b"/"[..], &hex(&key[..1])].concat()
+    }
+
+    fn file(&self, key: &Key) -> CString {
+        c_path(&[&self.shard(key), b"/", &hex(&key[1..]), b".ajo"])
+    }
+
+    /// The file of a key, whole.
+    pub fn read(&self, key: &Key) -> Result<Content, Errno> {
+        let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+        let file = File::open(&self.file(key), flags, 0)?;
+        let status = file.status()?;
+        if !status.is_a(libc::S_IFREG) || status.owner != sys::user() || !status.is_private() {
+            return Err(FOREIGN);
+        }
+        if status.modified < sys::now() - DAY {
+            // On a read-only file system it stays as it is.
+            let _ = file.touch();
+        }
+        file.content(usize::try_from(status.size).map_err(|_| FOREIGN)?)
+    }
+
+    /// Removes the file of a key, which is damaged.
+    pub fn remove(&self, key: &Key) {
+        if let Err(error) = sys::remove(&self.file(key)) {
+            log::debug!("removing {}: {error}", self.file(key).to_string_lossy());
+        }
+    }
+
+    /// Writes the file of a key, in place of one that is there.
+    pub fn write(&self, key: &Key, bytes: &[u8]) -> Result<(), Errno> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let shard = self.shard(key);
+        self.make(&shard)?;
+        let number = format!("{}.{}", sys::process_id(), NUMBER.fetch_add(1, Relaxed));
+        let new = c_path(&[&shard, b"/.new.", number.as_bytes()]);
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
+        let written = File::open(&new, flags, 0o600)
+            .and_then(|file| sys::write(file.descriptor(), bytes))
+            .and_then(|()| sys::rename(&new, &self.file(key)));
+        if let Err(error) = written {
+            let _ = sys::remove(&new);
+            return Err(error);
+        }
+        self.evict(&shard);
+        Ok(())
+    }
+
+    /// Makes the directories down to `shard`, and checks that they are ours.
+    fn make(&self, shard: &[u8]) -> Result<(), Errno> {
+        if sys::make_directory(&c_path(&[shard]), 0o700) == Err(Errno(libc::ENOENT)) {
+            for (end, _) in shard.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/') {
+                // What is there already, or cannot be made, shows below.
+                let _ = sys::make_directory(&c_path(&[&shard[..end]]), 0o700);
+            }
+            let _ = sys::make_directory(&c_path(&[shard]), 0o700);
+        }
+        for directory in [&self.path, shard] {
+            let status = sys::status(&c_path(&[directory]))?;
+            if !status.is_a(libc::S_IFDIR) || status.owner != sys::user() || !status.is_private() {
+                return Err(FOREIGN);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what was not used for longest, if the files of `shard` have more than their share of the limit: keys are
+    /// hashes, so the others have about as much.
+    fn evict(&self, shard: &[u8]) {
+        if self.files(shard).iter().map(|file| file.size).sum::<u64>() <= self.limit / SHARDS {
+            return;
+        }
+        let shards = sys::list(&c_path(&[&self.path])).unwrap_or_default();
+        let paths = shards.iter().map(|name| [&self.path, &b"/"[..], name].concat());
+        let mut files: Vec<Entry> = paths.flat_map(|path| self.files(&path)).collect();
+        let mut total: u64 = files.iter().map(|file| file.size).sum();
+        if total <= self.limit {
+            return;
+        }
+        // Some room, or the next one would have to do the same.
+        let goal = self.limit - self.limit / 8;
+        files.sort_by_key(|file| file.used);
+        for file in files {
+            if total <= goal {
+                break;
+            }
+            if sys::remove(&file.path).is_ok() {
+                total -= file.size;
+                log::debug!("evicted {}", file.path.to_string_lossy());
+            }
+        }
+    }
+
+    /// The files in a shard. Removes those that were left behind in the making.
+    fn files(&self, shard: &[u8]) -> Vec<Entry> {
+        let mut files = Vec::new();
+        for name in sys::list(&c_path(&[shard])).unwrap_or_default() {
+            let path = c_path(&[shard, b"/", &name]);
+            let Ok(status) = sys::status(&path) else { continue };
+            if name.starts_with(b".new.") && status.modified < sys::now() - STALE {
+                let _ = sys::remove(&path);
+            } else if status.is_a(libc::S_IFREG) {
+                files.push(Entry { path, size: status.size, used: status.modified });
+            }
+        }
+        files
+    }
+}
+
+/// A file of the cache.
+struct Entry {
+    path: CString,
+    size: u64,
+    used: i64,
+}
+
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digit = |value: u8| b"0123456789abcdef"[value as usize];
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}

@@ -1,0 +1,237 @@
+//! The object cache: what was compiled is kept, and later runs bind it without the engine.
+//!
+//! Receives the units that this process compiled ([`keep`]), writes them at the end of the process, or when it has had
+//! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
+//! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
+
+mod directory;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use autojit_abi::ENGINE_BUILD;
+use autojit_code::lock::Lock;
+use autojit_code::pack::{self, Key};
+use autojit_code::{LinkError, Symbol, Unit, place};
+use autojit_store::FunctionKind;
+
+use crate::function::Function;
+use crate::module::Module;
+use crate::options::{self, Options};
+use crate::publish::{Origin, publish};
+use crate::symbols::{self, Names};
+use crate::{image, lifecycle, stats, sys};
+
+use directory::Directory;
+
+/// How long compiled code may wait to be written while the program runs.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The cache of this process.
+#[derive(Debug)]
+pub struct Cache(Option<Directory>);
+
+impl Cache {
+    /// The cache that the options ask for. Nothing is opened yet.
+    pub fn new(options: &Options) -> Self {
+        if options.disable_object_cache {
+            return Self(None);
+        }
+        let path = options.cache_dir.clone().or_else(|| {
+            let below = |variable, rest: &[u8]| {
+                let base = options::variable(variable).filter(|base| base.starts_with(b"/"))?;
+                Some([&base, rest].concat())
+            };
+            below(b"XDG_CACHE_HOME", b"/autojit").or_else(|| below(b"HOME", b"/.cache/autojit"))
+        });
+        let Some(path) = path else {
+            log::debug!("no object cache: neither AUTOJIT_CACHE_DIR nor XDG_CACHE_HOME nor HOME is set");
+            return Self(None);
+        };
+        let path = image::absolute(&path);
+        Self(Some(Directory::new(path.to_bytes(), options.cache_size.0)))
+    }
+}
+
+/// The key of a module's code: everything that determines it.
+fn key_of(module: &Module) -> Key {
+    let level = lifecycle::opt_override().to_le_bytes();
+    let version = pack::VERSION.to_le_bytes();
+    autojit_store::digest(&[b"autojit code", &version, &ENGINE_BUILD, &module.record().key, &level])
+}
+
+/// Code that waits to be written.
+#[derive(Default)]
+struct Pending {
+    units: Vec<Unit<'static>>,
+    /// Those of the functions in it that only their own module can name.
+    local: BTreeSet<u32>,
+}
+
+struct Waiting {
+    modules: BTreeMap<Key, Pending>,
+    since: Duration,
+}
+
+static WAITING: Lock<Waiting> = Lock::new(Waiting { modules: BTreeMap::new(), since: Duration::ZERO });
+
+/// Keeps a unit of code that this process has compiled and published.
+pub fn keep(module: &'static Module, unit: Unit<'_>) {
+    if lifecycle::cache().0.is_none() {
+        return;
+    }
+    let Some(opened) = module.opened() else { return };
+    let unit = unit.numbered(|name| symbols::number(&opened.container, name));
+    let mut local = BTreeSet::new();
+    for function in &unit.functions {
+        if let Symbol::Function(index) = function.symbol
+            && opened.container.function(index).is_some_and(|info| info.kind == FunctionKind::Local)
+        {
+            local.insert(index);
+        }
+    }
+    let mut waiting = WAITING.lock();
+    if waiting.modules.is_empty() {
+        waiting.since = sys::monotonic_time();
+    }
+    let pending = waiting.modules.entry(key_of(module)).or_default();
+    pending.units.push(unit);
+    pending.local.append(&mut local);
+}
+
+/// Writes what waits, if it has waited for long enough: the program may never come to its end.
+pub fn flush_if_due() {
+    let due = {
+        let waiting = WAITING.lock();
+        !waiting.modules.is_empty() && sys::monotonic_time() - waiting.since > PATIENCE
+    };
+    if due {
+        flush();
+    }
+}
+
+/// Writes what waits. The caller is inside the gate.
+pub fn flush() {
+    let Some(directory) = lifecycle::cache().0.as_ref() else { return };
+    let modules = std::mem::take(&mut WAITING.lock().modules);
+    for (key, pending) in modules {
+        match write(directory, &key, pending) {
+            Ok(functions) => stats::COUNTERS.cached.add(functions),
+            Err(error) => {
+                log::debug!("writing to the cache {}: {error}", String::from_utf8_lossy(directory.path()));
+            }
+        }
+    }
+}
+
+/// Adds units to the file of `key`; returns the number of functions that are new in it.
+fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys::Errno> {
+    let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
+    // What others have written meanwhile is kept.
+    let old = directory.read(key).ok();
+    let old = old.as_ref().and_then(|bytes| pack::decode(bytes, key).ok());
+    let before = old.as_ref().map_or(0, count);
+    let Pending { units, local } = pending;
+    let units: Vec<Unit<'_>> = old.into_iter().chain(units).collect();
+    let merged = Unit::merge(&units, |index| local.contains(&index));
+    let Some(merged) = merged else {
+        log::debug!("the code of one module is too large for a cache file");
+        return Ok(0);
+    };
+    let added = count(&merged) - before;
+    if added != 0 {
+        directory.write(key, &pack::encode(&merged, key))?;
+    }
+    Ok(added)
+}
+
+/// Binds everything that the cache has of a module. Called once for each.
+pub fn bind(module: &'static Module) {
+    let Some(directory) = lifecycle::cache().0.as_ref() else { return };
+    let key = key_of(module);
+    let content = match directory.read(&key) {
+        Ok(content) => content,
+        Err(sys::Errno(libc::ENOENT)) => return,
+        Err(error) => {
+            let path = String::from_utf8_lossy(directory.path());
+            log::debug!("reading the code of {} from the cache {path}: {error}", module.source());
+            return;
+        }
+    };
+    let unit = match pack::decode(&content, &key) {
+        Ok(unit) => unit,
+        Err(error) => {
+            let path = String::from_utf8_lossy(directory.path());
+            log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
+            directory.remove(&key);
+            return;
+        }
+    };
+    module.image().adopt_slots(module);
+    let claimed = Claimed::of(module, &unit);
+    if claimed.0.is_empty() {
+        return;
+    }
+    match claimed.publish(module, &unit) {
+        Ok(bound) => log::debug!("{bound} functions of {} came from the cache", module.source()),
+        // As if they were not there.
+        Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
+    }
+}
+
+/// Functions that this thread owns until they are published, by index; what is left over becomes cold again on drop.
+struct Claimed(Vec<&'static Function>);
+
+impl Claimed {
+    /// The functions of `unit` that are cold, and whose definition is this one.
+    fn of(module: &'static Module, unit: &Unit<'_>) -> Self {
+        let mut all: Vec<_> = unit
+            .functions
+            .iter()
+            .filter(|function| function.global)
+            .filter_map(|function| match function.symbol {
+                Symbol::Function(index) => module.function(index),
+                _ => None,
+            })
+            .filter(|function| symbols::is_definition(function) && function.claim())
+            .collect();
+        all.sort_by_key(|function| function.index());
+        Self(all)
+    }
+
+    fn publish(&self, module: &'static Module, unit: &Unit<'_>) -> Result<usize, LinkError> {
+        let memory = module
+            .image()
+            .memory()
+            .map_err(|failure| LinkError::Unsupported(format!("no memory for it: {failure}")))?;
+        let owned = |function: &'static Function| {
+            self.0.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
+                && symbols::is_chosen(function)
+        };
+        let mut names = Names { module, owned: &owned };
+        let linked = place(unit, memory, &mut names)?;
+        publish(module, memory, linked, &self.0, None, Origin::Cache)
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        for function in self.0.drain(..).filter(|function| function.code().is_none()) {
+            function.unclaim();
+        }
+    }
+}
+
+/// For the fork handlers: nothing is being added until [`after_fork`].
+pub fn before_fork() {
+    WAITING.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { WAITING.unlock() }
+}
