@@ -53,6 +53,8 @@ pub struct Function {
     slot: AtomicPtr<Slot>,
     /// The stub that the runtime made for it; 0 if it made none.
     stub: AtomicUsize,
+    /// For inline functions, the copy that serves the image; null if nobody has asked yet.
+    copy: AtomicPtr<Function>,
     /// Calls to be rewritten once it is ready.
     call_sites: AtomicPtr<PendingCall>,
 }
@@ -96,6 +98,7 @@ impl Function {
             code: AtomicUsize::new(0),
             slot: AtomicPtr::new(ptr::null_mut()),
             stub: AtomicUsize::new(0),
+            copy: AtomicPtr::new(ptr::null_mut()),
             call_sites: AtomicPtr::new(ptr::null_mut()),
         }
     }
@@ -165,6 +168,17 @@ impl Function {
     /// Notes a slot that leads to it, unless one is known.
     pub fn adopt(&self, slot: *const Slot) {
         let _ = self.slot.compare_exchange(ptr::null_mut(), slot.cast_mut(), SeqCst, SeqCst);
+    }
+
+    /// The copy of an inline function that serves the image, which `find` finds the first time.
+    pub fn chosen_copy(&self, find: impl FnOnce() -> &'static Self) -> &'static Self {
+        // SAFETY: null, or what was stored below: a function, which lives for ever.
+        if let Some(copy) = unsafe { self.copy.load(SeqCst).as_ref() } {
+            return copy;
+        }
+        let copy = find();
+        self.copy.store(ptr::from_ref(copy).cast_mut(), SeqCst);
+        copy
     }
 
     /// Whether a slot is known that leads to it.

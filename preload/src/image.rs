@@ -4,8 +4,9 @@
 //! the function that a slot or a stub stands for. The list only grows, and its readers take no lock. An image that was
 //! unloaded is found out when another one registers in its place.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ffi::CString;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::{ControlFlow, Range};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
@@ -39,7 +40,7 @@ pub struct Image {
     /// Where the slots of each module lie, by record: linkers keep those of one object together.
     slot_runs: OnceLock<Box<[SlotRun]>>,
     /// By name, the one copy of each inline function that serves the image.
-    inline: Lock<BTreeMap<&'static str, &'static Function>>,
+    inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
     unloaded: AtomicBool,
     next: *const Image,
 }
@@ -48,6 +49,23 @@ pub struct Image {
 unsafe impl Send for Image {}
 // SAFETY: as above.
 unsafe impl Sync for Image {}
+
+/// Hashes names as containers do: they come from there, so nobody gains by making them collide.
+#[derive(Debug, Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= autojit_store::hash(bytes);
+    }
+
+    /// What ends a name: the length is in its hash.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// A module record and slots that belong to it, one behind the other.
 type SlotRun = (usize, Range<usize>);
@@ -248,7 +266,7 @@ impl Image {
             symbols: OnceLock::new(),
             memory: OnceLock::new(),
             slot_runs: OnceLock::new(),
-            inline: Lock::new(BTreeMap::new()),
+            inline: Lock::new(HashMap::default()),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
         }

@@ -77,7 +77,9 @@ pub fn chosen(function: &'static Function) -> Option<&'static Function> {
     let info = function.info();
     match info.kind {
         FunctionKind::Local => Some(function),
-        FunctionKind::Inline => Some(function.module().image().inline_function(info.name, function)),
+        FunctionKind::Inline => {
+            Some(function.chosen_copy(|| function.module().image().inline_function(info.name, function)))
+        }
         FunctionKind::Stub => image::function_of_stub(function.module().import(info.import?)?),
     }
 }

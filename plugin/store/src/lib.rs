@@ -137,9 +137,14 @@ pub fn file_name(key: &Key) -> String {
 /// The hash by which names are found: 8 bytes at a time, multiply and rotate. Names come from the container itself,
 /// so nobody gains by making them collide; readers compare the name anyway.
 fn hash_name(name: &str) -> u64 {
+    hash(name.as_bytes())
+}
+
+/// The same of bytes.
+pub fn hash(name: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FACTOR).rotate_left(29);
-    let mut words = name.as_bytes().chunks_exact(8);
+    let mut words = name.chunks_exact(8);
     let mut hash = name.len() as u64;
     for word in &mut words {
         hash = mix(hash, u64::from_le_bytes(word.try_into().expect("8 bytes")));

@@ -130,6 +130,7 @@ fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys:
     // What others have written meanwhile is kept.
     let old = directory.read(key).ok();
     let old = old.as_ref().and_then(|bytes| pack::decode(bytes, key).ok());
+    let old = old.filter(|unit| unit.check().is_ok());
     let before = old.as_ref().map_or(0, count);
     let Pending { units, local } = pending;
     let units: Vec<Unit<'_>> = old.into_iter().chain(units).collect();
