@@ -16,7 +16,7 @@ use crate::function::Function;
 use crate::module::{EngineHandle, Module, Opened};
 use crate::publish::{Origin, publish};
 use crate::symbols::{self, Names};
-use crate::{cache, lifecycle, stats, sys};
+use crate::{cache, lifecycle, names, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
 struct Batch {
@@ -112,9 +112,10 @@ impl Batch {
         let mut names = Names { module: self.module, owned: &symbols::is_chosen };
         let unit = Unit::of(object).map_err(|error| failure(&error))?;
         let linked = place(&unit, memory, &mut names).map_err(|error| failure(&error))?;
-        publish(self.module, memory, linked, &self.claimed.borrow(), lines, Origin::Compiled)
+        let described = lines.map_or(names::Lines::None, names::Lines::Object);
+        publish(self.module, memory, linked, &self.claimed.borrow(), described, Origin::Compiled)
             .map_err(|error| failure(&error))?;
-        cache::keep(self.module, unit);
+        cache::keep(self.module, unit, lines);
         if root.code().is_none() {
             return Err(failure(&"the compiler did not define it"));
         }

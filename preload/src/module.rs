@@ -215,6 +215,8 @@ impl Module {
             || u64::from(container.import_count())
                 != u64::from(record.got_imports) + u64::from(record.direct_imports)
         {
+            // Most likely because it was altered.
+            container.check_index().map_err(|error| failure(&error))?;
             return Err(failure(&"the container does not fit the program"));
         }
         Ok(Opened { bytes: &bytes[..container.byte_len()], container, place })

@@ -13,6 +13,7 @@
 //! may have mapped it): a new one takes its descriptor. Slices that hold no code yet are announced under a descriptor
 //! that will be taken when they do.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char};
 use std::ops::Range;
@@ -20,6 +21,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
 use autojit_code::lock::Lock;
+use autojit_code::pack::Key;
+use autojit_code::unit::Piece;
 use autojit_code::{Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf64::program_header::ProgramHeader;
@@ -27,15 +30,54 @@ use goblin::elf64::program_header::ProgramHeader;
 use crate::fork::Inside;
 use crate::sys::{self, File};
 use crate::undisturbed::Uninterrupted;
-use crate::{image, unwind};
+use crate::{cache, image, unwind};
 
 /// A batch of code.
 struct Batch {
     text: Range<usize>,
     memory: &'static CodeMemory,
     eh_frame: usize,
-    /// The object, if it describes lines, and its loaded sections.
-    lines: Option<describe::Linked<'static>>,
+    /// The objects that describe its lines, and their loaded sections.
+    lines: Described,
+}
+
+/// What describes the lines of code that is being published.
+#[derive(Clone, Copy, Debug)]
+pub enum Lines {
+    /// Nothing.
+    None,
+    /// The object that it was linked from.
+    Object(&'static [u8]),
+    /// The object cache has something for code from the pack of this generation.
+    Kept { key: Key, generation: u64 },
+}
+
+/// The same for code that has its place.
+enum Described {
+    Now(Vec<describe::Linked<'static>>),
+    /// Read when somebody asks: key, generation, and where the unit's pieces are.
+    Later(Key, u64, [usize; 4]),
+}
+
+impl Described {
+    /// The objects.
+    fn objects(&mut self) -> &[describe::Linked<'static>] {
+        if let Self::Later(key, generation, pieces) = self {
+            let lines = cache::lines(key, *generation).into_iter().filter_map(|lines| {
+                let Cow::Borrowed(object) = lines.object else { return None };
+                let place = |(index, piece, offset): (u32, Piece, u32)| {
+                    (index, pieces[piece as usize] + offset as usize)
+                };
+                let sections: Vec<_> = lines.sections.into_iter().map(place).collect();
+                Some(describe::Linked { object, sections: sections.leak() })
+            });
+            *self = Self::Now(lines.collect());
+        }
+        match self {
+            Self::Now(objects) => objects,
+            Self::Later(..) => &[],
+        }
+    }
 }
 
 /// What the lock protects.
@@ -106,15 +148,20 @@ static SLICES_OF_IMAGES: AtomicPtr<Slices> = AtomicPtr::new(std::ptr::null_mut()
 /// The file that will describe what is not there yet.
 static LATER: AtomicPtr<c_char> = AtomicPtr::new(c"".as_ptr().cast_mut());
 
-/// Notes published code. `lines` is its object, if that describes lines.
-pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Option<&'static [u8]>) {
+/// Notes published code. `lines` is what describes its lines.
+pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
     if code.text.is_empty() {
         return;
     }
-    let lines = lines.map(|object| {
-        let sections: Vec<_> = code.sections.iter().map(|section| (section.index, section.address)).collect();
-        describe::Linked { object, sections: sections.leak() }
-    });
+    let lines = match lines {
+        Lines::None => Described::Now(Vec::new()),
+        Lines::Object(object) => {
+            let sections: Vec<_> =
+                code.sections.iter().map(|section| (section.index, section.address)).collect();
+            Described::Now(vec![describe::Linked { object, sections: sections.leak() }])
+        }
+        Lines::Kept { key, generation } => Described::Later(key, generation, code.pieces),
+    };
     let batch = Batch { text: code.text.clone(), memory, eh_frame: code.eh_frame.start, lines };
     let mut state = STATE.lock();
     state.batches.push(batch);
@@ -201,12 +248,12 @@ fn bring_up_to_date() {
     let _inside = Inside::enter();
     let mut state = STATE.lock();
     let state = &mut *state;
-    let new = &state.batches[state.described..];
-    if new.is_empty() {
+    if state.batches.len() == state.described {
         return;
     }
     // The file comes first: who is told of a region may open it at once.
-    let names = write_file(&state.batches, &mut state.first, &mut state.announced, &mut state.files);
+    let names = write_file(&mut state.batches, &mut state.first, &mut state.announced, &mut state.files);
+    let new = &state.batches[state.described..];
     for image in image::all() {
         let Some(memory) = image.reserved_memory() else { continue };
         let mut batches: Vec<_> = new.iter().filter(|batch| std::ptr::eq(batch.memory, memory)).collect();
@@ -320,7 +367,7 @@ fn move_on(memory: &'static CodeMemory, end: usize) {
 /// be described next; names of no
 /// file if there can be none.
 fn write_file(
-    batches: &[Batch],
+    batches: &mut [Batch],
     first: &mut i32,
     announced: &mut i32,
     files: &mut [(u64, u64); DESCRIPTORS],
@@ -335,8 +382,9 @@ fn write_file(
     }
     let starts = || batches.iter().map(|batch| batch.text.start);
     let whole = starts().min().unwrap_or(0)..batches.iter().map(|batch| batch.text.end).max().unwrap_or(0);
+    let linked: Vec<_> = batches.iter_mut().flat_map(|batch| batch.lines.objects().to_vec()).collect();
+    let starts = || batches.iter().map(|batch| batch.text.start);
     let functions = starts().flat_map(|start| unwind::TABLE.symbols(start));
-    let linked = batches.iter().filter_map(|batch| batch.lines);
     let content = describe::elf(&whole, functions, linked);
     *announced = (*announced + 1).min(DESCRIPTORS as i32 - 1);
     if let Ok(file) = File::memory(c"autojit-names")

@@ -20,8 +20,8 @@ pub enum Origin {
 }
 
 /// Makes the functions of `linked` those of the module that its object was compiled from, and returns their number.
-/// `claimed` are the functions that the calling thread owns; no others are published. `lines` is the object, if it
-/// describes lines.
+/// `claimed` are the functions that the calling thread owns; no others are published. `lines` is what
+/// describes their lines.
 ///
 /// # Errors
 /// The code cannot be made executable.
@@ -30,7 +30,7 @@ pub fn publish(
     memory: &'static CodeMemory,
     linked: Linked<'_>,
     claimed: &[&'static Function],
-    lines: Option<&'static [u8]>,
+    lines: names::Lines,
     origin: Origin,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.

@@ -1,12 +1,11 @@
 //! Builds a program of `sources/` plainly and lazily, runs both, and compares.
 
-use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
 use crate::directives::{self, Exit, Level, Program};
-use crate::run::{Outcome, command, lazy_command, run};
+use crate::run::{Outcome, command, lazy_command, run, warm_command};
 use crate::scratch::Scratch;
 use crate::stats::Stats;
 use crate::stubs::{Function, function};
@@ -16,11 +15,13 @@ use crate::stubs::{Function, function};
 pub enum Mode {
     /// Nothing is compiled yet, and the process compiles for itself.
     Cold,
+    /// An earlier run has left its code in the object cache.
+    Warm,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Cold];
+    pub const ALL: [Self; 2] = [Self::Cold, Self::Warm];
 }
 
 /// Checks the program in `directory` at one level: with each linker or compiler, in each mode.
@@ -198,20 +199,22 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
     let directory = executable.parent().expect("a file has a directory");
     for mode in Mode::ALL {
         for _ in 0..program.repeat {
-            match mode {
-                // A cache that an earlier run filled would make it warm.
-                Mode::Cold => drop(fs::remove_dir_all(directory.join("cache"))),
-            }
-            let mut command = lazy_command(executable, directory);
+            let mut command = match mode {
+                Mode::Cold => lazy_command(executable, directory),
+                Mode::Warm => warm_command(executable, directory),
+            };
             // Programs may fork, and each process writes statistics.
             command.env("AUTOJIT_STATS", directory.join("stats.%p"));
             let outcome = run_program(program, command, executable);
             expected.assert_same(&outcome, what);
             if matches!(program.exit, Exit::Status(_)) {
                 let stats = Stats::read(&directory.join(format!("stats.{}", outcome.pid)));
-                stats.assert_lazy();
+                match mode {
+                    Mode::Cold => stats.assert_lazy(),
+                    Mode::Warm => stats.assert_warm(),
+                }
                 assert_eq!(stats.number("pid"), f64::from(outcome.pid));
-                if whole {
+                if whole && mode == Mode::Cold {
                     stats.assert_conditions(&program.stats);
                 }
             }

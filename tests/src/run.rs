@@ -93,9 +93,17 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// `program` as a command that runs lazily, with an object cache of its own in `directory`, and writes statistics to
-/// the file `stats` there.
+/// `program` as a command that runs lazily, with an object cache of its own in `directory`, which is empty, and writes
+/// statistics to the file `stats` there.
 pub fn lazy_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let command = warm_command(program, directory);
+    // What an earlier run left would make it warm.
+    drop(fs::remove_dir_all(directory.join("cache")));
+    command
+}
+
+/// The same with what earlier runs have left in the cache.
+pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     let mut command = command(program);
     command
         .env("LD_PRELOAD", scratch::dist("lib/libautojit.so"))

@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::directives::Condition;
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 14] = [
+const NUMBERS: [&str; 15] = [
     "pid",
     "modules",
     "functions",
     "bound",
     "compiled",
     "from_cache",
+    "cached",
     "from_daemon",
     "batches",
     "compile_ms",
@@ -69,6 +70,23 @@ impl Stats {
         assert!(bound <= functions && compiled <= functions, "more code than functions: {}", self.0);
         assert!(batches <= compiled, "a batch compiles at least one function: {}", self.0);
         assert!(self.number("code_bytes") > 0.0, "code takes room: {}", self.0);
+        assert_eq!(self.string("mode"), "inprocess");
+        assert_eq!(self.number("from_daemon"), 0.0);
+    }
+
+    /// Checks that the program's functions came from the object cache, all but those that the earlier runs did not call.
+    pub fn assert_warm(&self) {
+        let [functions, bound, compiled, cached] =
+            ["functions", "bound", "compiled", "from_cache"].map(|key| self.number(key));
+        assert!(cached > 0.0, "nothing came from the cache: {}", self.0);
+        assert!(compiled + cached <= functions && bound <= functions, "more code than functions: {}", self.0);
+        assert!(compiled < cached, "most of it was compiled again: {}", self.0);
+        assert_eq!(
+            compiled > 0.0,
+            self.number("engine_load_ms") > 0.0,
+            "the engine is for compiling: {}",
+            self.0
+        );
         assert_eq!(self.string("mode"), "inprocess");
         assert_eq!(self.number("from_daemon"), 0.0);
     }

@@ -131,6 +131,8 @@ pub struct Code<'a> {
     pub text: Range<usize>,
     /// The relocated .eh_frame, terminator included; empty if the object has none.
     pub eh_frame: Range<usize>,
+    /// The addresses of the unit's pieces.
+    pub pieces: [usize; 4],
     /// Bytes used in the arenas text, rodata, data.
     pub bytes: [usize; 3],
     /// The index of `eh_frame`.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::reloc::Form;
-use crate::unit::{External, Fixup, Fixups, Function, Piece, Source, Symbol, Unit, Usage};
+use crate::unit::{External, Fixup, Fixups, Function, Lines, Piece, Source, Symbol, Unit, Usage};
 
 /// The unit in the making.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Merged {
     fixups: Vec<Fixup>,
     functions: Vec<Function<'static>>,
     defined: BTreeSet<Symbol<'static>>,
+    lines: Vec<Lines<'static>>,
 }
 
 impl Unit<'_> {
@@ -32,7 +33,7 @@ impl Unit<'_> {
 }
 
 impl Unit<'_> {
-    /// The same in memory of its own, with the names that `number` knows replaced; without sections.
+    /// The same in memory of its own, with the names that `number` knows replaced; without sections and lines.
     pub fn numbered(self, number: impl Fn(&str) -> Option<Symbol<'static>>) -> Unit<'static> {
         let rename = |symbol: Symbol<'_>| match &symbol {
             Symbol::Name(name) => number(name).unwrap_or_else(|| symbol.into_owned()),
@@ -54,6 +55,7 @@ impl Unit<'_> {
             fixups: Fixups(self.fixups.0.into_owned().into()),
             functions: functions.collect(),
             sections: Vec::new(),
+            lines: Vec::new(),
         }
     }
 }
@@ -109,6 +111,15 @@ impl Merged {
             };
             let offset = fixup.offset + bases[fixup.piece as usize];
             self.fixups.push(Fixup { offset, source, ..fixup });
+        }
+        for Lines { object, sections } in &unit.lines {
+            let moved = |(index, piece, offset): &(u32, Piece, u32)| {
+                (*index, *piece, offset + bases[*piece as usize])
+            };
+            self.lines.push(Lines {
+                object: object.clone().into_owned().into(),
+                sections: sections.iter().map(moved).collect(),
+            });
         }
         for function in &unit.functions {
             let symbol = function.symbol.clone().into_owned();
@@ -173,6 +184,7 @@ impl Merged {
             fixups,
             functions: self.functions,
             sections: Vec::new(),
+            lines: self.lines,
         }
     }
 }

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::unit::{External, FIXUP, Fixups, Function, Source, Symbol, Unit, Usage};
+use crate::unit::{External, FIXUP, Fixups, Function, Lines, Piece, Source, Symbol, Unit, Usage};
 
 /// The version of the format, and of what the code in it may rely on.
 pub const VERSION: u32 = 1;
@@ -201,5 +201,80 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
         fixups: Fixups(Cow::Borrowed(fixups)),
         functions: functions.chunks_exact(FUNCTION).map(function).collect::<Option<_>>()?,
         sections: Vec::new(),
+        lines: Vec::new(),
     })
+}
+
+/// What begins the lines of a pack, a file of its own, which is not read until somebody asks for lines.
+///
+/// ```text
+///   0  magic "AJLINES\0"                 numbers of objects: u32, 0: u32
+///   8  version: u32, 0: u32             for each: bytes: u32, sections: u32, sections × (index, offset, piece: 3 × u32)
+///  16  checksum: u64, of [24..]         the objects
+///  24  key: 32 bytes
+///  56  checksum of the pack: u64
+/// ```
+const LINES_MAGIC: [u8; 8] = *b"AJLINES\0";
+const LINES_HEADER: usize = 72;
+
+/// What tells a pack from others for the same key: its lines are for it alone.
+pub fn generation(pack: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(pack.get(16..CHECKED)?.try_into().ok()?))
+}
+
+/// The lines of the pack of that generation.
+pub fn encode_lines(lines: &[Lines<'_>], key: &Key, generation: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend_from_slice(&LINES_MAGIC);
+    words(&mut out, [VERSION as usize, 0, 0, 0]);
+    out.extend_from_slice(key);
+    out.extend_from_slice(&generation.to_le_bytes());
+    words(&mut out, [lines.len(), 0]);
+    debug_assert_eq!(out.len(), LINES_HEADER);
+    for Lines { object, sections } in lines {
+        words(&mut out, [object.len(), sections.len()]);
+        for (index, piece, offset) in sections {
+            words(&mut out, [*index as usize, *offset as usize, *piece as usize]);
+        }
+    }
+    lines.iter().for_each(|lines| out.extend_from_slice(&lines.object));
+    let checksum = xxh3_64(&out[CHECKED..]);
+    out[16..CHECKED].copy_from_slice(&checksum.to_le_bytes());
+    out
+}
+
+/// The lines of the pack for `key` of that generation, if `bytes` are those, undamaged.
+pub fn decode_lines<'a>(bytes: &'a [u8], key: &Key, generation: u64) -> Option<Vec<Lines<'a>>> {
+    let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+    let whole = bytes.len() >= LINES_HEADER
+        && bytes.starts_with(&LINES_MAGIC)
+        && long(8)? == u64::from(VERSION)
+        && long(16)? == xxh3_64(&bytes[CHECKED..])
+        && bytes[CHECKED..LENGTHS] == *key
+        && long(56)? == generation;
+    if !whole {
+        return None;
+    }
+    let mut rest = &bytes[LINES_HEADER..];
+    let mut next = || {
+        let (first, behind) = rest.split_at_checked(4)?;
+        rest = behind;
+        Some(word(first, 0))
+    };
+    let mut all = Vec::new();
+    for _ in 0..word(bytes, 64) {
+        let (len, count) = (next()?, next()?);
+        let mut sections = Vec::new();
+        for _ in 0..count {
+            let (index, offset, piece) = (next()?, next()?, next()?);
+            sections.push((index, *Piece::ALL.get(piece as usize)?, offset));
+        }
+        all.push((len as usize, sections));
+    }
+    let lines = all.into_iter().map(|(len, sections)| {
+        let (object, behind) = rest.split_at_checked(len)?;
+        rest = behind;
+        Some(Lines { object: Cow::Borrowed(object), sections })
+    });
+    lines.collect()
 }

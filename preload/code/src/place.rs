@@ -197,7 +197,7 @@ struct Place<'u, 'a> {
 
 impl<'a> Place<'_, 'a> {
     fn all(&self, mut block: Block<'a>, functions: Vec<Function<'a>>) -> Result<Linked<'a>, LinkError> {
-        let mut code = Code { bytes: self.sizes.arenas, functions, ..Code::default() };
+        let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, functions, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
         self.copy_pieces(&mut block);
         self.write_cells(&mut block);

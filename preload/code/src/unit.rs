@@ -140,6 +140,15 @@ pub struct Section<'a> {
     pub size: u32,
 }
 
+/// An object with debug information that a unit, or a part of one, was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lines<'a> {
+    /// The object's bytes.
+    pub object: Cow<'a, [u8]>,
+    /// Its loaded sections: index, and where in the unit.
+    pub sections: Vec<(u32, Piece, u32)>,
+}
+
 /// See the module's comment. All indices and offsets in it are within their tables and pieces.
 #[derive(Clone, Debug, Default)]
 pub struct Unit<'a> {
@@ -157,6 +166,8 @@ pub struct Unit<'a> {
     pub functions: Vec<Function<'a>>,
     /// The sections of the object that it was made of; none if it comes from a file.
     pub sections: Vec<Section<'a>>,
+    /// The objects that describe lines of it.
+    pub lines: Vec<Lines<'a>>,
 }
 
 /// Fixups, packed as in a file: 16 bytes each.
@@ -236,6 +247,14 @@ impl Fixup {
             form: *Form::ALL.get(bytes[13] as usize)?,
             source: Source::unpacked(bytes[14], u32::from_le_bytes(word(4)))?,
         })
+    }
+}
+
+impl<'a> Unit<'a> {
+    /// Keeps the object that the unit was made of, for its debug information.
+    pub fn keep_lines(&mut self, object: &'a [u8]) {
+        let sections = self.sections.iter().map(|section| (section.index, section.piece, section.offset));
+        self.lines.push(Lines { object: Cow::Borrowed(object), sections: sections.collect() });
     }
 }
 

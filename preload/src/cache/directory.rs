@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/code/3f/9a0c…77.ajo       a pack (autojit_code::pack)
+//! DIR/code/3f/9a0c…77.ajl       its lines
 //! DIR/code/3f/.new.1234.5       one in the making: it gets its name when it is whole
 //! ```
 //!
@@ -22,6 +23,15 @@ const DAY: i64 = 24 * 60 * 60;
 const STALE: i64 = 60 * 60;
 /// Directories that files are spread over.
 const SHARDS: u64 = 256;
+
+/// What a file of a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Code.
+    Code,
+    /// What describes its lines.
+    Lines,
+}
 
 /// The directory, which need not exist.
 #[derive(Debug)]
@@ -55,14 +65,18 @@ impl Directory {
         [&self.path, &b"/"[..], &hex(&key[..1])].concat()
     }
 
-    fn file(&self, key: &Key) -> CString {
-        c_path(&[&self.shard(key), b"/", &hex(&key[1..]), b".ajo"])
+    fn file(&self, key: &Key, kind: Kind) -> CString {
+        let suffix: &[u8] = match kind {
+            Kind::Code => b".ajo",
+            Kind::Lines => b".ajl",
+        };
+        c_path(&[&self.shard(key), b"/", &hex(&key[1..]), suffix])
     }
 
-    /// The file of a key, whole.
-    pub fn read(&self, key: &Key) -> Result<Content, Errno> {
+    /// A file of a key, whole.
+    pub fn read(&self, key: &Key, kind: Kind) -> Result<Content, Errno> {
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let file = File::open(&self.file(key), flags, 0)?;
+        let file = File::open(&self.file(key, kind), flags, 0)?;
         let status = file.status()?;
         if !status.is_a(libc::S_IFREG) || status.owner != sys::user() || !status.is_private() {
             return Err(FOREIGN);
@@ -74,15 +88,16 @@ impl Directory {
         file.content(usize::try_from(status.size).map_err(|_| FOREIGN)?)
     }
 
-    /// Removes the file of a key, which is damaged.
-    pub fn remove(&self, key: &Key) {
-        if let Err(error) = sys::remove(&self.file(key)) {
-            log::debug!("removing {}: {error}", self.file(key).to_string_lossy());
+    /// Removes a file of a key, which is damaged.
+    pub fn remove(&self, key: &Key, kind: Kind) {
+        let path = self.file(key, kind);
+        if let Err(error) = sys::remove(&path) {
+            log::debug!("removing {}: {error}", path.to_string_lossy());
         }
     }
 
-    /// Writes the file of a key, in place of one that is there.
-    pub fn write(&self, key: &Key, bytes: &[u8]) -> Result<(), Errno> {
+    /// Writes a file of a key, in place of one that is there.
+    pub fn write(&self, key: &Key, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let shard = self.shard(key);
         self.make(&shard)?;
@@ -91,7 +106,7 @@ impl Directory {
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
         let written = File::open(&new, flags, 0o600)
             .and_then(|file| sys::write(file.descriptor(), bytes))
-            .and_then(|()| sys::rename(&new, &self.file(key)));
+            .and_then(|()| sys::rename(&new, &self.file(key, kind)));
         if let Err(error) = written {
             let _ = sys::remove(&new);
             return Err(error);

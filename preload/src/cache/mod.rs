@@ -12,6 +12,7 @@ use std::time::Duration;
 use autojit_abi::ENGINE_BUILD;
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
+use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place};
 use autojit_store::FunctionKind;
 
@@ -20,9 +21,9 @@ use crate::module::Module;
 use crate::options::{self, Options};
 use crate::publish::{Origin, publish};
 use crate::symbols::{self, Names};
-use crate::{image, lifecycle, stats, sys};
+use crate::{image, lifecycle, names, stats, sys};
 
-use directory::Directory;
+use directory::{Directory, Kind};
 
 /// How long compiled code may wait to be written while the program runs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -75,13 +76,18 @@ struct Waiting {
 
 static WAITING: Lock<Waiting> = Lock::new(Waiting { modules: BTreeMap::new(), since: Duration::ZERO });
 
-/// Keeps a unit of code that this process has compiled and published.
-pub fn keep(module: &'static Module, unit: Unit<'_>) {
+/// Keeps a unit of code that this process has compiled and published, made of the object `lines` if that describes lines.
+pub fn keep(module: &'static Module, mut unit: Unit<'_>, lines: Option<&'static [u8]>) {
     if lifecycle::cache().0.is_none() {
         return;
     }
     let Some(opened) = module.opened() else { return };
-    let unit = unit.numbered(|name| symbols::number(&opened.container, name));
+    let kept = lines.map(|object| {
+        unit.keep_lines(object);
+        Lines { object: object.into(), sections: unit.lines.remove(0).sections }
+    });
+    let mut unit = unit.numbered(|name| symbols::number(&opened.container, name));
+    unit.lines.extend(kept);
     let mut local = BTreeSet::new();
     for function in &unit.functions {
         if let Symbol::Function(index) = function.symbol
@@ -128,8 +134,14 @@ pub fn flush() {
 fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys::Errno> {
     let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
     // What others have written meanwhile is kept.
-    let old = directory.read(key).ok();
-    let old = old.as_ref().and_then(|bytes| pack::decode(bytes, key).ok());
+    let old = directory.read(key, Kind::Code).ok();
+    let old_lines = directory.read(key, Kind::Lines).ok();
+    let old = old.as_ref().and_then(|bytes| {
+        let mut unit = pack::decode(bytes, key).ok()?;
+        let lines = old_lines.as_ref().zip(pack::generation(bytes));
+        unit.lines = lines.and_then(|(lines, of)| pack::decode_lines(lines, key, of)).unwrap_or_default();
+        Some(unit)
+    });
     let old = old.filter(|unit| unit.check().is_ok());
     let before = old.as_ref().map_or(0, count);
     let Pending { units, local } = pending;
@@ -141,7 +153,13 @@ fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys:
     };
     let added = count(&merged) - before;
     if added != 0 {
-        directory.write(key, &pack::encode(&merged, key))?;
+        let code = pack::encode(&merged, key);
+        // The lines first: with other code they say nothing.
+        if let Some(generation) = pack::generation(&code).filter(|_| !merged.lines.is_empty()) {
+            let lines = pack::encode_lines(&merged.lines, key, generation);
+            directory.write(key, Kind::Lines, &lines)?;
+        }
+        directory.write(key, Kind::Code, &code)?;
     }
     Ok(added)
 }
@@ -150,7 +168,7 @@ fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys:
 pub fn bind(module: &'static Module) {
     let Some(directory) = lifecycle::cache().0.as_ref() else { return };
     let key = key_of(module);
-    let content = match directory.read(&key) {
+    let content = match directory.read(&key, Kind::Code) {
         Ok(content) => content,
         Err(sys::Errno(libc::ENOENT)) => return,
         Err(error) => {
@@ -164,7 +182,7 @@ pub fn bind(module: &'static Module) {
         Err(error) => {
             let path = String::from_utf8_lossy(directory.path());
             log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
-            directory.remove(&key);
+            directory.remove(&key, Kind::Code);
             return;
         }
     };
@@ -173,7 +191,9 @@ pub fn bind(module: &'static Module) {
     if claimed.0.is_empty() {
         return;
     }
-    match claimed.publish(module, &unit) {
+    let lines = pack::generation(&content)
+        .map_or(names::Lines::None, |generation| names::Lines::Kept { key, generation });
+    match claimed.publish(module, &unit, lines) {
         Ok(bound) => log::debug!("{bound} functions of {} came from the cache", module.source()),
         // As if they were not there.
         Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
@@ -200,7 +220,12 @@ impl Claimed {
         Self(all)
     }
 
-    fn publish(&self, module: &'static Module, unit: &Unit<'_>) -> Result<usize, LinkError> {
+    fn publish(
+        &self,
+        module: &'static Module,
+        unit: &Unit<'_>,
+        lines: names::Lines,
+    ) -> Result<usize, LinkError> {
         let memory = module
             .image()
             .memory()
@@ -211,7 +236,7 @@ impl Claimed {
         };
         let mut names = Names { module, owned: &owned };
         let linked = place(unit, memory, &mut names)?;
-        publish(module, memory, linked, &self.0, None, Origin::Cache)
+        publish(module, memory, linked, &self.0, lines, Origin::Cache)
     }
 }
 
@@ -221,6 +246,17 @@ impl Drop for Claimed {
             function.unclaim();
         }
     }
+}
+
+/// The lines of code that was bound from the pack of that generation. What is there is kept for ever: files made of it
+/// are not, but its bytes are.
+pub fn lines(key: &Key, generation: u64) -> Vec<Lines<'static>> {
+    let read = || {
+        let directory = lifecycle::cache().0.as_ref()?;
+        let content = directory.read(key, Kind::Lines).ok()?.leak();
+        pack::decode_lines(content, key, generation)
+    };
+    read().unwrap_or_default()
 }
 
 /// For the fork handlers: nothing is being added until [`after_fork`].

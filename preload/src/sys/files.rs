@@ -57,6 +57,18 @@ pub enum Content {
     Read(Vec<u8>),
 }
 
+impl Content {
+    /// The same, for ever.
+    pub fn leak(mut self) -> &'static [u8] {
+        let bytes: &'static [u8] = match &mut self {
+            Self::Mapped(bytes) => bytes,
+            Self::Read(bytes) => std::mem::take(bytes).leak(),
+        };
+        std::mem::forget(self);
+        bytes
+    }
+}
+
 impl Deref for Content {
     type Target = [u8];
 
