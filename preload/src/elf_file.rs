@@ -58,6 +58,12 @@ impl<'a> ElfFile<'a> {
         known.then_some(Self { bytes, header })
     }
 
+    /// Whether memory that begins with `start` is mapped from it, as far as its header tells: a file of the path may
+    /// be another one by now.
+    pub fn is_mapped(&self, start: &[u8]) -> bool {
+        start.len() >= size_of::<Header>() && self.bytes.starts_with(&start[..size_of::<Header>()])
+    }
+
     fn sections(&self) -> impl Iterator<Item = SectionHeader> + use<'a> {
         let Self { bytes, header } = *self;
         let at = move |index: usize| {
@@ -188,6 +194,24 @@ mod tests {
         assert!(!found.indirect);
         assert_eq!(symbols.find("autojit_test_nothing", base), None);
         assert_eq!(symbols.name_around(found.address - base), Some("autojit_test_landmark"));
+    }
+
+    #[test]
+    fn another_file_is_not_taken_for_the_mapped_one() {
+        let (base, path) = crate::loaded::each(|object| {
+            use std::ops::ControlFlow;
+            match object.name.to_bytes().windows(7).any(|part| part == b"libc.so") {
+                true => ControlFlow::Break((object.base, object.name.to_owned())),
+                false => ControlFlow::Continue(()),
+            }
+        })
+        .unwrap();
+        // SAFETY: the C library is mapped from its first byte on.
+        let memory = unsafe { std::slice::from_raw_parts(base as *const u8, 4096) };
+        let file = File::open(&path, libc::O_RDONLY, 0).unwrap().map().unwrap();
+        assert!(ElfFile::parse(file).unwrap().is_mapped(memory));
+        assert!(!ElfFile::parse(own_file()).unwrap().is_mapped(memory));
+        assert!(!ElfFile::parse(file).unwrap().is_mapped(&memory[..10]));
     }
 
     #[test]

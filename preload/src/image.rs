@@ -338,13 +338,17 @@ impl Image {
         &self.modules
     }
 
-    /// Its file. None if that is out of reach: then it is as good as stripped.
+    /// Its file. None if that is out of reach, or another one: if the file was replaced since, or if the loader was run
+    /// as a program and then ran this one. Then it is as good as stripped.
     fn file(&self) -> Option<ElfFile<'static>> {
         *self.file.get_or_init(|| {
             File::open(&self.place.path, libc::O_RDONLY, 0)
                 .and_then(|file| file.map())
                 .ok()
                 .and_then(ElfFile::parse)
+                .filter(|file| {
+                    self.bytes_from(self.place.range.start).is_some_and(|start| file.is_mapped(start))
+                })
         })
     }
 

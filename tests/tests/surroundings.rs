@@ -145,6 +145,23 @@ fn environments() {
 }
 
 #[test]
+fn loaders_in_other_moods() {
+    let scratch = Scratch::new("loaders");
+    let program = build(&scratch, How::Lazy, "program", MAIN, &["-g"]);
+    for (name, value) in
+        [("LD_BIND_NOW", "1"), ("LD_DYNAMIC_WEAK", "1"), ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")]
+    {
+        let mut lazy = lazy_command(&program, scratch.path());
+        assert_ran(&run(lazy.env(name, value), scratch.path(), b""), name);
+    }
+    // The loader is the program, and the program is its argument: /proc/self/exe is not the image.
+    let mut loader = lazy_command("/lib64/ld-linux-x86-64.so.2", scratch.path());
+    let outcome = run(loader.arg(&program), scratch.path(), b"");
+    assert_ran(&outcome, "the loader as a program");
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
+}
+
+#[test]
 fn sixteen_at_once() {
     let scratch = Scratch::new("sixteen");
     let program = build(&scratch, How::Lazy, "program", MAIN, &["-g"]);
