@@ -55,6 +55,22 @@ fn a_cxx_program_explains_itself() {
 }
 
 #[test]
+fn a_program_whose_allocator_is_lazy_explains_itself() {
+    // What looks for the runtime allocates when it does not find it.
+    let scratch = Scratch::new("bare-malloc");
+    let text = "#include <stddef.h>\nstatic _Alignas(16) char heap[1 << 20];\nstatic size_t used;\n\
+        void *take(size_t size) { void *block = heap + used; used += (size + 31) & ~(size_t)15; return block; }\n\
+        void *malloc(size_t size) { return take(size); }\nvoid free(void *block) { (void)block; }\n\
+        void *calloc(size_t n, size_t size) { return take(n * size); }\n\
+        void *realloc(void *old, size_t size) { (void)old; return take(size); }\n\
+        int main(void) { return malloc(1) == 0; }\n";
+    for linker in ["bfd", "lld", "mold"] {
+        let program = build(&scratch, How::Lazy, "main.c", text, linker, &["-O0"]);
+        assert_explains(&run(&mut command(&program), scratch.path(), b""));
+    }
+}
+
+#[test]
 fn an_early_constructor_explains_itself() {
     let scratch = Scratch::new("bare-early");
     let text = "#include <stdio.h>\nint helper(void) { return puts(\"ran\"); }\n\

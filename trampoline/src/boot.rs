@@ -95,8 +95,10 @@ fn bounds(out: &mut String) {
 }
 
 fn entry_cell(out: &mut String) {
-    // .data.rel: it needs a relative relocation in position-independent images. Not relro: the runtime writes it.
-    define(out, ENTRY_SYMBOL, ".data.rel.autojit", "aw", 3, "object", &format!(".quad {BOOT_SYMBOL}\n"));
+    // .data.rel: it needs a relative relocation in position-independent images. Not relro: the runtime writes it. The
+    // word behind it is the thread that looks for the runtime.
+    let body = format!(".quad {BOOT_SYMBOL}\n.quad 0\n");
+    define(out, ENTRY_SYMBOL, ".data.rel.autojit", "aw", 3, "object", &body);
 }
 
 fn image(out: &mut String) {
@@ -141,15 +143,23 @@ fn attach(out: &mut String) {
     // A plain function with an aligned stack. dlsym is called, not jumped to: it looks where the caller looks, and
     // finds the caller by its return address. The handle 0 is RTLD_DEFAULT. By way of the GOT: when the loader asks
     // the resolver of an indirect function, which may call lazy ones, it has not come to the PLT's relocations yet.
+    //
+    // If dlsym finds nothing, it allocates a message, perhaps by a lazy malloc, which comes here again: a thread
+    // (named by its thread pointer) that is looking already is alone.
     let body = format!(
         "\
 .cfi_startproc
 endbr64
 subq $8,%rsp
 .cfi_def_cfa_offset 16
+movq %fs:0,%rax
+cmpq %rax,{ENTRY_SYMBOL}+8(%rip)
+je .Lautojit_alone
+movq %rax,{ENTRY_SYMBOL}+8(%rip)
 xorl %edi,%edi
 leaq .Lautojit_register(%rip),%rsi
 callq *dlsym@GOTPCREL(%rip)
+movq $0,{ENTRY_SYMBOL}+8(%rip)
 testq %rax,%rax
 jz .Lautojit_alone
 leaq {IMAGE_SYMBOL}(%rip),%rdi

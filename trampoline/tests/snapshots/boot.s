@@ -13,6 +13,7 @@
 .p2align 3
 __autojit_entry:
 .quad __autojit_boot
+.quad 0
 .size __autojit_entry,.-__autojit_entry
 .popsection
 .pushsection .rodata.autojit,"aG",@progbits,__autojit_image,comdat
@@ -41,9 +42,14 @@ __autojit_attach:
 endbr64
 subq $8,%rsp
 .cfi_def_cfa_offset 16
+movq %fs:0,%rax
+cmpq %rax,__autojit_entry+8(%rip)
+je .Lautojit_alone
+movq %rax,__autojit_entry+8(%rip)
 xorl %edi,%edi
 leaq .Lautojit_register(%rip),%rsi
 callq *dlsym@GOTPCREL(%rip)
+movq $0,__autojit_entry+8(%rip)
 testq %rax,%rax
 jz .Lautojit_alone
 leaq __autojit_image(%rip),%rdi
