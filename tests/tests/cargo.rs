@@ -138,6 +138,9 @@ fn macros_made_of_lazy_crates_work_in_the_compiler() {
     let derive = macros.next().expect("cargo built the macro");
     assert!(section(&derive, "autojit_slots").is_some(), "its library is lazy");
 
+    // What is only checked uses the macros, too.
+    tool(&mut cargo(scratch.path(), Means::Wrapper, "stable", &["check", "--quiet"]));
+
     // A macro that panics in a lazy frame is an error of the program that uses it.
     let main = fs::read_to_string(scratch.path().join("app/src/main.rs")).expect("it was written");
     scratch.file("app/src/main.rs", main.replace("macro_text", "bad_text"));
