@@ -477,8 +477,8 @@ impl Value {
         blocks.flat_map(|block| walk(unsafe { LLVMGetFirstInstruction(block) }, LLVMGetNextInstruction))
     }
 
-    /// The instructions of a function that run inline assembly, resume unwinding, or divide integers of 128 bits; and
-    /// whether anything refers to its labels.
+    /// The instructions of a function that run inline assembly, or that the code generator may call a library function
+    /// for; and whether anything refers to its labels.
     pub fn notable_instructions(self) -> (Vec<Value>, bool) {
         unsafe extern "C" fn push(found: *mut std::ffi::c_void, instruction: LLVMValueRef) {
             // SAFETY: `found` is the vector below, which outlives the walk.
@@ -518,6 +518,42 @@ impl Value {
             let constraints = string(LLVMGetInlineAsmConstraintString(self.0, &mut length), length);
             let intel = llvm_sys::LLVMInlineAsmDialect::LLVMInlineAsmDialectIntel;
             (text, constraints, LLVMGetInlineAsmDialect(self.0) == intel)
+        }
+    }
+
+    /// The kind of a value's type; of the elements' type for a vector.
+    pub fn scalar_kind(self) -> llvm_sys::LLVMTypeKind {
+        use llvm_sys::LLVMTypeKind::{LLVMScalableVectorTypeKind, LLVMVectorTypeKind};
+        unsafe {
+            let ty = LLVMTypeOf(self.0);
+            match LLVMGetTypeKind(ty) {
+                LLVMVectorTypeKind | LLVMScalableVectorTypeKind => LLVMGetTypeKind(LLVMGetElementType(ty)),
+                kind => kind,
+            }
+        }
+    }
+
+    /// The width of an integer, or of a vector's integers; 0 for other types.
+    pub fn integer_width(self) -> u32 {
+        use llvm_sys::LLVMTypeKind::{LLVMIntegerTypeKind, LLVMScalableVectorTypeKind, LLVMVectorTypeKind};
+        unsafe {
+            let mut ty = LLVMTypeOf(self.0);
+            if matches!(LLVMGetTypeKind(ty), LLVMVectorTypeKind | LLVMScalableVectorTypeKind) {
+                ty = LLVMGetElementType(ty);
+            }
+            if LLVMGetTypeKind(ty) == LLVMIntegerTypeKind { LLVMGetIntTypeWidth(ty) } else { 0 }
+        }
+    }
+
+    /// The value of a function's string attribute.
+    pub fn string_attribute(self, name: &str) -> Option<String> {
+        unsafe {
+            let index = llvm_sys::LLVMAttributeFunctionIndex;
+            let attribute =
+                LLVMGetStringAttributeAtIndex(self.0, index, name.as_ptr().cast(), name.len() as u32);
+            let mut length = 0;
+            (!attribute.is_null())
+                .then(|| string(LLVMGetStringAttributeValue(attribute, &mut length), length as usize))
         }
     }
 

@@ -11,6 +11,7 @@ mod assembly;
 mod container;
 mod ffi;
 mod ir;
+mod library_calls;
 mod options;
 mod plan;
 mod residue;
@@ -90,7 +91,7 @@ fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> R
         return Ok(Outcome::Untouched("no function can be compiled later"));
     }
     let uses = uses::Uses::new(&selection);
-    let mut plan = plan::Plan::new(module, &selection, &uses);
+    let mut plan = plan::Plan::new(module, &selection, &uses, opt.speed > 0);
     if plan.stubs().next().is_none() {
         return Ok(Outcome::Untouched("nothing outside the module can reach its functions"));
     }

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 
 use autojit_store::FunctionKind;
 use autojit_trampoline::emit::{Binding, STUB_ALIGN, Visibility};
-use llvm_sys::LLVMOpcode;
 
 use crate::ir::{IrVisibility, Linkage, Module, Value};
+use crate::library_calls;
 use crate::select::{Selection, is_label_table};
 use crate::thread_locals::{self, Getter};
 use crate::uses::{Use, Uses, may_leave};
@@ -68,7 +68,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(module: Module, selection: &Selection, uses: &Uses<'_>) -> Self {
+    pub fn new(module: Module, selection: &Selection, uses: &Uses<'_>, optimised: bool) -> Self {
         name_the_unnamed(module);
         let mut plan = Self { source: module.source_name(), ..Self::default() };
         for variable in module.variables() {
@@ -95,10 +95,9 @@ impl Plan {
                 plan.import(alias, !used.required);
             }
         }
-        for name in made_up(selection) {
+        for (name, weak) in library_calls::of(selection, optimised) {
             if !plan.got.iter().chain(&plan.direct).any(|import| import.name == name) {
-                let symbol = name.to_owned();
-                plan.got.push(Import { value: None, name: name.into(), symbol, weak: false, hidden: false });
+                plan.got.push(Import { value: None, symbol: name.clone(), name, weak, hidden: false });
             }
         }
         plan.number();
@@ -227,26 +226,3 @@ fn name_the_unnamed(module: Module) {
         value.set_name(&format!("__autojit_unnamed.{number}"));
     }
 }
-
-/// Library functions that the code generator will call for instructions and intrinsics of these bodies. A plain
-/// object would refer to them, so that the linker takes them from libgcc, libm or libgcc_eh: so does ours.
-fn made_up(selection: &Selection) -> Vec<&'static str> {
-    let mut found = [false; MADE_UP.len()];
-    for instruction in &selection.notable {
-        let wanted = match instruction.opcode() {
-            LLVMOpcode::LLVMResume => "_Unwind_Resume",
-            // Of 128 bits, or it would not be notable.
-            LLVMOpcode::LLVMUDiv => "__udivti3",
-            LLVMOpcode::LLVMSDiv => "__divti3",
-            LLVMOpcode::LLVMURem => "__umodti3",
-            LLVMOpcode::LLVMSRem => "__modti3",
-            _ => continue,
-        };
-        if let Some(at) = MADE_UP.iter().position(|name| *name == wanted) {
-            found[at] = true;
-        }
-    }
-    MADE_UP.into_iter().zip(found).filter_map(|(name, found)| found.then_some(name)).collect()
-}
-
-const MADE_UP: [&str; 5] = ["_Unwind_Resume", "__udivti3", "__divti3", "__umodti3", "__modti3"];

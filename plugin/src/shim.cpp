@@ -46,6 +46,13 @@ std::optional<OptimizationLevel> levelOf(StringRef Name) {
       .Default(std::nullopt);
 }
 
+// Whether conversions from or to a type may need a library function.
+bool isUnusual(const Type *T) {
+  T = T->getScalarType();
+  return T->isHalfTy() || T->isBFloatTy() || T->isX86_FP80Ty() || T->isFP128Ty() ||
+         (T->isIntegerTy() && T->getIntegerBitWidth() > 64);
+}
+
 bool contains(const Constant *C, const GlobalValue *Wanted) {
   if (C == Wanted)
     return true;
@@ -149,8 +156,9 @@ const char *autojit_shim_intrinsic(LLVMValueRef Call, size_t *Length) {
   return F->getName().data();
 }
 
-// Visits the few instructions that selection and plan look at: calls of inline assembly, resume, and divisions of
-// integers of 128 bits; returns whether anything refers to a label of the function. One walk, on this side of the
+// Visits the few instructions that selection and plan look at: calls of inline assembly and of intrinsics on
+// floating-point numbers, resume, conversions between unusual types, remainders of floating-point numbers, and divisions
+// of integers of 128 bits; returns whether anything refers to a label of the function. One walk, on this side of the
 // border: instructions are many, and not in the cache.
 bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, LLVMValueRef)) {
   bool Labels = false;
@@ -159,7 +167,13 @@ bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, L
     for (Instruction &I : Block) {
       bool Notable = false;
       if (auto *Call = dyn_cast<CallBase>(&I))
-        Notable = Call->isInlineAsm();
+        Notable = Call->isInlineAsm() || (Call->getIntrinsicID() != Intrinsic::not_intrinsic && Call->arg_size() != 0 &&
+                                          Call->getArgOperand(0)->getType()->isFPOrFPVectorTy());
+      else if (auto *Cast = dyn_cast<CastInst>(&I))
+        Notable = (Cast->getSrcTy()->isFPOrFPVectorTy() || Cast->getDestTy()->isFPOrFPVectorTy()) &&
+                  (isUnusual(Cast->getSrcTy()) || isUnusual(Cast->getDestTy()));
+      else if (I.getOpcode() == Instruction::FRem)
+        Notable = true;
       else if (I.isIntDivRem())
         Notable = I.getType()->isIntegerTy(128);
       else

@@ -1,0 +1,145 @@
+//! Library functions that the code generator will call for instructions and intrinsics of bodies that leave.
+//!
+//! A plain object would refer to them, so that the linker takes them from libgcc or libgcc_eh and keeps libm under
+//! `--as-needed`, which rustc always asks for: so does ours. Receives the notable instructions of a [`Selection`];
+//! hands on names for the import table.
+
+use std::collections::BTreeMap;
+
+use llvm_sys::{LLVMOpcode, LLVMTypeKind};
+
+use crate::ir::{Kind, Value};
+use crate::select::Selection;
+
+/// The functions' names, and whether each may be missing: nothing optimised calls a function of constants.
+pub fn of(selection: &Selection, optimised: bool) -> BTreeMap<String, bool> {
+    let mut found = BTreeMap::new();
+    for instruction in &selection.notable {
+        if let Some(name) = name(*instruction) {
+            let optional = optimised && is_folded(*instruction);
+            *found.entry(name).or_insert(true) &= optional;
+        }
+    }
+    found
+}
+
+/// Whether an instruction computes with numbers only.
+fn is_folded(instruction: Value) -> bool {
+    let inputs = match instruction.callee() {
+        Some(callee) => instruction.operands().filter(|operand| *operand != callee).collect::<Vec<_>>(),
+        None => instruction.operands().collect(),
+    };
+    inputs.iter().all(|v| matches!(v.kind(), Kind::LLVMConstantFPValueKind | Kind::LLVMConstantIntValueKind))
+}
+
+fn name(instruction: Value) -> Option<String> {
+    let fixed = match instruction.opcode() {
+        LLVMOpcode::LLVMResume => "_Unwind_Resume",
+        // Of 128 bits, or it would not be notable.
+        LLVMOpcode::LLVMUDiv => "__udivti3",
+        LLVMOpcode::LLVMSDiv => "__divti3",
+        LLVMOpcode::LLVMURem => "__umodti3",
+        LLVMOpcode::LLVMSRem => "__modti3",
+        LLVMOpcode::LLVMFRem => return mathematical("fmod", instruction),
+        LLVMOpcode::LLVMFPToSI => return conversion("fix", instruction),
+        LLVMOpcode::LLVMFPToUI => return conversion("fixuns", instruction),
+        LLVMOpcode::LLVMSIToFP => return conversion("float", instruction),
+        LLVMOpcode::LLVMUIToFP => return conversion("floatun", instruction),
+        LLVMOpcode::LLVMFPExt => return conversion("extend", instruction),
+        LLVMOpcode::LLVMFPTrunc => return conversion("trunc", instruction),
+        _ => {
+            let intrinsic = instruction.called_intrinsic()?;
+            let name = intrinsic.strip_prefix("llvm.")?;
+            let name = name.strip_prefix("experimental.constrained.").unwrap_or(name);
+            if name.starts_with("powi.") {
+                return mode(instruction.operand(0)).map(|mode| format!("__powi{mode}2"));
+            }
+            return mathematical(name.split('.').next()?, instruction);
+        }
+    };
+    Some(fixed.to_owned())
+}
+
+/// Intrinsics that no processor computes, beside those that have instructions for some types: named like the function.
+const ALWAYS: [&str; 25] = [
+    "acos", "asin", "atan", "atan2", "cos", "cosh", "exp", "exp10", "exp2", "fmod", "frexp", "ldexp",
+    "llround", "log", "log10", "log2", "lround", "modf", "pow", "sin", "sincos", "sincospi", "sinh", "tan",
+    "tanh",
+];
+/// Those that SSE 4.1 has instructions for.
+const ROUNDING: [&str; 7] = ["ceil", "floor", "nearbyint", "rint", "round", "roundeven", "trunc"];
+
+/// The function of libm for an intrinsic's name and an instruction's type, if it is called.
+fn mathematical(intrinsic: &str, instruction: Value) -> Option<String> {
+    let (base, suffix) = match intrinsic {
+        // The strict variant of an instruction.
+        "frem" => ("fmod", suffix(instruction)?),
+        name if ALWAYS.contains(&name) => (name, suffix(instruction)?),
+        name if ROUNDING.contains(&name) || name == "fma" => {
+            let suffix = suffix(instruction)?;
+            let short = matches!(suffix, "" | "f");
+            let wanted: &[&str] = if name == "fma" { &["+fma", "+fma4"] } else { &["+sse4.1", "+avx"] };
+            if short && has_feature(instruction, wanted) {
+                return None;
+            }
+            (name, suffix)
+        }
+        _ => return None,
+    };
+    Some(format!("{base}{suffix}"))
+}
+
+/// What libm has behind a function's name for the type of the first operand.
+fn suffix(instruction: Value) -> Option<&'static str> {
+    match instruction.operand(0).scalar_kind() {
+        // Narrower ones are widened.
+        LLVMTypeKind::LLVMHalfTypeKind | LLVMTypeKind::LLVMBFloatTypeKind => Some("f"),
+        LLVMTypeKind::LLVMFloatTypeKind => Some("f"),
+        LLVMTypeKind::LLVMDoubleTypeKind => Some(""),
+        LLVMTypeKind::LLVMX86_FP80TypeKind => Some("l"),
+        LLVMTypeKind::LLVMFP128TypeKind => Some("f128"),
+        _ => None,
+    }
+}
+
+/// The function of libgcc for a conversion, if it is called.
+fn conversion(what: &str, instruction: Value) -> Option<String> {
+    let (from, to) = (mode(instruction.operand(0))?, mode(instruction)?);
+    let called = match what {
+        "extend" | "trunc" => match (from, to) {
+            // By way of single precision.
+            ("hf", "df") => return Some("__extendhfsf2".to_owned()),
+            (_, "bf") => !has_feature(instruction, &["+avx512bf16", "+avxneconvert"]),
+            ("bf", _) => false,
+            _ => [from, to].iter().any(|mode| ["hf", "tf"].contains(mode)),
+        },
+        _ => [from, to].iter().any(|mode| ["ti", "tf"].contains(mode)),
+    };
+    let end = if matches!(what, "extend" | "trunc") { "2" } else { "" };
+    called.then(|| format!("__{what}{from}{to}{end}"))
+}
+
+/// What libgcc calls a type.
+fn mode(value: Value) -> Option<&'static str> {
+    match value.scalar_kind() {
+        LLVMTypeKind::LLVMHalfTypeKind => Some("hf"),
+        LLVMTypeKind::LLVMBFloatTypeKind => Some("bf"),
+        LLVMTypeKind::LLVMFloatTypeKind => Some("sf"),
+        LLVMTypeKind::LLVMDoubleTypeKind => Some("df"),
+        LLVMTypeKind::LLVMX86_FP80TypeKind => Some("xf"),
+        LLVMTypeKind::LLVMFP128TypeKind => Some("tf"),
+        LLVMTypeKind::LLVMIntegerTypeKind => match value.integer_width() {
+            0..=32 => Some("si"),
+            33..=64 => Some("di"),
+            65..=128 => Some("ti"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether an instruction's function may use one of these features.
+fn has_feature(instruction: Value, wanted: &[&str]) -> bool {
+    let features = instruction.function().string_attribute("target-features").unwrap_or_default();
+    features.split(',').any(|feature| wanted.contains(&feature))
+}
