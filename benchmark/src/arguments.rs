@@ -7,9 +7,10 @@ use anyhow::{Context, Result, bail};
 /// What --help prints.
 pub const HELP: &str = "\
 Usage: autojit-benchmark [run] [options]
-       autojit-benchmark report FILE [--out FILE]
+       autojit-benchmark report FILE [--out FILE] [--chart FILE]
 
-run measures the plain build beside the lazy one and prints a table; report renders Markdown from the JSON of a run.
+run measures the plain build beside the lazy one and prints a table; report renders Markdown and a bar
+chart (SVG) from the JSON of a run.
 
 Options of run:
   --only NAME   only the benchmarks whose name is NAME or begins with it; may be repeated
@@ -56,6 +57,8 @@ pub struct Report {
     pub results: PathBuf,
     /// Where the Markdown goes; standard output if there is none.
     pub out: Option<PathBuf>,
+    /// Where the chart goes, if it is wanted.
+    pub chart: Option<PathBuf>,
 }
 
 impl Run {
@@ -104,16 +107,18 @@ fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
 }
 
 fn parse_report(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
-    let (mut results, mut out) = (None, None);
+    let (mut results, mut out, mut chart) = (None, None, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--out" => out = Some(arguments.next().context("--out needs a value")?.into()),
+            "--chart" => chart = Some(arguments.next().context("--chart needs a value")?.into()),
             "--help" => return Ok(Action::Help),
             file if !file.starts_with('-') && results.is_none() => results = Some(file.into()),
             _ => bail!("unknown argument '{argument}' of report; --help lists them"),
         }
     }
-    Ok(Action::Report(Report { results: results.context("report needs the file of a run's results")?, out }))
+    let results = results.context("report needs the file of a run's results")?;
+    Ok(Action::Report(Report { results, out, chart }))
 }
 
 #[cfg(test)]
@@ -167,8 +172,9 @@ mod tests {
 
     #[test]
     fn report_takes_a_file() {
-        let expected = Report { results: "r.json".into(), out: Some("r.md".into()) };
-        assert_eq!(parsed("report r.json --out r.md").unwrap(), Action::Report(expected));
+        let [out, chart] = ["r.md", "r.svg"].map(|file| Some(file.into()));
+        let expected = Report { results: "r.json".into(), out, chart };
+        assert_eq!(parsed("report r.json --out r.md --chart r.svg").unwrap(), Action::Report(expected));
         assert!(parsed("report").unwrap_err().to_string().contains("needs the file"));
     }
 

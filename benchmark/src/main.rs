@@ -1,14 +1,16 @@
 //! Benchmarks: the plain build beside the lazy one, in the same run and by turns.
 //!
-//! `run` measures (see [`benchmarks`]), prints a table and writes the results as JSON; `report` renders Markdown from
-//! that JSON. Figures go from one to the other through the file only, so that none is ever written by hand.
+//! `run` measures (see [`benchmarks`]), prints a table and writes the results as JSON; `report` renders Markdown and a
+//! chart from that JSON. Figures go from one to the other through the file only, so that none is ever written by hand.
 
 #![deny(unsafe_code)]
 
 mod arguments;
 mod benchmarks;
+mod chart;
 mod child;
 mod machine;
+mod memory;
 mod render;
 mod results;
 mod series;
@@ -68,6 +70,9 @@ fn report(options: &Report) -> Result<ExitCode> {
     let json = std::fs::read(&options.results).with_context(|| format!("cannot read {file}"))?;
     let results: Results = serde_json::from_slice(&json).with_context(|| format!("{file} has no results"))?;
     let markdown = render::markdown(&results);
+    if let Some(file) = &options.chart {
+        write(file, &chart::svg(&results))?;
+    }
     match &options.out {
         Some(out) => write(out, &markdown)?,
         None => print!("{markdown}"),

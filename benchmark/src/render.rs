@@ -12,7 +12,8 @@ const COLUMNS: [&str; 7] = ["benchmark", "what", "plain", "lazy", "compared", "t
 const METHOD: &str = "\
 Both builds were measured by turns in one run; each figure is the median, with the least and the greatest in
 parentheses. Compile times are processor time (user and system) of the compiler; `first run` is the time by the clock
-from starting the process to its end with nothing of autojit's cached (the files themselves are in the page cache).
+from starting the process to its end with nothing of autojit's cached (the files themselves are in the page cache),
+`later run` the same with its code in autojit's cache; memory is what the kernel accounts to the process when it ends.
 `bzip2 -1` is one process that compresses the same 20 MB twice: the second pass calls nothing for the first time, and
 is judged by its processor time.
 ";
@@ -138,13 +139,14 @@ fn figure(value: f64, unit: Unit) -> String {
         Unit::CpuSeconds => "s",
         Unit::CpuMilliseconds | Unit::WallMilliseconds => "ms",
         Unit::Bytes => "bytes",
+        Unit::Kibibytes => "KiB",
     };
     format!("{} {name}", digits(value, unit))
 }
 
 fn digits(value: f64, unit: Unit) -> String {
     match unit {
-        Unit::Bytes => format!("{value:.0}"),
+        Unit::Bytes | Unit::Kibibytes => format!("{value:.0}"),
         Unit::CpuSeconds | Unit::CpuMilliseconds | Unit::WallMilliseconds => format!("{value:.2}"),
     }
 }

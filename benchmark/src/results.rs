@@ -44,6 +44,8 @@ pub enum Unit {
     WallMilliseconds,
     /// Bytes of a file.
     Bytes,
+    /// KiB of memory.
+    Kibibytes,
 }
 
 /// How the lazy build is compared with the plain one.

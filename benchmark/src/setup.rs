@@ -14,8 +14,8 @@ use autojit_tests::run::command;
 use autojit_tests::scratch;
 
 use crate::arguments::Run;
-use crate::child;
 use crate::series::Pair;
+use crate::{child, memory};
 
 /// How a program is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,13 +150,49 @@ impl Setup {
     /// # Errors
     /// The cache's directory cannot be cleared.
     pub fn start(&self, program: &Path, how: How) -> Result<Command> {
+        if how == How::Lazy {
+            create_empty(&self.cache())?;
+        }
+        Ok(self.start_again(program, how))
+    }
+
+    /// A program as a command; a lazy one with the runtime, and with what earlier runs have left in the cache.
+    pub fn start_again(&self, program: &Path, how: How) -> Command {
         let mut command = command(program);
         command.current_dir(&self.work);
         if how == How::Lazy {
-            let cache = self.work.join("cache");
-            create_empty(&cache)?;
-            command.env("AUTOJIT_CACHE_DIR", cache).env("LD_PRELOAD", self.dist.join("lib/libautojit.so"));
+            command.env("AUTOJIT_CACHE_DIR", self.cache());
+            command.env("LD_PRELOAD", self.dist.join("lib/libautojit.so"));
         }
+        command
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.work.join("cache")
+    }
+
+    /// What a program has of memory when it ends.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn memory(&self, command: &mut Command) -> Result<memory::Memory> {
+        memory::measure(command, &self.work)
+    }
+
+    /// The command that links the objects of `program`, which [`Setup::program`] has compiled, with a linker.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn linker(&self, program: &Program, level: &[&str], how: How, linker: &str) -> Result<Command> {
+        let output = self.program(program, level, how)?;
+        let directory = output.parent().context("a file has a directory")?;
+        let mut command = clang(program.sources.iter().any(|source| is_cxx(source)));
+        command.arg(format!("-fuse-ld={linker}"));
+        for source in &program.sources {
+            let name = source.file_name().context("a source file has a name")?;
+            command.arg(directory.join(name).with_extension("o"));
+        }
+        command.args(&program.link).arg("-o").arg(directory.join(format!("{}-{linker}", program.name)));
         Ok(command)
     }
 }

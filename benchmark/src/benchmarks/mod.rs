@@ -1,6 +1,7 @@
 //! The benchmarks, by name: what each measures, and its targets.
 
 mod compile;
+mod edit;
 mod size;
 mod start;
 mod steady;
@@ -22,7 +23,7 @@ struct Benchmark {
     measure: fn(&Setup, &str) -> Result<Vec<Measurement>>,
 }
 
-const BENCHMARKS: [Benchmark; 12] = [
+const BENCHMARKS: [Benchmark; 21] = [
     Benchmark {
         name: "compile-sqlite-O0",
         measure: |setup, name| compile::measure(setup, name, &sqlite_query(), DEBUG, (9, 2), 0.80),
@@ -73,6 +74,38 @@ const BENCHMARKS: [Benchmark; 12] = [
         name: "steady-bzip2",
         measure: |setup, name| steady::measure(setup, name, &setup::compress_twice(), 1.03),
     },
+    Benchmark {
+        name: "warm-hello",
+        measure: |setup, name| start::warm(setup, name, &setup::hello(), &[], Some(0.7), Some(1536.0)),
+    },
+    Benchmark {
+        name: "warm-bzip2-help",
+        measure: |setup, name| start::warm(setup, name, &setup::bzip2(), &["--help"], Some(1.0), None),
+    },
+    Benchmark {
+        name: "warm-sqlite-version",
+        measure: |setup, name| {
+            let program = setup::sqlite("sqlite_version", "sqlite_version.c");
+            start::warm(setup, name, &program, &[], Some(1.5), Some(3072.0))
+        },
+    },
+    Benchmark {
+        name: "warm-sqlite-query",
+        measure: |setup, name| start::warm(setup, name, &sqlite_query(), &[], None, None),
+    },
+    Benchmark {
+        name: "warm-json",
+        measure: |setup, name| start::warm(setup, name, &setup::json(), &[], Some(1.5), None),
+    },
+    Benchmark { name: "link-sqlite", measure: |setup, name| edit::link(setup, name, &sqlite_query()) },
+    Benchmark { name: "link-json", measure: |setup, name| edit::link(setup, name, &setup::json()) },
+    Benchmark {
+        name: "edit-sqlite",
+        measure: |setup, name| {
+            edit::measure(setup, name, &setup::sqlite("sqlite_version", "sqlite_version.c"), "lld")
+        },
+    },
+    Benchmark { name: "edit-json", measure: |setup, name| edit::measure(setup, name, &setup::json(), "lld") },
     Benchmark { name: "idle", measure: |setup, name| start::idle(setup, name, &setup::hello(), 0.3) },
 ];
 
