@@ -45,7 +45,8 @@ pub fn measure(command: &mut Command, directory: &Path) -> Result<Memory> {
     // It stops when it has executed the program.
     let status = wait(id)?;
     ensure!(libc::WIFSTOPPED(status), "{command:?} did not stop at its start");
-    let options = libc::PTRACE_O_TRACEEXIT | libc::PTRACE_O_EXITKILL;
+    // Programs may execute others: without TRACEEXEC that looks like a signal of their own.
+    let options = libc::PTRACE_O_TRACEEXIT | libc::PTRACE_O_TRACEEXEC | libc::PTRACE_O_EXITKILL;
     trace(libc::PTRACE_SETOPTIONS, id, options as usize)?;
     let mut memory = None;
     let mut signal = 0;
@@ -59,11 +60,11 @@ pub fn measure(command: &mut Command, directory: &Path) -> Result<Memory> {
         if libc::WIFSIGNALED(status) {
             bail!("signal {} ended {command:?}", libc::WTERMSIG(status));
         }
-        signal = libc::WSTOPSIG(status);
-        if status >> 16 == libc::PTRACE_EVENT_EXIT {
+        let event = status >> 16;
+        if event == libc::PTRACE_EVENT_EXIT {
             memory = Some(read(id)?);
-            signal = 0;
         }
+        signal = if event == 0 { libc::WSTOPSIG(status) } else { 0 };
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
     fn memory_that_is_used_counts() {
         let used =
             |script: &str| measure(Command::new("python3").args(["-c", script]), Path::new("/")).unwrap();
-        let (little, much) = (used("0"), used("x = bytearray(b'a' * 50000000)"));
+        let (little, much) = (used("0"), used("x = b'a' * 50000000; import os; os._exit(0)"));
         assert!(much.peak > little.peak + 40000.0 && much.own > little.own + 40000.0, "{little:?} {much:?}");
     }
 

@@ -225,6 +225,7 @@ fn what_cannot_be_linked_is_named() {
     unsupported("assembler", "\n.section .both,\"awx\",@progbits\nnop\n", &[".both"]);
     unsupported("assembler", "\n.comm common,8,8\nleaq common(%rip), %rax\n", &["common"]);
     unsupported("assembler", "\n.p2align 14\nnop\n", &["16384"]);
+    unsupported("assembler", "\n.bss\n.space 0x200000\n", &["2097152", ".bss"]);
 
     let unresolved = error("c", "int not_there(void);\nint f(void) { return not_there() + 1; }\n");
     assert_eq!(unresolved, LinkError::Unresolved("not_there".into(), "not in any library".into()));
@@ -237,7 +238,7 @@ fn what_cannot_be_linked_is_named() {
     let far = link(&object, memory, &mut symbols).unwrap_err();
     assert_eq!(far, LinkError::OutOfReach("far".into()));
 
-    let object = compile("assembler", "\n.bss\n.space 0x200000\n", &[]);
+    let object = compile("assembler", "\n.data\n.space 0x200000\n", &[]);
     let full = link(&object, memory, &mut symbols).unwrap_err();
     assert_eq!(full.to_string(), "the Data arena of the code memory is full");
 }

@@ -38,6 +38,8 @@ pub enum Kind {
 pub struct Directory {
     /// Absolute, with `/code`.
     path: Vec<u8>,
+    /// So much of the path is not ours to make: a home that is not there.
+    given: usize,
     /// What all files together may have, in bytes.
     limit: u64,
 }
@@ -51,9 +53,9 @@ fn c_path(parts: &[&[u8]]) -> CString {
 }
 
 impl Directory {
-    /// The cache in `path`, an absolute path.
-    pub fn new(path: &[u8], limit: u64) -> Self {
-        Self { path: [path, b"/code"].concat(), limit }
+    /// The cache in `path`, an absolute path, whose first `given` bytes are a directory that is never made.
+    pub fn new(path: &[u8], given: usize, limit: u64) -> Self {
+        Self { path: [path, b"/code"].concat(), given, limit }
     }
 
     /// Its path.
@@ -118,7 +120,8 @@ impl Directory {
     /// Makes the directories down to `shard`, and checks that they are ours.
     fn make(&self, shard: &[u8]) -> Result<(), Errno> {
         if sys::make_directory(&c_path(&[shard]), 0o700) == Err(Errno(libc::ENOENT)) {
-            for (end, _) in shard.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/') {
+            let slashes = shard.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+            for (end, _) in slashes.filter(|(end, _)| *end > self.given) {
                 // What is there already, or cannot be made, shows below.
                 let _ = sys::make_directory(&c_path(&[&shard[..end]]), 0o700);
             }

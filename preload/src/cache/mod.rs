@@ -38,19 +38,20 @@ impl Cache {
         if options.disable_object_cache {
             return Self(None);
         }
-        let path = options.cache_dir.clone().or_else(|| {
-            let below = |variable, rest: &[u8]| {
-                let base = options::variable(variable).filter(|base| base.starts_with(b"/"))?;
-                Some([&base, rest].concat())
-            };
-            below(b"XDG_CACHE_HOME", b"/autojit").or_else(|| below(b"HOME", b"/.cache/autojit"))
+        let variable = |name| options::variable(name).filter(|path| path.starts_with(b"/"));
+        let path = options.cache_dir.clone().map(|path| (path, 0)).or_else(|| {
+            if let Some(base) = variable(b"XDG_CACHE_HOME") {
+                return Some(([&base, &b"/autojit"[..]].concat(), 0));
+            }
+            let home = variable(b"HOME")?;
+            Some(([&home, &b"/.cache/autojit"[..]].concat(), home.len()))
         });
-        let Some(path) = path else {
+        let Some((path, given)) = path else {
             log::debug!("no object cache: neither AUTOJIT_CACHE_DIR nor XDG_CACHE_HOME nor HOME is set");
             return Self(None);
         };
         let path = image::absolute(&path);
-        Self(Some(Directory::new(path.to_bytes(), options.cache_size.0)))
+        Self(Some(Directory::new(path.to_bytes(), given, options.cache_size.0)))
     }
 }
 
