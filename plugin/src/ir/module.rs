@@ -1,0 +1,186 @@
+//! What the plugin asks of a module and changes in it.
+//!
+//! # Safety
+//! As in `ir.rs`.
+
+use std::ffi::CStr;
+
+use llvm_sys::LLVMLinkage;
+use llvm_sys::core::*;
+use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef};
+
+use super::{Module, Value, string, walk};
+use crate::ffi;
+
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in ir.rs")]
+impl Module {
+    /// Wraps the host's module.
+    ///
+    /// # Safety
+    /// As the file's header says.
+    pub unsafe fn new(module: LLVMModuleRef) -> Self {
+        Self(module)
+    }
+
+    pub fn functions(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstFunction(self.0) }, LLVMGetNextFunction)
+    }
+
+    pub fn variables(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstGlobal(self.0) }, LLVMGetNextGlobal)
+    }
+
+    pub fn aliases(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstGlobalAlias(self.0) }, LLVMGetNextGlobalAlias)
+    }
+
+    pub fn ifuncs(self) -> impl Iterator<Item = Value> {
+        walk(unsafe { LLVMGetFirstGlobalIFunc(self.0) }, LLVMGetNextGlobalIFunc)
+    }
+
+    pub fn source_name(self) -> String {
+        let mut length = 0;
+        string(unsafe { LLVMGetSourceFileName(self.0, &mut length) }, length)
+    }
+
+    pub fn triple(self) -> String {
+        unsafe { CStr::from_ptr(LLVMGetTarget(self.0)) }.to_string_lossy().into_owned()
+    }
+
+    /// The value of an integer module flag.
+    pub fn flag(self, name: &str) -> Option<u64> {
+        unsafe {
+            let metadata = LLVMGetModuleFlag(self.0, name.as_ptr().cast(), name.len());
+            if metadata.is_null() {
+                return None;
+            }
+            let value = LLVMMetadataAsValue(LLVMGetModuleContext(self.0), metadata);
+            // A flag's value is a constant wrapped in metadata: it counts as a node with one operand.
+            if LLVMGetMDNodeNumOperands(value) != 1 {
+                return None;
+            }
+            let mut constant = std::ptr::null_mut();
+            LLVMGetMDNodeOperands(value, &mut constant);
+            (!LLVMIsAConstantInt(constant).is_null()).then(|| LLVMConstIntGetZExtValue(constant))
+        }
+    }
+
+    pub fn inline_asm(self) -> String {
+        let mut length = 0;
+        string(unsafe { LLVMGetModuleInlineAsm(self.0, &mut length) }, length)
+    }
+
+    pub fn set_inline_asm(self, text: &str) {
+        unsafe { LLVMSetModuleInlineAsm2(self.0, text.as_ptr().cast(), text.len()) }
+    }
+
+    pub fn bitcode(self) -> Vec<u8> {
+        unsafe {
+            let buffer = llvm_sys::bit_writer::LLVMWriteBitcodeToMemoryBuffer(self.0);
+            let bytes = std::slice::from_raw_parts(
+                LLVMGetBufferStart(buffer).cast::<u8>(),
+                LLVMGetBufferSize(buffer),
+            );
+            let bytes = bytes.to_vec();
+            LLVMDisposeMemoryBuffer(buffer);
+            bytes
+        }
+    }
+
+    /// Makes the compilation fail with this message.
+    pub fn error(self, text: &str) {
+        unsafe { ffi::autojit_shim_error(self.0, text.as_ptr().cast(), text.len()) }
+    }
+
+    /// Keeps these globals and their names, although only assembler text refers to them.
+    pub fn keep(self, values: &[Value]) {
+        let mut values: Vec<_> = values.iter().map(|v| v.0).collect();
+        unsafe { ffi::autojit_shim_compiler_used(self.0, values.as_mut_ptr(), values.len()) }
+    }
+
+    /// Replaces each list of the debug compile units by what `visit` gives for it.
+    pub fn unit_lists(self, visit: &mut dyn FnMut(LLVMMetadataRef) -> LLVMMetadataRef) {
+        unsafe extern "C" fn call(context: *mut std::ffi::c_void, list: LLVMMetadataRef) -> LLVMMetadataRef {
+            // SAFETY: `context` is the `&mut &mut dyn FnMut` below, which outlives the walk.
+            unsafe { (*context.cast::<&mut dyn FnMut(LLVMMetadataRef) -> LLVMMetadataRef>())(list) }
+        }
+        let mut visit = visit;
+        unsafe { ffi::autojit_shim_unit_lists(self.0, std::ptr::from_mut(&mut visit).cast(), call) }
+    }
+
+    /// A new private constant with `bytes` in `section`.
+    pub fn add_constant(self, name: &str, section: &str, bytes: &[u8], align: u32) -> Value {
+        let name = std::ffi::CString::new(name).expect("symbols have no NUL");
+        let section = std::ffi::CString::new(section).expect("section names have no NUL");
+        unsafe {
+            let context = LLVMGetModuleContext(self.0);
+            let data = LLVMConstStringInContext2(context, bytes.as_ptr().cast(), bytes.len(), 1);
+            let global = LLVMAddGlobal(self.0, LLVMTypeOf(data), name.as_ptr());
+            LLVMSetInitializer(global, data);
+            LLVMSetGlobalConstant(global, 1);
+            LLVMSetLinkage(global, LLVMLinkage::LLVMPrivateLinkage);
+            LLVMSetSection(global, section.as_ptr());
+            LLVMSetAlignment(global, align);
+            Value(global)
+        }
+    }
+
+    /// A new function `name() -> ptr` without a body.
+    pub fn add_getter(self, name: &str) -> Value {
+        let name = std::ffi::CString::new(name).expect("symbols have no NUL");
+        unsafe {
+            let pointer = LLVMPointerTypeInContext(LLVMGetModuleContext(self.0), 0);
+            let ty = LLVMFunctionType(pointer, std::ptr::null_mut(), 0, 0);
+            Value(LLVMAddFunction(self.0, name.as_ptr(), ty))
+        }
+    }
+
+    /// Gives `getter` the body `return llvm.threadlocal.address(variable)`.
+    pub fn define_getter(self, getter: Value, variable: Value) {
+        unsafe {
+            let context = LLVMGetModuleContext(self.0);
+            let name = c"llvm.threadlocal.address";
+            let id = LLVMLookupIntrinsicID(name.as_ptr(), name.count_bytes());
+            let mut pointer = LLVMTypeOf(variable.0);
+            let intrinsic = LLVMGetIntrinsicDeclaration(self.0, id, &mut pointer, 1);
+            let builder = LLVMCreateBuilderInContext(context);
+            LLVMPositionBuilderAtEnd(builder, LLVMAppendBasicBlockInContext(context, getter.0, c"".as_ptr()));
+            let mut argument = variable.0;
+            let ty = LLVMGlobalGetValueType(intrinsic);
+            LLVMBuildRet(builder, LLVMBuildCall2(builder, ty, intrinsic, &mut argument, 1, c"".as_ptr()));
+            LLVMDisposeBuilder(builder);
+            // The call has the attributes of any other function of the unit that matter here: none unwinds.
+            LLVMSetLinkage(getter.0, LLVMLinkage::LLVMInternalLinkage);
+        }
+    }
+
+    /// A new private constant that points to `target`.
+    pub fn add_pointer(self, name: &str, target: Value) -> Value {
+        let name = std::ffi::CString::new(name).expect("symbols have no NUL");
+        unsafe {
+            let global = LLVMAddGlobal(self.0, LLVMTypeOf(target.0), name.as_ptr());
+            LLVMSetInitializer(global, target.0);
+            LLVMSetGlobalConstant(global, 1);
+            LLVMSetLinkage(global, LLVMLinkage::LLVMPrivateLinkage);
+            Value(global)
+        }
+    }
+
+    /// A weak declaration with the name and type of `alias`, which takes its place and ends it.
+    pub fn replace_by_weak_declaration(self, alias: Value) -> Value {
+        unsafe {
+            let ty = LLVMGlobalGetValueType(alias.0);
+            let new = if LLVMGetTypeKind(ty) == llvm_sys::LLVMTypeKind::LLVMFunctionTypeKind {
+                LLVMAddFunction(self.0, c"".as_ptr(), ty)
+            } else {
+                LLVMAddGlobal(self.0, ty, c"".as_ptr())
+            };
+            let name = alias.name();
+            LLVMReplaceAllUsesWith(alias.0, new);
+            ffi::autojit_shim_erase(alias.0);
+            Value(new).set_name(&name);
+            LLVMSetLinkage(new, LLVMLinkage::LLVMExternalWeakLinkage);
+            Value(new)
+        }
+    }
+}
