@@ -98,6 +98,8 @@ fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> R
     // From here on the module changes.
     let getters = thread_locals::replace(module, &selection);
     plan.add_getters(&getters);
+    // Their last call would come from where they were called themselves, which may be code that was compiled later.
+    selection.ask_the_loader.iter().for_each(|function| function.disable_tail_calls());
     let encoded = container::write(module, &plan, &selection, opt)?;
     let placed = store::place(options, &encoded)?;
     residue::leave(module, &plan, &selection, &getters, &encoded, &placed);

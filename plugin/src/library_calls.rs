@@ -1,19 +1,20 @@
 //! Library functions that the code generator will call for instructions and intrinsics of bodies that leave.
 //!
-//! A plain object would refer to them, so that the linker takes them from libgcc or libgcc_eh and keeps libm under
-//! `--as-needed`, which rustc always asks for: so does ours. Receives the notable instructions of a [`Selection`];
+//! A plain object would refer to them, so that the linker takes them from libgcc or libgcc_eh, puts others in their place
+//! (`--wrap`) and keeps libm under `--as-needed`, which rustc always asks for: so does ours. Receives the notable instructions of a [`Selection`];
 //! hands on names for the import table.
 
 use std::collections::BTreeMap;
 
 use llvm_sys::{LLVMOpcode, LLVMTypeKind};
 
-use crate::ir::{Kind, Value};
+use crate::ir::{Kind, Module, Value};
 use crate::select::Selection;
 
 /// The functions' names, and whether each may be missing: nothing optimised calls a function of constants.
-pub fn of(selection: &Selection, optimised: bool) -> BTreeMap<String, bool> {
-    let mut found = BTreeMap::new();
+pub fn of(module: Module, selection: &Selection, optimised: bool) -> BTreeMap<String, bool> {
+    let mut found: BTreeMap<_, _> =
+        memory_functions(module, selection).map(|name| (name.to_owned(), false)).collect();
     for instruction in &selection.notable {
         if let Some(name) = name(*instruction) {
             let optional = optimised && is_folded(*instruction);
@@ -21,6 +22,19 @@ pub fn of(selection: &Selection, optimised: bool) -> BTreeMap<String, bool> {
         }
     }
     found
+}
+
+/// The functions of memory that lazy bodies use: for small sizes the code generator has instructions, but every C
+/// library has these functions.
+fn memory_functions(module: Module, selection: &Selection) -> impl Iterator<Item = &'static str> {
+    const NAMES: [&str; 3] = ["memcpy", "memmove", "memset"];
+    let called =
+        |intrinsic: &Value| intrinsic.users().any(|call| selection.is_lazy.contains(&call.function()));
+    module.functions().filter(|function| function.is_intrinsic()).filter(called).filter_map(|intrinsic| {
+        let name = intrinsic.name();
+        let (operation, types) = name.strip_prefix("llvm.")?.split_once('.')?;
+        NAMES.into_iter().find(|known| operation == *known && !types.starts_with("inline."))
+    })
 }
 
 /// Whether an instruction computes with numbers only.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use autojit_store::FunctionKind;
 use autojit_trampoline::emit::{Binding, STUB_ALIGN, Visibility};
 
-use crate::ir::{IrVisibility, Linkage, Module, Value};
+use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::library_calls;
 use crate::select::{Selection, is_label_table};
 use crate::thread_locals::{self, Getter};
@@ -46,6 +46,15 @@ pub struct Import {
     pub weak: bool,
     /// Undefined here and declared hidden.
     pub hidden: bool,
+    /// A function that is only called: by way of the PLT, so that it is bound when it is called first, as in a plain
+    /// build, and may be missing until then.
+    pub callee: bool,
+}
+
+impl Import {
+    fn of_callee(value: Option<Value>, name: String) -> Self {
+        Self { value, symbol: name.clone(), name, weak: false, hidden: false, callee: true }
+    }
 }
 
 /// What becomes of each global.
@@ -83,7 +92,12 @@ impl Plan {
             if !lazy && !function.is_intrinsic() && used.body {
                 // What is always inlined is not called in the end.
                 let inlined = selection.inlined.contains(&function) && function.has_attribute("alwaysinline");
-                plan.import(function, inlined || !used.required);
+                let optional = inlined || !used.required;
+                if !optional && !used.body_address && is_only_called(function) {
+                    plan.direct.push(Import::of_callee(Some(function), function.name()));
+                } else {
+                    plan.import(function, optional);
+                }
             }
             if selection.inlined.contains(&function) && !used.stays {
                 plan.unneeded.push(function);
@@ -95,9 +109,16 @@ impl Plan {
                 plan.import(alias, !used.required);
             }
         }
-        for (name, weak) in library_calls::of(selection, optimised) {
-            if !plan.got.iter().chain(&plan.direct).any(|import| import.name == name) {
-                plan.got.push(Import { value: None, symbol: name.clone(), name, weak, hidden: false });
+        for (name, weak) in library_calls::of(module, selection, optimised) {
+            let known = |import: &Import| import.name == name;
+            if plan.imports().any(known) || plan.functions.iter().any(|function| function.name == name) {
+                continue;
+            }
+            let callee = Import::of_callee(None, name);
+            if weak {
+                plan.got.push(Import { weak, callee: false, ..callee });
+            } else {
+                plan.direct.push(callee);
             }
         }
         plan.number();
@@ -188,6 +209,7 @@ impl Plan {
             name,
             weak: optional || value.linkage() == Linkage::LLVMExternalWeakLinkage,
             hidden: hidden && !defined,
+            callee: false,
         };
         // A weak symbol that nothing defines has no distance from here, only a null GOT cell.
         if own || (hidden && !import.weak) { self.direct.push(import) } else { self.got.push(import) }
@@ -198,7 +220,8 @@ impl Plan {
         for (_, getter) in getters {
             let name = getter.name();
             let symbol = name.clone();
-            self.direct.push(Import { value: Some(*getter), name, symbol, weak: false, hidden: false });
+            let value = Some(*getter);
+            self.direct.push(Import { value, name, symbol, weak: false, hidden: false, callee: false });
         }
     }
 
@@ -210,6 +233,15 @@ impl Plan {
             function.import = index.get(&function.value).copied();
         }
     }
+}
+
+/// Whether calls of a function that another object defines go through the PLT: not with -fno-plt.
+fn is_only_called(value: Value) -> bool {
+    value.kind() == Kind::LLVMFunctionValueKind
+        && value.is_declaration()
+        && value.linkage() == Linkage::LLVMExternalLinkage
+        && value.visibility() == IrVisibility::LLVMDefaultVisibility
+        && !value.has_attribute("nonlazybind")
 }
 
 fn visibility(value: Value) -> Visibility {

@@ -142,7 +142,10 @@ fn host_leaks() -> bool {
 
 fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
     fn entries(imports: &[crate::plan::Import]) -> Vec<Import<'_>> {
-        imports.iter().map(|i| Import { symbol: &i.symbol, weak: i.weak, hidden: i.hidden }).collect()
+        imports
+            .iter()
+            .map(|i| Import { symbol: &i.symbol, weak: i.weak, hidden: i.hidden, callee: i.callee })
+            .collect()
     }
     text.module(&Record {
         key: encoded.key,

@@ -9,6 +9,7 @@ use llvm_sys::LLVMOpcode;
 use crate::assembly::{self, Mentions};
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
+use crate::thread_locals;
 use crate::uses::may_leave;
 
 /// What [`select`] decides.
@@ -22,6 +23,8 @@ pub struct Selection {
     pub inlined: HashSet<Value>,
     /// Their [notable instructions](Value::notable_instructions).
     pub notable: Vec<Value>,
+    /// Functions that stay because the loader goes by the place of their calls.
+    pub ask_the_loader: HashSet<Value>,
     /// What assembler text names.
     pub mentioned: Vec<Mentioned>,
 }
@@ -122,6 +125,15 @@ pub fn select(module: Module, options: &Options) -> Selection {
     for ifunc in module.ifuncs() {
         drop_with_callees(ifunc.target().base(), &mut drop);
     }
+    let mut ask_the_loader = HashSet::new();
+    for function in module.functions().filter(|function| minds_its_caller(&function.name())) {
+        let mut users = Vec::new();
+        thread_locals::instructions(function, &mut users);
+        for user in users {
+            drop(user.function(), "the loader goes by its address");
+            ask_the_loader.insert(user.function());
+        }
+    }
     for function in labelled {
         if labels_escape(function) {
             drop(function, "data that stays refers to its labels");
@@ -136,7 +148,7 @@ pub fn select(module: Module, options: &Options) -> Selection {
     }
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
-    Selection { lazy, is_lazy, inlined, notable, mentioned }
+    Selection { lazy, is_lazy, inlined, notable, ask_the_loader, mentioned }
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -343,4 +355,10 @@ pub fn is_label_table(variable: Value) -> bool {
         }
     }
     variable.initializer().is_some_and(|value| has_label(value, 0))
+}
+
+/// Whether a function of the loader looks at where it was called from: which library comes next, what a library sees,
+/// whose search path counts.
+fn minds_its_caller(name: &str) -> bool {
+    ["dlsym", "dlvsym", "dlopen", "dlmopen"].contains(&name)
 }

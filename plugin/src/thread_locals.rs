@@ -48,7 +48,7 @@ pub fn is_alias(alias: Value) -> bool {
 }
 
 /// The instructions that use a value, also inside constants.
-fn instructions(value: Value, found: &mut Vec<Value>) {
+pub fn instructions(value: Value, found: &mut Vec<Value>) {
     for user in value.users() {
         match user.kind() {
             Kind::LLVMInstructionValueKind => found.push(user),

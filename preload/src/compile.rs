@@ -32,6 +32,7 @@ struct Batch {
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
     module.open()?;
+    lifecycle::notice_unloads();
     // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
     module.bind_cached();
     if root.code().is_some() {

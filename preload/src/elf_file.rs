@@ -3,6 +3,8 @@
 //! Receives a mapped file that may be anything; every offset is checked. With goblin's structures, but without its
 //! parser, which would read all tables of a program to answer for one.
 
+use std::sync::Arc;
+
 use goblin::elf::header::{ELFMAG, SELFMAG};
 use goblin::elf::section_header::{SHN_LORESERVE, SHN_UNDEF, SHT_NOBITS, SHT_SYMTAB};
 use goblin::elf::sym::{
@@ -13,6 +15,7 @@ use goblin::elf64::section_header::SectionHeader;
 use goblin::elf64::sym::Sym;
 
 use crate::loaded::{Definition, gnu_hash};
+use crate::map::Map;
 
 /// A structure that may be read from any bytes of its size.
 ///
@@ -106,6 +109,29 @@ impl<'a> ElfFile<'a> {
     }
 }
 
+/// The functions of a mapped file's static symbol table.
+#[derive(Debug)]
+pub struct SymbolTable {
+    /// In `map`, so never to be handed out with this lifetime.
+    symbols: Symbols<'static>,
+    _map: Option<Arc<Map>>,
+}
+
+impl SymbolTable {
+    /// Reads a file; nothing is found in what is no ELF file, is stripped, or is not there.
+    pub fn of(map: Option<Arc<Map>>) -> Self {
+        // SAFETY: the bytes stay where they are until the map is dropped, with the symbols.
+        let bytes =
+            unsafe { std::mem::transmute::<&[u8], &'static [u8]>(map.as_deref().map_or(&[], |map| map)) };
+        Self { symbols: ElfFile::parse(bytes).map_or(Symbols::none(), |file| file.symbols()), _map: map }
+    }
+
+    /// What is in it.
+    pub fn symbols(&self) -> &Symbols<'_> {
+        &self.symbols
+    }
+}
+
 /// Functions by name.
 #[derive(Debug)]
 pub struct Symbols<'a> {
@@ -176,7 +202,7 @@ mod tests {
     use crate::sys::File;
 
     fn own_file() -> &'static [u8] {
-        File::open(c"/proc/self/exe", libc::O_RDONLY, 0).unwrap().map().unwrap()
+        File::open(c"/proc/self/exe", libc::O_RDONLY, 0).unwrap().map().unwrap().keep()
     }
 
     /// A function to look for.
@@ -209,9 +235,9 @@ mod tests {
         // SAFETY: the C library is mapped from its first byte on.
         let memory = unsafe { std::slice::from_raw_parts(base as *const u8, 4096) };
         let file = File::open(&path, libc::O_RDONLY, 0).unwrap().map().unwrap();
-        assert!(ElfFile::parse(file).unwrap().is_mapped(memory));
+        assert!(ElfFile::parse(&file).unwrap().is_mapped(memory));
         assert!(!ElfFile::parse(own_file()).unwrap().is_mapped(memory));
-        assert!(!ElfFile::parse(file).unwrap().is_mapped(&memory[..10]));
+        assert!(!ElfFile::parse(&file).unwrap().is_mapped(&memory[..10]));
     }
 
     #[test]

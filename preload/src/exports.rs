@@ -6,7 +6,7 @@ use autojit_trampoline::contract::ImageRecord;
 use libc::{Dl_info, gid_t, pid_t, uid_t};
 
 use crate::loaded::{Next, Visit};
-use crate::unwind::{Bases, FoundObject};
+use crate::unwind::FoundObject;
 use crate::{addresses, confine, lifecycle, objects, unwind};
 
 /// What the constructor of an image with lazy code calls (autojit_trampoline::contract::REGISTER_SYMBOL).
@@ -19,14 +19,12 @@ unsafe extern "C" fn __autojit_register(record: *const ImageRecord) {
     unsafe { lifecycle::register(record) }
 }
 
-/// Interposes libgcc's function of this name.
-///
-/// # Safety
-/// As for libgcc's.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn _Unwind_Find_FDE(pc: *const c_void, bases: *mut Bases) -> *const c_void {
-    // SAFETY: the caller's promise.
-    unsafe { unwind::find_fde(pc, bases) }
+autojit_trampoline::define_with_caller! {
+    /// Interposes libgcc's function of this name.
+    ///
+    /// # Safety
+    /// As for libgcc's.
+    _Unwind_Find_FDE, unwind::find_fde
 }
 
 /// Interposes the C library's function of this name.

@@ -2,28 +2,29 @@
 //!
 //! Receives [`ImageRecord`]s; knows each image's place in memory, its file, its modules and its code memory; hands on
 //! the function that a slot or a stub stands for. The list only grows, and its readers take no lock. An image that was
-//! unloaded is found out when another one registers in its place.
+//! unloaded is found out when another one registers, or when a function is compiled ([`notice_unloads`]).
 
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::{ControlFlow, Range};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use autojit_code::CodeMemory;
 use autojit_trampoline::contract::{
     CONTRACT_VERSION, IMAGE_MAGIC, ImageRecord, ModuleRecord, Slot, slot_of_stub,
 };
-use goblin::elf::program_header::{PF_R, PF_X};
+use goblin::elf::program_header::{PF_R, PF_W, PF_X};
 
-use crate::elf_file::{ElfFile, Symbols};
+use crate::elf_file::{ElfFile, SymbolTable, Symbols};
 use crate::failure::Failure;
 use crate::function::Function;
-use crate::loaded::{self, Definition};
+use crate::loaded::{self, Definition, Object};
+use crate::map::Map;
 use crate::module::Module;
 use crate::sys::{self, File};
-use crate::{stats, unwind};
+use crate::{names, scope, stats, symbols, unwind};
 use autojit_code::lock::Lock;
 
 /// An image. Lives for ever, in a list.
@@ -33,9 +34,12 @@ pub struct Image {
     slots: Range<usize>,
     records: Range<usize>,
     modules: Box<[Module]>,
-    file: OnceLock<Option<ElfFile<'static>>>,
-    /// The static symbol table of its file.
-    symbols: OnceLock<Symbols<'static>>,
+    /// Its file, mapped, once it was asked for; None inside if that is out of reach.
+    file: Lock<Option<Option<Arc<Map>>>>,
+    /// The cell through which its stubs' tails call.
+    entry: usize,
+    /// The static symbol table of its file, once it was asked for.
+    symbols: Lock<Option<SymbolTable>>,
     memory: OnceLock<Result<CodeMemory, Failure>>,
     /// Where the slots of each module lie, by record: linkers keep those of one object together.
     slot_runs: OnceLock<Box<[SlotRun]>>,
@@ -124,10 +128,7 @@ pub unsafe fn register(record: *const ImageRecord, trampoline: usize) -> Result<
     }
     let place = Place::of(record as usize)
         .ok_or_else(|| Failure::new(format_args!("no loaded object is around its tables")))?;
-    for old in all().filter(|old| overlap(&old.place.range, &place.range)) {
-        log::info!("{} was unloaded", old.place.name);
-        old.unloaded.store(true, Ordering::Release);
-    }
+    all().filter(|old| overlap(&old.place.range, &place.range)).for_each(Image::unload);
     let image = Image::new(tables, place);
     for module in &image.modules {
         module.check()?;
@@ -149,6 +150,24 @@ pub unsafe fn register(record: *const ImageRecord, trampoline: usize) -> Result<
     IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
     entry.store(trampoline, Ordering::Release);
     Ok(())
+}
+
+/// The loader's count of unloaded objects when [`notice_unloads`] last looked.
+static UNLOADS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the loader has unloaded objects that [`notice_unloads`] has not seen.
+pub fn unloads_unnoticed() -> bool {
+    loaded::unloads() != UNLOADS.load(Ordering::Acquire)
+}
+
+/// Finds out which images the program has unloaded. The caller holds the lifecycle's lock.
+pub fn notice_unloads() {
+    let now = loaded::unloads();
+    if UNLOADS.load(Ordering::Acquire) != now {
+        all().filter(|image| !image.is_executable() && !image.is_loaded()).for_each(Image::unload);
+        symbols::forget_found();
+        UNLOADS.store(now, Ordering::Release);
+    }
 }
 
 fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
@@ -173,11 +192,7 @@ fn module_of(record: *const ModuleRecord) -> Option<&'static Module> {
 
 /// The function whose static stub is at `address`. None if there is no stub of a registered image.
 pub fn function_of_stub(address: usize) -> Option<&'static Function> {
-    /// What `slot_of_stub` looks at.
-    const STUB: usize = 16;
-    let image = all().find(|image| {
-        image.place.code.iter().any(|code| code.contains(&address) && code.contains(&(address + STUB - 1)))
-    })?;
+    let image = image_with_code(address)?;
     // SAFETY: the bytes are the image's code, which is mapped and readable.
     let slot = unsafe { slot_of_stub(address as *const u8) }? as usize;
     let first = image.slots.start;
@@ -202,6 +217,28 @@ pub fn function_of_entry(address: usize) -> Option<&'static Function> {
     let ours = memory.arena(autojit_code::Arena::Data).contains(&(slot as usize)) && slot.is_aligned();
     // SAFETY: what such a jump goes through is data of ours; a cell that is no slot leads to no module.
     if ours { unsafe { function_of_slot(slot) } } else { None }
+}
+
+/// Where the PLT entry at `address` leads, if it is one of a registered image: into the image's own PLT until the loader
+/// has bound it.
+pub fn behind_plt(address: usize) -> Option<usize> {
+    let image = image_with_code(address)?;
+    // SAFETY: the bytes are the image's code, which is mapped and readable.
+    let cell = unsafe { slot_of_stub(address as *const u8) }? as usize;
+    let readable = |cell: usize| image.place.readable.iter().any(|segment| segment.contains(&cell));
+    if !cell.is_multiple_of(size_of::<usize>()) || !readable(cell) {
+        return None;
+    }
+    // SAFETY: an aligned word of the image; the loader may be binding it.
+    Some(unsafe { (*(cell as *const AtomicUsize)).load(Ordering::Relaxed) })
+}
+
+/// The image with code at `address`, as much as [`slot_of_stub`] looks at.
+fn image_with_code(address: usize) -> Option<&'static Image> {
+    const STUB: usize = 16;
+    all().find(|image| {
+        image.place.code.iter().any(|code| code.contains(&address) && code.contains(&(address + STUB - 1)))
+    })
 }
 
 impl Place {
@@ -262,8 +299,9 @@ impl Image {
             slots: slots.start as usize..slots.end as usize,
             records,
             modules,
-            file: OnceLock::new(),
-            symbols: OnceLock::new(),
+            file: Lock::new(None),
+            entry: tables.entry_cell() as usize,
+            symbols: Lock::new(None),
             memory: OnceLock::new(),
             slot_runs: OnceLock::new(),
             inline: Lock::new(HashMap::default()),
@@ -291,12 +329,14 @@ impl Image {
 
     /// The function `name` in the static symbol table of the image's file, if it is not stripped.
     pub fn static_symbol(&self, name: &str) -> Option<Definition> {
-        self.symbol_table().find(name, self.place.base)
+        self.with_symbols(|symbols| symbols.find(name, self.place.base))
     }
 
     /// The name of the function around `address`, if the image is not stripped.
-    pub fn name_around(&self, address: usize) -> Option<&'static str> {
-        self.symbol_table().name_around(address.wrapping_sub(self.place.base))
+    pub fn name_around(&self, address: usize) -> Option<String> {
+        self.with_symbols(|symbols| {
+            symbols.name_around(address.wrapping_sub(self.place.base)).map(str::to_owned)
+        })
     }
 
     /// Whether its dynamic symbol table has the functions that are not hidden: an executable's only if it was asked for.
@@ -340,16 +380,13 @@ impl Image {
 
     /// Its file. None if that is out of reach, or another one: if the file was replaced since, or if the loader was run
     /// as a program and then ran this one. Then it is as good as stripped.
-    fn file(&self) -> Option<ElfFile<'static>> {
-        *self.file.get_or_init(|| {
-            File::open(&self.place.path, libc::O_RDONLY, 0)
-                .and_then(|file| file.map())
-                .ok()
-                .and_then(ElfFile::parse)
-                .filter(|file| {
-                    self.bytes_from(self.place.range.start).is_some_and(|start| file.is_mapped(start))
-                })
-        })
+    fn file(&self) -> Option<Arc<Map>> {
+        let map = || {
+            let map = File::open(&self.place.path, libc::O_RDONLY, 0).and_then(|file| file.map()).ok()?;
+            let start = self.bytes_from(self.place.range.start)?;
+            ElfFile::parse(&map)?.is_mapped(start).then(|| Arc::new(map))
+        };
+        self.file.lock().get_or_insert_with(map).clone()
     }
 
     /// Opens and maps what compiles of its functions may want to have from outside the process.
@@ -362,20 +399,52 @@ impl Image {
         }
     }
 
-    fn symbol_table(&self) -> &Symbols<'static> {
-        self.symbols.get_or_init(|| self.file().map_or(Symbols::none(), |file| file.symbols()))
+    fn with_symbols<R>(&self, use_them: impl FnOnce(&Symbols<'_>) -> R) -> R {
+        let mut table = self.symbols.lock();
+        use_them(table.get_or_insert_with(|| SymbolTable::of(self.file())).symbols())
+    }
+
+    /// Whether it is still loaded, and not another one in its place, be it of the same name.
+    pub fn is_loaded(&self) -> bool {
+        let same = |object: Object<'_>| {
+            let place = object.base == self.place.base && object.range() == self.place.range;
+            place
+                && object.segments(PF_W).any(|data| data.contains(&self.entry))
+                // SAFETY: an aligned word of a loaded object's data. Nothing but an image that has registered holds
+                // this address there.
+                && unsafe { (*(self.entry as *const AtomicUsize)).load(Ordering::Acquire) }
+                    == autojit_trampoline::entry::address()
+        };
+        loaded::each(|object| if same(object) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            .is_some()
+    }
+
+    /// Lets go of everything that belongs to the image, which the program has unloaded: whoever runs its functions
+    /// would run what is not there. Its modules and functions stay, as empty shells. The caller holds the lifecycle's
+    /// lock.
+    pub fn unload(&self) {
+        log::info!("{} was unloaded", self.place.name);
+        self.unloaded.store(true, Ordering::Release);
+        if let Some(memory) = self.reserved_memory() {
+            unwind::TABLE.unregister(&memory.range());
+            names::forget(memory);
+            // SAFETY: the image's functions can no longer be called or returned to, and unwinders do not know of them.
+            unsafe { memory.release() };
+        }
+        self.modules.iter().for_each(Module::close);
+        *self.symbols.lock() = None;
+        *self.file.lock() = None;
+        self.inline.lock().clear();
     }
 
     /// The address that `name`, an inline function, has in a static part of the process: taking its address must give
     /// this one. None if no object file has it.
     pub fn static_address(&'static self, name: &str) -> Option<usize> {
-        if let Some(definition) =
-            loaded::find(name, loaded::own_address()).or_else(|| self.static_symbol(name))
-        {
+        if let Some(definition) = scope::find(name, self.address()).or_else(|| self.static_symbol(name)) {
             // SAFETY: the image is loaded and relocated.
             return Some(unsafe { definition.resolve() });
         }
-        if !self.symbol_table().is_empty() {
+        if !self.with_symbols(|symbols| symbols.is_empty()) {
             return None;
         }
         // Stripped: the other modules' import tables know.

@@ -10,8 +10,8 @@
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code. [`confine`]:
 //!   what the program is about to give up is fetched first.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
-//! - [`loaded`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
-//! - [`sys`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
+//! - [`loaded`], [`scope`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
+//! - [`sys`], [`map`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
 //!
 //! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
 //! program's, no stdio, no thread-local with a destructor, and no panic that unwinds.
@@ -34,6 +34,7 @@ mod library;
 mod lifecycle;
 mod loaded;
 mod log;
+mod map;
 mod module;
 mod names;
 #[cfg(not(test))]
@@ -43,6 +44,7 @@ mod options;
 mod perf;
 mod publish;
 mod resolver;
+mod scope;
 mod stats;
 mod symbols;
 mod sys;

@@ -79,11 +79,24 @@ pub unsafe fn register(record: *const ImageRecord) {
     let _uninterrupted = Uninterrupted::new();
     let _inside = fork::Inside::enter();
     let _one_at_a_time = REGISTERING.lock();
-    // SAFETY: the caller's promise.
-    let result = start().and_then(|()| unsafe { image::register(record, entry::address()) });
+    let result = start().and_then(|()| {
+        image::notice_unloads();
+        // SAFETY: the caller's promise.
+        unsafe { image::register(record, entry::address()) }
+    });
     if let Err(failure) = result {
         // Whatever has run already: the code of this image has not.
         log::die(false, format_args!("cannot run {}: {failure}", name_of(record)));
+    }
+}
+
+/// Finds out what was unloaded, if anything was: before the runtime uses what it remembers of the process. Not if an
+/// image registers just now, which does it as well.
+pub fn notice_unloads() {
+    if image::unloads_unnoticed()
+        && let Some(_one_at_a_time) = REGISTERING.try_lock()
+    {
+        image::notice_unloads();
     }
 }
 

@@ -12,7 +12,9 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH, DT_NULL, DT_STRTAB, DT_SYMTAB, DT_VERSYM};
+use goblin::elf::dynamic::{
+    DT_GNU_HASH, DT_HASH, DT_NEEDED, DT_NULL, DT_SONAME, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
+};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
 use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_OBJECT, st_type};
@@ -202,8 +204,39 @@ unsafe fn entries(dynamic: *const Dyn) -> impl Iterator<Item = Dyn> {
     })
 }
 
-/// The first definition of `name` that a reference from anywhere would bind to, leaving out the object around
-/// `except`.
+/// How many objects the loader has unloaded so far.
+pub fn unloads() -> u64 {
+    unsafe extern "C" fn read(info: *mut libc::dl_phdr_info, _: usize, unloads: *mut c_void) -> c_int {
+        // SAFETY: dl_iterate_phdr hands over a valid description and the pointer that it got below.
+        unsafe { unloads.cast::<u64>().write((*info).dlpi_subs) };
+        1
+    }
+    let mut unloads = 0_u64;
+    // SAFETY: the function has this type; `read` gets the number that it expects.
+    unsafe {
+        let iterate: Iterate = std::mem::transmute(ITERATE.address());
+        iterate(read, (&raw mut unloads).cast());
+    }
+    unloads
+}
+
+/// Hands `look` all loaded objects in load order, while none can be loaded or unloaded.
+pub fn with_all<R>(look: impl FnOnce(&[Object<'_>]) -> R) -> Option<R> {
+    let mut look = Some(look);
+    // The loader's lock is recursive: it is held around the second walk.
+    each(|_| {
+        let mut objects = Vec::new();
+        each(|object| -> ControlFlow<()> {
+            // SAFETY: the objects stay as they are as long as the lock of the first walk is held.
+            objects.push(unsafe { std::mem::transmute::<Object<'_>, Object<'_>>(object) });
+            ControlFlow::Continue(())
+        });
+        ControlFlow::Break(look.take().map(|look| look(&objects)))
+    })
+    .flatten()
+}
+
+/// The first definition of `name` in any object, in load order, leaving out the object around `except`.
 pub fn find(name: &str, except: usize) -> Option<Definition> {
     each(|object| match object.contains(except) {
         true => ControlFlow::Continue(()),
@@ -235,6 +268,29 @@ impl Object<'static> {
 }
 
 impl Object<'_> {
+    /// The names of the libraries that it needs.
+    pub fn needed(&self) -> impl Iterator<Item = &CStr> {
+        self.strings_tagged(DT_NEEDED)
+    }
+
+    /// Whether another object's DT_NEEDED entry `name` means this object.
+    pub fn is_called(&self, name: &CStr) -> bool {
+        let path = self.name.to_bytes();
+        let file = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        path == name.to_bytes()
+            || file == name.to_bytes()
+            || self.strings_tagged(DT_SONAME).any(|own| own == name)
+    }
+
+    /// The strings of its dynamic section with a tag.
+    fn strings_tagged(&self, tag: u64) -> impl Iterator<Item = &CStr> {
+        let strings = Tables::of(self).map(|tables| tables.strings);
+        self.dynamic().filter(move |entry| entry.d_tag == tag).filter_map(move |entry| {
+            // SAFETY: the object is loaded (see the head of the file); the offsets are of NUL-terminated names.
+            Some(unsafe { CStr::from_ptr(strings?.add(entry.d_val as usize).cast()) })
+        })
+    }
+
     /// The entries of its dynamic section.
     pub fn dynamic(&self) -> impl Iterator<Item = Dyn> + use<> {
         let header = self.headers.iter().find(|header| header.p_type == PT_DYNAMIC);

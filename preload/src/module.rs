@@ -15,6 +15,7 @@ use crate::cache;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
+use crate::lifecycle;
 use crate::sys::{self, File};
 use autojit_code::lock::Lock;
 
@@ -196,7 +197,7 @@ impl Module {
                         "opening {place}: {error}; restore the file or build the program again"
                     ))
                 })?;
-                (bytes, place)
+                (bytes.keep(), place)
             }
             None => {
                 let place = self.image().name().to_owned();
@@ -232,6 +233,17 @@ impl Module {
     /// Its functions, if any was ever named.
     pub fn functions(&self) -> &[Function] {
         self.functions.get().map_or(&[], |functions| functions)
+    }
+
+    /// Lets go of what the engine keeps of it, once nobody can call its functions any more.
+    pub fn close(&self) {
+        let handle = std::mem::replace(&mut self.lock_engine().0, std::ptr::null_mut());
+        if !handle.is_null()
+            && let Ok(api) = lifecycle::engine().api()
+        {
+            // SAFETY: the handle came from this engine, and no longer is where others could find it.
+            unsafe { (api.close)(handle) }
+        }
     }
 
     /// The engine's handle, for the calling thread alone.

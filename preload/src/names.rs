@@ -126,6 +126,9 @@ pub struct Region {
     pub headers: Box<[ProgramHeader]>,
     /// The file that describes it.
     pub file: &'static CStr,
+    memory: &'static CodeMemory,
+    /// Whether its image was unloaded.
+    gone: AtomicBool,
     next: *const Region,
 }
 
@@ -133,6 +136,8 @@ pub struct Region {
 static REGIONS: AtomicPtr<Region> = AtomicPtr::new(std::ptr::null_mut());
 /// How many there are.
 static REGION_COUNT: AtomicU64 = AtomicU64::new(0);
+/// How many of them are gone.
+static REGIONS_GONE: AtomicU64 = AtomicU64::new(0);
 
 /// The slices of an image's reservation. Lives for ever, in a list.
 #[derive(Debug)]
@@ -201,9 +206,13 @@ pub fn each_function(mut visit: impl FnMut(Named)) {
     }
 }
 
-/// The regions, the number of which only grows.
-pub fn regions() -> (u64, impl Iterator<Item = &'static Region>) {
-    let count = REGION_COUNT.load(SeqCst);
+/// How many regions came, and how many went; both numbers only grow.
+pub fn region_counts() -> [u64; 2] {
+    [REGION_COUNT.load(SeqCst), REGIONS_GONE.load(SeqCst)]
+}
+
+/// The regions that are there.
+pub fn regions() -> impl Iterator<Item = &'static Region> {
     let mut next = REGIONS.load(SeqCst).cast_const();
     let regions = std::iter::from_fn(move || {
         // SAFETY: regions are never freed.
@@ -211,21 +220,54 @@ pub fn regions() -> (u64, impl Iterator<Item = &'static Region>) {
         next = region.next;
         Some(region)
     });
-    (count, regions)
+    regions.filter(|region| !region.gone.load(SeqCst))
 }
 
-/// Slices that hold no code yet, as program headers, and the name of the file that will describe them.
-pub fn slices() -> impl Iterator<Item = (&'static CStr, &'static ProgramHeader)> {
+/// Withdraws everything in `memory`, whose image was unloaded.
+pub fn forget(memory: &CodeMemory) {
+    {
+        let mut state = STATE.lock();
+        let state = &mut *state;
+        let gone = |batch: &Batch| std::ptr::eq(batch.memory, memory);
+        state.described -= state.batches[..state.described].iter().filter(|batch| gone(batch)).count();
+        state.batches.retain(|batch| !gone(batch));
+        PUBLISHED.store(state.batches.len(), SeqCst);
+        DESCRIBED.store(state.described, SeqCst);
+    }
+    // Who reads what was announced does so with the loader's lock held.
+    crate::loaded::with_all(|_| {
+        for region in regions().filter(|region| std::ptr::eq(region.memory, memory)) {
+            region.gone.store(true, SeqCst);
+            REGIONS_GONE.fetch_add(1, SeqCst);
+        }
+        if let Some(slices) = slices_of(memory) {
+            slices.free.store(SLICES, SeqCst);
+        }
+    });
+}
+
+/// The slices of all images.
+fn all_slices() -> impl Iterator<Item = &'static Slices> {
     let mut next = SLICES_OF_IMAGES.load(SeqCst).cast_const();
-    // SAFETY: names are never freed.
-    let file = unsafe { CStr::from_ptr(LATER.load(SeqCst)) };
-    let images = std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         // SAFETY: slices are never freed.
         let slices = unsafe { next.as_ref() }?;
         next = slices.next;
         Some(slices)
-    });
-    images.flat_map(|slices| &slices.headers[slices.free.load(SeqCst)..]).map(move |header| (file, header))
+    })
+}
+
+fn slices_of(memory: &CodeMemory) -> Option<&'static Slices> {
+    all_slices().find(|slices| std::ptr::eq(slices.memory, memory))
+}
+
+/// Slices that hold no code yet, as program headers, and the name of the file that will describe them.
+pub fn slices() -> impl Iterator<Item = (&'static CStr, &'static ProgramHeader)> {
+    // SAFETY: names are never freed.
+    let file = unsafe { CStr::from_ptr(LATER.load(SeqCst)) };
+    all_slices()
+        .flat_map(|slices| &slices.headers[slices.free.load(SeqCst)..])
+        .map(move |header| (file, header))
 }
 
 /// For the fork handlers: nothing is being described until [`after_fork`].
@@ -273,7 +315,7 @@ fn bring_up_to_date() {
 }
 
 /// Announces code of one image, in the order of addresses.
-fn add_region(memory: &CodeMemory, batches: &[&Batch], file: &'static CStr) {
+fn add_region(memory: &'static CodeMemory, batches: &[&Batch], file: &'static CStr) {
     let mut headers: Vec<ProgramHeader> = Vec::new();
     let mut end = 0;
     for batch in batches {
@@ -288,7 +330,8 @@ fn add_region(memory: &CodeMemory, batches: &[&Batch], file: &'static CStr) {
         let header = ProgramHeader { p_type: PT_GNU_EH_FRAME, p_flags: PF_R, ..loaded(&table) };
         headers.push(header);
     }
-    let region = Region { headers: headers.into(), file, next: REGIONS.load(SeqCst) };
+    let (gone, next) = (AtomicBool::new(false), REGIONS.load(SeqCst));
+    let region = Region { headers: headers.into(), file, memory, gone, next };
     REGIONS.store(Box::leak(Box::new(region)), SeqCst);
     REGION_COUNT.fetch_add(1, SeqCst);
 }
@@ -336,26 +379,18 @@ fn move_on(memory: &'static CodeMemory, end: usize) {
     if step == 0 {
         return;
     }
-    let mut next = SLICES_OF_IMAGES.load(SeqCst).cast_const();
-    let slices = loop {
-        // SAFETY: slices are never freed.
-        match unsafe { next.as_ref() } {
-            Some(slices) if std::ptr::eq(slices.memory, memory) => break slices,
-            Some(slices) => next = slices.next,
-            None => {
-                let slice = |number| loaded(&(text.start + number * step..text.start + (number + 1) * step));
-                let slices = Slices {
-                    memory,
-                    headers: (0..SLICES).map(slice).collect(),
-                    free: AtomicUsize::new(0),
-                    next: SLICES_OF_IMAGES.load(SeqCst),
-                };
-                let slices: &'static Slices = Box::leak(Box::new(slices));
-                SLICES_OF_IMAGES.store(std::ptr::from_ref(slices).cast_mut(), SeqCst);
-                break slices;
-            }
-        }
-    };
+    let slices = slices_of(memory).unwrap_or_else(|| {
+        let slice = |number| loaded(&(text.start + number * step..text.start + (number + 1) * step));
+        let slices = Slices {
+            memory,
+            headers: (0..SLICES).map(slice).collect(),
+            free: AtomicUsize::new(0),
+            next: SLICES_OF_IMAGES.load(SeqCst),
+        };
+        let slices: &'static Slices = Box::leak(Box::new(slices));
+        SLICES_OF_IMAGES.store(std::ptr::from_ref(slices).cast_mut(), SeqCst);
+        slices
+    });
     let free = (end - text.start).div_ceil(step).min(SLICES);
     if free > slices.free.load(SeqCst) {
         slices.free.store(free, SeqCst);

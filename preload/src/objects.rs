@@ -20,8 +20,8 @@ struct Request {
     iterate: Iterate,
     visit: Visit,
     data: *mut c_void,
-    /// Objects that were added to the loader's.
-    added: u64,
+    /// Objects that were added to the loader's, and those of them that went.
+    added: [u64; 2],
     /// The loader's counts of objects that came and went.
     counts: [u64; 2],
     result: c_int,
@@ -39,7 +39,8 @@ pub unsafe fn iterate(visit: Visit, data: *mut c_void) -> c_int {
         return unsafe { iterate(visit, data) };
     }
     names::ask();
-    let mut request = Request { iterate, visit, data, added: names::regions().0, counts: [0; 2], result: 0 };
+    let mut request =
+        Request { iterate, visit, data, added: names::region_counts(), counts: [0; 2], result: 0 };
     // SAFETY: `inside` gets the request that it expects.
     unsafe { iterate(inside, (&raw mut request).cast()) };
     request.result
@@ -69,7 +70,8 @@ unsafe extern "C" fn loaders(info: *mut dl_phdr_info, size: usize, request: *mut
         }
         let mut copy = info.read();
         request.counts = [copy.dlpi_adds, copy.dlpi_subs];
-        copy.dlpi_adds += request.added;
+        copy.dlpi_adds += request.added[0];
+        copy.dlpi_subs += request.added[1];
         // A later C library may have more fields, which would not be in a copy.
         if size == size_of::<dl_phdr_info>() {
             request.result = (request.visit)(&raw mut copy, size, request.data);
@@ -85,7 +87,7 @@ unsafe extern "C" fn loaders(info: *mut dl_phdr_info, size: usize, request: *mut
 /// # Safety
 /// That of the visitor.
 unsafe fn ours(request: &mut Request) -> c_int {
-    for region in names::regions().1 {
+    for region in names::regions() {
         // SAFETY: the caller's.
         let result = unsafe { pass(request, region.file, &region.headers) };
         if result != 0 {
@@ -112,8 +114,8 @@ unsafe fn pass(request: &Request, file: &'static CStr, headers: &'static [Progra
         dlpi_name: file.as_ptr(),
         dlpi_phdr: headers.as_ptr().cast(),
         dlpi_phnum: headers.len() as u16,
-        dlpi_adds: request.counts[0] + request.added,
-        dlpi_subs: request.counts[1],
+        dlpi_adds: request.counts[0] + request.added[0],
+        dlpi_subs: request.counts[1] + request.added[1],
         dlpi_tls_modid: 0,
         dlpi_tls_data: ptr::null_mut(),
     };

@@ -72,7 +72,7 @@ fn stubs_of_tail(return_address: usize) -> [usize; 2] {
 fn give_up(function: &'static Function, frame: &Frame, failure: &Failure) -> ! {
     let module = function.module();
     let name = match module.opened() {
-        Some(_) => Some(function.info().name),
+        Some(_) => Some(function.info().name.to_owned()),
         // Without its container the function has a name in the symbol table at most.
         None => module.image().name_around(frame.tail as usize),
     };

@@ -7,8 +7,8 @@
 //! 2. an import, or a function of the module with a static stub (whose address is an import, too): the import table's
 //!    address. If that is a stub, a call binds to the code behind it, or is noted to be rewritten later;
 //! 3. what the code generator made up (`memcpy`, `__udivti3`, `_Unwind_Resume`): the first definition in the dynamic
-//!    symbol tables of the loaded objects, else in the static symbol table of the image, else in that of the
-//!    executable, else a helper that the runtime brings along.
+//!    symbol tables of the objects that the image sees, else in the static symbol table of the image, else in that of
+//!    the executable, else a helper that the runtime brings along.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use autojit_store::{Container, FunctionKind};
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::module::Module;
-use crate::{helpers, image, loaded};
+use crate::{helpers, image, loaded, scope};
 use autojit_code::lock::Lock;
 
 /// The names of one module.
@@ -133,7 +133,7 @@ fn bind_address(address: usize, usage: Usage) -> Target {
     if usage == Usage::Address {
         return plain;
     }
-    match image::function_of_stub(address) {
+    match image::function_of_stub(address).or_else(|| image::function_of_stub(image::behind_plt(address)?)) {
         None => plain,
         Some(function) => match function.code() {
             Some(code) => Target { address: code, pending: None },
@@ -156,8 +156,13 @@ pub unsafe fn function_of_token(token: u64) -> &'static Function {
     unsafe { &*(token as *const Function) }
 }
 
-/// Library functions that were found, by name.
-static FOUND: Lock<BTreeMap<String, usize>> = Lock::new(BTreeMap::new());
+/// Library functions that were found, by the image that asked and their name.
+static FOUND: Lock<BTreeMap<(usize, String), usize>> = Lock::new(BTreeMap::new());
+
+/// Library functions are to be found again: some object was unloaded.
+pub fn forget_found() {
+    FOUND.lock().clear();
+}
 
 /// For the fork handlers: the cache is not being changed until [`after_fork`].
 pub fn before_fork() {
@@ -175,18 +180,24 @@ pub unsafe fn after_fork() {
 
 /// The address of a function that the code generator made up.
 fn library_function(name: &str, module: &'static Module) -> Option<usize> {
-    if let Some(&address) = FOUND.lock().get(name) {
+    let image = module.image();
+    let key = (image.address(), name.to_owned());
+    if let Some(&address) = FOUND.lock().get(&key) {
         return Some(address);
     }
-    let definition = loaded::find(name, loaded::own_address())
-        .or_else(|| module.image().static_symbol(name))
+    let definition = scope::find(name, image.address())
+        .or_else(|| image.static_symbol(name))
         .or_else(|| image::all().find(|image| image.is_executable())?.static_symbol(name));
     let address = match definition {
         // SAFETY: the process is past its relocation: code of it runs.
         Some(definition) => unsafe { definition.resolve() },
-        None => helpers::find(name)?,
+        // What the program has opened for everybody to see (RTLD_GLOBAL) is not told from the rest.
+        None => helpers::find(name).or_else(|| {
+            // SAFETY: as above.
+            loaded::find(name, loaded::own_address()).map(|definition| unsafe { definition.resolve() })
+        })?,
     };
     log::debug!("{name} is at {address:#x}");
-    FOUND.lock().insert(name.to_owned(), address);
+    FOUND.lock().insert(key, address);
     Some(address)
 }

@@ -9,6 +9,8 @@ use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use crate::map::Map;
+
 mod files;
 
 pub use files::*;
@@ -225,21 +227,19 @@ impl File {
         unsafe { syscall(libc::SYS_mmap, arguments) }.map(|_| ())
     }
 
-    /// Maps the whole file, read-only, until the process ends. The file must not shrink in that time, as with any
-    /// program that runs from a file.
-    pub fn map(&self) -> Result<&'static [u8], Errno> {
+    /// Maps the whole file, read-only. The file must not shrink in that time, as with any program that runs from a
+    /// file.
+    pub fn map(&self) -> Result<Map, Errno> {
         let size = self.size()?;
         if size == 0 {
-            return Ok(&[]);
+            return Ok(Map::new(std::ptr::null(), size));
         }
-        // SAFETY: a fresh private mapping that is never unmapped.
-        unsafe {
-            let address = syscall(
-                libc::SYS_mmap,
-                [0, size, libc::PROT_READ as usize, libc::MAP_PRIVATE as usize, self.0 as usize, 0],
-            )?;
-            Ok(std::slice::from_raw_parts(address as *const u8, size))
-        }
+        let protection = libc::PROT_READ as usize;
+        // SAFETY: a fresh private mapping harms nobody.
+        let address = unsafe {
+            syscall(libc::SYS_mmap, [0, size, protection, libc::MAP_PRIVATE as usize, self.0 as usize, 0])?
+        };
+        Ok(Map::new(address as *const u8, size))
     }
 }
 
@@ -323,7 +323,7 @@ pub unsafe fn protect_pages(address: usize, size: usize, protection: i32) -> Res
 /// Gives pages back.
 ///
 /// # Safety
-/// `[address, address + size)` must come from [`map_pages`] or [`remap_pages`], and nobody may use it any more.
+/// `[address, address + size)` must be mapped by this module, and nobody may use it any more.
 pub unsafe fn unmap_pages(address: *mut u8, size: usize) {
     // SAFETY: see above.
     let _ = unsafe { syscall(libc::SYS_munmap, [address as usize, size, 0, 0, 0, 0]) };
@@ -509,7 +509,9 @@ mod tests {
         let file = File::open(c"/proc/self/exe", libc::O_RDONLY, 0).unwrap();
         let map = file.map().unwrap();
         assert_eq!(&map[..4], b"\x7fELF");
-        assert_eq!(file.read_to_end().unwrap(), map);
+        assert_eq!(file.read_to_end().unwrap(), *map);
+        assert_eq!(map.len(), map.keep().len());
+        assert!(File::open(c"/dev/null", libc::O_RDONLY, 0).unwrap().map().unwrap().is_empty());
         assert_eq!(File::open(c"/nowhere", libc::O_RDONLY, 0).unwrap_err(), Errno(libc::ENOENT));
         assert_eq!(Errno(libc::ENOENT).to_string(), "no such file or directory");
         assert_eq!(readable(c"/nowhere"), Err(Errno(libc::ENOENT)));

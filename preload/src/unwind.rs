@@ -7,6 +7,7 @@
 //! nothing is allocated. (Once somebody has asked for names, names.rs does both, with signals blocked.)
 
 use std::ffi::{c_int, c_void};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::UnwindTable;
@@ -32,14 +33,21 @@ pub struct Bases {
 /// The type of `_Unwind_Find_FDE`.
 type Find = unsafe extern "C" fn(*const c_void, *mut Bases) -> *const c_void;
 
-/// The next definition, or 0 as long as it was not found: libgcc may be loaded later.
-static NEXT: AtomicUsize = AtomicUsize::new(0);
+/// A place that asks for FDEs, and the definition that answers it for all other code; 0 as long as there is none.
+struct Asked {
+    caller: AtomicUsize,
+    next: AtomicUsize,
+}
 
-/// The FDE that covers `pc`, or null.
+/// The places that have asked: an unwinder has one or two. By place, because an unwinder may come with a library and go
+/// with it: another one would call from somewhere else.
+static ASKED: [Asked; 8] = [const { Asked { caller: AtomicUsize::new(0), next: AtomicUsize::new(0) } }; 8];
+
+/// The FDE that covers `pc`, or null, for the one that calls from in front of `caller`.
 ///
 /// # Safety
 /// As for libgcc's function: `bases` must be writable.
-pub unsafe fn find_fde(pc: *const c_void, bases: *mut Bases) -> *const c_void {
+pub unsafe extern "C" fn find_fde(pc: *const c_void, bases: *mut Bases, caller: usize) -> *const c_void {
     if let Some(found) = TABLE.find(pc as usize) {
         // Who walks a stack may ask for names afterwards.
         names::keep_up();
@@ -48,23 +56,41 @@ pub unsafe fn find_fde(pc: *const c_void, bases: *mut Bases) -> *const c_void {
         unsafe { bases.write(Bases { text: null, data: null, function: found.function as *const c_void }) };
         return found.fde.cast();
     }
-    match next() {
+    match next(caller) {
         // SAFETY: the definition has this type, and its arguments are the caller's.
         Some(find) => unsafe { find(pc, bases) },
         None => std::ptr::null(),
     }
 }
 
-fn next() -> Option<Find> {
-    let mut address = NEXT.load(Ordering::Relaxed);
-    if address == 0 {
-        // SAFETY: what is loaded is relocated before its unwinder runs.
-        address = loaded::find("_Unwind_Find_FDE", loaded::own_address())
-            .map_or(0, |definition| unsafe { definition.resolve() });
-        NEXT.store(address, Ordering::Relaxed);
-    }
+fn next(caller: usize) -> Option<Find> {
+    let known = ASKED
+        .iter()
+        .find(|asked| asked.caller.load(Ordering::Acquire) == caller)
+        .map_or(0, |asked| asked.next.load(Ordering::Acquire));
+    let address = if known == 0 { find_next(caller) } else { known };
     // SAFETY: a function of that name and type (libgcc's unwind-dw2-fde.h), or null, which is None.
     unsafe { std::mem::transmute::<usize, Option<Find>>(address) }
+}
+
+/// The unwinder's own definition, or else the first one there is; noted if there is room.
+fn find_next(caller: usize) -> usize {
+    let name = "_Unwind_Find_FDE";
+    let own = loaded::each(|object| match object.contains(caller) {
+        true => ControlFlow::Break(object.define(name)),
+        false => ControlFlow::Continue(()),
+    });
+    let definition = own.flatten().or_else(|| loaded::find(name, loaded::own_address()));
+    // SAFETY: what is loaded is relocated before its unwinder runs.
+    let Some(address) = definition.map(|definition| unsafe { definition.resolve() }) else { return 0 };
+    let free = |asked: &&Asked| {
+        let taken = asked.caller.compare_exchange(0, caller, Ordering::AcqRel, Ordering::Acquire);
+        matches!(taken, Ok(0)) || taken == Err(caller)
+    };
+    if let Some(asked) = ASKED.iter().find(free) {
+        asked.next.store(address, Ordering::Release);
+    }
+    address
 }
 
 /// glibc's `struct dl_find_object` (dlfcn.h), of which x86-64 has these fields.

@@ -11,10 +11,11 @@
 //! | `archive: FILE…` | further source files, linked from an archive |
 //! | `library: FILE…` | further source files, each made a shared library `lib<stem>.so` that the program is linked with |
 //! | `plugin: FILE…` | further source files, each made a shared library that the program opens itself |
+//! | `plain-plugin: FILE…` | the same, but plain in the lazy program too |
 //! | `mix` | build every combination of plain and lazy objects |
 //! | `flags: FLAG…` | compiler flags, clang's or rustc's |
 //! | `link: FLAG…` | flags for linking |
-//! | `linkers: NAME…` | of bfd, lld and mold, instead of all three |
+//! | `linkers: NAME…` | of bfd, gold, lld and mold, instead of all but gold |
 //! | `levels: standard\|every\|nopie…` | `every`: -O0, -O1, -O2, -O3, -Os, with and without -g, as PIC, PIE and no-PIE; `nopie`: the standard ones at a fixed address; several can be named |
 //! | `args: ARG…` | the program's arguments |
 //! | `stdin: TEXT` | its standard input, one line |
@@ -45,6 +46,8 @@ pub struct Program {
     pub libraries: Vec<String>,
     /// `plugin`
     pub plugins: Vec<String>,
+    /// `plain-plugin`
+    pub plain_plugins: Vec<String>,
     /// `mix`
     pub mix: bool,
     /// `flags`
@@ -147,6 +150,7 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "archive" => program.archive.extend(words()),
             "library" => program.libraries.extend(words()),
             "plugin" => program.plugins.extend(words()),
+            "plain-plugin" => program.plain_plugins.extend(words()),
             "mix" => program.mix = true,
             "flags" => program.flags.extend(words()),
             "link" => program.link.extend(words()),

@@ -106,6 +106,10 @@ impl<'a> Builder<'a> {
             let stem = Path::new(file).file_stem().expect("a file").to_string_lossy();
             (format!("lib{stem}.so"), pair(file, level.for_library()))
         };
+        let plain_plugins = program.plain_plugins.iter().map(|file| {
+            let (name, Pair { plain, .. }) = shared(file);
+            (name, Pair { lazy: plain.clone(), plain })
+        });
         Self {
             program,
             level,
@@ -114,7 +118,7 @@ impl<'a> Builder<'a> {
             plain: program.plain.iter().map(|file| compile(How::Plain, file, level)).collect(),
             archive: program.archive.iter().map(|file| pair(file, level)).collect(),
             libraries: program.libraries.iter().map(shared).collect(),
-            plugins: program.plugins.iter().map(shared).collect(),
+            plugins: program.plugins.iter().map(shared).chain(plain_plugins).collect(),
         }
     }
 

@@ -35,6 +35,9 @@ const EXIT_CODE: u32 = 127;
 /// The line for a program without its runtime, without the final newline.
 pub const NO_RUNTIME_MESSAGE: &str = "autojit: this program (or a library it uses) was compiled lazily and needs \
      libautojit.so to run: use `autojit-run PROGRAM` or `LD_PRELOAD=libautojit.so PROGRAM`";
+/// The line for a program that cannot have a runtime, without the final newline.
+pub const STATIC_MESSAGE: &str = "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: \
+     link it without -static, or compile it without autojit";
 /// The line for a runtime that leaves the entry cell as it is, without the final newline.
 pub const REFUSED_MESSAGE: &str = "autojit: libautojit.so does not run this program's functions: it was compiled by another version of autojit";
 
@@ -146,6 +149,8 @@ fn attach(out: &mut String) {
     //
     // If dlsym finds nothing, it allocates a message, perhaps by a lazy malloc, which comes here again: a thread
     // (named by its thread pointer) that is looking already is alone.
+    //
+    // In a static program dlsym finds nothing, not even itself.
     let body = format!(
         "\
 .cfi_startproc
@@ -154,7 +159,7 @@ subq $8,%rsp
 .cfi_def_cfa_offset 16
 movq %fs:0,%rax
 cmpq %rax,{ENTRY_SYMBOL}+8(%rip)
-je .Lautojit_alone
+je .Lautojit_alone_again
 movq %rax,{ENTRY_SYMBOL}+8(%rip)
 xorl %edi,%edi
 leaq .Lautojit_register(%rip),%rsi
@@ -169,11 +174,24 @@ addq $8,%rsp
 retq
 .cfi_def_cfa_offset 16
 .Lautojit_alone:
+movq %fs:0,%rax
+movq %rax,{ENTRY_SYMBOL}+8(%rip)
+xorl %edi,%edi
+leaq .Lautojit_dlsym(%rip),%rsi
+callq *dlsym@GOTPCREL(%rip)
+testq %rax,%rax
+jz .Lautojit_static
+.Lautojit_alone_again:
 {die}\
+.Lautojit_static:
+{die_static}\
 .Lautojit_register:
 .asciz \"{REGISTER_SYMBOL}\"
+.Lautojit_dlsym:
+.asciz \"dlsym\"
 .cfi_endproc
 ",
+        die_static = die(".Lautojit_static_message", STATIC_MESSAGE),
         die = die(".Lautojit_no_runtime", NO_RUNTIME_MESSAGE),
     );
     define(out, ATTACH_SYMBOL, ".text.autojit.attach", "ax", 4, "function", &body);

@@ -83,7 +83,8 @@ pub struct ModuleRecord {
     pub imports: i32,
     /// The first entries: `sym@GOTPCREL`, the distance from the entry to the symbol's GOT cell.
     pub got_imports: u32,
-    /// The entries after them: `sym - .`, the distance from the entry to the symbol.
+    /// The entries after them: `sym - .`, the distance from the entry to the symbol; or `sym@PLT - .`, that to what may be
+    /// called in its place.
     pub direct_imports: u32,
     /// The number of functions in the container.
     pub functions: u32,

@@ -70,6 +70,8 @@ pub struct Import<'a> {
     pub weak: bool,
     /// Whether it is undefined here and declared hidden.
     pub hidden: bool,
+    /// Whether calls are all that is made of it: then its PLT entry will do.
+    pub callee: bool,
 }
 
 /// A module record and its import table.
@@ -256,6 +258,8 @@ impl Text {
         }
         if got {
             self.line(format_args!(".long {symbol}@GOTPCREL"));
+        } else if import.callee {
+            self.line(format_args!(".long {symbol}@PLT-."));
         } else {
             self.line(format_args!(".long {symbol}-."));
         }

@@ -45,9 +45,9 @@ fn stubs() {
 
 #[test]
 fn modules() {
-    let import = |symbol, weak, hidden| Import { symbol, weak, hidden };
-    let (got, direct) =
-        ([import("puts", false, false), import("maybe", true, false)], [import("mine", false, true)]);
+    let import = |symbol, weak, hidden, callee| Import { symbol, weak, hidden, callee };
+    let got = [import("stdout", false, false, false), import("maybe", true, false, false)];
+    let direct = [import("mine", false, true, false), import("puts", false, false, true)];
     let mut text = Text::default();
     text.module(&Module {
         key: std::array::from_fn(|index| index as u8),

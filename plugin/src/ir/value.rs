@@ -164,6 +164,18 @@ impl Value {
         }
     }
 
+    /// Makes each call of a function come from its own code.
+    pub fn disable_tail_calls(self) {
+        let (name, value) = ("disable-tail-calls", "true");
+        unsafe {
+            let context = LLVMGetModuleContext(LLVMGetGlobalParent(self.0));
+            let (name, length) = (name.as_ptr().cast(), name.len() as u32);
+            let attribute =
+                LLVMCreateStringAttribute(context, name, length, value.as_ptr().cast(), value.len() as u32);
+            LLVMAddAttributeAtIndex(self.0, llvm_sys::LLVMAttributeFunctionIndex, attribute);
+        }
+    }
+
     /// Whether a function has the string attribute `name`.
     pub fn has_string_attribute(self, name: &str) -> bool {
         unsafe {

@@ -62,7 +62,7 @@ pub struct EngineApi {
     pub build: [u8; 32],
     /// LLVM's major version.
     pub llvm_major: u32,
-    /// Opens the container in `data[..len]`, which must stay mapped until `close`. One module is used by one thread
+    /// Opens the container in `data[..len]`, which must stay mapped as long as functions are asked for. One module is used by one thread
     /// at a time (the caller locks it); different modules may be used at once.
     pub open: unsafe extern "C" fn(
         data: *const u8,

@@ -250,6 +250,17 @@ impl ArenaState {
         });
     }
 
+    /// Forgets all chunks, with their aliases: nothing can be taken or written any more.
+    pub fn close(&mut self) {
+        for chunk in self.chunks.drain(..) {
+            if let Backing::Shared { alias } = chunk.backing {
+                // SAFETY: the alias is the chunk's, which nobody writes to any more (CodeMemory::release).
+                unsafe { sys::munmap(alias, chunk.range.len()) };
+            }
+        }
+        (self.cursor, self.mapped) = (self.limit, self.limit);
+    }
+
     /// Replaces open shared chunks by private copies, in a child that the parent did not seal anything for.
     pub fn detach(&mut self) -> Result<(), MemoryError> {
         let chunks = std::mem::take(&mut self.chunks);

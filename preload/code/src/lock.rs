@@ -38,6 +38,12 @@ impl<T> Lock<T> {
         Guard { lock: self }
     }
 
+    /// The lock, if it is free.
+    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(Guard { lock: self })
+    }
+
     /// Waits for the lock, and keeps it until [`unlock`](Self::unlock): for what one function takes and another
     /// releases.
     pub fn raw_lock(&self) {

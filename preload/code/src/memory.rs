@@ -3,7 +3,8 @@
 //!
 //! Four verbs. *Reserve*: [`CodeMemory::reserve`] takes the address space, `CodeMemory::block` takes a block of it.
 //! *Commit*: `Block::commit` makes a block executable and keeps it for ever. *Abort*: a block that is dropped without
-//! a commit is given back. *Patch*: `CodeMemory::patch` changes one aligned word of committed code.
+//! a commit is given back. *Patch*: `CodeMemory::patch` changes one aligned word of committed code. (And the end of it
+//! all, [`CodeMemory::release`], when the image is unloaded.)
 //!
 //! The lock is held for a few instructions or a few system calls, never while a block is filled, so several threads
 //! link at once. See `arena.rs` for pages, permissions and forks.
@@ -15,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arena::{ArenaState, PAGE, Piece};
 use crate::lock::{Guard, Lock};
-use crate::space;
 use crate::stub::StubBlock;
+use crate::{space, sys};
 
 /// Which part of the reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub(crate) struct State {
     pub(crate) stubs: Option<StubBlock>,
 }
 
-/// The code memory of one image. Never unmapped: threads may be in its code.
+/// The code memory of one image. Unmapped with the image only ([`CodeMemory::release`]): threads may be in its code.
 #[derive(Debug)]
 pub struct CodeMemory {
     parts: [Range<usize>; 3],
@@ -206,6 +207,20 @@ impl CodeMemory {
     /// [`before_fork`](Self::before_fork), which also keeps other threads from making new pages meanwhile.
     pub fn seal(&self) {
         self.lock().seal();
+    }
+
+    /// Gives everything back, once the image is gone: from now on no block is had, and no word is patched.
+    ///
+    /// # Safety
+    /// Nobody may run code of this memory, use its data, or have a block of it, and no unwinder may look for its tables.
+    pub unsafe fn release(&self) {
+        let mut state = self.lock();
+        state.far_stubs.clear();
+        state.stubs = None;
+        state.arenas.iter_mut().for_each(ArenaState::close);
+        let range = self.range();
+        // SAFETY: the reservation is this memory's, and unused (caller).
+        unsafe { sys::munmap(range.start, range.len()) };
     }
 
     /// For a child process that came without `before_fork` (raw clone): takes the lock by force, and replaces the pages

@@ -1,6 +1,6 @@
 //! Program counter -> FDE and function name, for `_Unwind_Find_FDE` and for backtraces.
 //!
-//! Objects are added when they are published, and never removed: code is never freed. Readers come from any thread at
+//! Objects are added when they are published, and removed when their image was unloaded. Readers come from any thread at
 //! any time, signal handlers included; they take no lock, allocate nothing, and see the table before or after a change.
 //!
 //! The table is an array sorted by address. Arenas grow upwards, so a new object mostly goes behind the last one: it is
@@ -55,7 +55,7 @@ struct Name {
     text: usize,
 }
 
-/// What is known of one linked object. Never freed.
+/// What is known of one linked object. Never freed, as readers may have it.
 struct Object {
     text: Range<usize>,
     fdes: Vec<Fde>,
@@ -120,9 +120,28 @@ impl UnwindTable {
         if old.is_some_and(|table| table.append(entry)) {
             return;
         }
-        let new = Box::into_raw(Box::new(Table::with(old.map_or(&[], Table::entries), entry)));
-        self.current.store(new, Ordering::SeqCst);
-        replaced.extend(NonNull::new(current));
+        let mut all = old.map_or(Vec::new(), Table::copy);
+        let place = all.partition_point(|e| e.is_some_and(|e| e.start < entry.start));
+        all.insert(place, Some(entry));
+        self.replace(&mut replaced, Table::new(all));
+    }
+
+    /// Removes all code in `range`, which nobody runs any more.
+    pub fn unregister(&self, range: &std::ops::Range<usize>) {
+        let mut replaced = self.replaced.lock();
+        // SAFETY: as in `register`.
+        let Some(old) = (unsafe { self.current.load(Ordering::Relaxed).as_ref() }) else { return };
+        let mut all = old.copy();
+        all.retain(|entry| entry.is_some_and(|entry| !range.contains(&entry.start)));
+        if all.len() != old.len.load(Ordering::Relaxed) {
+            self.replace(&mut replaced, Table::new(all));
+        }
+    }
+
+    /// Puts a new table in the place of the current one. The caller holds the lock.
+    fn replace(&self, replaced: &mut Vec<NonNull<Table>>, new: Table) {
+        let old = self.current.swap(Box::into_raw(Box::new(new)), Ordering::SeqCst);
+        replaced.extend(NonNull::new(old));
         // A reader that comes after this load finds the new table (all three accesses are SeqCst).
         if self.readers.load(Ordering::SeqCst) == 0 {
             for table in replaced.drain(..) {
@@ -252,12 +271,14 @@ fn header(address: usize) -> [u8; HEADER_LEN] {
 }
 
 impl Table {
-    /// Copies `old` and adds `entry` in its place.
-    fn with(old: &[UnsafeCell<Option<Entry>>], entry: Entry) -> Self {
+    /// A copy of the visible entries.
+    fn copy(&self) -> Vec<Option<Entry>> {
         // SAFETY: entries that are visible do not change any more.
-        let mut all: Vec<Option<Entry>> = old.iter().map(|cell| unsafe { *cell.get() }).collect();
-        let place = all.partition_point(|e| e.is_some_and(|e| e.start < entry.start));
-        all.insert(place, Some(entry));
+        self.entries().iter().map(|cell| unsafe { *cell.get() }).collect()
+    }
+
+    /// A table of `all`, which is sorted, with room for more.
+    fn new(mut all: Vec<Option<Entry>>) -> Self {
         let len = all.len();
         all.resize((2 * len).max(16), None);
         let entries = all.into_iter().map(UnsafeCell::new).collect();
@@ -356,6 +377,22 @@ mod tests {
         assert!(!table.replaced.lock().is_empty());
         table.readers.fetch_sub(1, Ordering::SeqCst);
         table.register(&code(0x10));
+        assert_eq!(table.replaced.lock().len(), 0);
+    }
+
+    #[test]
+    fn unloaded_code_is_removed() {
+        let table = UnwindTable::new();
+        table.unregister(&(0..0x1000_0000));
+        (1..=9).for_each(|number| table.register(&code(number * 0x1000)));
+        table.unregister(&(0x3000..0x6000));
+        table.unregister(&(0x3000..0x6000));
+        for number in 1..=9 {
+            let found = table.find(number * 0x1000 + 0x10).is_some();
+            assert_eq!(found, !(3..6).contains(&number), "{number}");
+        }
+        table.register(&code(0x4000));
+        assert!(table.find(0x4010).is_some() && table.find(0x5010).is_none());
         assert_eq!(table.replaced.lock().len(), 0);
     }
 

@@ -44,7 +44,7 @@ subq $8,%rsp
 .cfi_def_cfa_offset 16
 movq %fs:0,%rax
 cmpq %rax,__autojit_entry+8(%rip)
-je .Lautojit_alone
+je .Lautojit_alone_again
 movq %rax,__autojit_entry+8(%rip)
 xorl %edi,%edi
 leaq .Lautojit_register(%rip),%rsi
@@ -59,6 +59,14 @@ addq $8,%rsp
 retq
 .cfi_def_cfa_offset 16
 .Lautojit_alone:
+movq %fs:0,%rax
+movq %rax,__autojit_entry+8(%rip)
+xorl %edi,%edi
+leaq .Lautojit_dlsym(%rip),%rsi
+callq *dlsym@GOTPCREL(%rip)
+testq %rax,%rax
+jz .Lautojit_static
+.Lautojit_alone_again:
 movl $1,%eax
 movl $2,%edi
 leaq .Lautojit_no_runtime(%rip),%rsi
@@ -70,8 +78,22 @@ syscall
 ud2
 .Lautojit_no_runtime:
 .ascii "autojit: this program (or a library it uses) was compiled lazily and needs libautojit.so to run: use `autojit-run PROGRAM` or `LD_PRELOAD=libautojit.so PROGRAM`\n"
+.Lautojit_static:
+movl $1,%eax
+movl $2,%edi
+leaq .Lautojit_static_message(%rip),%rsi
+movl $158,%edx
+syscall
+movl $231,%eax
+movl $127,%edi
+syscall
+ud2
+.Lautojit_static_message:
+.ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it without -static, or compile it without autojit\n"
 .Lautojit_register:
 .asciz "__autojit_register"
+.Lautojit_dlsym:
+.asciz "dlsym"
 .cfi_endproc
 .size __autojit_attach,.-__autojit_attach
 .popsection

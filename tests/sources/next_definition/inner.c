@@ -1,0 +1,3 @@
+#include <stdio.h>
+static int tell(void) { return printf("inner: "); }
+int measure(int x) { return tell() > 0 ? x : 0; }

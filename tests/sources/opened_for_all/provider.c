@@ -1,0 +1,2 @@
+int provided(int x) { return 2 * x; }
+int provided_variable = 2;

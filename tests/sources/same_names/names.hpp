@@ -1,0 +1,3 @@
+#include <cstdio>
+
+extern "C" int number();

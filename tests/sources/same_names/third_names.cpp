@@ -1,0 +1,2 @@
+#define NUMBER 3
+#include "library.hpp"
