@@ -8,11 +8,12 @@
 use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::fork::Inside;
+use crate::module::Module;
 use crate::undisturbed::Uninterrupted;
-use crate::{image, lifecycle, sys};
+use crate::{cache, image, lifecycle, sys};
 
-/// Loads the engine, reserves code memory and maps the files of images, as far as that was not done. Failures are
-/// found again, and told, by the first call that needs what is missing.
+/// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine unless every
+/// function has code. Failures are found again, and told, by the first call that needs what is missing.
 pub fn provide() {
     if lifecycle::asleep() {
         return;
@@ -21,9 +22,39 @@ pub fn provide() {
     // The caller may have a small stack. Without another one there is nothing to be had.
     let _ = with_resolver_stack(|| {
         let _inside = Inside::enter();
-        let _ = lifecycle::engine().api();
         image::all().for_each(image::Image::provide);
+        if !image::all().flat_map(image::Image::modules).all(Module::is_complete) {
+            let _ = lifecycle::engine().api();
+        }
+        cache::flush();
     });
+}
+
+/// Before the process sees other files, or the same as another user: the object cache is not its own any more.
+pub fn leave_files() {
+    provide();
+    cache::close();
+}
+
+/// Before the effective user becomes `user` (-1: stays).
+pub fn before_user(user: u32) {
+    if user != u32::MAX && user != sys::user() {
+        leave_files();
+    }
+}
+
+/// Before the effective group becomes `group` (-1: stays).
+pub fn before_group(group: u32) {
+    if group != u32::MAX && group != sys::group() {
+        provide();
+    }
+}
+
+/// Before unshare(2).
+pub fn before_unshare(flags: i32) {
+    if flags & (libc::CLONE_NEWNS | libc::CLONE_NEWUSER) != 0 {
+        leave_files();
+    }
 }
 
 /// Before `resource` of a process (0: this one) gets new limits.

@@ -117,17 +117,17 @@ macro_rules! interpose {
 type Limits = *const libc::rlimit64;
 
 interpose! {
-    fn chroot(path: *const c_char) -> c_int { confine::provide() }
-    fn unshare(flags: c_int) -> c_int { confine::provide() }
-    fn setns(descriptor: c_int, kind: c_int) -> c_int { confine::provide() }
-    fn setuid(user: uid_t) -> c_int { confine::provide() }
-    fn setgid(group: gid_t) -> c_int { confine::provide() }
-    fn seteuid(user: uid_t) -> c_int { confine::provide() }
-    fn setegid(group: gid_t) -> c_int { confine::provide() }
-    fn setreuid(real: uid_t, effective: uid_t) -> c_int { confine::provide() }
-    fn setregid(real: gid_t, effective: gid_t) -> c_int { confine::provide() }
-    fn setresuid(real: uid_t, effective: uid_t, saved: uid_t) -> c_int { confine::provide() }
-    fn setresgid(real: gid_t, effective: gid_t, saved: gid_t) -> c_int { confine::provide() }
+    fn chroot(path: *const c_char) -> c_int { confine::leave_files() }
+    fn unshare(flags: c_int) -> c_int { confine::before_unshare(flags) }
+    fn setns(descriptor: c_int, kind: c_int) -> c_int { confine::leave_files() }
+    fn setuid(user: uid_t) -> c_int { confine::before_user(user) }
+    fn seteuid(user: uid_t) -> c_int { confine::before_user(user) }
+    fn setreuid(real: uid_t, effective: uid_t) -> c_int { confine::before_user(effective) }
+    fn setresuid(real: uid_t, effective: uid_t, saved: uid_t) -> c_int { confine::before_user(effective) }
+    fn setgid(group: gid_t) -> c_int { confine::before_group(group) }
+    fn setegid(group: gid_t) -> c_int { confine::before_group(group) }
+    fn setregid(real: gid_t, effective: gid_t) -> c_int { confine::before_group(effective) }
+    fn setresgid(real: gid_t, effective: gid_t, saved: gid_t) -> c_int { confine::before_group(effective) }
     fn setrlimit(resource: u32, limit: Limits) -> c_int {
         // SAFETY: the caller's promise.
         unsafe { confine::before_limit(0, resource, limit) }

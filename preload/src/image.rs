@@ -389,13 +389,16 @@ impl Image {
         self.file.lock().get_or_insert_with(map).clone()
     }
 
-    /// Opens and maps what compiles of its functions may want to have from outside the process.
+    /// Opens and maps what compiles of its functions may want to have from outside the process, the object cache
+    /// included.
     pub fn provide(&'static self) {
         // Failures are kept, and told when somebody asks.
         let _ = self.memory();
         let _ = self.file();
-        for module in self.modules.iter().filter(|module| module.is_outside()) {
-            let _ = module.open();
+        for module in &self.modules {
+            if module.open().is_ok() {
+                module.bind_cached();
+            }
         }
     }
 

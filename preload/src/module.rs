@@ -143,8 +143,15 @@ impl Module {
         Some(CString::new(path).expect("made of C strings"))
     }
 
+    /// Whether all of its functions have code.
+    pub fn is_complete(&self) -> bool {
+        let functions = self.functions();
+        functions.len() == self.record().functions as usize
+            && functions.iter().all(|function| function.code().is_some())
+    }
+
     /// Whether its container is not in the image.
-    pub fn is_outside(&self) -> bool {
+    fn is_outside(&self) -> bool {
         self.record().store == StoreKind::Directory as u8
     }
 

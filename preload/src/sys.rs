@@ -82,10 +82,25 @@ pub fn write(descriptor: i32, mut bytes: &[u8]) -> Result<(), Errno> {
         match result {
             Ok(written) => bytes = &bytes[written..],
             Err(Errno(libc::EINTR)) => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                if error == Errno(libc::EFBIG) {
+                    take_back_file_size_signal();
+                }
+                return Err(error);
+            }
         }
     }
     Ok(())
+}
+
+/// Takes back the signal that the kernel has sent this thread for a write beyond RLIMIT_FSIZE: the program has not
+/// written. It is blocked, as all are while the runtime works.
+fn take_back_file_size_signal() {
+    let set = 1_u64 << (libc::SIGXFSZ - 1);
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let arguments = [(&raw const set) as usize, 0, (&raw const at_once) as usize, SIGSET_SIZE, 0, 0];
+    // SAFETY: the kernel reads both, and writes nothing.
+    let _ = unsafe { syscall(libc::SYS_rt_sigtimedwait, arguments) };
 }
 
 /// An open file, closed on drop.

@@ -133,8 +133,9 @@ fn environments() {
     assert_ran(&run(&mut huge, scratch.path(), b""), "a huge environment");
     let mut strange = lazy_command(&program, scratch.path());
     strange.env("", "no name").env("A\u{e9}", "\u{ff}").env("LANG", "xx_YY").env("TMPDIR", "/nowhere");
-    strange.env("HOME", "/nowhere").env_remove("AUTOJIT_CACHE_DIR");
+    strange.env("HOME", "/nowhere").env_remove("AUTOJIT_CACHE_DIR").env_remove("XDG_CACHE_HOME");
     assert_ran(&run(&mut strange, scratch.path(), b""), "a strange environment");
+    assert!(!Path::new("/nowhere").exists(), "a home directory that is not there was made");
     // Without arguments, not even a name.
     let mut shell = lazy_command("/bin/sh", scratch.path());
     shell.arg("-c").arg("exec \"$0\" <&- 2>&-").arg(&program);
@@ -307,6 +308,33 @@ fn an_engine_that_only_root_may_read() {
     lazy.env("AUTOJIT_ENGINE_PATH", &engine).env_remove("AUTOJIT_STATS");
     let outcome = run(&mut lazy, scratch.path(), b"");
     assert_eq!(outcome.assert_code(0).text(), "42\n", "{outcome}");
+}
+
+#[test]
+fn a_new_root_stays_as_it_is() {
+    if !is_root("a_new_root_stays_as_it_is") {
+        return;
+    }
+    let scratch = Scratch::new("new-root");
+    let lazy =
+        scratch.file("lazy.c", "int before(int x) { return x + 1; }\nint after(int x) { return x + 40; }\n");
+    let main = scratch.file(
+        "main.c",
+        "#include <stdio.h>\n#include <unistd.h>\nint before(int), after(int);\n\
+         int main(void) { int x = before(0); if (chroot(\"jail\")) return 1;\n\
+         printf(\"%d\\n\", x + after(1)); return 0; }\n",
+    );
+    let objects =
+        [object(How::Lazy, &lazy, &[], scratch.path()), object(How::Plain, &main, &[], scratch.path())];
+    let program = scratch.path().join("program");
+    Link { linker: "bfd", cxx: false, flags: &[] }.run(&objects, &program);
+    let jail = scratch.directory("jail");
+    let mut lazy = lazy_command(&program, scratch.path());
+    let outcome = run(lazy.env_remove("AUTOJIT_STATS"), scratch.path(), b"");
+    assert_eq!((outcome.assert_code(0).text(), outcome.errors()), ("42\n".to_owned(), String::new()));
+    // What was compiled in there is not kept in there; what was compiled before is kept outside.
+    assert_eq!(fs::read_dir(&jail).expect("it is ours").count(), 0);
+    assert!(scratch.path().join("cache/code").is_dir());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod directory;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autojit_abi::ENGINE_BUILD;
@@ -55,6 +56,19 @@ impl Cache {
     }
 }
 
+/// Whether the process has left its files.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is read or written: the process will see other files, or none, or as another user.
+pub fn close() {
+    CLOSED.store(true, Ordering::Relaxed);
+}
+
+/// The directory, if there is one in use.
+fn directory() -> Option<&'static Directory> {
+    lifecycle::cache().0.as_ref().filter(|_| !CLOSED.load(Ordering::Relaxed))
+}
+
 /// The key of a module's code: everything that determines it.
 fn key_of(module: &Module) -> Key {
     let level = lifecycle::opt_override().to_le_bytes();
@@ -79,7 +93,7 @@ static WAITING: Lock<Waiting> = Lock::new(Waiting { modules: BTreeMap::new(), si
 
 /// Keeps a unit of code that this process has compiled and published, made of the object `lines` if that describes lines.
 pub fn keep(module: &'static Module, mut unit: Unit<'_>, lines: Option<&'static [u8]>) {
-    if lifecycle::cache().0.is_none() {
+    if directory().is_none() {
         return;
     }
     let Some(opened) = module.opened() else { return };
@@ -119,7 +133,7 @@ pub fn flush_if_due() {
 
 /// Writes what waits. The caller is inside the gate.
 pub fn flush() {
-    let Some(directory) = lifecycle::cache().0.as_ref() else { return };
+    let Some(directory) = directory() else { return };
     let modules = std::mem::take(&mut WAITING.lock().modules);
     for (key, pending) in modules {
         match write(directory, &key, pending) {
@@ -167,7 +181,7 @@ fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys:
 
 /// Binds everything that the cache has of a module. Called once for each.
 pub fn bind(module: &'static Module) {
-    let Some(directory) = lifecycle::cache().0.as_ref() else { return };
+    let Some(directory) = directory() else { return };
     let key = key_of(module);
     let content = match directory.read(&key, Kind::Code) {
         Ok(content) => content,
@@ -253,7 +267,7 @@ impl Drop for Claimed {
 /// are not, but its bytes are.
 pub fn lines(key: &Key, generation: u64) -> Vec<Lines<'static>> {
     let read = || {
-        let directory = lifecycle::cache().0.as_ref()?;
+        let directory = directory()?;
         let content = directory.read(key, Kind::Lines).ok()?.leak();
         pack::decode_lines(content, key, generation)
     };

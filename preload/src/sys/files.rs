@@ -187,6 +187,12 @@ pub fn user() -> u32 {
     unsafe { syscall(libc::SYS_geteuid, [0; 6]) }.unwrap_or(0) as u32
 }
 
+/// The effective group.
+pub fn group() -> u32 {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { syscall(libc::SYS_getegid, [0; 6]) }.unwrap_or(0) as u32
+}
+
 /// Seconds since 1970.
 pub fn now() -> i64 {
     // SAFETY: a null pointer means that only the result is wanted.

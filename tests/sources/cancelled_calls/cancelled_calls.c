@@ -6,6 +6,7 @@
 //# prints: asynchronous 40 of 40
 //# prints: deferred 40 of 40
 //# prints: cleanups 160
+//# prints: all of 800 right
 //# lazy: in_cleanup in_key
 #include <pthread.h>
 #include <stdio.h>
@@ -66,5 +67,8 @@ int main(void) {
     printf("asynchronous %d of 40\n", cancel(PTHREAD_CANCEL_ASYNCHRONOUS));
     printf("deferred %d of 40\n", cancel(PTHREAD_CANCEL_DEFERRED));
     printf("cleanups %d\n", cleanups);
+    int right = 0;
+    for (int i = 0; i < COUNT; i++) right += all[i](0) == i;
+    printf("all of %d right\n", right);
     return 0;
 }
