@@ -56,6 +56,10 @@ static void describeLinesOnly(DISubprogram *Subprogram) {
     return;
   Subprogram->*field(Flagged()) &= ~DINode::FlagAllCallsDescribed;
   Subprogram->replaceRetainedNodes(nullptr);
+  // They are described even where types are not, and lead to most types of a unit.
+  const unsigned TemplateParams = 9;
+  if (Subprogram->isDistinct() && Subprogram->getTemplateParams())
+    Subprogram->replaceOperandWith(TemplateParams, nullptr);
 }
 
 static void describeLinesOnly(Function &New) {
