@@ -138,13 +138,9 @@ pub fn install(resolver: ResolverFn) {
     let enabled = enabled_components();
     STATE.saved.store(enabled & SAVED_COMPONENTS, Ordering::Relaxed);
     STATE.reset.store(enabled & SAVED_COMPONENTS & !PKRU, Ordering::Relaxed);
-    for method in [SaveMethod::Fxsave, SaveMethod::Xsave, SaveMethod::Xsavec] {
-        let size = area_size(method, enabled & SAVED_COMPONENTS);
-        STATE.area[method as usize].store(size, Ordering::Relaxed);
-    }
     STATE.resolver.store(resolver as usize, Ordering::Relaxed);
     // Release: whoever learns the address finds the rest filled in.
-    STATE.address.store(address_of(SaveMethod::best()), Ordering::Release);
+    STATE.address.store(address_of(SaveMethod::best(enabled)), Ordering::Release);
 }
 
 /// The trampoline's address: what the entry cells of images are to hold.
@@ -160,6 +156,9 @@ pub fn address() -> usize {
 /// The address of the trampoline that uses `method`. Only one that is [`supported`](SaveMethod::supported) may be
 /// called, and only after [`install`].
 pub fn address_of(method: SaveMethod) -> usize {
+    // Only now: virtual machines take microseconds for each CPUID.
+    let size = area_size(method, STATE.saved.load(Ordering::Relaxed));
+    STATE.area[method as usize].store(size, Ordering::Relaxed);
     match method {
         SaveMethod::Fxsave => enter_fxsave as *const () as usize,
         SaveMethod::Xsave => enter_xsave as *const () as usize,
@@ -169,23 +168,23 @@ pub fn address_of(method: SaveMethod) -> usize {
 
 impl SaveMethod {
     /// The method that loses nothing and takes the least memory.
-    pub fn best() -> Self {
-        if Self::Xsavec.supported() {
-            Self::Xsavec
-        } else if Self::Xsave.supported() {
-            Self::Xsave
-        } else {
-            Self::Fxsave
-        }
+    fn best(enabled: u32) -> Self {
+        // With XSAVE, Xsave is supported at least.
+        let methods = [Self::Xsavec, Self::Xsave];
+        methods.into_iter().find(|method| method.has(enabled)).unwrap_or(Self::Fxsave)
     }
 
     /// Whether processor and kernel have it.
     pub fn supported(self) -> bool {
+        self.has(enabled_components())
+    }
+
+    fn has(self, enabled: u32) -> bool {
         match self {
             Self::Fxsave => true,
-            Self::Xsave => enabled_components() != 0,
+            Self::Xsave => enabled != 0,
             // Leaf 0xd.1, eax bit 1.
-            Self::Xsavec => enabled_components() != 0 && __cpuid_count(0xd, 1).eax & 1 << 1 != 0,
+            Self::Xsavec => enabled != 0 && __cpuid_count(0xd, 1).eax & 1 << 1 != 0,
         }
     }
 }
@@ -204,6 +203,21 @@ fn enabled_components() -> u32 {
     low
 }
 
+/// Size of a state component among [`SAVED_COMPONENTS`], in bytes: that of the registers in it (SDM vol. 1, 13.5). Components
+/// without gaps begin at multiples of 64 or right behind one another; all at multiples of 64 is no less.
+fn component_size(component: u32) -> u32 {
+    match component {
+        2 => 16 * 16, // upper halves of ymm0 to ymm15
+        3 | 4 => 64,  // bound registers, and their configuration
+        5 => 64,      // k0 to k7
+        6 => 16 * 32, // upper halves of zmm0 to zmm15
+        7 => 16 * 64, // zmm16 to zmm31
+        9 => 64,      // PKRU
+        19 => 16 * 8, // r16 to r31
+        _ => 0,
+    }
+}
+
 /// Size of a save area for `components`, bytes, header included (SDM vol. 1, 13.4).
 fn area_size(method: SaveMethod, components: u32) -> u32 {
     let mut end = LEGACY_SIZE + HEADER_SIZE;
@@ -212,14 +226,14 @@ fn area_size(method: SaveMethod, components: u32) -> u32 {
     }
     // Components 0 and 1 lie in the legacy region.
     for component in (2..32).filter(|bit| components & 1 << bit != 0) {
-        let leaf = __cpuid_count(0xd, component);
-        let (size, fixed_offset, aligned) = (leaf.eax, leaf.ebx, leaf.ecx & 1 << 1 != 0);
-        let offset = match method {
-            SaveMethod::Xsavec if aligned => end.next_multiple_of(64),
-            SaveMethod::Xsavec => end,
-            _ => fixed_offset,
+        end = match method {
+            SaveMethod::Xsavec => end.next_multiple_of(64) + component_size(component),
+            _ => {
+                let leaf = __cpuid_count(0xd, component);
+                let (size, fixed_offset) = (leaf.eax, leaf.ebx);
+                end.max(fixed_offset + size)
+            }
         };
-        end = end.max(offset + size);
     }
     end
 }
@@ -407,3 +421,18 @@ macro_rules! trampoline {
 trampoline!(enter_fxsave, SaveMethod::Fxsave, "fxsave64", "fxrstor64");
 trampoline!(enter_xsave, SaveMethod::Xsave, "xsave64", "xrstor64");
 trampoline!(enter_xsavec, SaveMethod::Xsavec, "xsavec64", "xrstor64");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn components_have_the_sizes_that_the_processor_tells() {
+        let enabled = enabled_components() & SAVED_COMPONENTS;
+        for component in (2..32).filter(|bit| enabled & 1 << bit != 0) {
+            let size = __cpuid_count(0xd, component).eax;
+            assert!(component_size(component) >= size, "component {component} takes {size} bytes");
+        }
+        assert!((2..32).filter(|bit| SAVED_COMPONENTS & 1 << bit != 0).all(|bit| component_size(bit) != 0));
+    }
+}
