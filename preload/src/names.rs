@@ -21,7 +21,6 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
 use autojit_code::lock::Lock;
-use autojit_code::pack::Key;
 use autojit_code::unit::Piece;
 use autojit_code::{Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
@@ -48,22 +47,22 @@ pub enum Lines {
     None,
     /// The object that it was linked from.
     Object(&'static [u8]),
-    /// The object cache has something for code from the pack of this generation.
-    Kept { key: Key, generation: u64 },
+    /// The object cache has this.
+    Kept(cache::KeptLines),
 }
 
 /// The same for code that has its place.
 enum Described {
     Now(Vec<describe::Linked<'static>>),
-    /// Read when somebody asks: key, generation, and where the unit's pieces are.
-    Later(Key, u64, [usize; 4]),
+    /// Read when somebody asks; where the unit's pieces are.
+    Later(cache::KeptLines, [usize; 4]),
 }
 
 impl Described {
     /// The objects.
     fn objects(&mut self) -> &[describe::Linked<'static>] {
-        if let Self::Later(key, generation, pieces) = self {
-            let lines = cache::lines(key, *generation).into_iter().filter_map(|lines| {
+        if let Self::Later(kept, pieces) = self {
+            let lines = kept.read().into_iter().filter_map(|lines| {
                 let Cow::Borrowed(object) = lines.object else { return None };
                 let place = |(index, piece, offset): (u32, Piece, u32)| {
                     (index, pieces[piece as usize] + offset as usize)
@@ -165,7 +164,7 @@ pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
                 code.sections.iter().map(|section| (section.index, section.address)).collect();
             Described::Now(vec![describe::Linked { object, sections: sections.leak() }])
         }
-        Lines::Kept { key, generation } => Described::Later(key, generation, code.pieces),
+        Lines::Kept(kept) => Described::Later(kept, code.pieces),
     };
     let batch = Batch { text: code.text.clone(), memory, eh_frame: code.eh_frame.start, lines };
     let mut state = STATE.lock();

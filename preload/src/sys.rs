@@ -34,6 +34,7 @@ impl fmt::Display for Errno {
             libc::EINVAL => "invalid argument",
             libc::ENFILE => "too many open files in the system",
             libc::EMFILE => "too many open files",
+            libc::EFBIG => "file too large",
             libc::ENOSPC => "no space left on device",
             libc::EROFS => "read-only file system",
             libc::ELOOP => "too many levels of symbolic links",

@@ -9,6 +9,7 @@
 //! The tests use what `scripts/build` staged into `dist/`, and fail where it is missing. Everything they write goes
 //! under the target directory; what a failed test wrote stays there.
 
+pub mod cache;
 pub mod compile;
 pub mod directives;
 pub mod packages;

@@ -81,7 +81,8 @@ const REMOVED: [&str; 11] = [
     "RUST_LOG",
 ];
 
-/// `program` as a command that finds nothing of that in its environment, nor any option of ours.
+/// `program` as a command that finds nothing of that in its environment, nor any option of ours but this: nothing is kept
+/// in the user's cache, nor found there.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -90,6 +91,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
             command.env_remove(&name);
         }
     }
+    command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
     command
 }
 
@@ -106,6 +108,7 @@ pub fn lazy_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
 pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     let mut command = command(program);
     command
+        .env_remove("AUTOJIT_DISABLE_OBJECT_CACHE")
         .env("LD_PRELOAD", scratch::dist("lib/libautojit.so"))
         .env("AUTOJIT_CACHE_DIR", directory.join("cache"))
         .env("AUTOJIT_STATS", directory.join("stats"));

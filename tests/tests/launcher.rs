@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
+use autojit_tests::cache::files;
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::run::{command, run};
 use autojit_tests::scratch::{Scratch, dist, repository};
@@ -136,6 +137,52 @@ fn stats_go_where_they_are_wanted() {
     let stats = Stats::read(&scratch.path().join(format!("numbers.{}", outcome.pid)));
     stats.assert_lazy();
     assert_eq!(stats.string("program"), program.display().to_string());
+}
+
+#[test]
+fn the_cache_is_counted_and_cleared() {
+    let scratch = Scratch::new("launcher-cache");
+    let program = program(&scratch);
+    let cache = scratch.path().join("cache");
+    let text = |option: &str| {
+        let outcome = run(launcher().arg(option).env("AUTOJIT_CACHE_DIR", "cache"), scratch.path(), b"");
+        assert!(outcome.assert_code(0).stderr.is_empty(), "{outcome}");
+        outcome.text()
+    };
+    let counted = |files: u32, bytes: u64| {
+        format!("directory  {}\nfiles      {files}\nbytes      {bytes}\nlimit      2G\n", cache.display())
+    };
+    assert_eq!(text("--cache-stats"), counted(0, 0));
+    assert_eq!(text("--cache-clear"), "");
+    assert!(!cache.exists());
+    let mut keeping = launcher();
+    keeping.arg(&program).env("AUTOJIT_CACHE_DIR", &cache).env_remove("AUTOJIT_DISABLE_OBJECT_CACHE");
+    run(&mut keeping, scratch.path(), b"").assert_code(3);
+    let [(file, size)] = &files(&scratch, ".ajo")[..] else { panic!("one file was expected") };
+    assert_eq!(text("--cache-stats"), counted(1, *size));
+    // What is not the cache's stays, and is not counted.
+    let shard = file.parent().expect("it has one");
+    let foreign = [shard.join("notes"), cache.join("code/src/main.ajo"), cache.join("README")];
+    for path in &foreign {
+        fs::create_dir_all(path.parent().expect("it has one")).expect("the directory is ours");
+        fs::write(path, "text").expect("the directory is ours");
+    }
+    fs::write(shard.join(".new.1.2.3"), "left").expect("the directory is ours");
+    assert_eq!(text("--cache-stats"), counted(2, size + 4));
+    assert_eq!(text("--cache-clear"), "");
+    assert_eq!(text("--cache-stats"), counted(0, 0));
+    assert!(foreign.iter().all(|path| path.exists()) && !shard.join(".new.1.2.3").exists());
+    foreign.iter().for_each(|path| fs::remove_file(path).expect("it is there"));
+    fs::remove_dir(cache.join("code/src")).expect("it is empty");
+    text("--cache-clear");
+    assert!(!cache.join("code").exists());
+
+    let nowhere = [("AUTOJIT_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", "")];
+    let outcome = run(launcher().arg("--cache-stats").envs(nowhere), scratch.path(), b"");
+    assert!(outcome.assert_code(2).errors().contains("no cache"), "{outcome}");
+    let home = [("AUTOJIT_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", "/home/of")];
+    let outcome = run(launcher().arg("--cache-stats").envs(home), scratch.path(), b"");
+    assert!(outcome.assert_code(0).text().contains("directory  /home/of/.cache/autojit\n"), "{outcome}");
 }
 
 #[test]

@@ -173,8 +173,6 @@ fn sixteen_at_once() {
             scope.spawn(move || {
                 let directory = scratch.directory(&number.to_string());
                 let mut lazy = lazy_command(program, &directory);
-                // They share what they keep between runs.
-                lazy.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
                 assert_ran(&run(&mut lazy, &directory, b""), "one of sixteen");
                 Stats::read(&directory.join("stats")).assert_lazy();
             });

@@ -9,7 +9,7 @@
 //!  24  key: 32 bytes                    functions × 20: symbol, symbol length, offset, size: u32, kind, global, 0
 //!  56  lengths of the pieces: 4 × u32   strings
 //!  72  their alignments: 4 × u32        text, rodata, data, frames
-//!  88  numbers of externals, cells, fixups, functions, bytes of strings: 5 × u32, 0: u32
+//!  88  numbers of externals, cells, fixups, functions, bytes of strings: 5 × u32, 1 if there are lines: u32
 //! ```
 //!
 //! The checksum (XXH3) is against accidents, and covers every byte but the first 24. Malice is the business of owners and
@@ -22,7 +22,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::unit::{External, FIXUP, Fixups, Function, Lines, Piece, Source, Symbol, Unit, Usage};
 
 /// The version of the format, and of what the code in it may rely on.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
@@ -115,8 +115,9 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     words(&mut out, [0, 1, 2, 3].map(|piece| unit.pieces[piece].len()));
     words(&mut out, unit.aligns.map(|align| align as usize));
     let fixups = unit.fixups.0.len() / FIXUP;
-    let counts = [unit.externals.len(), unit.cells.len(), fixups, unit.functions.len(), strings.0.len(), 0];
+    let counts = [unit.externals.len(), unit.cells.len(), fixups, unit.functions.len(), strings.0.len()];
     words(&mut out, counts);
+    words(&mut out, [usize::from(!unit.lines.is_empty())]);
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
     out.extend_from_slice(&strings.0);
@@ -150,7 +151,9 @@ pub fn decode<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
     if bytes[CHECKED..LENGTHS] != *key {
         return Err(PackError::Key);
     }
-    read(bytes).ok_or(PackError::Damaged("its tables contradict one another"))
+    let unit = read(bytes).ok_or(PackError::Damaged("its tables contradict one another"))?;
+    unit.check().map_err(PackError::Damaged)?;
+    Ok(unit)
 }
 
 fn read(bytes: &[u8]) -> Option<Unit<'_>> {
@@ -167,7 +170,7 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     let functions = table(number(11), FUNCTION)?;
     let strings = std::str::from_utf8(table(number(12), 1)?).ok()?;
     let pieces = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
-    if !rest.is_empty() || number(13) != 0 {
+    if !rest.is_empty() || number(13) > 1 {
         return None;
     }
 
@@ -217,9 +220,19 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
 const LINES_MAGIC: [u8; 8] = *b"AJLINES\0";
 const LINES_HEADER: usize = 72;
 
-/// What tells a pack from others for the same key: its lines are for it alone.
+/// What tells a pack from others for the same key: its lines are for it alone. None if it has none.
 pub fn generation(pack: &[u8]) -> Option<u64> {
-    Some(u64::from_le_bytes(pack.get(16..CHECKED)?.try_into().ok()?))
+    let lines = word(pack.get(..HEADER)?, HEADER - 4) != 0;
+    lines.then(|| u64::from_le_bytes(pack[16..CHECKED].try_into().expect("8 bytes")))
+}
+
+/// Whether `bytes` begin as the lines of the pack for `key` of that generation do. Looks at nothing but the header.
+pub fn are_lines_of(bytes: &[u8], key: &Key, generation: u64) -> bool {
+    bytes.len() >= LINES_HEADER
+        && bytes.starts_with(&LINES_MAGIC)
+        && bytes[8..16] == u64::from(VERSION).to_le_bytes()
+        && bytes[CHECKED..LENGTHS] == *key
+        && bytes[LENGTHS..LENGTHS + 8] == generation.to_le_bytes()
 }
 
 /// The lines of the pack of that generation.
@@ -245,14 +258,8 @@ pub fn encode_lines(lines: &[Lines<'_>], key: &Key, generation: u64) -> Vec<u8> 
 
 /// The lines of the pack for `key` of that generation, if `bytes` are those, undamaged.
 pub fn decode_lines<'a>(bytes: &'a [u8], key: &Key, generation: u64) -> Option<Vec<Lines<'a>>> {
-    let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-    let whole = bytes.len() >= LINES_HEADER
-        && bytes.starts_with(&LINES_MAGIC)
-        && long(8)? == u64::from(VERSION)
-        && long(16)? == xxh3_64(&bytes[CHECKED..])
-        && bytes[CHECKED..LENGTHS] == *key
-        && long(56)? == generation;
-    if !whole {
+    if !are_lines_of(bytes, key, generation) || bytes[16..CHECKED] != xxh3_64(&bytes[CHECKED..]).to_le_bytes()
+    {
         return None;
     }
     let mut rest = &bytes[LINES_HEADER..];

@@ -3,13 +3,14 @@
 //! ```text
 //! DIR/code/3f/9a0c…77.ajo       a pack (autojit_code::pack)
 //! DIR/code/3f/9a0c…77.ajl       its lines
-//! DIR/code/3f/.new.1234.5       one in the making: it gets its name when it is whole
+//! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
 //! ```
 //!
-//! Directories and files belong to the user and nobody else can write them; what is otherwise is not used. Nothing is
+//! Nothing else is touched, whatever lies beside. Directories and files belong to the user and nobody else can write them; what is otherwise is not used. Nothing is
 //! locked: files appear whole, by rename, and whoever loses a race loses what he added, not more. Failures are nobody's
 //! concern but the debug log's.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -75,8 +76,17 @@ impl Directory {
         c_path(&[&self.shard(key), b"/", &hex(&key[1..]), suffix])
     }
 
-    /// A file of a key, whole.
+    /// A file of a key, all of which is wanted.
     pub fn read(&self, key: &Key, kind: Kind) -> Result<Content, Errno> {
+        self.content(key, kind, true)
+    }
+
+    /// A file of a key, of which little is wanted now.
+    pub fn map(&self, key: &Key, kind: Kind) -> Result<Content, Errno> {
+        self.content(key, kind, false)
+    }
+
+    fn content(&self, key: &Key, kind: Kind, soon: bool) -> Result<Content, Errno> {
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = File::open(&self.file(key, kind), flags, 0)?;
         let status = file.status()?;
@@ -87,7 +97,7 @@ impl Directory {
             // On a read-only file system it stays as it is.
             let _ = file.touch();
         }
-        file.content(usize::try_from(status.size).map_err(|_| FOREIGN)?)
+        file.content(usize::try_from(status.size).map_err(|_| FOREIGN)?, soon)
     }
 
     /// Removes a file of a key, which is damaged.
@@ -103,7 +113,9 @@ impl Directory {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let shard = self.shard(key);
         self.make(&shard)?;
-        let number = format!("{}.{}", sys::process_id(), NUMBER.fetch_add(1, Relaxed));
+        // Processes of several containers can share a directory, with the same id.
+        let time = sys::monotonic_time().as_nanos();
+        let number = format!("{}.{}.{time}", sys::process_id(), NUMBER.fetch_add(1, Relaxed));
         let new = c_path(&[&shard, b"/.new.", number.as_bytes()]);
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
         let written = File::open(&new, flags, 0o600)
@@ -143,7 +155,8 @@ impl Directory {
             return;
         }
         let shards = sys::list(&c_path(&[&self.path])).unwrap_or_default();
-        let paths = shards.iter().map(|name| [&self.path, &b"/"[..], name].concat());
+        let shards = shards.iter().filter(|name| is_hex(name, 1));
+        let paths = shards.map(|name| [&self.path, &b"/"[..], name].concat());
         let mut files: Vec<Entry> = paths.flat_map(|path| self.files(&path)).collect();
         let mut total: u64 = files.iter().map(|file| file.size).sum();
         if total <= self.limit {
@@ -156,34 +169,52 @@ impl Directory {
             if total <= goal {
                 break;
             }
-            if sys::remove(&file.path).is_ok() {
-                total -= file.size;
-                log::debug!("evicted {}", file.path.to_string_lossy());
+            total -= file.size;
+            for path in file.paths {
+                match sys::remove(&path) {
+                    Ok(()) => log::debug!("evicted {}", path.to_string_lossy()),
+                    Err(error) => log::debug!("evicting {}: {error}", path.to_string_lossy()),
+                }
             }
         }
     }
 
-    /// The files in a shard. Removes those that were left behind in the making.
+    /// What a shard has, by key. Removes what was left behind in the making.
     fn files(&self, shard: &[u8]) -> Vec<Entry> {
-        let mut files = Vec::new();
+        let mut files: BTreeMap<Vec<u8>, Entry> = BTreeMap::new();
         for name in sys::list(&c_path(&[shard])).unwrap_or_default() {
             let path = c_path(&[shard, b"/", &name]);
             let Ok(status) = sys::status(&path) else { continue };
-            if name.starts_with(b".new.") && status.modified < sys::now() - STALE {
-                let _ = sys::remove(&path);
-            } else if status.is_a(libc::S_IFREG) {
-                files.push(Entry { path, size: status.size, used: status.modified });
+            if name.starts_with(b".new.") {
+                if status.modified < sys::now() - STALE {
+                    let _ = sys::remove(&path);
+                }
+                continue;
+            }
+            let kinds = [&b".ajo"[..], b".ajl"];
+            let Some(stem) = kinds.iter().find_map(|kind| name.strip_suffix(*kind)) else { continue };
+            if status.is_a(libc::S_IFREG) && is_hex(stem, size_of::<Key>() - 1) {
+                let entry = files.entry(stem.to_vec()).or_default();
+                entry.paths.push(path);
+                entry.size += status.size;
+                entry.used = entry.used.max(status.modified);
             }
         }
-        files
+        files.into_values().collect()
     }
 }
 
-/// A file of the cache.
+/// The files of a key: code without its lines is of no use.
+#[derive(Default)]
 struct Entry {
-    path: CString,
+    paths: Vec<CString>,
     size: u64,
     used: i64,
+}
+
+/// Whether `name` is what [`hex`] makes of so many bytes.
+fn is_hex(name: &[u8], bytes: usize) -> bool {
+    name.len() == 2 * bytes && name.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn hex(bytes: &[u8]) -> Vec<u8> {

@@ -153,11 +153,12 @@ fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys:
     let old_lines = directory.read(key, Kind::Lines).ok();
     let old = old.as_ref().and_then(|bytes| {
         let mut unit = pack::decode(bytes, key).ok()?;
-        let lines = old_lines.as_ref().zip(pack::generation(bytes));
-        unit.lines = lines.and_then(|(lines, of)| pack::decode_lines(lines, key, of)).unwrap_or_default();
+        if let Some(generation) = pack::generation(bytes) {
+            // Code without its lines is not used, so it is not kept.
+            unit.lines = pack::decode_lines(old_lines.as_ref()?, key, generation)?;
+        }
         Some(unit)
     });
-    let old = old.filter(|unit| unit.check().is_ok());
     let before = old.as_ref().map_or(0, count);
     let Pending { units, local } = pending;
     let units: Vec<Unit<'_>> = old.into_iter().chain(units).collect();
@@ -170,7 +171,7 @@ fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys:
     if added != 0 {
         let code = pack::encode(&merged, key);
         // The lines first: with other code they say nothing.
-        if let Some(generation) = pack::generation(&code).filter(|_| !merged.lines.is_empty()) {
+        if let Some(generation) = pack::generation(&code) {
             let lines = pack::encode_lines(&merged.lines, key, generation);
             directory.write(key, Kind::Lines, &lines)?;
         }
@@ -201,13 +202,20 @@ pub fn bind(module: &'static Module) {
             return;
         }
     };
+    let lines = match pack::generation(&content).map(|generation| KeptLines::of(directory, key, generation)) {
+        None => names::Lines::None,
+        Some(Ok(kept)) => names::Lines::Kept(kept),
+        Some(Err(error)) => {
+            let path = String::from_utf8_lossy(directory.path());
+            log::debug!("the lines of {} in the cache {path} are not usable: {error}", module.source());
+            return;
+        }
+    };
     module.image().adopt_slots(module);
     let claimed = Claimed::of(module, &unit);
     if claimed.0.is_empty() {
         return;
     }
-    let lines = pack::generation(&content)
-        .map_or(names::Lines::None, |generation| names::Lines::Kept { key, generation });
     match claimed.publish(module, &unit, lines) {
         Ok(bound) => log::debug!("{bound} functions of {} came from the cache", module.source()),
         // As if they were not there.
@@ -263,15 +271,35 @@ impl Drop for Claimed {
     }
 }
 
-/// The lines of code that was bound from the pack of that generation. What is there is kept for ever: files made of it
-/// are not, but its bytes are.
-pub fn lines(key: &Key, generation: u64) -> Vec<Lines<'static>> {
-    let read = || {
-        let directory = directory()?;
-        let content = directory.read(key, Kind::Lines).ok()?.leak();
-        pack::decode_lines(content, key, generation)
-    };
-    read().unwrap_or_default()
+/// The lines of code that was bound. They are mapped with it, so that they are there when somebody asks, whatever has
+/// become of the file; they are not read before. Files of names are made of them, so their bytes stay for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptLines {
+    content: &'static [u8],
+    key: Key,
+    generation: u64,
+}
+
+impl KeptLines {
+    fn of(directory: &Directory, key: Key, generation: u64) -> Result<Self, String> {
+        let content = directory.map(&key, Kind::Lines).map_err(|error| error.to_string())?;
+        if !pack::are_lines_of(&content, &key, generation) {
+            return Err("they belong to other code".into());
+        }
+        Ok(Self { content: content.leak(), key, generation })
+    }
+
+    /// What they are. None if they are damaged: then they and their code are removed, for the next run to make both.
+    pub fn read(&self) -> Vec<Lines<'static>> {
+        pack::decode_lines(self.content, &self.key, self.generation).unwrap_or_else(|| {
+            log::debug!("lines of compiled code in the cache are damaged");
+            if let Some(directory) = directory() {
+                directory.remove(&self.key, Kind::Code);
+                directory.remove(&self.key, Kind::Lines);
+            }
+            Vec::new()
+        })
+    }
 }
 
 /// For the fork handlers: nothing is being added until [`after_fork`].

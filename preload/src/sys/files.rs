@@ -101,13 +101,13 @@ impl File {
         Ok(Status::of(&stat))
     }
 
-    /// Its first `size` bytes, all of which are wanted at once. The file must not shrink meanwhile: the cache's files
-    /// are replaced, never changed.
-    pub fn content(&self, size: usize) -> Result<Content, Errno> {
+    /// Its first `size` bytes; `soon` says that all of them are wanted at once. The file must not shrink: the cache's
+    /// files are replaced, never changed.
+    pub fn content(&self, size: usize, soon: bool) -> Result<Content, Errno> {
         if size == 0 {
             return Ok(Content::Read(Vec::new()));
         }
-        let flags = (libc::MAP_PRIVATE | libc::MAP_POPULATE) as usize;
+        let flags = (libc::MAP_PRIVATE | if soon { libc::MAP_POPULATE } else { 0 }) as usize;
         let arguments = [0, size, libc::PROT_READ as usize, flags, self.descriptor() as usize, 0];
         // SAFETY: a fresh private mapping.
         match unsafe { syscall(libc::SYS_mmap, arguments) } {
