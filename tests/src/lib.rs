@@ -13,6 +13,7 @@ pub mod cache;
 pub mod compile;
 pub mod directives;
 pub mod packages;
+pub mod parts;
 pub mod program;
 pub mod run;
 pub mod scratch;

@@ -4,42 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::{How, Link, archive, lazy_object, object, plugin};
-use autojit_tests::run::{Outcome, attempt, command, lazy_command, run, tool};
+use autojit_tests::parts::{HELPER, MAIN, compile, link, run_lazy};
+use autojit_tests::run::{attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
-use autojit_tests::stats::Stats;
 
 const LINKERS: [&str; 3] = ["bfd", "lld", "mold"];
-
-/// Links with `linker` into `<scratch>/program`.
-#[track_caller]
-fn link(scratch: &Scratch, linker: &str, objects: &[PathBuf], flags: &[&str]) -> PathBuf {
-    let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    let output = scratch.path().join("program");
-    Link { linker, cxx: false, flags: &flags }.run(objects, &output);
-    output
-}
-
-/// Compiles the text of a C file lazily or plainly.
-#[track_caller]
-fn compile(scratch: &Scratch, how: How, name: &str, text: &str, flags: &[&str]) -> PathBuf {
-    let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    object(how, &scratch.file(name, text), &flags, scratch.path())
-}
-
-/// Runs a lazy program, and checks that it was.
-#[track_caller]
-fn run_lazy(scratch: &Scratch, program: &Path) -> Outcome {
-    let stats = scratch.path().join("stats");
-    let _ = fs::remove_file(&stats);
-    let outcome = run(&mut lazy_command(program, scratch.path()), scratch.path(), b"");
-    Stats::read(&stats).assert_lazy();
-    assert!(outcome.stderr.is_empty(), "{outcome}");
-    outcome
-}
-
-const MAIN: &str = "#include <stdio.h>\nint helper(int);\nstatic int twice(int x) { return 2 * x; }\n\
-    int main(void) { printf(\"%d\\n\", twice(helper(20))); return 0; }\n";
-const HELPER: &str = "int helper(int x) { return x + 1; }\n";
 
 #[test]
 fn stripped_programs_run() {
@@ -150,7 +119,8 @@ fn an_edited_function_is_not_mistaken_for_the_old_one() {
     // The same file name, size and function; the object cache of the first run is still there.
     let helper = compile(&scratch, How::Lazy, "helper.c", &HELPER.replace("+ 1", "+ 3"), &[]);
     let program = link(&scratch, "bfd", &[main, helper], &[]);
-    assert_eq!(run_lazy(&scratch, &program).text(), "46\n");
+    let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
+    assert_eq!(outcome.text(), "46\n", "{outcome}");
 }
 
 #[test]
@@ -161,7 +131,9 @@ fn partial_links_keep_everything() {
             compile(&scratch, first, "main.c", MAIN, &[]),
             compile(&scratch, second, "helper.c", HELPER, &[]),
         ];
-        for (linker, name) in [("ld.bfd", "bfd"), ("ld.lld-22", "lld")] {
+        // ld.bfd does not read what this mold makes, gold not its groups.
+        for (linker, name) in [("ld.bfd", "bfd"), ("ld.lld-22", "lld"), ("ld.gold", "gold"), ("mold", "lld")]
+        {
             let whole = scratch.path().join("whole.o");
             tool(command(linker).arg("-r").args(&objects).arg("-o").arg(&whole));
             let program = link(&scratch, name, &[whole], &[]);

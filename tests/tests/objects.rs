@@ -1,0 +1,125 @@
+//! What is done to objects and programs between compiling and running: `strip`, `objcopy`, debug information in other
+//! files, and the other forms of a compiler's output.
+
+use std::fs;
+use std::path::PathBuf;
+
+use autojit_tests::compile::{How, plugin};
+use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link};
+use autojit_tests::run::{command, tool};
+use autojit_tests::scratch::Scratch;
+
+#[test]
+fn stripped_objects_link() {
+    let scratch = Scratch::new("stripped-objects");
+    let strippers: [&[&str]; 7] = [
+        &["strip", "-g"],
+        &["strip", "--strip-unneeded"],
+        &["llvm-strip-22", "-g"],
+        &["llvm-strip-22", "--strip-unneeded"],
+        &["objcopy", "--compress-debug-sections"],
+        &["llvm-objcopy-22", "--compress-debug-sections=zstd"],
+        &["objcopy", "--remove-section=.comment"],
+    ];
+    for (number, stripper) in strippers.iter().enumerate() {
+        let objects = [
+            compile(&scratch, How::Lazy, "main.c", MAIN, &["-g"]),
+            compile(&scratch, How::Lazy, "helper.c", HELPER, &["-g"]),
+        ];
+        for object in &objects {
+            tool(command(stripper[0]).args(&stripper[1..]).arg(object));
+        }
+        // Each linker sees some.
+        for linker in [LINKERS[number % 4], LINKERS[(number + 1) % 4]] {
+            assert_42(&scratch, &link(&scratch, linker, &objects, &[]), &format!("{linker} {stripper:?}"));
+        }
+    }
+}
+
+#[test]
+fn renamed_symbols_are_followed() {
+    let scratch = Scratch::new("renamed-symbols");
+    let main = compile(&scratch, How::Lazy, "main.c", MAIN, &[]);
+    let helper = compile(&scratch, How::Lazy, "helper.c", &HELPER.replace("helper", "other"), &[]);
+    for linker in LINKERS {
+        let renamed = scratch.path().join("renamed.o");
+        tool(command("objcopy").args(["--redefine-sym", "other=helper"]).arg(&helper).arg(&renamed));
+        assert_42(&scratch, &link(&scratch, linker, &[main.clone(), renamed], &[]), linker);
+        let renamed = scratch.path().join("renamed-main.o");
+        tool(command("objcopy").args(["--redefine-sym", "helper=other"]).arg(&main).arg(&renamed));
+        assert_42(&scratch, &link(&scratch, linker, &[renamed, helper.clone()], &[]), linker);
+    }
+}
+
+#[test]
+fn debug_information_may_lie_in_other_files() {
+    let scratch = Scratch::new("debug-files");
+    // -gsplit-dwarf names its file after the object.
+    for (name, text) in [("main", MAIN), ("helper", HELPER)] {
+        let source = scratch.file(&format!("{name}.c"), text);
+        let mut clang = command("clang-22");
+        clang.arg(format!("-fpass-plugin={}", plugin().display())).args(["-g", "-gsplit-dwarf", "-c"]);
+        tool(clang.arg(source).current_dir(scratch.path()));
+        assert!(scratch.path().join(format!("{name}.dwo")).is_file());
+    }
+    let objects = ["main.o", "helper.o"].map(|name| scratch.path().join(name));
+    let program = link(&scratch, "lld", &objects, &[]);
+    assert_42(&scratch, &program, "-gsplit-dwarf");
+
+    let objects = [
+        compile(&scratch, How::Lazy, "main.c", MAIN, &["-g"]),
+        compile(&scratch, How::Lazy, "helper.c", HELPER, &["-g"]),
+    ];
+    let program = link(&scratch, "bfd", &objects, &["-Wl,--build-id"]);
+    let debug = scratch.path().join("program.debug");
+    tool(command("objcopy").arg("--only-keep-debug").arg(&program).arg(&debug));
+    tool(command("strip").arg("--strip-all").arg(&program));
+    tool(command("objcopy").arg(format!("--add-gnu-debuglink={}", debug.display())).arg(&program));
+    assert_42(&scratch, &program, "--add-gnu-debuglink");
+}
+
+#[test]
+fn bitcode_and_assembler_text_become_lazy_objects() {
+    let scratch = Scratch::new("other-output");
+    let flag = format!("-fpass-plugin={}", plugin().display());
+    let helper = compile(&scratch, How::Lazy, "helper.c", HELPER, &[]);
+    let source = scratch.file("main.c", MAIN);
+    let forms: [(&[&str], &str); 3] =
+        [(&["-emit-llvm", "-c"], "bc"), (&["-emit-llvm", "-S"], "ll"), (&["-S"], "s")];
+    for (form, extension) in forms {
+        let output = scratch.path().join(format!("main.{extension}"));
+        tool(command("clang-22").arg(&flag).args(form).arg(&source).arg("-o").arg(&output));
+        // The plugin may be asked for again: there is nothing left to do.
+        for again in [None, Some(&flag)] {
+            let object = scratch.path().join("main.o");
+            tool(command("clang-22").args(again).arg("-c").arg(&output).arg("-o").arg(&object));
+            let program = link(&scratch, "lld", &[object, helper.clone()], &[]);
+            assert_42(&scratch, &program, extension);
+        }
+    }
+    // Assembler text of others, with the flag that it has no use for.
+    let text = scratch
+        .file("asm.s", ".globl helper\nhelper: leal 1(%rdi),%eax\nret\n.section .note.GNU-stack,\"\"\n");
+    let object = scratch.path().join("asm.o");
+    tool(command("clang-22").arg(&flag).args(["-x", "assembler", "-c"]).arg(text).arg("-o").arg(&object));
+    let main = compile(&scratch, How::Lazy, "main.c", MAIN, &[]);
+    assert_42(&scratch, &link(&scratch, "lld", &[main, object], &[]), "assembler");
+}
+
+#[test]
+fn compiling_twice_gives_the_same_bytes() {
+    let scratch = Scratch::new("same-bytes");
+    let flag = format!("-fpass-plugin={}", plugin().display());
+    let source = scratch.file("main.c", MAIN);
+    let forms: [&[&str]; 4] = [&["-c"], &["-S"], &["-c", "-emit-llvm"], &["-c", "-O2", "-g"]];
+    for form in forms {
+        let [first, second] = ["first", "second"].map(|directory| {
+            let directory = scratch.directory(directory);
+            let output: PathBuf = directory.join("output");
+            let mut clang = command("clang-22");
+            tool(clang.arg(&flag).args(form).arg(&source).arg("-o").arg(&output).current_dir(scratch.path()));
+            fs::read(output).expect("the compiler wrote it")
+        });
+        assert!(first == second, "two outputs differ for {form:?}");
+    }
+}
