@@ -24,6 +24,9 @@ use crate::unit::{External, FIXUP, Fixups, Function, Lines, Piece, Source, Symbo
 /// The version of the format, and of what the code in it may rely on.
 pub const VERSION: u32 = 2;
 
+/// The build of this linker: another one may make other units of the same objects.
+pub const BUILD: &str = env!("AUTOJIT_CODE_BUILD");
+
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
 

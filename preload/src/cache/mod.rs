@@ -73,7 +73,8 @@ fn directory() -> Option<&'static Directory> {
 fn key_of(module: &Module) -> Key {
     let level = lifecycle::opt_override().to_le_bytes();
     let version = pack::VERSION.to_le_bytes();
-    autojit_store::digest(&[b"autojit code", &version, &ENGINE_BUILD, &module.record().key, &level])
+    let build = pack::BUILD.as_bytes();
+    autojit_store::digest(&[b"autojit code", &version, build, &ENGINE_BUILD, &module.record().key, &level])
 }
 
 /// Code that waits to be written.

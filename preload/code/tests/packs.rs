@@ -1,0 +1,244 @@
+//! Units of several objects merged, packed and read back; and packs with damage: refused or placed, never a panic.
+
+mod support;
+
+use std::sync::OnceLock;
+
+use autojit_code::pack::{self, Key, PackError};
+use autojit_code::unit::{Fixups, Source};
+use autojit_code::{CodeMemory, Resolver, Symbol, Target, Unit, Usage, place};
+use support::{Symbols, compile, memory};
+use xxhash_rust::xxh3::xxh3_64;
+
+const KEY: Key = [7; 32];
+const OTHER_KEY: Key = [8; 32];
+
+/// Calls between two objects: `inner` is local to the module, `middle` and `outer` can be named by others.
+const FIRST: &str = "int inner(int n);\nint middle(int n) { return inner(n) + 1; }\n";
+const SECOND: &str = "int middle(int n);\nint numbers[] = {3, 5};\n\
+                      int inner(int n) { return numbers[n & 1]; }\n\
+                      int outer(void) { return inner(1) * 100 + middle(0) * 10 + inner(0); }\n";
+
+/// The functions' indices in their container.
+fn index_of(name: &str) -> Option<Symbol<'static>> {
+    let index = ["inner", "middle", "outer"].iter().position(|known| *known == name)?;
+    Some(Symbol::Function(index as u32))
+}
+
+fn is_inner(index: u32) -> bool {
+    index == 0
+}
+
+/// Finds nothing but what the unit itself defines.
+struct Inside(&'static CodeMemory);
+
+impl Resolver for Inside {
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        match symbol {
+            Symbol::Name(_) => Symbols::new(self.0).resolve(symbol, usage, weak),
+            _ => Err(format!("{symbol:?} was asked for")),
+        }
+    }
+
+    fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
+        matches!(symbol, Symbol::Function(_))
+    }
+}
+
+fn unit(object: &'static [u8]) -> Unit<'static> {
+    let mut unit = Unit::of(object).expect("a good object");
+    unit.keep_lines(object);
+    let lines = unit.lines.clone();
+    let mut unit = unit.numbered(index_of);
+    unit.lines = lines;
+    unit
+}
+
+/// The two sources as one unit, of which the second was compiled twice.
+fn merged() -> &'static Unit<'static> {
+    static MERGED: OnceLock<Unit<'static>> = OnceLock::new();
+    MERGED.get_or_init(|| {
+        let [first, second] = [FIRST, SECOND].map(|text| &*compile("c", text, &["-O1", "-g"]).leak());
+        Unit::merge(&[unit(first), unit(second), unit(second)], is_inner).expect("it is small")
+    })
+}
+
+/// Calls `outer` of a unit, which has index 2.
+fn call_outer(unit: &Unit<'_>, memory: &'static CodeMemory) -> i32 {
+    let code =
+        place(unit, memory, &mut Inside(memory)).expect("it can be placed").commit().expect("there is room");
+    let outer = code.functions.iter().find(|function| function.index == Some(2)).expect("it is there");
+    // SAFETY: a committed function of this type, from the source above.
+    unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer.address)() }
+}
+
+#[test]
+fn units_become_one() {
+    let merged = merged();
+    assert_eq!(merged.check(), Ok(()));
+    assert_eq!(call_outer(merged, memory()), 543);
+    let names: Vec<_> = merged.functions.iter().filter(|function| function.global).collect();
+    assert_eq!(names.len(), 3, "the second copies are dropped: {names:?}");
+    assert!(merged.functions.is_sorted_by_key(|function| function.offset));
+    // Calls of what others can name are bound in each process; those of the local one are distances.
+    let called = |fixups: &Fixups<'_>| {
+        let calls = fixups.iter().filter_map(|fixup| match fixup.source {
+            Source::Branch { external, .. } => Some(merged.externals[external as usize].symbol.clone()),
+            _ => None,
+        });
+        calls.collect::<Vec<_>>()
+    };
+    let called = called(&merged.fixups);
+    assert!(!called.is_empty() && called.iter().all(|symbol| *symbol == Symbol::Function(1)), "{called:?}");
+}
+
+#[test]
+fn packs_and_lines_come_back() {
+    let merged = merged();
+    let bytes = pack::encode(merged, &KEY);
+    let read = pack::decode(&bytes, &KEY).expect("it was just made");
+    assert_eq!(read.pieces, merged.pieces);
+    assert_eq!(
+        (read.aligns, &read.externals, &read.cells),
+        (merged.aligns, &merged.externals, &merged.cells)
+    );
+    assert!(read.fixups.iter().eq(merged.fixups.iter()));
+    assert_eq!(read.functions, merged.functions);
+    assert_eq!(pack::encode(&Unit { lines: merged.lines.clone(), ..read.clone() }, &KEY), bytes);
+    assert_eq!(call_outer(&read, memory()), 543);
+    assert_eq!(pack::decode(&bytes, &OTHER_KEY).err(), Some(PackError::Key));
+
+    let generation = pack::generation(&bytes).expect("it has lines");
+    let lines = pack::encode_lines(&merged.lines, &KEY, generation);
+    assert_eq!(pack::decode_lines(&lines, &KEY, generation).as_ref(), Some(&merged.lines));
+    assert!(pack::are_lines_of(&lines, &KEY, generation));
+    assert!(!pack::are_lines_of(&lines, &OTHER_KEY, generation));
+    assert!(!pack::are_lines_of(&lines, &KEY, generation ^ 1));
+    let without = pack::encode(&read, &KEY);
+    assert_eq!(pack::generation(&without), None);
+    assert!(pack::decode(&without, &KEY).is_ok());
+}
+
+/// Gives bytes the checksum that fits them.
+fn seal(bytes: &mut [u8]) {
+    if bytes.len() >= 24 {
+        let checksum = xxh3_64(&bytes[24..]).to_le_bytes();
+        bytes[16..24].copy_from_slice(&checksum);
+    }
+}
+
+/// Whether a pack is taken; then it is placed, too, which must fail or succeed.
+fn is_taken(bytes: &[u8], memory: &'static CodeMemory) -> bool {
+    struct Anything(usize);
+    impl Resolver for Anything {
+        fn resolve(&mut self, _: &Symbol<'_>, usage: Usage, _: bool) -> Result<Target, String> {
+            Ok(Target { address: self.0, pending: (usage == Usage::Call).then_some(1) })
+        }
+
+        fn defines(&mut self, _: &Symbol<'_>) -> bool {
+            true
+        }
+
+        fn function_name(&self, _: u32) -> &'static str {
+            "f"
+        }
+    }
+    let Ok(unit) = pack::decode(bytes, &KEY) else { return false };
+    // The block is aborted.
+    drop(place(&unit, memory, &mut Anything(memory.range().start)));
+    true
+}
+
+/// xorshift64: the same numbers in every run.
+fn numbers() -> impl FnMut() -> usize {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize
+    }
+}
+
+#[test]
+fn every_changed_bit_is_noticed() {
+    let merged = merged();
+    let mut bytes = pack::encode(merged, &KEY);
+    let generation = pack::generation(&bytes).expect("it has lines");
+    let mut lines = pack::encode_lines(&merged.lines, &KEY, generation);
+    for at in 0..bytes.len() {
+        bytes[at] ^= 1 << (at % 8);
+        assert!(pack::decode(&bytes, &KEY).is_err(), "byte {at}");
+        bytes[at] ^= 1 << (at % 8);
+        assert!(pack::decode(&bytes[..at], &KEY).is_err(), "{at} bytes");
+    }
+    assert!(pack::decode(&bytes, &KEY).is_ok());
+    for at in (0..lines.len()).step_by(3) {
+        lines[at] ^= 1 << (at % 8);
+        assert!(pack::decode_lines(&lines, &KEY, generation).is_none(), "byte {at}");
+        lines[at] ^= 1 << (at % 8);
+        assert!(pack::decode_lines(&lines[..at], &KEY, generation).is_none(), "{at} bytes");
+    }
+}
+
+#[test]
+fn wrong_tables_under_a_right_checksum() {
+    let memory = memory();
+    let whole = pack::encode(merged(), &KEY);
+    let (mut random, mut taken, mut refused) = (numbers(), 0, 0);
+    for len in 24..whole.len() {
+        let mut bytes = whole[..len].to_vec();
+        seal(&mut bytes);
+        assert!(!is_taken(&bytes, memory), "{len} bytes");
+    }
+    // Header and tables: what lies in front of the pieces.
+    let pieces: usize = merged().pieces.iter().map(|piece| piece.len()).sum();
+    let tables = 56..whole.len() - pieces;
+    let mut count = |bytes: &mut Vec<u8>| {
+        seal(bytes);
+        if is_taken(bytes, memory) { taken += 1 } else { refused += 1 }
+    };
+    for at in tables.clone() {
+        for value in [0, 1, 4, 0x7f, 0x80, 0xff, whole[at] ^ 1, whole[at].wrapping_add(1)] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            count(&mut bytes);
+        }
+    }
+    for _ in 0..4000 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + random() % 6 {
+            let at = if random() % 8 == 0 {
+                56 + random() % (whole.len() - 56)
+            } else {
+                tables.start + random() % tables.len()
+            };
+            bytes[at] = random() as u8;
+        }
+        count(&mut bytes);
+    }
+    assert!(taken > 100 && refused > 100, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn wrong_lines_under_a_right_checksum() {
+    let merged = merged();
+    let generation = pack::generation(&pack::encode(merged, &KEY)).expect("it has lines");
+    let whole = pack::encode_lines(&merged.lines, &KEY, generation);
+    let mut random = numbers();
+    for len in (72..whole.len()).step_by(5) {
+        let mut bytes = whole[..len].to_vec();
+        seal(&mut bytes);
+        assert_eq!(pack::decode_lines(&bytes, &KEY, generation), None, "{len} bytes");
+    }
+    for _ in 0..4000 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + random() % 4 {
+            bytes[64 + random() % 100] = random() as u8;
+        }
+        seal(&mut bytes);
+        if let Some(lines) = pack::decode_lines(&bytes, &KEY, generation) {
+            assert!(lines.iter().all(|lines| lines.object.len() <= whole.len()));
+        }
+    }
+}
