@@ -207,7 +207,8 @@ impl Plan {
             value: Some(value),
             symbol: if private { format!(".L{name}") } else { name.clone() },
             name,
-            weak: optional || value.linkage() == Linkage::LLVMExternalWeakLinkage,
+            // A symbol that is also defined here keeps the binding of its definition.
+            weak: (optional && !defined) || value.linkage() == Linkage::LLVMExternalWeakLinkage,
             hidden: hidden && !defined,
             callee: false,
         };

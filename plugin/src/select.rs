@@ -58,6 +58,9 @@ pub fn unfit(module: Module) -> Option<&'static str> {
         if name.starts_with("llvm.instrprof.") {
             return Some("profile instrumentation needs its bodies");
         }
+        if function.has_mangled_symbol() {
+            return Some("it has a function of the vectorcall convention, whose symbol is not its name");
+        }
         if !function.is_declaration() && SANITIZERS.iter().any(|s| function.has_attribute(s)) {
             return Some("a sanitizer needs its bodies");
         }

@@ -15,6 +15,7 @@ pub mod directives;
 pub mod packages;
 pub mod parts;
 pub mod program;
+pub mod random;
 pub mod run;
 pub mod scratch;
 pub mod stats;

@@ -2,6 +2,7 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
 use crate::directives::{self, Exit, Level, Program};
@@ -22,6 +23,14 @@ pub enum Mode {
 impl Mode {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Cold, Self::Warm];
+
+    /// The command that runs a lazy executable in this mode, with cache and statistics in `directory`.
+    pub fn command(self, executable: &Path, directory: &Path) -> Command {
+        match self {
+            Self::Cold => lazy_command(executable, directory),
+            Self::Warm => warm_command(executable, directory),
+        }
+    }
 }
 
 /// Checks the program in `directory` at one level: with each linker or compiler, in each mode.
@@ -203,10 +212,7 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
     let directory = executable.parent().expect("a file has a directory");
     for mode in Mode::ALL {
         for _ in 0..program.repeat {
-            let mut command = match mode {
-                Mode::Cold => lazy_command(executable, directory),
-                Mode::Warm => warm_command(executable, directory),
-            };
+            let mut command = mode.command(executable, directory);
             // Programs may fork, and each process writes statistics.
             command.env("AUTOJIT_STATS", directory.join("stats.%p"));
             let outcome = run_program(program, command, executable);
@@ -226,7 +232,7 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
     }
 }
 
-fn run_program(program: &Program, mut command: std::process::Command, executable: &Path) -> Outcome {
+fn run_program(program: &Program, mut command: Command, executable: &Path) -> Outcome {
     let directory = executable.parent().expect("a file has a directory");
     // Plain and lazy program must see the same name.
     command.arg0("./program").args(&program.args).envs(program.env.iter().cloned());

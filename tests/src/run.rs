@@ -118,6 +118,15 @@ pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
 /// Runs `command` in `directory`, where its output is written, with `stdin` as input. Panics if it hangs.
 #[track_caller]
 pub fn run(command: &mut Command, directory: &Path, stdin: &[u8]) -> Outcome {
+    run_within(command, directory, stdin, LIMIT).unwrap_or_else(|| {
+        let text = fs::read_to_string(directory.join("stderr")).unwrap_or_default();
+        panic!("{command:?} still ran after {LIMIT:?}; stderr: {text}")
+    })
+}
+
+/// The same with another limit: none if the program was still running then.
+#[track_caller]
+pub fn run_within(command: &mut Command, directory: &Path, stdin: &[u8], limit: Duration) -> Option<Outcome> {
     let [input, stdout, stderr] = ["stdin", "stdout", "stderr"].map(|name| directory.join(name));
     fs::write(&input, stdin).expect("the directory is writable");
     let create = |path| File::create(path).expect("the directory is writable");
@@ -134,18 +143,17 @@ pub fn run(command: &mut Command, directory: &Path, stdin: &[u8]) -> Outcome {
         if let Some(status) = child.try_wait().expect("the child is ours") {
             break status;
         }
-        if start.elapsed() > LIMIT {
+        if start.elapsed() > limit {
             let group = i32::try_from(child.id()).expect("process ids are small");
             // SAFETY: plain system call; the group is the child's own, and the child was not reaped yet.
             unsafe { libc::kill(-group, libc::SIGKILL) };
             child.wait().expect("the child is ours");
-            let text = fs::read_to_string(&stderr).unwrap_or_default();
-            panic!("{command:?} still ran after {LIMIT:?}; stderr: {text}");
+            return None;
         }
         std::thread::sleep(Duration::from_millis(1));
     };
     let read = |path| fs::read(path).expect("the output was written there");
-    Outcome { pid: child.id(), stdout: read(&stdout), stderr: read(&stderr), status }
+    Some(Outcome { pid: child.id(), stdout: read(&stdout), stderr: read(&stderr), status })
 }
 
 /// Runs a tool that must succeed; panics with its command line and messages if it does not. Returns what it did.

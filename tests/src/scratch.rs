@@ -10,9 +10,10 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the repository")
 }
 
-/// A file of `dist/`, which must exist.
+/// A file of `dist/`, or of another such directory that the environment names, which must exist.
 pub fn dist(file: &str) -> PathBuf {
-    let path = repository().join("dist").join(file);
+    let directory = std::env::var_os("AUTOJIT_TESTS_DIST").map(PathBuf::from);
+    let path = directory.unwrap_or_else(|| repository().join("dist")).join(file);
     assert!(path.is_file(), "{} is missing: run scripts/build", path.display());
     path
 }

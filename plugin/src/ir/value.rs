@@ -191,6 +191,13 @@ impl Value {
         }
     }
 
+    /// Whether the code generator gives a function another symbol than its name.
+    pub fn has_mangled_symbol(self) -> bool {
+        unsafe {
+            LLVMGetFunctionCallConv(self.0) == llvm_sys::LLVMCallConv::LLVMX86VectorCallCallConv as u32
+        }
+    }
+
     pub fn is_intrinsic(self) -> bool {
         unsafe { LLVMGetIntrinsicID(self.0) != 0 }
     }

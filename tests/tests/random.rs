@@ -1,0 +1,31 @@
+//! A few random programs. `scripts/random` looks at as many as asked for, and docs/testing.md tells what came of it.
+
+use autojit_tests::random::{Generator, Verdict, check_seed};
+use autojit_tests::scratch::Scratch;
+
+/// Checks seeds; each must be comparable.
+fn check(generator: Generator, seeds: &[u64]) {
+    for seed in seeds {
+        let scratch = Scratch::new(&format!("random-{}-{seed}", generator.name()));
+        match check_seed(generator, *seed, scratch.path()).0 {
+            Verdict::Same(compiled) => assert!(compiled > 0.0, "seed {seed} calls nothing lazy"),
+            other => panic!("seed {seed} of {}: {other:?}", generator.name()),
+        }
+    }
+}
+
+macro_rules! seeds {
+    ($($name:ident: $generator:ident $seeds:expr;)*) => {
+        $(#[test] fn $name() { check(Generator::$generator, &$seeds); })*
+    };
+}
+
+seeds! {
+    csmith_1: Csmith [10, 17, 20];
+    csmith_2: Csmith [24, 27, 32];
+    csmith_3: Csmith [37, 38];
+    csmith_4: Csmith [107, 112];
+    calls_1: Calls [1, 2, 3];
+    calls_2: Calls [4, 5, 6];
+    calls_3: Calls [7, 8, 9];
+}
