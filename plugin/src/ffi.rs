@@ -4,8 +4,9 @@ use std::ffi::{c_char, c_void};
 
 use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef, LLVMValueRef};
 
-/// Takes the bodies out of a module, for a build at an optimisation level; true if it changed the module.
-pub type Callback = unsafe extern "C" fn(LLVMModuleRef, speed: u8, size: u8) -> bool;
+/// Takes the bodies out of a module, for a build at an optimisation level; true if it changed the module. The last is
+/// the name of a pass that will instrument the module, or null.
+pub type Callback = unsafe extern "C" fn(LLVMModuleRef, speed: u8, size: u8, *const c_char) -> bool;
 /// Sees an operand of a compile unit and gives what is to take its place.
 pub type VisitList = unsafe extern "C" fn(*mut c_void, LLVMMetadataRef) -> LLVMMetadataRef;
 /// Sees an instruction.

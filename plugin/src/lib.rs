@@ -21,7 +21,7 @@ mod store;
 mod thread_locals;
 mod uses;
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 
 use llvm_sys::prelude::LLVMModuleRef;
 
@@ -56,11 +56,22 @@ pub extern "C" fn llvmGetPassPluginInfo() -> PassPluginLibraryInfo {
     }
 }
 
-unsafe extern "C" fn take_bodies(module: LLVMModuleRef, speed: u8, size: u8) -> bool {
+unsafe extern "C" fn take_bodies(
+    module: LLVMModuleRef,
+    speed: u8,
+    size: u8,
+    instrumentation: *const c_char,
+) -> bool {
     // SAFETY: the pass manager runs this pass alone on the module until it returns.
     let module = unsafe { Module::new(module) };
     let options = Options::from_environment();
     let source = module.source_name();
+    if !instrumentation.is_null() {
+        // SAFETY: the shim passes null or a C string that it has for ever.
+        let pass = unsafe { CStr::from_ptr(instrumentation) }.to_string_lossy();
+        options.info(&format!("{source}: compiled as usual: {pass} needs its bodies"));
+        return false;
+    }
     if let Some(why) = rustc::unfit().or_else(|| select::unfit(module)) {
         options.info(&format!("{source}: compiled as usual: {why}"));
         return false;

@@ -72,7 +72,7 @@ pub fn unfit(module: Module) -> Option<&'static str> {
     None
 }
 
-const SANITIZERS: [&str; 10] = [
+const SANITIZERS: [&str; 11] = [
     "sanitize_address",
     "sanitize_hwaddress",
     "sanitize_memory",
@@ -81,6 +81,7 @@ const SANITIZERS: [&str; 10] = [
     "sanitize_realtime",
     "sanitize_realtime_blocking",
     "sanitize_type",
+    "sanitize_numerical_stability",
     "sanitize_alloc_token",
     "safestack",
 ];
@@ -197,6 +198,9 @@ fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str>
     if function.has_surroundings() {
         return Some("it has data before its code");
     }
+    if function.has_attachment("func_sanitize") {
+        return Some("-fsanitize=function has its type before its code");
+    }
     if INSTRUMENTED.iter().any(|attribute| function.has_string_attribute(attribute)) {
         return Some("it is instrumented");
     }
@@ -206,7 +210,7 @@ fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str>
     None
 }
 
-const INSTRUMENTED: [&str; 8] = [
+const INSTRUMENTED: [&str; 9] = [
     "fentry-call",
     "instrument-function-entry",
     "instrument-function-entry-inlined",
@@ -214,6 +218,7 @@ const INSTRUMENTED: [&str; 8] = [
     "instrument-function-exit-inlined",
     "function-instrument",
     "patchable-function-entry",
+    "xray-instruction-threshold",
     "split-stack",
 ];
 

@@ -20,20 +20,49 @@ using namespace llvm;
 
 namespace {
 
-// Takes the bodies out of a module; true if it changed the module.
-using Callback = bool (*)(LLVMModuleRef, uint8_t Speed, uint8_t Size);
+// Takes the bodies out of a module; true if it changed the module. Instrumentation: a pass that the host will run to
+// instrument the module, or null.
+using Callback = bool (*)(LLVMModuleRef, uint8_t Speed, uint8_t Size, const char *Instrumentation);
 Callback TakeBodies;
 
 struct AutojitPass : PassInfoMixin<AutojitPass> {
   OptimizationLevel Level;
-  explicit AutojitPass(OptimizationLevel Level) : Level(Level) {}
+  const char *Instrumentation;
+  explicit AutojitPass(OptimizationLevel Level, const char *Instrumentation = nullptr)
+      : Level(Level), Instrumentation(Instrumentation) {}
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
-    bool Changed = TakeBodies(wrap(&M), Level.getSpeedupLevel(), Level.getSizeLevel());
+    bool Changed =
+        TakeBodies(wrap(&M), Level.getSpeedupLevel(), Level.getSizeLevel(), Instrumentation);
     return Changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
   }
   // Runs at -O0 and on optnone functions too.
   static bool isRequired() { return true; }
 };
+
+// Passes whose work would be missing from bodies that leave: not all of them show in the module before they ran.
+constexpr const char *Instrumenting[] = {
+    "PGOInstrumentationGen", "GCOVProfiler",      "SanitizerCoverage", "MemProfiler",
+    "DataFlowSanitizer",     "AddressSanitizer",  "HWAddressSanitizer", "MemorySanitizer",
+    "ThreadSanitizer",       "TypeSanitizer",     "NumericalStabilitySanitizer", "RealtimeSanitizer",
+};
+
+// Finds out what the host will do after us, by building its pipeline once more, for nothing but its passes' names.
+const char *instrumentation(PassBuilder &PB, OptimizationLevel Level) {
+  static thread_local bool Looking = false;
+  if (Looking)
+    return nullptr;
+  Looking = true;
+  ModulePassManager MPM = Level == OptimizationLevel::O0 ? PB.buildO0DefaultPipeline(Level)
+                                                         : PB.buildPerModuleDefaultPipeline(Level);
+  Looking = false;
+  std::string Passes;
+  raw_string_ostream OS(Passes);
+  MPM.printPipeline(OS, [](StringRef ClassName) { return ClassName; });
+  for (const char *Name : Instrumenting)
+    if (StringRef(Passes).contains(Name))
+      return Name;
+  return nullptr;
+}
 
 std::optional<OptimizationLevel> levelOf(StringRef Name) {
   return StringSwitch<std::optional<OptimizationLevel>>(Name)
@@ -95,7 +124,9 @@ extern "C" {
 void autojit_shim_register(PassBuilder &PB, Callback Take) {
   TakeBodies = Take;
   PB.registerPipelineStartEPCallback(
-      [](ModulePassManager &MPM, OptimizationLevel Level) { MPM.addPass(AutojitPass(Level)); });
+      [&PB](ModulePassManager &MPM, OptimizationLevel Level) {
+        MPM.addPass(AutojitPass(Level, instrumentation(PB, Level)));
+      });
   PB.registerPipelineParsingCallback(
       [](StringRef Name, ModulePassManager &MPM, ArrayRef<PassBuilder::PipelineElement>) {
         auto Level = levelOf(Name);

@@ -1,5 +1,5 @@
 //! Ways of calling the compilers: the same input gives the same object, `opt` runs the pass, the wrapper scripts add
-//! the plugin, and what generates no code is left alone.
+//! the plugin, and what generates no code is left alone. `compiler_flags` has the flags of the compiler.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -213,92 +213,4 @@ fn the_rust_wrapper_works_for_cargo() {
     cargo.args(["build", "--quiet", "--offline", "--target-dir", "out"]).current_dir(scratch.path());
     tool(cargo.env("RUSTC_WRAPPER", dist("bin/autojit-rustc")));
     assert_runs(&scratch.path().join("out/debug/wrapped"), &scratch, "built 14");
-}
-
-/// Flags that change what the compiler generates, each of which must leave the program lazy.
-const OTHER_FLAGS: [&str; 28] = [
-    "-Oz",
-    "-Og",
-    "-march=native",
-    "-ffast-math",
-    "-fno-plt",
-    "-fvisibility=hidden",
-    "-fno-semantic-interposition",
-    "-fsemantic-interposition",
-    "-fcommon",
-    "-fno-common",
-    "-fstack-protector-strong",
-    "-fstack-clash-protection",
-    "-fcf-protection=branch",
-    "-fno-asynchronous-unwind-tables",
-    "-fno-omit-frame-pointer",
-    "-ftrivial-auto-var-init=pattern",
-    "-fwrapv",
-    "-gdwarf-4",
-    "-gline-tables-only",
-    "-gsplit-dwarf",
-    "-fno-direct-access-external-data",
-    "-fdebug-prefix-map=/=/elsewhere/",
-    "-masm=intel",
-    "-mretpoline",
-    "-femulated-tls",
-    "-fzero-call-used-regs=all",
-    "-mspeculative-load-hardening",
-    "-mharden-sls=all",
-];
-
-#[test]
-fn other_flags_keep_programs_lazy_and_right() {
-    let scratch = Scratch::new("other-flags");
-    let lazy = format!("-fpass-plugin={}", plugin().display());
-    for flag in OTHER_FLAGS {
-        let [plain, program] = ["plain", "program"].map(|name| {
-            let output = scratch.path().join(name);
-            let mut clang = command("clang-22");
-            clang.args(["-g", "-O1", flag]).current_dir(scratch.path());
-            if name == "program" {
-                clang.arg(&lazy);
-            }
-            tool(clang.arg(source("calculator/calculator.c")).arg("-o").arg(&output));
-            output
-        });
-        let arguments = ["2+3*4", "x=(7-2)*6", "x/4-100", "1/0", "y=x*x+x"];
-        let expected = run(command(&plain).args(arguments), scratch.path(), b"");
-        assert!(expected.assert_code(0).text().contains("y = 930"), "{expected}");
-        let outcome = run(lazy_command(&program, scratch.path()).args(arguments), scratch.path(), b"");
-        expected.assert_same(&outcome, &format!("plain and lazy program with {flag}"));
-        Stats::read(&scratch.path().join("stats")).assert_lazy();
-        fs::remove_file(scratch.path().join("stats")).expect("it was just read");
-    }
-}
-
-/// Flags for which code must be made at compile time, or that the plugin does not handle: the build works as if the
-/// plugin were not there, or the program is lazy; either way it does the same.
-#[test]
-fn instrumented_programs_still_work() {
-    let scratch = Scratch::new("instrumented");
-    let lazy = format!("-fpass-plugin={}", plugin().display());
-    for flag in [
-        "-fsanitize=address",
-        "-fsanitize=undefined",
-        "-fsanitize=safe-stack",
-        "-fprofile-instr-generate",
-        "-fcoverage-mapping",
-        "-flto",
-    ] {
-        let program = scratch.path().join("program");
-        let mut clang = command("clang-22");
-        // Coverage mapping needs profiles.
-        if flag == "-fcoverage-mapping" {
-            clang.arg("-fprofile-instr-generate");
-        }
-        clang.args(["-g", "-O1", flag, "-fuse-ld=lld", &lazy]);
-        let outcome = tool(clang.arg(source("calculator/calculator.c")).arg("-o").arg(&program));
-        assert!(outcome.stderr.is_empty(), "{outcome}");
-        let mut command = lazy_command(&program, scratch.path());
-        // The address sanitizer wants to be the first library, and is not with anything preloaded.
-        command.env("ASAN_OPTIONS", "verify_asan_link_order=0").args(["x=5", "x*x"]);
-        let outcome = run(&mut command, scratch.path(), b"");
-        assert_eq!(outcome.assert_code(0).text(), "x=5 = 5\nx*x = 25\nx = 5\n", "{flag}: {outcome}");
-    }
 }

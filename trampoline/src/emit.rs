@@ -17,8 +17,12 @@
 use std::fmt::Write;
 
 use crate::contract::{
-    CONTAINER_SYMBOL, CONTRACT_VERSION, ENTRY_SYMBOL, MODULE_MAGIC, MODULE_SECTION, SLOT_SECTION, StoreKind,
+    CONTAINER_SYMBOL, CONTRACT_VERSION, ENTRY_SYMBOL, INDIRECT_LEN, JMP_SHORT, MODULE_MAGIC, MODULE_SECTION,
+    SHORT_LEN, SLOT_SECTION, StoreKind,
 };
+
+/// From behind a stub's last jump to the stub.
+const BACK: i8 = -((2 * INDIRECT_LEN + SHORT_LEN) as i8);
 
 /// ELF symbol binding of what the text defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,12 +176,11 @@ impl Text {
         if stub.endbr64 {
             self.line(format_args!("endbr64"));
         }
-        // A name of its own, because a jump to a global symbol gets a relocation.
-        self.line(format_args!(".Lautojit_stub_{index}:"));
         self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
         self.line(format_args!(".Lautojit_tail_{index}:"));
         self.line(format_args!("callq *{ENTRY_SYMBOL}(%rip)"));
-        self.line(format_args!("jmp .Lautojit_stub_{index}"));
+        // As bytes: -mrelax-all makes every jump a long one, and the trampoline knows a stub by its layout.
+        self.line(format_args!(".byte {JMP_SHORT:#x},{:#x}", BACK as u8));
         self.line(format_args!(".cfi_endproc"));
         self.line(format_args!(".size {symbol},.-{symbol}"));
         // R: --gc-sections finds no reference to a slot's section but through __start_ and __stop_, which not all

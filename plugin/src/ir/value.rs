@@ -191,11 +191,22 @@ impl Value {
         }
     }
 
+    /// Whether a function has a metadata attachment of the kind `name`.
+    pub fn has_attachment(self, name: &str) -> bool {
+        unsafe {
+            let context = LLVMGetModuleContext(LLVMGetGlobalParent(self.0));
+            let kind = LLVMGetMDKindIDInContext(context, name.as_ptr().cast(), name.len() as u32);
+            let mut count = 0;
+            let entries = LLVMGlobalCopyAllMetadata(self.0, &mut count);
+            let found = (0..count as u32).any(|i| LLVMValueMetadataEntriesGetKind(entries, i) == kind);
+            LLVMDisposeValueMetadataEntries(entries);
+            found
+        }
+    }
+
     /// Whether the code generator gives a function another symbol than its name.
     pub fn has_mangled_symbol(self) -> bool {
-        unsafe {
-            LLVMGetFunctionCallConv(self.0) == llvm_sys::LLVMCallConv::LLVMX86VectorCallCallConv as u32
-        }
+        unsafe { LLVMGetFunctionCallConv(self.0) == llvm_sys::LLVMCallConv::LLVMX86VectorCallCallConv as u32 }
     }
 
     pub fn is_intrinsic(self) -> bool {

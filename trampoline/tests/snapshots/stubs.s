@@ -4,11 +4,10 @@
 .p2align 3,0xcc
 plain:
 .cfi_startproc
-.Lautojit_stub_0:
 jmpq *.Lautojit_slot_0(%rip)
 .Lautojit_tail_0:
 callq *__autojit_entry(%rip)
-jmp .Lautojit_stub_0
+.byte 0xeb,0xf2
 .cfi_endproc
 .size plain,.-plain
 .section autojit_slots,"awR",@progbits
@@ -25,11 +24,10 @@ jmp .Lautojit_stub_0
 _ZN1SC2Ev:
 .cfi_startproc
 endbr64
-.Lautojit_stub_7:
 jmpq *.Lautojit_slot_7(%rip)
 .Lautojit_tail_7:
 callq *__autojit_entry(%rip)
-jmp .Lautojit_stub_7
+.byte 0xeb,0xf2
 .cfi_endproc
 .size _ZN1SC2Ev,.-_ZN1SC2Ev
 .section autojit_slots,"awRG",@progbits,_ZN1SC5Ev,comdat
@@ -43,11 +41,10 @@ jmp .Lautojit_stub_7
 .p2align 3,0xcc
 "odd name":
 .cfi_startproc
-.Lautojit_stub_8:
 jmpq *.Lautojit_slot_8(%rip)
 .Lautojit_tail_8:
 callq *__autojit_entry(%rip)
-jmp .Lautojit_stub_8
+.byte 0xeb,0xf2
 .cfi_endproc
 .size "odd name",.-"odd name"
 .section autojit_slots,"awR",@progbits
