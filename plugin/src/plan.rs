@@ -74,12 +74,16 @@ pub struct Plan {
     pub leaving: Vec<Value>,
     /// Bodies for inlining that nothing which stays uses.
     pub unneeded: Vec<Value>,
+    /// Whether the module may become part of a shared library.
+    shared: bool,
 }
 
 impl Plan {
     pub fn new(module: Module, selection: &Selection, uses: &Uses<'_>, optimised: bool) -> Self {
         name_the_unnamed(module);
-        let mut plan = Self { source: module.source_name(), ..Self::default() };
+        let set = |flag| module.flag(flag).is_some_and(|level| level != 0);
+        let shared = set("PIC Level") && !set("PIE Level");
+        let mut plan = Self { source: module.source_name(), shared, ..Self::default() };
         for variable in module.variables() {
             plan.variable(variable, uses.of(variable));
         }
@@ -188,11 +192,18 @@ impl Plan {
             binding,
             visibility: visibility(value),
             group: value.comdat_name(),
-            dso_local: value.is_dso_local(),
+            dso_local: self.is_here(value),
             interposable: replaceable || preemptible,
             align,
             import: None, // numbered when all are known
         });
+    }
+
+    /// Whether linkers accept that what the module defines is addressed by its distance. In a shared library they see
+    /// that others may interpose it, even if the compiler was told not to mind (-fno-semantic-interposition) and would
+    /// address it by a local name.
+    fn is_here(&self, value: Value) -> bool {
+        visibility(value) != Visibility::Default || (value.is_dso_local() && !self.shared)
     }
 
     /// `optional`: perhaps nothing defines it, as code that refers to it may never come to be.
@@ -201,8 +212,7 @@ impl Plan {
         let private = value.linkage() == Linkage::LLVMPrivateLinkage;
         let defined = !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
         let hidden = value.visibility() == IrVisibility::LLVMHiddenVisibility;
-        let own = value.is_local()
-            || (defined && (value.is_dso_local() || visibility(value) != Visibility::Default));
+        let own = value.is_local() || (defined && self.is_here(value));
         let import = Import {
             value: Some(value),
             symbol: if private { format!(".L{name}") } else { name.clone() },

@@ -25,7 +25,7 @@ seeds! {
     csmith_2: Csmith [24, 27, 32];
     csmith_3: Csmith [37, 38];
     csmith_4: Csmith [107, 112];
-    calls_1: Calls [1, 2, 3];
-    calls_2: Calls [4, 5, 6];
-    calls_3: Calls [7, 8, 9];
+    calls_1: Calls [1, 3];
+    calls_2: Calls [4, 5];
+    calls_3: Calls [7, 8, 29];
 }

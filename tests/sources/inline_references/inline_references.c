@@ -1,13 +1,13 @@
-// A C99 inline function that uses a variable, a weak one and a function of its own file.
+// A C99 inline function that another file defines, and that uses variables and a function of this one.
 //# sources: other.c
+//# flags: -fPIC
 //# linkers: bfd lld
-//# lazy: twice pick own
+//# lazy: main twice pick own
 //# prints: 42 7 5 -1
 #include "inline_references.h"
 #include <stdio.h>
 
 int table[2] = {21, 5};
-extern int pick(int index);
 int own(int x) { return x * 2; }
 __attribute__((weak)) int limit = 7;
 
