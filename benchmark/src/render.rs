@@ -14,8 +14,8 @@ Both builds were measured by turns in one run; each figure is the median, with t
 parentheses. Compile times are processor time (user and system) of the compiler; `first run` is the time by the clock
 from starting the process to its end with nothing of autojit's cached (the files themselves are in the page cache),
 `later run` the same with its code in autojit's cache; memory is what the kernel accounts to the process when it ends.
-`bzip2 -1` is one process that compresses the same 20 MB twice: the second pass calls nothing for the first time, and
-is judged by its processor time.
+A second pass is the same work once more in one process: it calls nothing for the first time, and is judged by its
+processor time.
 ";
 
 /// Results as a table for a terminal.

@@ -254,6 +254,31 @@ pub fn sqlite(name: &'static str, driver: &str) -> Program {
     }
 }
 
+/// Our program that runs a script twice with Lua's library.
+///
+/// # Errors
+/// Lua's sources cannot be listed.
+pub fn lua_twice() -> Result<Program> {
+    let directory = package("lua-src").join("lua-5.4.7");
+    let mut sources = vec![ours("lua_twice.c")];
+    for entry in fs::read_dir(&directory).context("Lua's sources")? {
+        let path = entry?.path();
+        if is_library_source(&path) {
+            sources.push(path);
+        }
+    }
+    sources[1..].sort();
+    let flags = vec![format!("-I{}", directory.display()), "-DLUA_USE_POSIX".into()];
+    Ok(Program { name: "lua_twice", sources, flags, link: vec!["-lm"] })
+}
+
+/// Whether a file of Lua's belongs to the library: not one of those with a `main` of their own.
+fn is_library_source(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap_or_default();
+    path.extension() == Some(OsStr::new("c"))
+        && !["lua", "luac", "onelua", "ltests"].iter().any(|main| stem == *main)
+}
+
 /// bzip2's library with `main`, a file of bzip2's or one of ours.
 fn with_libbz2(name: &'static str, main: impl FnOnce(&Path) -> PathBuf) -> Program {
     let directory = package("bzip2-sys").join("bzip2-1.0.8");

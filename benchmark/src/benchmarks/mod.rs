@@ -23,7 +23,7 @@ struct Benchmark {
     measure: fn(&Setup, &str) -> Result<Vec<Measurement>>,
 }
 
-const BENCHMARKS: [Benchmark; 21] = [
+const BENCHMARKS: [Benchmark; 23] = [
     Benchmark {
         name: "compile-sqlite-O0",
         measure: |setup, name| compile::measure(setup, name, &sqlite_query(), DEBUG, (9, 2), 0.80),
@@ -72,7 +72,20 @@ const BENCHMARKS: [Benchmark; 21] = [
     },
     Benchmark {
         name: "steady-bzip2",
-        measure: |setup, name| steady::measure(setup, name, &setup::compress_twice(), 1.03),
+        measure: |setup, name| {
+            steady::measure(setup, name, &setup::compress_twice(), "bzip2 -1 of 20 MB", 1.02)
+        },
+    },
+    Benchmark {
+        name: "steady-sqlite",
+        measure: |setup, name| {
+            let program = setup::sqlite("sqlite_twice", "sqlite_twice.c");
+            steady::measure(setup, name, &program, "SQLite, tables of 400,000 rows", 1.02)
+        },
+    },
+    Benchmark {
+        name: "steady-lua",
+        measure: |setup, name| steady::measure(setup, name, &setup::lua_twice()?, "a script in Lua", 1.02),
     },
     Benchmark {
         name: "warm-hello",

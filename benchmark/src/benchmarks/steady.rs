@@ -24,7 +24,13 @@ struct Pass {
 ///
 /// # Errors
 /// A program fails, or the builds compute different things.
-pub fn measure(setup: &Setup, name: &str, program: &Program, target: f64) -> Result<Vec<Measurement>> {
+pub fn measure(
+    setup: &Setup,
+    name: &str,
+    program: &Program,
+    what: &str,
+    target: f64,
+) -> Result<Vec<Measurement>> {
     let Pair { plain, lazy } = How::BOTH.try_map(|how| setup.program(program, DEBUG, how))?;
     let run = |program, how| passes(&setup.run(&mut setup.start(program, how)?)?.stdout);
     let runs = setup.runs(7, 2);
@@ -34,7 +40,7 @@ pub fn measure(setup: &Setup, name: &str, program: &Program, target: f64) -> Res
     ensure!(results.windows(2).all(|two| two[0] == two[1]), "the results differ: {results:?}");
 
     let measurement = |ending, title: &str, unit, time: fn(&[Pass; 2]) -> f64| {
-        let title = format!("bzip2 -1 of 20 MB -O0 -g, {title}");
+        let title = format!("{what} -O0 -g, {title}");
         Measurement::new(format!("{name}{ending}"), title, unit, Comparison::Ratio, passes.summaries(time))
     };
     Ok(vec![
