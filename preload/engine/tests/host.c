@@ -36,7 +36,9 @@ void *realloc(void *old, size_t size) {
 struct buffer { const uint8_t *data; size_t len; void *owner; };
 struct options { int32_t opt_override; uint32_t batch_limit; };
 struct api {
-    uint32_t abi, llvm_major;
+    uint32_t abi;
+    uint8_t build[32];
+    uint32_t llvm_major;
     int32_t (*open)(const void *, size_t, const struct options *, void **, struct buffer *);
     int32_t (*compile)(void *, uint32_t, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
     void (*release)(struct buffer);
