@@ -3,7 +3,7 @@
 //# plugin: opened.cpp
 //# linkers: bfd
 //# link: -ldl -rdynamic
-//# lazy: main _Z6throwsv
+//# lazy: _Z6throwsv
 //# prints: corners 4 8 5
 //# prints: casts square 1 0 box 1 1 named square
 //# prints: types 1 1 0

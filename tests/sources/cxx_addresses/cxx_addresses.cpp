@@ -6,7 +6,7 @@
 //# mix
 //# linkers: bfd lld
 //# link: -ldl -rdynamic
-//# lazy: main _Z17addresses_in_unitv
+//# lazy: _Z17addresses_in_unitv
 //# prints: unit 111111 111 1 10
 //# prints: library 111111 111 0 10
 //# prints: plugin 111111 111 0 10

@@ -18,7 +18,7 @@
 //# prints: stored 1
 //# prints: atexit 1
 //# prints: of the C library 1 1 1
-//# lazy: main in_program
+//# lazy: in_program
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
 //# flags: -fno-plt
 //# linkers: lld
 //# link: -ldl
-//# lazy: main _Z4askiiPKc
+//# lazy: _Z4askiiPKc
 //# prints: local first 1 1 own 0
 //# prints: local second 12 1 same type 1
 //# prints: local first again 2 2

@@ -20,7 +20,7 @@
 //# prints: early thread 11
 //# prints: constants 83 86 12 50
 //# prints: opened later 51 62 71 in a thread 51 62 71
-//# lazy: main address_of from_constants distance from_aggregate
+//# lazy: address_of from_constants distance from_aggregate
 //# stats: compiled >= 12
 #include <dlfcn.h>
 #include <pthread.h>
