@@ -6,10 +6,11 @@
 //! near the image reaches it directly, else through the GOT. Constants that leave are defined. Functions that stay
 //! keep their bodies, which nobody reads.
 //!
-//! Nothing is cloned: the module takes that form, is written, and takes its old form again.
+//! Nothing is cloned: the module takes that form, is written, and takes its old form again, but for the lists of its
+//! debug information: the object has no use for them.
 
 use autojit_store::{Contents, Key, OptLevel};
-use llvm_sys::prelude::{LLVMComdatRef, LLVMMetadataRef};
+use llvm_sys::prelude::LLVMComdatRef;
 
 use crate::ir::{Attachments, IrVisibility, Linkage, Module, Value};
 use crate::plan::Plan;
@@ -51,7 +52,7 @@ pub fn write(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) 
 struct ContainerForm {
     module: Module,
     asm: String,
-    unit_lists: Vec<LLVMMetadataRef>,
+    description: Option<Value>,
     variables: Vec<Variable>,
     functions: Vec<Declared>,
 }
@@ -81,11 +82,7 @@ impl ContainerForm {
     fn take(module: Module, plan: &Plan, selection: &Selection) -> Self {
         let asm = module.inline_asm();
         module.set_inline_asm("");
-        let mut unit_lists = Vec::new();
-        module.unit_lists(&mut |list| {
-            unit_lists.push(list);
-            std::ptr::null_mut()
-        });
+        let description = module.take_description();
         let direct: std::collections::HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
         for table in plan.carried.iter().filter(|variable| !variable.is_constant()) {
             // Of labels, and nobody changes it. It does not come back.
@@ -98,6 +95,9 @@ impl ContainerForm {
             .collect();
         let mut functions = Vec::new();
         for function in module.functions() {
+            if Some(function) == description {
+                continue;
+            }
             if selection.is_lazy.contains(&function) {
                 function.set_comdat(std::ptr::null_mut());
                 function.set_linkage(Linkage::LLVMExternalLinkage);
@@ -107,13 +107,11 @@ impl ContainerForm {
                 functions.push(declare_function(function));
             }
         }
-        Self { module, asm, unit_lists, variables, functions }
+        Self { module, asm, description, variables, functions }
     }
 
     fn leave(self) {
         self.module.set_inline_asm(&self.asm);
-        let mut lists = self.unit_lists.into_iter();
-        self.module.unit_lists(&mut |_| lists.next().expect("one for each that was taken out"));
         for saved in self.variables {
             let Variable { value, .. } = saved;
             value.set_initializer(saved.initializer);
@@ -124,6 +122,10 @@ impl ContainerForm {
                 value.set_comdat(saved.comdat);
             }
             value.add_attachments(&saved.attachments);
+        }
+        // After the attachments, which it adds to.
+        if let Some(description) = self.description {
+            self.module.drop_description(description);
         }
         for saved in self.functions {
             saved.value.set_linkage(saved.linkage);

@@ -2,13 +2,11 @@
 
 use std::ffi::{c_char, c_void};
 
-use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef, LLVMValueRef};
+use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 
 /// Takes the bodies out of a module, for a build at an optimisation level; true if it changed the module. The last is
 /// the name of a pass that will instrument the module, or null.
 pub type Callback = unsafe extern "C" fn(LLVMModuleRef, speed: u8, size: u8, *const c_char) -> bool;
-/// Sees an operand of a compile unit and gives what is to take its place.
-pub type VisitList = unsafe extern "C" fn(*mut c_void, LLVMMetadataRef) -> LLVMMetadataRef;
 /// Sees an instruction.
 pub type VisitInstruction = unsafe extern "C" fn(*mut c_void, LLVMValueRef);
 
@@ -30,5 +28,6 @@ unsafe extern "C" {
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);
     pub fn autojit_shim_compiler_used(module: LLVMModuleRef, values: *mut LLVMValueRef, count: usize);
-    pub fn autojit_shim_unit_lists(module: LLVMModuleRef, context: *mut c_void, visit: VisitList);
+    pub fn autojit_shim_take_description(module: LLVMModuleRef) -> LLVMValueRef;
+    pub fn autojit_shim_drop_description(taken: LLVMValueRef);
 }

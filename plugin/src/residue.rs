@@ -31,8 +31,6 @@ pub fn leave(
     keep_imports(module, plan);
     name_aliases(module, selection, &mut text);
     remove_bodies(plan);
-    // What describes the whole unit would be generated for data alone, at many times the size of all the stubs.
-    module.unit_lists(&mut |_| std::ptr::null_mut());
     for (variable, getter) in getters {
         module.define_getter(*getter, *variable);
     }

@@ -257,13 +257,48 @@ void autojit_shim_compiler_used(LLVMModuleRef M, LLVMValueRef *Values, size_t Co
 }
 
 // Debug information that belongs to the whole unit (enumerations, retained types, globals, imported entities, macros:
-// operands 4 to 8 of DICompileUnit) and is generated anew with every batch if it stays in the container: taken out
-// while the container is written. Visits the units in order with each list; the callback returns the list to put in.
-void autojit_shim_unit_lists(LLVMModuleRef M, void *Context, LLVMMetadataRef (*Visit)(void *, LLVMMetadataRef)) {
-  for (DICompileUnit *Unit : unwrap(M)->debug_compile_units())
-    for (unsigned Operand = 4; Operand <= 8; ++Operand)
-      Unit->replaceOperandWith(Operand,
-                               unwrap(Visit(Context, wrap(Unit->getOperand(Operand).get()))));
+// operands 4 to 8 of DICompileUnit; what variables are described by) is taken off its place, and into a function of
+// its own that does nothing: readers of bitcode load what only a function refers to when they read its body. The
+// engine knows its form (preload/engine/shim/describe.cpp). Null if the module has no debug information.
+LLVMValueRef autojit_shim_take_description(LLVMModuleRef Module) {
+  auto &M = *unwrap(Module);
+  if (M.debug_compile_units().empty())
+    return nullptr;
+  LLVMContext &C = M.getContext();
+  SmallVector<Metadata *, 2> Description;
+  for (DICompileUnit *Unit : M.debug_compile_units()) {
+    SmallVector<Metadata *, 5> Lists;
+    for (unsigned Operand = 4; Operand <= 8; ++Operand) {
+      Lists.push_back(Unit->getOperand(Operand));
+      Unit->replaceOperandWith(Operand, nullptr);
+    }
+    Description.push_back(MDTuple::get(C, Lists));
+  }
+  SmallVector<Metadata *, 64> Variables;
+  for (GlobalVariable &Variable : M.globals()) {
+    SmallVector<DIGlobalVariableExpression *, 1> Expressions;
+    Variable.getDebugInfo(Expressions);
+    for (DIGlobalVariableExpression *Expression : Expressions)
+      Variables.append({ConstantAsMetadata::get(&Variable), Expression});
+    Variable.eraseMetadata(LLVMContext::MD_dbg);
+  }
+  Description.push_back(MDTuple::get(C, Variables));
+  auto *Holder = Function::Create(FunctionType::get(Type::getVoidTy(C), false), GlobalValue::ExternalLinkage,
+                                  "__autojit_description", M);
+  auto *Return = ReturnInst::Create(C, BasicBlock::Create(C, "", Holder));
+  Return->setMetadata("autojit.description", MDTuple::get(C, Description));
+  return wrap(Holder);
+}
+
+// Ends the function of autojit_shim_take_description; puts the variables' descriptions back.
+void autojit_shim_drop_description(LLVMValueRef Taken) {
+  auto *Holder = cast<Function>(unwrap(Taken));
+  MDNode *Description = Holder->getEntryBlock().getTerminator()->getMetadata("autojit.description");
+  auto *Variables = cast<MDNode>(Description->operands().back());
+  for (unsigned I = 0; I != Variables->getNumOperands(); I += 2)
+    mdconst::extract<GlobalVariable>(Variables->getOperand(I))
+        ->addDebugInfo(cast<DIGlobalVariableExpression>(Variables->getOperand(I + 1)));
+  Holder->eraseFromParent();
 }
 
 } // extern "C"

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 
 use autojit_abi::{EngineApi, OpenOptions};
+use autojit_code::lock::Guard;
 use autojit_code::{Unit, describe, place};
 
 use crate::engine::Owned;
@@ -41,16 +42,13 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     module.verify()?;
     // Before the module's lock: threads that compile in other modules may wait for the engine, too.
     let api = lifecycle::engine().api()?;
-    let start = sys::monotonic_time();
-    let mut handle = module.lock_engine();
+    let handle = module.lock_engine();
     // Not earlier: the thread that held the lock may have compiled it along.
     let Some(batch) = Batch::claim(root) else { return Ok(()) };
-    let result = batch.run_engine(api, &mut handle, root);
-    drop(handle);
-    let compiled = sys::monotonic_time();
-    stats::COUNTERS.compile_time.add_time(compiled - start);
-    let result = result.and_then(|object| batch.finish(object, root));
-    stats::COUNTERS.link_time.add_time(sys::monotonic_time() - compiled);
+    let result = batch.run(api, handle, Some(root)).and_then(|()| match root.code() {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(format_args!("generating code: the compiler did not define it"))),
+    });
     cache::flush_if_due();
     result.inspect_err(|_| {
         batch.claimed.borrow_mut().retain(|function| !std::ptr::eq(*function, root));
@@ -58,22 +56,59 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     })
 }
 
+/// Makes all functions of a module ready that are cold, for a debugger, to which the module is described in full.
+///
+/// # Errors
+/// They cannot be had at once. They are cold, and each may still be had by itself.
+pub fn compile_all(module: &'static Module) -> Result<(), Failure> {
+    let api = lifecycle::engine().api()?;
+    let handle = module.lock_engine();
+    module.open()?;
+    if handle.0.is_null() {
+        module.describe_in_full();
+    }
+    let batch = Batch { module, claimed: RefCell::default() };
+    batch.run(api, handle, None)
+}
+
 impl Batch {
     fn claim(root: &'static Function) -> Option<Self> {
         root.claim().then(|| Self { module: root.module(), claimed: RefCell::new(vec![root]) })
     }
 
-    /// Has the engine compile the batch that it chooses around `root`.
+    /// Compiles, links and publishes. The module stays locked while the engine works on it.
+    fn run(
+        &self,
+        api: &'static EngineApi,
+        mut handle: Guard<'_, EngineHandle>,
+        root: Option<&Function>,
+    ) -> Result<(), Failure> {
+        let start = sys::monotonic_time();
+        let object = self.run_engine(api, &mut handle, root);
+        drop(handle);
+        let compiled = sys::monotonic_time();
+        stats::COUNTERS.compile_time.add_time(compiled - start);
+        let object = object?;
+        let result = if object.bytes().is_empty() { Ok(()) } else { self.finish(object) };
+        stats::COUNTERS.link_time.add_time(sys::monotonic_time() - compiled);
+        result
+    }
+
+    /// Has the engine compile the batch that it chooses around `root`, or, without a root, whatever is cold.
     fn run_engine(
         &self,
         api: &'static EngineApi,
         handle: &mut EngineHandle,
-        root: &Function,
+        root: Option<&Function>,
     ) -> Result<Owned, Failure> {
         let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
         if handle.0.is_null() {
             let Opened { bytes, place, .. } = self.module.open()?;
-            let options = OpenOptions { opt_override: lifecycle::opt_override(), batch_limit: 0 };
+            let options = OpenOptions {
+                opt_override: lifecycle::opt_override(),
+                batch_limit: 0,
+                full_debug: self.module.described_in_full(),
+            };
             // SAFETY: the container is mapped for ever; the pointers are to variables of this function.
             let status = unsafe {
                 (api.open)(bytes.as_ptr(), bytes.len(), &raw const options, &raw mut handle.0, error.out())
@@ -86,7 +121,13 @@ impl Batch {
         // SAFETY: the module is open, and locked by the caller; claim_callback gets the batch that it expects.
         let status = unsafe {
             let context = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
-            (api.compile)(handle.0, root.index(), claim_callback, context, object.out(), error.out())
+            match root {
+                Some(root) => {
+                    let (index, out, error) = (root.index(), object.out(), error.out());
+                    (api.compile)(handle.0, index, claim_callback, context, out, error)
+                }
+                None => (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out()),
+            }
         };
         if status != 0 {
             return Err(Failure::new(format_args!(
@@ -98,7 +139,7 @@ impl Batch {
     }
 
     /// Links and publishes the object.
-    fn finish(&self, object: Owned, root: &Function) -> Result<(), Failure> {
+    fn finish(&self, object: Owned) -> Result<(), Failure> {
         // Lines stay in the object until somebody asks for them.
         let (mut held, mut lines) = (None, None);
         let object = if describe::has_lines(object.bytes()) {
@@ -114,11 +155,12 @@ impl Batch {
         let unit = Unit::of(object).map_err(|error| failure(&error))?;
         let linked = place(&unit, memory, &mut names).map_err(|error| failure(&error))?;
         let described = lines.map_or(names::Lines::None, names::Lines::Object);
-        publish(self.module, memory, linked, &self.claimed.borrow(), described, Origin::Compiled)
+        let origin = Origin::Compiled(object);
+        publish(self.module, memory, linked, &self.claimed.borrow(), described, origin)
             .map_err(|error| failure(&error))?;
-        cache::keep(self.module, unit, lines);
-        if root.code().is_none() {
-            return Err(failure(&"the compiler did not define it"));
+        // What a debugger wants to know is no use to others.
+        if !self.module.described_in_full() {
+            cache::keep(self.module, unit, lines);
         }
         Ok(())
     }

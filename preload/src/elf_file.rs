@@ -3,12 +3,14 @@
 //! Receives a mapped file that may be anything; every offset is checked. With goblin's structures, but without its
 //! parser, which would read all tables of a program to answer for one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use goblin::elf::header::{ELFMAG, SELFMAG};
 use goblin::elf::section_header::{SHN_LORESERVE, SHN_UNDEF, SHT_NOBITS, SHT_SYMTAB};
 use goblin::elf::sym::{
-    STB_LOCAL, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STV_HIDDEN, STV_INTERNAL, st_bind, st_type, st_visibility,
+    STB_LOCAL, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_OBJECT, STV_HIDDEN, STV_INTERNAL, st_bind, st_type,
+    st_visibility,
 };
 use goblin::elf64::header::Header;
 use goblin::elf64::section_header::SectionHeader;
@@ -94,6 +96,18 @@ impl<'a> ElfFile<'a> {
         self.find_symbols().unwrap_or(Symbols::none())
     }
 
+    /// The addresses (as in the file) of the variables of its static symbol table; None for a name of several.
+    pub fn variables(&self) -> BTreeMap<String, Option<usize>> {
+        let mut variables = BTreeMap::new();
+        let Some(symbols) = self.find_symbols() else { return variables };
+        for number in 0..symbols.entries.len() / size_of::<Sym>() {
+            if let Some((name, address)) = symbols.variable(number) {
+                variables.entry(name.to_owned()).and_modify(|other| *other = None).or_insert(Some(address));
+            }
+        }
+        variables
+    }
+
     fn find_symbols(&self) -> Option<Symbols<'a>> {
         let section = self.sections().find(|section| section.sh_type == SHT_SYMTAB)?;
         let entries = self.content(&section)?;
@@ -168,6 +182,15 @@ impl<'a> Symbols<'a> {
             return None;
         }
         std::str::from_utf8(string(self.strings, symbol.st_name as usize)?).ok()
+    }
+
+    /// Name and address of a symbol that is a variable.
+    fn variable(&self, number: usize) -> Option<(&'a str, usize)> {
+        let symbol = self
+            .entry(number)
+            .filter(|symbol| st_type(symbol.st_info) == STT_OBJECT && symbol.st_shndx != SHN_UNDEF as u16)?;
+        let name = std::str::from_utf8(string(self.strings, symbol.st_name as usize)?).ok()?;
+        Some((name, symbol.st_value as usize))
     }
 
     /// The name of the function around `address` (as in the file), be it `static` or not.

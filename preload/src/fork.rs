@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use crate::failure::Failure;
 use crate::gate::{Entered, Gate};
 use crate::log;
-use crate::{ALLOCATOR, cache, function, image, lifecycle, names, perf, stats, symbols, sys, unwind};
+use crate::{
+    ALLOCATOR, cache, debugger, function, image, lifecycle, names, perf, stats, symbols, sys, unwind,
+};
 
 /// Threads in the resolver, and the thread that forks.
 static GATE: Gate = Gate::new();
@@ -162,6 +164,7 @@ fn hold() {
         memory.before_fork();
     }
     unwind::TABLE.before_fork();
+    debugger::before_fork();
     ALLOCATOR.before_fork();
 }
 
@@ -173,6 +176,7 @@ unsafe fn release() {
     // SAFETY: the caller's promise.
     unsafe {
         ALLOCATOR.after_fork();
+        debugger::after_fork();
         unwind::TABLE.after_fork();
         for memory in image::all().filter_map(image::Image::reserved_memory) {
             memory.after_fork();

@@ -4,7 +4,7 @@
 //! the function that a slot or a stub stands for. The list only grows, and its readers take no lock. An image that was
 //! unloaded is found out when another one registers, or when a function is compiled ([`notice_unloads`]).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::{ControlFlow, Range};
@@ -24,7 +24,7 @@ use crate::loaded::{self, Definition, Object};
 use crate::map::Map;
 use crate::module::Module;
 use crate::sys::{self, File};
-use crate::{names, scope, stats, symbols, unwind};
+use crate::{debugger, names, scope, stats, symbols, unwind};
 use autojit_code::lock::Lock;
 
 /// An image. Lives for ever, in a list.
@@ -40,11 +40,15 @@ pub struct Image {
     entry: usize,
     /// The static symbol table of its file, once it was asked for.
     symbols: Lock<Option<SymbolTable>>,
+    /// The variables in it, by name: None for a name of several.
+    variables: OnceLock<BTreeMap<String, Option<usize>>>,
     memory: OnceLock<Result<CodeMemory, Failure>>,
     /// Where the slots of each module lie, by record: linkers keep those of one object together.
     slot_runs: OnceLock<Box<[SlotRun]>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
+    /// Whether it is described to a debugger in full.
+    prepared: AtomicBool,
     unloaded: AtomicBool,
     next: *const Image,
 }
@@ -103,14 +107,18 @@ pub fn all() -> impl Iterator<Item = &'static Image> {
     .filter(|image| !image.unloaded.load(Ordering::Acquire))
 }
 
-/// Registers the image of `record`, whose entry cell is to hold `trampoline`. The caller holds the lifecycle's lock.
+/// Registers the image of `record`, whose entry cell is to hold `trampoline`. None if it has
+/// registered before. The caller holds the lifecycle's lock.
 ///
 /// # Errors
 /// The image was made for another runtime, or something it needs is not there: the program cannot run.
 ///
 /// # Safety
 /// The record must be one of a loaded and relocated image (contract).
-pub unsafe fn register(record: *const ImageRecord, trampoline: usize) -> Result<(), Failure> {
+pub unsafe fn register(
+    record: *const ImageRecord,
+    trampoline: usize,
+) -> Result<Option<&'static Image>, Failure> {
     // SAFETY: the caller's promise.
     let tables = unsafe { &*record };
     if tables.magic != IMAGE_MAGIC || tables.version != CONTRACT_VERSION {
@@ -124,7 +132,7 @@ pub unsafe fn register(record: *const ImageRecord, trampoline: usize) -> Result<
     let entry = unsafe { &*tables.entry_cell() };
     if entry.load(Ordering::Acquire) == trampoline {
         // The constructor of an image whose stubs were called before.
-        return Ok(());
+        return Ok(None);
     }
     let place = Place::of(record as usize)
         .ok_or_else(|| Failure::new(format_args!("no loaded object is around its tables")))?;
@@ -149,7 +157,7 @@ pub unsafe fn register(record: *const ImageRecord, trampoline: usize) -> Result<
     }
     IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
     entry.store(trampoline, Ordering::Release);
-    Ok(())
+    Ok(Some(image))
 }
 
 /// The loader's count of unloaded objects when [`notice_unloads`] last looked.
@@ -302,9 +310,11 @@ impl Image {
             file: Lock::new(None),
             entry: tables.entry_cell() as usize,
             symbols: Lock::new(None),
+            variables: OnceLock::new(),
             memory: OnceLock::new(),
             slot_runs: OnceLock::new(),
             inline: Lock::new(HashMap::default()),
+            prepared: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
         }
@@ -330,6 +340,16 @@ impl Image {
     /// The function `name` in the static symbol table of the image's file, if it is not stripped.
     pub fn static_symbol(&self, name: &str) -> Option<Definition> {
         self.with_symbols(|symbols| symbols.find(name, self.place.base))
+    }
+
+    /// The variable `name` of the image, if it is not stripped and has one of that name only.
+    pub fn variable(&self, name: &str) -> Option<usize> {
+        let make = || match self.file() {
+            Some(map) => ElfFile::parse(&map).map_or_else(BTreeMap::new, |file| file.variables()),
+            None => BTreeMap::new(),
+        };
+        let found = (*self.variables.get_or_init(make).get(name)?)?;
+        Some(self.place.base.wrapping_add(found))
     }
 
     /// The name of the function around `address`, if the image is not stripped.
@@ -431,8 +451,13 @@ impl Image {
         if let Some(memory) = self.reserved_memory() {
             unwind::TABLE.unregister(&memory.range());
             names::forget(memory);
-            // SAFETY: the image's functions can no longer be called or returned to, and unwinders do not know of them.
-            unsafe { memory.release() };
+            debugger::forget(&memory.range());
+            // A debugger's breakpoints stay where they were written, for all it knows: no other code may come there.
+            if !self.prepared.load(Ordering::Relaxed) {
+                // SAFETY: the image's functions can no longer be called or returned to, and unwinders do not know of
+                // them.
+                unsafe { memory.release() };
+            }
         }
         self.modules.iter().for_each(Module::close);
         *self.symbols.lock() = None;
@@ -457,13 +482,22 @@ impl Image {
         })
     }
 
+    /// From now on, it is described to a debugger in full. To be said before it has code memory.
+    pub fn prepare(&self) {
+        self.prepared.store(true, Ordering::Relaxed);
+    }
+
     /// The image's code memory, reserved when it is first needed.
     pub fn memory(&self) -> Result<&CodeMemory, Failure> {
         let reserve = || {
             // perf looks into its map for anonymous memory only, which that of a memory file is not.
             let options = crate::lifecycle::options();
             let private = options.is_some_and(|options| options.perf_map);
-            let reserve = if private { CodeMemory::reserve_private } else { CodeMemory::reserve };
+            let reserve = match self.prepared.load(Ordering::Relaxed) {
+                true => CodeMemory::reserve_for_debugger,
+                false if private => CodeMemory::reserve_private,
+                false => CodeMemory::reserve,
+            };
             reserve(self.place.range.clone())
                 .map_err(|error| Failure::new(format_args!("reserving code memory: {error}")))
         };

@@ -9,6 +9,7 @@
 //!   (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code. [`confine`]:
 //!   what the program is about to give up is fetched first.
+//! - [`debugger`]: what gdb is told.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
 //! - [`loaded`], [`scope`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
 //! - [`sys`], [`map`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
@@ -21,6 +22,7 @@ mod alloc;
 mod cache;
 mod compile;
 mod confine;
+mod debugger;
 mod elf_file;
 mod engine;
 mod exports;

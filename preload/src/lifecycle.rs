@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
 use autojit_trampoline::contract::ImageRecord;
 use autojit_trampoline::entry;
+use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::cache::{self, Cache};
 use crate::engine::Engine;
@@ -16,7 +17,7 @@ use crate::image::{self, Image};
 use crate::library::thread_end;
 use crate::options::Options;
 use crate::undisturbed::Uninterrupted;
-use crate::{fork, log, resolver, stats};
+use crate::{debugger, fork, log, resolver, stats};
 use autojit_code::lock::Lock;
 
 /// How far the process is.
@@ -78,15 +79,23 @@ pub fn opt_override() -> i32 {
 pub unsafe fn register(record: *const ImageRecord) {
     let _uninterrupted = Uninterrupted::new();
     let _inside = fork::Inside::enter();
-    let _one_at_a_time = REGISTERING.lock();
+    let one_at_a_time = REGISTERING.lock();
     let result = start().and_then(|()| {
         image::notice_unloads();
         // SAFETY: the caller's promise.
         unsafe { image::register(record, entry::address()) }
     });
-    if let Err(failure) = result {
+    drop(one_at_a_time);
+    match result {
+        // LLVM wants more stack than a thread that opens a library may have.
+        Ok(Some(image)) if debugger::wants_everything() => {
+            if let Err(error) = with_resolver_stack(|| debugger::prepare(image)) {
+                ::log::info!("{} is not described to the debugger: {error:?}", image.name());
+            }
+        }
+        Ok(_) => {}
         // Whatever has run already: the code of this image has not.
-        log::die(false, format_args!("cannot run {}: {failure}", name_of(record)));
+        Err(failure) => log::die(false, format_args!("cannot run {}: {failure}", name_of(record))),
     }
 }
 

@@ -6,6 +6,7 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
@@ -30,6 +31,8 @@ pub struct Module {
     verified: OnceLock<Result<(), Failure>>,
     /// Whether the object cache was asked for its code.
     bound: Lock<bool>,
+    /// Whether its types and variables are described to a debugger.
+    full_debug: AtomicBool,
     /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
     engine: Lock<EngineHandle>,
 }
@@ -75,6 +78,7 @@ impl Module {
             opened: OnceLock::new(),
             verified: OnceLock::new(),
             bound: Lock::new(false),
+            full_debug: AtomicBool::new(false),
             engine: Lock::new(EngineHandle(std::ptr::null_mut())),
         }
     }
@@ -256,6 +260,16 @@ impl Module {
     /// The engine's handle, for the calling thread alone.
     pub fn lock_engine(&self) -> autojit_code::lock::Guard<'_, EngineHandle> {
         self.engine.lock()
+    }
+
+    /// From now on, its types and variables are described to the debugger. To be said before the engine opens it.
+    pub fn describe_in_full(&self) {
+        self.full_debug.store(true, Relaxed);
+    }
+
+    /// Whether its types and variables are described to a debugger.
+    pub fn described_in_full(&self) -> bool {
+        self.full_debug.load(Relaxed)
     }
 
     /// The address of an import, 0 if it is a weak one that nothing defines.

@@ -96,6 +96,28 @@ impl Value for Size {
     }
 }
 
+/// Which processes describe their types and variables to a debugger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debugger {
+    /// Those that a debugger has started.
+    Auto,
+    /// All.
+    On,
+    /// None; nor is anything else described to debuggers.
+    Off,
+}
+
+impl Value for Debugger {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "auto" => Self::Auto,
+            "on" => Self::On,
+            "off" => Self::Off,
+            _ => return None,
+        })
+    }
+}
+
 /// A file name, or none.
 impl Value for Option<Vec<u8>> {
     fn parse(text: &OsStr) -> Option<Self> {
@@ -197,6 +219,9 @@ options! {
         disable_object_cache: bool = false,
             "AUTOJIT_DISABLE_OBJECT_CACHE" "On|Off" ["Off"]
             "neither use nor keep compiled code: every run compiles what it calls";
+        debugger: Debugger = Debugger::Auto,
+            "AUTOJIT_DEBUGGER" "auto|on|off" ["auto"]
+            "debugging: auto describes everything to a debugger that starts the program, and lines to one that comes later; on everything; off nothing";
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";

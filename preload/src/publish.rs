@@ -1,20 +1,20 @@
 //! Publishing linked code: from here on other threads run it.
 //!
 //! Receives a linked object and the functions that it was compiled for; hands on nothing: their slots lead to it. The
-//! order of the steps is the contract with every other thread. (Debuggers are to be told between steps 2 and 3.)
+//! order of the steps is the contract with every other thread.
 
 use autojit_code::{CodeMemory, LinkError, Linked};
 use autojit_store::Symbol;
 
 use crate::function::Function;
 use crate::module::Module;
-use crate::{names, perf, stats, symbols, unwind};
+use crate::{debugger, names, perf, stats, symbols, unwind};
 
 /// Where code comes from, for the statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// This process has compiled it.
-    Compiled,
+pub enum Origin<'a> {
+    /// This process has compiled it: the object.
+    Compiled(&'a [u8]),
     /// The object cache.
     Cache,
 }
@@ -31,7 +31,7 @@ pub fn publish(
     linked: Linked<'_>,
     claimed: &[&'static Function],
     lines: names::Lines,
-    origin: Origin,
+    origin: Origin<'_>,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
     let code = linked.commit()?;
@@ -41,7 +41,10 @@ pub fn publish(
     names::register(&code, memory, lines);
     perf::write(&code);
 
-    // 3. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 4, as
+    // 3. Debuggers: breakpoints are to be set in the code before anybody runs it.
+    debugger::register(module, origin, &code);
+
+    // 4. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 5, as
     //    the new functions may call one another.
     for call in &code.call_sites {
         // SAFETY: the tokens are those of symbols::Names, which the object was linked with.
@@ -49,7 +52,7 @@ pub fn publish(
         callee.add_call_site(memory, call.address, call.target);
     }
 
-    // 4. Slots, and the calls that wait for these functions: threads may enter.
+    // 5. Slots, and the calls that wait for these functions: threads may enter.
     let container = &module.opened().expect("its code was compiled from it").container;
     let mut claimed = claimed.to_vec();
     claimed.sort_unstable_by_key(|function| function.index());
@@ -68,7 +71,7 @@ pub fn publish(
         }
     }
     let counter = match origin {
-        Origin::Compiled => &stats::COUNTERS.compiled,
+        Origin::Compiled(_) => &stats::COUNTERS.compiled,
         Origin::Cache => &stats::COUNTERS.from_cache,
     };
     counter.add(published as u64);

@@ -192,6 +192,8 @@ pub const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 pub const JMP_INDIRECT: [u8; 2] = [0xff, 0x25];
 /// `call *disp32(%rip)`: opcode and ModRM, before the displacement.
 pub const CALL_INDIRECT: [u8; 2] = [0xff, 0x15];
+/// `int3`, which debuggers write over the first byte of an instruction.
+const BREAKPOINT: u8 = 0xcc;
 /// Length of either instruction.
 pub const INDIRECT_LEN: usize = 6;
 
@@ -218,16 +220,24 @@ pub unsafe fn slot_of_tail(return_address: *const u8) -> *const Slot {
 /// The slot behind the function address `function`, if the code there has the form of a stub. The caller must still
 /// check that the slot lies among the slots of an image: foreign PLT entries have the same form.
 ///
+/// A debugger may have a breakpoint there, at the start or behind `endbr64`: the first byte of either instruction may
+/// be `int3`. Two bytes of the tail make up for what it hides.
+///
 /// # Safety
 /// 16 bytes at `function` must be readable.
 pub unsafe fn slot_of_stub(function: *const u8) -> Option<*const Slot> {
-    // SAFETY: 16 bytes are readable (caller): at most 4 of endbr64, then 6 of the jump.
+    // SAFETY: 16 bytes are readable (caller): at most 4 of endbr64, then 6 of the jump and 2 of the tail's call.
     unsafe {
+        let opens = |at: *const u8, code: &[u8]| {
+            let bytes = std::slice::from_raw_parts(at, code.len());
+            bytes[1..] == code[1..] && (bytes[0] == code[0] || bytes[0] == BREAKPOINT)
+        };
         let mut at = function;
-        if at.cast::<[u8; 4]>().read() == ENDBR64 {
+        if opens(at, &ENDBR64) {
             at = at.add(ENDBR64.len());
         }
-        (at.cast::<[u8; 2]>().read() == JMP_INDIRECT).then(|| indirect_target(at))
+        let tail = at.add(INDIRECT_LEN).cast::<[u8; 2]>();
+        (opens(at, &JMP_INDIRECT) && tail.read() == CALL_INDIRECT).then(|| indirect_target(at))
     }
 }
 

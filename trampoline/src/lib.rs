@@ -7,12 +7,14 @@
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
 //! - [`stack`]: the stacks on which the runtime resolves such a call.
 //! - [`caller`]: exported functions of the runtime that want to know who called.
+//! - [`debugger`]: the symbols through which debuggers learn of compiled code.
 //! - [`tls`]: thread-local room for a library that the runtime maps itself.
 //! - [`mem`]: `memcpy` and its kin for the runtime, so that it never calls the program's.
 
 pub mod boot;
 pub mod caller;
 pub mod contract;
+pub mod debugger;
 pub mod emit;
 pub mod entry;
 pub mod mem;

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use llvm_sys::LLVMLinkage;
 use llvm_sys::core::*;
-use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef};
+use llvm_sys::prelude::LLVMModuleRef;
 
 use super::{Module, Value, string, walk};
 use crate::ffi;
@@ -98,14 +98,17 @@ impl Module {
         unsafe { ffi::autojit_shim_compiler_used(self.0, values.as_mut_ptr(), values.len()) }
     }
 
-    /// Replaces each list of the debug compile units by what `visit` gives for it.
-    pub fn unit_lists(self, visit: &mut dyn FnMut(LLVMMetadataRef) -> LLVMMetadataRef) {
-        unsafe extern "C" fn call(context: *mut std::ffi::c_void, list: LLVMMetadataRef) -> LLVMMetadataRef {
-            // SAFETY: `context` is the `&mut &mut dyn FnMut` below, which outlives the walk.
-            unsafe { (*context.cast::<&mut dyn FnMut(LLVMMetadataRef) -> LLVMMetadataRef>())(list) }
-        }
-        let mut visit = visit;
-        unsafe { ffi::autojit_shim_unit_lists(self.0, std::ptr::from_mut(&mut visit).cast(), call) }
+    /// Puts what describes the whole module to debuggers into a function of its own, which the caller may write out
+    /// with the module and must end with [`Module::drop_description`]. None if there is no debug information.
+    pub fn take_description(self) -> Option<Value> {
+        let taken = unsafe { ffi::autojit_shim_take_description(self.0) };
+        (!taken.is_null()).then_some(Value(taken))
+    }
+
+    /// Ends the function of [`Module::take_description`]. Descriptions of variables return to them; the lists of the
+    /// whole unit do not: generated for what stays, they would be many times the size of all the stubs.
+    pub fn drop_description(self, taken: Value) {
+        unsafe { ffi::autojit_shim_drop_description(taken.0) }
     }
 
     /// A new private constant with `bytes` in `section`.

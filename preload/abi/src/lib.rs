@@ -7,7 +7,7 @@
 use std::ffi::c_void;
 
 /// Version of this interface; [`EngineApi::abi`] must equal it.
-pub const ENGINE_ABI: u32 = 2;
+pub const ENGINE_ABI: u32 = 3;
 /// The build of the engine: SHA-256 of its sources, the container's, and LLVM's version. Runtime and engine of one build
 /// agree on it; code in the object cache belongs to it.
 pub const ENGINE_BUILD: [u8; 32] = include!(concat!(env!("OUT_DIR"), "/build.rs"));
@@ -50,6 +50,8 @@ pub struct OpenOptions {
     pub opt_override: i32,
     /// At most so many functions in a batch; 0 for the engine's choice.
     pub batch_limit: u32,
+    /// Describe types and variables to debuggers as far as the build asked for it, not only lines.
+    pub full_debug: bool,
 }
 
 /// The engine's functions. Each returns 0, or a nonzero value with a message in `error`.
@@ -78,6 +80,15 @@ pub struct EngineApi {
     pub compile: unsafe extern "C" fn(
         module: *mut EngineModule,
         root: u32,
+        claim: Claim,
+        context: *mut c_void,
+        object: *mut Buffer,
+        error: *mut Buffer,
+    ) -> i32,
+    /// As `compile` for all functions of the module that `claim` grants, in one object. If the module was opened with
+    /// `full_debug`, the object also describes the module's types and global variables. No object if none is granted.
+    pub compile_all: unsafe extern "C" fn(
+        module: *mut EngineModule,
         claim: Claim,
         context: *mut c_void,
         object: *mut Buffer,

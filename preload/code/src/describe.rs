@@ -10,7 +10,7 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use goblin::elf::header::{ELFMAG, EM_X86_64, ET_DYN, EV_CURRENT};
-use goblin::elf::reloc::{R_X86_64_32, R_X86_64_32S, R_X86_64_64, R_X86_64_NONE};
+use goblin::elf::reloc::{R_X86_64_32, R_X86_64_32S, R_X86_64_64, R_X86_64_DTPOFF64, R_X86_64_NONE};
 use goblin::elf::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHN_LORESERVE, SHT_NOBITS, SHT_PROGBITS, SHT_RELA, SHT_STRTAB,
     SHT_SYMTAB,
@@ -18,7 +18,7 @@ use goblin::elf::section_header::{
 use goblin::elf::sym::{STB_GLOBAL, STT_FUNC};
 use goblin::elf64::section_header::SectionHeader;
 
-use crate::link::LinkError;
+use crate::link::{Code, LinkError};
 use crate::object::{Object, malformed};
 use crate::unwind::Named;
 
@@ -82,6 +82,30 @@ pub fn elf(
     file.finish()
 }
 
+/// A file for debuggers, at the code's own addresses: names and unwind tables of code without an object. `eh_frame` is
+/// what lies at the code's.
+pub fn without_object(code: &Code<'_>, eh_frame: &[u8]) -> Vec<u8> {
+    let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
+    for function in &code.functions {
+        symbols.extend((strings.len() as u32).to_le_bytes());
+        symbols.extend([STB_GLOBAL << 4 | STT_FUNC, 0]);
+        symbols.extend(TEXT.to_le_bytes());
+        symbols.extend((function.address as u64).to_le_bytes());
+        symbols.extend((function.size as u64).to_le_bytes());
+        strings.extend(function.name.bytes());
+        strings.push(0);
+    }
+    let mut file = File::new();
+    let text = code.text.start.wrapping_add(BASE)..code.text.end.wrapping_add(BASE);
+    file.reserve(".text", SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, &text);
+    file.add(".symtab", SHT_SYMTAB, &symbols, [STRINGS, 1], SYMBOL);
+    file.add(".strtab", SHT_STRTAB, &strings, [0, 0], 0);
+    let place = [code.eh_frame.start as u64, file.bytes.len() as u64, eh_frame.len() as u64];
+    file.bytes.extend_from_slice(eh_frame);
+    file.header(".eh_frame", SHT_PROGBITS, SHF_ALLOC, place, [0, 0], 0);
+    file.finish()
+}
+
 /// Indexes of the first sections of the file.
 const TEXT: u16 = 1;
 const STRINGS: u32 = 3;
@@ -114,7 +138,8 @@ fn add_object<'a>(debug: &mut BTreeMap<&'a str, Vec<u8>>, linked: &Linked<'a>) -
         let all = debug.entry(name).or_default();
         for entry in entries.iter() {
             let width = match entry.r_info as u32 {
-                R_X86_64_NONE => continue,
+                // Places of thread-local variables, which nobody reads lines for.
+                R_X86_64_NONE | R_X86_64_DTPOFF64 => continue,
                 R_X86_64_32 | R_X86_64_32S => 4,
                 R_X86_64_64 => 8,
                 other => return Err(LinkError::Unsupported(format!("relocation {other} in {name}"))),

@@ -6,6 +6,7 @@ use goblin::elf64::section_header::{
 };
 
 use crate::arena::{PAGE, align_up};
+use crate::debug_file::STUB_SECTION;
 use crate::link::LinkError;
 use crate::memory::MemoryError;
 use crate::object::{Object, malformed};
@@ -91,7 +92,7 @@ impl<'a> Layout<'a> {
 /// The piece that a section belongs to; None if it is not loaded.
 fn piece_of(header: &SectionHeader, name: &str) -> Result<Option<Piece>, LinkError> {
     let flag = |flag: u32| header.sh_flags & u64::from(flag) != 0;
-    if !flag(SHF_ALLOC) || header.sh_type == SHT_NOTE {
+    if !flag(SHF_ALLOC) || header.sh_type == SHT_NOTE || name.starts_with(STUB_SECTION) {
         return Ok(None);
     }
     let refuse = |why: &str| Err(LinkError::Unsupported(format!("section {name}: {why}")));

@@ -6,6 +6,7 @@
 //! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
 //!   and by commit [`Code`].
 //! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one.
+//! - [`debug_file`]: a linked object as debuggers read it.
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
@@ -20,6 +21,7 @@
 //! allocates through the global allocator alone (which is the runtime's own).
 
 mod arena;
+mod debug_file;
 pub mod describe;
 mod eh_frame;
 mod layout;
@@ -39,6 +41,7 @@ mod sys;
 pub mod unit;
 pub mod unwind;
 
+pub use debug_file::debug_file;
 pub use eh_frame::Fde;
 pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, link};
 pub use memory::{Arena, CodeMemory, MemoryError};

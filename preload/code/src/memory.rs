@@ -16,8 +16,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arena::{ArenaState, PAGE, Piece};
 use crate::lock::{Guard, Lock};
+use crate::space::{self, Side};
 use crate::stub::StubBlock;
-use crate::{space, sys};
+use crate::sys;
 
 /// Which part of the reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,17 +101,26 @@ impl CodeMemory {
         Self::with_options(image, space::LARGEST, false)
     }
 
+    /// [`reserve_private`](Self::reserve_private) above the image, for processes that are debugged: the kernel lets
+    /// nobody write breakpoints into shared pages.
+    pub fn reserve_for_debugger(image: Range<usize>) -> Result<Self, MemoryError> {
+        Ok(Self::at(space::reserve(&image, space::LARGEST, Side::Above)?, false))
+    }
+
     /// [`reserve`](Self::reserve) with another first size (a power of two of at least 1 MiB), and with or without
     /// shared pages; for tests.
     #[doc(hidden)]
     pub fn with_options(image: Range<usize>, largest: usize, shared: bool) -> Result<Self, MemoryError> {
-        let range = space::reserve(&image, largest)?;
+        Ok(Self::at(space::reserve(&image, largest, Side::Below)?, shared))
+    }
+
+    fn at(range: Range<usize>, shared: bool) -> Self {
         let quarter = range.len() / 4;
         let (rodata, data) = (range.start + 2 * quarter, range.start + 3 * quarter);
         let parts = [range.start..rodata, rodata..data, data..range.end];
         let arenas = Arena::ALL.map(|arena| ArenaState::new(arena, parts[arena as usize].clone(), shared));
         let state = State { arenas, far_stubs: BTreeMap::new(), stubs: None };
-        Ok(Self { parts, state: Lock::new(state) })
+        Self { parts, state: Lock::new(state) }
     }
 
     /// Gives address space back that is not used yet, but for `keep` bytes in each arena: for a process that is going

@@ -28,6 +28,13 @@ fn read<T: Plain>(bytes: &[u8], offset: usize) -> Option<T> {
     Some(unsafe { bytes.as_ptr().cast::<T>().read_unaligned() })
 }
 
+/// The bytes of one of these structures.
+#[allow(private_bounds, reason = "the entries are the four types of this file")]
+pub fn bytes_of<T: Plain>(value: &T) -> &[u8] {
+    // SAFETY: the type has no padding (Plain), so all of its bytes are initialised.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(value).cast(), size_of::<T>()) }
+}
+
 /// A table of `T` in the object.
 #[derive(Clone, Copy)]
 pub struct Table<'a, T> {

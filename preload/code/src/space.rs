@@ -12,26 +12,42 @@ pub const LARGEST: usize = 256 << 20;
 pub const SMALLEST: usize = 1 << 20;
 /// The part of a limited address space that is reserved at most.
 const LIMITED_PART: usize = 16;
+/// The smallest above an image, if there could be more below.
+const SMALLEST_ABOVE: usize = 64 << 20;
 /// The span that image and reservation may have together: what a signed 32-bit displacement reaches, less room for
 /// addends and for the end of the instruction that the displacement counts from.
 pub const REACH: usize = (1 << 31) - (1 << 20);
 /// Above a no-PIE image the brk heap grows: the reservation keeps this far from its present end.
 const HEAP_ROOM: usize = 1 << 30;
+/// What lies above a library may be the stack, which grows down.
+const STACK_ROOM: usize = 16 << 20;
 /// The lowest address that is used (vm.mmap_min_addr is 64 KiB on most systems).
 const LOWEST: usize = 1 << 20;
 /// The end of user space with 4-level page tables.
 const HIGHEST: usize = (1 << 47) - 4096;
 
+/// On which side of the image the range had better lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Below: out of the way of whatever grows.
+    Below,
+    /// Above, for debuggers: gdb moves a breakpoint from a stub to the code behind it in this direction only.
+    Above,
+}
+
 /// Reserves up to `largest` bytes, inaccessible, near `image`. Halves the size down to [`SMALLEST`] as long as no gap
 /// is large enough or the system refuses. Of a limited address space (RLIMIT_AS) most is left to the program.
-pub fn reserve(image: &Range<usize>, largest: usize) -> Result<Range<usize>, MemoryError> {
+pub fn reserve(image: &Range<usize>, largest: usize, side: Side) -> Result<Range<usize>, MemoryError> {
     let mut refused = None;
     let share = sys::address_space_limit() / LIMITED_PART;
     let largest = if share < largest { 1 << share.max(SMALLEST).ilog2() } else { largest };
-    for heap_room in [HEAP_ROOM, 0] {
+    let below = [(Side::Below, HEAP_ROOM, SMALLEST), (Side::Below, 0, SMALLEST)];
+    let above = [(Side::Above, HEAP_ROOM, SMALLEST_ABOVE), (Side::Above, 0, SMALLEST_ABOVE)];
+    let above = above.into_iter().filter(|_| side == Side::Above);
+    for (side, heap_room, smallest) in above.chain(below) {
         let mut size = largest.max(SMALLEST);
-        while size >= SMALLEST {
-            match take(image, size, heap_room) {
+        while size >= smallest {
+            match take(image, size, heap_room, side) {
                 Taken::At(base) => return Ok(base..base + size),
                 Taken::NoGap => {}
                 Taken::Refused(errno) => refused = Some(errno),
@@ -51,7 +67,7 @@ enum Taken {
     Refused(Errno),
 }
 
-fn take(image: &Range<usize>, size: usize, heap_room: usize) -> Taken {
+fn take(image: &Range<usize>, size: usize, heap_room: usize, side: Side) -> Taken {
     // Another thread may map something into the gap between the look at the maps and the mapping.
     for _ in 0..16 {
         // No /proc, or no descriptor to read it with.
@@ -59,7 +75,7 @@ fn take(image: &Range<usize>, size: usize, heap_room: usize) -> Taken {
         // An image may have holes, and it must not matter whether it is there already.
         let place = mappings.partition_point(|mapping| mapping.start < image.start);
         mappings.insert(place, image.clone());
-        let Some(base) = choose(&mappings, image, size, heap_room) else { return Taken::NoGap };
+        let Some(base) = choose(&mappings, image, size, heap_room, side) else { return Taken::NoGap };
         match map_at(base, size) {
             Taken::NoGap => {}
             taken => return taken,
@@ -104,8 +120,14 @@ fn map_at(base: usize, size: usize) -> Taken {
 }
 
 /// The base of the best free range of `size` bytes: the highest below the image, else the far end of what is in reach
-/// above it. `mappings` is sorted, and `image` is among them.
-fn choose(mappings: &[Range<usize>], image: &Range<usize>, size: usize, heap_room: usize) -> Option<usize> {
+/// above it; for [`Side::Above`] only the latter. `mappings` is sorted, and `image` is among them.
+fn choose(
+    mappings: &[Range<usize>],
+    image: &Range<usize>,
+    size: usize,
+    heap_room: usize,
+    side: Side,
+) -> Option<usize> {
     let lowest = image.end.saturating_sub(REACH).max(LOWEST);
     let highest = (image.start + REACH).min(HIGHEST);
     let mut below = None;
@@ -116,7 +138,8 @@ fn choose(mappings: &[Range<usize>], image: &Range<usize>, size: usize, heap_roo
         let gap = gap_start..mapping.start.min(HIGHEST);
         // What ends behind the image and is followed by free space may be (or may become) the brk heap.
         let start = if last_is_heap { gap.start.saturating_add(heap_room) } else { gap.start };
-        let (start, end) = (page_up(start).max(page_up(lowest)), gap.end.min(highest) & !4095);
+        let ceiling = if gap.start >= image.end { gap.end.saturating_sub(STACK_ROOM) } else { gap.end };
+        let (start, end) = (page_up(start).max(page_up(lowest)), ceiling.min(highest) & !4095);
         if end.checked_sub(size).is_some_and(|base| base >= start) {
             let base = end - size;
             if gap.end <= image.start {
@@ -128,7 +151,10 @@ fn choose(mappings: &[Range<usize>], image: &Range<usize>, size: usize, heap_roo
         gap_start = gap_start.max(mapping.end);
         last_is_heap = mapping.end >= image.end && mapping.start < image.end.saturating_add(HEAP_ROOM);
     }
-    below.or(above)
+    match side {
+        Side::Below => below.or(above),
+        Side::Above => above,
+    }
 }
 
 fn page_up(address: usize) -> usize {
@@ -200,7 +226,7 @@ mod tests {
     fn below_a_pie_image() {
         let image = 0x5555_5555_0000..0x5555_5560_0000;
         let maps = [image.clone(), 0x5555_5600_0000..0x5555_5700_0000];
-        assert_eq!(choose(&maps, &image, 256 * MIB, HEAP_ROOM), Some(image.start - 256 * MIB));
+        assert_eq!(choose(&maps, &image, 256 * MIB, HEAP_ROOM, Side::Below), Some(image.start - 256 * MIB));
     }
 
     #[test]
@@ -208,8 +234,11 @@ mod tests {
         let image = 0x7f00_0000_0000..0x7f00_0010_0000;
         let neighbour = image.start - 64 * MIB..image.start - 32 * MIB;
         let maps = [neighbour.clone(), image.clone()];
-        assert_eq!(choose(&maps, &image, 256 * MIB, HEAP_ROOM), Some(neighbour.start - 256 * MIB));
-        assert_eq!(choose(&maps, &image, 16 * MIB, HEAP_ROOM), Some(image.start - 16 * MIB));
+        assert_eq!(
+            choose(&maps, &image, 256 * MIB, HEAP_ROOM, Side::Below),
+            Some(neighbour.start - 256 * MIB)
+        );
+        assert_eq!(choose(&maps, &image, 16 * MIB, HEAP_ROOM, Side::Below), Some(image.start - 16 * MIB));
     }
 
     #[test]
@@ -217,17 +246,31 @@ mod tests {
         let image = 0x400000..0x500000;
         let heap = 0x1000000..0x1100000;
         let maps = [image.clone(), heap.clone()];
-        let base = choose(&maps, &image, 256 * MIB, HEAP_ROOM).unwrap();
+        let base = choose(&maps, &image, 256 * MIB, HEAP_ROOM, Side::Below).unwrap();
         assert_eq!(base + 256 * MIB, image.start + REACH);
         assert!(base >= heap.end + HEAP_ROOM);
+    }
+
+    #[test]
+    fn debuggers_have_it_above_if_they_can() {
+        let library = 0x7fff_f7d0_0000..0x7fff_f7fc_0000;
+        let stack = 0x7fff_ffe0_0000..0x7fff_ffff_0000;
+        let maps = [library.clone(), stack.clone()];
+        let base = choose(&maps, &library, 64 * MIB, 0, Side::Above).unwrap();
+        assert!(base >= library.end && base + 64 * MIB + STACK_ROOM <= stack.start);
+        assert_eq!(choose(&maps, &library, 256 * MIB, 0, Side::Above), None);
+        let program = 0x5555_5555_4000..0x5555_5555_a000;
+        let base =
+            choose(std::slice::from_ref(&program), &program, 256 * MIB, HEAP_ROOM, Side::Above).unwrap();
+        assert!(base >= program.end + HEAP_ROOM);
     }
 
     #[test]
     fn heap_room_is_given_up_last() {
         // An image of 1.2 GiB leaves no room for a gigabyte of heap.
         let image = 0x400000..0x400000 + 1200 * MIB;
-        assert_eq!(choose(std::slice::from_ref(&image), &image, 256 * MIB, HEAP_ROOM), None);
-        assert!(choose(std::slice::from_ref(&image), &image, 256 * MIB, 0).is_some());
+        assert_eq!(choose(std::slice::from_ref(&image), &image, 256 * MIB, HEAP_ROOM, Side::Below), None);
+        assert!(choose(std::slice::from_ref(&image), &image, 256 * MIB, 0, Side::Below).is_some());
     }
 
     #[test]
@@ -246,7 +289,7 @@ mod tests {
     #[test]
     fn out_of_reach_is_no_room() {
         let image = 0x5000_0000_0000..0x5000_0000_0000 + REACH - MIB / 2;
-        assert_eq!(choose(std::slice::from_ref(&image), &image, MIB, 0), None);
-        assert_eq!(reserve(&image, MIB), Err(MemoryError::NoRoom(image)));
+        assert_eq!(choose(std::slice::from_ref(&image), &image, MIB, 0, Side::Below), None);
+        assert_eq!(reserve(&image, MIB, Side::Below), Err(MemoryError::NoRoom(image)));
     }
 }

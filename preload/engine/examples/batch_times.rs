@@ -46,7 +46,7 @@ fn main() {
     let limits = std::env::var("LIMITS").unwrap_or("1,2,4,8,16,32,64".into());
     for batch_limit in limits.split(',').map(|limit| limit.parse().expect("a number")) {
         let start = cpu_time();
-        let mut module = common::Module::open(&container, OpenOptions { opt_override: -1, batch_limit })
+        let mut module = common::Module::open(&container, OpenOptions { batch_limit, ..common::AS_BUILT })
             .unwrap_or_else(|error| panic!("{error}"));
         let opened = cpu_time() - start;
         let mut done = vec![false; parsed.function_count() as usize];

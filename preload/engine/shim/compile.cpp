@@ -3,6 +3,7 @@
 // lookup of its root runs IRCompileLayer, and the object layer beneath keeps the object instead of linking it.
 
 #include "compile.h"
+#include "describe.h"
 
 #include <new>
 
@@ -10,7 +11,6 @@
 #include "llvm/ExecutionEngine/Orc/Core.h"
 #include "llvm/ExecutionEngine/Orc/ExecutorProcessControl.h"
 #include "llvm/ExecutionEngine/Orc/IRCompileLayer.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -91,7 +91,7 @@ private:
 // The code generator. Its passes can run again and again: the streamer is reset after each module.
 class Generator {
 public:
-  Generator(TargetMachine &Machine) : Stream(Bytes) {
+  Generator(TargetMachine &Machine, bool FullDebug) : Stream(Bytes), Passes(FullDebug) {
     TargetLibraryInfoImpl Library(Machine.getTargetTriple());
     Passes.add(new TargetLibraryInfoWrapperPass(Library));
     Usable = !Machine.addPassesToEmitFile(Passes, Stream, nullptr, CodeGenFileType::ObjectFile);
@@ -111,7 +111,7 @@ public:
 private:
   SmallVector<char, 0> Bytes;
   raw_svector_ostream Stream;
-  legacy::PassManager Passes;
+  CodePasses Passes;
   bool Usable;
 };
 
@@ -128,6 +128,7 @@ public:
         return failure("the module is not valid: " + Broken);
     }
     Optimize.run(M);
+    UnitDescription Described(Open, M);
     for (Function &F : M) {
       if (F.isDeclaration())
         continue;
@@ -137,7 +138,7 @@ public:
         F.setLinkage(GlobalValue::ExternalLinkage);
     }
     if (!Generate)
-      Generate = std::make_unique<Generator>(*Open.Machine);
+      Generate = std::make_unique<Generator>(*Open.Machine, Open.Options.full_debug);
     auto Object = Generate->run(M);
     if (Open.Diags->Errors.empty())
       return Object;
@@ -235,10 +236,11 @@ Expected<std::unique_ptr<MemoryBuffer>> Compiler::compile(Batch &Batch, StringRe
 }
 
 LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *Module, const autojit_shim_member *Members,
-                                         size_t Count, char **Error) {
+                                         size_t Count, bool Whole, char **Error) {
+  Module->Whole = Whole && Module->Options.full_debug;
   Batch Batch(*Module);
-  for (const auto &[Member, Role] : ArrayRef(Members, Count))
-    Batch.add(*unwrap<Function>(Member), Role);
+  for (const autojit_shim_member &Member : ArrayRef(Members, Count))
+    Batch.add(Member);
   auto Object = Module->Compile->compile(Batch, unwrap(Members->function)->getName());
   if (Object)
     return wrap(Object->release());

@@ -16,6 +16,7 @@
 #include "llvm/Transforms/Utils/Cloning.h"
 
 #include "compile.h"
+#include "describe.h"
 
 using namespace llvm;
 
@@ -222,7 +223,9 @@ Value *Batch::materialize(Value *V) {
   return declareVariable(*Old);
 }
 
-void Batch::add(Function &Old, autojit_shim_role Role) {
+void Batch::add(const autojit_shim_member &Member) {
+  Function &Old = *unwrap<Function>(Member.function);
+  const autojit_shim_role Role = Member.role;
   auto *New = cast<Function>(ValueMapper(Map, Flags, nullptr, this).mapValue(Old));
   if (Old.empty() || !New->empty())
     return;
@@ -261,6 +264,8 @@ void Batch::add(Function &Old, autojit_shim_role Role) {
     copy(Old, *New);
   if (!From.Options.full_debug)
     describeLinesOnly(*New);
+  else if (Member.stubbed)
+    New->addFnAttr(StubbedAttribute);
 }
 
 void Batch::move(Function &Old, Function &New) {

@@ -26,6 +26,7 @@ struct autojit_shim_module {
   std::unique_ptr<llvm::Module> Kept;
   std::unique_ptr<llvm::TargetMachine> Machine;
   std::unique_ptr<Compiler> Compile;
+  bool Whole = false; // the batch describes the whole unit to debuggers
 
   ~autojit_shim_module();
 };
@@ -39,7 +40,7 @@ public:
   std::string Error;
 
   explicit Batch(autojit_shim_module &From);
-  void add(llvm::Function &Function, autojit_shim_role Role);
+  void add(const autojit_shim_member &Member);
   // Fills in the constants that the batch's functions use.
   void finish();
 

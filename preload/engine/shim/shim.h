@@ -42,11 +42,13 @@ bool autojit_shim_materialize(autojit_shim_module *module, LLVMValueRef function
 struct autojit_shim_member {
   LLVMValueRef function;
   autojit_shim_role role;
+  bool stubbed; // the image has a stub for it
 };
 
-// Compiles functions together, the first of which is what was asked for. The object, or null with a message.
+// Compiles functions together, the first of which is what was asked for; whole: with what describes the whole module
+// to debuggers. The object, or null with a message.
 LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *module, const autojit_shim_member *members,
-                                         size_t count, char **error);
+                                         size_t count, bool whole, char **error);
 
 void autojit_shim_free_text(char *text);
 // Installs the handler for LLVM's fatal errors, after which it cannot go on.

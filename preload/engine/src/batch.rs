@@ -1,5 +1,5 @@
 //! Which functions are compiled together: the one that is called, and the ones that it will call next. Receives the
-//! root; hands on the list of the batch, bodies read, in the order in which they were found.
+//! root (or several); hands on the list of the batch, bodies read, in the order in which they were found.
 //!
 //! A batch has a fixed cost, so a few functions at once are compiled for little more than one; but what is compiled
 //! and never called is lost. So the walk goes along direct calls, breadth first, and not far. With optimisation, and
@@ -43,46 +43,49 @@ struct Visit {
     compiled: bool,
 }
 
-/// Chooses the batch of `root`. The first member is the root.
+/// Chooses the batch of `roots`, its first members.
 ///
 /// # Errors
 /// LLVM's message, if a body cannot be read.
 pub fn choose(
     module: &mut Module,
-    root: Function,
-    role: Role,
+    roots: Vec<Member>,
     limits: &Limits,
     claim: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Vec<Member>, String> {
-    module.kept.materialize(root)?;
-    let (mut compiled, mut inlined) = (1, 0);
-    let mut members = vec![Member { function: root, role }];
-    let mut settled = HashSet::from([root]);
+    let (mut compiled, mut inlined) = (roots.len(), 0);
+    let mut members = roots;
+    let mut settled: HashSet<_> = members.iter().map(|root| root.function).collect();
     let mut refused = HashSet::new();
-    let mut queue = VecDeque::from([Visit { function: root, depth: 0, compiled: true }]);
+    let mut queue = VecDeque::new();
+    for root in &members {
+        module.kept.materialize(root.function)?;
+        queue.push_back(Visit { function: root.function, depth: 0, compiled: true });
+    }
     while let Some(visit) = queue.pop_front() {
         let depth = visit.depth + 1;
         for call in calls(module, visit.function) {
             if settled.contains(&call.callee) || !call.callee.is_defined() {
                 continue;
             }
-            let lazy = module.lazy(call.callee).map(|index| (index, module.role(index)));
+            let lazy = module.lazy(call.callee).map(|index| (index, module.member(call.callee, index)));
             if lazy.is_none() && !call.callee.is_defined_elsewhere() {
                 // Its code stays in the image, and so does what only that refers to.
                 continue;
             }
-            if let Some((_, Role::Interposable)) = lazy {
+            if lazy.is_some_and(|(_, member)| member.role == Role::Interposable) {
                 // Which definition won is the runtime's to know, when it is called.
                 continue;
             }
             let always = call.always_inline || module.attributes.always_inline(call.callee);
             let room = visit.compiled && depth <= limits.depth && compiled < limits.functions;
-            if let Some((index, role)) = lazy.filter(|_| room && !always && !refused.contains(&call.callee)) {
+            if let Some((index, member)) = lazy.filter(|_| room && !always && !refused.contains(&call.callee))
+            {
                 if claim(index) {
                     compiled += 1;
                     settled.insert(call.callee);
                     module.kept.materialize(call.callee)?;
-                    members.push(Member { function: call.callee, role });
+                    members.push(member);
                     queue.push_back(Visit { function: call.callee, depth, compiled: true });
                     continue;
                 }
@@ -92,7 +95,7 @@ pub fn choose(
                 inlined += 1;
                 settled.insert(call.callee);
                 module.kept.materialize(call.callee)?;
-                members.push(Member { function: call.callee, role: Role::InlineOnly });
+                members.push(Member { function: call.callee, role: Role::InlineOnly, stubbed: false });
                 queue.push_back(Visit { function: call.callee, depth, compiled: false });
             }
         }

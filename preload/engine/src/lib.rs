@@ -10,7 +10,8 @@
 //! * [`fatal`]: LLVM's fatal errors
 //!
 //! For those who work on the plugin or the engine: with `AUTOJIT_ENGINE_VERIFY` in the environment each batch goes
-//! through LLVM's verifier, with `AUTOJIT_ENGINE_FULL_DEBUG` objects describe types and variables, not only lines.
+//! through LLVM's verifier, with `AUTOJIT_ENGINE_FULL_DEBUG` objects describe types and variables, not only lines, as
+//! they do if the runtime asks for it.
 
 mod batch;
 mod fatal;
@@ -25,8 +26,16 @@ use libmimalloc_sys as _;
 
 use module::Module;
 
-static API: EngineApi =
-    EngineApi { abi: ENGINE_ABI, build: ENGINE_BUILD, llvm_major: 22, open, compile, release_buffer, close };
+static API: EngineApi = EngineApi {
+    abi: ENGINE_ABI,
+    build: ENGINE_BUILD,
+    llvm_major: 22,
+    open,
+    compile,
+    compile_all,
+    release_buffer,
+    close,
+};
 
 /// What the library exports: its functions.
 #[unsafe(no_mangle)]
@@ -91,6 +100,27 @@ unsafe extern "C" fn compile(
     let mut claim = |index| unsafe { claim(context, index) };
     let (result, owned, status) = match module.compile(root, &mut claim) {
         Ok(compiled) => (object, Owned::Object(compiled), 0),
+        Err(message) => (error, Owned::Text(message), 1),
+    };
+    // SAFETY: `object` and `error` are the caller's, for these results.
+    unsafe { result.write(hand_out(owned)) };
+    status
+}
+
+unsafe extern "C" fn compile_all(
+    module: *mut EngineModule,
+    claim: Claim,
+    context: *mut c_void,
+    object: *mut Buffer,
+    error: *mut Buffer,
+) -> i32 {
+    // SAFETY: `module` is from `open`, not closed, and used by this thread only (EngineApi::open).
+    let module = unsafe { &mut *module.cast::<Module>() };
+    // SAFETY: the caller's function with the argument that it wants.
+    let mut claim = |index| unsafe { claim(context, index) };
+    let (result, owned, status) = match module.compile_all(&mut claim) {
+        Ok(Some(compiled)) => (object, Owned::Object(compiled), 0),
+        Ok(None) => return 0,
         Err(message) => (error, Owned::Text(message), 1),
     };
     // SAFETY: `object` and `error` are the caller's, for these results.

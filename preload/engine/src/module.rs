@@ -9,7 +9,7 @@ use autojit_store::{Container, FunctionInfo, FunctionKind, Symbol};
 
 use crate::batch::{self, Limits};
 use crate::fatal::Compiling;
-use crate::shim::{Attributes, Function, Kept, Object, Options, Role};
+use crate::shim::{Attributes, Function, Kept, Member, Object, Options, Role};
 
 /// A module of the runtime's, between `open` and `close`.
 #[derive(Debug)]
@@ -35,7 +35,8 @@ fn options(container: &Container<'_>, asked: OpenOptions) -> Options {
     };
     let drop_optnone = built.speed == 0 && speed > 0;
     let set = |name| std::env::var_os(name).is_some();
-    let (verify, full_debug) = (set("AUTOJIT_ENGINE_VERIFY"), set("AUTOJIT_ENGINE_FULL_DEBUG"));
+    let verify = set("AUTOJIT_ENGINE_VERIFY");
+    let full_debug = asked.full_debug || set("AUTOJIT_ENGINE_FULL_DEBUG");
     Options { speed, size, drop_optnone, verify, full_debug }
 }
 
@@ -74,8 +75,9 @@ impl Module {
         };
         let limits = self.limits;
         let mut attempt = |limits: &Limits, claim: &mut dyn FnMut(u32) -> bool| {
-            let members = batch::choose(self, function, role(&info), limits, claim)?;
-            Ok((members.len(), self.kept.compile(&members)))
+            let root = member(function, &info);
+            let members = batch::choose(self, vec![root], limits, claim)?;
+            Ok((members.len(), self.kept.compile(&members, false)))
         };
         match attempt(&limits, claim).map_err(context)? {
             (_, Ok(object)) => Ok(object),
@@ -88,6 +90,30 @@ impl Module {
         }
     }
 
+    /// Compiles all functions that `claim` grants, with what describes the whole module; None if it grants none.
+    ///
+    /// # Errors
+    /// A message with the source file and LLVM's reason.
+    pub fn compile_all(&mut self, claim: &mut dyn FnMut(u32) -> bool) -> Result<Option<Object>, String> {
+        let source = self.container.source();
+        let context = |error| format!("{source}: {error}");
+        let mut granted = Vec::new();
+        for (index, info) in self.container.functions().enumerate() {
+            if claim(index as u32) {
+                let missing = || format!("{source}: its bitcode does not define {}", info.name);
+                let function = self.kept.find(info.name).ok_or_else(missing)?;
+                granted.push(member(function, &info));
+            }
+        }
+        let Some(first) = granted.first() else { return Ok(None) };
+        let name = first.function.name().to_owned();
+        let _compiling = Compiling::new(&name, source);
+        // All that may be compiled is there already.
+        let limits = Limits { functions: 0, inlined: usize::MAX, ..self.limits };
+        let members = batch::choose(self, granted, &limits, &mut |_| false).map_err(context)?;
+        self.kept.compile(&members, true).map(Some).map_err(context)
+    }
+
     /// The index of a function, if it is lazy.
     pub fn lazy(&mut self, function: Function) -> Option<u32> {
         *self.lazy.entry(function).or_insert_with(|| match self.container.find(function.name()) {
@@ -96,18 +122,19 @@ impl Module {
         })
     }
 
-    /// What lazy function `index` is to a batch.
-    pub fn role(&self, index: u32) -> Role {
-        // An index from `lazy` is one of the container's.
-        self.container.function(index).map_or(Role::Interposable, |info| role(&info))
+    /// What lazy function `index`, which is `function`, is to a batch.
+    pub fn member(&self, function: Function, index: u32) -> Member {
+        let info = self.container.function(index).expect("an index from `lazy` is one of the container's");
+        member(function, &info)
     }
 }
 
-fn role(info: &FunctionInfo<'_>) -> Role {
-    match info.kind {
+fn member(function: Function, info: &FunctionInfo<'_>) -> Member {
+    let role = match info.kind {
         _ if info.interposable => Role::Interposable,
         // Each module's copy may have been written differently, as long as it does the same.
         FunctionKind::Inline => Role::OneOfEquals,
         FunctionKind::Local | FunctionKind::Stub => Role::Exact,
-    }
+    };
+    Member { function, role, stubbed: info.kind == FunctionKind::Stub }
 }

@@ -57,6 +57,8 @@ pub struct Member {
     pub function: Function,
     /// What it is to the batch.
     pub role: Role,
+    /// Whether the image has a stub for it.
+    pub stubbed: bool,
 }
 
 #[repr(C)]
@@ -83,6 +85,7 @@ unsafe extern "C" {
         module: *mut ShimModule,
         members: *const Member,
         count: usize,
+        whole: bool,
         error: *mut *mut c_char,
     ) -> LLVMMemoryBufferRef;
     fn autojit_shim_free_text(text: *mut c_char);
@@ -193,15 +196,16 @@ impl Kept {
     }
 
     /// Compiles materialised functions together. What was read of them may be used up: it is read again if needed.
+    /// `whole`: the object is to describe the whole module to debuggers.
     ///
     /// # Errors
     /// LLVM's messages.
-    pub fn compile(&mut self, members: &[Member]) -> Result<Object, String> {
+    pub fn compile(&mut self, members: &[Member], whole: bool) -> Result<Object, String> {
         assert!(!members.is_empty(), "a batch has a root");
         let mut error = std::ptr::null_mut();
         // SAFETY: the functions are of this module (see the top of the file); there is a first one.
         let object = unsafe {
-            autojit_shim_compile(self.module.as_ptr(), members.as_ptr(), members.len(), &mut error)
+            autojit_shim_compile(self.module.as_ptr(), members.as_ptr(), members.len(), whole, &mut error)
         };
         if object.is_null() { Err(message(error)) } else { Ok(Object(object)) }
     }

@@ -34,13 +34,14 @@ void *realloc(void *old, size_t size) {
 }
 
 struct buffer { const uint8_t *data; size_t len; void *owner; };
-struct options { int32_t opt_override; uint32_t batch_limit; };
+struct options { int32_t opt_override; uint32_t batch_limit; bool full_debug; };
 struct api {
     uint32_t abi;
     uint8_t build[32];
     uint32_t llvm_major;
     int32_t (*open)(const void *, size_t, const struct options *, void **, struct buffer *);
     int32_t (*compile)(void *, uint32_t, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
+    int32_t (*compile_all)(void *, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
     void (*release)(struct buffer);
     void (*close)(void *);
 };

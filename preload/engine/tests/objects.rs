@@ -46,7 +46,7 @@ fn takes_callees_up_to_the_limit() {
     for (batch_limit, expected) in
         [(1, &["a"][..]), (2, &["a", "b"]), (3, &["a", "b", "d"]), (0, &CHAIN_NAMES)]
     {
-        let mut module = Module::open(&container, OpenOptions { opt_override: -1, batch_limit }).unwrap();
+        let mut module = Module::open(&container, OpenOptions { batch_limit, ..AS_BUILT }).unwrap();
         let object = module.compile(0, |_| true).unwrap();
         assert_eq!(Parsed::new(&object).defined(), expected);
     }
@@ -166,7 +166,7 @@ fn optimises_more_when_the_user_asks() {
     let source = "int f(int n) { int sum = 0; for (int i = 0; i < 100; i++) sum += n; return sum; }";
     let container = common::container_of_c(source, &["-O0"], &["f"], level(0));
     let size = |opt_override| {
-        let mut module = Module::open(&container, OpenOptions { opt_override, batch_limit: 0 }).unwrap();
+        let mut module = Module::open(&container, OpenOptions { opt_override, ..AS_BUILT }).unwrap();
         let object = module.compile(0, |_| true).unwrap();
         Parsed::new(&object).code("f").len()
     };
@@ -209,7 +209,7 @@ fn every_level_computes_the_same() {
                 &names,
                 autojit_store::OptLevel { speed, size },
             );
-            let mut module = Module::open(&container, OpenOptions { opt_override: -1, batch_limit }).unwrap();
+            let mut module = Module::open(&container, OpenOptions { batch_limit, ..AS_BUILT }).unwrap();
             // All functions, in one or more objects: the linker joins them.
             let mut done = [false; 4];
             let mut objects = Vec::new();

@@ -41,7 +41,7 @@ fn the_same_calls_give_the_same_objects() {
     let container = container(40, "f", &["-O2", "-g"], 2);
     for opt_override in [-1, 0] {
         let objects = || {
-            let mut module = Module::open(&container, OpenOptions { opt_override, batch_limit: 0 }).unwrap();
+            let mut module = Module::open(&container, OpenOptions { opt_override, ..AS_BUILT }).unwrap();
             [7, 0, 30].map(|root| module.compile(root, |index| index % 3 != 0).unwrap().to_vec())
         };
         assert_eq!(objects(), objects());
@@ -58,7 +58,7 @@ fn modules_are_compiled_at_once() {
             let container = container(60, prefix, &["-O1", "-g"], speed);
             std::thread::spawn(move || {
                 let mut module =
-                    Module::open(&container, OpenOptions { opt_override: -1, batch_limit: 2 }).unwrap();
+                    Module::open(&container, OpenOptions { batch_limit: 2, ..AS_BUILT }).unwrap();
                 for root in 0..60 {
                     let object = module.compile(root, |_| true).unwrap();
                     let parsed = Parsed::new(&object);
@@ -108,7 +108,7 @@ fn growth(name: &str, speed: u8, batches: u32) -> Option<(usize, usize)> {
         return Some((before.parse().unwrap(), after.trim().parse().unwrap()));
     }
     let container = container(100, "f", &["-O1"], speed);
-    let mut module = Module::open(&container, OpenOptions { opt_override: -1, batch_limit: 1 }).unwrap();
+    let mut module = Module::open(&container, OpenOptions { batch_limit: 1, ..AS_BUILT }).unwrap();
     let mut figures = [0; 2];
     for figure in &mut figures {
         for batch in 0..batches {

@@ -11,7 +11,7 @@ use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, EngineModule, Op
 use autojit_store::{Contents, Function, FunctionKind, OptLevel};
 
 /// The options of a runtime that asks for nothing.
-pub const AS_BUILT: OpenOptions = OpenOptions { opt_override: -1, batch_limit: 0 };
+pub const AS_BUILT: OpenOptions = OpenOptions { opt_override: -1, batch_limit: 0, full_debug: false };
 
 /// The library that cargo built along with this test or example.
 pub fn library() -> PathBuf {

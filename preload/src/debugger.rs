@@ -1,0 +1,199 @@
+//! Debuggers: which code there is, with names and lines for all of it, and with types and variables if a debugger
+//! started the process.
+//!
+//! Receives linked objects and registered images; hands on files to the debugger, through gdb's JIT interface
+//! (autojit_trampoline::debugger). An entry of its list costs a copy of the object's tables, so everybody gets one: a
+//! debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
+//! compile, so it is for processes that are being debugged when an image registers: the image's modules are compiled
+//! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
+
+use std::ops::Range;
+
+use autojit_code::lock::Lock;
+use autojit_code::{Code, debug_file, describe};
+use autojit_store::Symbol;
+use autojit_trampoline::debugger::{Entry, changed, descriptor};
+
+use crate::image::Image;
+use crate::module::Module;
+use crate::options::Debugger;
+use crate::publish::Origin;
+use crate::sys::File;
+use crate::{compile, lifecycle};
+
+/// One thread at a time changes the list.
+static LIST: Lock<()> = Lock::new(());
+
+/// For the fork handlers: the list is whole until [`after_fork`].
+pub fn before_fork() {
+    LIST.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { LIST.unlock() }
+}
+
+/// Whether a debugger is to get full information of images that register now.
+pub fn wants_everything() -> bool {
+    match lifecycle::options().map(|options| options.debugger) {
+        Some(Debugger::Auto) => tracer().is_some_and(|name| is_debugger(&name)),
+        Some(Debugger::On) => true,
+        Some(Debugger::Off) | None => false,
+    }
+}
+
+/// The name of the process that traces this one.
+fn tracer() -> Option<Vec<u8>> {
+    let read = |path| File::open(path, libc::O_RDONLY, 0).and_then(|file| file.read_to_end()).ok();
+    let status = read(c"/proc/self/status")?;
+    let mut lines = status.split(|&byte| byte == b'\n');
+    let id = lines.find_map(|line| line.strip_prefix(b"TracerPid:"))?.trim_ascii();
+    if id == b"0" {
+        return None;
+    }
+    let path = std::ffi::CString::new([b"/proc/", id, b"/comm"].concat()).ok()?;
+    read(&path)
+}
+
+/// Whether a tracer of this name wants to know variables. strace and its like do not.
+fn is_debugger(name: &[u8]) -> bool {
+    let has = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+    // gdb, gdbserver; lldb, lldb-server, codelldb; rr, whose recordings gdb replays.
+    has(b"gdb") || has(b"lldb") || name.trim_ascii() == b"rr"
+}
+
+/// Compiles all of a new image for the debugger that waits for it. What cannot be had now is compiled when it is
+/// called, or fails then.
+pub fn prepare(image: &'static Image) {
+    image.prepare();
+    for module in image.modules() {
+        if let Err(failure) = compile::compile_all(module) {
+            log::info!("{} is not described to the debugger: {failure}", module.source());
+        }
+    }
+}
+
+/// Tells debuggers of `code`, which belongs to `module`.
+pub fn register(module: &'static Module, origin: Origin<'_>, code: &Code<'_>) {
+    if lifecycle::options().is_none_or(|options| options.debugger == Debugger::Off) {
+        return;
+    }
+    // Without variables nothing refers to symbols that are elsewhere.
+    let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
+    match origin {
+        Origin::Compiled(object) => match debug_file(object, &code.sections, address) {
+            Ok(file) => add(file, code.text.start),
+            Err(error) => {
+                log::info!("code of {} is not described to debuggers: {error}", module.source());
+            }
+        },
+        Origin::Cache => {
+            let Range { start, end } = code.eh_frame;
+            let eh_frame = match start {
+                0 => &[],
+                // SAFETY: committed rodata of the code, which is never unmapped.
+                _ => unsafe { std::slice::from_raw_parts(start as *const u8, end - start) },
+            };
+            add(describe::without_object(code, eh_frame), code.text.start);
+        }
+    }
+}
+
+/// The address of a symbol that debugging information mentions.
+fn address_of(module: &'static Module, name: &str) -> Option<usize> {
+    match module.opened()?.container.find(name) {
+        Some(Symbol::Import(index)) => module.import(index).filter(|address| *address != 0),
+        // Its stub, in this module or another.
+        Some(Symbol::Function(index)) => {
+            module.function(index)?.info().import.and_then(|import| module.import(import))
+        }
+        None => module.image().variable(name),
+    }
+}
+
+/// A file in the list.
+#[repr(C)]
+struct Registered {
+    /// First, as the list consists of these.
+    entry: Entry,
+    /// The address of its code.
+    code: usize,
+    /// What the entry points to.
+    _file: Box<[u8]>,
+}
+
+/// Puts the file of the code at `code` into the list.
+fn add(file: Vec<u8>, code: usize) {
+    let file = file.into_boxed_slice();
+    let (null, length) = (std::ptr::null_mut(), file.len() as u64);
+    let entry = Entry { next: null, previous: null, file: file.as_ptr(), length };
+    let entry = Box::into_raw(Box::new(Registered { entry, code, _file: file })).cast::<Entry>();
+    let _one_at_a_time = LIST.lock();
+    let list = descriptor();
+    // SAFETY: the lock makes the list this thread's, and its entries live until they are taken out.
+    unsafe {
+        (*entry).next = (*list).first;
+        if let Some(next) = (*list).first.as_mut() {
+            next.previous = entry;
+        }
+        (*list).first = entry;
+        (*list).relevant = entry;
+        (*list).action = ADDED;
+    }
+    changed();
+}
+
+/// Takes the files of all code in `range` out of the list: its image was unloaded.
+pub fn forget(range: &Range<usize>) {
+    let _one_at_a_time = LIST.lock();
+    let list = descriptor();
+    // SAFETY: as above; what is taken out nobody else knows but the debugger, which is done with it when `changed`
+    // returns.
+    unsafe {
+        let mut next = (*list).first;
+        while !next.is_null() {
+            let entry = next;
+            next = (*entry).next;
+            if !range.contains(&(*entry.cast::<Registered>()).code) {
+                continue;
+            }
+            match (*entry).previous.as_mut() {
+                Some(previous) => previous.next = next,
+                None => (*list).first = next,
+            }
+            if let Some(next) = next.as_mut() {
+                next.previous = (*entry).previous;
+            }
+            (*list).relevant = entry;
+            (*list).action = REMOVED;
+            changed();
+            (*list).relevant = std::ptr::null_mut();
+            drop(Box::from_raw(entry.cast::<Registered>()));
+        }
+    }
+}
+
+/// gdb's JIT_REGISTER_FN.
+const ADDED: u32 = 1;
+/// gdb's JIT_UNREGISTER_FN.
+const REMOVED: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debuggers_are_told_from_tracers() {
+        for name in ["gdb\n", "gdbserver\n", "gdb-multiarch\n", "lldb-server\n", "rr\n"] {
+            assert!(is_debugger(name.as_bytes()), "{name}");
+        }
+        for name in ["strace\n", "ltrace\n", "perf\n", "rrdtool\n"] {
+            assert!(!is_debugger(name.as_bytes()), "{name}");
+        }
+    }
+}
