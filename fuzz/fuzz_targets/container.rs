@@ -1,0 +1,50 @@
+//! The container reader: an error or an answer, whatever the bytes are. The index check is repaired first, or nothing
+//! would get past it.
+#![no_main]
+
+use autojit_store::{Container, Symbol, containers};
+use libfuzzer_sys::fuzz_target;
+use sha2::{Digest, Sha256};
+
+fn word(bytes: &[u8], at: usize) -> usize {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes")) as usize
+}
+
+/// Makes length and index check right, as far as there is an index (the layout is in plugin/store/src/lib.rs).
+fn repair(bytes: &mut Vec<u8>) {
+    if bytes.len() < 104 {
+        return;
+    }
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let length = bytes.len() as u64;
+    bytes[16..24].copy_from_slice(&length.to_le_bytes());
+    let index = 104 + word(bytes, 64) * 16 + word(bytes, 68) * 8 + word(bytes, 100) * 12 + word(bytes, 72);
+    if let Some(indexed) = bytes.get(64..index) {
+        let check = Sha256::new().chain_update(&bytes[8..24]).chain_update(indexed).finalize();
+        bytes[56..64].copy_from_slice(&check[..8]);
+    }
+}
+
+fn read(bytes: &[u8]) {
+    for container in containers(bytes) {
+        let Ok((_, bytes)) = container else { break };
+        let Ok(container) = Container::parse(bytes) else { continue };
+        for function in container.functions() {
+            if let Some(Symbol::Function(index)) = container.find(function.name) {
+                assert_eq!(container.function(index).map(|found| found.name), Some(function.name));
+            }
+        }
+        for index in 0..container.import_count() {
+            container.import_name(index).map(|name| container.find(name));
+        }
+        let _ = (container.source(), container.opt_level(), container.key(), container.verify());
+        let _ = container.bitcode();
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    read(data);
+    let mut repaired = data.to_vec();
+    repair(&mut repaired);
+    read(&repaired);
+});
