@@ -221,7 +221,7 @@ options! {
             "neither use nor keep compiled code: every run compiles what it calls";
         debugger: Debugger = Debugger::Auto,
             "AUTOJIT_DEBUGGER" "auto|on|off" ["auto"]
-            "debugging: auto describes everything to a debugger that starts the program, and lines to one that comes later; on everything; off nothing";
+            "what debuggers get: auto everything if one starts the program, else names and lines; on everything; off nothing";
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";

@@ -262,7 +262,7 @@ impl Text {
         if got {
             self.line(format_args!(".long {symbol}@GOTPCREL"));
         } else if import.callee {
-            self.line(format_args!(".long {symbol}@PLT-."));
+            self.line(format_args!(".long {symbol}@PLT"));
         } else {
             self.line(format_args!(".long {symbol}-."));
         }

@@ -85,7 +85,12 @@ pub fn elf(
 /// A file for debuggers, at the code's own addresses: names and unwind tables of code without an object. `eh_frame` is
 /// what lies at the code's.
 pub fn without_object(code: &Code<'_>, eh_frame: &[u8]) -> Vec<u8> {
-    let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
+    // Made for each module that is bound from the cache: without growing.
+    let names: usize = code.functions.iter().map(|function| function.name.len() + 1).sum();
+    let (mut symbols, mut strings) =
+        (Vec::with_capacity((code.functions.len() + 1) * SYMBOL), Vec::with_capacity(names + 1));
+    symbols.extend([0; SYMBOL]);
+    strings.push(0);
     for function in &code.functions {
         symbols.extend((strings.len() as u32).to_le_bytes());
         symbols.extend([STB_GLOBAL << 4 | STT_FUNC, 0]);
@@ -96,6 +101,7 @@ pub fn without_object(code: &Code<'_>, eh_frame: &[u8]) -> Vec<u8> {
         strings.push(0);
     }
     let mut file = File::new();
+    file.bytes.reserve(symbols.len() + strings.len() + eh_frame.len() + 8 * SECTION);
     let text = code.text.start.wrapping_add(BASE)..code.text.end.wrapping_add(BASE);
     file.reserve(".text", SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, &text);
     file.add(".symtab", SHT_SYMTAB, &symbols, [STRINGS, 1], SYMBOL);

@@ -20,7 +20,7 @@
 .long maybe@GOTPCREL
 .hidden mine
 .long mine-.
-.long puts@PLT-.
+.long puts@PLT
 .Lautojit_source:
 .asciz "dir/unit \"1\".c"
 .Lautojit_store_dir:
