@@ -2,7 +2,6 @@
 //# prints: ms 45 36.0
 //# prints: preserve_most 11 21 31 41
 //# prints: preserve_all 6 kept 36.0
-//# prints: vector 10.0
 //# prints: tail 5000050000
 //# prints: regcall 78
 #include <stdio.h>
@@ -15,7 +14,6 @@ __attribute__((ms_abi)) double ms_doubles(double a, int b, double c, int d, doub
 }
 __attribute__((preserve_most)) long most(long a, long b, long c, long d) { return a + b + c + d; }
 __attribute__((preserve_all)) double all(double a, double b, double c) { return a + b + c; }
-__attribute__((vectorcall)) double vector(double a, double b, double c, double d) { return a + b + c + d; }
 __attribute__((regcall)) int many(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j, int k, int l) {
     return a + b + c + d + e + f + g + h + i + j + k + l;
 }
@@ -36,7 +34,6 @@ int main(void) {
     double e = w * 1, f = w * 2, g = w * 33;
     double kept = all(1, 2, 3);
     printf("preserve_all %.0f kept %.1f\n", kept, e + f + g);
-    printf("vector %.1f\n", vector(1, 2, 3, 4));
     printf("tail %ld\n", count(100000, 0));
     printf("regcall %d\n", many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
     return 0;
