@@ -161,7 +161,7 @@ impl Setup {
         let mut command = command(program);
         command.current_dir(&self.work);
         if how == How::Lazy {
-            command.env("AUTOJIT_CACHE_DIR", self.cache());
+            command.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").env("AUTOJIT_CACHE_DIR", self.cache());
             command.env("LD_PRELOAD", self.dist.join("lib/libautojit.so"));
         }
         command
