@@ -151,8 +151,9 @@ impl Generator {
         let convention = convention.filter(|one| *one != "vectorcall" || linkage == Linkage::Static);
         let convention = convention.filter(|one| !self.room || *one == "ms_abi");
         let variadic = convention.is_none() && choice.percent(20);
-        let usable: Vec<Type> =
-            self.types.iter().filter(|kind| convention.is_none() || kind.scalar).cloned().collect();
+        // clang does not align arguments to more than the stack is beside arrays of variable length.
+        let usable = |kind: &&Type| (convention.is_none() || kind.scalar) && !(self.room && kind.aligned);
+        let usable: Vec<Type> = self.types.iter().filter(usable).cloned().collect();
         let most = if choice.percent(20) { 12 } else { 5 };
         let count = choice.below(most);
         let parameters: Vec<Type> = (0..count).map(|_| choice.of(&usable).clone()).collect();
