@@ -7,7 +7,7 @@ use std::process::Command;
 use sha2::{Digest, Sha256};
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");
     let mut files = vec![root.join("Cargo.lock"), root.join("preload/abi/src/lib.rs")];
     for directory in ["preload/engine", "preload/engine/src", "preload/engine/shim", "plugin/store/src"] {
         println!("cargo:rerun-if-changed={}", root.join(directory).display());
