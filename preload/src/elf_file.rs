@@ -17,7 +17,7 @@ use goblin::elf64::section_header::SectionHeader;
 use goblin::elf64::sym::Sym;
 
 use crate::loaded::{Definition, gnu_hash};
-use crate::map::Map;
+use crate::sys::Map;
 
 /// A structure that may be read from any bytes of its size.
 ///

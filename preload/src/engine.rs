@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_BUILD, ENGINE_SYMBOL, EngineApi};
 
 use crate::failure::Failure;
-use crate::image::absolute;
 use crate::library::Library;
 use crate::options::Options;
 use crate::{loaded, stats, sys};
@@ -37,7 +36,7 @@ impl Engine {
     /// An engine that is not loaded yet.
     pub fn new(options: &Options) -> Self {
         let path = match &options.engine_path {
-            Some(path) => absolute(path),
+            Some(path) => sys::absolute(path),
             None => beside_runtime(),
         };
         Self { path, loaded: OnceLock::new() }
@@ -99,7 +98,7 @@ fn beside_runtime() -> CString {
     });
     let own = own.unwrap_or_default();
     let directory = own.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    absolute(&[&own.to_bytes()[..directory], ENGINE_FILE].concat())
+    sys::absolute(&[&own.to_bytes()[..directory], ENGINE_FILE].concat())
 }
 
 /// A buffer of the engine's, given back on drop.

@@ -21,8 +21,8 @@ use crate::elf_file::{ElfFile, SymbolTable, Symbols};
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::loaded::{self, Definition, Object};
-use crate::map::Map;
 use crate::module::Module;
+use crate::sys::Map;
 use crate::sys::{self, File};
 use crate::{debugger, names, scope, stats, symbols, unwind};
 use autojit_code::lock::Lock;
@@ -258,7 +258,7 @@ impl Place {
             }
             let executable = object.name.is_empty();
             let path =
-                if executable { c"/proc/self/exe".to_owned() } else { absolute(object.name.to_bytes()) };
+                if executable { c"/proc/self/exe".to_owned() } else { sys::absolute(object.name.to_bytes()) };
             let name = if executable { program() } else { path.to_string_lossy().into_owned() };
             ControlFlow::Break(Self {
                 base: object.base,
@@ -277,19 +277,6 @@ impl Place {
 pub fn program() -> String {
     let path = sys::read_link(c"/proc/self/exe").unwrap_or_default();
     String::from_utf8_lossy(&path).into_owned()
-}
-
-/// `path`, made absolute: the program may change its working directory.
-pub fn absolute(path: &[u8]) -> CString {
-    let mut whole = Vec::new();
-    if !path.starts_with(b"/")
-        && let Ok(directory) = sys::working_directory()
-    {
-        whole.extend_from_slice(&directory);
-        whole.push(b'/');
-    }
-    whole.extend(path.iter().take_while(|&&byte| byte != 0));
-    CString::new(whole).expect("cut at the first NUL")
 }
 
 impl Image {

@@ -12,7 +12,7 @@
 //! - [`debugger`]: what gdb is told.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
 //! - [`loaded`], [`scope`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
-//! - [`sys`], [`map`], [`lock`], [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
+//! - [`sys`](autojit_sys), [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
 //!
 //! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
 //! program's, no stdio, no thread-local with a destructor, and no panic that unwinds.
@@ -36,7 +36,6 @@ mod library;
 mod lifecycle;
 mod loaded;
 mod log;
-mod map;
 mod module;
 mod names;
 #[cfg(not(test))]
@@ -49,9 +48,11 @@ mod resolver;
 mod scope;
 mod stats;
 mod symbols;
-mod sys;
 mod undisturbed;
 mod unwind;
+
+/// What the runtime has instead of the C library's wrappers.
+use autojit_sys as sys;
 
 /// All memory that the runtime allocates. (Tests use the C library's, and test this one by itself.)
 #[cfg_attr(not(test), global_allocator)]

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use autojit_code::{Resolver, Symbol, Target, Usage};
-use autojit_store::{Container, FunctionKind};
+use autojit_store::FunctionKind;
 
 use crate::failure::Failure;
 use crate::function::Function;
@@ -34,16 +34,8 @@ impl Names<'_> {
     fn numbered<'s>(&self, symbol: &Symbol<'s>) -> Result<Symbol<'s>, &'static str> {
         let Symbol::Name(name) = symbol else { return Ok(symbol.clone()) };
         let container = &self.module.opened().ok_or("its module is not open")?.container;
-        Ok(number(container, name).unwrap_or_else(|| symbol.clone()))
+        Ok(autojit_cache::number(container, name).unwrap_or_else(|| symbol.clone()))
     }
-}
-
-/// What a name is called in cache files, if the container knows it.
-pub fn number(container: &Container<'_>, name: &str) -> Option<Symbol<'static>> {
-    Some(match container.find(name)? {
-        autojit_store::Symbol::Function(index) => Symbol::Function(index),
-        autojit_store::Symbol::Import(index) => Symbol::Import(index),
-    })
 }
 
 impl Resolver for Names<'_> {

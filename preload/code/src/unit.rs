@@ -250,15 +250,13 @@ impl Fixup {
     }
 }
 
-impl<'a> Unit<'a> {
-    /// Keeps the object that the unit was made of, for its debug information.
-    pub fn keep_lines(&mut self, object: &'a [u8]) {
-        let sections = self.sections.iter().map(|section| (section.index, section.piece, section.offset));
-        self.lines.push(Lines { object: Cow::Borrowed(object), sections: sections.collect() });
-    }
-}
-
 impl Unit<'_> {
+    /// What describes the lines of the unit: the object that it was made of.
+    pub fn lines_of<'o>(&self, object: &'o [u8]) -> Lines<'o> {
+        let sections = self.sections.iter().map(|section| (section.index, section.piece, section.offset));
+        Lines { object: Cow::Borrowed(object), sections: sections.collect() }
+    }
+
     /// Whether every index and offset is within its table or piece; the first that is not, in words.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ impl Resolver for Inside {
 
 fn unit(object: &'static [u8]) -> Unit<'static> {
     let mut unit = Unit::of(object).expect("a good object");
-    unit.keep_lines(object);
+    unit.lines.push(unit.lines_of(object));
     let lines = unit.lines.clone();
     let mut unit = unit.numbered(index_of);
     unit.lines = lines;

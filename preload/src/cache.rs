@@ -4,27 +4,22 @@
 //! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
 //! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
 
-mod directory;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use autojit_abi::ENGINE_BUILD;
+use autojit_cache::{Directory, Kind};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
 use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place};
-use autojit_store::FunctionKind;
 
 use crate::function::Function;
 use crate::module::Module;
 use crate::options::{self, Options};
 use crate::publish::{Origin, publish};
 use crate::symbols::{self, Names};
-use crate::{image, lifecycle, names, stats, sys};
-
-use directory::{Directory, Kind};
+use crate::{lifecycle, names, stats, sys};
 
 /// How long compiled code may wait to be written while the program runs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,20 +34,12 @@ impl Cache {
         if options.disable_object_cache {
             return Self(None);
         }
-        let variable = |name| options::variable(name).filter(|path| path.starts_with(b"/"));
-        let path = options.cache_dir.clone().map(|path| (path, 0)).or_else(|| {
-            if let Some(base) = variable(b"XDG_CACHE_HOME") {
-                return Some(([&base, &b"/autojit"[..]].concat(), 0));
-            }
-            let home = variable(b"HOME")?;
-            Some(([&home, &b"/.cache/autojit"[..]].concat(), home.len()))
-        });
-        let Some((path, given)) = path else {
+        let directory =
+            Directory::locate(options.cache_dir.as_deref(), options::variable, options.cache_size.0);
+        if directory.is_none() {
             log::debug!("no object cache: neither AUTOJIT_CACHE_DIR nor XDG_CACHE_HOME nor HOME is set");
-            return Self(None);
-        };
-        let path = image::absolute(&path);
-        Self(Some(Directory::new(path.to_bytes(), given, options.cache_size.0)))
+        }
+        Self(directory)
     }
 }
 
@@ -69,12 +56,9 @@ fn directory() -> Option<&'static Directory> {
     lifecycle::cache().0.as_ref().filter(|_| !CLOSED.load(Ordering::Relaxed))
 }
 
-/// The key of a module's code: everything that determines it.
+/// The key of a module's code.
 fn key_of(module: &Module) -> Key {
-    let level = lifecycle::opt_override().to_le_bytes();
-    let version = pack::VERSION.to_le_bytes();
-    let build = pack::BUILD.as_bytes();
-    autojit_store::digest(&[b"autojit code", &version, build, &ENGINE_BUILD, &module.record().key, &level])
+    autojit_cache::key_of(&module.record().key, lifecycle::opt_override())
 }
 
 /// Code that waits to be written.
@@ -93,25 +77,13 @@ struct Waiting {
 static WAITING: Lock<Waiting> = Lock::new(Waiting { modules: BTreeMap::new(), since: Duration::ZERO });
 
 /// Keeps a unit of code that this process has compiled and published, made of the object `lines` if that describes lines.
-pub fn keep(module: &'static Module, mut unit: Unit<'_>, lines: Option<&'static [u8]>) {
+pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]>) {
     if directory().is_none() {
         return;
     }
     let Some(opened) = module.opened() else { return };
-    let kept = lines.map(|object| {
-        unit.keep_lines(object);
-        Lines { object: object.into(), sections: unit.lines.remove(0).sections }
-    });
-    let mut unit = unit.numbered(|name| symbols::number(&opened.container, name));
-    unit.lines.extend(kept);
-    let mut local = BTreeSet::new();
-    for function in &unit.functions {
-        if let Symbol::Function(index) = function.symbol
-            && opened.container.function(index).is_some_and(|info| info.kind == FunctionKind::Local)
-        {
-            local.insert(index);
-        }
-    }
+    let unit = autojit_cache::compiled(&opened.container, unit, lines);
+    let mut local = autojit_cache::local_functions(&opened.container, &unit);
     let mut waiting = WAITING.lock();
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();
@@ -137,48 +109,13 @@ pub fn flush() {
     let Some(directory) = directory() else { return };
     let modules = std::mem::take(&mut WAITING.lock().modules);
     for (key, pending) in modules {
-        match write(directory, &key, pending) {
+        match autojit_cache::add(directory, &key, pending.units, &pending.local) {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
             Err(error) => {
                 log::debug!("writing to the cache {}: {error}", String::from_utf8_lossy(directory.path()));
             }
         }
     }
-}
-
-/// Adds units to the file of `key`; returns the number of functions that are new in it.
-fn write(directory: &Directory, key: &Key, pending: Pending) -> Result<u64, sys::Errno> {
-    let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
-    // What others have written meanwhile is kept.
-    let old = directory.read(key, Kind::Code).ok();
-    let old_lines = directory.read(key, Kind::Lines).ok();
-    let old = old.as_ref().and_then(|bytes| {
-        let mut unit = pack::decode(bytes, key).ok()?;
-        if let Some(generation) = pack::generation(bytes) {
-            // Code without its lines is not used, so it is not kept.
-            unit.lines = pack::decode_lines(old_lines.as_ref()?, key, generation)?;
-        }
-        Some(unit)
-    });
-    let before = old.as_ref().map_or(0, count);
-    let Pending { units, local } = pending;
-    let units: Vec<Unit<'_>> = old.into_iter().chain(units).collect();
-    let merged = Unit::merge(&units, |index| local.contains(&index));
-    let Some(merged) = merged else {
-        log::debug!("the code of one module is too large for a cache file");
-        return Ok(0);
-    };
-    let added = count(&merged) - before;
-    if added != 0 {
-        let code = pack::encode(&merged, key);
-        // The lines first: with other code they say nothing.
-        if let Some(generation) = pack::generation(&code) {
-            let lines = pack::encode_lines(&merged.lines, key, generation);
-            directory.write(key, Kind::Lines, &lines)?;
-        }
-        directory.write(key, Kind::Code, &code)?;
-    }
-    Ok(added)
 }
 
 /// Binds everything that the cache has of a module. Called once for each.

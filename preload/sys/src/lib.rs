@@ -4,16 +4,16 @@
 //! they write errno and are cancellation points. These here are neither. Everything returns a [`Errno`] by value.
 
 use std::arch::asm;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use crate::map::Map;
-
 mod files;
+mod map;
 
 pub use files::*;
+pub use map::Map;
 
 /// An error number of the kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +292,19 @@ pub fn working_directory() -> Result<Vec<u8>, Errno> {
     Ok(path)
 }
 
+/// `path`, made absolute: the program may change its working directory.
+pub fn absolute(path: &[u8]) -> CString {
+    let mut whole = Vec::new();
+    if !path.starts_with(b"/")
+        && let Ok(directory) = working_directory()
+    {
+        whole.extend_from_slice(&directory);
+        whole.push(b'/');
+    }
+    whole.extend(path.iter().take_while(|&&byte| byte != 0));
+    CString::new(whole).expect("cut at the first NUL")
+}
+
 /// What the symbolic link `path` says.
 pub fn read_link(path: &CStr) -> Result<Vec<u8>, Errno> {
     let mut target = vec![0; libc::PATH_MAX as usize];
@@ -387,6 +400,12 @@ const SIGSET_SIZE: usize = 8;
 #[derive(Debug)]
 pub struct BlockedSignals {
     before: u64,
+}
+
+impl Default for BlockedSignals {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl BlockedSignals {

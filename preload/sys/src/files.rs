@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::ops::Deref;
 
-use super::{Errno, File, syscall};
+use crate::{Errno, File, syscall};
 
 /// What the kernel tells of a file.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,6 @@
-//! A file in memory. Receives the mapping that [`sys::File::map`] has made; lends its bytes as long as it is there.
+//! A file in memory. Receives the mapping that [`File::map`](crate::File::map) has made; lends its bytes as long as it is there.
 
 use std::ops::Deref;
-
-use crate::sys;
 
 /// A file in memory, read-only, unmapped on drop.
 #[derive(Debug)]
@@ -18,7 +16,7 @@ unsafe impl Send for Map {}
 unsafe impl Sync for Map {}
 
 impl Map {
-    /// The file that [`sys`] has mapped at `address`; null if it is empty.
+    /// The file that [`File::map`](crate::File::map) has mapped at `address`; null if it is empty.
     pub(crate) fn new(address: *const u8, size: usize) -> Self {
         Self { address, size }
     }
@@ -48,7 +46,7 @@ impl Drop for Map {
     fn drop(&mut self) {
         if !self.address.is_null() {
             // SAFETY: the mapping is this one's, and the bytes were lent for its life only.
-            unsafe { sys::unmap_pages(self.address.cast_mut(), self.size) };
+            unsafe { crate::unmap_pages(self.address.cast_mut(), self.size) };
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use autojit_code::pack::Key;
 
-use crate::sys::{self, Content, Errno, File};
+use autojit_sys::{self as sys, Content, Errno, File};
 
 /// What is not used for so long (in seconds) is noted as used when it is: each day, not each time.
 const DAY: i64 = 24 * 60 * 60;
@@ -57,6 +57,24 @@ impl Directory {
     /// The cache in `path`, an absolute path, whose first `given` bytes are a directory that is never made.
     pub fn new(path: &[u8], given: usize, limit: u64) -> Self {
         Self { path: [path, b"/code"].concat(), given, limit }
+    }
+
+    /// The cache of the user, with room for `limit` bytes: in `given`, or where the environment (`variable`) says:
+    /// $XDG_CACHE_HOME/autojit, else $HOME/.cache/autojit. None if it says nothing. Nothing is opened yet.
+    pub fn locate(
+        given: Option<&[u8]>,
+        variable: impl Fn(&[u8]) -> Option<Vec<u8>>,
+        limit: u64,
+    ) -> Option<Self> {
+        let absolute = |name| variable(name).filter(|path| path.starts_with(b"/"));
+        if let Some(path) = given {
+            return Some(Self::new(sys::absolute(path).to_bytes(), 0, limit));
+        }
+        if let Some(base) = absolute(b"XDG_CACHE_HOME") {
+            return Some(Self::new(&[&base, &b"/autojit"[..]].concat(), 0, limit));
+        }
+        let home = absolute(b"HOME")?;
+        Some(Self::new(&[&home, &b"/.cache/autojit"[..]].concat(), home.len(), limit))
     }
 
     /// Its path.

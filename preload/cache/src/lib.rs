@@ -1,0 +1,97 @@
+//! The object cache: where compiled code is kept for later runs, and what enters its keys. docs/cache-format.md
+//! describes the files.
+//!
+//! Receives units of code, from the runtime that has compiled them or from autojitd ([`compiled`], [`add`]); hands on the
+//! bytes of files ([`Directory`]), which the runtime binds.
+//!
+//! This crate lives inside other people's processes: it makes raw system calls only.
+
+mod directory;
+
+use std::collections::BTreeSet;
+
+use autojit_abi::ENGINE_BUILD;
+use autojit_code::pack::{self, Key};
+use autojit_code::{Symbol, Unit};
+use autojit_store::{Container, FunctionKind};
+use autojit_sys::Errno;
+
+pub use directory::{Directory, Kind};
+
+/// The key of a module's code: everything that determines it. `module` is the key of its container, `level` the
+/// optimisation level that replaces the build's, -1 for none.
+pub fn key_of(module: &autojit_store::Key, level: i32) -> Key {
+    let version = pack::VERSION.to_le_bytes();
+    let build = pack::BUILD.as_bytes();
+    autojit_store::digest(&[b"autojit code", &version, build, &ENGINE_BUILD, module, &level.to_le_bytes()])
+}
+
+/// What a name is called in cache files, if the container knows it.
+pub fn number(container: &Container<'_>, name: &str) -> Option<Symbol<'static>> {
+    Some(match container.find(name)? {
+        autojit_store::Symbol::Function(index) => Symbol::Function(index),
+        autojit_store::Symbol::Import(index) => Symbol::Import(index),
+    })
+}
+
+/// The unit as files have it, made of the object `lines` if that describes lines.
+pub fn compiled<'l>(container: &Container<'_>, unit: Unit<'_>, lines: Option<&'l [u8]>) -> Unit<'l> {
+    let kept = lines.map(|object| unit.lines_of(object));
+    let mut unit: Unit<'l> = unit.numbered(|name| number(container, name));
+    unit.lines.extend(kept);
+    unit
+}
+
+/// Those functions in `unit` that only their own module can name.
+pub fn local_functions(container: &Container<'_>, unit: &Unit<'_>) -> BTreeSet<u32> {
+    let indices = unit.functions.iter().filter_map(|function| match function.symbol {
+        Symbol::Function(index) => Some(index),
+        _ => None,
+    });
+    let is_local =
+        |index: &u32| container.function(*index).is_some_and(|info| info.kind == FunctionKind::Local);
+    indices.filter(is_local).collect()
+}
+
+/// Adds units to the file of `key`, and returns the number of functions that are new in it; `local` are those that only
+/// their own module can name.
+///
+/// # Errors
+/// The file cannot be written. What was there is still there.
+pub fn add(
+    directory: &Directory,
+    key: &Key,
+    units: Vec<Unit<'_>>,
+    local: &BTreeSet<u32>,
+) -> Result<u64, Errno> {
+    let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
+    // What others have written meanwhile is kept.
+    let old = directory.read(key, Kind::Code).ok();
+    let old_lines = directory.read(key, Kind::Lines).ok();
+    let old = old.as_ref().and_then(|bytes| {
+        let mut unit = pack::decode(bytes, key).ok()?;
+        if let Some(generation) = pack::generation(bytes) {
+            // Code without its lines is not used, so it is not kept.
+            unit.lines = pack::decode_lines(old_lines.as_ref()?, key, generation)?;
+        }
+        Some(unit)
+    });
+    let before = old.as_ref().map_or(0, count);
+    let units: Vec<Unit<'_>> = old.into_iter().chain(units).collect();
+    let merged = Unit::merge(&units, |index| local.contains(&index));
+    let Some(merged) = merged else {
+        log::debug!("the code of one module is too large for a cache file");
+        return Ok(0);
+    };
+    let added = count(&merged) - before;
+    if added != 0 {
+        let code = pack::encode(&merged, key);
+        // The lines first: with other code they say nothing.
+        if let Some(generation) = pack::generation(&code) {
+            let lines = pack::encode_lines(&merged.lines, key, generation);
+            directory.write(key, Kind::Lines, &lines)?;
+        }
+        directory.write(key, Kind::Code, &code)?;
+    }
+    Ok(added)
+}
