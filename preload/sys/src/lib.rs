@@ -11,9 +11,11 @@ use std::time::Duration;
 
 mod files;
 mod map;
+mod sockets;
 
 pub use files::*;
 pub use map::Map;
+pub use sockets::*;
 
 /// An error number of the kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,10 @@ impl fmt::Display for Errno {
             libc::EROFS => "read-only file system",
             libc::ELOOP => "too many levels of symbolic links",
             libc::ENAMETOOLONG => "file name too long",
+            libc::ECONNREFUSED => "connection refused",
+            libc::ECONNRESET => "connection reset",
+            libc::EPIPE => "broken pipe",
+            libc::EADDRINUSE => "address already in use",
             other => return write!(f, "error {other}"),
         };
         f.write_str(text)
@@ -115,6 +121,13 @@ impl Drop for File {
     }
 }
 
+impl From<std::os::fd::OwnedFd> for File {
+    fn from(descriptor: std::os::fd::OwnedFd) -> Self {
+        use std::os::fd::IntoRawFd;
+        Self(descriptor.into_raw_fd())
+    }
+}
+
 impl File {
     /// Opens `path` with the flags `flags` (O_CLOEXEC is added) and, if it is created, the permissions `mode`.
     pub fn open(path: &CStr, flags: i32, mode: u32) -> Result<Self, Errno> {
@@ -182,6 +195,20 @@ impl File {
             stat.assume_init()
         };
         Ok(stat.st_size as usize)
+    }
+
+    /// Reads what follows, at most `bytes.len()` bytes; returns their number, 0 at the end.
+    pub fn read(&self, bytes: &mut [u8]) -> Result<usize, Errno> {
+        loop {
+            // SAFETY: the kernel writes at most bytes.len() bytes there.
+            let result = unsafe {
+                syscall(libc::SYS_read, [self.0 as usize, bytes.as_mut_ptr() as usize, bytes.len(), 0, 0, 0])
+            };
+            match result {
+                Err(Errno(libc::EINTR)) => {}
+                result => return result,
+            }
+        }
     }
 
     /// Reads everything that follows.
@@ -290,6 +317,12 @@ pub fn working_directory() -> Result<Vec<u8>, Errno> {
     let length = unsafe { syscall(libc::SYS_getcwd, [path.as_mut_ptr() as usize, path.len(), 0, 0, 0, 0])? };
     path.truncate(length - 1);
     Ok(path)
+}
+
+/// The string that `parts` make, up to the first NUL.
+pub fn c_string(parts: &[&[u8]]) -> CString {
+    let whole: Vec<u8> = parts.concat().into_iter().take_while(|&byte| byte != 0).collect();
+    CString::new(whole).expect("cut at the first NUL")
 }
 
 /// `path`, made absolute: the program may change its working directory.

@@ -1,0 +1,286 @@
+//! The messages and their bytes: numbers are little endian, texts are UTF-8 behind their length (u32), keys are 32 bytes.
+//!
+//! [`Message::Hello`] and [`Message::Refused`] keep their numbers and layouts in all versions, so that those who do not
+//! understand each other can say so.
+
+use std::borrow::Cow;
+
+/// The version of everything but the two messages that never change.
+pub const VERSION: u32 = 1;
+
+/// SHA-256 of a module's container.
+pub type Key = [u8; 32];
+
+/// What a client wants compiled of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The function with this index in the container, and what is likely to be called next.
+    Function(u32),
+    /// All functions, described to debuggers in full.
+    Everything,
+}
+
+/// The messages. Those up to `Stop` are a client's, the others the daemon's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "fields are described with their messages")]
+pub enum Message<'a> {
+    /// The first: who is there. `build` is the engine's (autojit_abi::ENGINE_BUILD): another one's code is not for this
+    /// client. `program` is for the status, and tells functions that ran in one program from those of others.
+    Hello { version: u32, build: [u8; 32], program: Cow<'a, str> },
+    /// A module that will be used: the blob is its container. No answer. From those who were answered `Unknown`, and from the plugin,
+    /// which has just made it (`made`).
+    Module { key: Key, level: i32, made: bool },
+    /// Code, please: answered by any number of `Working`, then `Code`, `Failed` or `Unknown`. `level` is the optimisation level
+    /// instead of the build's, -1 for that. `inline`: no descriptor, bytes. `keep`: it may go to the daemon's object cache.
+    Compile { key: Key, level: i32, what: What, inline: bool, keep: bool },
+    /// How is it going: answered by `Report`.
+    Status,
+    /// Finish, please: answered by `Stopping`.
+    Stop,
+    /// The answer to `Hello`. `cache` is the directory of the daemon's object cache, empty if it has none.
+    Welcome { version: u32, process: u32, cache: Cow<'a, str> },
+    /// The answer to `Hello` or to nonsense, before the daemon closes the connection.
+    Refused { reason: Cow<'a, str> },
+    /// The request is not forgotten. At least one each [`WORKING_INTERVAL`](crate::connection::WORKING_INTERVAL).
+    Working,
+    /// The blob is an ELF relocatable object, as the engine makes it. The daemon's object cache will have it if `kept`.
+    Code { kept: bool },
+    /// It cannot be compiled: the engine's message.
+    Failed { reason: Cow<'a, str> },
+    /// The daemon does not have the module (any more): send `Module` and ask again.
+    Unknown,
+    /// The state of the daemon, as JSON.
+    Report { text: Cow<'a, str> },
+    /// The daemon takes no more requests.
+    Stopping,
+}
+
+/// Appends a message's fields.
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn number(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.0.push(flag.into());
+    }
+
+    fn text(&mut self, text: &str) {
+        // Texts are for people: what is longer than any message may be is cut.
+        let mut len = text.len().min(MAX_TEXT);
+        while !text.is_char_boundary(len) {
+            len -= 1;
+        }
+        self.number(len as u32);
+        self.0.extend_from_slice(&text.as_bytes()[..len]);
+    }
+}
+
+/// Bytes that a text may have.
+const MAX_TEXT: usize = 32 << 10;
+
+/// Takes a message's fields.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        self.bytes(4).map(|bytes| u32::from_le_bytes(bytes.try_into().expect("4 bytes")))
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.bytes(1)? {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+
+    fn key(&mut self) -> Option<[u8; 32]> {
+        self.bytes(32).map(|bytes| bytes.try_into().expect("32 bytes"))
+    }
+
+    fn text(&mut self) -> Option<Cow<'a, str>> {
+        let len = self.number()? as usize;
+        std::str::from_utf8(self.bytes(len)?).ok().map(Cow::Borrowed)
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Its number on the wire.
+    pub fn number(&self) -> u8 {
+        match self {
+            Self::Hello { .. } => 1,
+            Self::Module { .. } => 2,
+            Self::Compile { .. } => 3,
+            Self::Status => 4,
+            Self::Stop => 5,
+            Self::Welcome { .. } => 65,
+            Self::Refused { .. } => 66,
+            Self::Working => 67,
+            Self::Code { .. } => 68,
+            Self::Failed { .. } => 69,
+            Self::Unknown => 70,
+            Self::Report { .. } => 71,
+            Self::Stopping => 72,
+        }
+    }
+
+    /// Its fields.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer(Vec::new());
+        match self {
+            Self::Hello { version, build, program } => {
+                out.number(*version);
+                out.0.extend_from_slice(build);
+                out.text(program);
+            }
+            Self::Module { key, level, made } => {
+                out.0.extend_from_slice(key);
+                out.number(*level as u32);
+                out.flag(*made);
+            }
+            Self::Compile { key, level, what, inline, keep } => {
+                out.0.extend_from_slice(key);
+                out.number(*level as u32);
+                let (everything, index) = match what {
+                    What::Function(index) => (false, *index),
+                    What::Everything => (true, 0),
+                };
+                out.flag(everything);
+                out.number(index);
+                out.flag(*inline);
+                out.flag(*keep);
+            }
+            Self::Welcome { version, process, cache } => {
+                out.number(*version);
+                out.number(*process);
+                out.text(cache);
+            }
+            Self::Code { kept } => out.flag(*kept),
+            Self::Refused { reason } | Self::Failed { reason } => out.text(reason),
+            Self::Report { text } => out.text(text),
+            Self::Status | Self::Stop | Self::Working | Self::Unknown | Self::Stopping => {}
+        }
+        out.0
+    }
+
+    /// The message with this number and these fields. None if there is none such.
+    pub fn decode(number: u8, fields: &'a [u8]) -> Option<Self> {
+        let mut fields = Reader(fields);
+        let message = match number {
+            1 => {
+                let (version, build) = (fields.number()?, fields.key()?);
+                Self::Hello { version, build, program: fields.text()? }
+            }
+            2 => {
+                let (key, level) = (fields.key()?, fields.number()? as i32);
+                Self::Module { key, level, made: fields.flag()? }
+            }
+            3 => {
+                let (key, level, everything) = (fields.key()?, fields.number()? as i32, fields.flag()?);
+                let index = fields.number()?;
+                let what = match (everything, index) {
+                    (false, index) => What::Function(index),
+                    (true, 0) => What::Everything,
+                    (true, _) => return None,
+                };
+                Self::Compile { key, level, what, inline: fields.flag()?, keep: fields.flag()? }
+            }
+            4 => Self::Status,
+            5 => Self::Stop,
+            65 => {
+                let (version, process) = (fields.number()?, fields.number()?);
+                Self::Welcome { version, process, cache: fields.text()? }
+            }
+            66 => Self::Refused { reason: fields.text()? },
+            67 => Self::Working,
+            68 => Self::Code { kept: fields.flag()? },
+            69 => Self::Failed { reason: fields.text()? },
+            70 => Self::Unknown,
+            71 => Self::Report { text: fields.text()? },
+            72 => Self::Stopping,
+            _ => return None,
+        };
+        fields.0.is_empty().then_some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn examples() -> Vec<Message<'static>> {
+        let compile = |what| Message::Compile { key: [7; 32], level: -1, what, inline: true, keep: false };
+        vec![
+            Message::Hello { version: VERSION, build: [1; 32], program: "/bin/a".into() },
+            Message::Module { key: [2; 32], level: 3, made: true },
+            compile(What::Function(9)),
+            compile(What::Everything),
+            Message::Status,
+            Message::Stop,
+            Message::Welcome { version: 1, process: 5, cache: "/home/a/.cache/autojit".into() },
+            Message::Refused { reason: "no".into() },
+            Message::Working,
+            Message::Code { kept: true },
+            Message::Failed { reason: "f: unsupported".into() },
+            Message::Unknown,
+            Message::Report { text: "{}".into() },
+            Message::Stopping,
+        ]
+    }
+
+    #[test]
+    fn messages_are_read_as_they_were_written() {
+        for message in examples() {
+            let fields = message.encode();
+            assert_eq!(Message::decode(message.number(), &fields), Some(message.clone()));
+            for cut in 0..fields.len() {
+                assert_eq!(
+                    Message::decode(message.number(), &fields[..cut]),
+                    None,
+                    "{message:?} cut at {cut}"
+                );
+            }
+            let longer = [&fields[..], &[0]].concat();
+            assert_eq!(Message::decode(message.number(), &longer), None, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn what_never_changes() {
+        let hello = Message::Hello { version: 1, build: [3; 32], program: "p".into() };
+        let fields = [&[1, 0, 0, 0][..], &[3; 32], &[1, 0, 0, 0, b'p']].concat();
+        assert_eq!((hello.number(), hello.encode()), (1, fields));
+        let refused = Message::Refused { reason: "r".into() };
+        assert_eq!((refused.number(), refused.encode()), (66, vec![1, 0, 0, 0, b'r']));
+    }
+
+    #[test]
+    fn nonsense_is_no_message() {
+        for number in 0..=255 {
+            // A text longer than the message.
+            assert!(!matches!(
+                Message::decode(number, &[0xff; 40]),
+                Some(Message::Hello { .. } | Message::Refused { .. })
+            ));
+        }
+        assert_eq!(Message::decode(66, &[2, 0, 0, 0, 0xff, 0xfe]), None);
+        assert_eq!(Message::decode(68, &[2]), None);
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let message = Message::Failed { reason: "ä".repeat(MAX_TEXT).into() };
+        let fields = message.encode();
+        assert!(fields.len() <= MAX_TEXT + 4);
+        assert!(Message::decode(69, &fields).is_some());
+    }
+}
