@@ -11,7 +11,8 @@ mod directives;
 fn main() {
     println!("cargo::rerun-if-changed=sources");
     println!("cargo::rerun-if-changed=src/directives.rs");
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources");
+    // Asked now: two source trees may share a target directory, and so this compiled script.
+    let sources = Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("sources");
     let entries = fs::read_dir(&sources).expect("the crate has its sources");
     let mut directories: Vec<_> = entries.map(|entry| entry.expect("it is readable").path()).collect();
     directories.sort();
