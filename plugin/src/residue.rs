@@ -35,17 +35,16 @@ pub fn leave(
         module.define_getter(*getter, *variable);
     }
     let endbr64 = module.flag("cf-protection-branch").is_some_and(|flag| flag != 0);
-    for (index, function) in plan.stubs() {
-        text.stub(&Stub {
-            symbol: &function.name,
-            binding: function.binding,
-            visibility: function.visibility,
-            group: function.group.as_deref(),
-            index,
-            endbr64,
-            align: function.align,
-        });
-    }
+    let stubs = plan.stubs().map(|(index, function)| Stub {
+        symbol: &function.name,
+        binding: function.binding,
+        visibility: function.visibility,
+        group: function.group.as_deref(),
+        index,
+        endbr64,
+        align: function.align,
+    });
+    text.stubs(&stubs.collect::<Vec<_>>());
     record(plan, encoded, placed, &mut text);
     if matches!(placed, Placed::Embedded) {
         module.keep(&[module.add_constant(CONTAINER_SYMBOL, STORE_SECTION, &encoded.bytes, CONTAINER_ALIGN)]);

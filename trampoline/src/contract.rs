@@ -208,7 +208,7 @@ pub const SHORT_LEN: usize = 2;
 /// # Safety
 /// `return_address` must be what a stub's tail pushed.
 pub unsafe fn slot_of_tail(return_address: *const u8) -> *const Slot {
-    // SAFETY: the bytes at return_address are the 2-byte jump that `emit::Text::stub` writes there, and its target is
+    // SAFETY: the bytes at return_address are the 2-byte jump that `emit::Text::stubs` writes there, and its target is
     // the stub's 6-byte jump (caller). A displacement of 8 bits counts from the jump's end (SDM vol. 2, JMP).
     unsafe {
         debug_assert_eq!(return_address.read(), JMP_SHORT);

@@ -133,6 +133,10 @@ fn asciz(text: &str) -> String {
 /// The alignment of stubs.
 pub const STUB_ALIGN: u32 = 8;
 
+/// R: --gc-sections finds no reference to a slot's section but through __start_ and __stop_, which not all linkers
+/// count.
+const SLOT_FLAGS: &str = "awR";
+
 fn bind(out: &mut Text, symbol: &str, binding: Binding, visibility: Visibility) {
     match binding {
         Binding::Local => {}
@@ -157,22 +161,47 @@ impl Text {
         self.0.push('\n');
     }
 
-    /// Appends a stub with its slot. The module record is to follow ([`Text::module`]).
-    pub fn stub(&mut self, stub: &Stub<'_>) {
+    /// Appends stubs with their slots. The module record is to follow ([`Text::module`]).
+    ///
+    /// Those outside comdat groups share one FDE, since unwinders are told the same of all: the frame is the return
+    /// address. With an FDE each, unwind tables would be larger than the stubs.
+    pub fn stubs(&mut self, stubs: &[Stub<'_>]) {
+        let alone: Vec<_> = stubs.iter().filter(|stub| stub.group.is_none()).collect();
+        let grouped = stubs.iter().filter(|stub| stub.group.is_some());
+        if !alone.is_empty() {
+            self.section(".text.autojit", "ax", None);
+            self.line(format_args!(".cfi_startproc"));
+            alone.iter().for_each(|stub| self.stub(stub));
+            self.line(format_args!(".cfi_endproc"));
+            self.section(SLOT_SECTION, SLOT_FLAGS, None);
+            alone.iter().for_each(|stub| self.slot(stub.index));
+        }
+        for stub in grouped {
+            self.section(".text.autojit", "ax", stub.group);
+            self.line(format_args!(".cfi_startproc"));
+            self.stub(stub);
+            self.line(format_args!(".cfi_endproc"));
+            self.section(SLOT_SECTION, SLOT_FLAGS, stub.group);
+            self.slot(stub.index);
+        }
+    }
+
+    fn section(&mut self, name: &str, flags: &str, group: Option<&str>) {
+        match group.map(quoted) {
+            None => self.line(format_args!(".section {name},\"{flags}\",@progbits")),
+            Some(group) => self.line(format_args!(".section {name},\"{flags}G\",@progbits,{group},comdat")),
+        }
+    }
+
+    fn stub(&mut self, stub: &Stub<'_>) {
         let symbol = quoted(stub.symbol);
         let Stub { index, .. } = *stub;
-        let group = stub.group.map(quoted);
-        match &group {
-            None => self.line(format_args!(".section .text.autojit,\"ax\",@progbits")),
-            Some(group) => self.line(format_args!(".section .text.autojit,\"axG\",@progbits,{group},comdat")),
-        }
         bind(self, &symbol, stub.binding, stub.visibility);
         self.line(format_args!(".type {symbol},@function"));
         // Even addresses: the Itanium C++ ABI keeps a flag in the lowest bit of member function pointers.
         let align = stub.align.max(STUB_ALIGN);
         self.line(format_args!(".p2align {},0xcc", align.ilog2()));
         self.line(format_args!("{symbol}:"));
-        self.line(format_args!(".cfi_startproc"));
         if stub.endbr64 {
             self.line(format_args!("endbr64"));
         }
@@ -181,16 +210,10 @@ impl Text {
         self.line(format_args!("callq *{ENTRY_SYMBOL}(%rip)"));
         // As bytes: -mrelax-all makes every jump a long one, and the trampoline knows a stub by its layout.
         self.line(format_args!(".byte {JMP_SHORT:#x},{:#x}", BACK as u8));
-        self.line(format_args!(".cfi_endproc"));
         self.line(format_args!(".size {symbol},.-{symbol}"));
-        // R: --gc-sections finds no reference to a slot's section but through __start_ and __stop_, which not all
-        // linkers count.
-        match &group {
-            None => self.line(format_args!(".section {SLOT_SECTION},\"awR\",@progbits")),
-            Some(group) => {
-                self.line(format_args!(".section {SLOT_SECTION},\"awRG\",@progbits,{group},comdat"))
-            }
-        }
+    }
+
+    fn slot(&mut self, index: u32) {
         self.line(format_args!(".p2align 4"));
         self.line(format_args!(".Lautojit_slot_{index}:"));
         self.line(format_args!(".quad .Lautojit_tail_{index}"));

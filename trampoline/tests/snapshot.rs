@@ -28,8 +28,7 @@ fn stubs() {
         align: 0,
     };
     let mut text = Text::default();
-    text.stub(&plain);
-    text.stub(&Stub {
+    let grouped = Stub {
         symbol: "_ZN1SC2Ev",
         binding: Binding::Weak,
         visibility: Visibility::Hidden,
@@ -37,8 +36,8 @@ fn stubs() {
         index: 7,
         endbr64: true,
         align: 64,
-    });
-    text.stub(&Stub { symbol: "odd name", binding: Binding::Local, index: 8, ..plain });
+    };
+    text.stubs(&[plain, grouped, Stub { symbol: "odd name", binding: Binding::Local, index: 8, ..plain }]);
     text.alias("other name", Binding::Global, Visibility::Protected, "plain");
     check("stubs.s", &text.0);
 }

@@ -62,9 +62,7 @@ pub fn stub(symbol: &str, index: u32) -> Stub<'_> {
 /// The text of a unit with `stubs`. Its container is the one byte `tag`, in the place of the plugin's private global.
 pub fn unit(tag: u8, stubs: &[Stub<'_>]) -> String {
     let mut text = Text::default();
-    for stub in stubs {
-        text.stub(stub);
-    }
+    text.stubs(stubs);
     text.module(&module(tag, stubs.len() as u32, &[]));
     text.line(format_args!(".section {STORE_SECTION},\"a\",@progbits"));
     text.line(format_args!(".L{CONTAINER_SYMBOL}:"));
