@@ -82,17 +82,7 @@ pub struct Size(pub u64);
 
 impl Value for Size {
     fn parse(text: &OsStr) -> Option<Self> {
-        let text = text.to_str()?;
-        let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't']);
-        let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
-            "" => 0,
-            "K" => 10,
-            "M" => 20,
-            "G" => 30,
-            "T" => 40,
-            _ => return None,
-        };
-        digits.parse::<u64>().ok()?.checked_mul(1 << shift).map(Self)
+        autojit_cache::size(text.as_bytes()).map(Self)
     }
 }
 

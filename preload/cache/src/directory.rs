@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/code/3f/9a0c…77.ajo       a pack (autojit_code::pack)
 //! DIR/code/3f/9a0c…77.ajl       its lines
+//! DIR/code/3f/9a0c…77.ajr       functions that have run (crate::profile)
 //! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
 //! ```
 //!
@@ -32,10 +33,12 @@ pub enum Kind {
     Code,
     /// What describes its lines.
     Lines,
+    /// Which functions have run (profile).
+    Ran,
 }
 
 /// The directory, which need not exist.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Directory {
     /// Absolute, with `/code`.
     path: Vec<u8>,
@@ -77,6 +80,11 @@ impl Directory {
         Some(Self::new(&[&home, &b"/.cache/autojit"[..]].concat(), home.len(), limit))
     }
 
+    /// The directory that the user knows, in which the cache has its own.
+    pub fn root(&self) -> &[u8] {
+        self.path.strip_suffix(b"/code").unwrap_or(&self.path)
+    }
+
     /// Its path.
     pub fn path(&self) -> &[u8] {
         &self.path
@@ -90,6 +98,7 @@ impl Directory {
         let suffix: &[u8] = match kind {
             Kind::Code => b".ajo",
             Kind::Lines => b".ajl",
+            Kind::Ran => b".ajr",
         };
         c_path(&[&self.shard(key), b"/", &hex(&key[1..]), suffix])
     }
@@ -209,7 +218,7 @@ impl Directory {
                 }
                 continue;
             }
-            let kinds = [&b".ajo"[..], b".ajl"];
+            let kinds = [&b".ajo"[..], b".ajl", b".ajr"];
             let Some(stem) = kinds.iter().find_map(|kind| name.strip_suffix(*kind)) else { continue };
             if status.is_a(libc::S_IFREG) && is_hex(stem, size_of::<Key>() - 1) {
                 let entry = files.entry(stem.to_vec()).or_default();

@@ -137,11 +137,16 @@ impl std::fmt::Display for Malformed {
 pub struct Packet {
     number: u8,
     fields: Vec<u8>,
-    /// What came along.
+    /// What it carries.
     pub blob: Option<Blob>,
 }
 
 impl Packet {
+    /// The message's number and fields, for those who speak another language.
+    pub fn parts(&self) -> (u8, &[u8]) {
+        (self.number, &self.fields)
+    }
+
     /// The message.
     ///
     /// # Errors
@@ -266,7 +271,11 @@ pub struct Outgoing {
 impl Outgoing {
     /// Adds a message, with what it carries.
     pub fn push(&mut self, message: &Message<'_>, blob: Option<Blob>) {
-        let fields = message.encode();
+        self.push_fields(message.number(), &message.encode(), blob);
+    }
+
+    /// Adds a message of another language: its number and its fields.
+    pub fn push_fields(&mut self, number: u8, fields: &[u8], blob: Option<Blob>) {
         let (kind, len) = match &blob {
             None => (0, 0),
             Some(Blob::File(_, len)) => (1, *len),
@@ -274,9 +283,9 @@ impl Outgoing {
         };
         let mut bytes = Vec::with_capacity(HEADER + fields.len());
         bytes.extend_from_slice(&(fields.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&[message.number(), kind, 0, 0]);
+        bytes.extend_from_slice(&[number, kind, 0, 0]);
         bytes.extend_from_slice(&(len as u64).to_le_bytes());
-        bytes.extend_from_slice(&fields);
+        bytes.extend_from_slice(fields);
         let descriptor = match blob {
             Some(Blob::File(file, _)) => Some(file),
             Some(Blob::Inline(blob)) => {

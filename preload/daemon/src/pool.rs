@@ -1,0 +1,208 @@
+//! The compilers: child processes, forked from the daemon when it has the engine but has never used it.
+
+use std::collections::VecDeque;
+use std::io;
+
+use autojit_cache::Directory;
+use autojit_protocol::{Blob, Incoming, Outgoing, Packet};
+use autojit_sys::{Errno, File};
+
+use crate::compiler;
+use crate::engine::Engine;
+use crate::job::{Job, Variant};
+
+/// Modules that a compiler has open at most.
+const OPEN: usize = 64;
+
+/// What a compiler does.
+#[derive(Debug)]
+pub enum Task {
+    /// Nothing.
+    None,
+    /// A request, by its number.
+    Request(u64),
+    /// Compiling ahead.
+    Ahead,
+    /// Writing to the cache.
+    Write,
+}
+
+/// A compiler, as the daemon sees it.
+#[derive(Debug)]
+pub struct Child {
+    /// Its process id.
+    pub process: i32,
+    socket: File,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    /// The modules that it has open, the one used last at the end.
+    open: VecDeque<Variant>,
+    /// What it does.
+    pub task: Task,
+    /// Whether it compiles ahead only.
+    pub background: bool,
+    /// Whether it has something to write.
+    pub pending: bool,
+    /// Bytes of memory that it has.
+    pub memory: u64,
+}
+
+/// The stack of a compiler's thread: what LLVM's recursive passes are used to, and more.
+const STACK: usize = 256 << 20;
+
+impl Child {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// The system has no room for it.
+    pub fn start(engine: Engine, cache: Option<Directory>, background: bool) -> io::Result<Self> {
+        let errno = |error: Errno| io::Error::from_raw_os_error(error.0);
+        let (socket, theirs) = File::socket_pair().map_err(errno)?;
+        let daemon = std::process::id();
+        // SAFETY: this process has one thread, so the child may do what it likes.
+        match unsafe { libc::fork() } {
+            -1 => Err(io::Error::last_os_error()),
+            0 => {
+                let status =
+                    if become_compiler(engine, theirs, cache, background, daemon).is_ok() { 0 } else { 1 };
+                autojit_sys::exit(status)
+            }
+            process => Ok(Self {
+                process,
+                socket,
+                incoming: Incoming::default(),
+                outgoing: Outgoing::default(),
+                open: VecDeque::new(),
+                task: Task::None,
+                background,
+                pending: false,
+                memory: 0,
+            }),
+        }
+    }
+
+    /// The descriptor to wait for, and whether there is something to send.
+    pub fn wanted(&self) -> (i32, bool) {
+        (self.socket.descriptor(), !self.outgoing.is_empty())
+    }
+
+    /// Whether it has a module open.
+    pub fn has(&self, variant: &Variant) -> bool {
+        self.open.contains(variant)
+    }
+
+    /// Gives it a job; `container` is asked if it does not have the module.
+    ///
+    /// # Errors
+    /// The container is not to be had.
+    pub fn give(
+        &mut self,
+        job: &Job,
+        task: Task,
+        container: impl FnOnce(&Variant) -> Result<Blob, Errno>,
+    ) -> Result<(), Errno> {
+        let variant = match job {
+            Job::Compile { variant, .. } | Job::Prefetch { variant, .. } => Some(*variant),
+            Job::Write | Job::Close(_) => None,
+        };
+        let mut blob = None;
+        if let Some(variant) = variant {
+            match self.open.iter().position(|open| *open == variant) {
+                Some(at) => drop(self.open.remove(at)),
+                None => blob = Some(container(&variant)?),
+            }
+            // One that is described in full is closed again behind the job.
+            let transient = matches!(job, Job::Compile { what: autojit_protocol::What::Everything, .. });
+            if !transient {
+                self.open.push_back(variant);
+            }
+            if self.open.len() > OPEN
+                && let Some(oldest) = self.open.pop_front()
+            {
+                Job::Close(oldest).push(&mut self.outgoing, None);
+            }
+        }
+        job.push(&mut self.outgoing, blob);
+        self.task = task;
+        Ok(())
+    }
+
+    /// It could not open the module.
+    pub fn forget(&mut self, variant: &Variant) {
+        if let Some(at) = self.open.iter().position(|open| open == variant) {
+            self.open.remove(at);
+            Job::Close(*variant).push(&mut self.outgoing, None);
+        }
+    }
+
+    /// Sends what waits.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn flush(&mut self) -> Result<(), Errno> {
+        self.outgoing.flush(&self.socket).map(drop)
+    }
+
+    /// What it has said. None at the end, or if it has said nonsense: it is gone.
+    pub fn receive(&mut self) -> Option<Vec<Packet>> {
+        let mut packets = Vec::new();
+        loop {
+            match self.incoming.fill(&self.socket) {
+                Ok(true) => {}
+                Err(Errno(libc::EAGAIN)) => return Some(packets),
+                // What it has said before it went counts.
+                Ok(false) | Err(_) => return (!packets.is_empty()).then_some(packets),
+            }
+            while let Some(packet) = self.incoming.take().ok()? {
+                packets.push(packet);
+            }
+        }
+    }
+}
+
+/// In the child: leaves everything that is the daemon's, and compiles until the daemon is gone.
+fn become_compiler(
+    engine: Engine,
+    socket: File,
+    cache: Option<Directory>,
+    background: bool,
+    daemon: u32,
+) -> io::Result<()> {
+    /// Where the socket goes, behind the standard descriptors; all others are closed.
+    const SOCKET: i32 = 3;
+    // SAFETY: a process of its own with one thread; the descriptors that are closed are the daemon's, whose objects
+    // in this copy of its memory nobody uses any more.
+    let socket = unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        // The daemon may have ended before that.
+        if libc::getppid() != daemon as i32 {
+            return Ok(());
+        }
+        // A terminal's interrupt is the daemon's to handle.
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+        libc::signal(libc::SIGTERM, libc::SIG_DFL);
+        autojit_sys::set_signal_mask(0);
+        if libc::dup2(socket.descriptor(), SOCKET) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if socket.descriptor() == SOCKET {
+            std::mem::forget(socket);
+        }
+        libc::syscall(libc::SYS_close_range, SOCKET + 1, u32::MAX, 0);
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        libc::dup2(null, 0);
+        libc::dup2(null, 1);
+        if background {
+            let lowest = libc::sched_param { sched_priority: 0 };
+            libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+            libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const lowest);
+        }
+        <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(SOCKET)
+    };
+    let thread = std::thread::Builder::new().name("compiler".into()).stack_size(STACK);
+    let thread = thread.spawn(move || compiler::run(engine, socket.into(), cache))?;
+    let _ = thread.join();
+    Ok(())
+}
