@@ -12,7 +12,8 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = data.to_vec();
     let mut key = [0; 32];
     if bytes.len() >= 56 {
-        let checksum = xxh3_64(&bytes[24..]);
+        let len = pack::code_len(&bytes).unwrap_or(bytes.len()).max(24);
+        let checksum = xxh3_64(&bytes[24..len]);
         bytes[16..24].copy_from_slice(&checksum.to_le_bytes());
         key.copy_from_slice(&bytes[24..56]);
     }

@@ -1,7 +1,8 @@
 //! The runtime's allocator: memory mapped from the kernel, never the program's malloc.
 //!
 //! Small blocks come in size classes (multiples of 16 up to 128 bytes, then four classes for each doubling up to
-//! [`SMALL_MAX`]), each with a list of free blocks; large ones are mappings of their own. One lock guards it: the
+//! [`SMALL_MAX`]), each with a list of free blocks, so that pages that were touched once serve again; large ones are
+//! mappings of their own, which cost system calls and fresh pages each time. One lock guards it: the
 //! runtime allocates little, and only with signals blocked, so no handler can find the lock held by its own thread.
 //! Memory of small blocks is never given back.
 //!
@@ -17,10 +18,10 @@ use autojit_code::lock::Lock;
 
 const PAGE: usize = 4096;
 /// The largest block that comes from a size class.
-const SMALL_MAX: usize = 32 * 1024;
+const SMALL_MAX: usize = 128 * 1024;
 /// Memory for small blocks is mapped in chunks of this size; untouched pages cost nothing.
-const CHUNK: usize = 256 * 1024;
-const CLASSES: usize = 8 + 8 * 4;
+const CHUNK: usize = 512 * 1024;
+const CLASSES: usize = 8 + (SMALL_MAX / 128).ilog2() as usize * 4;
 
 /// The global allocator.
 #[derive(Debug)]

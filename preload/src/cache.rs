@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use autojit_cache::{Directory, Kind};
 use autojit_code::lock::Lock;
-use autojit_code::pack::{self, Key};
+use autojit_code::pack::{self, Key, PackError};
 use autojit_code::unit::Lines;
-use autojit_code::{LinkError, Symbol, Unit, place};
+use autojit_code::{LinkError, Symbol, Unit, place_described};
 
 use crate::function::Function;
 use crate::module::Module;
@@ -122,7 +122,7 @@ pub fn flush() {
 pub fn bind(module: &'static Module) {
     let Some(directory) = directory() else { return };
     let key = key_of(module);
-    let content = match directory.read(&key, Kind::Code) {
+    let content = match directory.map_changeable(&key, Kind::Code) {
         Ok(content) => content,
         Err(sys::Errno(libc::ENOENT)) => return,
         Err(error) => {
@@ -131,12 +131,18 @@ pub fn bind(module: &'static Module) {
             return;
         }
     };
-    let unit = match pack::decode(&content, &key) {
-        Ok(unit) => unit,
+    let damaged = |error: PackError| {
+        let path = String::from_utf8_lossy(directory.path());
+        log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
+        directory.remove(&key, Kind::Code);
+    };
+    if let Some(len) = pack::code_len(&content) {
+        content.want(len);
+    }
+    let description = match pack::check(&content, &key) {
+        Ok(description) => description,
         Err(error) => {
-            let path = String::from_utf8_lossy(directory.path());
-            log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
-            directory.remove(&key, Kind::Code);
+            damaged(error);
             return;
         }
     };
@@ -149,35 +155,44 @@ pub fn bind(module: &'static Module) {
             return;
         }
     };
+    // Names and unwind tables of the code are read in it as long as the code is there.
+    let (code, description) = content.leak().split_at_mut(description);
+    let unit = match pack::decode_checked(code) {
+        Ok(unit) => unit,
+        Err(error) => {
+            damaged(error);
+            return;
+        }
+    };
     module.image().adopt_slots(module);
     let claimed = Claimed::of(module, &unit);
     if claimed.0.is_empty() {
         return;
     }
-    match claimed.publish(module, &unit, lines) {
+    match claimed.publish(module, &unit, description, lines) {
         Ok(bound) => log::debug!("{bound} functions of {} came from the cache", module.source()),
         // As if they were not there.
         Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
     }
 }
 
-/// Functions that this thread owns until they are published, by index; what is left over becomes cold again on drop.
-struct Claimed(Vec<&'static Function>);
+/// Functions that this thread owns until they are published, and where they are in the unit; what is left over becomes
+/// cold again on drop.
+struct Claimed(Vec<(&'static Function, u32)>);
 
 impl Claimed {
     /// The functions of `unit` that are cold, and whose definition is this one.
     fn of(module: &'static Module, unit: &Unit<'_>) -> Self {
-        let mut all: Vec<_> = unit
-            .functions
-            .iter()
-            .filter(|function| function.global)
-            .filter_map(|function| match function.symbol {
-                Symbol::Function(index) => module.function(index),
-                _ => None,
-            })
-            .filter(|function| symbols::is_definition(function) && function.claim())
-            .collect();
-        all.sort_by_key(|function| function.index());
+        let mut all = Vec::with_capacity(unit.functions.len());
+        for function in unit.functions.iter().filter(|function| function.global) {
+            if let Symbol::Function(index) = function.symbol
+                && let Some(claimed) = module.function(index)
+                && symbols::is_definition(claimed)
+                && claimed.claim()
+            {
+                all.push((claimed, function.offset));
+            }
+        }
         Self(all)
     }
 
@@ -185,25 +200,27 @@ impl Claimed {
         &self,
         module: &'static Module,
         unit: &Unit<'_>,
+        description: &'static mut [u8],
         lines: names::Lines,
     ) -> Result<usize, LinkError> {
         let memory = module
             .image()
             .memory()
             .map_err(|failure| LinkError::Unsupported(format!("no memory for it: {failure}")))?;
-        let owned = |function: &'static Function| {
-            self.0.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
-                && symbols::is_chosen(function)
-        };
+        let mut ours = vec![false; module.functions().len()];
+        self.0.iter().for_each(|(function, _)| ours[function.index() as usize] = true);
+        let owned =
+            |function: &'static Function| ours[function.index() as usize] && symbols::is_chosen(function);
         let mut names = Names { module, owned: &owned };
-        let linked = place(unit, memory, &mut names)?;
-        publish(module, memory, linked, &self.0, lines, Origin::Cache)
+        let linked = place_described(unit, memory, &mut names)?;
+        let described = (description, unit.functions.len());
+        publish(module, memory, linked, lines, Origin::Cache { described, claimed: &self.0 })
     }
 }
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        for function in self.0.drain(..).filter(|function| function.code().is_none()) {
+        for (function, _) in self.0.drain(..).filter(|(function, _)| function.code().is_none()) {
             function.unclaim();
         }
     }

@@ -155,9 +155,8 @@ impl Batch {
         let unit = Unit::of(object).map_err(|error| failure(&error))?;
         let linked = place(&unit, memory, &mut names).map_err(|error| failure(&error))?;
         let described = lines.map_or(names::Lines::None, names::Lines::Object);
-        let origin = Origin::Compiled(object);
-        publish(self.module, memory, linked, &self.claimed.borrow(), described, origin)
-            .map_err(|error| failure(&error))?;
+        let origin = Origin::Compiled { object, claimed: &self.claimed.borrow() };
+        publish(self.module, memory, linked, described, origin).map_err(|error| failure(&error))?;
         // What a debugger wants to know is no use to others.
         if !self.module.described_in_full() {
             cache::keep(self.module, unit, lines);

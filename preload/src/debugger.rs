@@ -2,22 +2,22 @@
 //! started the process.
 //!
 //! Receives linked objects and registered images; hands on files to the debugger, through gdb's JIT interface
-//! (autojit_trampoline::debugger). An entry of its list costs a copy of the object's tables, so everybody gets one: a
-//! debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
+//! (autojit_trampoline::debugger). An entry of its list costs a copy of the object's tables, or nothing if the code is from
+//! the cache, which has the file ready; so everybody gets one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
 //! compile, so it is for processes that are being debugged when an image registers: the image's modules are compiled
 //! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use autojit_code::lock::Lock;
-use autojit_code::{Code, debug_file, describe};
+use autojit_code::{Code, Description, debug_file};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
 use crate::image::Image;
 use crate::module::Module;
 use crate::options::Debugger;
-use crate::publish::Origin;
 use crate::sys::File;
 use crate::{compile, lifecycle};
 
@@ -78,29 +78,28 @@ pub fn prepare(image: &'static Image) {
     }
 }
 
-/// Tells debuggers of `code`, which belongs to `module`.
-pub fn register(module: &'static Module, origin: Origin<'_>, code: &Code<'_>) {
-    if lifecycle::options().is_none_or(|options| options.debugger == Debugger::Off) {
+/// Whether nobody is to be told.
+fn is_off() -> bool {
+    lifecycle::options().is_none_or(|options| options.debugger == Debugger::Off)
+}
+
+/// Tells debuggers of `code`, which was linked from `object` and belongs to `module`.
+pub fn register(module: &'static Module, object: &[u8], code: &Code<'_>) {
+    if is_off() {
         return;
     }
     // Without variables nothing refers to symbols that are elsewhere.
     let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
-    match origin {
-        Origin::Compiled(object) => match debug_file(object, &code.sections, address) {
-            Ok(file) => add(file, code.text.start),
-            Err(error) => {
-                log::info!("code of {} is not described to debuggers: {error}", module.source());
-            }
-        },
-        Origin::Cache => {
-            let Range { start, end } = code.eh_frame;
-            let eh_frame = match start {
-                0 => &[],
-                // SAFETY: committed rodata of the code, which is never unmapped.
-                _ => unsafe { std::slice::from_raw_parts(start as *const u8, end - start) },
-            };
-            add(describe::without_object(code, eh_frame), code.text.start);
-        }
+    match debug_file(object, &code.sections, address) {
+        Ok(file) => add(file.into(), code.text.start),
+        Err(error) => log::info!("code of {} is not described to debuggers: {error}", module.source()),
+    }
+}
+
+/// Tells debuggers of code from the cache.
+pub fn register_described(description: Option<Description>, code: &Code<'_>) {
+    if let Some(description) = description.filter(|_| !is_off()) {
+        add(description.bytes().into(), code.text.start);
     }
 }
 
@@ -110,7 +109,7 @@ fn address_of(module: &'static Module, name: &str) -> Option<usize> {
         Some(Symbol::Import(index)) => module.import(index).filter(|address| *address != 0),
         // Its stub, in this module or another.
         Some(Symbol::Function(index)) => {
-            module.function(index)?.info().import.and_then(|import| module.import(import))
+            module.function(index)?.kind().1.and_then(|import| module.import(import))
         }
         None => module.image().variable(name),
     }
@@ -124,12 +123,11 @@ struct Registered {
     /// The address of its code.
     code: usize,
     /// What the entry points to.
-    _file: Box<[u8]>,
+    _file: Cow<'static, [u8]>,
 }
 
 /// Puts the file of the code at `code` into the list.
-fn add(file: Vec<u8>, code: usize) {
-    let file = file.into_boxed_slice();
+fn add(file: Cow<'static, [u8]>, code: usize) {
     let (null, length) = (std::ptr::null_mut(), file.len() as u64);
     let entry = Entry { next: null, previous: null, file: file.as_ptr(), length };
     let entry = Box::into_raw(Box::new(Registered { entry, code, _file: file })).cast::<Entry>();

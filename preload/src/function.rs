@@ -122,6 +122,15 @@ impl Function {
         container.function(self.index).expect("the index is one of the container's")
     }
 
+    /// Its kind and import, as [`info`](Self::info) has them: without a look at its name, which lies far away.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn kind(&self) -> (FunctionKind, Option<u32>) {
+        let container = &self.module.opened().expect("functions exist in opened modules only").container;
+        container.kind(self.index).expect("the index is one of the container's")
+    }
+
     /// Where it is in its life.
     pub fn state(&self) -> State {
         State::from_word(self.state.load(SeqCst))
@@ -204,7 +213,7 @@ impl Function {
 
     /// The address of the stub that the runtime makes for a function without a static one.
     pub fn runtime_stub(&self) -> Result<usize, Failure> {
-        debug_assert_ne!(self.info().kind, FunctionKind::Stub);
+        debug_assert_ne!(self.kind().0, FunctionKind::Stub);
         let made = self.stub.load(SeqCst);
         if made != 0 {
             return Ok(made);

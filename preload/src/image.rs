@@ -501,9 +501,13 @@ impl Image {
         self.memory.get()?.as_ref().ok()
     }
 
-    /// The copy of the inline function `name` that serves the image: `function`, if it is the first.
-    pub fn inline_function(&self, name: &'static str, function: &'static Function) -> &'static Function {
-        self.inline.lock().entry(name).or_insert(function)
+    /// The copy of an inline function that serves the image: `function`, if it is the first of its name.
+    pub fn inline_function(&self, function: &'static Function) -> &'static Function {
+        match self.modules.len() {
+            // Names are long, and there are many.
+            1 => function,
+            _ => self.inline.lock().entry(function.info().name).or_insert(function),
+        }
     }
 }
 

@@ -223,7 +223,7 @@ impl Module {
             return Err(failure(&"the container there is another one"));
         }
         if container.function_count() != record.functions
-            || container.functions().count() != record.functions as usize
+            || (0..record.functions).any(|index| container.kind(index).is_none())
             || u64::from(container.import_count())
                 != u64::from(record.got_imports) + u64::from(record.direct_imports)
         {

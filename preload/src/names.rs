@@ -352,7 +352,7 @@ fn loaded(range: &Range<usize>) -> ProgramHeader {
 
 /// An .eh_frame_hdr (LSB core, 10.6.2) for unwinders that ask for objects; where it is.
 fn search_table(memory: &CodeMemory, batches: &[&Batch]) -> Option<Range<usize>> {
-    let fdes: Vec<&Fde> = batches.iter().flat_map(|batch| unwind::TABLE.fdes(batch.text.start)).collect();
+    let fdes: Vec<Fde> = batches.iter().flat_map(|batch| unwind::TABLE.fdes(batch.text.start)).collect();
     let frames = batches.iter().find(|batch| batch.eh_frame != 0)?.eh_frame;
     let size = 12 + fdes.len() * 8;
     let fill = |address: usize, bytes: &mut [u8]| {

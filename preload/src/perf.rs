@@ -10,17 +10,16 @@ use std::fmt::Write;
 use autojit_code::{Code, Named};
 
 use crate::sys::{self, File};
-use crate::{lifecycle, names};
+use crate::{lifecycle, names, unwind};
 
-/// Adds the functions of `code` to the map, if there is to be one.
+/// Adds the functions of `code`, which has been registered, to the map, if there is to be one.
 pub fn write(code: &Code<'_>) {
     if !wanted() {
         return;
     }
     let mut text = String::new();
-    for function in &code.functions {
-        line(&mut text, function.address, function.size, function.name);
-    }
+    let functions = unwind::TABLE.symbols(code.text.start);
+    functions.for_each(|Named { name, start, size }| line(&mut text, start, size, &name.to_string_lossy()));
     append(&text);
 }
 

@@ -3,25 +3,34 @@
 //! Receives a linked object and the functions that it was compiled for; hands on nothing: their slots lead to it. The
 //! order of the steps is the contract with every other thread.
 
-use autojit_code::{CodeMemory, LinkError, Linked};
+use autojit_code::{Code, CodeMemory, Description, LinkError, Linked};
 use autojit_store::Symbol;
 
 use crate::function::Function;
 use crate::module::Module;
 use crate::{debugger, names, perf, stats, symbols, unwind};
 
-/// Where code comes from, for the statistics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where code comes from, with the functions that the calling thread owns: no others are published.
+#[derive(Debug)]
 pub enum Origin<'a> {
-    /// This process has compiled it: the object.
-    Compiled(&'a [u8]),
+    /// This process has compiled it.
+    Compiled {
+        /// The object.
+        object: &'a [u8],
+        /// Functions of the module, some of which it defines.
+        claimed: &'a [&'static Function],
+    },
     /// The object cache.
-    Cache,
+    Cache {
+        /// What describes it, without the addresses yet; and how many functions that has.
+        described: (&'static mut [u8], usize),
+        /// Functions, and where they are in the code.
+        claimed: &'a [(&'static Function, u32)],
+    },
 }
 
 /// Makes the functions of `linked` those of the module that its object was compiled from, and returns their number.
-/// `claimed` are the functions that the calling thread owns; no others are published. `lines` is what
-/// describes their lines.
+/// `lines` is what describes their lines.
 ///
 /// # Errors
 /// The code cannot be made executable.
@@ -29,20 +38,23 @@ pub fn publish(
     module: &'static Module,
     memory: &'static CodeMemory,
     linked: Linked<'_>,
-    claimed: &[&'static Function],
     lines: names::Lines,
     origin: Origin<'_>,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
-    let code = linked.commit()?;
+    let mut code = linked.commit()?;
 
     // 2. Unwind information: an exception may pass through the first call.
-    unwind::TABLE.register(&code);
+    let (publication, description) = Publication::of(origin, &code);
+    unwind::TABLE.register(&mut code, description);
     names::register(&code, memory, lines);
     perf::write(&code);
 
     // 3. Debuggers: breakpoints are to be set in the code before anybody runs it.
-    debugger::register(module, origin, &code);
+    match &publication {
+        Publication::Compiled { object, .. } => debugger::register(module, object, &code),
+        Publication::Cache(_) => debugger::register_described(description, &code),
+    }
 
     // 4. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 5, as
     //    the new functions may call one another.
@@ -53,28 +65,58 @@ pub fn publish(
     }
 
     // 5. Slots, and the calls that wait for these functions: threads may enter.
+    let publish = |function: &'static Function, address: usize| {
+        function.publish(address);
+        log::debug!("{} of {} is at {address:#x}", function.info().name, module.source());
+    };
+    let published = match publication {
+        Publication::Compiled { claimed, .. } => {
+            let defined = defined(module, &code, claimed);
+            defined.iter().for_each(|(function, address)| publish(function, *address));
+            stats::COUNTERS.compiled.add(defined.len() as u64);
+            defined.len()
+        }
+        Publication::Cache(claimed) => {
+            claimed.iter().for_each(|(function, at)| publish(function, code.text.start + *at as usize));
+            stats::COUNTERS.from_cache.add(claimed.len() as u64);
+            claimed.len()
+        }
+    };
+    stats::COUNTERS.code_bytes.add(code.text.len() as u64);
+    Ok(published)
+}
+
+/// What is left of the origin once the code has its place.
+enum Publication<'a> {
+    Compiled { object: &'a [u8], claimed: &'a [&'static Function] },
+    Cache(&'a [(&'static Function, u32)]),
+}
+
+impl<'a> Publication<'a> {
+    fn of(origin: Origin<'a>, code: &Code<'_>) -> (Self, Option<Description>) {
+        match origin {
+            Origin::Compiled { object, claimed } => (Self::Compiled { object, claimed }, None),
+            Origin::Cache { described: (bytes, functions), claimed } => {
+                (Self::Cache(claimed), Description::bind(bytes, functions, code.text.start))
+            }
+        }
+    }
+}
+
+/// Those of `claimed` that an object defines, with their addresses.
+fn defined(
+    module: &'static Module,
+    code: &Code<'_>,
+    claimed: &[&'static Function],
+) -> Vec<(&'static Function, usize)> {
     let container = &module.opened().expect("its code was compiled from it").container;
     let mut claimed = claimed.to_vec();
     claimed.sort_unstable_by_key(|function| function.index());
-    let mut published = 0;
-    for symbol in code.functions.iter().filter(|symbol| symbol.global) {
-        let index = symbol.index.or_else(|| match container.find(symbol.name)? {
-            Symbol::Function(index) => Some(index),
-            Symbol::Import(_) => None,
-        });
-        let Some(index) = index else { continue };
-        if let Ok(found) = claimed.binary_search_by_key(&index, |function| function.index()) {
-            let function = claimed[found];
-            function.publish(symbol.address);
-            published += 1;
-            log::debug!("{} of {} is at {:#x}", symbol.name, module.source(), symbol.address);
-        }
-    }
-    let counter = match origin {
-        Origin::Compiled(_) => &stats::COUNTERS.compiled,
-        Origin::Cache => &stats::COUNTERS.from_cache,
+    let globals = code.functions.iter().filter(|symbol| symbol.global);
+    let find = |symbol: &autojit_code::Function<'_>| {
+        let Symbol::Function(index) = container.find(symbol.name)? else { return None };
+        let found = claimed.binary_search_by_key(&index, |function| function.index()).ok()?;
+        Some((claimed[found], symbol.address))
     };
-    counter.add(published as u64);
-    stats::COUNTERS.code_bytes.add(code.text.len() as u64);
-    Ok(published)
+    globals.filter_map(find).collect()
 }

@@ -66,20 +66,19 @@ impl Resolver for Names<'_> {
 /// The function that stands for `function` when it is named by its module: the image's copy of an inline one, the
 /// definition that the linker has chosen for one with a stub. None if that is not a lazy one.
 pub fn chosen(function: &'static Function) -> Option<&'static Function> {
-    let info = function.info();
-    match info.kind {
-        FunctionKind::Local => Some(function),
-        FunctionKind::Inline => {
-            Some(function.chosen_copy(|| function.module().image().inline_function(info.name, function)))
+    match function.kind() {
+        (FunctionKind::Local, _) => Some(function),
+        (FunctionKind::Inline, _) => {
+            Some(function.chosen_copy(|| function.module().image().inline_function(function)))
         }
-        FunctionKind::Stub => image::function_of_stub(function.module().import(info.import?)?),
+        (FunctionKind::Stub, import) => image::function_of_stub(function.module().import(import?)?),
     }
 }
 
 /// Whether this definition of a function is one that the process has use for: with a stub, the one whose stub is in the
 /// image; inline, the image's one copy.
 pub fn is_definition(function: &'static Function) -> bool {
-    match function.info().kind {
+    match function.kind().0 {
         FunctionKind::Stub => function.has_slot(),
         FunctionKind::Local | FunctionKind::Inline => is_chosen(function),
     }
@@ -91,17 +90,17 @@ pub fn is_chosen(function: &'static Function) -> bool {
 }
 
 fn bind_function(function: &'static Function, usage: Usage) -> Result<Target, Failure> {
-    let info = function.info();
-    if info.kind == FunctionKind::Stub {
+    let (kind, import) = function.kind();
+    if kind == FunctionKind::Stub {
         let import =
-            info.import.ok_or_else(|| Failure::new(format_args!("it has no entry in the import table")))?;
+            import.ok_or_else(|| Failure::new(format_args!("it has no entry in the import table")))?;
         return bind_import(function.module(), import, usage)
             .map_err(|text| Failure::new(format_args!("{text}")));
     }
     let function = chosen(function).expect("only functions with stubs can be somebody else's");
-    if usage == Usage::Address && info.kind == FunctionKind::Inline {
+    if usage == Usage::Address && kind == FunctionKind::Inline {
         // Static data or plain code may have taken the same function's address.
-        if let Some(address) = function.module().image().static_address(info.name) {
+        if let Some(address) = function.module().image().static_address(function.info().name) {
             return Ok(Target { address, pending: None });
         }
     }

@@ -43,7 +43,9 @@ fn damaged_code_is_compiled_again() {
     let file = only(&scratch, ".ajo");
     let whole = fs::read(&file).expect("it is there");
     // Every byte of the magic, the version, the checksum; then some: preload/code tests all of them without processes.
-    for at in (0..32).chain((32..whole.len()).step_by(7)) {
+    let description = whole.windows(4).position(|bytes| bytes == b"\x7fELF").expect("it has one");
+    let code = whole[..description].iter().rposition(|byte| *byte != 0).expect("it has code");
+    for at in (0..32).chain((32..code).step_by(7)) {
         let mut damaged = whole.clone();
         damaged[at] ^= 1 << (at % 8);
         assert_refused(&scratch, &program, &file, &whole, &damaged, &format!("byte {at}"));
@@ -62,9 +64,13 @@ fn damaged_code_is_compiled_again() {
     let others = fs::read(others.0).expect("it is there");
     let mut older = whole.clone();
     older[8] -= 1;
+    let mut altered = whole.clone();
+    altered[code] ^= 1;
     for (damaged, reason) in [
         (&whole[..100], "it ends within its header"),
-        (&whole[..130], "its checksum is another"),
+        (&whole[..130], "it ends before its code does"),
+        (&whole[..whole.len() - 1], "it ends before its names do"),
+        (&altered, "its checksum is another"),
         (&[7; 300], "it is no cache file of autojit"),
         (&older, "it has version"),
         (&others, "it holds other code than its name says"),
@@ -74,6 +80,15 @@ fn damaged_code_is_compiled_again() {
         assert_eq!((outcome.assert_code(3).text(), stats.number("from_cache")), ("42\n".to_owned(), 0.0));
         assert!(outcome.errors().contains(reason), "no '{reason}': {outcome}");
         assert_warm(&warm(&scratch, &program, |command| command).1, reason);
+    }
+    // Nothing relies on the names.
+    for at in (description..whole.len()).step_by(97) {
+        let mut damaged = whole.clone();
+        damaged[at] = 0xff;
+        fs::write(&file, damaged).expect("the file is ours");
+        let (outcome, stats) = warm(&scratch, &program, |command| command);
+        assert_ran(&outcome, "42\n", &format!("byte {at}"));
+        assert_warm(&stats, &format!("byte {at}"));
     }
 }
 

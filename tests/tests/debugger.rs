@@ -234,11 +234,16 @@ fn gdb_that_comes_later_knows_names_and_lines() {
     }
     // Code that the first run has left in the cache has names, and can be unwound.
     assert!(waiting.0.wait().expect("it is ours").success());
-    let warm = Waiting::start(warm_command(&lazy, scratch.path())).gdb(scratch.path(), &["bt"]);
-    for frame in ["in inner ()", "in outer ()", "in main ()"] {
-        assert!(warm.contains(frame), "no '{frame}' in the warm run's\n{warm}");
+    let warm = Waiting::start(warm_command(&lazy, scratch.path()));
+    let text = warm.gdb(scratch.path(), &["bt", "generate-core-file warm"]);
+    let mut gdb = command("gdb");
+    gdb.args(["-q", "-nx", "-batch", "-ex", "bt"]).arg(&lazy).arg(scratch.path().join("warm"));
+    for text in [text, normal(&attempt(&mut gdb).text())] {
+        for frame in ["in inner ()", "in outer ()", "in main ()"] {
+            assert!(text.contains(frame), "no '{frame}' in the warm run's\n{text}");
+        }
+        assert!(!text.contains("waits.c:8"), "not from the cache:\n{text}");
     }
-    assert!(!warm.contains("waits.c:8"), "not from the cache:\n{warm}");
 }
 
 #[test]

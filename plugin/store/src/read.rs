@@ -12,7 +12,8 @@ pub struct Container<'a> {
     functions: &'a [u8],
     imports: &'a [u8],
     symbols: &'a [u8],
-    strings: &'a str,
+    /// In UTF-8, which is checked when one is asked for: most never are.
+    strings: &'a [u8],
     packed: &'a [u8],
 }
 
@@ -96,7 +97,6 @@ impl<'a> Container<'a> {
             return Err(Error::Damaged("length"));
         }
         let [functions, imports, symbols, strings, packed] = parts;
-        let strings = std::str::from_utf8(strings).map_err(|_| Error::Damaged("index"))?;
         Ok(Self { bytes, functions, imports, symbols, strings, packed })
     }
 
@@ -146,20 +146,27 @@ impl<'a> Container<'a> {
 
     /// The lazy function of an index.
     pub fn function(&self, index: u32) -> Option<FunctionInfo<'a>> {
-        let entry = self.functions.chunks_exact(FUNCTION).nth(index as usize)?;
+        let (kind, import) = self.kind(index)?;
+        let entry = self.entry(index)?;
+        let name = self.string(entry, 0)?;
+        Some(FunctionInfo { name, kind, import, interposable: entry[13] & INTERPOSABLE != 0 })
+    }
+
+    /// Kind and import of the function of an index, as [`function`](Self::function) has them, without a look at its name.
+    pub fn kind(&self, index: u32) -> Option<(FunctionKind, Option<u32>)> {
+        let entry = self.entry(index)?;
         let kind = match entry[12] {
             0 => FunctionKind::Local,
             1 => FunctionKind::Inline,
             2 => FunctionKind::Stub,
             _ => return None,
         };
-        let import = Some(word(entry, 8)).filter(|import| *import != NO_IMPORT);
-        Some(FunctionInfo {
-            name: self.string(entry, 0)?,
-            kind,
-            import,
-            interposable: entry[13] & INTERPOSABLE != 0,
-        })
+        self.string_bytes(entry, 0)?;
+        Some((kind, Some(word(entry, 8)).filter(|import| *import != NO_IMPORT)))
+    }
+
+    fn entry(&self, index: u32) -> Option<&'a [u8; FUNCTION]> {
+        self.functions.as_chunks().0.get(index as usize)
     }
 
     /// The lazy functions, by index.
@@ -216,7 +223,12 @@ impl<'a> Container<'a> {
         }
     }
 
+    /// A string, or `?` if it was altered to something else.
     fn string(&self, table: &[u8], at: usize) -> Option<&'a str> {
+        Some(std::str::from_utf8(self.string_bytes(table, at)?).unwrap_or("?"))
+    }
+
+    fn string_bytes(&self, table: &[u8], at: usize) -> Option<&'a [u8]> {
         let start = word(table, at) as usize;
         self.strings.get(start..start.checked_add(word(table, at + 4) as usize)?)
     }

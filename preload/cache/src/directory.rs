@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use autojit_code::pack::Key;
 
-use autojit_sys::{self as sys, Content, Errno, File};
+use autojit_sys::{self as sys, Changeable, Content, Errno, File};
 
 /// What is not used for so long (in seconds) is noted as used when it is: each day, not each time.
 const DAY: i64 = 24 * 60 * 60;
@@ -113,7 +113,19 @@ impl Directory {
         self.content(key, kind, false)
     }
 
+    /// A file of a key, which the caller is going to change for itself.
+    pub fn map_changeable(&self, key: &Key, kind: Kind) -> Result<Changeable, Errno> {
+        let (file, size) = self.open(key, kind)?;
+        file.changeable(size)
+    }
+
     fn content(&self, key: &Key, kind: Kind, soon: bool) -> Result<Content, Errno> {
+        let (file, size) = self.open(key, kind)?;
+        file.content(size, soon)
+    }
+
+    /// A file of a key, if it may be used, and its size.
+    fn open(&self, key: &Key, kind: Kind) -> Result<(File, usize), Errno> {
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = File::open(&self.file(key, kind), flags, 0)?;
         let status = file.status()?;
@@ -124,7 +136,7 @@ impl Directory {
             // On a read-only file system it stays as it is.
             let _ = file.touch();
         }
-        file.content(usize::try_from(status.size).map_err(|_| FOREIGN)?, soon)
+        Ok((file, usize::try_from(status.size).map_err(|_| FOREIGN)?))
     }
 
     /// Removes a file of a key, which is damaged.

@@ -85,7 +85,7 @@ pub fn add(
     let old = directory.read(key, Kind::Code).ok();
     let old_lines = directory.read(key, Kind::Lines).ok();
     let old = old.as_ref().and_then(|bytes| {
-        let mut unit = pack::decode(bytes, key).ok()?;
+        let mut unit = pack::decode_named(bytes, key).ok()?;
         if let Some(generation) = pack::generation(bytes) {
             // Code without its lines is not used, so it is not kept.
             unit.lines = pack::decode_lines(old_lines.as_ref()?, key, generation)?;

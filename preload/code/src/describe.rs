@@ -18,7 +18,7 @@ use goblin::elf::section_header::{
 use goblin::elf::sym::{STB_GLOBAL, STT_FUNC};
 use goblin::elf64::section_header::SectionHeader;
 
-use crate::link::{Code, LinkError};
+use crate::link::LinkError;
 use crate::object::{Object, malformed};
 use crate::unwind::Named;
 
@@ -36,9 +36,12 @@ pub struct Linked<'a> {
 pub const BASE: usize = 0x1000;
 
 /// Size of an ELF header, a section header and a symbol (gABI).
-const HEADER: usize = 64;
-const SECTION: usize = 64;
-const SYMBOL: usize = 24;
+pub(crate) const HEADER: usize = 64;
+pub(crate) const SECTION: usize = 64;
+pub(crate) const SYMBOL: usize = 24;
+
+/// Binding and type of a function's symbol.
+pub(crate) const FUNCTION_INFO: u8 = STB_GLOBAL << 4 | STT_FUNC;
 
 /// The name of debug sections begins so.
 const DEBUG: &str = ".debug_";
@@ -64,15 +67,14 @@ pub fn elf(
     }
     let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
     for Named { name, start, size } in functions {
-        let info = STB_GLOBAL << 4 | STT_FUNC;
         symbols.extend((strings.len() as u32).to_le_bytes());
-        symbols.extend([info, 0]);
+        symbols.extend([FUNCTION_INFO, 0]);
         symbols.extend(TEXT.to_le_bytes());
         symbols.extend((start.wrapping_sub(BASE) as u64).to_le_bytes());
         symbols.extend((size as u64).to_le_bytes());
         strings.extend(CStr::to_bytes_with_nul(name));
     }
-    let mut file = File::new();
+    let mut file = File::new(ET_DYN);
     file.reserve(".text", SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, text);
     file.add(".symtab", SHT_SYMTAB, &symbols, [STRINGS, 1], SYMBOL);
     file.add(".strtab", SHT_STRTAB, &strings, [0, 0], 0);
@@ -82,39 +84,9 @@ pub fn elf(
     file.finish()
 }
 
-/// A file for debuggers, at the code's own addresses: names and unwind tables of code without an object. `eh_frame` is
-/// what lies at the code's.
-pub fn without_object(code: &Code<'_>, eh_frame: &[u8]) -> Vec<u8> {
-    // Made for each module that is bound from the cache: without growing.
-    let names: usize = code.functions.iter().map(|function| function.name.len() + 1).sum();
-    let (mut symbols, mut strings) =
-        (Vec::with_capacity((code.functions.len() + 1) * SYMBOL), Vec::with_capacity(names + 1));
-    symbols.extend([0; SYMBOL]);
-    strings.push(0);
-    for function in &code.functions {
-        symbols.extend((strings.len() as u32).to_le_bytes());
-        symbols.extend([STB_GLOBAL << 4 | STT_FUNC, 0]);
-        symbols.extend(TEXT.to_le_bytes());
-        symbols.extend((function.address as u64).to_le_bytes());
-        symbols.extend((function.size as u64).to_le_bytes());
-        strings.extend(function.name.bytes());
-        strings.push(0);
-    }
-    let mut file = File::new();
-    file.bytes.reserve(symbols.len() + strings.len() + eh_frame.len() + 8 * SECTION);
-    let text = code.text.start.wrapping_add(BASE)..code.text.end.wrapping_add(BASE);
-    file.reserve(".text", SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, &text);
-    file.add(".symtab", SHT_SYMTAB, &symbols, [STRINGS, 1], SYMBOL);
-    file.add(".strtab", SHT_STRTAB, &strings, [0, 0], 0);
-    let place = [code.eh_frame.start as u64, file.bytes.len() as u64, eh_frame.len() as u64];
-    file.bytes.extend_from_slice(eh_frame);
-    file.header(".eh_frame", SHT_PROGBITS, SHF_ALLOC, place, [0, 0], 0);
-    file.finish()
-}
-
 /// Indexes of the first sections of the file.
-const TEXT: u16 = 1;
-const STRINGS: u32 = 3;
+pub(crate) const TEXT: u16 = 1;
+pub(crate) const STRINGS: u32 = 3;
 
 /// Adds the debug sections of an object to those by name.
 fn add_object<'a>(debug: &mut BTreeMap<&'a str, Vec<u8>>, linked: &Linked<'a>) -> Result<(), LinkError> {
@@ -177,15 +149,17 @@ fn is_debug(object: &Object<'_>, header: &SectionHeader) -> Result<bool, LinkErr
 }
 
 /// An ELF file under construction: sections behind the header, then their headers.
-struct File {
+pub(crate) struct File {
+    kind: u16,
     bytes: Vec<u8>,
     headers: Vec<u8>,
     names: Vec<u8>,
 }
 
 impl File {
-    fn new() -> Self {
-        Self { bytes: vec![0; HEADER], headers: vec![0; SECTION], names: vec![0] }
+    /// One of this type (ET_DYN, ET_REL).
+    pub fn new(kind: u16) -> Self {
+        Self { kind, bytes: vec![0; HEADER], headers: vec![0; SECTION], names: vec![0] }
     }
 
     /// Adds a section that has no bytes in the file.
@@ -195,15 +169,29 @@ impl File {
     }
 
     /// Adds a section with these bytes.
-    fn add(&mut self, name: &str, kind: u32, content: &[u8], links: [u32; 2], entry: usize) {
+    pub fn add(&mut self, name: &str, kind: u32, content: &[u8], links: [u32; 2], entry: usize) {
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
         let place = [0, self.bytes.len() as u64, content.len() as u64];
         self.bytes.extend_from_slice(content);
         self.header(name, kind, 0, place, links, entry);
     }
 
+    /// Says that the last section is loaded.
+    pub fn allocate_last(&mut self) {
+        let flags = self.headers.len() - SECTION + 8;
+        self.headers[flags] |= SHF_ALLOC as u8;
+    }
+
     /// An Elf64_Shdr: name, type, flags, address, offset, size, link, info, alignment, entry size.
-    fn header(&mut self, name: &str, kind: u32, flags: u32, place: [u64; 3], links: [u32; 2], entry: usize) {
+    pub fn header(
+        &mut self,
+        name: &str,
+        kind: u32,
+        flags: u32,
+        place: [u64; 3],
+        links: [u32; 2],
+        entry: usize,
+    ) {
         let headers = &mut self.headers;
         headers.extend((self.names.len() as u32).to_le_bytes());
         headers.extend(kind.to_le_bytes());
@@ -216,7 +204,8 @@ impl File {
         self.names.push(0);
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// The bytes: the headers of sections are the last.
+    pub fn finish(mut self) -> Vec<u8> {
         let names = self.headers.len() / SECTION;
         // With its own name, which adding it puts at the end of the list.
         let content = [&self.names[..], b".shstrtab\0"].concat();
@@ -229,7 +218,7 @@ impl File {
         let mut header = Vec::with_capacity(HEADER);
         header.extend(ELFMAG);
         header.extend([2, 1, EV_CURRENT, 0, 0, 0, 0, 0, 0, 0, 0, 0]); //  64 bits, little-endian
-        header.extend(ET_DYN.to_le_bytes());
+        header.extend(self.kind.to_le_bytes());
         header.extend(EM_X86_64.to_le_bytes());
         header.extend(1_u32.to_le_bytes()); //                                  version
         header.extend([0; 16]); //                                              entry, program headers

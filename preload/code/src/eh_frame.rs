@@ -16,6 +16,68 @@ pub struct Fde {
     pub fde: usize,
 }
 
+/// The same in few bytes, of which there are many: relative to the code, and to the frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub start: u32,
+    pub end: u32,
+    pub fde: u32,
+}
+
+/// Bytes of a packed entry.
+pub const ENTRY: usize = 12;
+
+impl Entry {
+    /// Of code that begins at `text`, with frames at `frames`, both smaller than 4 GiB.
+    pub fn of(fde: &Fde, text: usize, frames: usize) -> Self {
+        let relative = |address: usize, base: usize| (address - base) as u32;
+        Self {
+            start: relative(fde.start, text),
+            end: relative(fde.end, text),
+            fde: relative(fde.fde, frames),
+        }
+    }
+
+    /// What it stands for.
+    pub fn at(self, text: usize, frames: usize) -> Fde {
+        let absolute = |offset: u32, base: usize| base + offset as usize;
+        Fde {
+            start: absolute(self.start, text),
+            end: absolute(self.end, text),
+            fde: absolute(self.fde, frames),
+        }
+    }
+
+    /// As three numbers, little endian.
+    pub fn packed(self) -> [u8; ENTRY] {
+        let mut bytes = [0; ENTRY];
+        for (word, number) in bytes.as_chunks_mut().0.iter_mut().zip([self.start, self.end, self.fde]) {
+            *word = number.to_le_bytes();
+        }
+        bytes
+    }
+
+    /// What [`packed`](Self::packed) gave.
+    pub fn unpacked(bytes: &[u8; ENTRY]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = *bytes;
+        let number = u32::from_le_bytes;
+        Self { start: number([a, b, c, d]), end: number([e, f, g, h]), fde: number([i, j, k, l]) }
+    }
+}
+
+/// Whether `bytes` are packed entries, sorted, for code and frames of these lengths.
+pub fn is_index(bytes: &[u8], text: usize, frames: usize) -> bool {
+    let (entries, rest) = bytes.as_chunks();
+    let mut end = 0;
+    let good = |entry: &[u8; ENTRY]| {
+        let entry = Entry::unpacked(entry);
+        let follows = end <= entry.start && entry.start < entry.end;
+        end = entry.end;
+        follows && entry.end as usize <= text && (entry.fde as usize) < frames
+    };
+    rest.is_empty() && entries.iter().all(good)
+}
+
 // Pointer encodings (DW_EH_PE_*): the low half is the format, the high half what it is relative to.
 const ABSPTR: u8 = 0x00;
 const UDATA2: u8 = 0x02;
@@ -167,6 +229,9 @@ fn fde_encoding(bytes: &[u8], at: usize) -> Option<u8> {
 
 /// Bytes of [`plain_frame`].
 pub const PLAIN_FRAME_LEN: usize = CIE.len() + 24;
+
+/// Where the FDE is in [`plain_frame`].
+pub const PLAIN_FDE: usize = CIE.len();
 
 /// The CIE of code that neither moves the stack pointer nor saves registers.
 const CIE: [u8; 24] = [

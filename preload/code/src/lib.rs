@@ -10,7 +10,8 @@
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
-//! - [`describe`]: an ELF file with names and lines of linked code, for those who want to read one.
+//! - [`describe`]: an ELF file with names and lines of linked code, for those who want to read one; [`Description`]: the
+//!   one that code from a cache comes with.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
 //! The order in which the runtime uses them: [`CodeMemory::reserve`] once per image; for each object [`link()`],
@@ -23,6 +24,7 @@
 mod arena;
 mod debug_file;
 pub mod describe;
+mod description;
 mod eh_frame;
 mod layout;
 pub mod link;
@@ -42,11 +44,12 @@ pub mod unit;
 pub mod unwind;
 
 pub use debug_file::debug_file;
+pub use description::Description;
 pub use eh_frame::Fde;
 pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, link};
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;
-pub use place::place;
+pub use place::{place, place_described};
 pub use stub::RuntimeStub;
 pub use unit::{Symbol, Unit, Usage};
 pub use unwind::{FdeInfo, Named, UnwindTable};

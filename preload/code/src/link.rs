@@ -11,7 +11,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::eh_frame::Fde;
+use crate::eh_frame::Entry;
 use crate::memory::{Block, CodeMemory, MemoryError};
 use crate::place::place;
 use crate::unit::{Symbol, Unit, Usage};
@@ -136,7 +136,7 @@ pub struct Code<'a> {
     /// Bytes used in the arenas text, rodata, data.
     pub bytes: [usize; 3],
     /// The index of `eh_frame`.
-    pub(crate) fdes: Vec<Fde>,
+    pub(crate) fdes: Vec<Entry>,
 }
 
 /// A linked object in memory that is not committed yet. Dropping it aborts.

@@ -280,6 +280,20 @@ impl Block<'_> {
         unsafe { std::slice::from_raw_parts_mut(piece.alias as *mut u8, self.sizes[arena as usize]) }
     }
 
+    /// The bytes of all pieces, by [`Arena`].
+    pub fn all_bytes(&mut self) -> [&mut [u8]; 3] {
+        let sizes = self.sizes;
+        let mut sizes = sizes.iter();
+        self.pieces.each_ref().map(|piece| {
+            let size = *sizes.next().expect("a size for each piece");
+            match piece.len {
+                0 => &mut [][..],
+                // SAFETY: as in `bytes`; pieces do not overlap.
+                _ => unsafe { std::slice::from_raw_parts_mut(piece.alias as *mut u8, size) },
+            }
+        })
+    }
+
     /// Makes the block's text executable and its rodata read-only, and keeps it for ever.
     pub fn commit(mut self) -> Result<(), MemoryError> {
         // In case of an error the pages are neither used nor given back: some may be write-protected by now.

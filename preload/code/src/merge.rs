@@ -3,6 +3,7 @@
 //! References that no process can bind otherwise are settled for good, so that a cache file has no fixups for them:
 //! places in the same piece, and calls of functions that only their own module can name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::reloc::Form;
@@ -17,7 +18,7 @@ struct Merged {
     numbers: BTreeMap<(Symbol<'static>, Usage), u32>,
     cells: Vec<Source>,
     fixups: Vec<Fixup>,
-    functions: Vec<Function<'static>>,
+    functions: Vec<(Function<'static>, Cow<'static, str>)>,
     defined: BTreeSet<Symbol<'static>>,
     lines: Vec<Lines<'static>>,
 }
@@ -54,6 +55,8 @@ impl Unit<'_> {
             cells: self.cells,
             fixups: Fixups(self.fixups.0.into_owned().into()),
             functions: functions.collect(),
+            names: self.names.into_iter().map(|name| name.into_owned().into()).collect(),
+            frame_index: Cow::default(),
             sections: Vec::new(),
             lines: Vec::new(),
         }
@@ -121,12 +124,13 @@ impl Merged {
                 sections: sections.iter().map(moved).collect(),
             });
         }
-        for function in &unit.functions {
+        for (number, function) in unit.functions.iter().enumerate() {
             let symbol = function.symbol.clone().into_owned();
             if !function.global || self.defined.insert(symbol.clone()) {
                 let offset = function.offset + bases[0];
                 let Function { size, global, .. } = *function;
-                self.functions.push(Function { symbol, offset, size, global });
+                let name = unit.names.get(number).map_or(Cow::Borrowed("?"), |name| name.to_string().into());
+                self.functions.push((Function { symbol, offset, size, global }, name));
             }
         }
         Some(())
@@ -146,6 +150,7 @@ impl Merged {
 
     fn finish(mut self, is_local: impl Fn(u32) -> bool) -> Unit<'static> {
         let own: BTreeMap<u32, u32> = (self.functions.iter())
+            .map(|(function, _)| function)
             .filter(|function| function.global)
             .filter_map(|function| match function.symbol {
                 Symbol::Function(index) if is_local(index) => Some((index, function.offset)),
@@ -175,14 +180,17 @@ impl Merged {
                 _ => fixups.push(fixup),
             }
         }
-        self.functions.sort_by_key(|function| function.offset);
+        self.functions.sort_by_key(|(function, _)| function.offset);
+        let (functions, names) = self.functions.into_iter().unzip();
         Unit {
             pieces: self.pieces.map(Into::into),
             aligns: self.aligns,
             externals: self.externals,
             cells: self.cells,
             fixups,
-            functions: self.functions,
+            functions,
+            names,
+            frame_index: Cow::default(),
             sections: Vec::new(),
             lines: self.lines,
         }

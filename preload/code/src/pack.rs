@@ -7,22 +7,30 @@
 //!   8  version: u32, 0: u32             cells × 8: number: u32, source: u8, 0
 //!  16  checksum: u64, of [24..]         fixups × 16 (unit.rs)
 //!  24  key: 32 bytes                    functions × 20: symbol, symbol length, offset, size: u32, kind, global, 0
-//!  56  lengths of the pieces: 4 × u32   strings
-//!  72  their alignments: 4 × u32        text, rodata, data, frames
-//!  88  numbers of externals, cells, fixups, functions, bytes of strings: 5 × u32, 1 if there are lines: u32
+//!  56  lengths of the pieces: 4 × u32   frame index × 12 (eh_frame.rs)
+//!  72  their alignments: 4 × u32        strings
+//!  88  numbers of externals, cells,     text, rodata, data, frames
+//!      fixups, functions, bytes of      zeros up to a page
+//!      strings: 5 × u32                 description (description.rs)
+//! 108  1 if there are lines: u32
+//! 112  numbers of the frame index, bytes of the description: 2 × u32
 //! ```
 //!
-//! The checksum (XXH3) is against accidents, and covers every byte but the first 24. Malice is the business of owners and
-//! permissions of files.
+//! The checksum (XXH3) is against accidents, and covers every byte but the first 24 and those behind the pieces: the
+//! description is not read before somebody asks, and says nothing that code relies on. Malice is the business of owners
+//! and permissions of files.
 
 use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::arena::PAGE;
+use crate::description::{self, Description};
+use crate::eh_frame::{self, ENTRY, Entry};
 use crate::unit::{External, FIXUP, Fixups, Function, Lines, Piece, Source, Symbol, Unit, Usage};
 
 /// The version of the format, and of what the code in it may rely on.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The build of this linker: another one may make other units of the same objects.
 pub const BUILD: &str = env!("AUTOJIT_CODE_BUILD");
@@ -33,10 +41,30 @@ pub type Key = [u8; 32];
 const MAGIC: [u8; 8] = *b"AJCODE\0\0";
 const CHECKED: usize = 24;
 const LENGTHS: usize = 56;
-const HEADER: usize = 112;
+const LINES: usize = 108;
+const HEADER: usize = 120;
 const EXTERNAL: usize = 12;
 const CELL: usize = 8;
 const FUNCTION: usize = 20;
+
+/// How much of a pack was made with it, in bytes: all but the description and what is in front of that. None if it
+/// cannot be told.
+pub fn code_len(bytes: &[u8]) -> Option<usize> {
+    let header = bytes.get(..HEADER)?;
+    let number = |index: usize| word(header, LENGTHS + 4 * index) as usize;
+    let tables = [(8, EXTERNAL), (9, CELL), (10, FIXUP), (11, FUNCTION), (14, ENTRY), (12, 1)];
+    let tables = tables.map(|(index, size)| (number(index), size));
+    let pieces = [0, 1, 2, 3].map(|index| (number(index), 1));
+    let lens = tables.into_iter().chain(pieces).map(|(count, size)| count.checked_mul(size));
+    let len = lens.into_iter().try_fold(HEADER, |sum, len| sum.checked_add(len?))?;
+    (len <= bytes.len()).then_some(len)
+}
+
+/// Where the description of a pack begins, whose code ends at `code`. None if there is none of the right size.
+fn description_at(bytes: &[u8], code: usize) -> Option<usize> {
+    let at = code.checked_next_multiple_of(PAGE)?;
+    (at.checked_add(word(bytes, HEADER - 4) as usize)? == bytes.len()).then_some(at)
+}
 
 /// Why bytes are not a usable pack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +136,18 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
         words(&mut tables, [start, len, *offset as usize, *size as usize]);
         tables.extend_from_slice(&[kind, u8::from(*global), 0, 0]);
     }
+    let frames = description::frames(unit);
+    let code = 0..unit.pieces[Piece::Text as usize].len();
+    // What was linked has good frames.
+    let entries = eh_frame::index(&frames, description::FRAMES_AT, &code).unwrap_or_default();
+    for fde in &entries {
+        tables.extend_from_slice(&Entry::of(fde, 0, description::FRAMES_AT).packed());
+    }
+    let description = description::encode(unit, &frames);
 
-    let mut out = Vec::with_capacity(
-        HEADER + tables.len() + strings.0.len() + unit.pieces.iter().map(|piece| piece.len()).sum::<usize>(),
-    );
+    let pieces: usize = unit.pieces.iter().map(|piece| piece.len()).sum();
+    let len = HEADER + tables.len() + strings.0.len() + pieces;
+    let mut out = Vec::with_capacity(len.next_multiple_of(PAGE) + description.len());
     out.extend_from_slice(&MAGIC);
     words(&mut out, [VERSION as usize, 0, 0, 0]);
     out.extend_from_slice(key);
@@ -120,13 +156,16 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     let fixups = unit.fixups.0.len() / FIXUP;
     let counts = [unit.externals.len(), unit.cells.len(), fixups, unit.functions.len(), strings.0.len()];
     words(&mut out, counts);
-    words(&mut out, [usize::from(!unit.lines.is_empty())]);
+    words(&mut out, [usize::from(!unit.lines.is_empty()), entries.len(), description.len()]);
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
     out.extend_from_slice(&strings.0);
     unit.pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    debug_assert_eq!(out.len(), len);
     let checksum = xxh3_64(&out[CHECKED..]);
     out[16..CHECKED].copy_from_slice(&checksum.to_le_bytes());
+    out.resize(len.next_multiple_of(PAGE), 0);
+    out.extend_from_slice(&description);
     out
 }
 
@@ -134,11 +173,20 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"))
 }
 
-/// The unit in `bytes`, if they are an undamaged pack for `key`.
+/// The unit in `bytes`, if they are an undamaged pack for `key`. The description is not read.
 ///
 /// # Errors
 /// They are not, and nothing of them may be used.
 pub fn decode<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
+    check(bytes, key)?;
+    decode_checked(bytes)
+}
+
+/// Where the description begins in `bytes`, which must be an undamaged pack for `key`, as far as there are checksums.
+///
+/// # Errors
+/// They are not.
+pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
     if !bytes.starts_with(&MAGIC) {
         return Err(PackError::Foreign);
     }
@@ -148,14 +196,39 @@ pub fn decode<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
     if word(bytes, 8) != VERSION {
         return Err(PackError::Version(word(bytes, 8)));
     }
+    let code = code_len(bytes).ok_or(PackError::Damaged("it ends before its code does"))?;
+    let description = description_at(bytes, code).ok_or(PackError::Damaged("it ends before its names do"))?;
+    let bytes = &bytes[..code];
     if xxh3_64(&bytes[CHECKED..]).to_le_bytes() != bytes[16..CHECKED] || word(bytes, 12) != 0 {
         return Err(PackError::Damaged("its checksum is another"));
     }
     if bytes[CHECKED..LENGTHS] != *key {
         return Err(PackError::Key);
     }
-    let unit = read(bytes).ok_or(PackError::Damaged("its tables contradict one another"))?;
+    Ok(description)
+}
+
+/// The unit in `bytes`, which have passed [`check`], with or without the description.
+///
+/// # Errors
+/// They contradict themselves.
+pub fn decode_checked(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
+    let code = code_len(bytes).and_then(|len| bytes.get(..len));
+    let unit = code.and_then(read).ok_or(PackError::Damaged("its tables contradict one another"))?;
     unit.check().map_err(PackError::Damaged)?;
+    Ok(unit)
+}
+
+/// As [`decode`], with the names.
+///
+/// # Errors
+/// As above, or the description is damaged.
+pub fn decode_named<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
+    let description = check(bytes, key)?;
+    let mut unit = decode_checked(bytes)?;
+    let names = Description::names(&bytes[description..], unit.functions.len());
+    let names = names.ok_or(PackError::Damaged("its description is of other code"))?;
+    unit.names = names.into_iter().map(Cow::Owned).collect();
     Ok(unit)
 }
 
@@ -171,6 +244,7 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     let cells = table(number(9), CELL)?;
     let fixups = table(number(10), FIXUP)?;
     let functions = table(number(11), FUNCTION)?;
+    let frame_index = table(number(14), ENTRY)?;
     let strings = std::str::from_utf8(table(number(12), 1)?).ok()?;
     let pieces = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
     if !rest.is_empty() || number(13) > 1 {
@@ -188,27 +262,37 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
         })
     };
     let flag = |byte: u8| (byte < 2).then_some(byte == 1);
-    let external = |entry: &[u8]| {
+    let external = |entry: &[u8; EXTERNAL]| {
         let usage = if flag(entry[9])? { Usage::Address } else { Usage::Call };
         let symbol = symbol(entry[8], word(entry, 0), word(entry, 4))?;
         Some(External { symbol, usage, weak: flag(entry[10])? })
     };
-    let function = |entry: &[u8]| {
+    let function = |entry: &[u8; FUNCTION]| {
         let symbol = symbol(entry[16], word(entry, 0), word(entry, 4))?;
         Some(Function { symbol, offset: word(entry, 8), size: word(entry, 12), global: flag(entry[17])? })
     };
     Some(Unit {
         pieces: pieces.map(Cow::Borrowed),
         aligns: [number(4) as u32, number(5) as u32, number(6) as u32, number(7) as u32],
-        externals: externals.chunks_exact(EXTERNAL).map(external).collect::<Option<_>>()?,
-        cells: (cells.chunks_exact(CELL))
-            .map(|entry| Source::unpacked(entry[4], word(entry, 0)))
-            .collect::<Option<_>>()?,
+        externals: all(externals, external)?,
+        cells: all(cells, |entry: &[u8; CELL]| Source::unpacked(entry[4], word(entry, 0)))?,
         fixups: Fixups(Cow::Borrowed(fixups)),
-        functions: functions.chunks_exact(FUNCTION).map(function).collect::<Option<_>>()?,
+        functions: all(functions, function)?,
+        names: Vec::new(),
+        frame_index: Cow::Borrowed(frame_index),
         sections: Vec::new(),
         lines: Vec::new(),
     })
+}
+
+/// All entries of a table, read by `read`. (Collecting options would not know how many there are.)
+fn all<const N: usize, T>(table: &[u8], read: impl Fn(&[u8; N]) -> Option<T>) -> Option<Vec<T>> {
+    let entries = table.as_chunks().0;
+    let mut list = Vec::with_capacity(entries.len());
+    for entry in entries {
+        list.push(read(entry)?);
+    }
+    Some(list)
 }
 
 /// What begins the lines of a pack, a file of its own, which is not read until somebody asks for lines.
@@ -225,7 +309,7 @@ const LINES_HEADER: usize = 72;
 
 /// What tells a pack from others for the same key: its lines are for it alone. None if it has none.
 pub fn generation(pack: &[u8]) -> Option<u64> {
-    let lines = word(pack.get(..HEADER)?, HEADER - 4) != 0;
+    let lines = word(pack.get(..HEADER)?, LINES) != 0;
     lines.then(|| u64::from_le_bytes(pack[16..CHECKED].try_into().expect("8 bytes")))
 }
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
-use crate::eh_frame::{self, PLAIN_FRAME_LEN};
-use crate::link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target};
+use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
+use crate::link::{CallSite, Code, Function as Listed, LinkError, Linked, Resolver, Section, Target};
 use crate::memory::{Arena, Block, CodeMemory, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
-use crate::unit::{External, Fixup, Piece, Source, Symbol, Unit, Usage};
+use crate::unit::{External, Fixup, Function, Piece, Source, Symbol, Unit, Usage};
 
 /// Bytes of a far stub: the jump, and padding.
 const FAR_STUB: usize = 8;
@@ -22,21 +22,8 @@ pub const TRAP: u8 = 0xcc;
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     target: Target,
-    /// Where a branch goes that does not reach the target: a far stub of the memory's, or a new one.
-    far: Option<Far>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Far {
-    Known(usize),
-    New(u32),
-}
-
-/// Where an external is, before the block's address is known.
-enum Binding {
-    Outside(Target),
-    /// A function of the unit, at this offset in the text.
-    Inside(u32),
+    /// Where branches go: the target, or a far stub that they reach.
+    branch: usize,
 }
 
 /// Places `unit` in `memory`. `unit` must have passed [`Unit::check`].
@@ -48,76 +35,127 @@ pub fn place<'a>(
     memory: &'a CodeMemory,
     resolver: &mut dyn Resolver,
 ) -> Result<Linked<'a>, LinkError> {
-    let definitions = Definitions::of(unit);
-    let bindings = unit.externals.iter().map(|external| definitions.bind(external, resolver));
-    let bindings: Vec<Binding> = bindings.collect::<Result<_, _>>()?;
     let functions = list_functions(unit, resolver);
+    place_all(unit, memory, resolver, functions)
+}
 
-    // Which branches do not reach.
-    let mut branches = vec![false; unit.externals.len()];
-    for fixup in unit.fixups.iter() {
-        if let Source::Branch { external, .. } = fixup.source {
-            branches[external as usize] = true;
-        }
+/// As [`place`], for a unit that comes with a [`Description`](crate::Description): its functions are not listed again.
+///
+/// # Errors
+/// As above.
+pub fn place_described<'a>(
+    unit: &Unit<'a>,
+    memory: &'a CodeMemory,
+    resolver: &mut dyn Resolver,
+) -> Result<Linked<'a>, LinkError> {
+    place_all(unit, memory, resolver, Vec::new())
+}
+
+fn place_all<'a>(
+    unit: &Unit<'a>,
+    memory: &'a CodeMemory,
+    resolver: &mut dyn Resolver,
+    functions: Vec<Listed<'a>>,
+) -> Result<Linked<'a>, LinkError> {
+    let definitions = Definitions::of(unit);
+    let mut bound = Vec::with_capacity(unit.externals.len());
+    // Addresses of those inside are not known yet: their offsets, and who they are.
+    let mut inside = Vec::new();
+    for (number, external) in unit.externals.iter().enumerate() {
+        let target = match definitions.find(external, resolver) {
+            Some(offset) => {
+                inside.push(number as u32);
+                Target { address: offset as usize, pending: None }
+            }
+            None => resolver
+                .resolve(&external.symbol, external.usage, external.weak)
+                .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?,
+        };
+        bound.push(Bound { target, branch: target.address });
     }
-    let mut new_stubs: Vec<usize> = Vec::new();
-    let far = bindings.iter().zip(branches).map(|(binding, branched)| match binding {
-        Binding::Outside(target) if branched && !memory.reaches(target.address) => {
-            let known = memory.lock().far_stubs.get(&target.address).copied();
-            Some(known.map_or_else(
-                || {
-                    new_stubs.push(target.address);
-                    Far::New(new_stubs.len() as u32 - 1)
-                },
-                Far::Known,
-            ))
-        }
-        _ => None,
-    });
-    let far: Vec<Option<Far>> = far.collect();
+    let new_stubs = far_stubs(unit, memory, &mut bound, &inside);
 
     let sizes = Sizes::of(unit, new_stubs.len(), memory.arena(Arena::Data).len())?;
     let block = memory.block(sizes.arenas, sizes.aligns)?;
     let arenas = Arena::ALL.map(|arena| block.address(arena));
     let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
-    let bound = bindings.iter().zip(far).map(|(binding, far)| {
-        let target = match binding {
-            Binding::Outside(target) => *target,
-            Binding::Inside(offset) => Target { address: bases[0] + *offset as usize, pending: None },
-        };
-        Bound { target, far }
-    });
-    let bound = bound.collect();
-    Place { unit, memory, sizes, bases, bound, new_stubs }.all(block, functions)
+    for external in inside {
+        let bound = &mut bound[external as usize];
+        bound.target.address += bases[0];
+        bound.branch = bound.target.address;
+    }
+    let mut place = Place { unit, memory, sizes, bases, bound, new_stubs: Vec::new() };
+    for (number, (external, target)) in new_stubs.into_iter().enumerate() {
+        place.bound[external as usize].branch = place.far_stub(number as u32);
+        place.new_stubs.push(target);
+    }
+    place.all(block, functions)
 }
 
-/// The global functions of a unit, by symbol.
-struct Definitions<'u, 'a>(Vec<(&'u Symbol<'a>, u32)>);
+/// Which externals need far stubs: binds them to what is there already, and returns the others with their addresses.
+fn far_stubs(unit: &Unit<'_>, memory: &CodeMemory, bound: &mut [Bound], inside: &[u32]) -> Vec<(u32, usize)> {
+    let mut far: Vec<bool> = bound.iter().map(|bound| !memory.reaches(bound.target.address)).collect();
+    inside.iter().for_each(|external| far[*external as usize] = false);
+    if !far.contains(&true) {
+        return Vec::new();
+    }
+    let mut branched = vec![false; far.len()];
+    for fixup in unit.fixups.iter() {
+        if let Source::Branch { external, .. } = fixup.source {
+            branched[external as usize] = true;
+        }
+    }
+    let mut new = Vec::new();
+    for (number, bound) in
+        bound.iter_mut().enumerate().filter(|(number, _)| far[*number] && branched[*number])
+    {
+        match memory.lock().far_stubs.get(&bound.target.address) {
+            Some(known) => bound.branch = *known,
+            None => new.push((number as u32, bound.target.address)),
+        }
+    }
+    new
+}
+
+/// The global functions of a unit: offsets by number in the container, and by other symbols. Sorted.
+struct Definitions<'u, 'a> {
+    numbered: Vec<(u32, u32)>,
+    others: Vec<(&'u Symbol<'a>, u32)>,
+}
 
 impl<'u, 'a> Definitions<'u, 'a> {
     fn of(unit: &'u Unit<'a>) -> Self {
-        let globals = unit.functions.iter().filter(|function| function.global);
-        let mut all: Vec<_> = globals.map(|function| (&function.symbol, function.offset)).collect();
-        all.sort_unstable();
-        Self(all)
+        let (mut numbered, mut others) = (Vec::with_capacity(unit.functions.len()), Vec::new());
+        for Function { symbol, offset, .. } in unit.functions.iter().filter(|function| function.global) {
+            match symbol {
+                Symbol::Function(index) => numbered.push((*index, *offset)),
+                _ => others.push((symbol, *offset)),
+            }
+        }
+        numbered.sort_unstable();
+        others.sort_unstable();
+        Self { numbered, others }
     }
 
-    /// What an external is.
-    fn bind(&self, external: &External<'_>, resolver: &mut dyn Resolver) -> Result<Binding, LinkError> {
+    /// The offset of what an external leads to, if that is the unit's own definition.
+    fn find(&self, external: &External<'_>, resolver: &mut dyn Resolver) -> Option<u32> {
         let symbol = &external.symbol;
-        if external.usage == Usage::Call
-            && let Ok(found) = self.0.binary_search_by(|(known, _)| (*known).cmp(symbol))
-            && resolver.defines(symbol)
-        {
-            return Ok(Binding::Inside(self.0[found].1));
+        if external.usage != Usage::Call {
+            return None;
         }
-        let target = resolver.resolve(symbol, external.usage, external.weak);
-        target.map(Binding::Outside).map_err(|cause| LinkError::Unresolved(name_of(symbol), cause))
+        let offset = match symbol {
+            Symbol::Function(index) => {
+                let found = self.numbered.binary_search_by_key(index, |(known, _)| *known).ok()?;
+                self.numbered[found].1
+            }
+            _ => self.others[self.others.binary_search_by(|(known, _)| (*known).cmp(symbol)).ok()?].1,
+        };
+        resolver.defines(symbol).then_some(offset)
     }
 }
 
 /// The functions, at their offsets in the text.
-fn list_functions<'a>(unit: &Unit<'a>, resolver: &dyn Resolver) -> Vec<Function<'a>> {
+fn list_functions<'a>(unit: &Unit<'a>, resolver: &dyn Resolver) -> Vec<Listed<'a>> {
     let functions = unit.functions.iter().map(|function| {
         let (name, index) = match &function.symbol {
             Symbol::Name(Cow::Borrowed(name)) => (*name, None),
@@ -126,7 +164,7 @@ fn list_functions<'a>(unit: &Unit<'a>, resolver: &dyn Resolver) -> Vec<Function<
             Symbol::Name(Cow::Owned(_)) | Symbol::Import(_) => ("?", None),
         };
         let (address, size) = (function.offset as usize, function.size as usize);
-        Function { name, index, address, size, global: function.global }
+        Listed { name, index, address, size, global: function.global }
     });
     functions.collect()
 }
@@ -196,13 +234,17 @@ struct Place<'u, 'a> {
 }
 
 impl<'a> Place<'_, 'a> {
-    fn all(&self, mut block: Block<'a>, functions: Vec<Function<'a>>) -> Result<Linked<'a>, LinkError> {
+    fn all(&self, mut block: Block<'a>, functions: Vec<Listed<'a>>) -> Result<Linked<'a>, LinkError> {
         let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, functions, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
         self.copy_pieces(&mut block);
         self.write_cells(&mut block);
+        let mut arenas = block.all_bytes();
+        // Where each piece begins in its arena's bytes.
+        let starts = [0, 0, 0, self.sizes.frames];
         for fixup in self.unit.fixups.iter() {
-            self.relocate(&fixup, &mut block, &mut code)?;
+            let bytes = &mut arenas[fixup.piece.arena() as usize];
+            self.relocate(&fixup, &mut bytes[starts[fixup.piece as usize]..], &mut code.call_sites)?;
         }
         self.index_frames(&mut block, &mut code)?;
         self.list(&mut code);
@@ -253,24 +295,17 @@ impl<'a> Place<'_, 'a> {
         block.bytes(Arena::Rodata)[self.sizes.far_frame..][..PLAIN_FRAME_LEN].copy_from_slice(&frame);
     }
 
-    fn relocate(&self, fixup: &Fixup, block: &mut Block<'a>, code: &mut Code<'a>) -> Result<(), LinkError> {
-        let bytes = match fixup.piece {
-            Piece::Frames => &mut block.bytes(Arena::Rodata)[self.sizes.frames..],
-            piece => block.bytes(piece.arena()),
-        };
+    /// Applies a fixup to its piece, the first of `bytes`.
+    fn relocate(&self, fixup: &Fixup, bytes: &mut [u8], sites: &mut Vec<CallSite>) -> Result<(), LinkError> {
         let mut offset = fixup.offset as usize;
         let mut site = None;
         let symbol = match fixup.source {
             Source::Inside(piece, at) => self.bases[piece as usize] + at as usize,
             Source::Address(external) => self.bound[external as usize].target.address,
             Source::Branch { external, site: patched } => {
-                let bound = self.bound[external as usize];
+                let bound = &self.bound[external as usize];
                 site = bound.target.pending.filter(|_| patched);
-                match bound.far {
-                    None => bound.target.address,
-                    Some(Far::Known(stub)) => stub,
-                    Some(Far::New(stub)) => self.far_stub(stub),
-                }
+                bound.branch
             }
             Source::Cell(cell) => self.cell(cell),
             Source::Relax(relax, cell) => {
@@ -286,20 +321,24 @@ impl<'a> Place<'_, 'a> {
             Source::GotBase => self.cell(0),
         };
         let place = self.bases[fixup.piece as usize] + offset;
-        let width = fixup.form.width();
-        let field = &mut bytes[offset..offset + width];
-        let addend = match <[u8; 8]>::try_from(&*field) {
-            Ok(bytes) => i64::from_le_bytes(bytes),
-            Err(_) => fixup.addend.into(),
+        let field = &mut bytes[offset..];
+        let short = fixup.form.width() == 4;
+        let addend = match field.first_chunk() {
+            Some(field) if !short => i64::from_le_bytes(*field),
+            _ => fixup.addend.into(),
         };
         let value = fixup
             .form
             .value(symbol, addend, place, self.cell(0))
             .ok_or_else(|| LinkError::OutOfReach(self.describe(fixup.source)))?;
-        field.copy_from_slice(&value.to_le_bytes()[..width]);
+        if short {
+            field[..4].copy_from_slice(&(value as u32).to_le_bytes());
+        } else {
+            field[..8].copy_from_slice(&value.to_le_bytes());
+        }
         if let Some(pending) = site {
             // The opcode, e8 or e9, is the byte before the displacement.
-            code.call_sites.push(CallSite { address: place - 1, target: symbol, pending });
+            sites.push(CallSite { address: place - 1, target: symbol, pending });
         }
         Ok(())
     }
@@ -311,8 +350,21 @@ impl<'a> Place<'_, 'a> {
         }
         let (address, bytes) = (self.bases[3], &bytes[self.sizes.frames..]);
         code.eh_frame = address..address + bytes.len();
-        code.fdes = eh_frame::index(bytes, address, &code.text)
-            .map_err(|what| malformed(format!(".eh_frame has {what}")))?;
+        let packed = self.unit.frame_index.as_chunks().0;
+        if packed.is_empty() {
+            let fdes = eh_frame::index(bytes, address, &code.text)
+                .map_err(|what| malformed(format!(".eh_frame has {what}")))?;
+            code.fdes = fdes.iter().map(|fde| Entry::of(fde, self.bases[0], address)).collect();
+            return Ok(());
+        }
+        code.fdes.reserve_exact(packed.len() + 1);
+        code.fdes.extend(packed.iter().map(Entry::unpacked));
+        if !self.new_stubs.is_empty() {
+            let start = self.sizes.far_stubs;
+            let end = start + self.new_stubs.len() * FAR_STUB;
+            let fde = self.sizes.far_frame - self.sizes.frames + eh_frame::PLAIN_FDE;
+            code.fdes.push(Entry { start: start as u32, end: end as u32, fde: fde as u32 });
+        }
         Ok(())
     }
 

@@ -216,6 +216,12 @@ impl<'a> Settle<'a, '_> {
             });
         }
         self.unit.functions.sort_by_key(|function| function.offset);
+        self.unit.names = (self.unit.functions.iter())
+            .filter_map(|function| match &function.symbol {
+                Symbol::Name(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
         Ok(())
     }
 

@@ -126,10 +126,11 @@ impl StubBlock {
         frame.fill(0);
         frame[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
         let fdes = eh_frame::index(frame, rodata, &range).unwrap_or_default();
+        let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata)).collect();
 
         block.commit()?;
         let eh_frame = rodata..rodata + sizes[1];
-        unwind.register(&Code { text: range, eh_frame, fdes, bytes: sizes, ..Code::default() });
+        unwind.register(&mut Code { text: range, eh_frame, fdes, bytes: sizes, ..Code::default() }, None);
         Ok(Self { text, slots, trampoline, taken: 0 })
     }
 }

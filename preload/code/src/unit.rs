@@ -13,6 +13,7 @@
 
 use std::borrow::Cow;
 
+use crate::eh_frame;
 use crate::memory::Arena;
 use crate::reloc::{Form, Relax};
 
@@ -164,6 +165,11 @@ pub struct Unit<'a> {
     pub fixups: Fixups<'a>,
     /// The functions, by offset.
     pub functions: Vec<Function<'a>>,
+    /// Their names; none if nobody has asked for them.
+    pub names: Vec<Cow<'a, str>>,
+    /// Which code the entries in the frames are for, as [`eh_frame::Entry`](crate::eh_frame::Entry)s are packed; none if
+    /// nobody has looked.
+    pub frame_index: Cow<'a, [u8]>,
     /// The sections of the object that it was made of; none if it comes from a file.
     pub sections: Vec<Section<'a>>,
     /// The objects that describe lines of it.
@@ -185,7 +191,7 @@ impl Fixups<'_> {
 
     /// All of them. What does not stand for a fixup is left out: [`pack`](crate::pack) has refused it.
     pub fn iter(&self) -> impl Iterator<Item = Fixup> + '_ {
-        self.0.chunks_exact(FIXUP).filter_map(|bytes| Fixup::unpacked(bytes.try_into().ok()?))
+        self.0.as_chunks().0.iter().filter_map(Fixup::unpacked)
     }
 }
 
@@ -281,12 +287,15 @@ impl Unit<'_> {
         if !self.cells.iter().all(|cell| in_cell(cell) && source(*cell)) {
             return Err("a GOT cell that holds nothing");
         }
-        if self.fixups.iter().count() * FIXUP != self.fixups.0.len() {
+        let lens = Piece::ALL.map(len);
+        let (fixups, rest) = self.fixups.0.as_chunks();
+        if !rest.is_empty() {
             return Err("a fixup of no kind");
         }
-        for fixup in self.fixups.iter() {
+        for fixup in fixups {
+            let Some(fixup) = Fixup::unpacked(fixup) else { return Err("a fixup of no kind") };
             let end = (fixup.offset as usize).checked_add(fixup.form.width());
-            if end.is_none_or(|end| end > len(fixup.piece)) || !source(fixup.source) {
+            if end.is_none_or(|end| end > lens[fixup.piece as usize]) || !source(fixup.source) {
                 return Err("a fixup that leads out of the unit");
             }
             if let Source::Relax(relax, _) = fixup.source
@@ -307,6 +316,12 @@ impl Unit<'_> {
         };
         if !self.functions.iter().all(inside) {
             return Err("a function outside the code");
+        }
+        if !self.names.is_empty() && self.names.len() != self.functions.len() {
+            return Err("names of other functions");
+        }
+        if !eh_frame::is_index(&self.frame_index, lens[Piece::Text as usize], lens[Piece::Frames as usize]) {
+            return Err("frames of code that is not there");
         }
         Ok(())
     }

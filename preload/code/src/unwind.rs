@@ -15,7 +15,8 @@ use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use crate::eh_frame::Fde;
+use crate::description::Description;
+use crate::eh_frame::{Entry as Frame, Fde};
 use crate::link::Code;
 use crate::lock::Lock;
 
@@ -58,13 +59,19 @@ struct Name {
 /// What is known of one linked object. Never freed, as readers may have it.
 struct Object {
     text: Range<usize>,
-    fdes: Vec<Fde>,
+    frames: usize,
+    fdes: Vec<Frame>,
     /// See [`header`]; none without unwind information.
     header: Option<[u8; HEADER_LEN]>,
-    /// Sorted by start.
-    names: Vec<Name>,
-    /// Names, each with a NUL behind it.
-    blob: Vec<u8>,
+    names: Names,
+}
+
+/// The names of an object's functions, sorted by start.
+enum Names {
+    /// Copied: into the blob, each with a NUL behind it.
+    Own(Vec<Name>, Vec<u8>),
+    /// Not read before somebody asks.
+    Described(Description),
 }
 
 #[derive(Clone, Copy)]
@@ -105,13 +112,14 @@ impl UnwindTable {
         }
     }
 
-    /// Adds committed code with its unwind information and function names (copied). From any thread, but not from a
-    /// signal handler that may have interrupted another call of it.
-    pub fn register(&self, code: &Code<'_>) {
+    /// Adds committed code with its unwind information, which is taken, and function names: those of `description` if
+    /// there is one, else copies. From any thread, but not from a signal handler that may have interrupted another call
+    /// of it.
+    pub fn register(&self, code: &mut Code<'_>, description: Option<Description>) {
         if code.text.is_empty() {
             return;
         }
-        let object: &'static Object = Box::leak(Box::new(Object::of(code)));
+        let object: &'static Object = Box::leak(Box::new(Object::of(code, description)));
         let entry = Entry { start: code.text.start, end: code.text.end, object };
         let mut replaced = self.replaced.lock();
         let current = self.current.load(Ordering::Relaxed);
@@ -153,17 +161,24 @@ impl UnwindTable {
 
     /// The FDE that covers `pc`. Takes no lock and allocates nothing: for signal handlers, too.
     pub fn find(&self, pc: usize) -> Option<FdeInfo> {
-        let fdes = &self.object(pc)?.fdes;
-        let fde = fdes[..fdes.partition_point(|fde| fde.start <= pc)].last()?;
+        let object = self.object(pc)?;
+        let (fdes, at) = (&object.fdes, pc - object.text.start);
+        let fde = fdes[..fdes.partition_point(|fde| fde.start as usize <= at)].last()?;
+        let fde = fde.at(object.text.start, object.frames);
         (pc < fde.end).then_some(FdeInfo { fde: fde.fde as *const u8, function: fde.start })
     }
 
     /// The function around `pc`. Like [`find`](Self::find).
     pub fn symbol(&self, pc: usize) -> Option<Named> {
         let object = self.object(pc)?;
-        let name = &object.names[..object.names.partition_point(|name| name.start <= pc)].last()?;
+        let (mut low, mut high) = (0, object.names.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if object.start(middle) <= pc { low = middle + 1 } else { high = middle }
+        }
+        let named = object.named(low.checked_sub(1)?);
         // Hand-written functions may lack a size: then they reach to the next.
-        (name.size == 0 || pc < name.start + name.size).then(|| object.named(name))
+        (named.size == 0 || pc - named.start < named.size).then_some(named)
     }
 
     /// The unwind information of the object around `pc`. Like [`find`](Self::find).
@@ -180,12 +195,15 @@ impl UnwindTable {
     /// The functions of the object around `pc`, by address. Like [`find`](Self::find).
     pub fn symbols(&self, pc: usize) -> impl Iterator<Item = Named> {
         let object = self.object(pc);
-        object.into_iter().flat_map(|object| object.names.iter().map(|name| object.named(name)))
+        object.into_iter().flat_map(|object| (0..object.names.len()).map(|number| object.named(number)))
     }
 
     /// The FDEs of the object around `pc`, by address. Like [`find`](Self::find).
-    pub fn fdes(&self, pc: usize) -> &'static [Fde] {
-        self.object(pc).map_or(&[], |object| &object.fdes)
+    pub fn fdes(&self, pc: usize) -> impl Iterator<Item = Fde> {
+        let object = self.object(pc);
+        object
+            .into_iter()
+            .flat_map(|object| object.fdes.iter().map(|fde| fde.at(object.text.start, object.frames)))
     }
 
     fn object(&self, pc: usize) -> Option<&'static Object> {
@@ -239,6 +257,33 @@ impl fmt::Debug for UnwindTable {
 }
 
 impl Object {
+    fn of(code: &mut Code<'_>, description: Option<Description>) -> Self {
+        let names = description.map_or_else(|| Names::of(code), Names::Described);
+        let (text, frames) = (code.text.clone(), code.eh_frame.start);
+        let header = (!code.eh_frame.is_empty()).then(|| header(frames));
+        Self { text, frames, fdes: std::mem::take(&mut code.fdes), header, names }
+    }
+
+    /// Where a function begins.
+    fn start(&self, number: usize) -> usize {
+        match &self.names {
+            Names::Own(names, _) => names[number].start,
+            Names::Described(description) => self.text.start.wrapping_add(description.offset(number)),
+        }
+    }
+
+    fn named(&'static self, number: usize) -> Named {
+        match &self.names {
+            Names::Own(names, blob) => {
+                let Name { start, size, text } = names[number];
+                Named { name: CStr::from_bytes_until_nul(&blob[text..]).unwrap_or_default(), start, size }
+            }
+            Names::Described(description) => description.named(number, self.text.start),
+        }
+    }
+}
+
+impl Names {
     fn of(code: &Code<'_>) -> Self {
         let mut blob = Vec::with_capacity(code.functions.iter().map(|f| f.name.len() + 1).sum());
         let names = code.functions.iter().map(|function| {
@@ -247,14 +292,14 @@ impl Object {
             blob.push(0);
             Name { start: function.address, size: function.size, text }
         });
-        let names = names.collect();
-        let header = (!code.eh_frame.is_empty()).then(|| header(code.eh_frame.start));
-        Self { text: code.text.clone(), fdes: code.fdes.clone(), header, names, blob }
+        Self::Own(names.collect(), blob)
     }
 
-    fn named(&'static self, name: &Name) -> Named {
-        let text = CStr::from_bytes_until_nul(&self.blob[name.text..]).unwrap_or_default();
-        Named { name: text, start: name.start, size: name.size }
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(names, _) => names.len(),
+            Self::Described(description) => description.len(),
+        }
     }
 }
 
@@ -329,11 +374,11 @@ mod tests {
 
     fn code(start: usize) -> Code<'static> {
         let end = start + 0x100;
-        let fdes = vec![Fde { start: start + 0x10, end: start + 0x80, fde: start + 0x1000 }];
+        let fdes = vec![Frame { start: 0x10, end: 0x80, fde: 0x1000 }];
         let function =
             |name, at, size| Function { name, index: None, address: start + at, size, global: true };
         let functions = vec![function("first", 0x10, 0x20), function("second", 0x30, 0x50)];
-        let eh_frame = start + 0x2000..start + 0x2100;
+        let eh_frame = start..start + 0x2100;
         Code { text: start..end, eh_frame, fdes, functions, ..Code::default() }
     }
 
@@ -342,7 +387,7 @@ mod tests {
         let table = UnwindTable::new();
         assert_eq!(table.find(0x5050), None);
         for number in [5, 1, 9, 3, 7, 2, 8, 4, 6] {
-            table.register(&code(number * 0x1000));
+            table.register(&mut code(number * 0x1000), None);
         }
         for start in (1..=9).map(|number| number * 0x1000) {
             let info = FdeInfo { fde: (start + 0x1000) as *const u8, function: start + 0x10 };
@@ -352,7 +397,7 @@ mod tests {
             assert_eq!(frames.text, start..start + 0x100);
             // SAFETY: headers live for ever.
             let header = unsafe { std::slice::from_raw_parts(frames.header, HEADER_LEN) };
-            assert_eq!(header, [&[1, 0, 0xff, 0xff], &(start + 0x2000).to_le_bytes()[..]].concat());
+            assert_eq!(header, [&[1, 0, 0xff, 0xff], &start.to_le_bytes()[..]].concat());
             for outside in [start + 0xf, start + 0x80, start + 0x100, start - 1] {
                 assert_eq!(table.find(outside), None);
             }
@@ -361,7 +406,7 @@ mod tests {
             assert_eq!(table.symbol(start + 0x2f), Some(first));
             assert_eq!(table.symbol(start + 0x30), Some(second));
             assert!(table.symbols(start + 0x50).eq([first, second]));
-            assert_eq!(table.fdes(start).len(), 1);
+            assert_eq!(table.fdes(start).count(), 1);
             assert_eq!(table.symbol(start + 0x80), None);
         }
     }
@@ -369,14 +414,14 @@ mod tests {
     #[test]
     fn replaced_tables_are_freed_without_readers_only() {
         let table = UnwindTable::new();
-        (0..100).rev().for_each(|number| table.register(&code(0x1000 + number * 0x1000)));
+        (0..100).rev().for_each(|number| table.register(&mut code(0x1000 + number * 0x1000), None));
         assert_eq!(table.replaced.lock().len(), 0);
         table.readers.fetch_add(1, Ordering::SeqCst);
-        (0..3).rev().for_each(|number| table.register(&code(0x800_0000 - number)));
-        table.register(&code(0x100));
+        (0..3).rev().for_each(|number| table.register(&mut code(0x800_0000 - number), None));
+        table.register(&mut code(0x100), None);
         assert!(!table.replaced.lock().is_empty());
         table.readers.fetch_sub(1, Ordering::SeqCst);
-        table.register(&code(0x10));
+        table.register(&mut code(0x10), None);
         assert_eq!(table.replaced.lock().len(), 0);
     }
 
@@ -384,14 +429,14 @@ mod tests {
     fn unloaded_code_is_removed() {
         let table = UnwindTable::new();
         table.unregister(&(0..0x1000_0000));
-        (1..=9).for_each(|number| table.register(&code(number * 0x1000)));
+        (1..=9).for_each(|number| table.register(&mut code(number * 0x1000), None));
         table.unregister(&(0x3000..0x6000));
         table.unregister(&(0x3000..0x6000));
         for number in 1..=9 {
             let found = table.find(number * 0x1000 + 0x10).is_some();
             assert_eq!(found, !(3..6).contains(&number), "{number}");
         }
-        table.register(&code(0x4000));
+        table.register(&mut code(0x4000), None);
         assert!(table.find(0x4010).is_some() && table.find(0x5010).is_none());
         assert_eq!(table.replaced.lock().len(), 0);
     }
@@ -400,7 +445,7 @@ mod tests {
     fn readers_and_writers_at_once() {
         let table = Arc::new(UnwindTable::new());
         let done = Arc::new(AtomicBool::new(false));
-        table.register(&code(0x1000_0000));
+        table.register(&mut code(0x1000_0000), None);
         let readers: Vec<_> = (0..3)
             .map(|_| {
                 let (table, done) = (table.clone(), done.clone());
@@ -421,7 +466,10 @@ mod tests {
                     for number in 0..500 {
                         let start = 0x2000_0000 + (number * 4 + writer) * 0x1000;
                         // Every other one in front of the first.
-                        table.register(&code(if number % 2 == 0 { start } else { 0x2000_0000 - start / 2 }));
+                        table.register(
+                            &mut code(if number % 2 == 0 { start } else { 0x2000_0000 - start / 2 }),
+                            None,
+                        );
                         assert!(table.find(start + 0x10).is_some() == (number % 2 == 0));
                     }
                 })

@@ -2,11 +2,16 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use autojit_code::pack::{self, Key, PackError};
 use autojit_code::unit::{Fixups, Source};
-use autojit_code::{CodeMemory, Resolver, Symbol, Target, Unit, Usage, place};
+use autojit_code::{
+    Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, place,
+    place_described,
+};
+use goblin::elf::{Elf, SectionHeader};
 use support::{Symbols, compile, memory};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -104,6 +109,10 @@ fn packs_and_lines_come_back() {
     );
     assert!(read.fixups.iter().eq(merged.fixups.iter()));
     assert_eq!(read.functions, merged.functions);
+    assert!(read.names.is_empty() && !read.frame_index.is_empty());
+    let read = pack::decode_named(&bytes, &KEY).expect("it was just made");
+    assert_eq!(read.names, merged.names);
+    assert_eq!(read.names.iter().filter(|name| *name == "middle").count(), 1);
     assert_eq!(pack::encode(&Unit { lines: merged.lines.clone(), ..read.clone() }, &KEY), bytes);
     assert_eq!(call_outer(&read, memory()), 543);
     assert_eq!(pack::decode(&bytes, &OTHER_KEY).err(), Some(PackError::Key));
@@ -122,7 +131,8 @@ fn packs_and_lines_come_back() {
 /// Gives bytes the checksum that fits them.
 fn seal(bytes: &mut [u8]) {
     if bytes.len() >= 24 {
-        let checksum = xxh3_64(&bytes[24..]).to_le_bytes();
+        let len = pack::code_len(bytes).unwrap_or(bytes.len()).max(24);
+        let checksum = xxh3_64(&bytes[24..len]).to_le_bytes();
         bytes[16..24].copy_from_slice(&checksum);
     }
 }
@@ -166,9 +176,10 @@ fn every_changed_bit_is_noticed() {
     let mut bytes = pack::encode(merged, &KEY);
     let generation = pack::generation(&bytes).expect("it has lines");
     let mut lines = pack::encode_lines(&merged.lines, &KEY, generation);
+    let code = pack::code_len(&bytes).expect("it is whole");
     for at in 0..bytes.len() {
         bytes[at] ^= 1 << (at % 8);
-        assert!(pack::decode(&bytes, &KEY).is_err(), "byte {at}");
+        assert_eq!(pack::decode(&bytes, &KEY).is_err(), at < code, "byte {at}");
         bytes[at] ^= 1 << (at % 8);
         assert!(pack::decode(&bytes[..at], &KEY).is_err(), "{at} bytes");
     }
@@ -193,7 +204,8 @@ fn wrong_tables_under_a_right_checksum() {
     }
     // Header and tables: what lies in front of the pieces.
     let pieces: usize = merged().pieces.iter().map(|piece| piece.len()).sum();
-    let tables = 56..whole.len() - pieces;
+    let code = pack::code_len(&whole).expect("it is whole");
+    let tables = 56..code - pieces;
     let mut count = |bytes: &mut Vec<u8>| {
         seal(bytes);
         if is_taken(bytes, memory) { taken += 1 } else { refused += 1 }
@@ -209,7 +221,7 @@ fn wrong_tables_under_a_right_checksum() {
         let mut bytes = whole.clone();
         for _ in 0..1 + random() % 6 {
             let at = if random() % 8 == 0 {
-                56 + random() % (whole.len() - 56)
+                56 + random() % (code - 56)
             } else {
                 tables.start + random() % tables.len()
             };
@@ -218,6 +230,81 @@ fn wrong_tables_under_a_right_checksum() {
         count(&mut bytes);
     }
     assert!(taken > 100 && refused > 100, "{taken} taken, {refused} refused");
+}
+
+/// The description of a pack, bound to code at `text`.
+fn describe(bytes: &[u8], functions: usize, text: usize) -> Option<Description> {
+    let at = pack::check(bytes, &KEY).ok()?;
+    Description::bind(bytes[at..].to_vec().leak(), functions, text)
+}
+
+#[test]
+fn descriptions_are_files_for_debuggers() {
+    let bytes = pack::encode(merged(), &KEY);
+    let unit = pack::decode(&bytes, &KEY).expect("it was just made");
+    let memory = memory();
+    let mut code =
+        place_described(&unit, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
+    assert!(code.functions.is_empty());
+    let text = code.text.start;
+    let description = describe(&bytes, unit.functions.len(), text).expect("it is whole");
+
+    let elf = Elf::parse(description.bytes()).expect("it is an ELF file");
+    let section = |name: &str| {
+        let named = |header: &&SectionHeader| elf.shdr_strtab.get_at(header.sh_name) == Some(name);
+        elf.section_headers.iter().find(named).expect("it is there")
+    };
+    assert_eq!(section(".text").sh_addr, text as u64);
+    // What the tables say of code, at their address, is where it is.
+    let frames = section(".eh_frame");
+    let range = frames.file_range().expect("it has bytes");
+    assert_eq!(frames.sh_addr, text as u64 + (1 << 30));
+    let first = &description.bytes()[range][..];
+    let cie = u32::from_le_bytes(first[..4].try_into().expect("4 bytes")) as usize + 4;
+    let start = i32::from_le_bytes(first[cie + 8..cie + 12].try_into().expect("4 bytes"));
+    let start = frames.sh_addr.wrapping_add(cie as u64 + 8).wrapping_add_signed(start.into());
+    assert_eq!(start, text as u64 + u64::from(unit.functions[0].offset));
+
+    // Unwinders find by the index of the pack what they find by one that is made of the frames.
+    let without = Unit { frame_index: Cow::default(), ..unit.clone() };
+    let mut other = place(&without, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
+    let (here, there) = (UnwindTable::new(), UnwindTable::new());
+    let other_text = other.text.start;
+    let (frames, other_frames) = (code.eh_frame.start, other.eh_frame.start);
+    here.register(&mut code, Some(description));
+    there.register(&mut other, None);
+    for (number, function) in merged().functions.iter().enumerate() {
+        let at = function.offset as usize;
+        let named = here.symbol(text + at).expect("it has a name");
+        assert_eq!((named.start, named.size), (text + at, function.size as usize));
+        assert_eq!(named.name.to_str(), Ok(&*merged().names[number]));
+        let found = here.find(text + at).expect("it has frames");
+        let expected = there.find(other_text + at).expect("it has frames");
+        assert_eq!(found.function - text, expected.function - other_text);
+        assert_eq!(found.fde as usize - frames, expected.fde as usize - other_frames);
+    }
+    assert_eq!(here.symbols(text).count(), merged().functions.len());
+}
+
+#[test]
+fn damaged_descriptions_give_wrong_names_at_most() {
+    let whole = pack::encode(merged(), &KEY);
+    let description = pack::check(&whole, &KEY).expect("it was just made");
+    let functions = merged().functions.len();
+    for at in description..whole.len() {
+        for value in [0, 0x7f, 0xff, whole[at] ^ 1] {
+            let mut bytes = whole.clone();
+            bytes[at] = value;
+            let mut code = Code::default();
+            code.text = 0x1000..0x100_0000;
+            let table = UnwindTable::new();
+            table.register(&mut code, describe(&bytes, functions, 0x1000));
+            assert_eq!(table.symbols(0x1000).count(), functions);
+            let _ = table.symbol(0x1020);
+            let _ = pack::decode_named(&bytes, &KEY);
+        }
+    }
+    assert!(describe(&whole, functions + 1000, 0x1000).is_none());
 }
 
 #[test]

@@ -89,6 +89,44 @@ impl Drop for Content {
     }
 }
 
+/// The content of a file, with changes that nobody else sees. Lives for ever once it is [leaked](Self::leak).
+#[derive(Debug)]
+pub struct Changeable(&'static mut [u8]);
+
+impl Changeable {
+    /// The same, for ever.
+    pub fn leak(mut self) -> &'static mut [u8] {
+        let bytes = std::mem::take(&mut self.0);
+        std::mem::forget(self);
+        bytes
+    }
+
+    /// Brings the first `len` bytes into memory at once. Where the system cannot, they come one by one.
+    pub fn want(&self, len: usize) {
+        let len = len.min(self.0.len());
+        let arguments = [self.0.as_ptr() as usize, len, libc::MADV_POPULATE_READ as usize, 0, 0, 0];
+        // SAFETY: it changes nothing of what is mapped.
+        let _ = unsafe { syscall(libc::SYS_madvise, arguments) };
+    }
+}
+
+impl Deref for Changeable {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Drop for Changeable {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            // SAFETY: the mapping was made for this value, which nobody borrows any more.
+            unsafe { crate::unmap_pages(self.0.as_mut_ptr(), self.0.len()) };
+        }
+    }
+}
+
 impl File {
     /// What the kernel tells of it.
     pub fn status(&self) -> Result<Status, Errno> {
@@ -117,6 +155,28 @@ impl File {
             }
             Err(_) => self.read_to_end().map(Content::Read),
         }
+    }
+
+    /// Its first `size` bytes, to be changed in memory; as above. The pages that are not changed are the file's.
+    pub fn changeable(&self, size: usize) -> Result<Changeable, Errno> {
+        if size == 0 {
+            return Ok(Changeable(&mut []));
+        }
+        let protection = (libc::PROT_READ | libc::PROT_WRITE) as usize;
+        let flags = libc::MAP_PRIVATE as usize;
+        let arguments = [0, size, protection, flags, self.descriptor() as usize, 0];
+        // SAFETY: a fresh private mapping, readable and writable until Changeable unmaps it.
+        let bytes = |address| unsafe { std::slice::from_raw_parts_mut(address, size) };
+        // SAFETY: as above.
+        if let Ok(address) = unsafe { syscall(libc::SYS_mmap, arguments) } {
+            return Ok(Changeable(bytes(address as *mut u8)));
+        }
+        // Some file systems do not map.
+        let content = self.read_to_end()?;
+        let copy = Changeable(bytes(crate::map_pages(size)?));
+        let len = content.len().min(size);
+        copy.0[..len].copy_from_slice(&content[..len]);
+        Ok(copy)
     }
 
     /// Makes it last modified now.

@@ -154,8 +154,8 @@ pub fn publish<'a>(
     memory: &'static CodeMemory,
     symbols: &mut Symbols,
 ) -> Result<Code<'a>, LinkError> {
-    let code = link(object, memory, symbols)?.commit()?;
-    UNWIND.register(&code);
+    let mut code = link(object, memory, symbols)?.commit()?;
+    UNWIND.register(&mut code, None);
     for (name, stub) in &symbols.stubs {
         if let Some(address) = address_of(&code, name) {
             stub.slot.target.store(address, Ordering::Release);
