@@ -11,11 +11,15 @@ use std::time::Duration;
 
 mod files;
 mod map;
+mod signals;
 mod sockets;
+mod spawn;
 
 pub use files::*;
 pub use map::Map;
+pub use signals::*;
 pub use sockets::*;
+pub use spawn::spawn;
 
 /// An error number of the kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,23 +95,13 @@ pub fn write(descriptor: i32, mut bytes: &[u8]) -> Result<(), Errno> {
             Err(Errno(libc::EINTR)) => {}
             Err(error) => {
                 if error == Errno(libc::EFBIG) {
-                    take_back_file_size_signal();
+                    signals::take_back_file_size_signal();
                 }
                 return Err(error);
             }
         }
     }
     Ok(())
-}
-
-/// Takes back the signal that the kernel has sent this thread for a write beyond RLIMIT_FSIZE: the program has not
-/// written. It is blocked, as all are while the runtime works.
-fn take_back_file_size_signal() {
-    let set = 1_u64 << (libc::SIGXFSZ - 1);
-    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    let arguments = [(&raw const set) as usize, 0, (&raw const at_once) as usize, SIGSET_SIZE, 0, 0];
-    // SAFETY: the kernel reads both, and writes nothing.
-    let _ = unsafe { syscall(libc::SYS_rt_sigtimedwait, arguments) };
 }
 
 /// An open file, closed on drop.
@@ -411,6 +405,13 @@ pub unsafe fn wipe_on_fork(address: *mut u8, size: usize) -> Result<(), Errno> {
         .map(|_| ())
 }
 
+/// Gives the memory of a mapped file back; what is read of it later comes from the file again.
+pub fn release_pages(file: &'static [u8]) {
+    let arguments = [file.as_ptr() as usize, file.len(), libc::MADV_DONTNEED as usize, 0, 0, 0];
+    // SAFETY: nobody writes to a mapping that is lent for ever, so the file has all that is in it.
+    let _ = unsafe { syscall(libc::SYS_madvise, arguments) };
+}
+
 /// Sleeps until woken, or returns at once if the word is not `expected`. Wakes up for no reason now and then.
 pub fn futex_wait(word: &AtomicU32, expected: u32) {
     let operation = (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize;
@@ -424,54 +425,6 @@ pub fn futex_wake(word: &AtomicU32, count: i32) {
     let operation = (libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG) as usize;
     // SAFETY: the kernel uses the word's address only.
     let _ = unsafe { syscall(libc::SYS_futex, [word.as_ptr() as usize, operation, count as usize, 0, 0, 0]) };
-}
-
-/// Size in bytes of the kernel's signal set, one bit for each of 64 signals.
-const SIGSET_SIZE: usize = 8;
-
-/// All signals blocked, those that the C library keeps for itself (cancellation, set*id) included, until drop.
-#[derive(Debug)]
-pub struct BlockedSignals {
-    before: u64,
-}
-
-impl Default for BlockedSignals {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl BlockedSignals {
-    /// Blocks them for the calling thread.
-    pub fn new() -> Self {
-        Self { before: set_signal_mask(u64::MAX) }
-    }
-}
-
-impl Drop for BlockedSignals {
-    fn drop(&mut self) {
-        set_signal_mask(self.before);
-    }
-}
-
-/// Sets the thread's mask of blocked signals (bit n-1: signal n), and returns the one before.
-pub fn set_signal_mask(mask: u64) -> u64 {
-    let mut before = 0_u64;
-    // SAFETY: both point to sets of SIGSET_SIZE bytes. The call cannot fail with valid arguments.
-    let _ = unsafe {
-        syscall(
-            libc::SYS_rt_sigprocmask,
-            [
-                libc::SIG_SETMASK as usize,
-                (&raw const mask) as usize,
-                (&raw mut before) as usize,
-                SIGSET_SIZE,
-                0,
-                0,
-            ],
-        )
-    };
-    before
 }
 
 /// The calling thread's id.
@@ -531,43 +484,6 @@ pub fn soft_limit(resource: u32) -> u64 {
     limit.rlim_cur
 }
 
-/// The kernel's struct sigaction.
-#[repr(C)]
-struct KernelSigaction {
-    handler: usize,
-    flags: u64,
-    restorer: usize,
-    mask: u64,
-}
-
-/// Ends the process with SIGABRT, as abort(3) does: a handler of the program's runs, but does not stop it.
-pub fn abort() -> ! {
-    raise_abort();
-    abort_without_handlers()
-}
-
-/// Ends the process with SIGABRT.
-pub fn abort_without_handlers() -> ! {
-    let default = KernelSigaction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
-    // SAFETY: the kernel reads the structure.
-    let _ = unsafe {
-        syscall(
-            libc::SYS_rt_sigaction,
-            [libc::SIGABRT as usize, (&raw const default) as usize, 0, SIGSET_SIZE, 0, 0],
-        )
-    };
-    raise_abort();
-    exit(127)
-}
-
-/// Sends the calling thread SIGABRT, the only signal that it lets in.
-fn raise_abort() {
-    set_signal_mask(!(1 << (libc::SIGABRT - 1)));
-    let arguments = [process_id() as usize, thread_id() as usize, libc::SIGABRT as usize, 0, 0, 0];
-    // SAFETY: no memory is involved.
-    let _ = unsafe { syscall(libc::SYS_tgkill, arguments) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -595,18 +511,6 @@ mod tests {
     }
 
     #[test]
-    fn signals_are_blocked_until_drop() {
-        let before = set_signal_mask(0);
-        {
-            let _blocked = BlockedSignals::new();
-            // The kernel never blocks SIGKILL and SIGSTOP.
-            let unblockable = 1_u64 << (libc::SIGKILL - 1) | 1 << (libc::SIGSTOP - 1);
-            assert_eq!(set_signal_mask(u64::MAX), !unblockable);
-        }
-        assert_eq!(set_signal_mask(before), 0);
-    }
-
-    #[test]
     fn pages_are_wiped_in_a_child() {
         let page = map_pages(4096).unwrap();
         // SAFETY: the page is ours; the child only looks at it and leaves.
@@ -623,21 +527,5 @@ mod tests {
             assert_eq!(page.read(), 7);
             unmap_pages(page, 4096);
         }
-    }
-
-    #[test]
-    fn abort_is_sigabrt() {
-        // SAFETY: the child does nothing but system calls.
-        let status = unsafe {
-            let child = libc::fork();
-            if child == 0 {
-                let _blocked = BlockedSignals::new();
-                abort();
-            }
-            let mut status = 0;
-            libc::waitpid(child, &mut status, 0);
-            status
-        };
-        assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
     }
 }
