@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The cache of this process.
 #[derive(Debug)]
-pub struct Cache(Option<Directory>);
+pub struct Cache(pub Option<Directory>);
 
 impl Cache {
     /// The cache that the options ask for. Nothing is opened yet.

@@ -6,18 +6,23 @@
 
 use std::cell::RefCell;
 use std::ffi::c_void;
+use std::time::Duration;
 
 use autojit_abi::{EngineApi, OpenOptions};
 use autojit_code::lock::Guard;
-use autojit_code::{Unit, describe, place};
+use autojit_code::{Symbol, Unit, place};
+use autojit_protocol::What;
 
+use crate::compiler::{Compiler, Held, Object};
+use crate::daemon::Gone;
 use crate::engine::Owned;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::module::{EngineHandle, Module, Opened};
 use crate::publish::{Origin, publish};
+use crate::stats::Counter;
 use crate::symbols::{self, Names};
-use crate::{cache, lifecycle, names, stats, sys};
+use crate::{cache, daemon, lifecycle, names, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
 struct Batch {
@@ -39,13 +44,12 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     if root.code().is_some() {
         return Ok(());
     }
-    module.verify()?;
     // Before the module's lock: threads that compile in other modules may wait for the engine, too.
-    let api = lifecycle::engine().api()?;
+    let compiler = Compiler::choose()?;
     let handle = module.lock_engine();
     // Not earlier: the thread that held the lock may have compiled it along.
     let Some(batch) = Batch::claim(root) else { return Ok(()) };
-    let result = batch.run(api, handle, Some(root)).and_then(|()| match root.code() {
+    let result = batch.run(compiler, handle, Some(root)).and_then(|()| match root.code() {
         Some(_) => Ok(()),
         None => Err(Failure::new(format_args!("generating code: the compiler did not define it"))),
     });
@@ -61,14 +65,38 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
 /// # Errors
 /// They cannot be had at once. They are cold, and each may still be had by itself.
 pub fn compile_all(module: &'static Module) -> Result<(), Failure> {
-    let api = lifecycle::engine().api()?;
+    let compiler = Compiler::choose()?;
     let handle = module.lock_engine();
     module.open()?;
     if handle.0.is_null() {
         module.describe_in_full();
     }
     let batch = Batch { module, claimed: RefCell::default() };
-    batch.run(api, handle, None)
+    batch.run(compiler, handle, None)
+}
+
+/// The two halves of a batch, for the statistics: compiling, with the module locked, and linking.
+struct Halves<'a> {
+    handle: Option<Guard<'a, EngineHandle>>,
+    since: Duration,
+}
+
+impl Halves<'_> {
+    /// The functions of the batch are claimed, and their code is there.
+    fn compiled(&mut self) {
+        if self.handle.take().is_some() {
+            let now = sys::monotonic_time();
+            stats::COUNTERS.compile_time.add_time(now - self.since);
+            self.since = now;
+        }
+    }
+}
+
+impl Drop for Halves<'_> {
+    fn drop(&mut self) {
+        self.compiled();
+        stats::COUNTERS.link_time.add_time(sys::monotonic_time() - self.since);
+    }
 }
 
 impl Batch {
@@ -76,22 +104,30 @@ impl Batch {
         root.claim().then(|| Self { module: root.module(), claimed: RefCell::new(vec![root]) })
     }
 
-    /// Compiles, links and publishes. The module stays locked while the engine works on it.
+    /// Compiles, links and publishes. The module stays locked while it is compiled.
     fn run(
         &self,
-        api: &'static EngineApi,
-        mut handle: Guard<'_, EngineHandle>,
-        root: Option<&Function>,
+        compiler: Compiler,
+        handle: Guard<'_, EngineHandle>,
+        root: Option<&'static Function>,
     ) -> Result<(), Failure> {
-        let start = sys::monotonic_time();
-        let object = self.run_engine(api, &mut handle, root);
-        drop(handle);
-        let compiled = sys::monotonic_time();
-        stats::COUNTERS.compile_time.add_time(compiled - start);
-        let object = object?;
-        let result = if object.bytes().is_empty() { Ok(()) } else { self.finish(object) };
-        stats::COUNTERS.link_time.add_time(sys::monotonic_time() - compiled);
-        result
+        let mut halves = Halves { handle: Some(handle), since: sys::monotonic_time() };
+        stats::COUNTERS.batches.add(1);
+        let api = match compiler {
+            Compiler::Engine(api) => api,
+            Compiler::Daemon => match self.run_daemon(&mut halves, root) {
+                Ok(result) => return result,
+                Err(gone) => Compiler::instead_of(gone)?,
+            },
+        };
+        let handle = halves.handle.as_mut().expect("the module is locked until its code is there");
+        let object = Held::new(Object::Engine(self.run_engine(api, handle, root)?));
+        halves.compiled();
+        if object.bytes().is_empty() {
+            return Ok(());
+        }
+        let unit = Unit::of(object.bytes()).map_err(|error| cannot_link(&error))?;
+        self.finish(unit, &object, &stats::COUNTERS.compiled, true)
     }
 
     /// Has the engine compile the batch that it chooses around `root`, or, without a root, whatever is cold.
@@ -101,6 +137,7 @@ impl Batch {
         handle: &mut EngineHandle,
         root: Option<&Function>,
     ) -> Result<Owned, Failure> {
+        self.module.verify()?;
         let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
         if handle.0.is_null() {
             let Opened { bytes, place, .. } = self.module.open()?;
@@ -117,7 +154,6 @@ impl Batch {
                 return Err(Failure::new(format_args!("reading its bitcode in {place}: {}", error.text())));
             }
         }
-        stats::COUNTERS.batches.add(1);
         // SAFETY: the module is open, and locked by the caller; claim_callback gets the batch that it expects.
         let status = unsafe {
             let context = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
@@ -138,31 +174,88 @@ impl Batch {
         Ok(object)
     }
 
-    /// Links and publishes the object.
-    fn finish(&self, object: Owned) -> Result<(), Failure> {
-        // Lines stay in the object until somebody asks for them.
-        let (mut held, mut lines) = (None, None);
-        let object = if describe::has_lines(object.bytes()) {
-            *lines.insert(object.leak())
-        } else {
-            held.insert(object).bytes()
-        };
-        let failure = |error: &dyn std::fmt::Display| {
-            Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
-        };
+    /// The same with autojitd, which chooses without knowing what is cold; links and publishes it as well.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    fn run_daemon(
+        &self,
+        halves: &mut Halves<'_>,
+        root: Option<&Function>,
+    ) -> Result<Result<(), Failure>, Gone> {
+        let what = root.map_or(What::Everything, |root| What::Function(root.index()));
+        daemon::request(self.module, what, Compiler::may_spawn(), |code| -> Result<_, String> {
+            let object = Held::new(Object::Daemon(code.object));
+            if object.bytes().is_empty() && root.is_none() {
+                return Ok(Ok(()));
+            }
+            let unit = Unit::of(object.bytes()).map_err(|error| format!("an object with {error}"))?;
+            self.claim_defined(&unit, root)?;
+            halves.compiled();
+            Ok(self.finish(unit, &object, &stats::COUNTERS.from_daemon, !code.kept))
+        })
+        .map(Result::flatten)
+    }
+
+    /// Claims the functions that a unit defines, if they are cold. What others have made ready, or are about to, stays.
+    ///
+    /// # Errors
+    /// `root` is not among them.
+    fn claim_defined(&self, unit: &Unit<'_>, root: Option<&Function>) -> Result<(), String> {
+        let Opened { container, .. } = self.module.open().map_err(|failure| failure.to_string())?;
+        let mut found = root.is_none();
+        for function in unit.functions.iter().filter(|function| function.global) {
+            let Symbol::Name(name) = &function.symbol else { continue };
+            if let Some(Symbol::Function(index)) = autojit_cache::number(container, name) {
+                found |= root.is_some_and(|root| root.index() == index);
+                self.claim_index(index);
+            }
+        }
+        if found { Ok(()) } else { Err("code without the function".into()) }
+    }
+
+    /// Claims function `index` of the module, if it is cold, and the definition that its name stands for (another
+    /// module's may have won).
+    fn claim_index(&self, index: u32) -> bool {
+        let Some(function) = self.module.function(index) else { return false };
+        let granted = symbols::is_chosen(function) && function.claim();
+        if granted {
+            self.claimed.borrow_mut().push(function);
+        }
+        granted
+    }
+
+    /// Links and publishes the unit of an object, whose functions `counter` counts, and keeps it for later runs if `keep`.
+    fn finish(
+        &self,
+        unit: Unit<'_>,
+        object: &Held,
+        counter: &'static Counter,
+        keep: bool,
+    ) -> Result<(), Failure> {
         let memory = self.module.image().memory()?;
-        let mut names = Names { module: self.module, owned: &symbols::is_chosen };
-        let unit = Unit::of(object).map_err(|error| failure(&error))?;
-        let linked = place(&unit, memory, &mut names).map_err(|error| failure(&error))?;
-        let described = lines.map_or(names::Lines::None, names::Lines::Object);
-        let origin = Origin::Compiled { object, claimed: &self.claimed.borrow() };
-        publish(self.module, memory, linked, described, origin).map_err(|error| failure(&error))?;
+        let mut claimed = self.claimed.borrow_mut();
+        claimed.sort_unstable_by_key(|function| function.index());
+        let owned = |function: &'static Function| {
+            claimed.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
+                && symbols::is_chosen(function)
+        };
+        let mut names = Names { module: self.module, owned: &owned };
+        let linked = place(&unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
+        let described = object.lines().map_or(names::Lines::None, names::Lines::Object);
+        let origin = Origin::Compiled { counter, object: object.bytes(), claimed: &claimed };
+        publish(self.module, memory, linked, described, origin).map_err(|error| cannot_link(&error))?;
         // What a debugger wants to know is no use to others.
-        if !self.module.described_in_full() {
-            cache::keep(self.module, unit, lines);
+        if keep && !self.module.described_in_full() {
+            cache::keep(self.module, unit, object.lines());
         }
         Ok(())
     }
+}
+
+/// What is wrong with an object.
+fn cannot_link(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
 }
 
 impl Drop for Batch {
@@ -175,16 +268,9 @@ impl Drop for Batch {
     }
 }
 
-/// Whether the engine may take function `index` of the module into the batch: it is cold, and it is the definition
-/// that its name stands for (another module's may have won).
+/// Whether the engine may take function `index` of the module into the batch.
 unsafe extern "C" fn claim_callback(context: *mut c_void, index: u32) -> bool {
     // SAFETY: run_engine passes the batch, and waits for the engine.
     let batch = unsafe { &*context.cast::<Batch>() };
-    let Some(function) = batch.module.function(index) else { return false };
-    let wanted = symbols::chosen(function).is_some_and(|chosen| std::ptr::eq(chosen, function));
-    let granted = wanted && function.claim();
-    if granted {
-        batch.claimed.borrow_mut().push(function);
-    }
-    granted
+    batch.claim_index(index)
 }

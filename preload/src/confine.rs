@@ -1,19 +1,20 @@
 //! Calls by which a program gives up what a compile needs: its view of files (chroot, other users, namespaces), its
 //! right to map executable memory (seccomp filters), memory and descriptors (resource limits).
 //!
-//! The engine is loaded with the first compile, and that may come later than such a call. So the runtime interposes
+//! The engine is loaded with the first compile, or autojitd connected with, and that may come later than such a call. So the runtime interposes
 //! them ([`exports`](crate::exports)) and fetches everything first, in programs with lazy code only. Each of them costs
 //! a comparison in other programs. What nobody can prepare for is left to the message of the first call that fails.
 
 use autojit_trampoline::stack::with_resolver_stack;
 
+use crate::compiler::Compiler;
 use crate::fork::Inside;
 use crate::module::Module;
 use crate::undisturbed::Uninterrupted;
 use crate::{cache, image, lifecycle, sys};
 
-/// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine unless every
-/// function has code. Failures are found again, and told, by the first call that needs what is missing.
+/// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine, or connects
+/// with autojitd, unless every function has code. Failures are found again, and told, by the first call that needs what is missing.
 pub fn provide() {
     if lifecycle::asleep() {
         return;
@@ -24,7 +25,7 @@ pub fn provide() {
         let _inside = Inside::enter();
         image::all().for_each(image::Image::provide);
         if !image::all().flat_map(image::Image::modules).all(Module::is_complete) {
-            let _ = lifecycle::engine().api();
+            Compiler::provide();
         }
         cache::flush();
     });

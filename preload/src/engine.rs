@@ -4,7 +4,6 @@
 //! AUTOJIT_ENGINE_PATH says otherwise. The runtime maps it by itself ([`crate::library`]).
 
 use std::ffi::CString;
-use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_BUILD, ENGINE_SYMBOL, EngineApi};
@@ -58,6 +57,16 @@ impl Engine {
         Ok(api)
     }
 
+    /// Whether it is loaded.
+    pub fn is_loaded(&self) -> bool {
+        matches!(self.loaded.get(), Some(Ok(_)))
+    }
+
+    /// Whether it could not be loaded.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.loaded.get(), Some(Err(_)))
+    }
+
     fn load(&self) -> Result<Loaded, Failure> {
         let failure = |cause: &dyn std::fmt::Display| {
             Failure::new(format_args!(
@@ -89,16 +98,7 @@ impl Engine {
 
 /// The engine's path in the directory of this library.
 fn beside_runtime() -> CString {
-    let own = loaded::each(|object| {
-        if object.contains(loaded::own_address()) {
-            ControlFlow::Break(object.name.to_owned())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    let own = own.unwrap_or_default();
-    let directory = own.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    sys::absolute(&[&own.to_bytes()[..directory], ENGINE_FILE].concat())
+    sys::c_string(&[&loaded::own_directory(), ENGINE_FILE])
 }
 
 /// A buffer of the engine's, given back on drop.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::gate::{Entered, Gate};
 use crate::log;
 use crate::{
-    ALLOCATOR, cache, debugger, function, image, lifecycle, names, perf, stats, symbols, sys, unwind,
+    ALLOCATOR, cache, daemon, debugger, function, image, lifecycle, names, perf, stats, symbols, sys, unwind,
 };
 
 /// Threads in the resolver, and the thread that forks.
@@ -117,6 +117,7 @@ fn adopt_process() {
     }
     // SAFETY: as above.
     unsafe { unwind::TABLE.detach() };
+    daemon::after_fork_in_child();
     stats::after_fork_in_child();
     mark();
 }
@@ -142,6 +143,7 @@ unsafe extern "C" fn child() {
     mark();
     // SAFETY: `prepare` has run in the parent's thread that this one is a copy of.
     unsafe { release() };
+    daemon::after_fork_in_child();
     stats::after_fork_in_child();
     perf::after_fork_in_child();
     open_gate();
@@ -160,6 +162,7 @@ fn hold() {
     symbols::before_fork();
     names::before_fork();
     cache::before_fork();
+    daemon::before_fork();
     for memory in image::all().filter_map(image::Image::reserved_memory) {
         memory.before_fork();
     }
@@ -182,6 +185,7 @@ unsafe fn release() {
             memory.after_fork();
         }
         names::after_fork();
+        daemon::after_fork();
         cache::after_fork();
         symbols::after_fork();
         function::after_fork();

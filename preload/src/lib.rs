@@ -5,8 +5,8 @@
 //! - [`exports`]: the symbols that the library shows; [`lifecycle`]: an image registers, the runtime starts;
 //!   [`options`], [`log`](mod@log), [`stats`]: what the user says and sees.
 //! - [`image`], [`module`], [`function`]: what has registered, down to one function and its state.
-//! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`engine`], the linker
-//!   (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
+//! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`compiler`], which is the
+//!   [`engine`] or the [`daemon`], the linker (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code. [`confine`]:
 //!   what the program is about to give up is fetched first.
 //! - [`debugger`]: what gdb is told.
@@ -21,7 +21,9 @@ mod addresses;
 mod alloc;
 mod cache;
 mod compile;
+mod compiler;
 mod confine;
+mod daemon;
 mod debugger;
 mod elf_file;
 mod engine;

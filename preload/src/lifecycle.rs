@@ -11,11 +11,12 @@ use autojit_trampoline::entry;
 use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::cache::{self, Cache};
+use crate::daemon::Place;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
 use crate::library::thread_end;
-use crate::options::Options;
+use crate::options::{Mode, Options};
 use crate::undisturbed::Uninterrupted;
 use crate::{debugger, fork, log, resolver, stats};
 use autojit_code::lock::Lock;
@@ -42,6 +43,7 @@ struct Process {
     options: Options,
     engine: Engine,
     cache: Cache,
+    daemon: Place,
 }
 
 static PROCESS: OnceLock<Process> = OnceLock::new();
@@ -65,6 +67,19 @@ pub fn engine() -> &'static Engine {
 /// If the runtime has not started.
 pub fn cache() -> &'static Cache {
     &PROCESS.get().expect("an image has registered").cache
+}
+
+/// Where autojitd is.
+///
+/// # Panics
+/// If the runtime has not started.
+pub fn daemon_place() -> &'static Place {
+    &PROCESS.get().expect("an image has registered").daemon
+}
+
+/// Who compiles.
+pub fn mode() -> Mode {
+    options().map_or(Mode::Auto, |options| options.mode)
 }
 
 /// The optimisation level that replaces the build's; -1 for none.
@@ -141,7 +156,8 @@ fn start() -> Result<(), Failure> {
     }
     let engine = Engine::new(&options);
     let cache = Cache::new(&options);
-    let made = PROCESS.set(Process { options, engine, cache }).is_ok();
+    let daemon = Place::new(&options);
+    let made = PROCESS.set(Process { options, engine, cache, daemon }).is_ok();
     debug_assert!(made, "the caller holds the lock");
     stats::begin();
     fork::install()?;

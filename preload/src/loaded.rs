@@ -260,6 +260,20 @@ pub fn own_address() -> usize {
     own_address as *const () as usize
 }
 
+/// The directory of the runtime's file, with a slash at its end.
+pub fn own_directory() -> Vec<u8> {
+    let own = each(|object| {
+        if object.contains(own_address()) {
+            ControlFlow::Break(object.name.to_owned())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    let own = own.unwrap_or_default();
+    let directory = own.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    crate::sys::absolute(&own.to_bytes()[..directory]).into_bytes()
+}
+
 impl Object<'static> {
     /// An object that the loader does not know, mapped at `base` for ever.
     pub fn mapped(base: usize, headers: &'static [ProgramHeader]) -> Self {

@@ -108,6 +108,28 @@ impl Value for Debugger {
     }
 }
 
+/// Who compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A daemon that listens, else the process, else a daemon of its own.
+    Auto,
+    /// The process.
+    Inprocess,
+    /// A daemon that listens, else one of its own.
+    Daemon,
+}
+
+impl Value for Mode {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "auto" => Self::Auto,
+            "inprocess" => Self::Inprocess,
+            "daemon" => Self::Daemon,
+            _ => return None,
+        })
+    }
+}
+
 /// A file name, or none.
 impl Value for Option<Vec<u8>> {
     fn parse(text: &OsStr) -> Option<Self> {
@@ -215,6 +237,15 @@ options! {
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";
+        mode: Mode = Mode::Auto,
+            "AUTOJIT_MODE" "auto|inprocess|daemon" ["auto"]
+            "who compiles: the process itself; autojitd (started if none listens); auto autojitd if it listens, else the process";
+        socket_path: Option<Vec<u8>> = None,
+            "AUTOJIT_SOCKET_PATH" "FILE" [""]
+            "where autojitd listens [$XDG_RUNTIME_DIR/autojitd.sock, else run/autojitd.sock in the cache's directory]";
+        daemon_path: Option<Vec<u8>> = None,
+            "AUTOJIT_DAEMON_PATH" "FILE" [""]
+            "the autojitd to start, instead of the one beside libautojit.so, in ../bin, or in PATH";
     }
 }
 

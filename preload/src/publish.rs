@@ -8,13 +8,16 @@ use autojit_store::Symbol;
 
 use crate::function::Function;
 use crate::module::Module;
+use crate::stats::Counter;
 use crate::{debugger, names, perf, stats, symbols, unwind};
 
 /// Where code comes from, with the functions that the calling thread owns: no others are published.
 #[derive(Debug)]
 pub enum Origin<'a> {
-    /// This process has compiled it.
+    /// The engine or autojitd has compiled it for this process.
     Compiled {
+        /// What counts its functions.
+        counter: &'static Counter,
         /// The object.
         object: &'a [u8],
         /// Functions of the module, some of which it defines.
@@ -70,10 +73,10 @@ pub fn publish(
         log::debug!("{} of {} is at {address:#x}", function.info().name, module.source());
     };
     let published = match publication {
-        Publication::Compiled { claimed, .. } => {
+        Publication::Compiled { counter, claimed, .. } => {
             let defined = defined(module, &code, claimed);
             defined.iter().for_each(|(function, address)| publish(function, *address));
-            stats::COUNTERS.compiled.add(defined.len() as u64);
+            counter.add(defined.len() as u64);
             defined.len()
         }
         Publication::Cache(claimed) => {
@@ -88,14 +91,16 @@ pub fn publish(
 
 /// What is left of the origin once the code has its place.
 enum Publication<'a> {
-    Compiled { object: &'a [u8], claimed: &'a [&'static Function] },
+    Compiled { counter: &'static Counter, object: &'a [u8], claimed: &'a [&'static Function] },
     Cache(&'a [(&'static Function, u32)]),
 }
 
 impl<'a> Publication<'a> {
     fn of(origin: Origin<'a>, code: &Code<'_>) -> (Self, Option<Description>) {
         match origin {
-            Origin::Compiled { object, claimed } => (Self::Compiled { object, claimed }, None),
+            Origin::Compiled { counter, object, claimed } => {
+                (Self::Compiled { counter, object, claimed }, None)
+            }
             Origin::Cache { described: (bytes, functions), claimed } => {
                 (Self::Cache(claimed), Description::bind(bytes, functions, code.text.start))
             }

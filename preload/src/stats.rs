@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::function::State;
-use crate::options::StatsSink;
+use crate::options::{Mode, StatsSink};
 use crate::sys::{self, File};
 use crate::{image, lifecycle};
 
@@ -57,9 +57,11 @@ pub struct Counters {
     pub from_cache: Counter,
     /// Functions added to the cache.
     pub cached: Counter,
-    /// Times that the engine was asked to compile.
+    /// Functions that autojitd has compiled for this process.
+    pub from_daemon: Counter,
+    /// Times that the engine or autojitd was asked to compile.
     pub batches: Counter,
-    /// Time in the engine, opening modules included.
+    /// Time in the engine, opening modules included, or waiting for autojitd.
     pub compile_time: Counter,
     /// Time spent linking and publishing.
     pub link_time: Counter,
@@ -80,6 +82,7 @@ pub static COUNTERS: Counters = Counters {
     compiled: Counter::new(),
     from_cache: Counter::new(),
     cached: Counter::new(),
+    from_daemon: Counter::new(),
     batches: Counter::new(),
     compile_time: Counter::new(),
     link_time: Counter::new(),
@@ -156,14 +159,17 @@ fn json(process: u32) -> String {
         .flat_map(|module| module.functions())
         .filter(|function| function.state() == State::Ready)
         .count();
+    let from_daemon = c.from_daemon.get();
+    let daemon = lifecycle::mode() == Mode::Daemon || from_daemon != 0;
+    let mode = if daemon { "daemon" } else { "inprocess" };
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write!(text, "{{\"pid\": {process}, \"program\": ");
     quote(&mut text, &image::program());
     let _ = writeln!(
         text,
-        ", \"mode\": \"inprocess\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
-         \"from_cache\": {}, \"cached\": {}, \"from_daemon\": 0, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
+        ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
+         \"from_cache\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
         c.functions.get(),

@@ -11,6 +11,7 @@
 
 pub mod cache;
 pub mod compile;
+pub mod daemon;
 pub mod directives;
 pub mod packages;
 pub mod parts;

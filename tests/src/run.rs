@@ -82,7 +82,7 @@ const REMOVED: [&str; 11] = [
 ];
 
 /// `program` as a command that finds nothing of that in its environment, nor any option of ours but this: nothing is kept
-/// in the user's cache, nor found there.
+/// in the user's cache, nor found there, and the process compiles for itself.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
@@ -92,6 +92,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         }
     }
     command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
+    // Nor does a daemon of the user's take part.
+    command.env("AUTOJIT_MODE", "inprocess");
     command
 }
 

@@ -91,6 +91,17 @@ impl Stats {
         assert_eq!(self.number("from_daemon"), 0.0);
     }
 
+    /// Checks that the program had lazy functions, and that autojitd has compiled what it called.
+    pub fn assert_from_daemon(&self) {
+        let [functions, bound, received, batches, calls] =
+            ["functions", "bound", "from_daemon", "batches", "resolver_calls"].map(|key| self.number(key));
+        assert!(functions > 0.0, "nothing in the program is lazy: {}", self.0);
+        assert!(received > 0.0 && batches > 0.0 && calls > 0.0, "nothing was compiled: {}", self.0);
+        assert!(bound <= functions && received <= functions, "more code than functions: {}", self.0);
+        assert_eq!((self.number("compiled"), self.number("engine_load_ms")), (0.0, 0.0), "{}", self.0);
+        assert_eq!(self.string("mode"), "daemon");
+    }
+
     /// Checks a program's own conditions.
     pub fn assert_conditions(&self, conditions: &[Condition]) {
         for condition in conditions {

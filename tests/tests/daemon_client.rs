@@ -1,0 +1,450 @@
+//! Programs whose code comes from a daemon: they are as without one, whatever the daemon does and whatever they do with
+//! their descriptors, children and limits.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use autojit_protocol::{Blob, Message, What};
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::daemon::{Client, Fake};
+use autojit_tests::run::{Outcome, command, lazy_command, run};
+use autojit_tests::scratch::Scratch;
+use autojit_tests::stats::Stats;
+
+/// Calls one function after another, and looks at what it can see of the process.
+const MAIN: &str = r#"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int signals;
+static void note(int signal) { signals += signal; }
+int twice(int x) { return 2 * x; }
+int sum(int n) { return n ? n + sum(n - 1) : 0; }
+static int engines(void) {
+    char line[4096];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (fgets(line, sizeof line, maps)) count += strstr(line, "libautojit-engine") != NULL;
+    fclose(maps);
+    return count;
+}
+int main(int argc, char **argv) {
+    signal(SIGCHLD, note);
+    signal(SIGPIPE, note);
+    int first = open("/dev/null", O_RDONLY);
+    printf("%d %d\n", twice(argc), sum(9));
+    int second = open("/dev/null", O_RDONLY);
+    pid_t child = wait(NULL);
+    printf("%d %d %d %d %d\n", first, second, child, errno == ECHILD, signals);
+    if (argc > 1) printf("%s\n", engines() ? "compiles" : "has no compiler");
+    return 0;
+}
+"#;
+const OUTPUT: &str = "2 45\n3 4 -1 1 0\n";
+
+fn build(scratch: &Scratch, how: How, text: &str) -> PathBuf {
+    let source = scratch.file("program.c", text);
+    let flags = ["-pthread".to_owned()];
+    let object = object(how, &source, &["-O1".to_owned(), "-g".to_owned()], scratch.path());
+    let output = scratch.path().join("program");
+    Link { linker: "lld", cxx: false, flags: &flags }.run(&[object], &output);
+    output
+}
+
+/// A short path: a socket's may have 107 bytes here.
+fn socket(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("autojit-{name}-{}", std::process::id()))
+}
+
+/// `program` as a client of the daemon at `socket`, without one of its own.
+fn client(program: &Path, scratch: &Scratch, mode: &str, socket: &Path) -> Command {
+    let mut command = lazy_command(program, scratch.path());
+    command
+        .env("AUTOJIT_MODE", mode)
+        .env("AUTOJIT_SOCKET_PATH", socket)
+        .env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd");
+    command
+}
+
+fn stats(scratch: &Scratch) -> Stats {
+    Stats::read(&scratch.path().join("stats"))
+}
+
+#[track_caller]
+fn assert_output(outcome: &Outcome, text: &str) {
+    assert_eq!((outcome.text(), outcome.errors()), (text.to_owned(), String::new()), "{outcome}");
+    outcome.assert_code(0);
+}
+
+#[test]
+fn code_comes_from_a_daemon() {
+    let scratch = Scratch::new("client-code");
+    let plain = run(&mut command(build(&scratch, How::Plain, MAIN)), scratch.path(), b"");
+    assert_output(&plain, OUTPUT);
+    let program = build(&scratch, How::Lazy, MAIN);
+    let fake = Fake::start(&socket("code"), |_, client| client.serve());
+    for mode in ["auto", "daemon"] {
+        let outcome = run(&mut client(&program, &scratch, mode, fake.path()), scratch.path(), b"");
+        outcome.assert_same(&plain, "plain program and client");
+        stats(&scratch).assert_from_daemon();
+        let outcome = run(client(&program, &scratch, mode, fake.path()).arg("1"), scratch.path(), b"");
+        assert!(outcome.text().ends_with("\nhas no compiler\n"), "{outcome}");
+    }
+    assert_eq!(fake.clients(), 4);
+    let mut alone = client(&program, &scratch, "inprocess", fake.path());
+    let outcome = run(alone.arg("1"), scratch.path(), b"");
+    assert!(outcome.text().ends_with("\ncompiles\n"), "{outcome}");
+    stats(&scratch).assert_lazy();
+    assert_eq!(fake.clients(), 4);
+}
+
+/// Runs MAIN as a client of a fake with which nothing comes of it, for the reason `reason`: it compiles for itself, or,
+/// where it must not, ends with a message.
+#[track_caller]
+fn useless(name: &str, reason: &str, script: impl Fn(usize, Client) + Send + Sync + 'static) {
+    let scratch = Scratch::new(&format!("client-{name}"));
+    let program = build(&scratch, How::Lazy, MAIN);
+    let fake = Fake::start(&socket(name), script);
+    let mut auto = client(&program, &scratch, "auto", fake.path());
+    assert_output(&run(&mut auto, scratch.path(), b""), OUTPUT);
+    stats(&scratch).assert_lazy();
+    let mut daemon = client(&program, &scratch, "daemon", fake.path());
+    let outcome = run(daemon.env("AUTOJIT_LOG", "debug"), scratch.path(), b"");
+    let errors = outcome.assert_code(127).errors();
+    assert!(errors.contains(reason), "no '{reason}': {errors}");
+    let last = errors.lines().last().expect("it says why it ends");
+    assert!(last.contains("cannot compile function 'main'") && last.contains("asking autojitd: "), "{last}");
+    assert!(last.contains("starting /nowhere/autojitd: no such file"), "{last}");
+    assert!(fake.clients() >= 2, "both have tried");
+}
+
+#[test]
+fn it_closes_the_connection() {
+    useless("closes", "it has closed the connection", |_, mut client| {
+        client.hear();
+    });
+    useless("ends", "it has closed the connection", |_, mut client| {
+        client.greet();
+        client.request();
+    });
+}
+
+#[test]
+fn it_belongs_to_another_build() {
+    useless("refuses", "another build", |_, mut client| {
+        client.hear();
+        client.say(&Message::Refused { reason: "it belongs to another build".into() }, None);
+    });
+}
+
+#[test]
+fn it_is_something_else() {
+    useless("web", "it has sent a message that is too long", |_, mut client| {
+        client.hear();
+        client.say_bytes(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    });
+    useless("silly", "it has sent what answers something else", |_, mut client| {
+        client.greet();
+        client.request();
+        client.say(&Message::Stopping, None);
+        client.hear();
+    });
+}
+
+#[test]
+fn its_code_is_none() {
+    useless("garbage", "it has sent an object with", |_, mut client| {
+        client.greet();
+        while client.request().is_some() {
+            client.say(&Message::Code { kept: false }, Some(Blob::new(b"garbage")));
+        }
+    });
+    useless("empty", "it has sent an object with", |_, mut client| {
+        client.greet();
+        while client.request().is_some() {
+            client.say(&Message::Code { kept: true }, None);
+        }
+    });
+    useless("other", "it has sent code without the function", |_, mut client| {
+        client.greet();
+        while let Some(mut request) = client.request() {
+            // The first function of the file, which calls nothing.
+            request.what = What::Function(0);
+            client.answer(&request);
+        }
+    });
+    useless("missing", "it has sent descriptors that belong to no message", |_, mut client| {
+        client.greet();
+        client.request();
+        // A code message whose blob is said to come as a descriptor.
+        client.say_bytes(&[1, 0, 0, 0, 68, 1, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0]);
+        client.hear();
+    });
+    useless("forgetful", "it has sent what answers something else", |_, mut client| {
+        client.greet();
+        while client.request().is_some() {
+            client.say(&Message::Unknown, None);
+        }
+    });
+}
+
+#[test]
+fn it_belongs_to_another_user() {
+    // SAFETY: a plain system call.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("only root can be somebody else; nothing was tested");
+        return;
+    }
+    let scratch = Scratch::new("client-user");
+    let program = build(&scratch, How::Lazy, MAIN);
+    let path = socket("user");
+    let listener = std::thread::scope(|scope| {
+        let bind = || {
+            // SAFETY: past the C library, this is for the calling thread only, which ends here.
+            unsafe { libc::syscall(libc::SYS_setresuid, 0, 4321, 0) };
+            Fake::start(&path, |_, client| client.serve())
+        };
+        scope.spawn(bind).join().expect("anybody may listen in a directory for all")
+    });
+    let mut auto = client(&program, &scratch, "auto", listener.path());
+    let outcome = run(auto.env("AUTOJIT_LOG", "debug"), scratch.path(), b"");
+    assert!(outcome.errors().contains("user 4321 listens there"), "{outcome}");
+    assert_eq!(outcome.assert_code(0).text(), OUTPUT);
+    stats(&scratch).assert_lazy();
+}
+
+#[test]
+fn it_hangs() {
+    let scratch = Scratch::new("client-hangs");
+    let program = build(&scratch, How::Lazy, MAIN);
+    let fake = Fake::start(&socket("hangs"), |_, _client| {
+        std::thread::sleep(Duration::from_secs(60));
+    });
+    let mut auto = client(&program, &scratch, "auto", fake.path());
+    assert_output(&run(&mut auto, scratch.path(), b""), OUTPUT);
+    stats(&scratch).assert_lazy();
+    assert_eq!(fake.clients(), 1);
+}
+
+/// Runs MAIN as a client of a fake that gets along after all.
+#[track_caller]
+fn useful(name: &str, clients: usize, script: impl Fn(usize, Client) + Send + Sync + 'static) {
+    let scratch = Scratch::new(&format!("client-{name}"));
+    let program = build(&scratch, How::Lazy, MAIN);
+    let fake = Fake::start(&socket(name), script);
+    let mut daemon = client(&program, &scratch, "daemon", fake.path());
+    assert_output(&run(&mut daemon, scratch.path(), b""), OUTPUT);
+    stats(&scratch).assert_from_daemon();
+    assert_eq!(fake.clients(), clients);
+}
+
+#[test]
+fn it_is_started_again() {
+    useful("restarts", 2, |number, mut client| {
+        if number == 0 {
+            client.greet();
+            client.request();
+        } else {
+            client.serve();
+        }
+    });
+}
+
+#[test]
+fn it_stops_answering() {
+    useful("stops", 2, |number, mut client| {
+        if number == 0 {
+            client.greet();
+            client.request();
+            std::thread::sleep(Duration::from_secs(60));
+        } else {
+            client.serve();
+        }
+    });
+}
+
+#[test]
+fn it_takes_its_time() {
+    useful("slow", 1, |_, mut client| {
+        client.greet();
+        let mut patience = 10;
+        while let Some(request) = client.request() {
+            // Longer than it may be silent.
+            for _ in 0..std::mem::take(&mut patience) {
+                client.say(&Message::Working, None);
+                std::thread::sleep(Duration::from_millis(400));
+            }
+            client.answer(&request);
+        }
+    });
+}
+
+#[test]
+fn it_cannot_compile_a_function() {
+    let scratch = Scratch::new("client-fails");
+    let program = build(&scratch, How::Lazy, MAIN);
+    let fake = Fake::start(&socket("fails"), |_, mut client| {
+        client.greet();
+        while client.request().is_some() {
+            client.say(&Message::Failed { reason: "the compiler has crashed".into() }, None);
+        }
+    });
+    for mode in ["auto", "daemon"] {
+        let outcome = run(&mut client(&program, &scratch, mode, fake.path()), scratch.path(), b"");
+        let errors = outcome.assert_code(127).errors();
+        assert!(errors.contains("cannot compile function 'main'"), "{errors}");
+        assert!(errors.ends_with("the compiler has crashed; build its file without autojit\n"), "{errors}");
+    }
+}
+
+/// What programs do that a connection may not survive, each named by an argument, before they call another function.
+const DEEDS: &str = r#"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define NAMED(f) __attribute__((noinline)) int f(int x) { return x + sizeof #f; }
+NAMED(first) NAMED(second) NAMED(third)
+/* Not called: the compiler would take them along. */
+static int (*volatile functions[])(int) = {first, second, third};
+static int files[2000], count;
+static void open_all(void) {
+    int file;
+    while (count < 2000 && (file = open("/dev/null", O_RDONLY)) >= 0) files[count++] = file;
+}
+static int still_open(void) {
+    int open = 0;
+    for (int i = 0; i < count; i++) open += fcntl(files[i], F_GETFD) >= 0;
+    return open;
+}
+int main(int argc, char **argv) {
+    const char *deed = argv[argc - 1];
+    struct rlimit limit = {0, 0};
+    int status = 0, result = functions[0](1);
+    if (!strcmp(deed, "close")) closefrom(3);
+    if (!strcmp(deed, "replace")) { closefrom(3); open_all(); close(files[0]); close(files[1]); count -= 2;
+        memmove(files, files + 2, count * sizeof *files); }
+    if (!strcmp(deed, "full")) open_all();
+    if (!strcmp(deed, "limit")) {
+        getrlimit(RLIMIT_NOFILE, &limit);
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, limit.rlim_max});
+    }
+    if (!strcmp(deed, "root") && (chdir("/") || chroot("/proc/self/fdinfo"))) perror("chroot");
+    if (!strcmp(deed, "user") && setuid(4321)) perror("setuid");
+    if (!strcmp(deed, "directory") && chdir("/")) perror("chdir");
+    if (!strcmp(deed, "environment")) clearenv();
+    pid_t child = -1;
+    if (!strcmp(deed, "fork")) child = fork();
+    if (!strcmp(deed, "clone")) child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+    if (child == 0) _exit(functions[1](1) + functions[2](1));
+    if (child > 0) waitpid(child, &status, 0);
+    result += functions[1](2) + functions[2](3);
+    printf("%d %d %d %d\n", result, WEXITSTATUS(status), count, count - still_open());
+    fflush(stdout);
+    if (limit.rlim_cur) setrlimit(RLIMIT_NOFILE, &limit);
+    if (!strcmp(deed, "exec")) execl("/proc/self/exe", "again", "rest", (char *)0);
+    return 0;
+}
+"#;
+
+#[test]
+fn programs_may_do_anything() {
+    let scratch = Scratch::new("client-deeds");
+    let plain = build(&scratch, How::Plain, DEEDS);
+    let plain = {
+        let copy = scratch.path().join("plain");
+        std::fs::rename(plain, &copy).expect("it was just built");
+        copy
+    };
+    let program = build(&scratch, How::Lazy, DEEDS);
+    let fake = Fake::start(&socket("deeds"), |_, client| client.serve());
+    // SAFETY: a plain system call.
+    let root = unsafe { libc::geteuid() } == 0;
+    let deeds = ["close", "replace", "full", "limit", "directory", "environment", "fork", "clone", "exec"];
+    for deed in deeds.into_iter().chain(["root", "user"].into_iter().filter(|_| root)) {
+        let expected = run(command(&plain).arg(deed), scratch.path(), b"");
+        assert!(expected.errors().is_empty(), "{deed}: {expected}");
+        for mode in ["daemon", "auto"] {
+            let mut command = client(&program, &scratch, mode, fake.path());
+            if ["root", "user"].contains(&deed) {
+                // There is no place for them.
+                command.env_remove("AUTOJIT_STATS");
+            }
+            let outcome = run(command.arg(deed), scratch.path(), b"");
+            outcome.assert_same(&expected, &format!("mode {mode}, {deed}: plain program and client"));
+            if mode == "daemon" && !["root", "user"].contains(&deed) {
+                stats(&scratch).assert_from_daemon();
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_share_connections() {
+    const FILE: &str = r#"
+#define F(n) __attribute__((noinline)) int NAME(n)(int x) { return x + n; }
+#define JOIN(a, b, c) a##b##_##c
+#define JOINED(a, b, c) JOIN(a, b, c)
+#define NAME(n) JOINED(f, N, n)
+F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
+int (*JOINED(all, N, s)[])(int) = {NAME(0), NAME(1), NAME(2), NAME(3), NAME(4), NAME(5), NAME(6), NAME(7)};
+"#;
+    const THREADS: &str = r#"
+#include <pthread.h>
+#include <stdio.h>
+extern int (*all0_s[])(int), (*all1_s[])(int), (*all2_s[])(int), (*all3_s[])(int);
+static int (**const all[])(int) = {all0_s, all1_s, all2_s, all3_s};
+static pthread_barrier_t barrier;
+static void *work(void *number) {
+    long sum = 0, first = (long)number;
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < 32; i++) sum += all[(first + i) % 4][(first + i / 4) % 8](i);
+    return (void *)sum;
+}
+int main(void) {
+    pthread_t threads[16];
+    long sum = 0;
+    pthread_barrier_init(&barrier, NULL, 16);
+    for (long i = 0; i < 16; i++) pthread_create(&threads[i], NULL, work, (void *)i);
+    for (int i = 0; i < 16; i++) { void *part; pthread_join(threads[i], &part); sum += (long)part; }
+    printf("%ld\n", sum);
+    return 0;
+}
+"#;
+    let scratch = Scratch::new("client-threads");
+    let source = scratch.file("file.c", FILE);
+    let mut objects: Vec<_> = (0..4)
+        .map(|number| {
+            let directory = scratch.directory(&number.to_string());
+            object(How::Lazy, &source, &["-O1".to_owned(), format!("-DN={number}")], &directory)
+        })
+        .collect();
+    objects.push(object(How::Lazy, &scratch.file("main.c", THREADS), &["-O1".to_owned()], scratch.path()));
+    let program = scratch.path().join("program");
+    Link { linker: "lld", cxx: false, flags: &["-pthread".to_owned()] }.run(&objects, &program);
+    let fake = Fake::start(&socket("threads"), |_, client| client.serve());
+    let mut before = 0;
+    for _ in 0..5 {
+        let outcome = run(&mut client(&program, &scratch, "daemon", fake.path()), scratch.path(), b"");
+        // Each thread adds 0 to 31, and what each of 32 functions adds.
+        assert_output(&outcome, &format!("{}\n", 16 * (31 * 16 + 4 * 28)));
+        let stats = stats(&scratch);
+        stats.assert_from_daemon();
+        assert_eq!(stats.number("from_daemon"), 34.0);
+        let clients = fake.clients() - std::mem::replace(&mut before, fake.clients());
+        assert!((1..=8).contains(&clients), "{clients}");
+    }
+    assert!(before > 5, "no two threads have compiled at once");
+}
