@@ -239,7 +239,7 @@ options! {
             "the engine, instead of libautojit-engine.so beside libautojit.so";
         mode: Mode = Mode::Auto,
             "AUTOJIT_MODE" "auto|inprocess|daemon" ["auto"]
-            "who compiles: the process itself; autojitd (started if none listens); auto autojitd if it listens, else the process";
+            "who compiles: inprocess the program; daemon autojitd (started if need be); auto autojitd if it listens";
         socket_path: Option<Vec<u8>> = None,
             "AUTOJIT_SOCKET_PATH" "FILE" [""]
             "where autojitd listens [$XDG_RUNTIME_DIR/autojitd.sock, else run/autojitd.sock in the cache's directory]";
