@@ -4,9 +4,10 @@
 //! [`rustc`] leaves alone what runs in the build itself, [`select`] decides which bodies leave, [`uses`] finds out what
 //! they use and who uses them, [`plan`] decides from that who gets a stub and what goes into the import table,
 //! [`thread_locals`] has bodies call getters for such variables, [`container`] writes them as bitcode in a form that the
-//! engine can compile piece by piece, [`store`] puts the container into the object or a directory, and [`residue`]
-//! turns the module into what stays: data, constructors, stubs and tables.
+//! engine can compile piece by piece, [`store`] puts the container into the object or a directory,
+//! [`announce`] tells the compile daemon of it, and [`residue`] turns the module into what stays: data, constructors, stubs and tables.
 
+mod announce;
 mod assembly;
 mod container;
 mod ffi;
@@ -113,6 +114,7 @@ fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> R
     selection.ask_the_loader.iter().for_each(|function| function.disable_tail_calls());
     let encoded = container::write(module, &plan, &selection, opt)?;
     let placed = store::place(options, &encoded)?;
+    announce::announce(options, &encoded);
     residue::leave(module, &plan, &selection, &getters, &encoded, &placed);
     Ok(Outcome::Changed)
 }

@@ -5,6 +5,8 @@
 pub struct Options {
     /// The directory for container files; None to embed containers (AUTOJIT_STORE).
     pub store_dir: Option<String>,
+    /// Whether the compile daemon is told of new modules (AUTOJIT_PREFETCH).
+    pub prefetch: bool,
     /// Whether to say what is compiled as usual and why (AUTOJIT_LOG).
     info: bool,
     /// Whether to say so of each function (AUTOJIT_LOG, AUTOJIT_DEBUG).
@@ -19,6 +21,8 @@ impl Options {
             || variable("AUTOJIT_DEBUG").is_some_and(|v| v.eq_ignore_ascii_case("on") || v == "1");
         Self {
             store_dir: variable("AUTOJIT_STORE").filter(|value| value != "embed"),
+            prefetch: !variable("AUTOJIT_PREFETCH")
+                .is_some_and(|value| ["off", "0", "no", "false"].contains(&&*value.to_ascii_lowercase())),
             info: debug || log == "info",
             debug,
         }

@@ -205,6 +205,8 @@ options! {
     plugin {
         "AUTOJIT_STORE" "embed|DIR" ["embed"]
             "where function bodies are kept: in the object files, or as files in a directory";
+        "AUTOJIT_PREFETCH" "On|Off" ["On"]
+            "autojitd, if it runs, is told of what is built, and compiles ahead what ran last time (Off is for both)";
     }
     runtime {
         log: log::LevelFilter = log::LevelFilter::Warn,

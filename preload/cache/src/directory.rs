@@ -69,15 +69,8 @@ impl Directory {
         variable: impl Fn(&[u8]) -> Option<Vec<u8>>,
         limit: u64,
     ) -> Option<Self> {
-        let absolute = |name| variable(name).filter(|path| path.starts_with(b"/"));
-        if let Some(path) = given {
-            return Some(Self::new(sys::absolute(path).to_bytes(), 0, limit));
-        }
-        if let Some(base) = absolute(b"XDG_CACHE_HOME") {
-            return Some(Self::new(&[&base, &b"/autojit"[..]].concat(), 0, limit));
-        }
-        let home = absolute(b"HOME")?;
-        Some(Self::new(&[&home, &b"/.cache/autojit"[..]].concat(), home.len(), limit))
+        let (root, kept) = sys::cache_root(given, variable)?;
+        Some(Self::new(&root, kept, limit))
     }
 
     /// The directory that the user knows, in which the cache has its own.

@@ -28,7 +28,6 @@ struct Object {
     file: File,
     len: usize,
     variant: Variant,
-    functions: Functions,
     /// Whether the cache is to have it.
     kept: bool,
     used: u64,
@@ -39,7 +38,7 @@ struct Object {
 pub struct Modules {
     modules: HashMap<autojit_store::Key, Module>,
     objects: BTreeMap<u64, Object>,
-    functions: HashMap<(Variant, u32), u64>,
+    functions: HashMap<Variant, HashMap<u32, u64>>,
     /// Numbers for objects and for what was used when.
     clock: u64,
     container_bytes: usize,
@@ -136,18 +135,19 @@ impl Modules {
         self.clock += 1;
         let number = self.clock;
         for index in functions.iter() {
-            self.functions.insert((variant, index), number);
+            self.functions.entry(variant).or_default().insert(index, number);
         }
         self.object_bytes += len;
-        self.objects.insert(number, Object { file, len, variant, functions, kept, used: number });
+        self.objects.insert(number, Object { file, len, variant, kept, used: number });
         while self.objects.len() > 1 && (self.object_bytes > OBJECT_BYTES || self.objects.len() > self.limit)
         {
             let oldest = self.objects.iter().min_by_key(|(_, object)| object.used).map(|(number, _)| *number);
             let Some(object) = oldest.and_then(|number| self.objects.remove(&number)) else { break };
             self.object_bytes -= object.len;
-            for index in object.functions.iter() {
-                if self.functions.get(&(object.variant, index)) == oldest.as_ref() {
-                    self.functions.remove(&(object.variant, index));
+            if let Some(functions) = self.functions.get_mut(&object.variant) {
+                functions.retain(|_, number| Some(*number) != oldest);
+                if functions.is_empty() {
+                    self.functions.remove(&object.variant);
                 }
             }
         }
@@ -156,7 +156,7 @@ impl Modules {
 
     /// The object with a function, and whether the cache is to have it.
     pub fn object(&mut self, variant: Variant, function: u32) -> Option<(Blob, bool)> {
-        let number = *self.functions.get(&(variant, function))?;
+        let number = *self.functions.get(&variant)?.get(&function)?;
         self.clock += 1;
         let object = self.objects.get_mut(&number)?;
         object.used = self.clock;
@@ -166,10 +166,8 @@ impl Modules {
     /// The functions of a module that are in objects.
     pub fn done(&self, variant: Variant) -> Functions {
         let mut done = Functions::default();
-        for (known, index) in self.functions.keys() {
-            if *known == variant {
-                done.insert(*index);
-            }
+        for index in self.functions.get(&variant).into_iter().flatten().map(|(index, _)| *index) {
+            done.insert(index);
         }
         done
     }

@@ -51,12 +51,17 @@ impl Server {
     /// Ends compilers that have become large. What they know is compiled, or can be compiled again.
     fn retire(&mut self) {
         let each = self.arguments.memory / (self.arguments.jobs as u64 + 1);
-        let counters = &mut self.counters;
+        let (counters, ending) = (&mut self.counters, &mut self.ending);
         self.children.retain(|child| {
             let large = child.memory > each && !child.pending && matches!(child.task, Task::None);
-            counters.retired += u64::from(large);
+            if large {
+                counters.retired += 1;
+                ending.push(child.process);
+            }
             !large
         });
+        // SAFETY: null: nobody asks for the status.
+        ending.retain(|process| unsafe { libc::waitpid(*process, std::ptr::null_mut(), libc::WNOHANG) } == 0);
     }
 
     /// A compiler without a task, best one that has the module open.
@@ -239,8 +244,13 @@ impl Server {
     /// A compiler is gone. What it was doing is tried once more without what might have been the reason.
     fn bury(&mut self, child: Child) {
         let mut status = 0;
-        // SAFETY: the kernel writes the status. A child that has closed its socket ends.
-        unsafe { libc::waitpid(child.process, &raw mut status, 0) };
+        // SAFETY: the kernel writes the status. A child that is not to be understood ends as well.
+        unsafe {
+            if libc::waitpid(child.process, &raw mut status, libc::WNOHANG) == 0 {
+                libc::kill(child.process, libc::SIGKILL);
+                libc::waitpid(child.process, &raw mut status, 0);
+            }
+        }
         self.counters.crashed += 1;
         let how = if libc::WIFSIGNALED(status) {
             format!("signal {}", libc::WTERMSIG(status))

@@ -54,6 +54,10 @@ pub struct Server {
     pub(crate) clients: BTreeMap<u64, Client>,
     pub(crate) children: Vec<Child>,
     pub(crate) modules: Modules,
+    /// Compilers that were told to end.
+    pub(crate) ending: Vec<i32>,
+    /// Clients that are let in at the same time.
+    pub(crate) client_limit: usize,
     pub(crate) requests: BTreeMap<u64, Request>,
     /// Requests that no compiler has yet.
     pub(crate) queue: VecDeque<u64>,
@@ -83,7 +87,8 @@ impl Server {
         signals: Signals,
         prefetch: bool,
     ) -> Result<Self, String> {
-        let limit = (autojit_sys::soft_limit(libc::RLIMIT_NOFILE).min(1 << 16) as usize / 4).max(16);
+        // A part of the descriptors each for containers, objects and clients; the rest is for what is on its way.
+        let limit = (autojit_sys::soft_limit(libc::RLIMIT_NOFILE).min(1 << 16) as usize / 5).max(2);
         let mut server = Self {
             arguments,
             engine,
@@ -94,6 +99,8 @@ impl Server {
             clients: BTreeMap::new(),
             children: Vec::new(),
             modules: Modules::new(limit),
+            ending: Vec::new(),
+            client_limit: CLIENTS.min(limit),
             requests: BTreeMap::new(),
             queue: VecDeque::new(),
             ahead: VecDeque::new(),
@@ -174,7 +181,8 @@ impl Server {
         // Whoever ends while others are compiled for goes on by himself.
         for client in self.clients.values_mut() {
             client.tell(&Message::Stopping, None);
-            client.leaving = true;
+            // Whoever has told the daemon to end sees when it has.
+            client.leaving = client.role != Role::Tool;
         }
     }
 
@@ -235,7 +243,7 @@ impl Server {
     fn wait(&mut self) {
         let wanted = |fd, events| Wanted { fd, events, revents: 0 };
         let both = |write: bool| libc::POLLIN | if write { libc::POLLOUT } else { 0 };
-        let accepting = self.stopping.is_none() && self.clients.len() < CLIENTS;
+        let accepting = self.stopping.is_none() && self.clients.len() < self.client_limit;
         let mut all = vec![
             wanted(self.signals.descriptor(), libc::POLLIN),
             wanted(

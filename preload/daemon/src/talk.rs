@@ -23,7 +23,7 @@ impl Server {
         let Some(listener) = &self.listener else { return };
         let mut new = Vec::new();
         // A few at a time, so that those who are in are served.
-        while new.len() < 16 {
+        while new.len() < 16 && self.clients.len() + new.len() < self.client_limit {
             match listener.socket().accept() {
                 Ok(socket) => new.push(socket),
                 // No room for a descriptor: they wait until somebody leaves.
@@ -140,7 +140,6 @@ impl Server {
                 }
             }
             (_, Message::Stop) => {
-                client.role = Role::Tool;
                 self.stop();
             }
             (_, _) => return Err("it has sent a message that is the daemon's".into()),

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 mod files;
 mod map;
+mod places;
 mod signals;
 mod sockets;
 mod spawn;
 
 pub use files::*;
 pub use map::Map;
+pub use places::*;
 pub use signals::*;
 pub use sockets::*;
 pub use spawn::spawn;

@@ -1,0 +1,39 @@
+//! Tells autojitd, if it runs, of a module that was just made, so that it can compile ahead what ran last time while the
+//! build goes on. Nobody waits for it, and nothing depends on it.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use autojit_protocol::message::VERSION;
+use autojit_protocol::{Blob, Connection, ConnectionError, Message, place};
+
+use crate::container::Encoded;
+use crate::options::Options;
+
+/// The build of those who do not ask for code.
+const TOOL: [u8; 32] = [0; 32];
+
+/// Sends the container to the daemon, unless it is not wanted (AUTOJIT_PREFETCH) or there is none.
+pub fn announce(options: &Options, encoded: &Encoded) {
+    if options.prefetch
+        && let Err(error) = send(encoded)
+    {
+        options.debug(&format!("not compiled ahead: {error}"));
+    }
+}
+
+fn send(encoded: &Encoded) -> Result<(), ConnectionError> {
+    let variable = |name: &[u8]| {
+        let value = std::env::var_os(OsString::from_vec(name.to_vec()))?;
+        Some(value.into_vec()).filter(|value| !value.is_empty())
+    };
+    let cache = autojit_sys::cache_root(variable(b"AUTOJIT_CACHE_DIR").as_deref(), variable);
+    let given = variable(b"AUTOJIT_SOCKET_PATH");
+    let path = place::socket_path(given.as_deref(), variable, cache.as_ref().map(|(root, _)| &**root));
+    let Some(path) = path else { return Ok(()) };
+    let connection = Connection::open(&path)?;
+    connection.send(&Message::Hello { version: VERSION, build: TOOL, program: "(compiler)".into() }, None)?;
+    // The daemon reads it when it has time, whether or not this process is still there.
+    let module = Message::Module { key: encoded.key, level: -1, made: true };
+    connection.send(&module, Some(Blob::new(&encoded.bytes)))
+}
