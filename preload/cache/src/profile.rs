@@ -33,8 +33,8 @@ fn program_of(program: &str) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The entries of a file.
-fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+/// The entries of a file: program and function.
+pub fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut lines = text.lines();
     let known = lines.next() == Some(HEADER);
     lines.take(FUNCTIONS).filter(move |_| known).filter_map(|line| line.split_once(' '))
@@ -68,7 +68,8 @@ pub fn record<'a>(
     if text == old { Ok(()) } else { directory.write(&key, Kind::Ran, text.as_bytes()) }
 }
 
-fn merged<'a>(old: &str, program: &str, names: impl Iterator<Item = &'a str>) -> String {
+/// The file `old` with functions that `program` has run.
+pub fn merged<'a>(old: &str, program: &str, names: impl Iterator<Item = &'a str>) -> String {
     let known: BTreeSet<_> = entries(old).collect();
     let new = names.map(|name| (program, name)).filter(|entry| !known.contains(entry));
     // A name with a line break in it would be two.

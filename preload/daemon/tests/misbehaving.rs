@@ -337,6 +337,38 @@ fn other_users_are_refused() {
 }
 
 #[test]
+fn a_socket_of_the_service_manager_is_used() {
+    use std::os::fd::AsRawFd;
+    let scratch = Scratch::new();
+    let listener = std::os::unix::net::UnixListener::bind(scratch.0.join("socket")).unwrap();
+    let descriptor = listener.as_raw_fd();
+    let mut daemon = command(&scratch.0, &["--idle-exit=1"]);
+    // LISTEN_PID is the process's own id (sd_listen_fds(3)): the shell's, which becomes the daemon.
+    let program = daemon.get_program().to_owned();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" --idle-exit=1"]).arg(program).env_clear();
+    for (name, value) in daemon.env("PATH", "/bin:/usr/bin").get_envs() {
+        shell.env(name, value.unwrap());
+    }
+    // SAFETY: dup2 and fcntl are safe between fork and exec.
+    unsafe {
+        shell.pre_exec(move || {
+            // It may have that number already.
+            if libc::dup2(descriptor, 3) < 0 || libc::fcntl(3, libc::F_SETFD, 0) < 0 {
+                return Err(std::io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+    let mut daemon = Daemon::wait(shell.spawn().unwrap(), scratch);
+    assert!(daemon.status().contains("(systemd)"));
+    assert!(defines(&daemon.program("/bin/a").compile(&many("activated.c", 1), 0), "f0"));
+    assert!(daemon.child.wait().unwrap().success());
+    // It is not the daemon's to remove.
+    assert!(daemon.socket().exists());
+}
+
+#[test]
 fn a_missing_engine_is_named() {
     let scratch = Scratch::new();
     for arguments in [&[][..], &["--detach"]] {

@@ -277,6 +277,32 @@ mod tests {
     }
 
     #[test]
+    fn documentation_has_the_messages() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/protocol.md");
+        let found = std::fs::read_to_string(path).unwrap();
+        let source = include_str!("message.rs");
+        let start = source.find("pub enum What {").unwrap();
+        let what = &source[start..start + source[start..].find("\n}\n").unwrap() + 3];
+        let start = source.find("pub enum Message<'a> {").unwrap();
+        let messages = &source[start..start + source[start..].find("\n}\n").unwrap() + 3];
+        let (begin, end) = ("<!-- messages -->\n```rust\n", "```\n<!-- end -->");
+        let start = found.find(begin).expect("the messages") + begin.len();
+        let stop = start + found[start..].find(end).expect("their end");
+        let wanted = [&found[..start], what, "\n", messages, &found[stop..]].concat();
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(path, wanted).unwrap();
+        } else {
+            assert_eq!(found, wanted, "docs/protocol.md differs from the source; BLESS=1 rewrites it");
+        }
+        // The table of numbers, a line for each.
+        for message in examples() {
+            let name = format!("{message:?}");
+            let name = name.split([' ', '{']).next().unwrap();
+            assert!(found.contains(&format!("| {} | `{name}` |", message.number())), "{name}");
+        }
+    }
+
+    #[test]
     fn long_texts_are_cut() {
         let message = Message::Failed { reason: "ä".repeat(MAX_TEXT).into() };
         let fields = message.encode();
