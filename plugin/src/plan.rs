@@ -182,7 +182,11 @@ impl Plan {
         let preemptible = !value.is_local()
             && !value.is_dso_local()
             && module.flag("SemanticInterposition").is_some_and(|flag| flag != 0);
-        if kind == FunctionKind::Stub {
+        // The start code of static PIEs takes the address of `main` from the GOT, before anything is relocated, unless
+        // the linker relaxes that, and mold does not if there is another reference to the GOT entry.
+        if kind == FunctionKind::Stub && value.name() == "main" && !self.is_here(value) && !used.body {
+            self.direct.push(Import::of_callee(Some(value), value.name()));
+        } else if kind == FunctionKind::Stub {
             self.import(value, false);
         }
         self.functions.push(Function {

@@ -166,7 +166,7 @@ fn hold() {
     for memory in image::all().filter_map(image::Image::reserved_memory) {
         memory.before_fork();
     }
-    unwind::TABLE.before_fork();
+    unwind::before_fork();
     debugger::before_fork();
     ALLOCATOR.before_fork();
 }
@@ -180,7 +180,7 @@ unsafe fn release() {
     unsafe {
         ALLOCATOR.after_fork();
         debugger::after_fork();
-        unwind::TABLE.after_fork();
+        unwind::after_fork();
         for memory in image::all().filter_map(image::Image::reserved_memory) {
             memory.after_fork();
         }

@@ -17,16 +17,21 @@
 //! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
 //! program's, no stdio, no thread-local with a destructor, and no panic that unwinds.
 
+#![cfg_attr(feature = "static", allow(dead_code, reason = "what is interposed is left out there"))]
+
+#[cfg(not(feature = "static"))]
 mod addresses;
 mod alloc;
 mod cache;
 mod compile;
 mod compiler;
+#[cfg(not(feature = "static"))]
 mod confine;
 mod daemon;
 mod debugger;
 mod elf_file;
 mod engine;
+#[cfg_attr(feature = "static", path = "linked/exports.rs")]
 mod exports;
 mod failure;
 mod fork;
@@ -34,6 +39,7 @@ mod function;
 mod gate;
 mod helpers;
 mod image;
+#[cfg_attr(feature = "static", path = "linked/library.rs")]
 mod library;
 mod lifecycle;
 mod loaded;
@@ -42,6 +48,7 @@ mod module;
 mod names;
 #[cfg(not(test))]
 mod no_unwinder;
+#[cfg(not(feature = "static"))]
 mod objects;
 mod options;
 mod perf;
@@ -51,6 +58,7 @@ mod scope;
 mod stats;
 mod symbols;
 mod undisturbed;
+#[cfg_attr(feature = "static", path = "linked/unwind.rs")]
 mod unwind;
 
 /// What the runtime has instead of the C library's wrappers.

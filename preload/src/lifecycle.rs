@@ -15,7 +15,7 @@ use crate::daemon::Place;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
-use crate::library::thread_end;
+use crate::library::{self, thread_end};
 use crate::options::{Mode, Options};
 use crate::undisturbed::Uninterrupted;
 use crate::{debugger, fork, log, resolver, stats};
@@ -79,6 +79,9 @@ pub fn daemon_place() -> &'static Place {
 
 /// Who compiles.
 pub fn mode() -> Mode {
+    if !library::IS_POSSIBLE {
+        return Mode::Daemon;
+    }
     options().map_or(Mode::Auto, |options| options.mode)
 }
 
@@ -146,6 +149,13 @@ pub fn asleep() -> bool {
 fn start() -> Result<(), Failure> {
     if !asleep() {
         return Ok(());
+    }
+    // SAFETY: reads what the kernel has passed to the process.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return Err(Failure::new(format_args!(
+            "it runs with other rights than those of who started it (set-user-ID, capabilities), whose environment \
+             says where code comes from; build it without autojit"
+        )));
     }
     // Options first: they say whether anything may be said.
     let (options, bad) = Options::from_environment();

@@ -12,12 +12,11 @@ use autojit_code::describe;
 use goblin::elf64::program_header::ProgramHeader;
 use libc::dl_phdr_info;
 
-use crate::loaded::{ITERATE, Iterate, Visit};
+use crate::loaded::{self, Visit};
 use crate::{image, names};
 
 /// A caller's request.
 struct Request {
-    iterate: Iterate,
     visit: Visit,
     data: *mut c_void,
     /// Objects that were added to the loader's, and those of them that went.
@@ -32,17 +31,14 @@ struct Request {
 /// # Safety
 /// As for the C library's function.
 pub unsafe fn iterate(visit: Visit, data: *mut c_void) -> c_int {
-    // SAFETY: the C library's function has this type.
-    let iterate: Iterate = unsafe { std::mem::transmute(ITERATE.address()) };
     if !image::all().any(|image| image.reserved_memory().is_some()) {
         // SAFETY: the caller's promise.
-        return unsafe { iterate(visit, data) };
+        return unsafe { loaded::iterate(visit, data) };
     }
     names::ask();
-    let mut request =
-        Request { iterate, visit, data, added: names::region_counts(), counts: [0; 2], result: 0 };
+    let mut request = Request { visit, data, added: names::region_counts(), counts: [0; 2], result: 0 };
     // SAFETY: `inside` gets the request that it expects.
-    unsafe { iterate(inside, (&raw mut request).cast()) };
+    unsafe { loaded::iterate(inside, (&raw mut request).cast()) };
     request.result
 }
 
@@ -52,7 +48,7 @@ unsafe extern "C" fn inside(_: *mut dl_phdr_info, _: usize, request: *mut c_void
     unsafe {
         let data = request;
         let request = request.cast::<Request>();
-        ((*request).iterate)(loaders, data);
+        loaded::iterate(loaders, data);
         if (*request).result == 0 {
             (*request).result = ours(&mut *request);
         }

@@ -49,7 +49,7 @@ pub fn publish(
 
     // 2. Unwind information: an exception may pass through the first call.
     let (publication, description) = Publication::of(origin, &code);
-    unwind::TABLE.register(&mut code, description);
+    unwind::register(&mut code, description);
     names::register(&code, memory, lines);
     perf::write(&code);
 

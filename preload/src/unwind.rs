@@ -10,13 +10,32 @@ use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use autojit_code::UnwindTable;
+use autojit_code::{Code, Description, UnwindTable};
 
 use crate::loaded::{self, Next};
 use crate::{image, names};
 
 /// Everything that the runtime has linked: what is registered here is known to all unwinders.
 pub static TABLE: UnwindTable = UnwindTable::new();
+
+/// Makes published code known to unwinders.
+pub fn register(code: &mut Code<'_>, description: Option<Description>) {
+    TABLE.register(code, description);
+}
+
+/// For the fork handlers: the table is not being changed until [`after_fork`].
+pub fn before_fork() {
+    TABLE.before_fork();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { TABLE.after_fork() }
+}
 
 /// libgcc's `struct dwarf_eh_bases`.
 #[repr(C)]

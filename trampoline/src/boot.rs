@@ -24,6 +24,11 @@ use crate::contract::{
 
 /// The [`ImageRecord`] of the image.
 pub const IMAGE_SYMBOL: &str = "__autojit_image";
+/// The section that it is in. Its name is a C identifier for [`CLAIM_SYMBOL`].
+const IMAGE_SECTION: &str = "autojit_image";
+/// What makes linkers take the static library's object, which defines this symbol and its own [`ATTACH_SYMBOL`]. Without
+/// that library they define it themselves, as the start of the section (docs/decisions/0015).
+pub const CLAIM_SYMBOL: &str = "__start_autojit_image";
 /// `extern "C" fn()`: finds the runtime and registers the image with it. May be called any number of times.
 pub const ATTACH_SYMBOL: &str = "__autojit_attach";
 /// What the entry cell holds before the runtime is there. Reached like the trampoline, with every register live.
@@ -37,7 +42,7 @@ pub const NO_RUNTIME_MESSAGE: &str = "autojit: this program (or a library it use
      libautojit.so to run: use `autojit-run PROGRAM` or `LD_PRELOAD=libautojit.so PROGRAM`";
 /// The line for a program that cannot have a runtime, without the final newline.
 pub const STATIC_MESSAGE: &str = "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: \
-     link it without -static, or compile it without autojit";
+     link it with -lautojit_static-x86_64, or without -static";
 /// The line for a runtime that leaves the entry cell as it is, without the final newline.
 pub const REFUSED_MESSAGE: &str = "autojit: libautojit.so does not run this program's functions: it was compiled by another version of autojit";
 
@@ -95,6 +100,7 @@ fn bounds(out: &mut String) {
         )
         .expect("a String takes everything");
     }
+    writeln!(out, ".hidden {CLAIM_SYMBOL}").expect("a String takes everything");
 }
 
 fn entry_cell(out: &mut String) {
@@ -117,7 +123,7 @@ fn image(out: &mut String) {
 .long 0
 "
     );
-    define(out, IMAGE_SYMBOL, ".rodata.autojit", "a", 3, "object", &body);
+    define(out, IMAGE_SYMBOL, IMAGE_SECTION, "a", 3, "object", &body);
 }
 
 /// Writes a message and ends the process, with what follows it in `out` never reached.
@@ -154,6 +160,7 @@ fn attach(out: &mut String) {
     let body = format!(
         "\
 .cfi_startproc
+.reloc .,R_X86_64_NONE,{CLAIM_SYMBOL}
 endbr64
 subq $8,%rsp
 .cfi_def_cfa_offset 16

@@ -4,6 +4,7 @@
 //!   [`contract::ImageRecord`]), their sections and their symbols. The plugin writes them, the runtime reads them.
 //! - [`emit`]: those tables and the stubs as assembler text, for the plugin.
 //! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
+//! - [`linked`]: what the static library has in the place of that code.
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
 //! - [`stack`]: the stacks on which the runtime resolves such a call.
 //! - [`caller`]: exported functions of the runtime that want to know who called.
@@ -17,6 +18,7 @@ pub mod contract;
 pub mod debugger;
 pub mod emit;
 pub mod entry;
+pub mod linked;
 pub mod mem;
 pub mod stack;
 mod sys;

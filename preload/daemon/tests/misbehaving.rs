@@ -346,7 +346,10 @@ fn a_socket_of_the_service_manager_is_used() {
     // LISTEN_PID is the process's own id (sd_listen_fds(3)): the shell's, which becomes the daemon.
     let program = daemon.get_program().to_owned();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" --idle-exit=1"]).arg(program).env_clear();
+    shell
+        .args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" --idle-exit=1"])
+        .arg(program)
+        .env_clear();
     for (name, value) in daemon.env("PATH", "/bin:/usr/bin").get_envs() {
         shell.env(name, value.unwrap());
     }

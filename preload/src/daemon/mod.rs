@@ -17,6 +17,7 @@ use autojit_protocol::packet::{Blob, Bytes};
 use autojit_protocol::{ConnectionError, Message, What};
 
 use crate::failure::Failure;
+use crate::library;
 use crate::lifecycle;
 use crate::module::{Module, Opened};
 use crate::options::{self, Options};
@@ -69,10 +70,12 @@ pub struct Gone(pub String);
 
 impl From<Gone> for Failure {
     fn from(gone: Gone) -> Self {
-        Self::new(format_args!(
-            "asking autojitd: {}; start it, set AUTOJIT_DAEMON_PATH, or use AUTOJIT_MODE=inprocess",
-            gone.0
-        ))
+        let otherwise = if library::IS_POSSIBLE {
+            "start it, set AUTOJIT_DAEMON_PATH, or use AUTOJIT_MODE=inprocess"
+        } else {
+            "start it, or set AUTOJIT_DAEMON_PATH"
+        };
+        Self::new(format_args!("asking autojitd: {}; {otherwise}", gone.0))
     }
 }
 

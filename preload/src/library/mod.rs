@@ -29,6 +29,9 @@ use crate::failure::Failure;
 use crate::loaded::{self, Object};
 use crate::sys::{self, File};
 
+/// Whether libraries can be loaded at all.
+pub const IS_POSSIBLE: bool = true;
+
 const PAGE: usize = 4096;
 
 /// The first byte of a thread's room says whether the variables behind it have their first values.

@@ -6,6 +6,7 @@
 .popsection
 .hidden __start_autojit_modules
 .hidden __stop_autojit_modules
+.hidden __start_autojit_image
 .pushsection .data.rel.autojit,"awG",@progbits,__autojit_entry,comdat
 .weak __autojit_entry
 .hidden __autojit_entry
@@ -16,7 +17,7 @@ __autojit_entry:
 .quad 0
 .size __autojit_entry,.-__autojit_entry
 .popsection
-.pushsection .rodata.autojit,"aG",@progbits,__autojit_image,comdat
+.pushsection autojit_image,"aG",@progbits,__autojit_image,comdat
 .weak __autojit_image
 .hidden __autojit_image
 .type __autojit_image,@object
@@ -39,6 +40,7 @@ __autojit_image:
 .p2align 4
 __autojit_attach:
 .cfi_startproc
+.reloc .,R_X86_64_NONE,__start_autojit_image
 endbr64
 subq $8,%rsp
 .cfi_def_cfa_offset 16
@@ -82,14 +84,14 @@ ud2
 movl $1,%eax
 movl $2,%edi
 leaq .Lautojit_static_message(%rip),%rsi
-movl $158,%edx
+movl $160,%edx
 syscall
 movl $231,%eax
 movl $127,%edi
 syscall
 ud2
 .Lautojit_static_message:
-.ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it without -static, or compile it without autojit\n"
+.ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it with -lautojit_static-x86_64, or without -static\n"
 .Lautojit_register:
 .asciz "__autojit_register"
 .Lautojit_dlsym:

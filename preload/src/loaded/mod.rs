@@ -8,9 +8,11 @@
 //! The tables of a loaded object are mapped and relocated as long as it is: callers use an [`Object`] inside
 //! [`each`] only, while the loader's list is locked.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+#[cfg_attr(feature = "static", path = "../linked/next.rs")]
+mod next;
+
+use std::ffi::{CStr, c_int, c_void};
 use std::ops::{ControlFlow, Range};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use goblin::elf::dynamic::{
     DT_GNU_HASH, DT_HASH, DT_NEEDED, DT_NULL, DT_SONAME, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
@@ -21,6 +23,8 @@ use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_OBJECT, st_type}
 use goblin::elf64::dynamic::Dyn;
 use goblin::elf64::program_header::ProgramHeader;
 use goblin::elf64::sym::Sym;
+
+pub use next::*;
 
 /// A symbol version that a reference without a version does not bind to.
 const VERSION_HIDDEN: u16 = 0x8000;
@@ -63,6 +67,9 @@ impl Definition {
     }
 }
 
+/// What dl_iterate_phdr calls for each object.
+pub type Visit = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
+
 /// Calls `visit` for each loaded object in load order, the executable first, until it breaks.
 pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B> {
     struct State<'a, B> {
@@ -95,99 +102,9 @@ pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B>
     }
 
     let mut state = State { visit: &mut visit, result: None };
-    // SAFETY: the function has this type; `step` gets the state that it expects, which outlives the call.
-    unsafe {
-        let iterate: Iterate = std::mem::transmute(ITERATE.address());
-        iterate(step::<B>, (&raw mut state).cast());
-    }
+    // SAFETY: `step` gets the state that it expects, which outlives the call.
+    unsafe { iterate(step::<B>, (&raw mut state).cast()) };
     state.result
-}
-
-/// What dl_iterate_phdr calls for each object.
-pub type Visit = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
-
-/// The type of dl_iterate_phdr.
-pub type Iterate = unsafe extern "C" fn(Visit, *mut c_void) -> c_int;
-
-/// The C library's dl_iterate_phdr: the name alone would be that of ours.
-pub static ITERATE: Next = Next::new("dl_iterate_phdr");
-
-/// The definition behind one of ours: what the program would have called without the runtime.
-#[derive(Debug)]
-pub struct Next {
-    name: &'static str,
-    address: AtomicUsize,
-}
-
-impl Next {
-    /// The next definition of `name`.
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, address: AtomicUsize::new(0) }
-    }
-
-    /// Its address.
-    ///
-    /// # Panics
-    /// If there is none: only for functions that every C library has.
-    pub fn address(&self) -> usize {
-        self.find().expect("the C library has it")
-    }
-
-    /// Its address, if there is one.
-    pub fn find(&self) -> Option<usize> {
-        let known = self.address.load(Relaxed);
-        if known != 0 {
-            return Some(known);
-        }
-        let found = next(self.name)?;
-        self.address.store(found, Relaxed);
-        Some(found)
-    }
-}
-
-/// The loader's description of an object (link.h).
-#[repr(C)]
-struct LinkMap {
-    base: usize,
-    name: *const c_char,
-    dynamic: *const Dyn,
-    next: *const LinkMap,
-    previous: *const LinkMap,
-}
-
-/// What the loader tells debuggers (link.h).
-#[repr(C)]
-struct RDebug {
-    version: c_int,
-    map: *const LinkMap,
-}
-
-/// The first definition of `name` in the objects that were loaded behind this one. Takes no lock: the list of objects
-/// is the one for debuggers, and only its head is walked, which does not change once the program runs.
-fn next(name: &str) -> Option<usize> {
-    unsafe extern "C" {
-        static _r_debug: RDebug;
-        static _DYNAMIC: [Dyn; 0];
-    }
-    // SAFETY: the loader has filled its variable, and the list in it, before anything of this library runs.
-    unsafe {
-        let mut map = (&raw const _r_debug.map).read();
-        let mut behind = false;
-        while let Some(object) = map.as_ref() {
-            map = object.next;
-            if std::ptr::eq(object.dynamic, (&raw const _DYNAMIC).cast()) {
-                behind = true;
-            } else if behind
-                && let Some(tables) = Tables::new(object.base, entries(object.dynamic))
-                && let Some(symbol) = tables.lookup(name)
-            {
-                let address = object.base.wrapping_add(symbol.st_value as usize);
-                let indirect = st_type(symbol.st_info) == STT_GNU_IFUNC;
-                return Some(Definition { address, indirect, variable: false }.resolve());
-            }
-        }
-    }
-    None
 }
 
 /// The entries of a dynamic section.
@@ -212,11 +129,8 @@ pub fn unloads() -> u64 {
         1
     }
     let mut unloads = 0_u64;
-    // SAFETY: the function has this type; `read` gets the number that it expects.
-    unsafe {
-        let iterate: Iterate = std::mem::transmute(ITERATE.address());
-        iterate(read, (&raw mut unloads).cast());
-    }
+    // SAFETY: `read` gets the number that it expects.
+    unsafe { iterate(read, (&raw mut unloads).cast()) };
     unloads
 }
 
@@ -253,25 +167,6 @@ pub fn by_file_name<T>(name: &[u8], mut use_it: impl FnMut(Object<'_>) -> T) -> 
         true => ControlFlow::Break(use_it(object)),
         false => ControlFlow::Continue(()),
     })
-}
-
-/// An address inside the runtime itself.
-pub fn own_address() -> usize {
-    own_address as *const () as usize
-}
-
-/// The directory of the runtime's file, with a slash at its end.
-pub fn own_directory() -> Vec<u8> {
-    let own = each(|object| {
-        if object.contains(own_address()) {
-            ControlFlow::Break(object.name.to_owned())
-        } else {
-            ControlFlow::Continue(())
-        }
-    });
-    let own = own.unwrap_or_default();
-    let directory = own.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    crate::sys::absolute(&own.to_bytes()[..directory]).into_bytes()
 }
 
 impl Object<'static> {

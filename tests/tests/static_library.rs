@@ -1,0 +1,321 @@
+//! libautojit_static-x86_64.a: the runtime inside the program, with every linker and kind of link.
+//!
+//! Code comes from the object cache here: the same objects were linked dynamically and run with the preloaded runtime
+//! before, which needs no daemon.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use autojit_tests::compile::{How, Link};
+use autojit_tests::parts::{LINKERS, compile};
+use autojit_tests::run::{Outcome, command, lazy_command, run, tool};
+use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::stats::Stats;
+
+/// What a program is linked with.
+fn archive() -> [String; 2] {
+    let path = dist("lib/libautojit_static-x86_64.a");
+    let directory = path.parent().expect("a file has a directory").display().to_string();
+    [format!("-L{directory}"), "-lautojit_static-x86_64".to_owned()]
+}
+
+/// Links `objects` with the static runtime, last.
+#[track_caller]
+fn link(scratch: &Scratch, linker: &str, cxx: bool, objects: &[PathBuf], flags: &[&str]) -> PathBuf {
+    let output = scratch.path().join("program");
+    let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).chain(archive()).collect();
+    Link { linker, cxx, flags: &flags }.run(objects, &output);
+    output
+}
+
+/// Links `objects` without the runtime, and runs them with the preloaded one, which leaves their code in the cache.
+#[track_caller]
+fn fill_cache(scratch: &Scratch, cxx: bool, objects: &[PathBuf]) -> Outcome {
+    let program = scratch.path().join("dynamic");
+    Link { linker: "lld", cxx, flags: &[] }.run(objects, &program);
+    let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
+    outcome.assert_code(0);
+    outcome
+}
+
+/// The command that runs a program with what is in the cache, and no runtime but its own.
+fn own_command(scratch: &Scratch, program: &Path) -> Command {
+    let mut command = command(program);
+    command
+        .env_remove("AUTOJIT_DISABLE_OBJECT_CACHE")
+        .env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"))
+        .env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
+    command
+}
+
+/// Runs it so, and checks that it does what `expected` did, with code from the cache.
+#[track_caller]
+fn assert_runs(scratch: &Scratch, program: &Path, expected: &Outcome, what: &str) {
+    let outcome = run(&mut own_command(scratch, program), scratch.path(), b"");
+    expected.assert_same(&outcome, what);
+    let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
+    assert!(stats.number("from_cache") > 0.0, "{what}: {stats:?}");
+    assert_eq!((stats.number("compiled"), stats.number("from_daemon")), (0.0, 0.0), "{what}: {stats:?}");
+    assert_eq!(stats.string("mode"), "daemon");
+}
+
+/// Which kinds of program a linker makes; clang cannot have gold link static PIEs.
+fn kinds(linker: &str) -> Vec<&'static str> {
+    let all = ["-static", "-static-pie", "-pie", "-no-pie"];
+    all.into_iter().filter(|kind| linker != "gold" || *kind != "-static-pie").collect()
+}
+
+/// Constructors, callbacks, an exit handler, library calls that only the code generator makes.
+const C: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <dlfcn.h>
+static int order(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+static int early_value(void) { return 11; }
+static int early;
+__attribute__((constructor(101))) static void first(void) { early = early_value(); }
+static void bye(void) { puts("bye"); }
+struct big { char bytes[4000]; };
+__attribute__((noinline)) struct big copy(const struct big *from) { struct big to = *from; return to; }
+unsigned __int128 divide(unsigned __int128 a, unsigned __int128 b) { return a / b; }
+int main(int argc, char **argv) {
+    (void)argv;
+    atexit(bye);
+    int numbers[] = {5, 3, 9, 1};
+    qsort(numbers, 4, sizeof *numbers, order);
+    struct big big;
+    memset(&big, argc, sizeof big);
+    struct big other = copy(&big);
+    printf("%d %d %d %d\n", early, numbers[0], numbers[3], other.bytes[3999]);
+    printf("%d %s\n", (int)divide((unsigned __int128)argc << 100, (unsigned __int128)argc << 98), "four");
+    printf("%s\n", dlerror() ? "an error was left behind" : "no error");
+    return 0;
+}
+"#;
+
+#[test]
+fn c_programs_of_every_kind() {
+    for level in ["-O0", "-O2"] {
+        let scratch = Scratch::new(&format!("static-library-c{level}"));
+        let objects = [compile(&scratch, How::Lazy, "main.c", C, &[level, "-fPIC"])];
+        let expected = fill_cache(&scratch, false, &objects);
+        assert_eq!(expected.text(), "11 1 9 1\n4 four\nno error\nbye\n");
+        for linker in LINKERS {
+            for kind in kinds(linker) {
+                let program = link(&scratch, linker, false, &objects, &[kind, "-Wl,--gc-sections"]);
+                assert_runs(&scratch, &program, &expected, &format!("{linker} {kind}"));
+                tool(command("strip").arg("-s").arg(&program));
+                assert_runs(&scratch, &program, &expected, &format!("{linker} {kind}, stripped"));
+            }
+        }
+    }
+}
+
+/// Exceptions through lazy and static frames, in threads and children; objects that are destroyed at exit.
+const CXX: &str = r#"
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+struct Noisy { const char *name; ~Noisy() { std::printf("~%s\n", name); } };
+static int early() { return 3; }
+static int value = early();
+static Noisy last{"last"};
+__attribute__((noinline)) void dive(int depth) {
+    Noisy frame{"frame"};
+    if (depth == 0) throw std::runtime_error("deep " + std::to_string(value));
+    dive(depth - 1);
+}
+struct Base { virtual int next(int x) { return x; } virtual ~Base() {} };
+struct Picky : Base { int next(int x) override { if (x > 2) throw x; return x + 1; } };
+int main() {
+    try { dive(2); } catch (const std::exception &error) { std::printf("caught %s\n", error.what()); }
+    Base *picky = new Picky;
+    try { for (int i = 0;; i++) std::printf("%d\n", picky->next(i)); } catch (int x) { std::printf("int %d\n", x); }
+    delete picky;
+    // Through a frame of the library: vector::at throws.
+    try { std::vector<int>(3).at(7); } catch (const std::out_of_range &) { std::puts("out of range"); }
+    bool caught = false;
+    std::thread thread([&] { try { dive(1); } catch (...) { caught = true; } });
+    thread.join();
+    std::printf("%d\n", caught);
+    std::fflush(stdout);
+    if (fork() == 0) {
+        try { dive(0); } catch (...) { std::fflush(stdout); _exit(5); }
+    }
+    int status;
+    wait(&status);
+    std::printf("%d\n", WEXITSTATUS(status));
+}
+"#;
+
+#[test]
+fn cxx_programs_of_every_kind() {
+    for level in ["-O0", "-O2"] {
+        let scratch = Scratch::new(&format!("static-library-cpp{level}"));
+        let objects = [compile(&scratch, How::Lazy, "main.cpp", CXX, &[level, "-fPIC"])];
+        let expected = fill_cache(&scratch, true, &objects);
+        assert!(expected.text().ends_with("\n5\n~last\n"), "{expected}");
+        for linker in LINKERS {
+            for kind in kinds(linker) {
+                let program = link(&scratch, linker, true, &objects, &[kind]);
+                assert_runs(&scratch, &program, &expected, &format!("{linker} {kind}"));
+            }
+            let program = link(&scratch, linker, true, &objects, &["-static", "-s"]);
+            assert_runs(&scratch, &program, &expected, &format!("{linker} -static -s"));
+            // Two unwinders: the program's own, and that of a library.
+            let program = link(&scratch, linker, true, &objects, &["-static-libgcc", "-static-libstdc++"]);
+            assert_runs(&scratch, &program, &expected, &format!("{linker} -static-libgcc"));
+        }
+    }
+}
+
+#[test]
+fn where_the_library_stands_does_not_matter() {
+    let scratch = Scratch::new("static-library-order");
+    let main = compile(&scratch, How::Lazy, "main.c", C, &["-O0", "-fPIC"]);
+    let expected = fill_cache(&scratch, false, std::slice::from_ref(&main));
+    for linker in LINKERS {
+        // Behind the C library, and twice.
+        for before in [&["-lc"][..], &["-lautojit_static-x86_64"]] {
+            let directory = archive()[0].clone();
+            let flags: Vec<_> = [&[directory.as_str()], before].concat();
+            let program = link(&scratch, linker, false, std::slice::from_ref(&main), &flags);
+            assert_runs(&scratch, &program, &expected, &format!("{linker} {before:?}"));
+        }
+        // All of a partial link.
+        let whole = scratch.path().join("whole.o");
+        tool(command("ld.bfd").arg("-r").arg(&main).arg("-o").arg(&whole));
+        let program = link(&scratch, linker, false, &[whole], &["-static"]);
+        assert_runs(&scratch, &program, &expected, &format!("{linker} ld -r"));
+    }
+}
+
+#[test]
+fn it_shows_and_wants_little() {
+    let symbols = tool(command("nm").arg(dist("lib/libautojit_static-x86_64.a"))).text();
+    let (mut defined, mut undefined) = (Vec::new(), Vec::new());
+    for line in symbols.lines() {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [_, kind, name] if kind.chars().all(char::is_uppercase) => defined.push(name),
+            ["U" | "w" | "v", name] => undefined.push(name),
+            _ => {}
+        }
+    }
+    defined.sort_unstable();
+    assert_eq!(defined, ["__autojit_attach", "__autojit_register", "__start_autojit_image"]);
+    assert!(undefined.contains(&"dl_iterate_phdr"), "{symbols}");
+    // What every C library has, or may lack.
+    const KNOWN: &str = "__autojit_image __errno_location __tls_get_addr abort close dl_iterate_phdr environ free fstat \
+        getauxval getcwd getenv lseek malloc mmap munmap open pthread_atfork pthread_key_create pthread_key_delete \
+        pthread_setcancelstate pthread_setcanceltype pthread_setspecific read readlink realloc realpath stat syscall write writev \
+        __cxa_thread_atexit_impl __dso_handle gettid statx __register_frame_info __unw_add_dynamic_eh_frame_section \
+        posix_memalign calloc";
+    let strange: Vec<_> =
+        undefined.iter().filter(|name| !KNOWN.split_whitespace().any(|known| known == **name)).collect();
+    assert!(strange.is_empty(), "it refers to {strange:?}");
+}
+
+#[test]
+fn plain_programs_do_not_take_it() {
+    let scratch = Scratch::new("static-library-plain");
+    let object = compile(&scratch, How::Plain, "main.c", C, &["-O0", "-fPIC"]);
+    for linker in LINKERS {
+        let program = link(&scratch, linker, false, std::slice::from_ref(&object), &["-static"]);
+        let symbols = tool(command("nm").arg(&program)).text();
+        assert!(!symbols.contains("autojit"), "{linker}: {symbols}");
+    }
+}
+
+#[test]
+fn without_it_static_programs_say_what_to_do() {
+    let scratch = Scratch::new("static-library-missing");
+    let object = compile(&scratch, How::Lazy, "main.c", C, &["-O0", "-fPIC"]);
+    for linker in LINKERS {
+        for kind in kinds(linker).into_iter().filter(|kind| kind.starts_with("-static")) {
+            let program = scratch.path().join("program");
+            Link { linker, cxx: false, flags: &[kind.to_owned()] }
+                .run(std::slice::from_ref(&object), &program);
+            let outcome = run(&mut command(&program), scratch.path(), b"");
+            let errors = outcome.assert_code(127).errors();
+            assert!(
+                errors.contains("-lautojit_static-x86_64") && errors.lines().count() == 1,
+                "{linker} {kind}: {outcome}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_preloaded_runtime_is_preferred() {
+    let scratch = Scratch::new("static-library-preloaded");
+    let object = compile(&scratch, How::Lazy, "main.c", C, &["-O0", "-fPIC"]);
+    for linker in LINKERS {
+        for flags in [&["-pie"][..], &["-no-pie"], &["-rdynamic"]] {
+            let program = link(&scratch, linker, false, std::slice::from_ref(&object), flags);
+            let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
+            outcome.assert_code(0);
+            let stats = Stats::read(&scratch.path().join("stats"));
+            // Its own would not have the engine in the process.
+            assert!(stats.number("engine_load_ms") > 0.0, "{linker} {flags:?}: {stats:?}");
+            stats.assert_lazy();
+        }
+    }
+}
+
+#[test]
+fn libraries_find_the_runtime_of_a_program_that_exports_it() {
+    let scratch = Scratch::new("static-library-plugin");
+    let library = compile(
+        &scratch,
+        How::Lazy,
+        "library.cpp",
+        "static int check(int x) { if (x > 2) throw x; return x + 1; }\n\
+         extern \"C\" int work(int x) { try { return check(x); } catch (int y) { return -y; } }\n",
+        &["-O0", "-fPIC"],
+    );
+    let main = compile(
+        &scratch,
+        How::Lazy,
+        "main.c",
+        "#include <dlfcn.h>\n#include <stdio.h>\nint twice(int x) { return 2 * x; }\n\
+         int main(void) {\n    void *library = dlopen(\"./libwork.so\", RTLD_NOW);\n\
+         int (*work)(int) = library ? (int (*)(int))dlsym(library, \"work\") : NULL;\n\
+         if (!work) { puts(dlerror()); return 1; }\n\
+         printf(\"%d %d %d\\n\", work(1), work(3), twice(work(2)));\n    return dlclose(library);\n}\n",
+        &["-O0", "-fPIC"],
+    );
+    for linker in LINKERS {
+        let flags = ["-shared".to_owned()];
+        Link { linker, cxx: true, flags: &flags }
+            .run(std::slice::from_ref(&library), &scratch.path().join("libwork.so"));
+        let program = link(&scratch, linker, false, std::slice::from_ref(&main), &["-rdynamic"]);
+        // The preloaded runtime fills the cache.
+        let expected = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
+        assert_eq!(expected.assert_code(0).text(), "2 -3 6\n", "{linker}");
+        assert_runs(&scratch, &program, &expected, linker);
+    }
+}
+
+#[test]
+fn what_cannot_be_compiled_is_told() {
+    let scratch = Scratch::new("static-library-cold");
+    let object = compile(&scratch, How::Lazy, "main.c", C, &["-O0", "-fPIC"]);
+    for kind in ["-static", "-pie"] {
+        let program = link(&scratch, "bfd", false, std::slice::from_ref(&object), &[kind]);
+        let mut nobody = command(&program);
+        // The socket would be that of a daemon of the user's.
+        nobody.env("AUTOJIT_SOCKET_PATH", "/nowhere/socket").env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd");
+        let outcome = run(&mut nobody, scratch.path(), b"");
+        let errors = outcome.assert_code(127).errors();
+        assert!(errors.contains("/nowhere/autojitd") && errors.lines().count() == 1, "{outcome}");
+        assert!(errors.contains("set AUTOJIT_DAEMON_PATH") && !errors.contains("inprocess"), "{outcome}");
+        // The first function that runs is called by a constructor.
+        assert!(errors.contains("early_value") && errors.contains("main.c"), "{outcome}");
+        assert!(outcome.stdout.is_empty(), "{outcome}");
+    }
+}
