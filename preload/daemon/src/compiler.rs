@@ -3,7 +3,7 @@
 //!
 //! A crash of LLVM ends this process and no other. The daemon decides what is open here, so that it always knows.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -47,30 +47,26 @@ struct Compiler {
     modules: HashMap<Variant, Opened>,
     pending: BTreeMap<Variant, Pending>,
     waiting: usize,
+    incoming: Incoming,
+    /// What came while something was compiled ahead.
+    later: VecDeque<(Job, Option<Blob>)>,
 }
 
 /// Works until the daemon is gone.
 pub fn run(engine: Engine, socket: File, cache: Option<Directory>) {
-    let (modules, pending) = (HashMap::new(), BTreeMap::new());
-    let mut compiler = Compiler { engine, socket, cache, modules, pending, waiting: 0 };
-    let mut incoming = Incoming::default();
-    loop {
-        match incoming.take() {
-            Ok(Some(mut packet)) => {
-                let container = packet.blob.take();
-                let Some(job) = Job::of(&packet) else { return };
-                if compiler.work(job, container).is_err() {
-                    return;
-                }
-                continue;
-            }
-            Ok(None) => {}
-            Err(_) => return,
-        }
-        match incoming.fill(&compiler.socket) {
-            Ok(true) => {}
-            Err(Errno(libc::EAGAIN)) => wait(&compiler.socket, libc::POLLIN),
-            Ok(false) | Err(_) => return,
+    let mut compiler = Compiler {
+        engine,
+        socket,
+        cache,
+        modules: HashMap::new(),
+        pending: BTreeMap::new(),
+        waiting: 0,
+        incoming: Incoming::default(),
+        later: VecDeque::new(),
+    };
+    while let Ok(Some((job, container))) = compiler.next_job() {
+        if compiler.work(job, container).is_err() {
+            return;
         }
     }
 }
@@ -89,6 +85,35 @@ fn memory() -> u64 {
 }
 
 impl Compiler {
+    /// The next job; none if the daemon is gone.
+    fn next_job(&mut self) -> Result<Option<(Job, Option<Blob>)>, Errno> {
+        loop {
+            let next = self.later.pop_front();
+            if next.is_some() || !self.listen()? {
+                return Ok(next);
+            }
+            if self.later.is_empty() {
+                wait(&self.socket, libc::POLLIN);
+            }
+        }
+    }
+
+    /// Takes in what the daemon has said by now; false if it is gone.
+    fn listen(&mut self) -> Result<bool, Errno> {
+        loop {
+            while let Some(mut packet) = self.incoming.take().map_err(|_| Errno(libc::EPROTO))? {
+                let container = packet.blob.take();
+                self.later.push_back((Job::of(&packet).ok_or(Errno(libc::EPROTO))?, container));
+            }
+            match self.incoming.fill(&self.socket) {
+                Ok(true) => {}
+                Err(Errno(libc::EAGAIN)) => return Ok(true),
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     fn work(&mut self, job: Job, container: Option<Blob>) -> Result<(), Errno> {
         match job {
             Job::Compile { variant, what, alone, keep, program, done } => {
@@ -127,6 +152,8 @@ impl Compiler {
                 self.modules.remove(&variant);
                 Ok(())
             }
+            // It has come too late.
+            Job::Compiled { .. } => Ok(()),
         }
     }
 
@@ -228,6 +255,18 @@ impl Compiler {
         }
         let (start, mut compiled) = (Instant::now(), 0);
         for root in roots {
+            if !self.listen()? {
+                return Err(Errno(libc::EPIPE));
+            }
+            self.later.retain(|(job, _)| match job {
+                Job::Compiled { variant: of, functions } => {
+                    if *of == variant {
+                        functions.iter().for_each(|index| done.insert(index));
+                    }
+                    false
+                }
+                _ => true,
+            });
             if done.contains(root) {
                 continue;
             }

@@ -77,6 +77,13 @@ pub enum Job {
     Write,
     /// Forget a module.
     Close(Variant),
+    /// These functions were compiled by another compiler: who compiles the module ahead leaves them out.
+    Compiled {
+        /// Of this module.
+        variant: Variant,
+        /// The functions.
+        functions: Functions,
+    },
 }
 
 /// What has become of a job.
@@ -184,6 +191,11 @@ impl Job {
                 out.variant(variant);
                 4
             }
+            Self::Compiled { variant, functions } => {
+                out.variant(variant);
+                out.bytes(&functions.0);
+                5
+            }
         };
         outgoing.push_fields(number, &out.0, container);
     }
@@ -209,6 +221,7 @@ impl Job {
             2 => Self::Prefetch { variant: fields.variant()?, done: fields.functions()? },
             3 => Self::Write,
             4 => Self::Close(fields.variant()?),
+            5 => Self::Compiled { variant: fields.variant()?, functions: fields.functions()? },
             _ => return None,
         })
     }
@@ -299,6 +312,7 @@ mod tests {
             Job::Prefetch { variant, done: done.clone() },
             Job::Write,
             Job::Close(variant),
+            Job::Compiled { variant, functions: done.clone() },
         ] {
             assert_eq!(Job::of(&packet(|outgoing| job.push(outgoing, None))), Some(job));
         }

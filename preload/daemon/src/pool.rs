@@ -9,7 +9,7 @@ use autojit_sys::{Errno, File};
 
 use crate::compiler;
 use crate::engine::Engine;
-use crate::job::{Job, Variant};
+use crate::job::{Functions, Job, Variant};
 
 /// Modules that a compiler has open at most.
 const OPEN: usize = 64;
@@ -103,7 +103,7 @@ impl Child {
     ) -> Result<(), Errno> {
         let variant = match job {
             Job::Compile { variant, .. } | Job::Prefetch { variant, .. } => Some(*variant),
-            Job::Write | Job::Close(_) => None,
+            Job::Write | Job::Close(_) | Job::Compiled { .. } => None,
         };
         let mut blob = None;
         if let Some(variant) = variant {
@@ -125,6 +125,13 @@ impl Child {
         job.push(&mut self.outgoing, blob);
         self.task = task;
         Ok(())
+    }
+
+    /// Tells it what it need not compile ahead.
+    pub fn inform(&mut self, variant: Variant, functions: &Functions) {
+        if matches!(self.task, Task::Ahead) {
+            Job::Compiled { variant, functions: functions.clone() }.push(&mut self.outgoing, None);
+        }
     }
 
     /// It could not open the module.

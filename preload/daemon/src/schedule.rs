@@ -28,7 +28,13 @@ impl Server {
                 && let Some(child) = self.background_child()
             {
                 self.ahead.pop_front();
-                let job = Job::Prefetch { variant, done: self.modules.done(variant) };
+                let mut done = self.modules.done(variant);
+                for request in self.requests.values().filter(|request| request.variant == variant) {
+                    if let What::Function(index) = request.what {
+                        done.insert(index);
+                    }
+                }
+                let job = Job::Prefetch { variant, done };
                 let modules = &self.modules;
                 // A container that is not here any more was not wanted by anybody.
                 let _ =
@@ -182,7 +188,7 @@ impl Server {
                 let Ok(file) = file else {
                     let reason = "autojitd has no memory left".into();
                     return request.into_iter().for_each(|it| {
-                        self.answer(it, &Message::Failed { reason: std::borrow::Cow::clone(&reason) }, None)
+                        self.answer(it, &Message::Refused { reason: std::borrow::Cow::clone(&reason) }, None)
                     });
                 };
                 self.deliver(at, request, variant, functions, file);
@@ -236,6 +242,9 @@ impl Server {
         for number in served {
             self.counters.shared += 1;
             self.answer(number, &Message::Code { kept }, Some(&file));
+        }
+        if request.is_some() {
+            self.children.iter_mut().for_each(|child| child.inform(variant, &functions));
         }
         let Ok(len) = file.size() else { return };
         self.modules.insert(variant, functions, file, len, kept);

@@ -123,9 +123,7 @@ impl Server {
             (_, Message::Module { key, level, made }) => {
                 let blob = blob.ok_or("a module without its container")?;
                 self.modules.add(key, blob).map_err(|error| format!("reading a container: {error}"))?;
-                if made {
-                    self.prefetch(Variant { key, level });
-                }
+                self.prefetch(Variant { key, level }, made);
             }
             (Role::Program, Message::Compile { key, level, what, inline, keep }) => {
                 self.counters.requests += 1;
@@ -147,11 +145,15 @@ impl Server {
         Ok(())
     }
 
-    /// Has a module compiled ahead, when there is time.
-    fn prefetch(&mut self, variant: Variant) {
+    /// Has a module compiled ahead, when there is time: one that a program uses already before those that were only made.
+    fn prefetch(&mut self, variant: Variant, made: bool) {
         if self.prefetch && self.cache.is_some() && !self.ahead.contains(&variant) && self.ahead.len() < AHEAD
         {
-            self.ahead.push_back(variant);
+            if made {
+                self.ahead.push_back(variant);
+            } else {
+                self.ahead.push_front(variant);
+            }
         }
     }
 
@@ -196,7 +198,8 @@ impl Server {
         };
         match blob {
             Some(blob) => client.tell(&Message::Code { kept }, Some(blob)),
-            None => client.tell(&Message::Failed { reason: "autojitd has no memory left".into() }, None),
+            // It goes to somebody else.
+            None => client.leaving = true,
         }
     }
 
@@ -213,6 +216,8 @@ impl Server {
                     let Some(client) = self.clients.get_mut(&number) else { continue };
                     client.request = None;
                     client.tell(message, None);
+                    // It goes to somebody else.
+                    client.leaving |= matches!(message, Message::Refused { .. });
                 }
             }
             // He may have said more already.

@@ -27,8 +27,8 @@ pub enum Message<'a> {
     /// The first: who is there. `build` is the engine's (autojit_abi::ENGINE_BUILD): another one's code is not for this
     /// client. `program` is for the status, and tells functions that ran in one program from those of others.
     Hello { version: u32, build: [u8; 32], program: Cow<'a, str> },
-    /// A module that will be used: the blob is its container. No answer. From those who were answered `Unknown`, and from the plugin,
-    /// which has just made it (`made`).
+    /// A module that will be used: the blob is its container. No answer. From those who were answered `Unknown`, and from
+    /// the plugin, which has just made it (`made`). What ran of it before, when it was another one, may be compiled ahead.
     Module { key: Key, level: i32, made: bool },
     /// Code, please: answered by any number of `Working`, then `Code`, `Failed` or `Unknown`. `level` is the optimisation level
     /// instead of the build's, -1 for that. `inline`: no descriptor, bytes. `keep`: it may go to the daemon's object cache.
