@@ -167,7 +167,8 @@ impl Setup {
         command
     }
 
-    fn cache(&self) -> PathBuf {
+    /// The cache that programs share.
+    pub fn cache(&self) -> PathBuf {
         self.work.join("cache")
     }
 

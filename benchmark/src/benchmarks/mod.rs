@@ -2,6 +2,7 @@
 
 mod compile;
 mod edit;
+mod keep;
 mod size;
 mod start;
 mod steady;
@@ -23,7 +24,7 @@ struct Benchmark {
     measure: fn(&Setup, &str) -> Result<Vec<Measurement>>,
 }
 
-const BENCHMARKS: [Benchmark; 23] = [
+const BENCHMARKS: [Benchmark; 27] = [
     Benchmark {
         name: "compile-sqlite-O0",
         measure: |setup, name| compile::measure(setup, name, &sqlite_query(), DEBUG, (9, 2), 0.80),
@@ -109,6 +110,22 @@ const BENCHMARKS: [Benchmark; 23] = [
     Benchmark {
         name: "warm-json",
         measure: |setup, name| start::warm(setup, name, &setup::json(), &[], Some(1.5), None),
+    },
+    Benchmark {
+        name: "keep-hello",
+        measure: |setup, name| keep::measure(setup, name, &setup::hello(), &[], (51, 9)),
+    },
+    Benchmark {
+        name: "keep-bzip2-help",
+        measure: |setup, name| keep::measure(setup, name, &setup::bzip2(), &["--help"], (51, 9)),
+    },
+    Benchmark {
+        name: "keep-sqlite-query",
+        measure: |setup, name| keep::measure(setup, name, &sqlite_query(), &[], (15, 3)),
+    },
+    Benchmark {
+        name: "keep-json",
+        measure: |setup, name| keep::measure(setup, name, &setup::json(), &[], (15, 3)),
     },
     Benchmark { name: "link-sqlite", measure: |setup, name| edit::link(setup, name, &sqlite_query()) },
     Benchmark { name: "link-json", measure: |setup, name| edit::link(setup, name, &setup::json()) },

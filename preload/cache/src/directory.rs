@@ -140,25 +140,28 @@ impl Directory {
         }
     }
 
-    /// Writes a file of a key, in place of one that is there.
-    pub fn write(&self, key: &Key, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
+    /// Writes files of a key, in this order, in place of those that are there.
+    pub fn write(&self, key: &Key, files: &[(Kind, &[u8])]) -> Result<(), Errno> {
         let shard = self.shard(key);
         self.make(&shard)?;
+        files.iter().try_for_each(|(kind, bytes)| self.write_file(key, *kind, bytes))?;
+        self.evict(&shard);
+        Ok(())
+    }
+
+    fn write_file(&self, key: &Key, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
         // Processes of several containers can share a directory, with the same id.
         let time = sys::monotonic_time().as_nanos();
         let number = format!("{}.{}.{time}", sys::process_id(), NUMBER.fetch_add(1, Relaxed));
-        let new = c_path(&[&shard, b"/.new.", number.as_bytes()]);
+        let new = c_path(&[&self.shard(key), b"/.new.", number.as_bytes()]);
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
         let written = File::open(&new, flags, 0o600)
             .and_then(|file| sys::write(file.descriptor(), bytes))
             .and_then(|()| sys::rename(&new, &self.file(key, kind)));
-        if let Err(error) = written {
+        written.inspect_err(|_| {
             let _ = sys::remove(&new);
-            return Err(error);
-        }
-        self.evict(&shard);
-        Ok(())
+        })
     }
 
     /// Makes the directories down to `shard`, and checks that they are ours.

@@ -83,7 +83,7 @@ pub fn add(
     let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
     // What others have written meanwhile is kept.
     let old = directory.read(key, Kind::Code).ok();
-    let old_lines = directory.read(key, Kind::Lines).ok();
+    let old_lines = old.as_ref().and_then(|_| directory.read(key, Kind::Lines).ok());
     let old = old.as_ref().and_then(|bytes| {
         let mut unit = pack::decode_named(bytes, key).ok()?;
         if let Some(generation) = pack::generation(bytes) {
@@ -102,12 +102,11 @@ pub fn add(
     let added = count(&merged) - before;
     if added != 0 {
         let code = pack::encode(&merged, key);
+        let lines = pack::generation(&code).map(|it| pack::encode_lines(&merged.lines, key, it));
         // The lines first: with other code they say nothing.
-        if let Some(generation) = pack::generation(&code) {
-            let lines = pack::encode_lines(&merged.lines, key, generation);
-            directory.write(key, Kind::Lines, &lines)?;
-        }
-        directory.write(key, Kind::Code, &code)?;
+        let lines = lines.as_ref().map(|lines| (Kind::Lines, &lines[..]));
+        let files: Vec<_> = lines.into_iter().chain([(Kind::Code, &code[..])]).collect();
+        directory.write(key, &files)?;
     }
     Ok(added)
 }

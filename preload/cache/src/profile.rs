@@ -65,7 +65,7 @@ pub fn record<'a>(
     let (key, program) = (key_of(source), program_of(program));
     let old = content(directory, &key);
     let text = merged(&old, &program, names);
-    if text == old { Ok(()) } else { directory.write(&key, Kind::Ran, text.as_bytes()) }
+    if text == old { Ok(()) } else { directory.write(&key, &[(Kind::Ran, text.as_bytes())]) }
 }
 
 /// The file `old` with functions that `program` has run.

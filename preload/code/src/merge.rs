@@ -11,7 +11,7 @@ use crate::unit::{External, Fixup, Fixups, Function, Lines, Piece, Source, Symbo
 
 /// The unit in the making.
 #[derive(Default)]
-struct Merged {
+struct Merged<'l> {
     pieces: [Vec<u8>; 4],
     aligns: [u32; 4],
     externals: Vec<External<'static>>,
@@ -20,13 +20,14 @@ struct Merged {
     fixups: Vec<Fixup>,
     functions: Vec<(Function<'static>, Cow<'static, str>)>,
     defined: BTreeSet<Symbol<'static>>,
-    lines: Vec<Lines<'static>>,
+    lines: Vec<Lines<'l>>,
 }
 
-impl Unit<'_> {
+impl<'l> Unit<'l> {
     /// One unit with the functions of all `units`, of which the first that defines a function counts. `is_local` says
-    /// which functions (by index) only the module itself can name. None if the pieces are too large for one unit.
-    pub fn merge(units: &[Unit<'_>], is_local: impl Fn(u32) -> bool) -> Option<Unit<'static>> {
+    /// which functions (by index) only the module itself can name. None if the pieces are too large for one unit. The
+    /// lines are those of the units, which may be large: borrowed if theirs are.
+    pub fn merge(units: &[Self], is_local: impl Fn(u32) -> bool) -> Option<Self> {
         let mut merged = Merged { aligns: [1; 4], ..Merged::default() };
         units.iter().try_for_each(|unit| merged.add(unit))?;
         Some(merged.finish(is_local))
@@ -74,8 +75,8 @@ impl Symbol<'_> {
     }
 }
 
-impl Merged {
-    fn add(&mut self, unit: &Unit<'_>) -> Option<()> {
+impl<'l> Merged<'l> {
+    fn add(&mut self, unit: &Unit<'l>) -> Option<()> {
         let globals = || unit.functions.iter().filter(|function| function.global);
         if globals().count() > 0 && globals().all(|f| self.defined.contains(&f.symbol.clone().into_owned())) {
             return Some(());
@@ -119,10 +120,7 @@ impl Merged {
             let moved = |(index, piece, offset): &(u32, Piece, u32)| {
                 (*index, *piece, offset + bases[*piece as usize])
             };
-            self.lines.push(Lines {
-                object: object.clone().into_owned().into(),
-                sections: sections.iter().map(moved).collect(),
-            });
+            self.lines.push(Lines { object: object.clone(), sections: sections.iter().map(moved).collect() });
         }
         for (number, function) in unit.functions.iter().enumerate() {
             let symbol = function.symbol.clone().into_owned();
@@ -148,7 +146,7 @@ impl Merged {
         number
     }
 
-    fn finish(mut self, is_local: impl Fn(u32) -> bool) -> Unit<'static> {
+    fn finish(mut self, is_local: impl Fn(u32) -> bool) -> Unit<'l> {
         let own: BTreeMap<u32, u32> = (self.functions.iter())
             .map(|(function, _)| function)
             .filter(|function| function.global)

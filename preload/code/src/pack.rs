@@ -324,7 +324,8 @@ pub fn are_lines_of(bytes: &[u8], key: &Key, generation: u64) -> bool {
 
 /// The lines of the pack of that generation.
 pub fn encode_lines(lines: &[Lines<'_>], key: &Key, generation: u64) -> Vec<u8> {
-    let mut out = Vec::new();
+    let len = |lines: &Lines<'_>| 8 + 12 * lines.sections.len() + lines.object.len();
+    let mut out = Vec::with_capacity(LINES_HEADER + lines.iter().map(len).sum::<usize>());
     out.extend_from_slice(&LINES_MAGIC);
     words(&mut out, [VERSION as usize, 0, 0, 0]);
     out.extend_from_slice(key);
