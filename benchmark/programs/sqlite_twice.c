@@ -13,8 +13,8 @@ static int sum(void *total, int columns, char **values, char **names) {
 static long work(void) {
     static const char *const statements[] = {
         "create table t(id integer primary key, name text, value real)",
-        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 400000)"
-        " insert into t select i, printf('name %d of %s', i * 7919 % 400000, hex(i)), i * 0.5 from n",
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 200000)"
+        " insert into t select i, printf('name %d of %s', i * 7919 % 200000, hex(i)), i * 0.5 from n",
         "create index by_name on t(name)",
         "update t set value = value + length(name) where id % 3 = 0",
         "delete from t where id % 11 = 0",

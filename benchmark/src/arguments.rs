@@ -1,23 +1,25 @@
 //! The command line: receives the arguments, hands on an [`Action`].
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
 /// What --help prints.
 pub const HELP: &str = "\
 Usage: autojit-benchmark [run] [options]
-       autojit-benchmark report FILE [--out FILE] [--chart FILE]
+       autojit-benchmark report FILE [--out FILE] [--chart FILE] [--readme FILE]
 
-run measures the plain build beside the lazy one and prints a table; report renders Markdown and a bar
-chart (SVG) from the JSON of a run.
+run measures the plain build beside the lazy one and prints tables; report renders Markdown and a bar
+chart (SVG) from the JSON of a run, and puts the table of ratios between the marks of a README.
 
 Options of run:
-  --only NAME   only the benchmarks whose name is NAME or begins with it; may be repeated
+  --only WORDS  only the measurements that have these words in their name, which is PROGRAM-LEVEL-COLUMN,
+                as in sqlite-O0-compile: sqlite, O2, sqlite-O0, compile, ...; may be repeated
   --quick       fewer runs of each
   --check       exit with status 1 when a target is missed
-  --out FILE    write the results as JSON there; otherwise a run of everything, not --quick, writes them to
-                benchmark/results/<date>.json, and other runs to no file
+  --publish     write the results of a run of everything to benchmark/results/latest.{json,md,svg}, and
+                the table of ratios to README.md
+  --out FILE    write the results as JSON there; otherwise --publish alone writes any
   --date DATE   the date to note in the results, instead of today's
   --dist DIR    the built autojit, instead of dist/ of the source tree
 ";
@@ -36,12 +38,14 @@ pub enum Action {
 /// Options of `run`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Run {
-    /// Beginnings of the names of the wanted benchmarks; all if empty.
+    /// Words of the names of the wanted measurements; all if empty.
     pub only: Vec<String>,
     /// Whether to measure fewer times.
     pub quick: bool,
     /// Whether a missed target is a failure.
     pub check: bool,
+    /// Whether the results are to be the published ones.
+    pub publish: bool,
     /// Where the JSON goes.
     pub out: Option<PathBuf>,
     /// The date to note.
@@ -59,19 +63,15 @@ pub struct Report {
     pub out: Option<PathBuf>,
     /// Where the chart goes, if it is wanted.
     pub chart: Option<PathBuf>,
+    /// The file whose table is to be replaced, if there is one.
+    pub readme: Option<PathBuf>,
 }
 
 impl Run {
-    /// Whether the benchmark `name` is wanted.
+    /// Whether the measurement `name` is wanted.
     pub fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| name.starts_with(only.as_str()))
-    }
-
-    /// The file for the results of a run on the day `date`. What is not comparable with other results (a part, or
-    /// with few runs) goes to a file only when asked for.
-    pub fn results_file(&self, date: &str) -> Option<PathBuf> {
-        let kept = || Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(format!("{date}.json"));
-        self.out.clone().or_else(|| (self.only.is_empty() && !self.quick).then(kept))
+        let has = |words: &String| format!("-{name}-").contains(&format!("-{words}-"));
+        self.only.is_empty() || self.only.iter().any(has)
     }
 }
 
@@ -96,6 +96,7 @@ fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
             "--only" => run.only.push(value()?),
             "--quick" => run.quick = true,
             "--check" => run.check = true,
+            "--publish" => run.publish = true,
             "--out" => run.out = Some(value()?.into()),
             "--date" => run.date = Some(value()?),
             "--dist" => run.dist = Some(value()?.into()),
@@ -103,22 +104,26 @@ fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
             _ => bail!("unknown option '{option}' of run; --help lists them"),
         }
     }
+    if run.publish && (run.quick || !run.only.is_empty()) {
+        bail!("--publish is for runs of everything: without --quick and --only");
+    }
     Ok(Action::Run(run))
 }
 
 fn parse_report(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
-    let (mut results, mut out, mut chart) = (None, None, None);
+    let (mut results, mut out, mut chart, mut readme) = (None, None, None, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--out" => out = Some(arguments.next().context("--out needs a value")?.into()),
             "--chart" => chart = Some(arguments.next().context("--chart needs a value")?.into()),
+            "--readme" => readme = Some(arguments.next().context("--readme needs a value")?.into()),
             "--help" => return Ok(Action::Help),
             file if !file.starts_with('-') && results.is_none() => results = Some(file.into()),
             _ => bail!("unknown argument '{argument}' of report; --help lists them"),
         }
     }
     let results = results.context("report needs the file of a run's results")?;
-    Ok(Action::Report(Report { results, out, chart }))
+    Ok(Action::Report(Report { results, out, chart, readme }))
 }
 
 #[cfg(test)]
@@ -146,6 +151,7 @@ mod tests {
                 only: vec!["a".into(), "b".into()],
                 quick: true,
                 check: true,
+                publish: false,
                 out: Some("o".into()),
                 date: Some("2026-01-02".into()),
                 dist: Some("d".into()),
@@ -155,26 +161,31 @@ mod tests {
     }
 
     #[test]
-    fn only_selects_by_the_beginning_of_names() {
-        let some = run("--only start --only idle");
-        assert!(some.wants("start-hello") && some.wants("idle") && !some.wants("steady-bzip2"));
-        assert!(run("").wants("steady-bzip2"));
+    fn only_selects_by_whole_words() {
+        let some = run("--only hello-c --only first --only sqlite-O2");
+        for name in ["hello-c-O0-compile", "json-O2-first", "json-O2-first-rss", "sqlite-O2-edit"] {
+            assert!(some.wants(name), "{name}");
+        }
+        for name in ["hello-c++-O0-compile", "sqlite-O0-edit", "sqlite-version-O2-edit"] {
+            assert!(!some.wants(name) && run("").wants(name), "{name}");
+        }
     }
 
     #[test]
-    fn only_a_full_run_is_kept_unasked() {
-        let kept = run("").results_file("2026-01-02").expect("a full run is kept");
-        assert!(kept.ends_with("benchmark/results/2026-01-02.json"), "{}", kept.display());
-        assert_eq!(run("--quick").results_file("2026-01-02"), None);
-        assert_eq!(run("--only idle").results_file("2026-01-02"), None);
-        assert_eq!(run("--quick --out o").results_file("2026-01-02"), Some("o".into()));
+    fn only_everything_is_published() {
+        assert!(run("--publish").publish);
+        for line in ["--publish --quick", "--only hello-c --publish"] {
+            let message = parsed(line).unwrap_err().to_string();
+            assert!(message.contains("runs of everything"), "{line}: {message}");
+        }
     }
 
     #[test]
     fn report_takes_a_file() {
-        let [out, chart] = ["r.md", "r.svg"].map(|file| Some(file.into()));
-        let expected = Report { results: "r.json".into(), out, chart };
-        assert_eq!(parsed("report r.json --out r.md --chart r.svg").unwrap(), Action::Report(expected));
+        let [out, chart, readme] = ["r.md", "r.svg", "R.md"].map(|file| Some(file.into()));
+        let expected = Report { results: "r.json".into(), out, chart, readme };
+        let line = "report r.json --out r.md --chart r.svg --readme R.md";
+        assert_eq!(parsed(line).unwrap(), Action::Report(expected));
         assert!(parsed("report").unwrap_err().to_string().contains("needs the file"));
     }
 

@@ -1,27 +1,34 @@
-//! Results as a bar chart: for each measurement how many times the plain build's figure the lazy build's is.
+//! Results as a bar chart: for each program and level how many times the plain build's figure the lazy build's is, a
+//! panel for each of the chief columns.
 //!
 //! Receives results; hands on SVG. Bars begin at 1, where both are alike: to the left the lazy build takes less. The
 //! scale is logarithmic, so that half and double are bars of the same length.
 
 use std::fmt::Write;
 
-use crate::results::{Measurement, Results};
+use crate::render::{CHIEF, ratio};
+use crate::results::Results;
 
 /// Sizes in pixels.
 const ROW: f64 = 18.0;
-const LABELS: f64 = 330.0;
-const BARS: f64 = 420.0;
-const VALUES: f64 = 70.0;
-const TOP: f64 = 46.0;
+const LABELS: f64 = 130.0;
+const PANEL: f64 = 126.0;
+const GAP: f64 = 10.0;
+const TOP: f64 = 62.0;
+
+/// From a hundredth to a hundredfold; bars for more end at the edge.
+const DECADES: f64 = 2.0;
+
+/// Where a ratio lies in a panel.
+fn place(ratio: f64) -> f64 {
+    PANEL / 2.0 * (1.0 + (ratio.log10() / DECADES).clamp(-1.0, 1.0))
+}
 
 /// The chart.
 pub fn svg(results: &Results) -> String {
-    let ratios: Vec<(&Measurement, f64)> = results.measurements.iter().map(|m| (m, ratio(m))).collect();
-    let reach = |ratio: &f64| ratio.log10().abs();
-    // Up to a whole power of ten, at least one.
-    let decades = ratios.iter().map(|(_, ratio)| reach(ratio)).fold(1.0, f64::max).ceil();
-    let x = |ratio: f64| LABELS + BARS / 2.0 * (1.0 + ratio.log10() / decades);
-    let (width, height) = (LABELS + BARS + VALUES, TOP + ROW * ratios.len() as f64 + 10.0);
+    let rows: Vec<_> = results.rows().collect();
+    let width = LABELS + (PANEL + GAP) * CHIEF.len() as f64;
+    let height = TOP + ROW * rows.len() as f64 + 8.0;
     let mut text = String::new();
     let mut line = |arguments: std::fmt::Arguments<'_>| {
         // A String takes everything.
@@ -37,39 +44,59 @@ pub fn svg(results: &Results) -> String {
         escaped(&results.version),
         escaped(&results.date)
     ));
-    for power in -(decades as i32)..=decades as i32 {
-        let (at, label) = (x(10_f64.powi(power)), 10_f64.powi(power));
+    for (index, row) in rows.iter().enumerate() {
+        let label = format!("{} -{}", row[0].program, row[0].level.name());
+        let baseline = TOP + ROW * index as f64 + 13.0;
         line(format_args!(
-            "<line x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{height}\" stroke=\"{}\"/>",
-            if power == 0 { "#444" } else { "#ddd" }
-        ));
-        line(format_args!("<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>", TOP - 6.0));
-    }
-    for (row, (measurement, ratio)) in ratios.iter().enumerate() {
-        let top = TOP + ROW * row as f64;
-        let (left, right) = (x(ratio.min(1.0)), x(ratio.max(1.0)));
-        let colour = if *ratio <= 1.0 { "#3a7d44" } else { "#c2703d" };
-        line(format_args!(
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>",
+            "<text x=\"{}\" y=\"{baseline}\" text-anchor=\"end\">{}</text>",
             LABELS - 8.0,
-            top + 13.0,
-            escaped(&measurement.title)
+            escaped(&label)
         ));
+    }
+    for (index, column) in CHIEF.iter().enumerate() {
+        let left = LABELS + (PANEL + GAP) * index as f64;
+        let middle = left + PANEL / 2.0;
         line(format_args!(
-            "<rect x=\"{left:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" fill=\"{colour}\"/>",
-            top + 3.0,
-            (right - left).max(1.0),
-            ROW - 6.0
+            "<text x=\"{middle}\" y=\"38\" text-anchor=\"middle\" font-weight=\"bold\">{}</text>",
+            column.heading()
         ));
-        line(format_args!("<text x=\"{}\" y=\"{}\">{ratio:.2}</text>", LABELS + BARS + 8.0, top + 13.0));
+        for mark in [0.01, 0.1, 1.0, 10.0, 100.0] {
+            let (at, colour) = (left + place(mark), if mark == 1.0 { "#444" } else { "#ddd" });
+            line(format_args!(
+                "<line x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{height}\" stroke=\"{colour}\"/>"
+            ));
+            line(format_args!(
+                "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\" font-size=\"8\">{mark}</text>",
+                TOP - 6.0
+            ));
+        }
+        for (index, row) in rows.iter().enumerate() {
+            let Some(measurement) = row.iter().find(|measurement| measurement.column == *column) else {
+                continue;
+            };
+            let (value, top) = (measurement.ratio(), TOP + ROW * index as f64);
+            let [from, to] = [value.min(1.0), value.max(1.0)].map(|end| left + place(end));
+            // The figure stands on the other side of the middle.
+            let (colour, at, anchor) = if value <= 1.0 {
+                ("#3a7d44", middle + 4.0, "start")
+            } else {
+                ("#c2703d", middle - 4.0, "end")
+            };
+            line(format_args!(
+                "<rect x=\"{from:.1}\" y=\"{}\" width=\"{:.1}\" height=\"{}\" fill=\"{colour}\"/>",
+                top + 3.0,
+                (to - from).max(1.0),
+                ROW - 6.0
+            ));
+            line(format_args!(
+                "<text x=\"{at}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                top + 13.0,
+                ratio(value)
+            ));
+        }
     }
     line(format_args!("</svg>"));
     text
-}
-
-fn ratio(measurement: &Measurement) -> f64 {
-    // Neither is ever 0: times and sizes of something that ran.
-    (measurement.lazy.median / measurement.plain.median).clamp(1e-6, 1e6)
 }
 
 fn escaped(text: &str) -> String {
@@ -84,15 +111,21 @@ mod tests {
     #[test]
     fn bars_lie_on_their_side_of_one() {
         let text = svg(&example());
-        let middle = LABELS + BARS / 2.0;
         let bars: Vec<_> = text.lines().filter(|line| line.starts_with("<rect x=")).collect();
         assert_eq!(bars.len(), 3);
-        let start = |bar: &str| bar[9..].split('"').next().unwrap().parse::<f64>().unwrap();
-        // 0.75 of plain, 14 times plain, 0.0005 of plain.
-        assert!(start(bars[0]) < middle && bars[0].contains("#3a7d44"), "{}", bars[0]);
-        assert!((start(bars[1]) - middle).abs() < 0.1 && bars[1].contains("#c2703d"), "{}", bars[1]);
-        assert!(start(bars[2]) < start(bars[0]), "{}", bars[2]);
-        for part in ["14.00</text>", "compile it</text>", "</svg>"] {
+        let number = |bar: &str, name: &str| {
+            let (_, rest) = bar.split_once(&format!(" {name}=\"")).unwrap();
+            rest.split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        let middle = |panel: f64| LABELS + (PANEL + GAP) * panel + PANEL / 2.0;
+        // 0.75 of plain, 0.0005 of plain, 14 times plain, each in its panel.
+        let [compile, program, first] = bars.try_into().unwrap();
+        let end = |bar: &str| number(bar, "x") + number(bar, "width");
+        assert!((end(compile) - middle(0.0)).abs() < 0.2 && compile.contains("#3a7d44"), "{compile}");
+        assert!((end(program) - middle(2.0)).abs() < 0.2, "{program}");
+        assert!((number(program, "width") - PANEL / 2.0).abs() < 0.2, "no longer than the panel: {program}");
+        assert!((number(first, "x") - middle(3.0)).abs() < 0.2 && first.contains("#c2703d"), "{first}");
+        for part in ["14</text>", "tool -O0</text>", "compile</text>", "</svg>"] {
             assert!(text.contains(part), "no {part} in\n{text}");
         }
     }

@@ -1,18 +1,24 @@
 //! Benchmarks: the plain build beside the lazy one, in the same run and by turns.
 //!
-//! `run` measures (see [`benchmarks`]), prints a table and writes the results as JSON; `report` renders Markdown and a
-//! chart from that JSON. Figures go from one to the other through the file only, so that none is ever written by hand.
+//! The results are a table: [`programs`] at each level are its rows, [`columns`] what is measured of them. `run` measures
+//! ([`measure`], [`builds`]), prints the table and writes the results as JSON; `report` renders Markdown, a chart and the
+//! README's table from that JSON. No figure is ever written by hand.
 
 #![deny(unsafe_code)]
 
 mod arguments;
-mod benchmarks;
+mod builds;
 mod chart;
 mod child;
+mod columns;
+mod keep;
 mod machine;
+mod measure;
 mod memory;
+mod programs;
 mod render;
 mod results;
+mod run;
 mod series;
 mod setup;
 
@@ -20,6 +26,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use autojit_tests::scratch::repository;
 
 use arguments::{Action, Report, Run};
 use results::Results;
@@ -46,12 +53,28 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Run) -> Result<ExitCode> {
-    let results = benchmarks::run(options)?;
+    let results = run::run(options)?;
     print!("{}", render::table(&results));
-    if let Some(file) = options.results_file(&results.date) {
-        write(&file, &(serde_json::to_string_pretty(&results)? + "\n"))?;
+    let json = serde_json::to_string_pretty(&results)? + "\n";
+    if let Some(file) = &options.out {
+        write(file, &json)?;
+    }
+    match (options.publish, results.failures.is_empty()) {
+        (true, true) => publish(&json, repository())?,
+        (true, false) => eprintln!("not published: not everything came to an end"),
+        (false, _) => {}
     }
     Ok(status(&results, options.check).into())
+}
+
+/// Writes the results `json` and all that is drawn from them to their places in the source tree `root`.
+fn publish(json: &str, root: &Path) -> Result<()> {
+    let [results, markdown, chart] =
+        ["json", "md", "svg"].map(|kind| root.join("benchmark/results/latest").with_extension(kind));
+    write(&results, json)?;
+    let readme = Some(root.join("README.md"));
+    report(&Report { results, out: Some(markdown), chart: Some(chart), readme })?;
+    Ok(())
 }
 
 /// The exit status of a run with these results.
@@ -73,6 +96,11 @@ fn report(options: &Report) -> Result<ExitCode> {
     if let Some(file) = &options.chart {
         write(file, &chart::svg(&results))?;
     }
+    if let Some(file) = &options.readme {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        write(file, &render::readme(&text, &results).with_context(|| file.display().to_string())?)?;
+    }
     match &options.out {
         Some(out) => write(out, &markdown)?,
         None => print!("{markdown}"),
@@ -92,6 +120,27 @@ fn write(file: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_published_has_its_places() {
+        // The executable lies in <target>/<profile>/deps.
+        let executable = std::env::current_exe().unwrap();
+        let root = executable.ancestors().nth(3).unwrap().join("tmp/autojit-benchmark-published");
+        write(&root.join("README.md"), "<!-- benchmark -->\n<!-- /benchmark -->\n").unwrap();
+        let json = serde_json::to_string(&results::tests::example()).unwrap();
+        publish(&json, &root).unwrap();
+        for (file, part) in [
+            ("README.md", "| tool -O0 | 0.75 | 0.00 | 14 | 3 of 9 |"),
+            ("benchmark/results/latest.json", "\"column\":\"first\""),
+            ("benchmark/results/latest.md", "| tool-O0-first | the first run |"),
+            ("benchmark/results/latest.svg", "tool -O0</text>"),
+        ] {
+            let text = std::fs::read_to_string(root.join(file)).unwrap();
+            assert!(text.contains(part), "no '{part}' in {file}:\n{text}");
+        }
+        let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+        assert!(render::readme(&readme, &results::tests::example()).is_ok(), "the project's has the marks");
+    }
 
     #[test]
     fn missed_targets_matter_with_check_only_and_failures_always() {

@@ -22,6 +22,8 @@ pub struct Memory {
     pub peak: f64,
     /// Of what was resident at the end: its own.
     pub own: f64,
+    /// The rest of that: of files, which other processes may share.
+    pub shared: f64,
 }
 
 /// Runs `command` to its end, its output going nowhere.
@@ -91,7 +93,8 @@ fn read(id: i32) -> Result<Memory> {
             text.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
         Ok(line.trim_start_matches(':').trim().trim_end_matches("kB").trim().parse()?)
     };
-    Ok(Memory { peak: field("VmHWM")?, own: field("RssAnon")? + field("RssShmem")? })
+    let own = field("RssAnon")? + field("RssShmem")?;
+    Ok(Memory { peak: field("VmHWM")?, own, shared: field("RssFile")? })
 }
 
 #[cfg(test)]
@@ -104,6 +107,7 @@ mod tests {
             |script: &str| measure(Command::new("python3").args(["-c", script]), Path::new("/")).unwrap();
         let (little, much) = (used("0"), used("x = b'a' * 50000000; import os; os._exit(0)"));
         assert!(much.peak > little.peak + 40000.0 && much.own > little.own + 40000.0, "{little:?} {much:?}");
+        assert!(little.shared > 0.0 && much.shared < little.shared + 10000.0, "{little:?} {much:?}");
     }
 
     #[test]

@@ -1,35 +1,50 @@
-//! Results as text: the table that a run prints, and the Markdown of `report`.
+//! Results as text: the tables that a run prints, the Markdown of `report`, and the table in a README.
 
 use std::fmt::Write;
 
-use crate::results::{Comparison, Measurement, Results, Unit};
+use anyhow::{Context, Result};
+
+use crate::columns::{Column, Comparison, Unit};
+use crate::results::Results;
 use crate::series::Summary;
 
-/// What stands above the columns of both forms.
-const COLUMNS: [&str; 7] = ["benchmark", "what", "plain", "lazy", "compared", "target", "met"];
+/// The columns of the chart and of the README's table.
+pub const CHIEF: [Column; 7] = [
+    Column::Compile,
+    Column::LinkLld,
+    Column::Program,
+    Column::First,
+    Column::Later,
+    Column::Steady,
+    Column::Edit,
+];
+
+/// What stands above the figures of single measurements.
+const DETAILS: [&str; 7] = ["measurement", "what", "plain", "lazy", "compared", "target", "met"];
+
+/// Around the table in a README.
+const MARKS: [&str; 2] = ["<!-- benchmark -->\n", "<!-- /benchmark -->\n"];
 
 /// How the figures came about, for readers who did not run it.
 const METHOD: &str = "\
-Both builds were measured by turns in one run; each figure is the median, with the least and the greatest in
-parentheses. Compile times are processor time (user and system) of the compiler; `first run` is the time by the clock
-from starting the process to its end with nothing of autojit's cached (the files themselves are in the page cache),
-`later run` the same with its code in autojit's cache; memory is what the kernel accounts to the process when it ends.
-A second pass is the same work once more in one process: it calls nothing for the first time, and is judged by its
-processor time.
+Both builds were measured by turns in one run; each figure is the median of at least seven (memory of first runs: of
+three), with the least and the greatest in parentheses. Levels are -O0 -g and -O2 -g. Compile times are processor time
+(user and system) of the compiler for all of the program; cargo's is that of a build from scratch, with build scripts
+and procedural macros there. `link` is by the clock, of what the compiler runs to link. A `first run` is the time by the
+clock from starting the process to its end with nothing of autojit's cached (the files themselves are in the page
+cache), a `later run` the same with its code in autojit's cache. `edit to run` is what a programmer waits for, by the
+clock: one file is edited, compiled, the program linked with ld.lld (rustc's default) and run, with what the run before
+the edit has left in the cache. Memory is what the kernel accounts to the process when it ends. `steady` is the same work
+once more in one process: it calls nothing for the first time, and is judged by its processor time.
+`keeping` compares two first runs of the lazy program, without and with the object cache, by their processor time.
 ";
 
-/// Results as a table for a terminal.
+/// A table: headings, and rows that have as many cells.
+type Table = Vec<Vec<String>>;
+
+/// Results as tables for a terminal.
 pub fn table(results: &Results) -> String {
-    let mut rows = vec![COLUMNS.map(str::to_owned)];
-    rows.extend(results.measurements.iter().map(cells));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; COLUMNS.len()] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in &rows {
-        let line: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text += line.join("  ").trim_end();
-        text += "\n";
-    }
+    let mut text = aligned(&ratios(results, Column::all())) + "\n" + &aligned(&details(results));
     for failure in &results.failures {
         text += &format!("{} failed: {}\n", failure.name, failure.message);
     }
@@ -43,7 +58,8 @@ pub fn markdown(results: &Results) -> String {
     if results.quick {
         text += "This was a quick run, with fewer measurements than usual.\n\n";
     }
-    let machine_rows = [
+    let rows = [
+        ("machine", String::new()),
         ("processor", format!("{}, {} cores", machine.cpu, machine.cores)),
         ("memory", format!("{} MiB", machine.memory_mib)),
         ("kernel", machine.kernel.clone()),
@@ -52,18 +68,20 @@ pub fn markdown(results: &Results) -> String {
         ("rustc", machine.rustc.clone()),
         ("LLVM in the engine", machine.llvm.clone()),
     ];
-    row(&mut text, ["machine", ""]);
-    row(&mut text, ["---"; 2]);
-    for (name, value) in machine_rows {
-        row(&mut text, [name, &value]);
+    text += &piped(&rows.map(|(name, value)| vec![name.to_owned(), value]));
+    text += "\n## Programs\n\n";
+    let programs = results.titles.iter().map(|(name, title)| vec![name.clone(), title.clone()]);
+    let headings = ["program", "what it is and does"].map(str::to_owned).to_vec();
+    text += &piped(&[headings].into_iter().chain(programs).collect::<Vec<_>>());
+    text += "\n## Ratios\n\nHow many times the plain build's figure the lazy build's is.\n\n";
+    text += &piped(&ratios(results, Column::all()));
+    text += "\n## Figures\n\n";
+    text += &piped(&details(results));
+    let told = statistics(results);
+    if told.len() > 1 {
+        text += "\nWhat the runtime told of one first run each:\n\n";
+        text += &piped(&told);
     }
-    text += "\n";
-    row(&mut text, COLUMNS);
-    row(&mut text, ["---"; COLUMNS.len()]);
-    for measurement in &results.measurements {
-        row(&mut text, cells(measurement).each_ref().map(String::as_str));
-    }
-    statistics(&mut text, results);
     if !results.failures.is_empty() {
         text += "\nThese did not come to an end:\n\n";
         for failure in &results.failures {
@@ -71,6 +89,75 @@ pub fn markdown(results: &Results) -> String {
         }
     }
     text
+}
+
+/// `text`, a README, with the table of these results between its marks.
+///
+/// # Errors
+/// There are no such marks.
+pub fn readme(text: &str, results: &Results) -> Result<String> {
+    let [begin, end] = MARKS;
+    let (before, rest) = text.split_once(begin).with_context(|| format!("no line {begin}"))?;
+    let (_, after) = rest.split_once(end).with_context(|| format!("no line {end}"))?;
+    let machine = &results.machine;
+    let table = piped(&ratios(results, CHIEF.into_iter()));
+    Ok(format!(
+        "{before}{begin}{table}\n\
+         Lazy build / plain build, autojit {}, {}, {}, {} cores, LLVM {}. [All figures, and how they came \
+         about](benchmark/results/latest.md)\n\n\
+         ![The same as bars](benchmark/results/latest.svg)\n{end}{after}",
+        results.version, results.date, machine.cpu, machine.cores, machine.llvm
+    ))
+}
+
+/// A row for each program and level: ratios, and how many functions were compiled. Columns that no program has are left
+/// out.
+fn ratios(results: &Results, columns: impl Iterator<Item = Column>) -> Table {
+    let columns: Vec<_> = columns.filter(|c| results.measurements.iter().any(|m| m.column == *c)).collect();
+    let mut headings = vec!["program".to_owned()];
+    headings.extend(columns.iter().map(|column| column.heading().to_owned()));
+    headings.push("functions compiled".into());
+    let mut table = vec![headings];
+    for row in results.rows() {
+        let mut cells = vec![format!("{} -{}", row[0].program, row[0].level.name())];
+        for column in &columns {
+            let found = row.iter().find(|measurement| measurement.column == *column);
+            cells.push(found.map_or(String::new(), |measurement| ratio(measurement.ratio())));
+        }
+        let told = row.iter().find_map(|measurement| measurement.statistics.as_ref());
+        let compiled = |told: &serde_json::Value| format!("{} of {}", told["compiled"], told["functions"]);
+        cells.push(told.map_or(String::new(), compiled));
+        table.push(cells);
+    }
+    table
+}
+
+/// A ratio with as many digits as matter.
+pub fn ratio(value: f64) -> String {
+    if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
+}
+
+/// A row for each measurement.
+fn details(results: &Results) -> Table {
+    let mut table = vec![DETAILS.map(str::to_owned).to_vec()];
+    for measurement in &results.measurements {
+        let (column, unit) = (measurement.column, measurement.column.unit());
+        let compared = |value: f64| match column.comparison() {
+            Comparison::Ratio => format!("{value:.3} x"),
+            Comparison::Extra if value < 0.0 => figure(value, unit),
+            Comparison::Extra => format!("+{}", figure(value, unit)),
+        };
+        table.push(vec![
+            measurement.name(),
+            column.title().to_owned(),
+            summary(&measurement.plain, unit),
+            summary(&measurement.lazy, unit),
+            compared(measurement.value()),
+            measurement.target.map_or(String::new(), compared),
+            measurement.met().map_or("", |met| if met { "yes" } else { "NO" }).to_owned(),
+        ]);
+    }
+    table
 }
 
 /// The runtime's statistics that tell where the time of a first run goes, by key and heading.
@@ -83,46 +170,45 @@ const STATISTICS: [(&str, &str); 6] = [
     ("link_ms", "linking (ms)"),
 ];
 
-fn statistics(text: &mut String, results: &Results) {
-    let told = || results.measurements.iter().filter_map(|m| Some((m, m.statistics.as_ref()?)));
-    if told().next().is_none() {
-        return;
+fn statistics(results: &Results) -> Table {
+    let headings = STATISTICS.map(|(_, heading)| heading.to_owned());
+    let mut table = vec![[&["measurement".to_owned()], &headings[..]].concat()];
+    for measurement in &results.measurements {
+        if let Some(told) = &measurement.statistics {
+            let values = STATISTICS.map(|(key, _)| told[key].to_string());
+            table.push([&[measurement.name()], &values[..]].concat());
+        }
     }
-    *text += "\nWhat the runtime told of one run each:\n\n";
-    let headings = STATISTICS.map(|(_, heading)| heading);
-    row(text, ["benchmark"].into_iter().chain(headings));
-    row(text, ["---"; STATISTICS.len() + 1]);
-    for (measurement, statistics) in told() {
-        let values = STATISTICS.map(|(key, _)| statistics[key].to_string());
-        row(text, [measurement.name.as_str()].into_iter().chain(values.iter().map(String::as_str)));
-    }
+    table
 }
 
-/// Appends a row of a Markdown table.
-fn row<'a>(text: &mut String, cells: impl IntoIterator<Item = &'a str>) {
-    for cell in cells {
-        let _ = write!(text, "| {} ", cell.replace('|', "\\|"));
+/// A table for a terminal.
+fn aligned(table: &Table) -> String {
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..table[0].len()).map(width).collect();
+    let mut text = String::new();
+    for row in table {
+        let line: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text += line.join("  ").trim_end();
+        text += "\n";
     }
-    *text += "|\n";
+    text
 }
 
-/// A measurement under [`COLUMNS`].
-fn cells(measurement: &Measurement) -> [String; COLUMNS.len()] {
-    let unit = measurement.unit;
-    let compared = |value: f64| match measurement.comparison {
-        Comparison::Ratio => format!("{value:.3} x"),
-        Comparison::Extra if value < 0.0 => figure(value, unit),
-        Comparison::Extra => format!("+{}", figure(value, unit)),
-    };
-    [
-        measurement.name.clone(),
-        measurement.title.clone(),
-        summary(&measurement.plain, unit),
-        summary(&measurement.lazy, unit),
-        compared(measurement.value),
-        measurement.target.map_or(String::new(), compared),
-        measurement.met().map_or("", |met| if met { "yes" } else { "NO" }).to_owned(),
-    ]
+/// A table in Markdown.
+fn piped(table: &[Vec<String>]) -> String {
+    let mut text = String::new();
+    for (index, row) in table.iter().enumerate() {
+        for cell in row {
+            let _ = write!(text, "| {} ", cell.replace('|', "\\|"));
+        }
+        text += "|\n";
+        if index == 0 {
+            text += &"| --- ".repeat(row.len());
+            text += "|\n";
+        }
+    }
+    text
 }
 
 /// The median, with the extremes if there are any.
@@ -157,17 +243,24 @@ mod tests {
     use crate::results::tests::example;
 
     #[test]
-    fn the_table_has_a_line_for_each_measurement_and_failure() {
+    fn tables_have_a_line_for_each_row_measurement_and_failure() {
         let text = table(&example());
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(
             lines,
             [
-                "benchmark  what        plain                  lazy                      compared   target     met",
-                "compile    compile it  2.00 s (1.75 - 2.25)   1.50 s (1.25 - 1.75)      0.750 x    0.800 x    yes",
-                "start      start it    1.00 ms (0.50 - 1.50)  14.00 ms (13.50 - 14.50)  +13.00 ms  +12.00 ms  NO",
-                "size       store it    2000000 bytes          1000 bytes                0.001 x",
-                "steady failed: it crashed",
+                "program   compile  program  first run  functions compiled",
+                "tool -O0  0.75     0.00     14         3 of 9",
+                "",
+                "measurement      what                          plain                  lazy                      \
+                 compared   target     met",
+                "tool-O0-compile  compiling all of it           2.00 s (1.75 - 2.25)   1.50 s (1.25 - 1.75)      \
+                 0.750 x    0.800 x    yes",
+                "tool-O0-program  the program, bodies embedded  2000000 bytes          1000 bytes                \
+                 0.001 x",
+                "tool-O0-first    the first run                 1.00 ms (0.50 - 1.50)  14.00 ms (13.50 - 14.50)  \
+                 +13.00 ms  +12.00 ms  NO",
+                "tool-O2 failed: it crashed",
             ]
         );
     }
@@ -178,12 +271,14 @@ mod tests {
         for part in [
             "# Benchmarks of autojit 0.1.0, 2026-01-02\n",
             "quick run",
-            "| processor | A processor, 2 cores |\n",
+            "| machine |  |\n| --- | --- |\n| processor | A processor, 2 cores |\n",
             "| load at the start | 0.25 |\n",
+            "| tool | a tool |\n",
             "| clang | clang 22.1.8 |\n",
-            "| start | start it | 1.00 ms (0.50 - 1.50) | 14.00 ms (13.50 - 14.50) | +13.00 ms | +12.00 ms | NO |\n",
-            "| start | 9 | 3 | 2 | 5.0 | 4.5 | 0.25 |\n",
-            "- steady: it crashed\n",
+            "| tool -O0 | 0.75 | 0.00 | 14 | 3 of 9 |\n",
+            "| tool-O0-first | the first run | 1.00 ms (0.50 - 1.50) | 14.00 ms (13.50 - 14.50) | +13.00 ms | +12.00 ms | NO |\n",
+            "| tool-O0-first | 9 | 3 | 2 | 5.0 | 4.5 | 0.25 |\n",
+            "- tool-O2: it crashed\n",
         ] {
             assert!(text.contains(part), "no '{part}' in:\n{text}");
         }
@@ -196,8 +291,23 @@ mod tests {
         results.failures.clear();
         results.measurements.retain(|measurement| measurement.statistics.is_none());
         let text = markdown(&results);
-        for part in ["quick", "did not come", "runtime told"] {
+        for part in ["quick", "did not come", "runtime told", "first run |"] {
             assert!(!text.contains(part), "'{part}' in:\n{text}");
         }
+    }
+
+    #[test]
+    fn a_readme_gets_its_table_between_the_marks() {
+        let old = "# It\n<!-- benchmark -->\nold\n<!-- /benchmark -->\nmore\n";
+        let new = readme(old, &example()).unwrap();
+        assert!(new.starts_with("# It\n<!-- benchmark -->\n| program | compile |"), "{new}");
+        assert!(new.ends_with("latest.svg)\n<!-- /benchmark -->\nmore\n") && !new.contains("old"), "{new}");
+        assert_eq!(readme(&new, &example()).unwrap(), new);
+        assert!(readme("# It\n", &example()).unwrap_err().to_string().contains("<!-- benchmark -->"));
+    }
+
+    #[test]
+    fn small_ratios_have_more_digits() {
+        assert_eq!([0.0816, 1.0, 9.99, 31.4].map(ratio), ["0.08", "1.00", "9.99", "31"]);
     }
 }

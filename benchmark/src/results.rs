@@ -1,9 +1,13 @@
 //! What a run found out, as it is written to JSON and read back by `report`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::columns::{Column, Comparison};
 use crate::machine::Machine;
+use crate::programs::Level;
 use crate::series::{Pair, Summary};
 
 /// A whole run.
@@ -17,6 +21,8 @@ pub struct Results {
     pub quick: bool,
     /// Where it ran.
     pub machine: Machine,
+    /// What its programs are and do, by name.
+    pub titles: BTreeMap<String, String>,
     /// What it measured, in order.
     pub measurements: Vec<Measurement>,
     /// The benchmarks that did not come to an end.
@@ -32,49 +38,19 @@ pub struct Failure {
     pub message: String,
 }
 
-/// What the figures of a measurement are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unit {
-    /// Seconds of processor time, user and system.
-    CpuSeconds,
-    /// Milliseconds of processor time, user and system.
-    CpuMilliseconds,
-    /// Milliseconds by the clock.
-    WallMilliseconds,
-    /// Bytes of a file.
-    Bytes,
-    /// KiB of memory.
-    Kibibytes,
-}
-
-/// How the lazy build is compared with the plain one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Comparison {
-    /// Lazy divided by plain.
-    Ratio,
-    /// Lazy minus plain, in the measurement's unit.
-    Extra,
-}
-
 /// One quantity of both builds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Its name: that of its benchmark, with an ending if the benchmark measures several.
-    pub name: String,
+    /// The program's name.
+    pub program: String,
+    /// The level that it was built at.
+    pub level: Level,
     /// What was measured.
-    pub title: String,
-    /// What the figures are.
-    pub unit: Unit,
+    pub column: Column,
     /// The plain build's.
     pub plain: Summary,
     /// The lazy build's.
     pub lazy: Summary,
-    /// How they are compared.
-    pub comparison: Comparison,
-    /// The result of comparing the medians.
-    pub value: f64,
     /// The greatest value that is good enough, if one was set.
     pub target: Option<f64>,
     /// What the runtime told of one further lazy run (AUTOJIT_STATS), if there was one.
@@ -82,42 +58,53 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Compares the medians of two summaries.
+    /// One without statistics.
     pub fn new(
-        name: impl Into<String>,
-        title: impl Into<String>,
-        unit: Unit,
-        comparison: Comparison,
-        pair: Pair<Summary>,
+        program: impl Into<String>,
+        level: Level,
+        column: Column,
+        summaries: Pair<Summary>,
+        target: Option<f64>,
     ) -> Self {
-        let Pair { plain, lazy } = pair;
-        let value = match comparison {
-            Comparison::Ratio => lazy.median / plain.median,
-            Comparison::Extra => lazy.median - plain.median,
-        };
-        let (name, title) = (name.into(), title.into());
-        Self { name, title, unit, plain, lazy, comparison, value, target: None, statistics: None }
+        let Pair { plain, lazy } = summaries;
+        Self { program: program.into(), level, column, plain, lazy, target, statistics: None }
     }
 
-    /// Sets the target.
-    pub fn target(mut self, target: impl Into<Option<f64>>) -> Self {
-        self.target = target.into();
-        self
+    /// `program-level-column`
+    pub fn name(&self) -> String {
+        name(&self.program, self.level, self.column)
     }
 
-    /// Adds what the runtime told.
-    pub fn statistics(mut self, statistics: Value) -> Self {
-        self.statistics = Some(statistics);
-        self
+    /// Lazy divided by plain.
+    pub fn ratio(&self) -> f64 {
+        self.lazy.median / self.plain.median
+    }
+
+    /// The medians, compared as the column's targets are set.
+    pub fn value(&self) -> f64 {
+        match self.column.comparison() {
+            Comparison::Ratio => self.ratio(),
+            Comparison::Extra => self.lazy.median - self.plain.median,
+        }
     }
 
     /// Whether the target is met, if there is one.
     pub fn met(&self) -> Option<bool> {
-        self.target.map(|target| self.value <= target)
+        self.target.map(|target| self.value() <= target)
     }
 }
 
+/// The name of a measurement.
+pub fn name(program: &str, level: Level, column: Column) -> String {
+    format!("{program}-{}-{}", level.name(), column.name())
+}
+
 impl Results {
+    /// The rows of the table, in order: the measurements of one program at one level.
+    pub fn rows(&self) -> impl Iterator<Item = &[Measurement]> {
+        self.measurements.chunk_by(|a, b| (&a.program, a.level) == (&b.program, b.level))
+    }
+
     /// Whether any target is missed.
     pub fn missed(&self) -> bool {
         self.measurements.iter().any(|measurement| measurement.met() == Some(false))
@@ -140,7 +127,14 @@ pub(crate) mod tests {
             plain: summary(plain, spread, runs),
             lazy: summary(lazy, spread, runs),
         };
-        let new = Measurement::new;
+        let new = |column, pair, target| Measurement::new("tool", Level::O0, column, pair, target);
+        let first = Measurement {
+            statistics: Some(serde_json::json!({
+                "functions": 9, "compiled": 3, "batches": 2,
+                "compile_ms": 4.5, "link_ms": 0.25, "engine_load_ms": 5.0
+            })),
+            ..new(Column::First, pair(1.0, 14.0, 0.5, 7), Some(12.0))
+        };
         Results {
             date: "2026-01-02".into(),
             version: "0.1.0".into(),
@@ -155,42 +149,40 @@ pub(crate) mod tests {
                 rustc: "rustc 1.95.0".into(),
                 llvm: "22.1.8".into(),
             },
+            titles: [("tool".to_owned(), "a tool".to_owned())].into(),
             measurements: vec![
-                new("compile", "compile it", Unit::CpuSeconds, Comparison::Ratio, pair(2.0, 1.5, 0.25, 5))
-                    .target(0.8),
-                new("start", "start it", Unit::WallMilliseconds, Comparison::Extra, pair(1.0, 14.0, 0.5, 7))
-                    .target(12.0)
-                    .statistics(serde_json::json!({
-                        "functions": 9, "compiled": 3, "batches": 2,
-                        "compile_ms": 4.5, "link_ms": 0.25, "engine_load_ms": 5.0
-                    })),
-                new("size", "store it", Unit::Bytes, Comparison::Ratio, pair(2_000_000.0, 1000.0, 0.0, 1)),
+                new(Column::Compile, pair(2.0, 1.5, 0.25, 5), Some(0.8)),
+                new(Column::Program, pair(2_000_000.0, 1000.0, 0.0, 1), None),
+                first,
             ],
-            failures: vec![Failure { name: "steady".into(), message: "it crashed".into() }],
+            failures: vec![Failure { name: "tool-O2".into(), message: "it crashed".into() }],
         }
     }
 
     #[test]
     fn medians_are_compared_with_the_target() {
-        let [ratio, extra, untargeted] = example().measurements.try_into().unwrap();
-        assert_eq!((ratio.value, ratio.met()), (0.75, Some(true)));
-        assert_eq!((extra.value, extra.met()), (13.0, Some(false)));
-        assert_eq!((untargeted.value, untargeted.met()), (0.0005, None));
-        assert_eq!(extra.clone().target(13.0).met(), Some(true));
+        let [ratio, untargeted, extra] = example().measurements.try_into().unwrap();
+        assert_eq!(
+            (ratio.name().as_str(), ratio.value(), ratio.met()),
+            ("tool-O0-compile", 0.75, Some(true))
+        );
+        assert_eq!((extra.value(), extra.ratio(), extra.met()), (13.0, 14.0, Some(false)));
+        assert_eq!((untargeted.value(), untargeted.met()), (0.0005, None));
+        assert_eq!(Measurement { target: Some(13.0), ..extra }.met(), Some(true));
     }
 
     #[test]
     fn one_missed_target_is_a_miss() {
         let mut results = example();
         assert!(results.missed());
-        results.measurements.remove(1);
+        results.measurements.remove(2);
         assert!(!results.missed());
     }
 
     #[test]
     fn json_comes_back_as_it_was() {
         let text = serde_json::to_string_pretty(&example()).unwrap();
-        assert!(text.contains("\"cpu-seconds\"") && text.contains("\"extra\""), "{text}");
+        assert!(text.contains("\"level\": \"O0\"") && text.contains("\"column\": \"first\""), "{text}");
         assert_eq!(serde_json::from_str::<Results>(&text).unwrap(), example());
     }
 }

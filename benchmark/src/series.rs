@@ -1,5 +1,7 @@
 //! Measuring both builds by turns, and the summary of what was measured.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +14,18 @@ pub struct Pair<T> {
     pub lazy: T,
 }
 
+impl<T> Default for Pair<Vec<T>> {
+    fn default() -> Self {
+        Self { plain: Vec::new(), lazy: Vec::new() }
+    }
+}
+
 impl<T> Pair<T> {
+    /// The same of both.
+    pub fn map<U>(self, mut map: impl FnMut(T) -> U) -> Pair<U> {
+        Pair { plain: map(self.plain), lazy: map(self.lazy) }
+    }
+
     /// The same of both.
     ///
     /// # Errors
@@ -30,17 +43,28 @@ impl<T> Pair<Vec<T>> {
     }
 }
 
-/// Runs `plain` and `lazy` by turns, each `runs` times, so that a machine that gets slower or faster meets both alike.
+/// How often both are measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Turns {
+    /// So often at least.
+    pub least: usize,
+    /// So often at most.
+    pub most: usize,
+    /// In between, for so long.
+    pub time: Duration,
+}
+
+/// Runs `plain` and `lazy` by turns, so that a machine that gets slower or faster meets both alike.
 ///
 /// # Errors
 /// That of the first run that failed.
 pub fn by_turns<T>(
-    runs: usize,
+    turns: Turns,
     mut plain: impl FnMut() -> Result<T>,
     mut lazy: impl FnMut() -> Result<T>,
 ) -> Result<Pair<Vec<T>>> {
-    let mut pair = Pair { plain: Vec::with_capacity(runs), lazy: Vec::with_capacity(runs) };
-    for _ in 0..runs {
+    let (mut pair, start) = (Pair::default(), Instant::now());
+    while pair.plain.len() < turns.least || (pair.plain.len() < turns.most && start.elapsed() < turns.time) {
         pair.plain.push(plain()?);
         pair.lazy.push(lazy()?);
     }
@@ -82,6 +106,23 @@ mod tests {
 
     use super::*;
 
+    fn times(count: usize) -> Turns {
+        Turns { least: count, most: count, time: Duration::ZERO }
+    }
+
+    #[test]
+    fn what_is_quick_is_done_more_often() {
+        let count = |time, pause| {
+            let turns = Turns { least: 2, most: 5, time: Duration::from_millis(time) };
+            let sleep = || {
+                std::thread::sleep(Duration::from_millis(pause));
+                Ok(())
+            };
+            by_turns(turns, sleep, || Ok(())).unwrap().lazy.len()
+        };
+        assert_eq!((count(10_000, 0), count(1, 2), count(0, 0)), (5, 2, 2));
+    }
+
     #[test]
     fn turns_are_taken() {
         let order = RefCell::new(String::new());
@@ -89,7 +130,7 @@ mod tests {
             order.borrow_mut().push(letter);
             Ok(f64::from(u32::try_from(order.borrow().len())?))
         };
-        let pair = by_turns(3, || turn('p'), || turn('l')).unwrap();
+        let pair = by_turns(times(3), || turn('p'), || turn('l')).unwrap();
         assert_eq!(*order.borrow(), "plplpl");
         let summaries = pair.summaries(|value| value * 10.0);
         assert_eq!(summaries.plain, Summary { median: 30.0, min: 10.0, max: 50.0, runs: 3 });
@@ -100,7 +141,7 @@ mod tests {
     fn one_failure_ends_the_series() {
         let mut count = 0;
         let result = by_turns(
-            3,
+            times(3),
             || Ok(()),
             || {
                 count += 1;

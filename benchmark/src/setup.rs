@@ -1,20 +1,17 @@
-//! What all benchmarks build on: where things lie, the programs, and their builds.
-//!
-//! Receives the run's options; hands on compile commands, objects, programs, and commands that run them. An object or
-//! program is built once in a run, however many benchmarks use it.
+//! What all measurements build on: where things lie, how often they are done, and commands that run programs.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use autojit_tests::packages::package;
 use autojit_tests::run::command;
 use autojit_tests::scratch;
+use serde_json::Value;
 
 use crate::arguments::Run;
-use crate::series::Pair;
+use crate::series::{Pair, Turns};
 use crate::{child, memory};
 
 /// How a program is compiled.
@@ -30,25 +27,13 @@ impl How {
     /// Both ways.
     pub const BOTH: Pair<Self> = Pair { plain: Self::Plain, lazy: Self::Lazy };
 
-    fn name(self) -> &'static str {
+    /// As in names.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
             Self::Lazy => "lazy",
         }
     }
-}
-
-/// A program in C or C++.
-#[derive(Debug, Clone)]
-pub struct Program {
-    /// Its name.
-    pub name: &'static str,
-    /// Its source files. The first is the one whose compilation is measured.
-    pub sources: Vec<PathBuf>,
-    /// Compiler flags beside the level.
-    pub flags: Vec<String>,
-    /// Flags for linking.
-    pub link: Vec<&'static str>,
 }
 
 /// Where things lie, and how often to measure.
@@ -80,9 +65,27 @@ impl Setup {
         Ok(Self { dist, work, quick: options.quick })
     }
 
-    /// `usual` times, or `quick` times in a quick run.
-    pub fn runs(&self, usual: usize, quick: usize) -> usize {
-        if self.quick { quick } else { usual }
+    /// How often a thing is measured that may take milliseconds only.
+    pub fn turns(&self) -> Turns {
+        let (most, time) = if self.quick { (3, 100) } else { (101, 1000) };
+        Turns { most, time: Duration::from_millis(time), ..self.least_turns() }
+    }
+
+    /// How often a thing is measured that takes long, or the same each time.
+    pub fn least_turns(&self) -> Turns {
+        let least = if self.quick { 1 } else { 7 };
+        Turns { least, most: least, time: Duration::ZERO }
+    }
+
+    /// How often a thing is measured that takes very long and is the same each time.
+    pub fn few_turns(&self) -> Turns {
+        let least = if self.quick { 1 } else { 3 };
+        Turns { least, most: least, time: Duration::ZERO }
+    }
+
+    /// The compiler plugin.
+    pub fn plugin(&self) -> PathBuf {
+        self.dist.join("lib/autojit.so")
     }
 
     /// A directory of the run, created.
@@ -101,48 +104,6 @@ impl Setup {
     /// It fails.
     pub fn run(&self, command: &mut Command) -> Result<child::Usage> {
         child::run(command, &self.work)
-    }
-
-    /// The command that compiles `source` of `program` at `level`.
-    pub fn compiler(
-        &self,
-        program: &Program,
-        source: &Path,
-        level: &[&str],
-        how: How,
-        output: &Path,
-    ) -> Command {
-        let mut command = clang(is_cxx(source));
-        if how == How::Lazy {
-            command.arg(format!("-fpass-plugin={}", self.dist.join("lib/autojit.so").display()));
-        }
-        command.args(level).args(&program.flags).arg("-c").arg(source).arg("-o").arg(output);
-        command
-    }
-
-    /// The linked program.
-    ///
-    /// # Errors
-    /// It does not compile or link.
-    pub fn program(&self, program: &Program, level: &[&str], how: How) -> Result<PathBuf> {
-        let level_name = level.concat();
-        let directory = self.directory(&format!("programs/{level_name}-{}", how.name()))?;
-        let output = directory.join(program.name);
-        if output.exists() {
-            return Ok(output);
-        }
-        let mut objects = Vec::new();
-        for source in &program.sources {
-            let object =
-                directory.join(source.file_name().context("a source file has a name")?).with_extension("o");
-            if !object.exists() {
-                self.run(&mut self.compiler(program, source, level, how, &object))?;
-            }
-            objects.push(object);
-        }
-        let cxx = program.sources.iter().any(|source| is_cxx(source));
-        self.run(clang(cxx).args(objects).args(&program.link).arg("-o").arg(&output))?;
-        Ok(output)
     }
 
     /// A program as a command; a lazy one with the runtime, and with nothing cached from earlier runs.
@@ -180,21 +141,22 @@ impl Setup {
         memory::measure(command, &self.work)
     }
 
-    /// The command that links the objects of `program`, which [`Setup::program`] has compiled, with a linker.
+    /// Runs a lazy program once, and returns what it took, and its statistics without what is of this machine alone.
     ///
     /// # Errors
-    /// It does not compile.
-    pub fn linker(&self, program: &Program, level: &[&str], how: How, linker: &str) -> Result<Command> {
-        let output = self.program(program, level, how)?;
-        let directory = output.parent().context("a file has a directory")?;
-        let mut command = clang(program.sources.iter().any(|source| is_cxx(source)));
-        command.arg(format!("-fuse-ld={linker}"));
-        for source in &program.sources {
-            let name = source.file_name().context("a source file has a name")?;
-            command.arg(directory.join(name).with_extension("o"));
+    /// It fails, or tells nothing.
+    pub fn statistics(&self, lazy: &mut Command) -> Result<(child::Usage, Value)> {
+        let file = self.work.join("statistics");
+        let usage = self.run(lazy.env("AUTOJIT_STATS", &file))?;
+        lazy.env_remove("AUTOJIT_STATS");
+        let json = fs::read(&file).with_context(|| format!("{lazy:?} wrote no statistics"))?;
+        fs::remove_file(&file).context("the statistics")?;
+        let mut statistics: Value = serde_json::from_slice(&json).context("the statistics are no JSON")?;
+        if let Some(fields) = statistics.as_object_mut() {
+            fields.remove("program");
+            fields.remove("pid");
         }
-        command.args(&program.link).arg("-o").arg(directory.join(format!("{}-{linker}", program.name)));
-        Ok(command)
+        Ok((usage, statistics))
     }
 }
 
@@ -214,88 +176,4 @@ pub fn create_empty(path: &Path) -> Result<()> {
         fs::remove_dir_all(path).with_context(|| format!("cannot clear {}", path.display()))?;
     }
     fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
-}
-
-fn clang(cxx: bool) -> Command {
-    command(if cxx { "clang++-22" } else { "clang-22" })
-}
-
-fn is_cxx(source: &Path) -> bool {
-    source.extension() == Some(OsStr::new("cpp"))
-}
-
-/// A source file of ours.
-fn ours(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(file)
-}
-
-/// Hello world in C.
-pub fn hello() -> Program {
-    Program { name: "hello", sources: vec![ours("hello.c")], flags: Vec::new(), link: Vec::new() }
-}
-
-/// A user of nlohmann-json in C++.
-pub fn json() -> Program {
-    Program {
-        name: "json",
-        sources: vec![ours("json.cpp")],
-        flags: vec!["-std=c++17".into()],
-        link: Vec::new(),
-    }
-}
-
-/// SQLite with one of our drivers.
-pub fn sqlite(name: &'static str, driver: &str) -> Program {
-    let directory = package("libsqlite3-sys").join("sqlite3");
-    Program {
-        name,
-        sources: vec![directory.join("sqlite3.c"), ours(driver)],
-        flags: vec![format!("-I{}", directory.display())],
-        link: vec!["-pthread", "-lm", "-ldl"],
-    }
-}
-
-/// Our program that runs a script twice with Lua's library.
-///
-/// # Errors
-/// Lua's sources cannot be listed.
-pub fn lua_twice() -> Result<Program> {
-    let directory = package("lua-src").join("lua-5.4.7");
-    let mut sources = vec![ours("lua_twice.c")];
-    for entry in fs::read_dir(&directory).context("Lua's sources")? {
-        let path = entry?.path();
-        if is_library_source(&path) {
-            sources.push(path);
-        }
-    }
-    sources[1..].sort();
-    let flags = vec![format!("-I{}", directory.display()), "-DLUA_USE_POSIX".into()];
-    Ok(Program { name: "lua_twice", sources, flags, link: vec!["-lm"] })
-}
-
-/// Whether a file of Lua's belongs to the library: not one of those with a `main` of their own.
-fn is_library_source(path: &Path) -> bool {
-    let stem = path.file_stem().unwrap_or_default();
-    path.extension() == Some(OsStr::new("c"))
-        && !["lua", "luac", "onelua", "ltests"].iter().any(|main| stem == *main)
-}
-
-/// bzip2's library with `main`, a file of bzip2's or one of ours.
-fn with_libbz2(name: &'static str, main: impl FnOnce(&Path) -> PathBuf) -> Program {
-    let directory = package("bzip2-sys").join("bzip2-1.0.8");
-    let library = ["blocksort", "bzlib", "compress", "crctable", "decompress", "huffman", "randtable"];
-    let mut sources = vec![main(&directory)];
-    sources.extend(library.map(|file| directory.join(file).with_extension("c")));
-    let flags = vec![format!("-I{}", directory.display()), "-D_FILE_OFFSET_BITS=64".into()];
-    Program { name, sources, flags, link: Vec::new() }
-}
-
-/// bzip2.
-pub fn bzip2() -> Program {
-    with_libbz2("bzip2", |directory| directory.join("bzip2.c"))
-}
-
-/// Our program that compresses twice with bzip2's library.
-pub fn compress_twice() -> Program {
-    with_libbz2("compress_twice", |_| ours("compress_twice.c"))
 }

@@ -16,27 +16,47 @@ fn text(bytes: &[u8]) -> &str {
 fn a_run_is_reported() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("results/hello.json");
     let file = file.to_str().expect("our paths are text");
-    let run = benchmark(&["run", "--quick", "--only", "start-hello", "--date", "2026-01-02", "--out", file]);
+    let run =
+        benchmark(&["run", "--quick", "--only", "hello-c-O0-first", "--date", "2026-01-02", "--out", file]);
     let table = text(&run.stdout);
     assert!(run.status.success(), "{}\n{table}{}", run.status, text(&run.stderr));
-    assert_eq!(table.lines().count(), 3, "a heading and two measurements: {table}");
+    // The ratio, and time and memory.
+    assert_eq!(table.lines().count(), 6, "two tables with headings: {table}");
 
-    let report = benchmark(&["report", file]);
+    let readme = file.replace("hello.json", "README.md");
+    std::fs::write(&readme, "<!-- benchmark -->\n<!-- /benchmark -->\n").expect("the directory is there");
+    let report = benchmark(&["report", file, "--readme", &readme]);
     let markdown = text(&report.stdout);
     assert!(report.status.success(), "{}\n{}", report.status, text(&report.stderr));
-    for part in
-        [", 2026-01-02\n", "quick run", "| start-hello | first run of hello | ", "| start-hello-cpu | "]
-    {
+    for part in [", 2026-01-02\n", "quick run", "| hello-c-O0-first | the first run | ", "-first-rss | "] {
         assert!(markdown.contains(part), "no '{part}' in:\n{markdown}");
     }
     // What the lazy program's runtime told: one lazy function, compiled.
-    assert!(markdown.contains("| start-hello | 1 | 1 | 1 | "), "{markdown}");
+    assert!(markdown.contains("| hello-c-O0-first | 1 | 1 | 1 | "), "{markdown}");
+    let readme = std::fs::read_to_string(readme).expect("it was there");
+    assert!(readme.contains("| hello-c -O0 | ") && readme.contains(" | 1 of 1 |\n"), "{readme}");
+}
+
+/// Cargo's builds take too long for this.
+#[test]
+fn every_column_can_be_measured() {
+    for (row, missing) in [("hello-c-O0", &["steady"][..]), ("hello-rust-O2", &["steady", "idle"])] {
+        let run = benchmark(&["run", "--quick", "--only", row]);
+        let table = text(&run.stdout);
+        assert!(run.status.success(), "{}\n{table}{}", run.status, text(&run.stderr));
+        for column in ["compile", "link-bfd", "link-lld", "objects-store", "program", "later-own", "edit"] {
+            assert!(table.contains(&format!("{row}-{column} ")), "no {column}: {table}");
+        }
+        for column in missing {
+            assert!(!table.contains(&format!("{row}-{column} ")), "{column}: {table}");
+        }
+    }
 }
 
 #[test]
 fn what_cannot_be_done_is_said() {
     for (arguments, part) in [
-        (&["--only", "nothing"][..], "no benchmark is named 'nothing'"),
+        (&["--only", "nothing"][..], "no measurement has 'nothing' in its name"),
         (&["--only", "idle", "--dist", "/nowhere"], "/nowhere is missing"),
         (&["report", "/nowhere.json"], "cannot read /nowhere.json"),
         (&["report", env!("CARGO_MANIFEST_PATH")], "has no results"),

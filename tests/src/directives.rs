@@ -16,7 +16,7 @@
 //! | `flags: FLAG…` | compiler flags, clang's or rustc's |
 //! | `link: FLAG…` | flags for linking |
 //! | `linkers: NAME…` | of bfd, gold, lld and mold, instead of all but gold |
-//! | `levels: standard\|every\|nopie…` | `every`: -O0, -O1, -O2, -O3, -Os, with and without -g, as PIC, PIE and no-PIE; `nopie`: the standard ones at a fixed address; several can be named |
+//! | `levels: standard\|every\|nopie\|LEVEL…` | `every`: -O0, -O1, -O2, -O3, -Os, with and without -g, as PIC, PIE and no-PIE; `nopie`: the standard ones at a fixed address; or one by its name, as `o0_g`; several can be named |
 //! | `args: ARG…` | the program's arguments |
 //! | `stdin: TEXT` | its standard input, one line |
 //! | `env: NAME=VALUE…` | its environment, beside what the tests themselves run with |
@@ -163,7 +163,10 @@ pub fn parse(text: &str) -> Result<Program, String> {
                         "nopie" => {
                             Level::STANDARD.map(|l| Level { addressing: Addressing::NoPie, ..l }).to_vec()
                         }
-                        _ => return Err(bad()),
+                        name => {
+                            let mut all = Level::every().into_iter();
+                            vec![all.find(|level| level.name() == name).ok_or_else(bad)?]
+                        }
                     });
                 }
             }
@@ -277,14 +280,14 @@ mod tests {
 
     #[test]
     fn directives_are_read() {
-        let text =
-            "//# flags: -a -b\n//# exit: signal 6\n//# stats: compiled >= 3\n//# prints: x y\n//# mix\n";
+        let text = "//# flags: -a -b\n//# exit: signal 6\n//# stats: compiled >= 3\n//# prints: x y\n//# mix\n//# levels: o0_g o2_nopie\n";
         let program = parse(text).expect("all directives are good");
         assert_eq!(program.flags, ["-a", "-b"]);
         assert_eq!(program.exit, Exit::Signal(6));
         assert!(program.stats[0].holds(3.0) && !program.stats[0].holds(2.0));
         assert_eq!(program.prints, ["x y"]);
         assert!(program.mix);
+        assert_eq!(program.levels.iter().map(Level::name).collect::<Vec<_>>(), ["o0_g", "o2_nopie"]);
     }
 
     #[test]

@@ -76,7 +76,8 @@ fn huge_function() -> String {
 fn a_function_of_ten_thousand_lines() {
     let text = huge_function();
     assert!(text.lines().count() > 10_000);
-    for level in ["-O0", "-O2"] {
+    // At -O2 such a function takes LLVM three times as long, to no other end.
+    for level in ["-O0", "-O1"] {
         let scratch = Scratch::new(&format!("huge-function{level}"));
         let stats = compare(&scratch, &text, level);
         assert!(stats.number("code_bytes") > 50_000.0, "{stats:?}");
@@ -115,7 +116,7 @@ fn many_functions(stride: u32) -> String {
 
 #[test]
 fn twenty_thousand_functions_in_one_file() {
-    for (level, stride) in [("-O0", 4), ("-O2", 100)] {
+    for (level, stride) in [("-O0", 20), ("-O2", 200)] {
         let scratch = Scratch::new(&format!("twenty-thousand{level}"));
         let stats = compare(&scratch, &many_functions(stride), level);
         assert!(stats.number("functions") >= 20_000.0, "{stats:?}");

@@ -1,4 +1,6 @@
-// LLVM's C++ library, with GCC's unwinder, and what it has of C++23.
+// LLVM's C++ library, with GCC's unwinder, and what it has of C++23. (The same optimised, with GCC's library, is in
+// standard_library.)
+//# levels: o0_g
 //# flags: -std=c++23 -stdlib=libc++
 //# linkers: lld
 //# link: -pthread -stdlib=libc++

@@ -1,0 +1,284 @@
+//! Measures a row of the table: the wanted columns of one program at one level, plain and lazy by turns.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::builds::{Build, size};
+use crate::columns::Column;
+use crate::keep;
+use crate::programs::{Level, Program};
+use crate::results::Measurement;
+use crate::series::{Pair, Summary, Turns, by_turns};
+use crate::setup::{How, Setup, create_empty};
+
+/// A row, as far as it is measured.
+struct Row<'a> {
+    setup: &'a Setup,
+    program: &'a Program,
+    level: Level,
+    builds: Pair<Build<'a>>,
+    measurements: Vec<Measurement>,
+}
+
+/// Measures the columns that `wants` names.
+///
+/// # Errors
+/// Something does not compile, link or run, or the builds do different things.
+pub fn row(
+    setup: &Setup,
+    program: &Program,
+    level: Level,
+    wants: impl Fn(Column) -> bool,
+) -> Result<Vec<Measurement>> {
+    use Column as C;
+    let builds = How::BOTH.try_map(|how| Build::new(setup, program.name, &program.source, level, how))?;
+    let mut row = Row { setup, program, level, builds, measurements: Vec::new() };
+    let any = |columns: &[Column]| columns.iter().any(|column| wants(*column));
+
+    if any(&[C::Compile, C::Edit]) {
+        row.builds()?;
+    }
+    for (column, linker) in [(C::LinkBfd, "bfd"), (C::LinkLld, "lld")] {
+        if wants(column) {
+            let links = row.turns(setup.turns(), |build| Ok(setup.run(&mut build.link(linker)?)?.wall))?;
+            row.add(column, &links, milliseconds);
+        }
+    }
+    if wants(C::Objects) {
+        let sizes = row.exact(Build::objects)?;
+        row.add(C::Objects, &sizes, |size| *size);
+    }
+    if any(&[C::ObjectsStore, C::ObjectsAndStore]) {
+        row.store()?;
+    }
+    if wants(C::Program) {
+        let sizes = row.exact(|build| size(&build.program()?))?;
+        row.add(C::Program, &sizes, |size| *size);
+    }
+    let runs = [C::First, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared];
+    if any(&runs) {
+        row.runs(&any)?;
+    }
+    if wants(C::Steady) {
+        row.steady()?;
+    }
+    if wants(C::Idle) {
+        row.idle()?;
+    }
+    if wants(C::Keep) {
+        let times = keep::measure(setup, &row.builds.lazy.program()?, &program.arguments)?;
+        row.add(C::Keep, &times, milliseconds);
+    }
+    // What was measured for the sake of another column is not told.
+    row.measurements.retain(|measurement| wants(measurement.column));
+    row.measurements.sort_by_key(|measurement| measurement.column as u8);
+    Ok(row.measurements)
+}
+
+fn milliseconds(time: &Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+impl<'a> Row<'a> {
+    /// Both builds, again and again.
+    fn turns<T>(&self, turns: Turns, each: impl Fn(&Build<'a>) -> Result<T>) -> Result<Pair<Vec<T>>> {
+        by_turns(turns, || each(&self.builds.plain), || each(&self.builds.lazy))
+    }
+
+    /// Both builds, once.
+    fn exact(&self, each: impl Fn(&Build<'a>) -> Result<f64>) -> Result<Pair<Vec<f64>>> {
+        Ok(Pair { plain: vec![each(&self.builds.plain)?], lazy: vec![each(&self.builds.lazy)?] })
+    }
+
+    /// Adds a column, if anything was measured for it.
+    fn add<T>(&mut self, column: Column, taken: &Pair<Vec<T>>, quantity: impl Fn(&T) -> f64) {
+        if !taken.plain.is_empty() {
+            self.push(column, taken.summaries(quantity));
+        }
+    }
+
+    fn push(&mut self, column: Column, summaries: Pair<Summary>) -> &mut Measurement {
+        let target = self.program.target(self.level, column);
+        self.measurements.push(Measurement::new(self.program.name, self.level, column, summaries, target));
+        self.measurements.last_mut().expect("one was just pushed")
+    }
+
+    /// Compiling, and the edit of a file: it is compiled, the program linked and run, with what the run before the edit
+    /// has left in the cache.
+    fn builds(&mut self) -> Result<()> {
+        let (setup, arguments) = (self.setup, &self.program.arguments);
+        let cache = setup.directory("edit-cache")?;
+        create_empty(&cache)?;
+        let run = |program: &Path, how| {
+            let mut command = setup.start_again(program, how);
+            if how == How::Lazy {
+                command.env("AUTOJIT_CACHE_DIR", &cache);
+            }
+            setup.run(command.args(arguments))
+        };
+        run(&self.builds.lazy.program()?, How::Lazy)?;
+        let times = self.turns(setup.least_turns(), |build| {
+            let built = build.build()?;
+            Ok((built.cpu, built.edited + run(&built.program, build.how())?.wall))
+        })?;
+        self.add(Column::Compile, &times, |time| time.0.as_secs_f64());
+        self.add(Column::Edit, &times, |time| milliseconds(&time.1));
+        Ok(())
+    }
+
+    fn store(&mut self) -> Result<()> {
+        let plain = self.builds.plain.objects()?;
+        let build = self.builds.lazy.beside_store()?;
+        let (objects, stored) = (build.objects()?, build.stored()?);
+        for (column, lazy) in [(Column::ObjectsStore, objects), (Column::ObjectsAndStore, objects + stored)] {
+            self.push(column, Pair { plain, lazy }.map(Summary::exact));
+        }
+        Ok(())
+    }
+
+    /// First and later runs.
+    fn runs(&mut self, any: &dyn Fn(&[Column]) -> bool) -> Result<()> {
+        use Column as C;
+        let (setup, arguments) = (self.setup, &self.program.arguments);
+        let programs = Pair { plain: self.builds.plain.program()?, lazy: self.builds.lazy.program()? };
+        let first = |program: &Path, how| -> Result<Command> {
+            let mut command = setup.start(program, how)?;
+            command.args(arguments);
+            Ok(command)
+        };
+        let later = |program: &Path, how| {
+            let mut command = setup.start_again(program, how);
+            command.args(arguments);
+            command
+        };
+        let Pair { plain, lazy } = &programs;
+        let statistics = check(setup, &mut first(plain, How::Plain)?, &mut first(lazy, How::Lazy)?)?;
+        if any(&[C::First]) {
+            let walls = by_turns(
+                setup.turns(),
+                || Ok(setup.run(&mut first(plain, How::Plain)?)?.wall),
+                || Ok(setup.run(&mut first(lazy, How::Lazy)?)?.wall),
+            )?;
+            self.push(C::First, walls.summaries(milliseconds)).statistics = Some(statistics);
+        }
+        if any(&[C::FirstRss]) {
+            // It takes as long as the first run itself, and hardly varies.
+            let memories = by_turns(
+                setup.few_turns(),
+                || setup.memory(&mut first(plain, How::Plain)?),
+                || setup.memory(&mut first(lazy, How::Lazy)?),
+            )?;
+            self.add(C::FirstRss, &memories, |memory| memory.peak);
+        }
+        if any(&[C::Later, C::LaterRss, C::LaterOwn, C::LaterShared]) {
+            // The first run, whichever was the last, has filled the cache.
+            let (_, statistics) = setup.statistics(&mut later(lazy, How::Lazy))?;
+            ensure!(statistics["compiled"].as_u64() == Some(0), "a later run compiles: {statistics}");
+            ensure!(statistics["from_cache"].as_u64() > Some(0), "the cache has nothing: {statistics}");
+        }
+        if any(&[C::Later]) {
+            let walls = by_turns(
+                setup.turns(),
+                || Ok(setup.run(&mut later(plain, How::Plain))?.wall),
+                || Ok(setup.run(&mut later(lazy, How::Lazy))?.wall),
+            )?;
+            self.add(C::Later, &walls, milliseconds);
+        }
+        if any(&[C::LaterRss, C::LaterOwn, C::LaterShared]) {
+            let memories = by_turns(
+                setup.least_turns(),
+                || setup.memory(&mut later(plain, How::Plain)),
+                || setup.memory(&mut later(lazy, How::Lazy)),
+            )?;
+            self.add(C::LaterRss, &memories, |memory| memory.peak);
+            self.add(C::LaterOwn, &memories, |memory| memory.own);
+            self.add(C::LaterShared, &memories, |memory| memory.shared);
+        }
+        Ok(())
+    }
+
+    /// Processor time of a second pass over the same work: it calls nothing for the first time. By the clock it would
+    /// tell more of the machine's other work.
+    fn steady(&mut self) -> Result<()> {
+        let setup = self.setup;
+        let (name, source) = self.program.steady.as_ref().context("it has no such work")?;
+        let programs =
+            How::BOTH.try_map(|how| Build::new(setup, name, source, self.level, how)?.program())?;
+        let run = |program: &Path, how| second_pass(&setup.run(&mut setup.start(program, how)?)?.stdout);
+        let passes = by_turns(
+            setup.least_turns(),
+            || run(&programs.plain, How::Plain),
+            || run(&programs.lazy, How::Lazy),
+        )?;
+        let results: Vec<_> = passes.plain.iter().chain(&passes.lazy).map(|pass| &pass.1).collect();
+        ensure!(results.windows(2).all(|two| two[0] == two[1]), "the results differ: {results:?}");
+        self.add(Column::Steady, &passes, |pass| pass.0);
+        Ok(())
+    }
+
+    /// The plain program with the runtime preloaded, beside itself without.
+    fn idle(&mut self) -> Result<()> {
+        let (setup, program) = (self.setup, self.builds.plain.program()?);
+        let run = |how| Ok(setup.run(&mut setup.start_again(&program, how))?.wall);
+        // Unmeasured: brings the files into memory.
+        How::BOTH.try_map(run)?;
+        let walls = by_turns(setup.turns(), || run(How::Plain), || run(How::Lazy))?;
+        self.add(Column::Idle, &walls, milliseconds);
+        Ok(())
+    }
+}
+
+/// Runs both once, unmeasured: brings the files into memory, compares what is printed, and returns the statistics of
+/// the lazy one.
+fn check(setup: &Setup, plain: &mut Command, lazy: &mut Command) -> Result<Value> {
+    let plain = setup.run(plain)?;
+    let (usage, statistics) = setup.statistics(lazy)?;
+    ensure!(plain.stdout == usage.stdout, "{lazy:?} prints something else than the plain program");
+    ensure!(statistics["compiled"].as_u64() > Some(0), "{lazy:?} compiled nothing: {statistics}");
+    Ok(statistics)
+}
+
+/// Reads what a program of two passes printed, a line for each: milliseconds by the clock and of the processor, and
+/// what was computed. Returns the second pass's processor time, and what both computed.
+fn second_pass(output: &[u8]) -> Result<(f64, String)> {
+    let text = String::from_utf8_lossy(output);
+    let pass = |line: &str| {
+        let (_, rest) = line.split_once(' ')?;
+        let (cpu, result) = rest.split_once(' ')?;
+        Some((cpu.parse::<f64>().ok()?, result.to_owned()))
+    };
+    let passes: Option<Vec<_>> = text.lines().map(pass).collect();
+    let passes = passes.and_then(|passes| <[_; 2]>::try_from(passes).ok());
+    let [first, second] = passes.with_context(|| format!("not the times of two passes: {text}"))?;
+    ensure!(first.1 == second.1, "the passes compute different things: {text}");
+    Ok(second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_pass_is_read() {
+        let pass = second_pass(b"2.500 2.25 17 ab\n1.500 1.250 17 ab\n").unwrap();
+        assert_eq!(pass, (1.25, "17 ab".to_owned()));
+    }
+
+    #[test]
+    fn anything_else_is_an_error() {
+        for (text, part) in [
+            ("", "not the times"),
+            ("1 2 3\n", "not the times"),
+            ("1 2 3\n1 2 3\n1 2 3\n", "not the times"),
+            ("1 2 3\nx y 3\n", "not the times"),
+            ("1 2 3\n1 2 4\n", "different things"),
+        ] {
+            let message = second_pass(text.as_bytes()).unwrap_err().to_string();
+            assert!(message.contains(part), "{text:?}: {message}");
+        }
+    }
+}

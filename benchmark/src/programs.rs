@@ -1,0 +1,289 @@
+//! The programs: one description each, of what is built, how it is run, and what is good enough.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use autojit_tests::packages::{manifest, ours as shared, package};
+use autojit_tests::scratch;
+use serde::{Deserialize, Serialize};
+
+use crate::columns::Column;
+
+/// The optimisation that a build asks for; always with debug information.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// For debugging.
+    O0,
+    /// For use.
+    O2,
+}
+
+impl Level {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::O0, Self::O2];
+
+    /// As in names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::O0 => "O0",
+            Self::O2 => "O2",
+        }
+    }
+}
+
+/// Where a program comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Files for clang.
+    Clang(Files),
+    /// A file for rustc.
+    Rustc(PathBuf),
+    /// A package for cargo: the directory of its manifest, and the name of its executable.
+    Cargo(PathBuf, &'static str),
+}
+
+/// Source files in C or C++.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// The files. The first is the one that is edited.
+    pub sources: Vec<PathBuf>,
+    /// Compiler flags beside the level.
+    pub flags: Vec<String>,
+    /// Flags for linking.
+    pub link: Vec<&'static str>,
+}
+
+/// The greatest value of a column at a level that is good enough.
+pub type Target = (Level, Column, f64);
+
+/// A row of the table, or one for each level.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is and does when it is run, for readers.
+    pub title: &'static str,
+    /// What it is made of.
+    pub source: Source,
+    /// What it is run with.
+    pub arguments: Vec<String>,
+    /// The program that does longer work twice in a process and times both passes.
+    pub steady: Option<(&'static str, Source)>,
+    /// The levels that it is built at.
+    pub levels: &'static [Level],
+    /// The columns that it has at -O0 beside those that every program has, or all it has if `only`.
+    pub columns: &'static [Column],
+    /// Whether other columns are left out.
+    pub only: bool,
+    /// Its targets.
+    pub targets: &'static [Target],
+}
+
+impl Program {
+    fn new(name: &'static str, title: &'static str, source: Source) -> Self {
+        let (levels, columns) = (&Level::ALL, &[]);
+        Self {
+            name,
+            title,
+            source,
+            arguments: Vec::new(),
+            steady: None,
+            levels,
+            columns,
+            only: false,
+            targets: &[],
+        }
+    }
+
+    /// Whether it has a column at a level.
+    pub fn has(&self, level: Level, column: Column) -> bool {
+        let usual = match column {
+            Column::Idle | Column::Keep => false,
+            // First runs of optimised programs take long, and no more memory.
+            Column::FirstRss => !self.only && level == Level::O0,
+            Column::Steady => self.steady.is_some(),
+            _ => !self.only,
+        };
+        usual || (level == Level::O0 && self.columns.contains(&column))
+    }
+
+    /// The target of a column, if there is one.
+    pub fn target(&self, level: Level, column: Column) -> Option<f64> {
+        let found = self.targets.iter().find(|target| (target.0, target.1) == (level, column));
+        found.map(|target| target.2)
+    }
+}
+
+/// All of them.
+///
+/// # Errors
+/// Sources of a package cannot be listed.
+pub fn all() -> Result<Vec<Program>> {
+    use Column as C;
+    use Level::{O0, O2};
+    let clang = |files: &[&str], flags: &[&str]| {
+        let sources = files.iter().map(|file| ours(file)).collect();
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Source::Clang(Files { sources, flags, link: Vec::new() })
+    };
+    Ok(vec![
+        Program {
+            columns: &[C::Idle, C::Keep],
+            targets: &[
+                (O0, C::First, 12.0),
+                (O0, C::Later, 0.7),
+                (O0, C::LaterRss, 1536.0),
+                (O0, C::Idle, 0.3),
+                (O0, C::Keep, 1.05),
+            ],
+            ..Program::new("hello-c", "one printf", clang(&["hello.c"], &[]))
+        },
+        Program::new("hello-c++", "a stream and a sorted vector of strings", clang(&["hello.cpp"], &[])),
+        Program::new("hello-rust", "the same in Rust", Source::Rustc(ours("hello.rs"))),
+        Program {
+            arguments: vec!["--help".into()],
+            steady: Some(("compress_twice", libbz2(|_| ours("compress_twice.c")))),
+            columns: &[C::Keep],
+            targets: &[(O0, C::First, 25.0), (O0, C::Later, 1.0), (O0, C::Steady, 1.02), (O0, C::Keep, 1.05)],
+            ..Program::new("bzip2", "bzip2 --help; steady: 10 MB compressed", libbz2(|d| d.join("bzip2.c")))
+        },
+        Program {
+            arguments: vec![shared("lua/script.lua").display().to_string()],
+            steady: Some(("lua_twice", lua(ours("lua_twice.c"))?)),
+            targets: &[(O0, C::Steady, 1.02)],
+            ..Program::new("lua", "a script; steady: another one, longer", lua(shared("lua/main.c"))?)
+        },
+        Program {
+            steady: Some(("sqlite_twice", sqlite("sqlite_twice.c"))),
+            targets: &[
+                (O0, C::Compile, 0.80),
+                (O2, C::Compile, 0.15),
+                (O0, C::ObjectsStore, 0.08),
+                (O0, C::Program, 1.6),
+                (O0, C::Steady, 1.02),
+                (O0, C::Keep, 1.05),
+            ],
+            columns: &[C::Keep],
+            ..Program::new("sqlite", "a table and a query; steady: 200,000 rows", sqlite("sqlite_query.c"))
+        },
+        Program {
+            levels: &[O0],
+            columns: &[C::First, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared, C::Edit],
+            only: true,
+            targets: &[(O0, C::First, 60.0), (O0, C::Later, 1.5), (O0, C::LaterRss, 3072.0)],
+            ..Program::new("sqlite-version", "SQLite's version", sqlite("sqlite_version.c"))
+        },
+        Program {
+            targets: &[
+                (O0, C::Compile, 0.90),
+                (O0, C::ObjectsStore, 0.05),
+                (O0, C::Program, 1.0),
+                (O0, C::Later, 1.5),
+                (O0, C::Keep, 1.05),
+            ],
+            columns: &[C::Keep],
+            ..Program::new("json", "a user of nlohmann-json", clang(&["json.cpp"], &["-std=c++17"]))
+        },
+        Program {
+            arguments: ["the quick brown fox and the lazy dog", "--order", "count"]
+                .map(str::to_owned)
+                .to_vec(),
+            ..Program::new("words", "a command line in Rust: clap, regex, serde_json", packages())
+        },
+    ])
+}
+
+fn packages() -> Source {
+    // Has cargo fetch what the program depends on.
+    package("clap");
+    Source::Cargo(manifest().parent().unwrap_or(Path::new("")).to_owned(), "lazy-program")
+}
+
+/// A source file of ours.
+fn ours(file: &str) -> PathBuf {
+    scratch::repository().join("benchmark/programs").join(file)
+}
+
+/// SQLite with one of our drivers.
+fn sqlite(driver: &str) -> Source {
+    let directory = package("libsqlite3-sys").join("sqlite3");
+    Source::Clang(Files {
+        sources: vec![directory.join("sqlite3.c"), ours(driver)],
+        flags: vec![format!("-I{}", directory.display())],
+        link: vec!["-pthread", "-lm", "-ldl"],
+    })
+}
+
+/// Lua's library with a program of ours.
+fn lua(main: PathBuf) -> Result<Source> {
+    let directory = package("lua-src").join("lua-5.4.7");
+    // The interpreter's loop is what its programmers edit.
+    let first = directory.join("lvm.c");
+    let mut others = vec![main];
+    for entry in fs::read_dir(&directory).context("Lua's sources")? {
+        let path = entry?.path();
+        if path != first && is_library_source(&path) {
+            others.push(path);
+        }
+    }
+    others.sort();
+    let flags =
+        vec![format!("-I{}", directory.display()), "-DLUA_USE_POSIX".into(), "-DLUA_COMPAT_5_3".into()];
+    Ok(Source::Clang(Files { sources: [vec![first], others].concat(), flags, link: vec!["-lm"] }))
+}
+
+/// Whether a file of Lua's belongs to the library: not one of those with a `main` of their own.
+fn is_library_source(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap_or_default();
+    path.extension() == Some(OsStr::new("c"))
+        && !["lua", "luac", "onelua", "ltests"].iter().any(|main| stem == *main)
+}
+
+/// bzip2's library with `main`, a file of bzip2's or one of ours.
+fn libbz2(main: impl FnOnce(&Path) -> PathBuf) -> Source {
+    let directory = package("bzip2-sys").join("bzip2-1.0.8");
+    let library = ["blocksort", "bzlib", "compress", "crctable", "decompress", "huffman", "randtable"];
+    let mut sources = vec![main(&directory)];
+    sources.extend(library.map(|file| directory.join(file).with_extension("c")));
+    let flags = vec![format!("-I{}", directory.display()), "-D_FILE_OFFSET_BITS=64".into()];
+    Source::Clang(Files { sources, flags, link: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_for_columns_and_levels_that_programs_have() {
+        for program in all().unwrap() {
+            for (level, column, _) in program.targets {
+                let name = (program.name, level.name(), column.name());
+                assert!(program.levels.contains(level) && program.has(*level, *column), "{name:?}");
+                assert!(program.target(*level, *column).is_some(), "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_sources_are_there() {
+        let programs = all().unwrap();
+        let mut names: Vec<_> = programs.iter().map(|program| program.name).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
+        let steady = programs.iter().filter_map(|program| Some(&program.steady.as_ref()?.1));
+        for source in programs.iter().map(|program| &program.source).chain(steady) {
+            let files = match source {
+                Source::Clang(files) => files.sources.clone(),
+                Source::Rustc(file) => vec![file.clone()],
+                Source::Cargo(directory, _) => {
+                    vec![directory.join("Cargo.lock"), directory.join("src/main.rs")]
+                }
+            };
+            for file in files {
+                assert!(file.is_file(), "{}", file.display());
+            }
+        }
+    }
+}
