@@ -206,7 +206,7 @@ options! {
         "AUTOJIT_STORE" "embed|DIR" ["embed"]
             "where function bodies are kept: in the object files, or as files in a directory";
         "AUTOJIT_PREFETCH" "On|Off" ["On"]
-            "autojitd, if it runs, is told of what is built, and compiles ahead what ran last time (Off is for both)";
+            "autojitd, if it runs, is told what is built, and compiles ahead what ran last time (Off: neither)";
     }
     runtime {
         log: log::LevelFilter = log::LevelFilter::Warn,
