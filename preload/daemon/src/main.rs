@@ -132,10 +132,14 @@ fn detach(arguments: Arguments) -> Result<(), String> {
         0 => {
             // SAFETY: takes no pointers.
             unsafe { libc::setsid() };
-            // The working directory could be on a disk that is to be unmounted.
-            let _ = std::env::set_current_dir("/");
+            // Before there are compilers, which would keep what they inherit.
+            leave_terminal();
             let mut writer = Some(writer);
-            let result = serve(arguments, || leave_terminal(&mut writer));
+            let result = serve(arguments, || {
+                // It could be on a disk that is to be unmounted. Until now, paths were relative to it.
+                let _ = std::env::set_current_dir("/");
+                drop(writer.take());
+            });
             if let (Err(message), Some(mut writer)) = (result, writer.take()) {
                 // Whoever has started it is there to be told: he waits for the end of the pipe.
                 let _ = std::io::Write::write_all(&mut writer, message.as_bytes());
@@ -152,8 +156,8 @@ fn detach(arguments: Arguments) -> Result<(), String> {
     }
 }
 
-/// Gives up the standard descriptors, and then says that the daemon is ready: by closing `writer`.
-fn leave_terminal(writer: &mut Option<std::io::PipeWriter>) {
+/// Gives up the standard descriptors.
+fn leave_terminal() {
     // SAFETY: the descriptors 0 to 2 are replaced as a whole; nothing of Rust's owns them.
     unsafe {
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
@@ -164,7 +168,6 @@ fn leave_terminal(writer: &mut Option<std::io::PipeWriter>) {
             libc::close(null);
         }
     }
-    writer.take();
 }
 
 /// Serves one client on standard input and output.

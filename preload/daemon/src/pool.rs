@@ -198,6 +198,7 @@ fn become_compiler(
             std::mem::forget(socket);
         }
         libc::syscall(libc::SYS_close_range, SOCKET + 1, u32::MAX, 0);
+        libc::chdir(c"/".as_ptr());
         let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
         libc::dup2(null, 0);
         libc::dup2(null, 1);

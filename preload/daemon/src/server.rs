@@ -232,7 +232,10 @@ impl Server {
         if !self.requests.is_empty() || self.clients.values().any(|client| client.role == Role::Unknown) {
             return Some(WORKING_INTERVAL / 2);
         }
-        self.listener.as_ref()?;
+        if self.listener.is_none() {
+            // The one client may have gone since the last look.
+            return self.clients.is_empty().then_some(Duration::ZERO);
+        }
         let idle = self.arguments.idle_exit.filter(|_| self.clients.is_empty());
         Some(
             idle.map_or(LOOK, |limit| limit.saturating_sub(self.idle_since.elapsed()).min(LOOK))

@@ -3,9 +3,9 @@
 mod common;
 
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use autojit_protocol::What;
+use autojit_protocol::{Message, What};
 use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, module};
 
 #[test]
@@ -170,9 +170,8 @@ fn nothing_is_compiled_ahead_if_it_is_switched_off() {
     assert_eq!((daemon.number("waiting_ahead"), daemon.number("compiled_ahead")), (0, 0));
 }
 
-#[test]
-fn one_client_on_standard_input_and_output() {
-    let scratch = Scratch::new();
+/// A daemon for the one client at the other end of a socket pair.
+fn stdio(scratch: &Scratch) -> (std::process::Child, common::Program) {
     let (here, there) = autojit_sys::File::socket_pair().unwrap();
     let end = |file: &autojit_sys::File| -> Stdio {
         use std::os::fd::{FromRawFd, OwnedFd};
@@ -182,9 +181,37 @@ fn one_client_on_standard_input_and_output() {
         std::mem::forget(copy);
         owned.into()
     };
-    let mut child = command(&scratch.0, &["--stdio"]).stdin(end(&there)).stdout(end(&there)).spawn().unwrap();
+    let child = command(&scratch.0, &["--stdio"]).stdin(end(&there)).stdout(end(&there)).spawn().unwrap();
     drop(there);
-    let mut program = common::Program::over(autojit_protocol::Connection::new(here), "/bin/a");
+    (child, common::Program::over(autojit_protocol::Connection::new(here), "/bin/a"))
+}
+
+#[test]
+fn it_ends_with_a_client_that_waits_for_no_answer() {
+    let scratch = Scratch::new();
+    for _ in 0..5 {
+        let (mut child, program) = stdio(&scratch);
+        let (key, what) = ([7; 32], What::Function(0));
+        // It has not read the question when nobody is there any more to be answered.
+        // SAFETY: the child is this process's.
+        unsafe { libc::kill(child.id() as i32, libc::SIGSTOP) };
+        let question = Message::Compile { key, level: -1, what, inline: false, keep: false };
+        program.connection.send(&question, None).unwrap();
+        drop(program);
+        // SAFETY: as above.
+        unsafe { libc::kill(child.id() as i32, libc::SIGCONT) };
+        let start = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(20), "it is still there");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+#[test]
+fn one_client_on_standard_input_and_output() {
+    let scratch = Scratch::new();
+    let (mut child, mut program) = stdio(&scratch);
     let module = many("stdio.c", 1);
     assert!(defines(&program.compile(&module, 0), "f0"));
     assert!(!scratch.0.join("socket").exists());
