@@ -246,6 +246,20 @@ pub fn poll(wanted: &mut [Wanted], limit: Option<Duration>) -> Result<usize, Err
     unsafe { syscall(libc::SYS_ppoll, arguments) }
 }
 
+/// Waits until `descriptor` can be read, or written if `write`, at most `limit`. Unlike [`poll`], a process without any
+/// room for descriptors (RLIMIT_NOFILE of 0) may do it.
+pub fn select(descriptor: i32, write: bool, limit: Duration) -> Result<bool, Errno> {
+    let mut set = vec![0_u64; descriptor as usize / 64 + 1];
+    set[descriptor as usize / 64] = 1 << (descriptor % 64);
+    let mut limit =
+        libc::timespec { tv_sec: limit.as_secs() as i64, tv_nsec: i64::from(limit.subsec_nanos()) };
+    let (set, none) = (set.as_mut_ptr() as usize, 0);
+    let (read, write) = if write { (none, set) } else { (set, none) };
+    let arguments = [descriptor as usize + 1, read, write, none, (&raw mut limit) as usize, none];
+    // SAFETY: the kernel reads and writes the set, which has a bit for each descriptor up to this one, and the limit.
+    unsafe { syscall(libc::SYS_pselect6, arguments) }.map(|ready| ready != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,8 +304,13 @@ mod tests {
         assert_eq!(client.peer().unwrap().user, crate::user());
         let mut wanted = [Wanted { fd: client.descriptor(), events: libc::POLLIN, revents: 0 }];
         assert_eq!(poll(&mut wanted, Some(Duration::from_millis(1))), Ok(0));
+        let moment = Duration::from_millis(1);
+        assert_eq!(select(client.descriptor(), false, moment), Ok(false));
+        assert_eq!(select(client.descriptor(), true, moment), Ok(true));
         server.send(b"x", None).unwrap();
         assert_eq!(poll(&mut wanted, None), Ok(1));
+        let high = client.duplicate_above(200).unwrap();
+        assert_eq!(select(high.descriptor(), false, moment), Ok(true));
         drop(listener);
         assert!(client.duplicate_above(100).unwrap().descriptor() >= 100);
         std::fs::remove_dir_all(directory.parent().unwrap()).unwrap();

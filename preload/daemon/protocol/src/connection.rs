@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autojit_sys::{Errno, File, Peer, Wanted, monotonic_time, poll};
+use autojit_sys::{Errno, File, Peer, Wanted, monotonic_time, poll, select};
 
 use crate::message::Message;
 use crate::packet::{Blob, Incoming, Malformed, Outgoing, Packet};
@@ -124,6 +124,13 @@ impl Connection {
                 Ok(0) => return Err(ConnectionError::Silent),
                 Ok(_) => return Ok(()),
                 Err(Errno(libc::EINTR)) => {}
+                // The process has given up all room for descriptors; those that it has remain.
+                Err(Errno(libc::EINVAL)) => {
+                    let write = events & libc::POLLOUT != 0;
+                    let left = end.saturating_sub(monotonic_time());
+                    let ready = select(self.socket.descriptor(), write, left)?;
+                    return if ready { Ok(()) } else { Err(ConnectionError::Silent) };
+                }
                 Err(error) => return Err(error.into()),
             }
         }
