@@ -13,6 +13,7 @@ pub mod cache;
 pub mod compile;
 pub mod daemon;
 pub mod directives;
+pub mod fake;
 pub mod packages;
 pub mod parts;
 pub mod program;

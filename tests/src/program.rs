@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
 use crate::directives::{self, Exit, Level, Program};
-use crate::run::{Outcome, command, lazy_command, run, warm_command};
+use crate::run::{Outcome, command, daemon_command, lazy_command, run, warm_command};
 use crate::scratch::Scratch;
 use crate::stats::Stats;
 use crate::stubs::{Function, function};
@@ -18,17 +18,20 @@ pub enum Mode {
     Cold,
     /// An earlier run has left its code in the object cache.
     Warm,
+    /// Nothing is compiled yet, and autojitd compiles for the process.
+    Daemon,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Cold, Self::Warm];
+    pub const ALL: [Self; 3] = [Self::Cold, Self::Warm, Self::Daemon];
 
     /// The command that runs a lazy executable in this mode, with cache and statistics in `directory`.
     pub fn command(self, executable: &Path, directory: &Path) -> Command {
         match self {
             Self::Cold => lazy_command(executable, directory),
             Self::Warm => warm_command(executable, directory),
+            Self::Daemon => daemon_command(executable, directory),
         }
     }
 }
@@ -216,12 +219,13 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
             // Programs may fork, and each process writes statistics.
             command.env("AUTOJIT_STATS", directory.join("stats.%p"));
             let outcome = run_program(program, command, executable);
-            expected.assert_same(&outcome, what);
+            expected.assert_same(&outcome, &format!("{what}, {mode:?}"));
             if matches!(program.exit, Exit::Status(_)) {
                 let stats = Stats::read(&directory.join(format!("stats.{}", outcome.pid)));
                 match mode {
                     Mode::Cold => stats.assert_lazy(),
                     Mode::Warm => stats.assert_warm(),
+                    Mode::Daemon => stats.assert_from_daemon(),
                 }
                 assert_eq!(stats.number("pid"), f64::from(outcome.pid));
                 if whole && mode == Mode::Cold {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::scratch;
+use crate::{daemon, scratch};
 
 /// How long any program may run. A hang is a failure.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -93,7 +93,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     }
     command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
     // Nor does a daemon of the user's take part.
-    command.env("AUTOJIT_MODE", "inprocess");
+    command.env("AUTOJIT_MODE", "inprocess").env("AUTOJIT_SOCKET_PATH", "/nowhere/autojitd.sock");
     command
 }
 
@@ -114,6 +114,17 @@ pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
         .env("LD_PRELOAD", scratch::dist("lib/libautojit.so"))
         .env("AUTOJIT_CACHE_DIR", directory.join("cache"))
         .env("AUTOJIT_STATS", directory.join("stats"));
+    command
+}
+
+/// `program` as a command that runs lazily, with code from the tests' daemon, which must be there, and nothing else.
+pub fn daemon_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let mut command = lazy_command(program, directory);
+    command
+        .env("AUTOJIT_DISABLE_OBJECT_CACHE", "1")
+        .env("AUTOJIT_MODE", "daemon")
+        .env("AUTOJIT_SOCKET_PATH", daemon::shared())
+        .env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd");
     command
 }
 

@@ -1,15 +1,17 @@
 //! Programs whose code comes from a daemon: they are as without one, whatever the daemon does and whatever they do with
 //! their descriptors, children and limits.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use autojit_protocol::{Blob, Message, What};
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::daemon::{Client, Fake};
+use autojit_tests::fake::{Client, Fake};
 use autojit_tests::run::{Outcome, command, lazy_command, run};
-use autojit_tests::scratch::Scratch;
+use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
 /// Calls one function after another, and looks at what it can see of the process.
@@ -302,6 +304,77 @@ fn it_cannot_compile_a_function() {
     }
 }
 
+#[test]
+fn it_is_started_by_the_program() {
+    let scratch = Scratch::new("client-spawns");
+    let program =
+        build(&scratch, How::Lazy, &MAIN.replace("return 0;", "fflush(stdout); getchar(); return 0;"));
+    let own = |mode: &str| {
+        let mut command = client(&program, &scratch, mode, Path::new("/nowhere/autojitd.sock"));
+        command.env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd"));
+        command
+    };
+    assert_output(&run(&mut own("daemon"), scratch.path(), b""), OUTPUT);
+    stats(&scratch).assert_from_daemon();
+    // Beside the runtime; in PATH.
+    let copy = scratch.path().join("libautojit.so");
+    fs::copy(dist("lib/libautojit.so"), &copy).expect("the directory is ours");
+    let path = dist("bin/autojitd").parent().expect("a file has a directory").to_owned();
+    for (runtime, path) in [(dist("lib/libautojit.so"), "/nowhere".into()), (copy, path)] {
+        let mut command = own("daemon");
+        command.env_remove("AUTOJIT_DAEMON_PATH").env("LD_PRELOAD", &runtime).env("PATH", path);
+        assert_output(&run(&mut command, scratch.path(), b""), OUTPUT);
+        stats(&scratch).assert_from_daemon();
+    }
+    // Mode auto without an engine comes to that, too; its daemon has none either.
+    let mut auto = own("auto");
+    let outcome = run(auto.env("AUTOJIT_ENGINE_PATH", "/nowhere/engine.so"), scratch.path(), b"");
+    assert!(outcome.assert_code(127).errors().contains("/nowhere/engine.so"), "{outcome}");
+}
+
+/// The fields of /proc/PID/stat behind the name: state, parent, group, session, terminal. None if it has ended.
+fn facts(process: u32) -> Option<Vec<String>> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let facts: Vec<_> = text.rsplit(')').next()?.split_whitespace().map(str::to_owned).collect();
+    (facts[0] != "Z").then_some(facts)
+}
+
+#[test]
+fn it_ends_with_the_program_that_started_it() {
+    let scratch = Scratch::new("client-life");
+    let program =
+        build(&scratch, How::Lazy, &MAIN.replace("return 0;", "fflush(stdout); getchar(); return 0;"));
+    let log = scratch.path().join("log");
+    let mut child = client(&program, &scratch, "daemon", Path::new("/nowhere/autojitd.sock"))
+        .env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd"))
+        .env("AUTOJIT_LOG", "info")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(&log).expect("the directory is ours"))
+        .spawn()
+        .expect("it was just built");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("the program writes");
+    let log = fs::read_to_string(&log).expect("it is there");
+    let (_, rest) = log.split_once("autojitd, process ").unwrap_or_else(|| panic!("{log}"));
+    let daemon: u32 = rest.split(',').next().and_then(|number| number.parse().ok()).expect("a number");
+    let facts_of = facts(daemon).expect("it runs");
+    assert_ne!(facts_of[1], child.id().to_string(), "it is nobody's child");
+    assert_eq!(facts_of[3..5], [daemon.to_string(), "0".to_owned()], "a session of its own, no terminal");
+    for descriptor in fs::read_dir(format!("/proc/{daemon}/fd")).expect("it runs") {
+        let target = fs::read_link(descriptor.expect("an entry").path()).unwrap_or_default();
+        let target = target.to_string_lossy().into_owned();
+        assert!(!target.starts_with("pipe:") && !target.contains("client-life"), "it keeps {target}");
+    }
+    child.kill().expect("it is ours");
+    child.wait().expect("it is ours");
+    let start = Instant::now();
+    while facts(daemon).is_some() {
+        assert!(start.elapsed() < Duration::from_secs(30), "the daemon outlives its program");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// What programs do that a connection may not survive, each named by an argument, before they call another function.
 const DEEDS: &str = r#"
 #define _GNU_SOURCE
@@ -365,7 +438,7 @@ fn programs_may_do_anything() {
     let plain = build(&scratch, How::Plain, DEEDS);
     let plain = {
         let copy = scratch.path().join("plain");
-        std::fs::rename(plain, &copy).expect("it was just built");
+        fs::rename(plain, &copy).expect("it was just built");
         copy
     };
     let program = build(&scratch, How::Lazy, DEEDS);

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use autojit_tests::cache::files;
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::run::{command, run};
+use autojit_tests::run::{Outcome, attempt, command, run};
 use autojit_tests::scratch::{Scratch, dist, repository};
 use autojit_tests::stats::Stats;
 
@@ -183,6 +183,52 @@ fn the_cache_is_counted_and_cleared() {
     let home = [("AUTOJIT_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", "/home/of")];
     let outcome = run(launcher().arg("--cache-stats").envs(home), scratch.path(), b"");
     assert!(outcome.assert_code(0).text().contains("directory  /home/of/.cache/autojit\n"), "{outcome}");
+}
+
+/// The daemon of a test, which is to end with it.
+struct Daemon<'a>(&'a Scratch);
+
+impl Daemon<'_> {
+    fn ask(&self, question: &str) -> Outcome {
+        let mut daemon = command(dist("bin/autojitd"));
+        attempt(daemon.arg(question).env("AUTOJIT_SOCKET_PATH", "run/socket").current_dir(self.0.path()))
+    }
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        self.ask("--stop");
+    }
+}
+
+#[test]
+fn a_daemon_is_started_once_and_used() {
+    let scratch = Scratch::new("launcher-daemon");
+    let program = program(&scratch);
+    let daemon = Daemon(&scratch);
+    daemon.ask("--status").assert_code(1);
+    let start = |option: &str| {
+        let mut launcher = launcher();
+        launcher.args([option, "--stats=stats"]).arg(&program).current_dir(scratch.path());
+        // A relative path is one in the directory where the program is started.
+        launcher.env("AUTOJIT_SOCKET_PATH", "run/socket").env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd"));
+        // Its output is read to its end, to which a daemon must not hold on.
+        let outcome = attempt(&mut launcher);
+        assert_eq!((outcome.text(), outcome.errors()), ("ran\n".to_owned(), String::new()));
+        outcome.assert_code(3);
+        Stats::read(&scratch.path().join("stats"))
+    };
+    start("--daemon").assert_from_daemon();
+    let process = |status: &Outcome| {
+        let status: serde_json::Value = serde_json::from_str(&status.assert_code(0).text()).expect("JSON");
+        status["pid"].as_u64().expect("its process id")
+    };
+    let first = process(&daemon.ask("--status"));
+    start("--daemon").assert_from_daemon();
+    assert_eq!(process(&daemon.ask("--status")), first);
+    let directory = fs::read_link(format!("/proc/{first}/cwd")).expect("it runs");
+    assert_eq!(directory, PathBuf::from("/"));
+    start("--inprocess").assert_lazy();
 }
 
 #[test]

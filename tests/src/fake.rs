@@ -1,0 +1,187 @@
+//! Fakes of autojitd that do what a good one never does: each is a script, run in threads of the test for each client that
+//! connects. What they answer rightly comes from the engine, loaded into the test.
+
+use std::collections::HashMap;
+use std::ffi::{CString, c_void};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use autojit_abi::{Buffer, ENGINE_SYMBOL, EngineApi, OpenOptions};
+use autojit_protocol::message::{Key, VERSION};
+use autojit_protocol::{Blob, Connection, Message, Packet, What};
+
+use crate::scratch::dist;
+
+/// How long a client of a fake may say nothing.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A fake that listens. It goes on until the test's process ends.
+#[derive(Debug)]
+pub struct Fake {
+    path: PathBuf,
+    clients: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    /// Listens at `path` and runs `script` for each client, with its number, from 0.
+    pub fn start(path: &Path, script: impl Fn(usize, Client) + Send + Sync + 'static) -> Self {
+        let _ = fs::remove_file(path);
+        let listener = UnixListener::bind(path).expect("the path is free, and short");
+        let clients = Arc::new(AtomicUsize::new(0));
+        let (count, script) = (Arc::clone(&clients), Arc::new(script));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let connection = Connection::new(OwnedFd::from(stream.expect("it has connected")).into());
+                let client = Client { connection, modules: HashMap::new() };
+                let (number, script) = (count.fetch_add(1, SeqCst), Arc::clone(&script));
+                thread::spawn(move || script(number, client));
+            }
+        });
+        Self { path: path.to_owned(), clients }
+    }
+
+    /// Its socket.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many clients have connected.
+    pub fn clients(&self) -> usize {
+        self.clients.load(SeqCst)
+    }
+}
+
+/// A client of a fake.
+pub struct Client {
+    connection: Connection,
+    modules: HashMap<Key, Vec<u8>>,
+}
+
+impl Client {
+    /// What it says next; none at its end.
+    pub fn hear(&mut self) -> Option<Packet> {
+        self.connection.receive(LIMIT).ok()
+    }
+
+    /// Says something.
+    pub fn say(&mut self, message: &Message<'_>, blob: Option<Blob>) {
+        // A client may have gone.
+        let _ = self.connection.send(message, blob);
+    }
+
+    /// Sends bytes, whatever they are.
+    pub fn say_bytes(&mut self, bytes: &[u8]) {
+        let _ = self.connection.socket().send(bytes, None);
+    }
+
+    /// Answers its greeting. False if it says something else.
+    pub fn greet(&mut self) -> bool {
+        let Some(packet) = self.hear() else { return false };
+        let greeted = matches!(packet.message(), Ok(Message::Hello { version: VERSION, .. }));
+        self.say(&Message::Welcome { version: VERSION, process: std::process::id(), cache: "".into() }, None);
+        greeted
+    }
+
+    /// The next request for code whose module is known by then; none at the client's end.
+    pub fn request(&mut self) -> Option<Request> {
+        loop {
+            let mut packet = self.hear()?;
+            let blob = packet.blob.take();
+            match packet.message().expect("the client makes sense") {
+                Message::Module { key, .. } => {
+                    let bytes = blob.expect("it comes with its container").open().expect("it can be mapped");
+                    self.modules.insert(key, bytes.to_vec());
+                }
+                Message::Compile { key, .. } if !self.modules.contains_key(&key) => {
+                    self.say(&Message::Unknown, None);
+                }
+                Message::Compile { key, level, what, inline, .. } => {
+                    return Some(Request { key, level, what, inline });
+                }
+                other => panic!("nobody asked for {other:?}"),
+            }
+        }
+    }
+
+    /// The object that a request asks for.
+    pub fn object(&self, request: &Request) -> Vec<u8> {
+        compile(&self.modules[&request.key], request.level, request.what)
+    }
+
+    /// Gives a request what it asks for.
+    pub fn answer(&mut self, request: &Request) {
+        let object = self.object(request);
+        let blob = if request.inline { Blob::Inline(object) } else { Blob::new(&object) };
+        self.say(&Message::Code { kept: false }, Some(blob));
+    }
+
+    /// Does all that it should until the client's end.
+    pub fn serve(mut self) {
+        if self.greet() {
+            while let Some(request) = self.request() {
+                self.answer(&request);
+            }
+        }
+    }
+}
+
+/// A request for code.
+#[derive(Debug)]
+pub struct Request {
+    key: Key,
+    level: i32,
+    /// What of the module.
+    pub what: What,
+    /// Whether the client wants bytes.
+    pub inline: bool,
+}
+
+/// The engine's functions.
+static ENGINE: LazyLock<&'static EngineApi> = LazyLock::new(|| {
+    let path = CString::new(dist("lib/libautojit-engine.so").as_os_str().as_bytes()).expect("a path");
+    let name = CString::new(ENGINE_SYMBOL).expect("a name");
+    // SAFETY: the symbol's type and the lifetime of its result (autojit_abi).
+    unsafe {
+        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
+        assert!(!library.is_null(), "{}", std::ffi::CStr::from_ptr(libc::dlerror()).to_string_lossy());
+        let entry = libc::dlsym(library, name.as_ptr());
+        assert!(!entry.is_null(), "the engine has its symbol");
+        &*std::mem::transmute::<*mut c_void, extern "C" fn() -> *const EngineApi>(entry)()
+    }
+});
+
+/// One compile at a time is enough.
+static COMPILING: Mutex<()> = Mutex::new(());
+
+/// Compiles what `what` says of a container: as autojitd does, without knowing what the client has.
+fn compile(container: &[u8], level: i32, what: What) -> Vec<u8> {
+    unsafe extern "C" fn every(_: *mut c_void, _: u32) -> bool {
+        true
+    }
+    let _one_at_a_time = COMPILING.lock();
+    let api = *ENGINE;
+    let options = OpenOptions { opt_override: level, batch_limit: 0, full_debug: what == What::Everything };
+    let (mut module, mut object, mut error) = (std::ptr::null_mut(), Buffer::EMPTY, Buffer::EMPTY);
+    let context = std::ptr::null_mut();
+    // SAFETY: the container outlives the module; the pointers are to variables of this function.
+    unsafe {
+        let status = (api.open)(container.as_ptr(), container.len(), &options, &mut module, &mut error);
+        assert_eq!(status, 0, "the container is whole");
+        let status = match what {
+            What::Function(root) => (api.compile)(module, root, every, context, &mut object, &mut error),
+            What::Everything => (api.compile_all)(module, every, context, &mut object, &mut error),
+        };
+        assert_eq!(status, 0, "it can be compiled");
+        let bytes = std::slice::from_raw_parts(object.data, object.len).to_vec();
+        (api.release_buffer)(object);
+        (api.close)(module);
+        bytes
+    }
+}
