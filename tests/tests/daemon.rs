@@ -221,7 +221,7 @@ fn a_build_followed_by_a_run_finds_its_code() {
         )
     };
     let program = scratch.path().join("program");
-    let build = |number| compiled(&scratch.file("program.c", &text(number)), &program, &socket);
+    let build = |number| compiled(&scratch.file("program.c", text(number)), &program, &socket);
     let run = |wanted: &str| {
         let mut client = warm_command(&program, scratch.path());
         client.env("AUTOJIT_MODE", "daemon").env("AUTOJIT_SOCKET_PATH", &socket);

@@ -4,6 +4,7 @@
 use std::ffi::{CStr, CString, OsString};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
 use autojit_protocol::place;
@@ -11,6 +12,8 @@ use autojit_sys::{Errno, File, c_string};
 
 /// Programs that may wait to be let in.
 const BACKLOG: i32 = 256;
+/// How often it is tried to take the place of a daemon that is leaving.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// The first descriptor that systemd hands over (sd_listen_fds(3)).
 const ACTIVATED: i32 = 3;
 
@@ -83,11 +86,21 @@ impl Listener {
         Some(Self { socket: socket.into(), path: None, _lock: None })
     }
 
-    /// Listens at the path that the environment says.
+    /// Listens at the path that the environment says. A daemon that is there already may have `patience` to leave.
     ///
     /// # Errors
     /// Somebody else does, or nobody can.
-    pub fn take() -> Result<Self, NoListener> {
+    pub fn take(patience: Duration) -> Result<Self, NoListener> {
+        let start = Instant::now();
+        loop {
+            match Self::try_take() {
+                Err(NoListener::Taken) if start.elapsed() < patience => std::thread::sleep(BETWEEN_LOOKS),
+                result => return result,
+            }
+        }
+    }
+
+    fn try_take() -> Result<Self, NoListener> {
         let path = path().map_err(NoListener::Failed)?;
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             let path = path.to_string_lossy();

@@ -25,6 +25,7 @@ mod signals;
 mod talk;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use autojit_protocol::connection::SILENCE;
 use autojit_protocol::message::VERSION;
@@ -95,12 +96,15 @@ fn raise_descriptor_limit() {
     }
 }
 
+/// How long a daemon that was killed may seem to be there: until its compilers have noticed, they have its lock.
+const LEAVING: Duration = Duration::from_secs(1);
+
 /// Serves programs at the socket; calls `ready` when they can connect.
 fn serve(arguments: Arguments, ready: impl FnOnce()) -> Result<(), String> {
     let signals = Signals::new().map_err(|error| format!("waiting for signals: {error}"))?;
     let listener = match Listener::activated() {
         Some(listener) => listener,
-        None => match Listener::take() {
+        None => match Listener::take(if arguments.detach { Duration::ZERO } else { LEAVING }) {
             Ok(listener) => listener,
             Err(NoListener::Taken) if arguments.detach => {
                 ready();
