@@ -52,8 +52,8 @@ struct Compiler {
     later: VecDeque<(Job, Option<Blob>)>,
 }
 
-/// Works until the daemon is gone.
-pub fn run(engine: Engine, socket: File, cache: Option<Directory>) {
+/// Works until the daemon is gone; before the first job, unless that is there already, LLVM is made `warm`.
+pub fn run(engine: Engine, socket: File, cache: Option<Directory>, warm: bool) {
     let mut compiler = Compiler {
         engine,
         socket,
@@ -64,6 +64,9 @@ pub fn run(engine: Engine, socket: File, cache: Option<Directory>) {
         incoming: Incoming::default(),
         later: VecDeque::new(),
     };
+    if warm && compiler.listen() == Ok(true) && compiler.later.is_empty() {
+        engine.warm();
+    }
     while let Ok(Some((job, container))) = compiler.next_job() {
         if compiler.work(job, container).is_err() {
             return;

@@ -59,6 +59,20 @@ impl Engine {
         Ok(Self(api))
     }
 
+    /// Has the engine compile a few functions, without optimisation and with it, so that its tables are built and its pages
+    /// are in memory when the first request comes. Nothing depends on it.
+    pub fn warm(self) {
+        /// Of src/warm.c.
+        static CONTAINER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/warm.ajc"));
+        for level in [-1, 2] {
+            // SAFETY: the container is static.
+            if let Ok(mut module) = unsafe { self.open(CONTAINER, level, false) } {
+                let _ = module.compile(What::Function(0), |_| true);
+                let _ = module.compile(What::Function(3), |_| true);
+            }
+        }
+    }
+
     /// Opens the container in `bytes`, which must stay as long as the module: see [`Module`].
     ///
     /// # Errors

@@ -79,9 +79,12 @@ impl Modules {
         };
         let bytes = file.map().map_err(|error| error.to_string())?;
         let container = Container::open(&bytes).map_err(|error| error.to_string())?;
-        if container.key() != key || !container.verify() {
+        // The rest has checksums of its own, and whoever could write a container on purpose could as well write to the
+        // user's object cache: SHA-256 of a large one would be the longest part of its first request.
+        if container.key() != key {
             return Err("the container is another one".into());
         }
+        container.check_index().map_err(|error| error.to_string())?;
         self.clock += 1;
         self.container_bytes += bytes.len();
         self.modules.insert(key, Module { file, bytes, used: self.clock });

@@ -210,7 +210,7 @@ fn become_compiler(
         <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(SOCKET)
     };
     let thread = std::thread::Builder::new().name("compiler".into()).stack_size(STACK);
-    let thread = thread.spawn(move || compiler::run(engine, socket.into(), cache))?;
+    let thread = thread.spawn(move || compiler::run(engine, socket.into(), cache, !background))?;
     let _ = thread.join();
     Ok(())
 }

@@ -23,6 +23,8 @@ use crate::signals::Signals;
 
 /// Clients at the same time.
 const CLIENTS: usize = 1000;
+/// Compilers that are started before anybody asks.
+const READY: usize = 2;
 /// How long a compiler has nothing to do before it writes to the cache.
 pub const BEFORE_WRITING: Duration = Duration::from_millis(30);
 /// How long writing may take when the daemon ends.
@@ -112,9 +114,12 @@ impl Server {
             failed_start: None,
             stopping: None,
         };
-        // One is there when the first request comes.
-        let child = server.child(false).map_err(|error| format!("starting a compiler: {error}"))?;
-        server.children.push(child);
+        // They are there, and warm, when the first requests come.
+        let first = if server.listener.is_some() { server.arguments.jobs.min(READY) } else { 1 };
+        for _ in 0..first {
+            let child = server.child(false).map_err(|error| format!("starting a compiler: {error}"))?;
+            server.children.push(child);
+        }
         Ok(server)
     }
 
