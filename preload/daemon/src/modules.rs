@@ -93,9 +93,7 @@ impl Modules {
             else {
                 break;
             };
-            if let Some(module) = self.modules.remove(&key) {
-                self.container_bytes -= module.bytes.len();
-            }
+            self.forget(&key);
         }
         Ok(())
     }
@@ -105,6 +103,13 @@ impl Modules {
         self.clock += 1;
         let clock = self.clock;
         self.modules.get_mut(key).map(|module| module.used = clock).is_some()
+    }
+
+    /// Forgets a container.
+    pub fn forget(&mut self, key: &autojit_store::Key) {
+        if let Some(module) = self.modules.remove(key) {
+            self.container_bytes -= module.bytes.len();
+        }
     }
 
     /// A container, for a compiler.

@@ -196,9 +196,10 @@ impl Server {
             Outcome::Failed(reason) => {
                 if let Task::Request(number) = child.task {
                     child.task = Task::None;
-                    // The module may be what could not be opened.
+                    // It may be the container that is damaged: the next one who asks sends his own.
                     if let Some(variant) = self.requests.get(&number).map(|request| request.variant) {
                         self.children[at].forget(&variant);
+                        self.modules.forget(&variant.key);
                     }
                     self.counters.failed += 1;
                     self.answer(number, &Message::Failed { reason: reason.into() }, None);
