@@ -22,7 +22,7 @@ use crate::scratch::dist;
 /// How long a client of a fake may say nothing.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A fake that listens. It goes on until the test's process ends.
+/// A fake that listens, until it is dropped; who has connected is served until the test's process ends.
 #[derive(Debug)]
 pub struct Fake {
     path: PathBuf,
@@ -55,6 +55,13 @@ impl Fake {
     /// How many clients have connected.
     pub fn clients(&self) -> usize {
         self.clients.load(SeqCst)
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        // Left-overs do no harm.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
