@@ -45,6 +45,8 @@ pub struct Build<'a> {
     directory: PathBuf,
     /// The directory for function bodies, if objects are not to have them.
     store: Option<PathBuf>,
+    /// Where autojitd listens, if it is to be told of what is compiled.
+    announced: Option<PathBuf>,
 }
 
 impl<'a> Build<'a> {
@@ -64,7 +66,7 @@ impl<'a> Build<'a> {
             Source::Clang(_) => directory,
             Source::Rustc(_) | Source::Cargo(..) => directory.join(name),
         };
-        let build = Self { setup, name, source, level, how, directory, store: None };
+        let build = Self { setup, name, source, level, how, directory, store: None, announced: None };
         build.prepare()?;
         Ok(build)
     }
@@ -77,9 +79,15 @@ impl<'a> Build<'a> {
         let directory = self.setup.directory(&format!("store-{}-{}", self.level.name(), self.name))?;
         let store = Some(directory.join("store"));
         create_empty(&directory.join("store"))?;
-        let build = Self { directory, store, ..*self };
+        let build = Self { directory, store, announced: None, ..*self };
         build.prepare()?;
         Ok(build)
+    }
+
+    /// The same, with a daemon that is told of what is compiled. (In C and C++.)
+    pub fn announced_at(&self, socket: &Path) -> Self {
+        let (directory, store) = (self.directory.clone(), self.store.clone());
+        Self { directory, store, announced: Some(socket.to_owned()), ..*self }
     }
 
     /// How it is compiled.
@@ -268,6 +276,7 @@ impl<'a> Build<'a> {
             command.arg(format!("-fpass-plugin={}", self.setup.plugin().display()));
         }
         command.envs(self.store.iter().map(|store| ("AUTOJIT_STORE", store)));
+        command.envs(self.announced.iter().map(|socket| ("AUTOJIT_SOCKET_PATH", socket)));
         command.arg(format!("-{}", self.level.name())).arg("-g").args(&files.flags);
         command.arg("-c").arg(source).arg("-o").arg(object);
         command

@@ -21,6 +21,10 @@ pub enum Column {
     LaterShared,
     Steady,
     Edit,
+    Daemon,
+    DaemonRss,
+    Ahead,
+    Jobs,
     Idle,
     Keep,
 }
@@ -57,7 +61,7 @@ use Comparison::{Extra, Ratio};
 use Unit::{Bytes, CpuMilliseconds, CpuSeconds, Kibibytes, WallMilliseconds};
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 17] = [
+const COLUMNS: [Row; 21] = [
     (C::Compile, "compile", "compile", "compiling all of it", CpuSeconds, Ratio),
     (C::LinkBfd, "link-bfd", "link (bfd)", "linking it with ld.bfd", WallMilliseconds, Ratio),
     (C::LinkLld, "link-lld", "link (lld)", "linking it with ld.lld", WallMilliseconds, Ratio),
@@ -73,6 +77,10 @@ const COLUMNS: [Row; 17] = [
     (C::LaterShared, "later-shared", "shared memory", "memory shared with files at the end of a later run", Kibibytes, Extra),
     (C::Steady, "steady", "steady", "the same work once more in a process", CpuMilliseconds, Ratio),
     (C::Edit, "edit", "edit to run", "compiling one file after an edit, linking, running", WallMilliseconds, Ratio),
+    (C::Daemon, "daemon", "first run, autojitd", "the first run, code from autojitd, warm", WallMilliseconds, Extra),
+    (C::DaemonRss, "daemon-rss", "memory, autojitd", "most memory in this run", Kibibytes, Extra),
+    (C::Ahead, "ahead", "run after build", "a run that autojitd worked ahead of, beside a later run", WallMilliseconds, Extra),
+    (C::Jobs, "jobs", "two compilers", "two first runs at once: autojitd with two compilers, beside one", WallMilliseconds, Ratio),
     (C::Idle, "idle", "idle runtime", "the plain program, runtime preloaded", WallMilliseconds, Extra),
     (C::Keep, "keep", "keeping", "a first run that keeps its code, beside one that does not", CpuMilliseconds, Ratio),
 ];

@@ -11,6 +11,7 @@ mod builds;
 mod chart;
 mod child;
 mod columns;
+mod daemon;
 mod keep;
 mod machine;
 mod measure;

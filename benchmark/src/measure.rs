@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::builds::{Build, size};
 use crate::columns::Column;
-use crate::keep;
 use crate::programs::{Level, Program};
 use crate::results::Measurement;
 use crate::series::{Pair, Summary, Turns, by_turns};
 use crate::setup::{How, Setup, create_empty};
+use crate::{daemon, keep};
 
 /// A row, as far as it is measured.
 struct Row<'a> {
@@ -69,6 +69,23 @@ pub fn row(
     if wants(C::Idle) {
         row.idle()?;
     }
+    let programs = Pair { plain: row.builds.plain.program()?, lazy: row.builds.lazy.program()? };
+    if wants(C::Daemon) {
+        let times = daemon::first_times(setup, &programs, &program.arguments)?;
+        row.add(C::Daemon, &times, milliseconds);
+    }
+    if wants(C::DaemonRss) {
+        let memories = daemon::first_memories(setup, &programs, &program.arguments)?;
+        row.add(C::DaemonRss, &memories, |memory| memory.peak);
+    }
+    if wants(C::Ahead) {
+        let times = daemon::ahead(setup, &row.builds.lazy, &program.arguments)?;
+        row.add(C::Ahead, &times, |time| *time);
+    }
+    if wants(C::Jobs) {
+        let times = daemon::jobs(setup, &programs.lazy, &program.arguments)?;
+        row.add(C::Jobs, &times, milliseconds);
+    }
     if wants(C::Keep) {
         let times = keep::measure(setup, &row.builds.lazy.program()?, &program.arguments)?;
         row.add(C::Keep, &times, milliseconds);
@@ -79,7 +96,8 @@ pub fn row(
     Ok(row.measurements)
 }
 
-fn milliseconds(time: &Duration) -> f64 {
+/// For tables.
+pub fn milliseconds(time: &Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 

@@ -100,6 +100,7 @@ impl Program {
     /// Whether it has a column at a level.
     pub fn has(&self, level: Level, column: Column) -> bool {
         let usual = match column {
+            Column::Daemon | Column::DaemonRss | Column::Ahead | Column::Jobs => false,
             Column::Idle | Column::Keep => false,
             // First runs of optimised programs take long, and no more memory.
             Column::FirstRss => !self.only && level == Level::O0,
@@ -130,12 +131,14 @@ pub fn all() -> Result<Vec<Program>> {
     };
     Ok(vec![
         Program {
-            columns: &[C::Idle, C::Keep],
+            columns: &[C::Idle, C::Keep, C::Daemon, C::DaemonRss],
             targets: &[
                 (O0, C::First, 12.0),
                 (O0, C::Later, 0.7),
                 (O0, C::LaterRss, 1536.0),
                 (O0, C::Idle, 0.3),
+                (O0, C::Daemon, 3.0),
+                (O0, C::DaemonRss, 1536.0),
                 (O0, C::Keep, 1.05),
             ],
             ..Program::new("hello-c", "one printf", clang(&["hello.c"], &[]))
@@ -145,8 +148,14 @@ pub fn all() -> Result<Vec<Program>> {
         Program {
             arguments: vec!["--help".into()],
             steady: Some(("compress_twice", libbz2(|_| ours("compress_twice.c")))),
-            columns: &[C::Keep],
-            targets: &[(O0, C::First, 25.0), (O0, C::Later, 1.0), (O0, C::Steady, 1.02), (O0, C::Keep, 1.05)],
+            columns: &[C::Keep, C::Daemon, C::DaemonRss],
+            targets: &[
+                (O0, C::Daemon, 10.0),
+                (O0, C::First, 25.0),
+                (O0, C::Later, 1.0),
+                (O0, C::Steady, 1.02),
+                (O0, C::Keep, 1.05),
+            ],
             ..Program::new("bzip2", "bzip2 --help; steady: 10 MB compressed", libbz2(|d| d.join("bzip2.c")))
         },
         Program {
@@ -162,10 +171,13 @@ pub fn all() -> Result<Vec<Program>> {
                 (O2, C::Compile, 0.15),
                 (O0, C::ObjectsStore, 0.08),
                 (O0, C::Program, 1.6),
+                (O0, C::Ahead, 3.0),
+                // Two do at least 1.7 times as much as one.
+                (O0, C::Jobs, 0.588),
                 (O0, C::Steady, 1.02),
                 (O0, C::Keep, 1.05),
             ],
-            columns: &[C::Keep],
+            columns: &[C::Keep, C::Daemon, C::Ahead, C::Jobs],
             ..Program::new("sqlite", "a table and a query; steady: 200,000 rows", sqlite("sqlite_query.c"))
         },
         Program {

@@ -88,6 +88,11 @@ impl Setup {
         self.dist.join("lib/autojit.so")
     }
 
+    /// A program of autojit's.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.dist.join("bin").join(name)
+    }
+
     /// A directory of the run, created.
     ///
     /// # Errors
