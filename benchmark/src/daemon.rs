@@ -76,7 +76,7 @@ impl<'a> Daemon<'a> {
     fn rest(&self) -> Result<()> {
         self.until(|daemon| {
             let none = |name| daemon.number(name).is_ok_and(|number| number == 0);
-            none("waiting_ahead") && none("busy")
+            none("waiting_ahead") && none("busy") && none("unwritten")
         })
     }
 }

@@ -62,6 +62,7 @@ impl Server {
     pub fn report(&self) -> String {
         let compilers = &self.children;
         let busy = compilers.iter().filter(|child| !matches!(child.task, Task::None)).count();
+        let unwritten = compilers.iter().filter(|child| child.pending).count();
         let programs = self.clients.values().filter(|client| client.role == Role::Program).count();
         let memory: u64 = compilers.iter().map(|child| child.memory >> 10).sum();
         let (modules, objects, bytes) = self.modules.counts();
@@ -73,6 +74,7 @@ impl Server {
             ("queue", self.queue.len() as u64),
             ("compilers", compilers.len() as u64),
             ("busy", busy as u64),
+            ("unwritten", unwritten as u64),
             ("requests", c.requests),
             ("cache_hits", c.hits),
             ("shared", c.shared),
