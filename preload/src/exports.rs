@@ -42,7 +42,7 @@ unsafe extern "C" fn _dl_find_object(address: *const c_void, found: *mut FoundOb
 /// # Safety
 /// As for the C library's.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn dl_iterate_phdr(visit: Visit, data: *mut c_void) -> c_int {
+pub unsafe extern "C" fn dl_iterate_phdr(visit: Visit, data: *mut c_void) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { objects::iterate(visit, data) }
 }

@@ -13,6 +13,7 @@ use crate::gate::{Entered, Gate};
 use crate::log;
 use crate::{
     ALLOCATOR, cache, daemon, debugger, function, image, lifecycle, names, perf, stats, symbols, sys, unwind,
+    unwinders,
 };
 
 /// Threads in the resolver, and the thread that forks.
@@ -166,7 +167,8 @@ fn hold() {
     for memory in image::all().filter_map(image::Image::reserved_memory) {
         memory.before_fork();
     }
-    unwind::before_fork();
+    unwinders::before_fork();
+    unwind::TABLE.before_fork();
     debugger::before_fork();
     ALLOCATOR.before_fork();
 }
@@ -180,7 +182,8 @@ unsafe fn release() {
     unsafe {
         ALLOCATOR.after_fork();
         debugger::after_fork();
-        unwind::after_fork();
+        unwind::TABLE.after_fork();
+        unwinders::after_fork();
         for memory in image::all().filter_map(image::Image::reserved_memory) {
             memory.after_fork();
         }

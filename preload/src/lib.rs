@@ -7,7 +7,7 @@
 //! - [`image`], [`module`], [`function`]: what has registered, down to one function and its state.
 //! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`compiler`], which is the
 //!   [`engine`] or the [`daemon`], the linker (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
-//! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`]: exceptions pass through our code. [`confine`]:
+//! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`], [`unwinders`]: exceptions pass through our code. [`confine`]:
 //!   what the program is about to give up is fetched first.
 //! - [`debugger`]: what gdb is told.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
@@ -60,6 +60,7 @@ mod symbols;
 mod undisturbed;
 #[cfg_attr(feature = "static", path = "linked/unwind.rs")]
 mod unwind;
+mod unwinders;
 
 /// What the runtime has instead of the C library's wrappers.
 use autojit_sys as sys;

@@ -152,6 +152,7 @@ fn start() -> Result<(), Failure> {
     }
     // SAFETY: reads what the kernel has passed to the process.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        log::install(::log::LevelFilter::Error);
         return Err(Failure::new(format_args!(
             "it runs with other rights than those of who started it (set-user-ID, capabilities), whose environment \
              says where code comes from; build it without autojit"

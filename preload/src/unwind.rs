@@ -8,12 +8,12 @@
 
 use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use autojit_code::{Code, Description, UnwindTable};
 
 use crate::loaded::{self, Next};
-use crate::{image, names};
+use crate::{image, names, unwinders};
 
 /// Everything that the runtime has linked: what is registered here is known to all unwinders.
 pub static TABLE: UnwindTable = UnwindTable::new();
@@ -21,20 +21,23 @@ pub static TABLE: UnwindTable = UnwindTable::new();
 /// Makes published code known to unwinders.
 pub fn register(code: &mut Code<'_>, description: Option<Description>) {
     TABLE.register(code, description);
+    if !code.eh_frame.is_empty() && !comes_first() {
+        unwinders::register(code.eh_frame.start);
+    }
 }
 
-/// For the fork handlers: the table is not being changed until [`after_fork`].
-pub fn before_fork() {
-    TABLE.before_fork();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { TABLE.after_fork() }
+/// Whether unwinders find the definitions here: if the runtime is linked, not preloaded, the C library may come first.
+fn comes_first() -> bool {
+    const UNKNOWN: u8 = 0;
+    const FIRST: u8 = 1;
+    const LATER: u8 = 2;
+    static ORDER: AtomicU8 = AtomicU8::new(UNKNOWN);
+    if ORDER.load(Ordering::Relaxed) == UNKNOWN {
+        let own = crate::exports::dl_iterate_phdr as *const () as usize;
+        let first = loaded::find("dl_iterate_phdr", 0).is_some_and(|found| found.address == own);
+        ORDER.store(if first { FIRST } else { LATER }, Ordering::Relaxed);
+    }
+    ORDER.load(Ordering::Relaxed) == FIRST
 }
 
 /// libgcc's `struct dwarf_eh_bases`.

@@ -3,6 +3,8 @@
 
 use std::ffi::{c_int, c_void};
 
+use autojit_trampoline::linked::{own_libgcc, own_libunwind};
+
 use super::Visit;
 
 /// Calls the C library's dl_iterate_phdr, which static programs have, too.
@@ -27,4 +29,9 @@ pub fn own_directory() -> Vec<u8> {
         path.push(b'/');
     }
     path
+}
+
+/// Functions of unwinders that are linked into the program, or 0: libgcc's and libunwind's.
+pub fn own_unwinders() -> [usize; 2] {
+    [own_libgcc(), own_libunwind()]
 }

@@ -78,32 +78,37 @@ struct RDebug {
     map: *const LinkMap,
 }
 
-/// The first definition of `name` in the objects that were loaded behind this one. Takes no lock: the list of objects
-/// is the one for debuggers, and only its head is walked, which does not change once the program runs.
+/// The first definition of `name` in the objects that were loaded behind this one, or else before it: where the library
+/// is linked, not preloaded, the C library may come first, and the program does not call ours at all. Takes no lock: the
+/// list of objects is the one for debuggers, and only its head is walked, which does not change once the program runs.
 fn next(name: &str) -> Option<usize> {
     unsafe extern "C" {
         static _r_debug: RDebug;
         static _DYNAMIC: [Dyn; 0];
     }
+    let (mut behind, mut in_front) = (false, None);
     // SAFETY: the loader has filled its variable, and the list in it, before anything of this library runs.
     unsafe {
         let mut map = (&raw const _r_debug.map).read();
-        let mut behind = false;
         while let Some(object) = map.as_ref() {
             map = object.next;
             if std::ptr::eq(object.dynamic, (&raw const _DYNAMIC).cast()) {
                 behind = true;
-            } else if behind
+            } else if (behind || in_front.is_none())
                 && let Some(tables) = Tables::new(object.base, entries(object.dynamic))
                 && let Some(symbol) = tables.lookup(name)
             {
                 let address = object.base.wrapping_add(symbol.st_value as usize);
                 let indirect = st_type(symbol.st_info) == STT_GNU_IFUNC;
-                return Some(Definition { address, indirect, variable: false }.resolve());
+                let found = Definition { address, indirect, variable: false };
+                if behind {
+                    return Some(found.resolve());
+                }
+                in_front = Some(found);
             }
         }
+        in_front.map(|found| found.resolve())
     }
-    None
 }
 
 /// An address inside the runtime itself.
@@ -123,4 +128,9 @@ pub fn own_directory() -> Vec<u8> {
     let own = own.unwrap_or_default();
     let directory = own.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
     crate::sys::absolute(&own.to_bytes()[..directory]).into_bytes()
+}
+
+/// Unwinders that are linked into the image of the runtime: none.
+pub fn own_unwinders() -> [usize; 2] {
+    [0; 2]
 }
