@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use llvm_sys::{LLVMOpcode, LLVMTypeKind};
+use llvm_sys::{LLVMAtomicRMWBinOp, LLVMOpcode, LLVMTypeKind};
 
 use crate::ir::{Kind, Module, Value};
 use crate::select::Selection;
@@ -15,6 +15,9 @@ use crate::select::Selection;
 pub fn of(module: Module, selection: &Selection, optimised: bool) -> BTreeMap<String, bool> {
     let mut found: BTreeMap<_, _> =
         memory_functions(module, selection).map(|name| (name.to_owned(), false)).collect();
+    if optimised {
+        found.extend(replacements(module).map(|name| (name, false)));
+    }
     for instruction in &selection.notable {
         if let Some(name) = name(*instruction) {
             let optional = optimised && is_folded(*instruction);
@@ -37,6 +40,26 @@ fn memory_functions(module: Module, selection: &Selection) -> impl Iterator<Item
     })
 }
 
+/// The functions of libm that optimisers put in the place of those that the module calls.
+fn replacements(module: Module) -> impl Iterator<Item = String> {
+    const TABLE: [(&str, &[&str]); 3] =
+        [("pow", &["exp2", "exp10", "ldexp", "sqrt"]), ("exp2", &["ldexp"]), ("sin", &["sincos"])];
+    module.functions().filter(|function| function.is_declaration()).flat_map(|function| {
+        let mut name = function.name();
+        if let Some((operation, kind)) = name.strip_prefix("llvm.").and_then(|rest| rest.split_once('.')) {
+            let suffix =
+                ["f", "", "l"].into_iter().zip(["f32", "f64", "f80"]).find(|(_, known)| *known == kind);
+            name = format!("{operation}{}", suffix.map_or("?", |(suffix, _)| suffix));
+        }
+        let of = |suffix: &str| {
+            let base = name.strip_suffix(suffix)?;
+            let (_, others) = TABLE.iter().find(|(known, _)| *known == base)?;
+            Some(others.iter().map(|other| format!("{other}{suffix}")).collect::<Vec<_>>())
+        };
+        ["", "f", "l"].into_iter().find_map(of).unwrap_or_default()
+    })
+}
+
 /// Whether an instruction computes with numbers only.
 fn is_folded(instruction: Value) -> bool {
     let inputs = match instruction.callee() {
@@ -55,6 +78,10 @@ fn name(instruction: Value) -> Option<String> {
         LLVMOpcode::LLVMURem => "__umodti3",
         LLVMOpcode::LLVMSRem => "__modti3",
         LLVMOpcode::LLVMFRem => return mathematical("fmod", instruction),
+        LLVMOpcode::LLVMLoad => return atomic("load", instruction),
+        LLVMOpcode::LLVMStore => return atomic("store", instruction),
+        LLVMOpcode::LLVMAtomicCmpXchg => return atomic("compare_exchange", instruction),
+        LLVMOpcode::LLVMAtomicRMW => return atomic(exchange(instruction), instruction),
         LLVMOpcode::LLVMFPToSI => return conversion("fix", instruction),
         LLVMOpcode::LLVMFPToUI => return conversion("fixuns", instruction),
         LLVMOpcode::LLVMSIToFP => return conversion("float", instruction),
@@ -131,6 +158,31 @@ fn conversion(what: &str, instruction: Value) -> Option<String> {
     };
     let end = if matches!(what, "extend" | "trunc") { "2" } else { "" };
     called.then(|| format!("__{what}{from}{to}{end}"))
+}
+
+/// The function of libatomic for an atomic operation on 128 bits, if it is called.
+fn atomic(operation: &str, instruction: Value) -> Option<String> {
+    let aligned = instruction.alignment() >= 16;
+    if aligned && has_feature(instruction, &["+cx16"]) {
+        return None;
+    }
+    // What works on memory of any alignment has no arithmetic.
+    let operation = if aligned || !operation.starts_with("fetch_") { operation } else { "compare_exchange" };
+    Some(format!("__atomic_{operation}{}", if aligned { "_16" } else { "" }))
+}
+
+/// What libatomic calls an operation that reads and writes.
+fn exchange(instruction: Value) -> &'static str {
+    match instruction.atomic_operation() {
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpXchg => "exchange",
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpAdd => "fetch_add",
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpSub => "fetch_sub",
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpAnd => "fetch_and",
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpOr => "fetch_or",
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpXor => "fetch_xor",
+        LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpNand => "fetch_nand",
+        _ => "compare_exchange",
+    }
 }
 
 /// What libgcc calls a type.

@@ -207,6 +207,9 @@ bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, L
         Notable = true;
       else if (I.isIntDivRem())
         Notable = I.getType()->isIntegerTy(128);
+      else if (I.isAtomic())
+        Notable = isa<LoadInst>(I) ? I.getType()->isIntegerTy(128)
+                                   : any_of(I.operands(), [](const Use &U) { return U->getType()->isIntegerTy(128); });
       else
         Notable = isa<ResumeInst>(I);
       if (Notable)

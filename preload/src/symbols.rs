@@ -183,7 +183,7 @@ fn library_function(name: &str, module: &'static Module) -> Option<usize> {
         // SAFETY: the process is past its relocation: code of it runs.
         Some(definition) => unsafe { definition.resolve() },
         // What the program has opened for everybody to see (RTLD_GLOBAL) is not told from the rest.
-        None => helpers::find(name).or_else(|| {
+        None => helpers::find(name).or_else(|| loaded::held(name)).or_else(|| {
             // SAFETY: as above.
             loaded::find(name, loaded::own_address()).map(|definition| unsafe { definition.resolve() })
         })?,

@@ -26,6 +26,7 @@
 //! | `static: FUNCTION…` | symbols that must be ordinary functions in the lazy program |
 //! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=` |
 //! | `repeat: N` | run the lazy program N times |
+//! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,8 @@ pub struct Program {
     pub stats: Vec<Condition>,
     /// `repeat`
     pub repeat: u32,
+    /// `dynamic`
+    pub dynamic: Option<String>,
 }
 
 /// How a program must end.
@@ -183,6 +186,7 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "lazy" => program.lazy.extend(words()),
             "static" => program.ordinary.extend(words()),
             "stats" => program.stats.push(parse_condition(value).ok_or_else(bad)?),
+            "dynamic" if !value.is_empty() => program.dynamic = Some(value.to_owned()),
             "repeat" => program.repeat = value.parse().map_err(|_| bad())?,
             _ => return Err(bad()),
         }
@@ -268,6 +272,16 @@ impl Level {
 }
 
 impl Program {
+    /// Whether it can be linked statically, and do the same then.
+    pub fn can_be_static(&self) -> bool {
+        let shared =
+            [&self.libraries, &self.plugins, &self.plain_plugins].iter().any(|files| !files.is_empty());
+        !self.is_rust()
+            && !shared
+            && self.dynamic.is_none()
+            && !self.link.iter().any(|flag| flag == "-rdynamic")
+    }
+
     /// Whether it is a Rust program.
     pub fn is_rust(&self) -> bool {
         self.sources[0].ends_with(".rs")

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
-use crate::directives::{self, Exit, Level, Program};
-use crate::run::{Outcome, command, daemon_command, lazy_command, run, warm_command};
-use crate::scratch::Scratch;
+use crate::directives::{self, Addressing, Exit, Level, Program};
+use crate::run::{Outcome, command, daemon_command, lazy_command, run, static_command, warm_command};
+use crate::scratch::{Scratch, dist};
 use crate::stats::Stats;
 use crate::stubs::{Function, function};
 
@@ -50,6 +50,9 @@ pub fn check(directory: &str, level: &str) {
         let builder = Builder::new(&program, level, &scratch);
         for linker in &program.linkers {
             builder.check(linker);
+        }
+        if program.can_be_static() {
+            builder.check_static();
         }
     }
 }
@@ -146,12 +149,43 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Links everything statically, with a linker that depends on the program; the lazy program has the runtime inside.
+    fn check_static(&self) {
+        let linker = ["bfd", "lld", "mold"][self.program.name.len() % 3];
+        let kind = match self.level.addressing {
+            Addressing::NoPie => "-static",
+            Addressing::Pie | Addressing::Pic => "-static-pie",
+        };
+        let link = |lazy, how, flags: &[&str]| {
+            let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+            self.link_with(linker, lazy, how, "static-", &flags)
+        };
+        let expected = run_plain(self.program, &link(0, How::Plain, &[kind]));
+        let library = dist("lib/libautojit_static-x86_64.a");
+        let library = library.to_str().expect("its path is UTF-8");
+        let lazy = link((1 << self.sources.len()) - 1, How::Lazy, &[kind, library]);
+        let directory = lazy.parent().expect("a file has a directory");
+        let outcome = run_program(self.program, static_command(&lazy, directory), &lazy);
+        expected.assert_same(&outcome, &format!("plain and lazy program, static (linker {linker})"));
+        if matches!(self.program.exit, Exit::Status(_)) {
+            Stats::read(&directory.join(format!("stats.{}", outcome.pid))).assert_from_daemon();
+        }
+    }
+
     /// Links the program, with the sources in the set `lazy` lazy, and everything else as `how` says.
     fn link(&self, linker: &str, lazy: u32, how: How) -> PathBuf {
-        let directory = self.scratch.directory(&format!("{how:?}-{linker}-{lazy:b}"));
+        let flags = [self.level.link_flags(), vec!["-Wl,-rpath,$ORIGIN".to_owned()]].concat();
+        self.link_with(linker, lazy, how, "", &flags)
+    }
+
+    /// The same, in a directory with a prefix, with flags that say what becomes of it.
+    fn link_with(&self, linker: &str, lazy: u32, how: How, prefix: &str, kind: &[String]) -> PathBuf {
+        let directory = self.scratch.directory(&format!("{prefix}{how:?}-{linker}-{lazy:b}"));
         let cxx = self.program.sources.iter().any(|file| file.ends_with(".cpp"));
         let link = |objects: &[PathBuf], flags: &[String], output: &Path| {
-            Link { linker, cxx, flags: &[flags, &self.program.link].concat() }.run(objects, output);
+            // What is a file rather than a flag comes last.
+            let flags = [&self.program.link, flags].concat();
+            Link { linker, cxx, flags: &flags }.run(objects, output);
         };
         let mut objects: Vec<_> = self.plain.clone();
         for (index, source) in self.sources.iter().enumerate() {
@@ -167,9 +201,8 @@ impl<'a> Builder<'a> {
             link(&[library.get(how)], &["-shared".to_owned(), soname], &directory.join(name));
         }
         objects.extend(self.libraries.iter().map(|(name, _)| directory.join(name)));
-        let flags = [self.level.link_flags(), vec!["-Wl,-rpath,$ORIGIN".to_owned()]].concat();
         let output = directory.join("program");
-        link(&objects, &flags, &output);
+        link(&objects, kind, &output);
         output
     }
 }

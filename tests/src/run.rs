@@ -128,6 +128,16 @@ pub fn daemon_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     command
 }
 
+/// `program` as a command that runs with the runtime inside it, likewise, with statistics in `directory`.
+pub fn static_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let mut command = command(program);
+    command
+        .env("AUTOJIT_SOCKET_PATH", daemon::shared())
+        .env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd")
+        .env("AUTOJIT_STATS", directory.join("stats.%p"));
+    command
+}
+
 /// Runs `command` in `directory`, where its output is written, with `stdin` as input. Panics if it hangs.
 #[track_caller]
 pub fn run(command: &mut Command, directory: &Path, stdin: &[u8]) -> Outcome {

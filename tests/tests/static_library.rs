@@ -1,14 +1,14 @@
 //! libautojit_static-x86_64.a: the runtime inside the program, with every linker and kind of link.
 //!
-//! Code comes from the object cache here: the same objects were linked dynamically and run with the preloaded runtime
-//! before, which needs no daemon.
+//! Code comes from the object cache in most of them: the same objects were linked dynamically and run with the preloaded
+//! runtime before, which needs no daemon. The programs of `sources/` run statically with one (src/program.rs).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use autojit_tests::compile::{How, Link};
+use autojit_tests::compile::{How, Link, Toolchain, rust_program};
 use autojit_tests::parts::{LINKERS, compile};
-use autojit_tests::run::{Outcome, command, lazy_command, run, tool};
+use autojit_tests::run::{Outcome, command, lazy_command, run, static_command, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -214,7 +214,10 @@ fn it_shows_and_wants_little() {
         getauxval getcwd getenv lseek malloc mmap munmap open pthread_atfork pthread_key_create pthread_key_delete \
         pthread_setcancelstate pthread_setcanceltype pthread_setspecific read readlink realloc realpath stat syscall write writev \
         __cxa_thread_atexit_impl __dso_handle gettid statx __register_frame_info __unw_add_dynamic_eh_frame_section \
-        posix_memalign calloc";
+        posix_memalign calloc memchr memrchr memccpy mempcpy wcslen strnlen strchr strrchr strcmp strncmp strcpy stpcpy \
+        strncpy stpncpy strcat strncat strdup strndup strstr puts putchar fputc fputs fwrite sprintf snprintf vsprintf \
+        vsnprintf vprintf vfprintf putc getc fgetc getchar __ctype_tolower_loc __ctype_toupper_loc strtol strtoul strtoll \
+        strtoull strtod";
     let strange: Vec<_> =
         undefined.iter().filter(|name| !KNOWN.split_whitespace().any(|known| known == **name)).collect();
     assert!(strange.is_empty(), "it refers to {strange:?}");
@@ -317,5 +320,51 @@ fn what_cannot_be_compiled_is_told() {
         // The first function that runs is called by a constructor.
         assert!(errors.contains("early_value") && errors.contains("main.c"), "{outcome}");
         assert!(outcome.stdout.is_empty(), "{outcome}");
+    }
+}
+
+#[test]
+fn rust_programs_with_their_c_library_inside() {
+    let scratch = Scratch::new("static-library-rust");
+    let source = scratch.file(
+        "main.rs",
+        "fn half(x: u32) -> u32 { assert!(x % 2 == 0, \"odd\"); x / 2 }\n\
+         fn main() {\n    let odd = std::panic::catch_unwind(|| half(3)).is_err();\n\
+         let thread = std::thread::spawn(move || if odd { half(80) } else { 0 });\n\
+         println!(\"{}\", thread.join().unwrap() + u32::from(odd) + 1);\n}\n",
+    );
+    for linker in ["bfd", "lld", "mold"] {
+        for inside in ["+", "-"] {
+            let own = [
+                format!("-Ctarget-feature={inside}crt-static"),
+                format!("-Clink-arg=-fuse-ld={linker}"),
+                "-lautojit_static-x86_64".to_owned(),
+                archive()[0].clone(),
+            ];
+            let program = rust_program(How::Lazy, Toolchain::Stable, &source, &[], &own, scratch.path());
+            let outcome = run(&mut static_command(&program, scratch.path()), scratch.path(), b"");
+            assert_eq!(outcome.assert_code(0).text(), "42\n", "{linker} {inside}: {outcome}");
+            Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid))).assert_from_daemon();
+        }
+    }
+}
+
+#[test]
+fn what_optimisers_call_instead_is_there() {
+    let scratch = Scratch::new("static-library-instead");
+    // puts, putchar and fwrite for printf and fprintf, exp2 for pow, stpcpy or memcpy for strcpy.
+    let text = "#include <math.h>\n#include <stdio.h>\n#include <string.h>\n\
+        double power(double x) { return pow(2.0, x); }\n\
+        int main(int argc, char **argv) {\n    char name[99];\n    strcpy(name, argv[0] + strlen(argv[0]) - 7);\n\
+        printf(\"line\\n\");\n    printf(\"%c\", '0' + argc);\n    fprintf(stdout, \"word \");\n\
+        printf(\"%s\\n\", name);\n    return power(argc + 0.5) > 2.8 ? 0 : 1;\n}\n";
+    for errno in ["-fmath-errno", "-fno-math-errno"] {
+        let object = compile(&scratch, How::Lazy, "main.c", text, &["-O2", errno]);
+        for linker in LINKERS {
+            let objects = std::slice::from_ref(&object);
+            let program = link(&scratch, linker, false, objects, &["-static", "-s", "-lm"]);
+            let outcome = run(&mut static_command(&program, scratch.path()), scratch.path(), b"");
+            assert_eq!(outcome.assert_code(0).text(), "line\n1word program\n", "{linker} {errno}: {outcome}");
+        }
     }
 }

@@ -298,6 +298,11 @@ impl Value {
         unsafe { LLVMGetInstructionOpcode(self.0) }
     }
 
+    /// What an `atomicrmw` instruction does.
+    pub fn atomic_operation(self) -> llvm_sys::LLVMAtomicRMWBinOp {
+        unsafe { LLVMGetAtomicRMWBinOp(self.0) }
+    }
+
     /// The opcode of an instruction or a constant expression.
     pub fn operation(self) -> Option<llvm_sys::LLVMOpcode> {
         match self.kind() {

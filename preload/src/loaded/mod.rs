@@ -82,11 +82,15 @@ pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B>
         let (info, state) = unsafe { (&*info, &mut *state.cast::<State<'_, B>>()) };
         // SAFETY: name and program headers are the loader's, mapped as long as the object is.
         let object = unsafe {
-            Object {
-                base: info.dlpi_addr as usize,
-                name: if info.dlpi_name.is_null() { c"" } else { CStr::from_ptr(info.dlpi_name) },
-                headers: std::slice::from_raw_parts(info.dlpi_phdr.cast(), info.dlpi_phnum.into()),
-            }
+            let (base, headers) = match info.dlpi_phdr.is_null() {
+                true => unknown_headers(),
+                false => {
+                    let count = info.dlpi_phnum.into();
+                    (info.dlpi_addr as usize, std::slice::from_raw_parts(info.dlpi_phdr.cast(), count))
+                }
+            };
+            let name = if info.dlpi_name.is_null() { c"" } else { CStr::from_ptr(info.dlpi_name) };
+            Object { base, name, headers }
         };
         // The kernel's object is not in the scope in which the loader looks for symbols.
         if object.name.to_bytes().starts_with(b"linux-vdso") {

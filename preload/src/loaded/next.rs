@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use goblin::elf::sym::{STT_GNU_IFUNC, st_type};
 use goblin::elf64::dynamic::Dyn;
+use goblin::elf64::program_header::ProgramHeader;
 
 use super::{Definition, Tables, Visit, each, entries};
 
@@ -133,4 +134,14 @@ pub fn own_directory() -> Vec<u8> {
 /// Unwinders that are linked into the image of the runtime: none.
 pub fn own_unwinders() -> [usize; 2] {
     [0; 2]
+}
+
+/// Base and program headers of an object that the loader knows none of: none.
+pub fn unknown_headers() -> (usize, &'static [ProgramHeader]) {
+    (0, &[])
+}
+
+/// The address of a function that is linked for those who may call it: the shared library has none.
+pub fn held(_: &str) -> Option<usize> {
+    None
 }

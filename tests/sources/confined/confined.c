@@ -19,6 +19,7 @@
 //# prints: namespaces: 42
 //# prints: parent: 42
 //# lazy: plain_work library_work
+//# dynamic: nothing is interposed there, so nothing is fetched before
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

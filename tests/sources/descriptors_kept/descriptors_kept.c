@@ -7,6 +7,7 @@
 //# prints: upwards 1 downwards 1
 //# prints: no children 1
 //# lazy: cold_a cold_b cold_c up down extended
+//# dynamic: the connection with autojitd is a descriptor
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

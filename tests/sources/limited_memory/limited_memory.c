@@ -5,6 +5,7 @@
 //# prints: later calls 300
 //# prints: refused beyond the limit 1
 //# lazy: later1 later2
+//# dynamic: nothing is interposed there: reserved addresses count
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
 //# prints: compiled by the program itself: 42 and 6
 //# prints: passes ran 1
 //# lazy: build_module
+//# dynamic: there is no static library of it
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
 #include <llvm-c/ExecutionEngine.h>

@@ -6,6 +6,7 @@
 //# prints: later 7
 //# prints: rounds 50
 //# stats: compiled >= 4
+//# dynamic: the plain program does something else
 #include <cstdio>
 #include <stdexcept>
 

@@ -5,6 +5,7 @@
 //# prints: wrapped 102
 //# prints: copied 500
 //# prints: other name 8 copy same 1
+//# dynamic: the plain program does something else
 #include <stdio.h>
 
 int helper(int);
