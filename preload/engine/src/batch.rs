@@ -15,6 +15,8 @@ use crate::shim::{Call, Function, Member, Options, Role};
 pub struct Limits {
     /// Functions in the object.
     pub functions: usize,
+    /// Instructions in the object from which on no function comes along.
+    pub instructions: usize,
     /// Calls between the root and the last of them.
     pub depth: u32,
     /// Instructions that a body may have to come along for inlining, if the root calls it; each further call lets in
@@ -30,7 +32,7 @@ impl Limits {
         let unoptimised = options.speed == 0;
         let default = if unoptimised { 16 } else { 4 };
         let functions = if functions == 0 { default } else { functions as usize };
-        Self { functions, depth: 2, inline: if unoptimised { 0 } else { 30 }, inlined: 64 }
+        Self { functions, instructions: 200, depth: 2, inline: if unoptimised { 0 } else { 30 }, inlined: 64 }
     }
 }
 
@@ -53,13 +55,14 @@ pub fn choose(
     limits: &Limits,
     claim: &mut dyn FnMut(u32) -> bool,
 ) -> Result<Vec<Member>, String> {
-    let (mut compiled, mut inlined) = (roots.len(), 0);
+    let (mut compiled, mut inlined, mut instructions) = (roots.len(), 0, 0);
     let mut members = roots;
     let mut settled: HashSet<_> = members.iter().map(|root| root.function).collect();
     let mut refused = HashSet::new();
     let mut queue = VecDeque::new();
     for root in &members {
         module.kept.materialize(root.function)?;
+        instructions += size(module, root.function);
         queue.push_back(Visit { function: root.function, depth: 0, compiled: true });
     }
     while let Some(visit) = queue.pop_front() {
@@ -78,13 +81,17 @@ pub fn choose(
                 continue;
             }
             let always = call.always_inline || module.attributes.always_inline(call.callee);
-            let room = visit.compiled && depth <= limits.depth && compiled < limits.functions;
+            let room = visit.compiled
+                && depth <= limits.depth
+                && compiled < limits.functions
+                && instructions < limits.instructions;
             if let Some((index, member)) = lazy.filter(|_| room && !always && !refused.contains(&call.callee))
             {
                 if claim(index) {
                     compiled += 1;
                     settled.insert(call.callee);
                     module.kept.materialize(call.callee)?;
+                    instructions += size(module, call.callee);
                     members.push(member);
                     queue.push_back(Visit { function: call.callee, depth, compiled: true });
                     continue;
@@ -110,6 +117,13 @@ fn calls(module: &Module, function: Function) -> Vec<Call> {
     calls
 }
 
+/// The number of instructions of a body.
+fn size(module: &Module, function: Function) -> usize {
+    let mut instructions = 0;
+    function.visit(&module.attributes, |_| instructions += 1);
+    instructions
+}
+
 /// Whether a body comes along for the inliner, which decides with its own measures whether to use it.
 fn worth_inlining(module: &Module, function: Function, depth: u32, limits: &Limits) -> Result<bool, String> {
     if limits.inline == 0 || module.attributes.never_inline(function, module.options.drop_optnone) {
@@ -117,7 +131,5 @@ fn worth_inlining(module: &Module, function: Function, depth: u32, limits: &Limi
     }
     let limit = (1..depth).fold(limits.inline, |limit, _| limit * 7 / 10);
     module.kept.materialize(function)?;
-    let mut instructions = 0;
-    function.visit(&module.attributes, |_| instructions += 1);
-    Ok(instructions <= limit)
+    Ok(size(module, function) <= limit as usize)
 }

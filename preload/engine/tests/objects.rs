@@ -268,3 +268,17 @@ fn describes_types_when_asked() {
         assert!(Parsed::new(&object).section(".debug_str").windows(5).any(|bytes| bytes == b"other"));
     }
 }
+
+#[test]
+fn a_large_function_comes_alone() {
+    let of = |lines: usize| {
+        let body = "a = a * 3 + 1;".repeat(lines);
+        let source = format!("int g(int a) {{ return a; }} int f(int a) {{ {body} return g(a); }}");
+        let container = container_of_c(&source, &["-O0"], &["f", "g"], level(0));
+        let mut module = Module::open(&container, AS_BUILT).unwrap();
+        let object = module.compile(0, |_| true).unwrap();
+        Parsed::new(&object).defined().join(" ")
+    };
+    assert_eq!(of(2), "f g");
+    assert_eq!(of(80), "f");
+}
