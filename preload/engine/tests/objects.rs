@@ -5,7 +5,7 @@ mod common;
 
 use autojit_abi::OpenOptions;
 use autojit_store::{Function, FunctionKind};
-use common::{AS_BUILT, Module, Parsed, level};
+use common::{AS_BUILT, Module, Parsed, container_of_c, level};
 use goblin::elf::reloc::{
     R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX,
 };
