@@ -11,7 +11,8 @@ use crate::compiler;
 use crate::engine::Engine;
 use crate::job::{Functions, Job, Variant};
 
-/// Modules that a compiler has open at most.
+/// Modules that a compiler has open at most, each with its container. The engine itself sees to it that LLVM's part of
+/// them stays small.
 const OPEN: usize = 64;
 
 /// What a compiler does.

@@ -1,10 +1,12 @@
-// The compiler of a kept-open module. Everything that batches can share is made once: the optimisation pipeline, the
-// code generator's passes, and an ORC session with one JITDylib. A batch is a materialisation unit in that dylib; a
-// lookup of its root runs IRCompileLayer, and the object layer beneath keeps the object instead of linking it.
+// Compilers. Everything that batches can share is made once, and lent to one batch after another, of whichever module:
+// the optimisation pipeline, the code generator's passes, and an ORC session with one JITDylib. A batch is a
+// materialisation unit in that dylib; a lookup of its root runs IRCompileLayer, and the object layer beneath keeps the
+// object instead of linking it.
 
 #include "compile.h"
 #include "describe.h"
 
+#include <mutex>
 #include <new>
 
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -16,31 +18,53 @@
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Target/TargetMachine.h"
 
 using namespace llvm;
 using namespace llvm::orc;
 
 static Error failure(const Twine &Text) { return make_error<StringError>(Text, inconvertibleErrorCode()); }
 
-Expected<std::unique_ptr<TargetMachine>> createMachine(const Triple &Triple, const autojit_shim_options &Options) {
+static Expected<const Target *> target(const Triple &Triple) {
   std::string Message;
-  const Target *Found = TargetRegistry::lookupTarget(Triple, Message);
-  if (!Found)
-    return failure(Message);
-  TargetOptions Defaults;
-  static constexpr CodeGenOptLevel Levels[] = {CodeGenOptLevel::None, CodeGenOptLevel::Less, CodeGenOptLevel::Default,
-                                               CodeGenOptLevel::Aggressive};
-  return std::unique_ptr<TargetMachine>(Found->createTargetMachine(
-      Triple, "", "", Defaults, Reloc::PIC_, CodeModel::Small, Levels[std::min<unsigned>(Options.speed, 3)]));
+  if (const Target *Found = TargetRegistry::lookupTarget(Triple, Message))
+    return Found;
+  return failure(Message);
 }
 
+Error checkTarget(const Triple &Triple) { return target(Triple).takeError(); }
+
 namespace {
+
+// What a compiler is made for. Modules that agree in it share compilers, whatever contexts they have.
+struct Kind {
+  Triple Target;
+  unsigned Speed, Size;
+  bool FullDebug;
+
+  explicit Kind(const autojit_shim_module &Open)
+      : Target(Open.Kept->getTargetTriple()), Speed(std::min<unsigned>(Open.Options.speed, 3)),
+        Size(std::min<unsigned>(Open.Options.size, 2)), FullDebug(Open.Options.full_debug) {}
+  bool operator==(const Kind &Other) const {
+    return Target == Other.Target && Speed == Other.Speed && Size == Other.Size && FullDebug == Other.FullDebug;
+  }
+};
+
+// Position-independent code; processor and features are attributes of functions.
+std::unique_ptr<TargetMachine> createMachine(const Kind &Kind) {
+  static constexpr CodeGenOptLevel Levels[] = {CodeGenOptLevel::None, CodeGenOptLevel::Less, CodeGenOptLevel::Default,
+                                               CodeGenOptLevel::Aggressive};
+  TargetOptions Defaults;
+  const Target *Found = cantFail(target(Kind.Target)); // checked when the module was opened
+  return std::unique_ptr<TargetMachine>(Found->createTargetMachine(Kind.Target, "", "", Defaults, Reloc::PIC_,
+                                                                   CodeModel::Small, Levels[Kind.Speed]));
+}
 
 // The optimiser, with analysis managers that are emptied after each batch.
 class Optimizer {
 public:
-  Optimizer(TargetMachine &Machine, const autojit_shim_options &Options)
-      : Library(Machine.getTargetTriple()), Builder(&Machine, tuning(Options)), Level(level(Options)) {
+  Optimizer(TargetMachine &Machine, const Kind &Kind)
+      : Library(Kind.Target), Builder(&Machine, tuning(Kind)), Level(level(Kind)) {
     Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
     Builder.registerModuleAnalyses(Modules);
     Builder.registerCGSCCAnalyses(Graph);
@@ -72,18 +96,18 @@ private:
   OptimizationLevel Level;
   ModulePassManager Unoptimized;
 
-  static OptimizationLevel level(const autojit_shim_options &Options) {
-    if (Options.size)
-      return Options.size == 1 ? OptimizationLevel::Os : OptimizationLevel::Oz;
+  static OptimizationLevel level(const Kind &Kind) {
+    if (Kind.Size)
+      return Kind.Size == 1 ? OptimizationLevel::Os : OptimizationLevel::Oz;
     static const OptimizationLevel Levels[] = {OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2,
                                                OptimizationLevel::O3};
-    return Levels[std::min<unsigned>(Options.speed, 3)];
+    return Levels[Kind.Speed];
   }
 
   // As clang and rustc set them: LLVM's default leaves out the SLP vectoriser.
-  static PipelineTuningOptions tuning(const autojit_shim_options &Options) {
+  static PipelineTuningOptions tuning(const Kind &Kind) {
     PipelineTuningOptions Tuning;
-    Tuning.LoopVectorization = Tuning.SLPVectorization = Options.speed > 1 && Options.size < 2;
+    Tuning.LoopVectorization = Tuning.SLPVectorization = Kind.Speed > 1 && Kind.Size < 2;
     return Tuning;
   }
 };
@@ -117,18 +141,22 @@ private:
 
 class BatchCompiler final : public IRCompileLayer::IRCompiler {
 public:
-  BatchCompiler(autojit_shim_module &Open) : IRCompiler({}), Open(Open), Optimize(*Open.Machine, Open.Options) {}
+  // The module whose batch is compiled.
+  autojit_shim_module *Open = nullptr;
+
+  BatchCompiler(const Kind &Made)
+      : IRCompiler({}), FullDebug(Made.FullDebug), Machine(createMachine(Made)), Optimize(*Machine, Made) {}
 
   Expected<std::unique_ptr<MemoryBuffer>> operator()(Module &M) override {
-    Open.Diags->Errors.clear();
-    if (Open.Options.verify) {
+    Open->Diags->Errors.clear();
+    if (Open->Options.verify) {
       std::string Broken;
       raw_string_ostream Out(Broken);
       if (verifyModule(M, &Out))
         return failure("the module is not valid: " + Broken);
     }
     Optimize.run(M);
-    UnitDescription Described(Open, M);
+    UnitDescription Described(*Open, M);
     for (Function &F : M) {
       if (F.isDeclaration())
         continue;
@@ -138,17 +166,18 @@ public:
         F.setLinkage(GlobalValue::ExternalLinkage);
     }
     if (!Generate)
-      Generate = std::make_unique<Generator>(*Open.Machine, Open.Options.full_debug);
+      Generate = std::make_unique<Generator>(*Machine, FullDebug);
     auto Object = Generate->run(M);
-    if (Open.Diags->Errors.empty())
+    if (Open->Diags->Errors.empty())
       return Object;
     // What the passes hold after an error is not worth trusting.
     Generate.reset();
-    return joinErrors(failure(Open.Diags->Errors), Object.takeError());
+    return joinErrors(failure(Open->Diags->Errors), Object.takeError());
   }
 
 private:
-  autojit_shim_module &Open;
+  bool FullDebug;
+  std::unique_ptr<TargetMachine> Machine;
   Optimizer Optimize;
   std::unique_ptr<Generator> Generate;
 };
@@ -189,17 +218,16 @@ public:
 } // namespace
 
 struct Compiler::Session {
-  autojit_shim_module &Open;
+  const Kind Made;
   ExecutionSession ES;
   JITDylib &Dylib;
   ObjectKeeper Keeper;
   IRCompileLayer Layer;
   std::string Errors;
 
-  Session(autojit_shim_module &Open)
-      : Open(Open), ES(std::make_unique<NoProcess>(Open.Machine->getTargetTriple())),
-        Dylib(ES.createBareJITDylib(Open.Kept->getModuleIdentifier())), Keeper(ES),
-        Layer(ES, Keeper, std::make_unique<BatchCompiler>(Open)) {
+  explicit Session(const Kind &Kind)
+      : Made(Kind), ES(std::make_unique<NoProcess>(Kind.Target)), Dylib(ES.createBareJITDylib("batches")), Keeper(ES),
+        Layer(ES, Keeper, std::make_unique<BatchCompiler>(Kind)) {
     ES.setErrorReporter([this](Error E) {
       if (!Errors.empty())
         Errors += '\n';
@@ -207,10 +235,55 @@ struct Compiler::Session {
     });
   }
   ~Session() { cantFail(ES.endSession()); }
+  // Says whose batch is next.
+  void serve(autojit_shim_module *Open) { static_cast<BatchCompiler &>(Layer.getCompiler()).Open = Open; }
 };
 
-Compiler::Compiler(autojit_shim_module &Module) : S(std::make_unique<Session>(Module)) {}
-Compiler::~Compiler() = default;
+// The compilers that nobody uses.
+class Compiler::Pool {
+public:
+  std::unique_ptr<Session> take(const Kind &Wanted) {
+    {
+      std::lock_guard<std::mutex> Locked(Mutex);
+      // From the end: what was used last is in the processor's caches.
+      for (size_t I = Idle.size(); I--;)
+        if (Idle[I]->Made == Wanted) {
+          auto Found = std::move(Idle[I]);
+          Idle.erase(Idle.begin() + I);
+          return Found;
+        }
+    }
+    return std::make_unique<Session>(Wanted);
+  }
+
+  void give(std::unique_ptr<Session> Back) {
+    std::unique_ptr<Session> Oldest;
+    std::lock_guard<std::mutex> Locked(Mutex);
+    Idle.push_back(std::move(Back));
+    if (Idle.size() > Most) {
+      Oldest = std::move(Idle.front());
+      Idle.erase(Idle.begin());
+    }
+  }
+
+  static Pool &get() {
+    static Pool Only;
+    return Only;
+  }
+
+private:
+  // For the threads of a program that starts with all of them at once.
+  static constexpr size_t Most = 8;
+  std::mutex Mutex;
+  SmallVector<std::unique_ptr<Session>, Most + 1> Idle;
+};
+
+Compiler::Compiler(autojit_shim_module &Module) : Open(Module), S(Pool::get().take(Kind(Module))) { S->serve(&Open); }
+
+Compiler::~Compiler() {
+  S->serve(nullptr);
+  Pool::get().give(std::move(S));
+}
 
 Expected<std::unique_ptr<MemoryBuffer>> Compiler::compile(Batch &Batch, StringRef Root) {
   Batch.finish();
@@ -218,7 +291,7 @@ Expected<std::unique_ptr<MemoryBuffer>> Compiler::compile(Batch &Batch, StringRe
     return failure(Batch.Error);
   S->Errors.clear();
   ResourceTrackerSP Tracker = S->Dylib.createResourceTracker();
-  if (Error E = S->Layer.add(Tracker, ThreadSafeModule(std::move(Batch.To), S->Open.Context)))
+  if (Error E = S->Layer.add(Tracker, ThreadSafeModule(std::move(Batch.To), Open.Context)))
     return E;
   Root.consume_front("\1"); // IR's mark of a name that is the symbol as it stands
   auto Symbol = S->ES.lookup({&S->Dylib}, S->ES.intern(Root));
@@ -241,7 +314,7 @@ LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *Module, const auto
   Batch Batch(*Module);
   for (const autojit_shim_member &Member : ArrayRef(Members, Count))
     Batch.add(Member);
-  auto Object = Module->Compile->compile(Batch, unwrap(Members->function)->getName());
+  auto Object = Compiler(*Module).compile(Batch, unwrap(Members->function)->getName());
   if (Object)
     return wrap(Object->release());
   *Error = toText(toString(Object.takeError()));

@@ -4,10 +4,11 @@
 
 #include "open.h"
 
-// The target machine of a module: position-independent code; processor and features are attributes of functions.
-llvm::Expected<std::unique_ptr<llvm::TargetMachine>> createMachine(const llvm::Triple &Triple,
-                                                                   const autojit_shim_options &Options);
+// Whether there is a code generator for a target.
+llvm::Error checkTarget(const llvm::Triple &Triple);
 
+// A compiler, on loan to the caller until destruction. It costs more than most modules and belongs to none, so there are
+// as many as batches that are compiled at once, not as many as modules that are open.
 class Compiler {
 public:
   explicit Compiler(autojit_shim_module &Module);
@@ -16,5 +17,7 @@ public:
 
 private:
   struct Session;
+  class Pool;
+  autojit_shim_module &Open;
   std::unique_ptr<Session> S;
 };

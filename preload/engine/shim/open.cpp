@@ -10,7 +10,6 @@
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/InstIterator.h"
-#include "llvm/IR/InstIterator.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -87,8 +86,6 @@ bool Diagnostics::handleDiagnostics(const DiagnosticInfo &Info) {
 char *toText(const std::string &Text) { return strdup(Text.c_str()); }
 
 autojit_shim_module::~autojit_shim_module() {
-  Compile.reset();
-  Machine.reset();
   Context.withContextDo([&](LLVMContext *) { Kept.reset(); });
 }
 
@@ -108,8 +105,9 @@ autojit_shim_module *autojit_shim_open(const char *Bitcode, size_t Length, const
     *Error = toText(toString(std::move(E)));
     return nullptr;
   };
+  // As for importing: metadata is read when a body refers to it. A unit's whole description is for debuggers only.
   auto Kept = getLazyBitcodeModule(MemoryBufferRef(StringRef(Bitcode, Length), Name), Ctx,
-                                   /*ShouldLazyLoadMetadata=*/true);
+                                   /*ShouldLazyLoadMetadata=*/true, /*IsImporting=*/!Options->full_debug);
   if (!Kept)
     return Fail(Kept.takeError());
   Open->Kept = std::move(*Kept);
@@ -117,11 +115,8 @@ autojit_shim_module *autojit_shim_open(const char *Bitcode, size_t Length, const
     return Fail(std::move(E));
   if (!Options->full_debug)
     describeLinesOnly(*Open->Kept);
-  auto Machine = createMachine(Open->Kept->getTargetTriple(), *Options);
-  if (!Machine)
-    return Fail(Machine.takeError());
-  Open->Machine = std::move(*Machine);
-  Open->Compile = std::make_unique<Compiler>(*Open);
+  if (auto E = checkTarget(Open->Kept->getTargetTriple()))
+    return Fail(std::move(E));
   return Open.release();
 }
 

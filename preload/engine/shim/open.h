@@ -6,7 +6,6 @@
 #include "llvm/ExecutionEngine/Orc/ThreadSafeModule.h"
 #include "llvm/IR/DiagnosticHandler.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/ValueMapper.h"
 
 #include "shim.h"
@@ -17,15 +16,11 @@ struct Diagnostics final : llvm::DiagnosticHandler {
   bool handleDiagnostics(const llvm::DiagnosticInfo &Info) override;
 };
 
-class Compiler;
-
 struct autojit_shim_module {
   autojit_shim_options Options;
   llvm::orc::ThreadSafeContext Context;
   Diagnostics *Diags = nullptr; // the context's
   std::unique_ptr<llvm::Module> Kept;
-  std::unique_ptr<llvm::TargetMachine> Machine;
-  std::unique_ptr<Compiler> Compile;
   bool Whole = false; // the batch describes the whole unit to debuggers
 
   ~autojit_shim_module();

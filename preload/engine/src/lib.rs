@@ -5,17 +5,19 @@
 //! the library brings its own allocator, C++ runtime and unwinder, so that it does not meet those of the program.
 //!
 //! * [`module`]: a container whose bitcode is kept open; function bodies are read when they are wanted
+//! * [`resident`]: which modules are open at a time
 //! * [`batch`]: which functions are compiled together
 //! * [`shim`]: the C++ side: ORC, optimisation and code generation
 //! * [`fatal`]: LLVM's fatal errors
 //!
 //! For those who work on the plugin or the engine: with `AUTOJIT_ENGINE_VERIFY` in the environment each batch goes
 //! through LLVM's verifier, with `AUTOJIT_ENGINE_FULL_DEBUG` objects describe types and variables, not only lines, as
-//! they do if the runtime asks for it.
+//! they do if the runtime asks for it; `AUTOJIT_ENGINE_OPEN` says how many bytes of bitcode are open at most.
 
 mod batch;
 mod fatal;
 mod module;
+mod resident;
 mod shim;
 
 use std::ffi::c_void;
@@ -24,7 +26,7 @@ use autojit_abi::{Buffer, Claim, ENGINE_ABI, ENGINE_BUILD, EngineApi, EngineModu
 // Its malloc, free and operator new take the place of libc's within this library.
 use libmimalloc_sys as _;
 
-use module::Module;
+use resident::Resident;
 
 static API: EngineApi = EngineApi {
     abi: ENGINE_ABI,
@@ -70,9 +72,9 @@ unsafe extern "C" fn open(
     module: *mut *mut EngineModule,
     error: *mut Buffer,
 ) -> i32 {
-    // SAFETY: data[..len] stays readable until `close` (EngineApi::open), which ends the Module; options is valid.
+    // SAFETY: data[..len] stays readable until `close` (EngineApi::open), which ends the Resident; options is valid.
     let (container, options) = unsafe { (std::slice::from_raw_parts(data, len), *options) };
-    match Module::open(container, options) {
+    match Resident::open(container, options) {
         Ok(opened) => {
             // SAFETY: `module` is the caller's, for this result.
             unsafe { module.write(Box::into_raw(Box::new(opened)).cast()) };
@@ -95,10 +97,10 @@ unsafe extern "C" fn compile(
     error: *mut Buffer,
 ) -> i32 {
     // SAFETY: `module` is from `open`, not closed, and used by this thread only (EngineApi::open).
-    let module = unsafe { &mut *module.cast::<Module>() };
+    let module = unsafe { &mut *module.cast::<Resident>() };
     // SAFETY: the caller's function with the argument that it wants.
     let mut claim = |index| unsafe { claim(context, index) };
-    let (result, owned, status) = match module.compile(root, &mut claim) {
+    let (result, owned, status) = match module.with(|module| module.compile(root, &mut claim)) {
         Ok(compiled) => (object, Owned::Object(compiled), 0),
         Err(message) => (error, Owned::Text(message), 1),
     };
@@ -115,10 +117,10 @@ unsafe extern "C" fn compile_all(
     error: *mut Buffer,
 ) -> i32 {
     // SAFETY: `module` is from `open`, not closed, and used by this thread only (EngineApi::open).
-    let module = unsafe { &mut *module.cast::<Module>() };
+    let module = unsafe { &mut *module.cast::<Resident>() };
     // SAFETY: the caller's function with the argument that it wants.
     let mut claim = |index| unsafe { claim(context, index) };
-    let (result, owned, status) = match module.compile_all(&mut claim) {
+    let (result, owned, status) = match module.with(|module| module.compile_all(&mut claim)) {
         Ok(Some(compiled)) => (object, Owned::Object(compiled), 0),
         Ok(None) => return 0,
         Err(message) => (error, Owned::Text(message), 1),
@@ -137,5 +139,5 @@ unsafe extern "C" fn release_buffer(buffer: Buffer) {
 
 unsafe extern "C" fn close(module: *mut EngineModule) {
     // SAFETY: `module` is from `open` and not used any more.
-    drop(unsafe { Box::from_raw(module.cast::<Module>()) });
+    drop(unsafe { Box::from_raw(module.cast::<Resident>()) });
 }

@@ -11,7 +11,7 @@ use crate::batch::{self, Limits};
 use crate::fatal::Compiling;
 use crate::shim::{Attributes, Function, Kept, Member, Object, Options, Role};
 
-/// A module of the runtime's, between `open` and `close`.
+/// A module that LLVM has read, or will read when functions of it are wanted.
 #[derive(Debug)]
 pub struct Module {
     container: Container<'static>,

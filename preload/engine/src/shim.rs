@@ -153,8 +153,11 @@ impl Drop for Object {
 pub struct Kept {
     module: NonNull<ShimModule>,
     // What the module reads from.
-    _bitcode: Box<[u8]>,
+    bitcode: Box<[u8]>,
 }
+
+// SAFETY: LLVM keeps nothing of a module or its context that belongs to a thread.
+unsafe impl Send for Kept {}
 
 impl Kept {
     /// Opens bitcode; `name` is for LLVM's messages.
@@ -169,9 +172,14 @@ impl Kept {
             autojit_shim_open(bitcode.as_ptr(), bitcode.len(), name.as_ptr(), &options, &mut error)
         };
         match NonNull::new(module) {
-            Some(module) => Ok(Self { module, _bitcode: bitcode }),
+            Some(module) => Ok(Self { module, bitcode }),
             None => Err(message(error)),
         }
+    }
+
+    /// Bytes of its bitcode.
+    pub fn bytes(&self) -> usize {
+        self.bitcode.len()
     }
 
     /// The function that the module defines under `name`.
@@ -222,6 +230,9 @@ impl Drop for Kept {
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Function(NonNull<llvm_sys::LLVMValue>);
+
+// SAFETY: as for Kept, with which it is used.
+unsafe impl Send for Function {}
 
 /// A direct call in a body.
 #[derive(Clone, Copy, Debug)]

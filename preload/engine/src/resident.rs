@@ -1,0 +1,129 @@
+//! Which modules LLVM has in memory. Receives containers; hands on [`Module`]s for the time of a batch.
+//!
+//! A program may enter hundreds of modules, most of them for one batch or two. What LLVM has read of a module stays until
+//! its context goes; so when there is too much, the modules that were not used for longest are dropped, and read again
+//! when something else of them is called.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+
+use autojit_abi::OpenOptions;
+
+use crate::module::Module;
+
+/// Bytes of bitcode that are open at most: LLVM needs some times as many. docs/decisions/0017 has the measurements.
+const BYTES: usize = 24 << 20;
+/// Modules that stay open however large they are: those that call each other back and forth.
+const LEAST: usize = 4;
+
+/// A module of the runtime's, between `open` and `close`; open in LLVM or not.
+#[derive(Debug)]
+pub struct Resident {
+    container: &'static [u8],
+    asked: OpenOptions,
+    place: Arc<Place>,
+}
+
+/// Where a module is while it is open. Whoever works on it has the lock.
+type Place = Mutex<Option<Module>>;
+
+/// The modules that are open.
+#[derive(Debug)]
+struct Open {
+    /// Each with its bytes, the one used last at the end.
+    modules: VecDeque<(Arc<Place>, usize)>,
+    bytes: usize,
+}
+
+static OPEN: Mutex<Open> = Mutex::new(Open { modules: VecDeque::new(), bytes: 0 });
+
+/// The lock's value. Nothing unwinds here, so no value is left half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Resident {
+    /// Opens a container.
+    ///
+    /// # Errors
+    /// As [`Module::open`].
+    pub fn open(container: &'static [u8], asked: OpenOptions) -> Result<Self, String> {
+        let module = Module::open(container, asked)?;
+        let (bytes, place) = (module.kept.bytes(), Arc::new(Mutex::new(Some(module))));
+        use_now(&place, bytes);
+        Ok(Self { container, asked, place })
+    }
+
+    /// Does some work on the module, which is opened again for it if need be.
+    ///
+    /// # Errors
+    /// As [`Module::open`] and the work.
+    pub fn with<T>(&mut self, work: impl FnOnce(&mut Module) -> Result<T, String>) -> Result<T, String> {
+        let mut place = lock(&self.place);
+        let module = match &mut *place {
+            Some(module) => module,
+            closed => closed.insert(Module::open(self.container, self.asked)?),
+        };
+        use_now(&self.place, module.kept.bytes());
+        work(module)
+    }
+}
+
+impl Drop for Resident {
+    fn drop(&mut self) {
+        lock(&OPEN).remove(&self.place);
+    }
+}
+
+impl Open {
+    /// Forgets a module, if it is known.
+    fn remove(&mut self, place: &Arc<Place>) {
+        if let Some(at) = self.modules.iter().position(|(known, _)| Arc::ptr_eq(known, place))
+            && let Some((_, bytes)) = self.modules.remove(at)
+        {
+            self.bytes -= bytes;
+        }
+    }
+
+    /// Takes out what was not used for longest and nobody works on, as long as there is too much.
+    fn excess(&mut self, bytes: usize) -> Vec<Module> {
+        let (mut excess, mut at) = (Vec::new(), 0);
+        while self.bytes > bytes && self.modules.len() > LEAST && at < self.modules.len() {
+            let mut place = match self.modules[at].0.try_lock() {
+                Ok(place) => place,
+                Err(TryLockError::Poisoned(place)) => place.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    at += 1;
+                    continue;
+                }
+            };
+            excess.extend(place.take());
+            drop(place);
+            if let Some((_, bytes)) = self.modules.remove(at) {
+                self.bytes -= bytes;
+            }
+        }
+        excess
+    }
+}
+
+/// Notes that a module is used, and closes others for it if there are too many.
+fn use_now(place: &Arc<Place>, bytes: usize) {
+    let mut open = lock(&OPEN);
+    open.remove(place);
+    open.modules.push_back((place.clone(), bytes));
+    open.bytes += bytes;
+    let excess = open.excess(limit());
+    // LLVM takes its time to take a module down: others need not wait for it.
+    drop(open);
+    drop(excess);
+}
+
+/// Bytes that may be open.
+fn limit() -> usize {
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    *LIMIT.get_or_init(|| match std::env::var("AUTOJIT_ENGINE_OPEN") {
+        Ok(text) => text.parse().unwrap_or(BYTES),
+        Err(_) => BYTES,
+    })
+}
