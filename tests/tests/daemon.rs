@@ -243,6 +243,7 @@ fn a_build_followed_by_a_run_finds_its_code() {
     daemon.until("compiled_ahead", |count| count == 3);
     // It has been written once nothing is left to do.
     daemon.until("busy", |busy| busy == 0);
+    daemon.until("unwritten", |unwritten| unwritten == 0);
     let second = run("8\n");
     let numbers = ["from_cache", "from_daemon", "compiled"].map(|name| second.number(name));
     assert_eq!(numbers, [2.0, 0.0, 0.0]);

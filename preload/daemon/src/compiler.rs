@@ -144,7 +144,7 @@ impl Compiler {
                 if self.open(&variant, container, false).is_ok() {
                     self.compile_ahead(variant, done)?;
                 }
-                self.write();
+                // Written when it is this compiler's turn: two that wrote at once could lose what one of them adds.
                 self.idle()
             }
             Job::Write => {

@@ -47,7 +47,7 @@ impl Server {
             let waiting =
                 self.children.iter_mut().find(|child| child.pending && matches!(child.task, Task::None));
             if let Some(child) = waiting {
-                child.pending = false;
+                // It has something to write until it says that it has not.
                 let _ = child.give(&Job::Write, Task::Write, |_| Err(Errno(libc::ENOENT)));
             }
         }

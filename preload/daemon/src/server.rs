@@ -152,8 +152,12 @@ impl Server {
 
     fn is_over(&mut self) -> bool {
         if let Some(since) = self.stopping {
-            let writing =
-                self.children.iter().any(|child| child.pending || matches!(child.task, Task::Write));
+            let writing = self.children.iter().any(|child| match child.task {
+                Task::Write => true,
+                // What nobody has asked for is not waited for.
+                Task::Ahead => false,
+                Task::None | Task::Request(_) => child.pending,
+            });
             let told = self.clients.values().all(Client::is_told);
             return (!writing && told) || since.elapsed() > LAST_WRITES;
         }
