@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Blob, Connection, ConnectionError, Message, place};
+use autojit_sys::Errno;
 
 use crate::container::Encoded;
 use crate::options::Options;
@@ -15,10 +16,13 @@ const TOOL: [u8; 32] = [0; 32];
 
 /// Sends the container to the daemon, unless it is not wanted (AUTOJIT_PREFETCH) or there is none.
 pub fn announce(options: &Options, encoded: &Encoded) {
-    if options.prefetch
-        && let Err(error) = send(encoded)
-    {
-        options.debug(&format!("not compiled ahead: {error}"));
+    if !options.prefetch {
+        return;
+    }
+    match send(encoded) {
+        // Nobody listens, as nobody has to.
+        Ok(()) | Err(ConnectionError::System(Errno(libc::ENOENT | libc::ECONNREFUSED))) => {}
+        Err(error) => options.debug(&format!("not compiled ahead: {error}")),
     }
 }
 
