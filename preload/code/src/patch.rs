@@ -8,8 +8,8 @@
 //! site+1   from - (site + 5)      to - (site + 5)
 //! ```
 //!
-//! 1. The displacement must lie within one aligned 8-byte word; compilers do not align calls, so three of eight sites
-//!    are left alone.
+//! 1. The displacement must lie within one aligned 8-byte word. The engine lays calls out so (shim/calls.cpp there); any
+//!    others are left alone.
 //! 2. The instruction is decoded, under the memory's lock, and must be a call or jump of five bytes to `from`.
 //! 3. The instruction with the new target is encoded; that fails if it does not reach.
 //! 4. One atomic store of the word, through the writable alias. The opcode byte and the instruction's length do not

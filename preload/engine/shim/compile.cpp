@@ -3,6 +3,7 @@
 // materialisation unit in that dylib; a lookup of its root runs IRCompileLayer, and the object layer beneath keeps the
 // object instead of linking it.
 
+#include "calls.h"
 #include "compile.h"
 #include "describe.h"
 
@@ -10,9 +11,11 @@
 #include <new>
 
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/CodeGen/AsmPrinter.h"
 #include "llvm/ExecutionEngine/Orc/Core.h"
 #include "llvm/ExecutionEngine/Orc/ExecutorProcessControl.h"
 #include "llvm/ExecutionEngine/Orc/IRCompileLayer.h"
+#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -110,6 +113,25 @@ private:
     Tuning.LoopVectorization = Tuning.SLPVectorization = Kind.Speed > 1 && Kind.Size < 2;
     return Tuning;
   }
+};
+
+// The code generator's passes.
+class CodePasses final : public legacy::PassManager {
+public:
+  explicit CodePasses(bool FullDebug) : FullDebug(FullDebug) {}
+
+  void add(Pass *P) override {
+    if (P->getPassName() == "X86 Assembly Printer") {
+      auto &Printer = static_cast<AsmPrinter &>(*P);
+      Printer.addAsmPrinterHandler(layOutCalls(Printer));
+      if (FullDebug)
+        Printer.addAsmPrinterHandler(describeStubs(Printer));
+    }
+    legacy::PassManager::add(P);
+  }
+
+private:
+  bool FullDebug;
 };
 
 // The code generator. Its passes can run again and again: the streamer is reset after each module.

@@ -10,7 +10,6 @@
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/CodeGen/AsmPrinter.h"
-#include "llvm/CodeGen/AsmPrinterHandler.h"
 #include "llvm/CodeGen/MachineFunction.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/MC/MCContext.h"
@@ -118,10 +117,4 @@ private:
 
 } // namespace
 
-void CodePasses::add(Pass *P) {
-  if (DescribeStubs && P->getPassName() == "X86 Assembly Printer") {
-    auto *Printer = static_cast<AsmPrinter *>(P);
-    Printer->addAsmPrinterHandler(std::make_unique<StubRanges>(*Printer));
-  }
-  legacy::PassManager::add(P);
-}
+std::unique_ptr<AsmPrinterHandler> describeStubs(AsmPrinter &Printer) { return std::make_unique<StubRanges>(Printer); }

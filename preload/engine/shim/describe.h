@@ -1,11 +1,14 @@
 // What debuggers are told beyond lines: the description of a whole unit, and the stubs of its functions.
 #pragma once
 #include "llvm/ADT/SmallVector.h"
-#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/CodeGen/AsmPrinterHandler.h"
+
+#include <memory>
 
 #include "open.h"
 
 namespace llvm {
+class AsmPrinter;
 class DICompileUnit;
 }
 
@@ -25,12 +28,5 @@ inline constexpr llvm::StringLiteral StubbedAttribute = "autojit-stubbed";
 // Sections in the place of stubs: this and the function's name. The runtime gives them the stubs' addresses.
 inline constexpr llvm::StringLiteral StubSection = ".autojit.stub.";
 
-// The code generator's passes; with full debug information, they describe each function's stub as a part of it.
-class CodePasses final : public llvm::legacy::PassManager {
-public:
-  explicit CodePasses(bool DescribeStubs) : DescribeStubs(DescribeStubs) {}
-  void add(llvm::Pass *P) override;
-
-private:
-  bool DescribeStubs;
-};
+// Describes the stub of each function as a part of it.
+std::unique_ptr<llvm::AsmPrinterHandler> describeStubs(llvm::AsmPrinter &Printer);

@@ -282,3 +282,26 @@ fn a_large_function_comes_alone() {
     assert_eq!(of(2), "f g");
     assert_eq!(of(80), "f");
 }
+
+#[test]
+fn calls_that_leave_the_batch_lie_within_words() {
+    // Instructions of all lengths lie between the calls, and one is a tail call where there is optimisation.
+    let source = "
+        long g(long, const char *); void h(void);
+        long f(long a, volatile char *b) {
+            h(); a += g(a, \"\"); h(); *b = 1; h(); b[200] = 2; h(); a ^= g(a & 0x123456789a, 0); h(); h();
+            return g(a, \"x\");
+        }";
+    for (flag, speed, size) in [("-O0", 0, 0), ("-O2", 2, 0), ("-Os", 2, 1), ("-Oz", 2, 2)] {
+        let level = autojit_store::OptLevel { speed, size };
+        let container = container_of_c(source, &[flag, "-g"], &["f"], level);
+        let object = Module::open(&container, AS_BUILT).unwrap().compile(0, |_| true).unwrap();
+        let mut branches = Vec::new();
+        for (site, align, opcode) in Parsed::new(&object).branches() {
+            assert!(align >= 8 && (site + 1) % 8 <= 4, "{flag}: a displacement at {:#x}", site + 1);
+            branches.push(opcode);
+        }
+        let tail = if speed == 0 { 0xe8 } else { 0xe9 };
+        assert_eq!(branches, [[0xe8; 8].as_slice(), &[tail]].concat(), "{flag}");
+    }
+}

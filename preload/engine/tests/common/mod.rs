@@ -213,6 +213,19 @@ impl<'a> Parsed<'a> {
         types
     }
 
+    /// Where calls and jumps through the PLT lie in their sections; the sections' alignment; the opcode.
+    pub fn branches(&self) -> Vec<(u64, u64, u8)> {
+        let mut found = Vec::new();
+        for (index, table) in &self.elf.shdr_relocs {
+            let section = &self.elf.section_headers[self.elf.section_headers[*index].sh_info as usize];
+            for reloc in table.iter().filter(|reloc| reloc.r_type == goblin::elf::reloc::R_X86_64_PLT32) {
+                let site = reloc.r_offset - 1;
+                found.push((site, section.sh_addralign, self.bytes[(section.sh_offset + site) as usize]));
+            }
+        }
+        found
+    }
+
     fn name(&self, section: &goblin::elf::SectionHeader) -> &str {
         &self.elf.shdr_strtab[section.sh_name]
     }
