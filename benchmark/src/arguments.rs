@@ -19,7 +19,8 @@ Options of run:
   --check       exit with status 1 when a target is missed
   --publish     write the results of a run of everything to benchmark/results/latest.{json,md,svg}, and
                 the table of ratios to README.md
-  --out FILE    write the results as JSON there; otherwise --publish alone writes any
+  --out FILE    write the results as JSON there, after each program; otherwise to
+                autojit-benchmark.json beside the executable, in target/release
   --date DATE   the date to note in the results, instead of today's
   --dist DIR    the built autojit, instead of dist/ of the source tree
 ";

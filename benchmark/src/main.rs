@@ -23,7 +23,7 @@ mod run;
 mod series;
 mod setup;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -54,18 +54,25 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Run) -> Result<ExitCode> {
-    let results = run::run(options)?;
+    let out = options.out.clone().map_or_else(last_results, Ok)?;
+    let json = |results: &Results| Ok::<_, anyhow::Error>(serde_json::to_string_pretty(results)? + "\n");
+    let results = run::run(options, |results| write(&out, &json(results)?))?;
     print!("{}", render::table(&results));
-    let json = serde_json::to_string_pretty(&results)? + "\n";
-    if let Some(file) = &options.out {
-        write(file, &json)?;
-    }
     match (options.publish, results.failures.is_empty()) {
-        (true, true) => publish(&json, repository())?,
-        (true, false) => eprintln!("not published: not everything came to an end"),
+        (true, true) => publish(&json(&results)?, repository())?,
+        (true, false) => eprintln!(
+            "autojit-benchmark: not published, as not everything came to an end; the rest is in {}",
+            out.display()
+        ),
         (false, _) => {}
     }
     Ok(status(&results, options.check).into())
+}
+
+/// Where the results of the last run are, if no other place was named for them: beside the executable.
+fn last_results() -> Result<PathBuf> {
+    let executable = std::env::current_exe()?;
+    Ok(executable.with_file_name("autojit-benchmark.json"))
 }
 
 /// Writes the results `json` and all that is drawn from them to their places in the source tree `root`.

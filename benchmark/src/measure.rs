@@ -1,6 +1,6 @@
 //! Measures a row of the table: the wanted columns of one program at one level, plain and lazy by turns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::builds::{Build, size};
 use crate::columns::Column;
 use crate::programs::{Level, Program};
-use crate::results::Measurement;
+use crate::results::{Failure, Measurement, name};
 use crate::series::{Pair, Summary, Turns, by_turns};
 use crate::setup::{How, Setup, create_empty};
 use crate::{daemon, keep};
@@ -22,78 +22,79 @@ struct Row<'a> {
     level: Level,
     builds: Pair<Build<'a>>,
     measurements: Vec<Measurement>,
+    failures: Vec<Failure>,
 }
 
-/// Measures the columns that `wants` names.
-///
-/// # Errors
-/// Something does not compile, link or run, or the builds do different things.
+/// What measures some columns of a row.
+type Step<'s> = dyn Fn(&mut Row<'_>) -> Result<()> + 's;
+
+/// Measures the columns that `wants` names. Those that fail do not keep the others from being measured.
 pub fn row(
     setup: &Setup,
     program: &Program,
     level: Level,
     wants: impl Fn(Column) -> bool,
-) -> Result<Vec<Measurement>> {
+) -> (Vec<Measurement>, Vec<Failure>) {
     use Column as C;
-    let builds = How::BOTH.try_map(|how| Build::new(setup, program.name, &program.source, level, how))?;
-    let mut row = Row { setup, program, level, builds, measurements: Vec::new() };
-    let any = |columns: &[Column]| columns.iter().any(|column| wants(*column));
-
-    if any(&[C::Compile, C::Edit]) {
-        row.builds()?;
-    }
-    for (column, linker) in [(C::LinkBfd, "bfd"), (C::LinkLld, "lld")] {
-        if wants(column) {
-            let links = row.turns(setup.turns(), |build| Ok(setup.run(&mut build.link(linker)?)?.wall))?;
-            row.add(column, &links, milliseconds);
+    let builds = match How::BOTH.try_map(|how| Build::new(setup, program.name, &program.source, level, how)) {
+        Ok(builds) => builds,
+        Err(error) => {
+            let name = format!("{}-{}", program.name, level.name());
+            return (Vec::new(), vec![Failure { name, message: format!("{error:#}") }]);
         }
-    }
-    if wants(C::Objects) {
-        let sizes = row.exact(Build::objects)?;
-        row.add(C::Objects, &sizes, |size| *size);
-    }
-    if any(&[C::ObjectsStore, C::ObjectsAndStore]) {
-        row.store()?;
-    }
-    if wants(C::Program) {
-        let sizes = row.exact(|build| size(&build.program()?))?;
-        row.add(C::Program, &sizes, |size| *size);
-    }
-    let runs = [C::First, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared];
-    if any(&runs) {
-        row.runs(&any)?;
-    }
-    if wants(C::Steady) {
-        row.steady()?;
-    }
-    if wants(C::Idle) {
-        row.idle()?;
-    }
-    let programs = Pair { plain: row.builds.plain.program()?, lazy: row.builds.lazy.program()? };
-    if wants(C::Daemon) {
-        let times = daemon::first_times(setup, &programs, &program.arguments)?;
-        row.add(C::Daemon, &times, milliseconds);
-    }
-    if wants(C::DaemonRss) {
-        let memories = daemon::first_memories(setup, &programs, &program.arguments)?;
-        row.add(C::DaemonRss, &memories, |memory| memory.peak);
-    }
-    if wants(C::Ahead) {
-        let times = daemon::ahead(setup, &row.builds.lazy, &program.arguments)?;
-        row.add(C::Ahead, &times, |time| *time);
-    }
-    if wants(C::Jobs) {
-        let times = daemon::jobs(setup, &programs.lazy, &program.arguments)?;
-        row.add(C::Jobs, &times, milliseconds);
-    }
-    if wants(C::Keep) {
-        let times = keep::measure(setup, &row.builds.lazy.program()?, &program.arguments)?;
-        row.add(C::Keep, &times, milliseconds);
+    };
+    let (measurements, failures) = (Vec::new(), Vec::new());
+    let mut row = Row { setup, program, level, builds, measurements, failures };
+    // Each step, and the columns that it is for.
+    let steps: [(&[Column], &Step<'_>); 14] = [
+        (&[C::Compile, C::Edit], &|row| row.builds()),
+        (&[C::LinkBfd], &|row| row.link(C::LinkBfd, "bfd")),
+        (&[C::LinkLld], &|row| row.link(C::LinkLld, "lld")),
+        (&[C::Objects], &|row| row.exact(C::Objects, Build::objects)),
+        (&[C::ObjectsStore, C::ObjectsAndStore], &|row| row.store()),
+        (&[C::Program], &|row| row.exact(C::Program, |build| size(&build.program()?))),
+        (&[C::First, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared], &|row| {
+            row.runs(&|columns| columns.iter().any(|column| wants(*column)))
+        }),
+        (&[C::Steady], &|row| row.steady()),
+        (&[C::Idle], &|row| row.idle()),
+        (&[C::Daemon], &|row| {
+            let times = daemon::first_times(setup, &row.programs()?, &program.arguments)?;
+            row.add(C::Daemon, &times, milliseconds);
+            Ok(())
+        }),
+        (&[C::DaemonRss], &|row| {
+            let memories = daemon::first_memories(setup, &row.programs()?, &program.arguments)?;
+            row.add(C::DaemonRss, &memories, |memory| memory.peak);
+            Ok(())
+        }),
+        (&[C::Ahead], &|row| {
+            let times = daemon::ahead(setup, &row.builds.lazy, &program.arguments)?;
+            row.add(C::Ahead, &times, |time| *time);
+            Ok(())
+        }),
+        (&[C::Jobs], &|row| {
+            let times = daemon::jobs(setup, &row.builds.lazy.program()?, &program.arguments)?;
+            row.add(C::Jobs, &times, milliseconds);
+            Ok(())
+        }),
+        (&[C::Keep], &|row| {
+            let times = keep::measure(setup, &row.builds.lazy.program()?, &program.arguments)?;
+            row.add(C::Keep, &times, milliseconds);
+            Ok(())
+        }),
+    ];
+    for (columns, step) in steps {
+        let Some(first) = columns.iter().find(|column| wants(**column)) else { continue };
+        if let Err(error) = step(&mut row) {
+            let failure = Failure { name: name(program.name, level, *first), message: format!("{error:#}") };
+            row.failures.push(failure);
+        }
     }
     // What was measured for the sake of another column is not told.
     row.measurements.retain(|measurement| wants(measurement.column));
     row.measurements.sort_by_key(|measurement| measurement.column as u8);
-    Ok(row.measurements)
+    (row.measurements, row.failures)
 }
 
 /// For tables.
@@ -107,9 +108,23 @@ impl<'a> Row<'a> {
         by_turns(turns, || each(&self.builds.plain), || each(&self.builds.lazy))
     }
 
-    /// Both builds, once.
-    fn exact(&self, each: impl Fn(&Build<'a>) -> Result<f64>) -> Result<Pair<Vec<f64>>> {
-        Ok(Pair { plain: vec![each(&self.builds.plain)?], lazy: vec![each(&self.builds.lazy)?] })
+    /// A quantity of both builds that is the same however often it is taken.
+    fn exact(&mut self, column: Column, each: impl Fn(&Build<'a>) -> Result<f64>) -> Result<()> {
+        let sizes = Pair { plain: each(&self.builds.plain)?, lazy: each(&self.builds.lazy)? };
+        self.push(column, sizes.map(Summary::exact));
+        Ok(())
+    }
+
+    /// The programs of both builds.
+    fn programs(&self) -> Result<Pair<PathBuf>> {
+        Ok(Pair { plain: self.builds.plain.program()?, lazy: self.builds.lazy.program()? })
+    }
+
+    fn link(&mut self, column: Column, linker: &str) -> Result<()> {
+        let setup = self.setup;
+        let links = self.turns(setup.turns(), |build| Ok(setup.run(&mut build.link(linker)?)?.wall))?;
+        self.add(column, &links, milliseconds);
+        Ok(())
     }
 
     /// Adds a column, if anything was measured for it.
@@ -162,7 +177,7 @@ impl<'a> Row<'a> {
     fn runs(&mut self, any: &dyn Fn(&[Column]) -> bool) -> Result<()> {
         use Column as C;
         let (setup, arguments) = (self.setup, &self.program.arguments);
-        let programs = Pair { plain: self.builds.plain.program()?, lazy: self.builds.lazy.program()? };
+        let programs = self.programs()?;
         let first = |program: &Path, how| -> Result<Command> {
             let mut command = setup.start(program, how)?;
             command.args(arguments);

@@ -156,13 +156,17 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::Steady, 1.02),
                 (O0, C::Keep, 1.05),
             ],
-            ..Program::new("bzip2", "bzip2 --help; steady: 10 MB compressed", libbz2(|d| d.join("bzip2.c")))
+            ..Program::new("bzip2", "bzip2 --help; steady: 20 MB compressed", libbz2(|d| d.join("bzip2.c")))
         },
         Program {
             arguments: vec![shared("lua/script.lua").display().to_string()],
             steady: Some(("lua_twice", lua(ours("lua_twice.c"))?)),
             targets: &[(O0, C::Steady, 1.02)],
-            ..Program::new("lua", "a script; steady: another one, longer", lua(shared("lua/main.c"))?)
+            ..Program::new(
+                "lua",
+                "a script; steady: another one, two seconds and more",
+                lua(shared("lua/main.c"))?,
+            )
         },
         Program {
             steady: Some(("sqlite_twice", sqlite("sqlite_twice.c"))),
@@ -178,7 +182,11 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::Keep, 1.05),
             ],
             columns: &[C::Keep, C::Daemon, C::Ahead, C::Jobs],
-            ..Program::new("sqlite", "a table and a query; steady: 200,000 rows", sqlite("sqlite_query.c"))
+            ..Program::new(
+                "sqlite",
+                "a table and a query; steady: 200,000 rows, three times",
+                sqlite("sqlite_query.c"),
+            )
         },
         Program {
             levels: &[O0],

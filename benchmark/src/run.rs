@@ -1,4 +1,5 @@
-//! A run: the wanted rows one after another. One that fails does not keep the others from being measured.
+//! A run: the wanted rows one after another. What is measured is written down after each, so that a run that fails in
+//! places, or does not come to its end, has not been in vain.
 
 use anyhow::{Result, ensure};
 
@@ -7,20 +8,24 @@ use crate::columns::Column;
 use crate::machine::{Machine, today};
 use crate::measure;
 use crate::programs::{self, Program};
-use crate::results::{Failure, Results, name};
+use crate::results::{Results, name};
 use crate::setup::Setup;
 
-/// Measures what the options name.
+/// Measures what the options name; has `keep` write down what there is after each row.
 ///
 /// # Errors
-/// Nothing has such a name, or nothing can be measured here.
-pub fn run(options: &Run) -> Result<Results> {
+/// Nothing has such a name, nothing can be measured here, or `keep` fails.
+pub fn run(options: &Run, mut keep: impl FnMut(&Results) -> Result<()>) -> Result<Results> {
     let programs = programs::all()?;
     check_names(&programs, &options.only)?;
     let date = options.date.clone().map_or_else(today, Ok)?;
     let machine = Machine::this()?;
     let setup = Setup::new(options)?;
-    let (mut measurements, mut failures) = (Vec::new(), Vec::new());
+    let titles = programs.iter().map(|program| (program.name.to_owned(), program.title.to_owned())).collect();
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let (measurements, failures) = (Vec::new(), Vec::new());
+    let mut results =
+        Results { date, version, quick: options.quick, machine, titles, measurements, failures };
     for program in &programs {
         for level in program.levels {
             let wants =
@@ -28,17 +33,17 @@ pub fn run(options: &Run) -> Result<Results> {
             if !Column::all().any(wants) {
                 continue;
             }
-            let row = format!("{}-{}", program.name, level.name());
-            eprintln!("{row} ...");
-            match measure::row(&setup, program, *level, wants) {
-                Ok(found) => measurements.extend(found),
-                Err(error) => failures.push(Failure { name: row, message: format!("{error:#}") }),
+            eprintln!("{}-{} ...", program.name, level.name());
+            let (measurements, failures) = measure::row(&setup, program, *level, wants);
+            for failure in &failures {
+                eprintln!("autojit-benchmark: {}: {}", failure.name, failure.message);
             }
+            results.measurements.extend(measurements);
+            results.failures.extend(failures);
+            keep(&results)?;
         }
     }
-    let titles = programs.iter().map(|program| (program.name.to_owned(), program.title.to_owned())).collect();
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Results { date, version, quick: options.quick, machine, titles, measurements, failures })
+    Ok(results)
 }
 
 fn check_names(programs: &[Program], only: &[String]) -> Result<()> {

@@ -54,6 +54,29 @@ fn every_column_can_be_measured() {
 }
 
 #[test]
+fn what_fails_does_not_lose_the_rest() {
+    // Everything but the daemon.
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-daemon");
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).expect("the directory is ours");
+    let built =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/lib").canonicalize().expect("it is built");
+    std::os::unix::fs::symlink(built, directory.join("lib")).expect("the directory is ours");
+    let (dist, file) = (directory.to_str().expect("text"), directory.join("results.json"));
+    let only = ["--only", "hello-c-O0-daemon", "--only", "hello-c-O0-idle"];
+    let mut arguments = vec!["--quick", "--dist", dist, "--out", file.to_str().expect("text")];
+    arguments.extend(only);
+    let run = benchmark(&arguments);
+    assert_eq!(run.status.code(), Some(2), "{}", text(&run.stderr));
+    assert!(text(&run.stderr).contains("autojit-benchmark: hello-c-O0-daemon: "), "{}", text(&run.stderr));
+    let json = std::fs::read_to_string(file).expect("it was written");
+    assert!(
+        json.contains("\"column\": \"idle\"") && json.contains("\"name\": \"hello-c-O0-daemon\""),
+        "{json}"
+    );
+}
+
+#[test]
 fn what_cannot_be_done_is_said() {
     for (arguments, part) in [
         (&["--only", "nothing"][..], "no measurement has 'nothing' in its name"),
