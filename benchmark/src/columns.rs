@@ -75,7 +75,7 @@ const COLUMNS: [Row; 21] = [
     (C::LaterRss, "later-rss", "memory", "most memory in a later run", Kibibytes, Extra),
     (C::LaterOwn, "later-own", "own memory", "memory of its own at the end of a later run", Kibibytes, Extra),
     (C::LaterShared, "later-shared", "shared memory", "memory shared with files at the end of a later run", Kibibytes, Extra),
-    (C::Steady, "steady", "steady", "the same work once more in a process", CpuMilliseconds, Ratio),
+    (C::Steady, "steady", "steady", "the same work again in a process", CpuMilliseconds, Ratio),
     (C::Edit, "edit", "edit to run", "compiling one file after an edit, linking, running", WallMilliseconds, Ratio),
     (C::Daemon, "daemon", "first run, autojitd", "the first run, code from autojitd, warm", WallMilliseconds, Extra),
     (C::DaemonRss, "daemon-rss", "memory, autojitd", "most memory in this run", Kibibytes, Extra),

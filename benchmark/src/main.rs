@@ -16,6 +16,7 @@ mod keep;
 mod machine;
 mod measure;
 mod memory;
+mod passes;
 mod programs;
 mod render;
 mod results;

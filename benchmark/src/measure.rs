@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::builds::{Build, size};
 use crate::columns::Column;
+use crate::passes::Passes;
 use crate::programs::{Level, Program};
 use crate::results::{Failure, Measurement, name};
 use crate::series::{Pair, Summary, Turns, by_turns};
@@ -234,22 +235,24 @@ impl<'a> Row<'a> {
         Ok(())
     }
 
-    /// Processor time of a second pass over the same work: it calls nothing for the first time. By the clock it would
-    /// tell more of the machine's other work.
+    /// Processor time of further passes over the same work: they call nothing for the first time. The two processes do
+    /// them by turns; and there are several of each, since no two have their code and data at the same addresses.
     fn steady(&mut self) -> Result<()> {
         let setup = self.setup;
         let (name, source) = self.program.steady.as_ref().context("it has no such work")?;
         let programs =
             How::BOTH.try_map(|how| Build::new(setup, name, source, self.level, how)?.program())?;
-        let run = |program: &Path, how| second_pass(&setup.run(&mut setup.start(program, how)?)?.stdout);
-        let passes = by_turns(
-            setup.least_turns(),
-            || run(&programs.plain, How::Plain),
-            || run(&programs.lazy, How::Lazy),
-        )?;
-        let results: Vec<_> = passes.plain.iter().chain(&passes.lazy).map(|pass| &pass.1).collect();
-        ensure!(results.windows(2).all(|two| two[0] == two[1]), "the results differ: {results:?}");
-        self.add(Column::Steady, &passes, |pass| pass.0);
+        let mut times = Pair::default();
+        for _ in 0..setup.few_turns().least {
+            let mut plain = Passes::start(&mut setup.start(&programs.plain, How::Plain)?)?;
+            let mut lazy = Passes::start(&mut setup.start(&programs.lazy, How::Lazy)?)?;
+            let (expected, result) = (plain.result(), lazy.result());
+            ensure!(expected == result, "the plain program computes {expected}, the lazy one {result}");
+            let turns = by_turns(setup.few_turns(), || plain.pass(), || lazy.pass())?;
+            times.plain.extend(turns.plain);
+            times.lazy.extend(turns.lazy);
+        }
+        self.add(Column::Steady, &times, |time| *time);
         Ok(())
     }
 
@@ -273,45 +276,4 @@ fn check(setup: &Setup, plain: &mut Command, lazy: &mut Command) -> Result<Value
     ensure!(plain.stdout == usage.stdout, "{lazy:?} prints something else than the plain program");
     ensure!(statistics["compiled"].as_u64() > Some(0), "{lazy:?} compiled nothing: {statistics}");
     Ok(statistics)
-}
-
-/// Reads what a program of two passes printed, a line for each: milliseconds by the clock and of the processor, and
-/// what was computed. Returns the second pass's processor time, and what both computed.
-fn second_pass(output: &[u8]) -> Result<(f64, String)> {
-    let text = String::from_utf8_lossy(output);
-    let pass = |line: &str| {
-        let (_, rest) = line.split_once(' ')?;
-        let (cpu, result) = rest.split_once(' ')?;
-        Some((cpu.parse::<f64>().ok()?, result.to_owned()))
-    };
-    let passes: Option<Vec<_>> = text.lines().map(pass).collect();
-    let passes = passes.and_then(|passes| <[_; 2]>::try_from(passes).ok());
-    let [first, second] = passes.with_context(|| format!("not the times of two passes: {text}"))?;
-    ensure!(first.1 == second.1, "the passes compute different things: {text}");
-    Ok(second)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_second_pass_is_read() {
-        let pass = second_pass(b"2.500 2.25 17 ab\n1.500 1.250 17 ab\n").unwrap();
-        assert_eq!(pass, (1.25, "17 ab".to_owned()));
-    }
-
-    #[test]
-    fn anything_else_is_an_error() {
-        for (text, part) in [
-            ("", "not the times"),
-            ("1 2 3\n", "not the times"),
-            ("1 2 3\n1 2 3\n1 2 3\n", "not the times"),
-            ("1 2 3\nx y 3\n", "not the times"),
-            ("1 2 3\n1 2 4\n", "different things"),
-        ] {
-            let message = second_pass(text.as_bytes()).unwrap_err().to_string();
-            assert!(message.contains(part), "{text:?}: {message}");
-        }
-    }
 }

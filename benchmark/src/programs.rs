@@ -69,7 +69,7 @@ pub struct Program {
     pub source: Source,
     /// What it is run with.
     pub arguments: Vec<String>,
-    /// The program that does longer work twice in a process and times both passes.
+    /// The program that does longer work again and again in a process, and times each pass (passes.h).
     pub steady: Option<(&'static str, Source)>,
     /// The levels that it is built at.
     pub levels: &'static [Level],
@@ -147,7 +147,7 @@ pub fn all() -> Result<Vec<Program>> {
         Program::new("hello-rust", "the same in Rust", Source::Rustc(ours("hello.rs"))),
         Program {
             arguments: vec!["--help".into()],
-            steady: Some(("compress_twice", libbz2(|_| ours("compress_twice.c")))),
+            steady: Some(("compress_work", libbz2(|_| ours("compress_work.c")))),
             columns: &[C::Keep, C::Daemon, C::DaemonRss],
             targets: &[
                 (O0, C::Daemon, 10.0),
@@ -160,7 +160,7 @@ pub fn all() -> Result<Vec<Program>> {
         },
         Program {
             arguments: vec![shared("lua/script.lua").display().to_string()],
-            steady: Some(("lua_twice", lua(ours("lua_twice.c"))?)),
+            steady: Some(("lua_work", lua(ours("lua_work.c"))?)),
             targets: &[(O0, C::Steady, 1.02)],
             ..Program::new(
                 "lua",
@@ -169,7 +169,7 @@ pub fn all() -> Result<Vec<Program>> {
             )
         },
         Program {
-            steady: Some(("sqlite_twice", sqlite("sqlite_twice.c"))),
+            steady: Some(("sqlite_work", sqlite("sqlite_work.c"))),
             targets: &[
                 (O0, C::Compile, 0.80),
                 (O2, C::Compile, 0.15),

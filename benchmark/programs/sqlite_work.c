@@ -1,4 +1,4 @@
-// Fills a table in memory, changes it, and asks questions of it, in three databases one after another; all that twice.
+// Fills a table in memory, changes it, and asks questions of it, in three databases one after another.
 #include "sqlite3.h"
 
 #include "passes.h"

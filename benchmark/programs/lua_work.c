@@ -1,4 +1,4 @@
-// Runs a script that sorts, concatenates, matches and calls: four times over; all that twice.
+// Runs a script that sorts, concatenates, matches and calls, four times over.
 #include "lauxlib.h"
 #include "lua.h"
 #include "lualib.h"
