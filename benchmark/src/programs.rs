@@ -196,6 +196,20 @@ pub fn all() -> Result<Vec<Program>> {
             ..Program::new("sqlite-version", "SQLite's version", sqlite("sqlite_version.c"))
         },
         Program {
+            levels: &[O0],
+            columns: &[C::Later],
+            only: true,
+            targets: &[(O0, C::Later, 1.5)],
+            ..Program::new("modules-3", "3 modules of 1,000 are entered", modules()?)
+        },
+        Program {
+            arguments: vec!["all".into()],
+            levels: &[O0],
+            columns: &[C::Later],
+            only: true,
+            ..Program::new("modules-1000", "the same program, and all are entered", modules()?)
+        },
+        Program {
             targets: &[
                 (O0, C::Compile, 0.90),
                 (O0, C::ObjectsStore, 0.05),
@@ -224,6 +238,38 @@ fn packages() -> Source {
 /// A source file of ours.
 fn ours(file: &str) -> PathBuf {
     scratch::repository().join("benchmark/programs").join(file)
+}
+
+/// A program of 1,000 modules with a function each. It calls three of them, or all if it has an argument. Its sources are
+/// written beside the executable.
+fn modules() -> Result<Source> {
+    const COUNT: usize = 1000;
+    let executable = std::env::current_exe()?;
+    let directory = executable.with_file_name("autojit-benchmark-modules");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    let mut main = String::from("#include <stdio.h>\n");
+    let mut texts = Vec::new();
+    for number in 0..COUNT {
+        texts.push((
+            format!("module{number}.c"),
+            format!("int f{number}(int n) {{ return n + {number}; }}\n"),
+        ));
+        main += &format!("int f{number}(int);\n");
+    }
+    main += "int main(int argc, char **argv) {\n    (void)argv;\n    int sum = f1(1) + f300(1) + f999(1);\n    if (argc > 1)\n        sum = 0";
+    (0..COUNT).for_each(|number| main += &format!("\n            + f{number}(1)"));
+    main += ";\n    printf(\"%d\\n\", sum);\n    return 0;\n}\n";
+    texts.insert(0, ("modules.c".into(), main));
+    let mut sources = Vec::new();
+    for (name, text) in texts {
+        let path = directory.join(name);
+        // Two processes may do this at once: whoever is second finds the same text.
+        if !fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        sources.push(path);
+    }
+    Ok(Source::Clang(Files { sources, ..Files::default() }))
 }
 
 /// SQLite with one of our drivers.

@@ -7,7 +7,7 @@ use crate::arguments::Run;
 use crate::columns::Column;
 use crate::machine::{Machine, today};
 use crate::measure;
-use crate::programs::{self, Program};
+use crate::programs::{self, Level, Program};
 use crate::results::{Results, name};
 use crate::setup::Setup;
 
@@ -26,15 +26,16 @@ pub fn run(options: &Run, mut keep: impl FnMut(&Results) -> Result<()>) -> Resul
     let (measurements, failures) = (Vec::new(), Vec::new());
     let mut results =
         Results { date, version, quick: options.quick, machine, titles, measurements, failures };
-    for program in &programs {
-        for level in program.levels {
+    // The level that most targets are for comes first.
+    for level in Level::ALL {
+        for program in programs.iter().filter(|program| program.levels.contains(&level)) {
             let wants =
-                |column| program.has(*level, column) && options.wants(&name(program.name, *level, column));
+                |column| program.has(level, column) && options.wants(&name(program.name, level, column));
             if !Column::all().any(wants) {
                 continue;
             }
             eprintln!("{}-{} ...", program.name, level.name());
-            let (measurements, failures) = measure::row(&setup, program, *level, wants);
+            let (measurements, failures) = measure::row(&setup, program, level, wants);
             for failure in &failures {
                 eprintln!("autojit-benchmark: {}: {}", failure.name, failure.message);
             }
