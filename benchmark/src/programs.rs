@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -200,14 +201,14 @@ pub fn all() -> Result<Vec<Program>> {
             columns: &[C::Later],
             only: true,
             targets: &[(O0, C::Later, 1.5)],
-            ..Program::new("modules-3", "3 modules of 1,000 are entered", modules()?)
+            ..Program::new("modules-3", "3 modules of 1,011 are entered", modules()?)
         },
         Program {
             arguments: vec!["all".into()],
             levels: &[O0],
             columns: &[C::Later],
             only: true,
-            ..Program::new("modules-1000", "the same program, and all are entered", modules()?)
+            ..Program::new("modules-all", "the same program, and all are entered", modules()?)
         },
         Program {
             targets: &[
@@ -240,26 +241,38 @@ fn ours(file: &str) -> PathBuf {
     scratch::repository().join("benchmark/programs").join(file)
 }
 
-/// A program of 1,000 modules with a function each. It calls three of them, or all if it has an argument. Its sources are
-/// written beside the executable.
+/// A program of 1,011 modules. It enters three of them, or all if it has an argument: through ten that call a hundred each,
+/// so that what it does not do is not in what it enters. Its sources are written beside the executable.
 fn modules() -> Result<Source> {
-    const COUNT: usize = 1000;
     let executable = std::env::current_exe()?;
     let directory = executable.with_file_name("autojit-benchmark-modules");
     fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let mut main = String::from("#include <stdio.h>\n");
-    let mut texts = Vec::new();
-    for number in 0..COUNT {
-        texts.push((
-            format!("module{number}.c"),
-            format!("int f{number}(int n) {{ return n + {number}; }}\n"),
-        ));
-        main += &format!("int f{number}(int);\n");
+    let declare = |name: &str, range: Range<u32>| -> String {
+        range.map(|number| format!("int {name}{number}(int);\n")).collect()
+    };
+    let sum = |name: &str, range: Range<u32>| -> String {
+        range.map(|number| format!(" + {name}{number}(n)")).collect()
+    };
+    let mut texts = vec![(
+        "modules.c".to_owned(),
+        format!(
+            "#include <stdio.h>\nint f1(int), f999(int);\n{}int main(int n, char **arguments) {{\n\
+             (void)arguments;\nint sum = n > 1 ? 0{} : f1(n) + f999(n);\nprintf(\"%d\\n\", sum);\n\
+             return 0;\n}}\n",
+            declare("group", 0..10),
+            sum("group", 0..10)
+        ),
+    )];
+    for group in 0..10 {
+        let members = group * 100..group * 100 + 100;
+        let calls = sum("f", members.clone());
+        let text = format!("{}int group{group}(int n) {{ return 0{calls}; }}\n", declare("f", members));
+        texts.push((format!("group{group}.c"), text));
     }
-    main += "int main(int argc, char **argv) {\n    (void)argv;\n    int sum = f1(1) + f300(1) + f999(1);\n    if (argc > 1)\n        sum = 0";
-    (0..COUNT).for_each(|number| main += &format!("\n            + f{number}(1)"));
-    main += ";\n    printf(\"%d\\n\", sum);\n    return 0;\n}\n";
-    texts.insert(0, ("modules.c".into(), main));
+    for number in 0..1000 {
+        let text = format!("int f{number}(int n) {{ return n + {number}; }}\n");
+        texts.push((format!("module{number}.c"), text));
+    }
     let mut sources = Vec::new();
     for (name, text) in texts {
         let path = directory.join(name);

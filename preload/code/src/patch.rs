@@ -10,14 +10,12 @@
 //!
 //! 1. The displacement must lie within one aligned 8-byte word. The engine lays calls out so (shim/calls.cpp there); any
 //!    others are left alone.
-//! 2. The instruction is decoded, under the memory's lock, and must be a call or jump of five bytes to `from`.
-//! 3. The instruction with the new target is encoded; that fails if it does not reach.
+//! 2. Under the memory's lock, the instruction must be a call or jump of five bytes to `from`.
+//! 3. The new displacement must have 32 bits.
 //! 4. One atomic store of the word, through the writable alias. The opcode byte and the instruction's length do not
 //!    change, so a thread that executes the site meanwhile runs the old or the new instruction: the store of an aligned
 //!    word is atomic for instruction fetches of other processors, too (Intel SDM vol. 3, 10.1.1 and 10.1.3; AMD APM
 //!    vol. 2, 7.6.1). Both targets are right.
-
-use iced_x86::{Code, Decoder, DecoderOptions, Encoder};
 
 use crate::memory::{Arena, CodeMemory};
 
@@ -45,20 +43,21 @@ pub fn patch_call(memory: &CodeMemory, site: usize, from: usize, to: usize) -> b
     })
 }
 
+/// Opcode of `call rel32` (Intel SDM vol. 2, CALL).
+const CALL: u8 = 0xe8;
+/// Opcode of `jmp rel32` (Intel SDM vol. 2, JMP).
+const JMP: u8 = 0xe9;
+
 /// The instruction `bytes` at `site`, if it is a call or jump to `from`, with target `to`.
 fn retarget(bytes: &[u8; LEN], site: usize, from: usize, to: usize) -> Option<[u8; LEN]> {
-    let mut instruction = Decoder::with_ip(64, bytes, site as u64, DecoderOptions::NONE).decode();
-    let known = matches!(instruction.code(), Code::Call_rel32_64 | Code::Jmp_rel32_64);
-    if !known || instruction.len() != LEN || instruction.near_branch_target() != from as u64 {
+    let [opcode @ (CALL | JMP), displacement @ ..] = *bytes else { return None };
+    let next = site.wrapping_add(LEN);
+    if next.wrapping_add_signed(i32::from_le_bytes(displacement) as isize) != from {
         return None;
     }
-    // Not `Instruction::with_branch`: it builds a table of all instructions first.
-    instruction.set_near_branch64(to as u64);
-    let mut encoder = Encoder::try_with_capacity(64, LEN).ok()?;
-    encoder.encode(&instruction, site as u64).ok()?;
-    let new: [u8; LEN] = encoder.take_buffer().try_into().ok()?;
-    // Else the store would change more than the displacement.
-    (new[0] == bytes[0]).then_some(new)
+    let displacement = i32::try_from(to.wrapping_sub(next).cast_signed()).ok()?;
+    let [a, b, c, d] = displacement.to_le_bytes();
+    Some([opcode, a, b, c, d])
 }
 
 #[cfg(test)]
@@ -94,5 +93,50 @@ mod tests {
         for (bytes, from, to, result) in table {
             assert_eq!(retarget(&bytes, SITE, from, to), result, "{bytes:x?}");
         }
+    }
+    /// The same by a decoder and an encoder of all instructions.
+    fn by_reference(bytes: &[u8; LEN], site: usize, from: usize, to: usize) -> Option<[u8; LEN]> {
+        use iced_x86::{Code, Decoder, DecoderOptions, Encoder};
+        let mut instruction = Decoder::with_ip(64, bytes, site as u64, DecoderOptions::NONE).decode();
+        let known = matches!(instruction.code(), Code::Call_rel32_64 | Code::Jmp_rel32_64);
+        if !known || instruction.len() != LEN || instruction.near_branch_target() != from as u64 {
+            return None;
+        }
+        instruction.set_near_branch64(to as u64);
+        let mut encoder = Encoder::try_with_capacity(64, LEN).ok()?;
+        encoder.encode(&instruction, site as u64).ok()?;
+        let new: [u8; LEN] = encoder.take_buffer().try_into().ok()?;
+        (new[0] == bytes[0]).then_some(new)
+    }
+
+    #[test]
+    fn a_decoder_agrees() {
+        let displacements = [0, 1, -1, 5, -5, 0x1122_3344, i32::MAX, i32::MIN];
+        let targets = |site: usize| {
+            let next = site + LEN;
+            let near = displacements.map(|displacement| next.wrapping_add_signed(displacement as isize));
+            near.into_iter().chain([next + (1 << 31), next.wrapping_sub((1 << 31) + 1), 0, 1 << 46])
+        };
+        let (mut agreed, mut changed) = (0, 0);
+        // In the middle of the address space, and where displacements of 32 bits lead below it.
+        for site in [0x5555_5555_4321, 0x7fff_0000_0008, 0x1000, 0x4000_0000] {
+            for opcode in 0..=255 {
+                for displacement in displacements {
+                    let [a, b, c, d] = displacement.to_le_bytes();
+                    let bytes = [opcode, a, b, c, d];
+                    for (from, to) in targets(site).flat_map(|from| targets(site).map(move |to| (from, to))) {
+                        let new = retarget(&bytes, site, from, to);
+                        assert_eq!(
+                            new,
+                            by_reference(&bytes, site, from, to),
+                            "{bytes:x?} {site:x} {from:x} {to:x}"
+                        );
+                        agreed += 1;
+                        changed += u32::from(new.is_some());
+                    }
+                }
+            }
+        }
+        assert!(agreed > 1_000_000 && changed > 500, "{agreed} {changed}");
     }
 }
