@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// What --help prints.
 pub const HELP: &str = "\
 Usage: autojit-benchmark [run] [options]
-       autojit-benchmark report FILE [--out FILE] [--chart FILE] [--readme FILE]
+       autojit-benchmark report FILE... [--json FILE] [--out FILE] [--chart FILE] [--readme FILE]
 
 run measures the plain build beside the lazy one and prints tables; report renders Markdown and a bar
-chart (SVG) from the JSON of a run, and puts the table of ratios between the marks of a README.
+chart (SVG) from the JSON of a run, and puts the table of ratios between the marks of a README. Of
+several files, those of parts that were measured on one machine, the later ones count; --json writes
+what that makes.
 
 Options of run:
   --only WORDS  only the measurements that have these words in their name, which is PROGRAM-LEVEL-COLUMN,
@@ -58,8 +60,10 @@ pub struct Run {
 /// Options of `report`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The JSON of a run.
-    pub results: PathBuf,
+    /// The JSON of a run; of parts of one, the later ones count.
+    pub results: Vec<PathBuf>,
+    /// Where the JSON of all of it goes, if it is wanted.
+    pub json: Option<PathBuf>,
     /// Where the Markdown goes; standard output if there is none.
     pub out: Option<PathBuf>,
     /// Where the chart goes, if it is wanted.
@@ -112,19 +116,20 @@ fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
 }
 
 fn parse_report(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
-    let (mut results, mut out, mut chart, mut readme) = (None, None, None, None);
+    let (mut results, mut json, mut out, mut chart, mut readme) = (Vec::new(), None, None, None, None);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--json" => json = Some(arguments.next().context("--json needs a value")?.into()),
             "--out" => out = Some(arguments.next().context("--out needs a value")?.into()),
             "--chart" => chart = Some(arguments.next().context("--chart needs a value")?.into()),
             "--readme" => readme = Some(arguments.next().context("--readme needs a value")?.into()),
             "--help" => return Ok(Action::Help),
-            file if !file.starts_with('-') && results.is_none() => results = Some(file.into()),
+            file if !file.starts_with('-') => results.push(file.into()),
             _ => bail!("unknown argument '{argument}' of report; --help lists them"),
         }
     }
-    let results = results.context("report needs the file of a run's results")?;
-    Ok(Action::Report(Report { results, out, chart, readme }))
+    ensure!(!results.is_empty(), "report needs the file of a run's results");
+    Ok(Action::Report(Report { results, json, out, chart, readme }))
 }
 
 #[cfg(test)]
@@ -184,8 +189,9 @@ mod tests {
     #[test]
     fn report_takes_a_file() {
         let [out, chart, readme] = ["r.md", "r.svg", "R.md"].map(|file| Some(file.into()));
-        let expected = Report { results: "r.json".into(), out, chart, readme };
-        let line = "report r.json --out r.md --chart r.svg --readme R.md";
+        let results = vec!["r.json".into(), "s.json".into()];
+        let expected = Report { results, json: Some("t.json".into()), out, chart, readme };
+        let line = "report r.json s.json --json t.json --out r.md --chart r.svg --readme R.md";
         assert_eq!(parsed(line).unwrap(), Action::Report(expected));
         assert!(parsed("report").unwrap_err().to_string().contains("needs the file"));
     }
@@ -197,7 +203,7 @@ mod tests {
             ("run extra", "'extra'"),
             ("measure", "'measure'"),
             ("--only", "--only needs a value"),
-            ("report a b", "'b'"),
+            ("report a --b", "'--b'"),
         ] {
             let message = parsed(line).unwrap_err().to_string();
             assert!(message.contains(part), "{line}: {message}");

@@ -82,7 +82,7 @@ fn publish(json: &str, root: &Path) -> Result<()> {
         ["json", "md", "svg"].map(|kind| root.join("benchmark/results/latest").with_extension(kind));
     write(&results, json)?;
     let readme = Some(root.join("README.md"));
-    report(&Report { results, out: Some(markdown), chart: Some(chart), readme })?;
+    report(&Report { results: vec![results], json: None, out: Some(markdown), chart: Some(chart), readme })?;
     Ok(())
 }
 
@@ -98,9 +98,20 @@ fn status(results: &Results, check: bool) -> u8 {
 }
 
 fn report(options: &Report) -> Result<ExitCode> {
-    let file = options.results.display();
-    let json = std::fs::read(&options.results).with_context(|| format!("cannot read {file}"))?;
-    let results: Results = serde_json::from_slice(&json).with_context(|| format!("{file} has no results"))?;
+    let read = |file: &PathBuf| -> Result<Results> {
+        let name = file.display();
+        let json = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+        serde_json::from_slice(&json).with_context(|| format!("{name} has no results"))
+    };
+    let (first, later) = options.results.split_first().context("no results")?;
+    let mut results = read(first)?;
+    for file in later {
+        let context = || format!("{} and {} cannot be put together", first.display(), file.display());
+        results.add(read(file)?).with_context(context)?;
+    }
+    if let Some(file) = &options.json {
+        write(file, &(serde_json::to_string_pretty(&results)? + "\n"))?;
+    }
     let markdown = render::markdown(&results);
     if let Some(file) = &options.chart {
         write(file, &chart::svg(&results))?;

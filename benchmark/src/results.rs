@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -105,6 +106,40 @@ impl Results {
         self.measurements.chunk_by(|a, b| (&a.program, a.level) == (&b.program, b.level))
     }
 
+    /// Puts the results of a later run, of other or the same measurements, to these.
+    ///
+    /// # Errors
+    /// It ran on another machine, with other tools or another autojit, or measured in another way.
+    pub fn add(&mut self, later: Self) -> Result<()> {
+        // The load is of the moment.
+        let machine = Machine { load: self.machine.load, ..later.machine.clone() };
+        ensure!(
+            machine == self.machine && later.version == self.version && later.quick == self.quick,
+            "they are of another machine or autojit, or one run was quick"
+        );
+        let same = |one: &Measurement, other: &Measurement| one.name() == other.name();
+        self.measurements.retain(|old| !later.measurements.iter().any(|new| same(new, old)));
+        self.failures.retain(|failure| !later.measurements.iter().any(|new| new.name() == failure.name));
+        self.measurements.extend(later.measurements);
+        self.failures.extend(later.failures);
+        self.titles.extend(later.titles);
+        self.date = later.date;
+        // Rows in the order in which they came first, columns in theirs.
+        let mut rows: Vec<(String, Level)> = Vec::new();
+        for measurement in &self.measurements {
+            let row = (measurement.program.clone(), measurement.level);
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+        self.measurements.sort_by_key(|measurement| {
+            let place =
+                rows.iter().position(|row| (&row.0, row.1) == (&measurement.program, measurement.level));
+            (place, measurement.column as u8)
+        });
+        Ok(())
+    }
+
     /// Whether any target is missed.
     pub fn missed(&self) -> bool {
         self.measurements.iter().any(|measurement| measurement.met() == Some(false))
@@ -177,6 +212,31 @@ pub(crate) mod tests {
         assert!(results.missed());
         results.measurements.remove(2);
         assert!(!results.missed());
+    }
+
+    #[test]
+    fn later_parts_count() {
+        let mut all = example();
+        let mut later = example();
+        later.machine.load = 7.0;
+        later.measurements.retain(|measurement| measurement.column == Column::Program);
+        later.measurements[0].lazy.median = 5.0;
+        let more = Measurement { program: "other".into(), level: Level::O2, ..later.measurements[0].clone() };
+        later.measurements.push(more);
+        later.failures.clear();
+        all.add(later.clone()).unwrap();
+        let names: Vec<_> = all.measurements.iter().map(Measurement::name).collect();
+        assert_eq!(names, ["tool-O0-compile", "tool-O0-program", "tool-O0-first", "other-O2-program"]);
+        assert_eq!((all.measurements[1].lazy.median, all.failures.len()), (5.0, 1));
+        for change in [
+            |results: &mut Results| results.machine.cores = 3,
+            |results: &mut Results| results.quick = false,
+            |results: &mut Results| results.version = "0.0.1".into(),
+        ] {
+            let mut other = later.clone();
+            change(&mut other);
+            assert!(all.add(other).is_err());
+        }
     }
 
     #[test]
