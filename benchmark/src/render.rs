@@ -27,7 +27,7 @@ const MARKS: [&str; 2] = ["<!-- benchmark -->\n", "<!-- /benchmark -->\n"];
 
 /// How the figures came about, for readers who did not run it.
 const METHOD: &str = "\
-Both builds were measured by turns in one run; each figure is the median of at least seven (memory of first runs: of
+Both builds were measured by turns; each figure is the median of at least seven (memory of first runs: of
 three), with the least and the greatest in parentheses. Levels are -O0 -g and -O2 -g. Compile times are processor time
 (user and system) of the compiler for all of the program; cargo's is that of a build from scratch, with build scripts
 and procedural macros there. `link` is by the clock, of what the compiler runs to link. A `first run` is the time by the
@@ -35,7 +35,7 @@ clock from starting the process to its end with nothing of autojit's cached (the
 cache), a `later run` the same with its code in autojit's cache. `edit to run` is what a programmer waits for, by the
 clock: one file is edited, compiled, the program linked with ld.lld (rustc's default) and run, with what the run before
 the edit has left in the cache. Memory is what the kernel accounts to the process when it ends. `steady` is the same work
-once more in one process: it calls nothing for the first time, and is judged by its processor time.
+again in one process: it calls nothing for the first time, and is judged by its processor time.
 `keeping` compares two first runs of the lazy program, without and with the object cache, by their processor time.
 ";
 
