@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use autojit_cache::{Directory, Kind};
 use autojit_code::lock::Lock;
-use autojit_code::pack::{self, Key, PackError};
+use autojit_code::pack::{self, Key};
 use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place_described};
 
@@ -131,7 +131,7 @@ pub fn bind(module: &'static Module) {
             return;
         }
     };
-    let damaged = |error: PackError| {
+    let damaged = |error: &dyn std::fmt::Display| {
         let path = String::from_utf8_lossy(directory.path());
         log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
         directory.remove(&key, Kind::Code);
@@ -142,7 +142,7 @@ pub fn bind(module: &'static Module) {
     let description = match pack::check(&content, &key) {
         Ok(description) => description,
         Err(error) => {
-            damaged(error);
+            damaged(&error);
             return;
         }
     };
@@ -160,7 +160,7 @@ pub fn bind(module: &'static Module) {
     let unit = match pack::decode_checked(code) {
         Ok(unit) => unit,
         Err(error) => {
-            damaged(error);
+            damaged(&error);
             return;
         }
     };
@@ -171,6 +171,7 @@ pub fn bind(module: &'static Module) {
     }
     match claimed.publish(module, &unit, description, lines) {
         Ok(bound) => log::debug!("{bound} functions of {} came from the cache", module.source()),
+        Err(error @ LinkError::Object(_)) => damaged(&error),
         // As if they were not there.
         Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
     }

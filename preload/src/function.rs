@@ -257,6 +257,10 @@ impl Function {
 
     /// Makes the calls that wait for this ready function direct ones.
     fn rewrite_calls(&self) {
+        // Most often nothing waits. Whoever adds a call after this look finds the function ready.
+        if self.call_sites.load(SeqCst).is_null() {
+            return;
+        }
         let code = self.code.load(SeqCst);
         // The list is taken as a whole, so no entry can come back while it is walked (no ABA).
         let mut next = self.call_sites.swap(ptr::null_mut(), SeqCst);

@@ -14,8 +14,9 @@ use goblin::elf::section_header::{
 };
 
 use crate::describe::{FUNCTION_INFO, File, HEADER, SECTION, STRINGS, SYMBOL, TEXT};
+use crate::fixups;
 use crate::reloc::Form;
-use crate::unit::{Piece, Source, Unit};
+use crate::unit::{Group, Piece, Source, Unit};
 use crate::unwind::Named;
 
 /// From the code to where the unwind tables are said to be: farther away than anything of ours.
@@ -37,12 +38,11 @@ pub struct Description {
 /// The unwind tables of `unit` as they are at [`DISTANCE`], as far as they say where code is.
 pub(crate) fn frames(unit: &Unit<'_>) -> Vec<u8> {
     let mut frames = unit.pieces[Piece::Frames as usize].to_vec();
-    for fixup in unit.fixups.iter().filter(|fixup| fixup.piece == Piece::Frames) {
-        if let (Form::Rel32, Source::Inside(Piece::Text, to)) = (fixup.form, fixup.source) {
-            let at = fixup.offset as usize;
-            let value = i64::from(to) + i64::from(fixup.addend) - (DISTANCE + at) as i64;
-            // As every value of this form.
-            frames[at..at + 4].copy_from_slice(&(value as i32).to_le_bytes());
+    let relative = Group { piece: Piece::Frames, form: Form::Rel32, source: Source::Inside(Piece::Text, 0) };
+    for (group, places) in unit.fixups.groups().flatten() {
+        for place in places.iter().filter(|_| group == relative) {
+            // What does not fit says nothing of code either way.
+            let _ = group.form.complete(&mut frames[fixups::offset(place)..], -(DISTANCE as i64));
         }
     }
     frames
@@ -55,7 +55,7 @@ pub(crate) const FRAMES_AT: usize = DISTANCE;
 pub(crate) fn encode(unit: &Unit<'_>, frames: &[u8]) -> Vec<u8> {
     let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
     let mut names = unit.names.iter();
-    for function in &unit.functions {
+    for function in unit.functions.iter() {
         symbols.extend((strings.len() as u32).to_le_bytes());
         symbols.extend([FUNCTION_INFO, 0]);
         symbols.extend(TEXT.to_le_bytes());

@@ -26,6 +26,7 @@ mod debug_file;
 pub mod describe;
 mod description;
 mod eh_frame;
+mod fixups;
 mod layout;
 pub mod link;
 pub mod lock;
@@ -40,6 +41,7 @@ mod settle;
 mod space;
 pub mod stub;
 mod sys;
+mod table;
 pub mod unit;
 pub mod unwind;
 

@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::reloc::Form;
-use crate::unit::{External, Fixup, Fixups, Function, Lines, Piece, Source, Symbol, Unit, Usage};
+use crate::fixups;
+use crate::unit::{External, Fixups, Function, Group, Lines, Piece, Source, Symbol, Unit, Usage};
 
 /// The unit in the making.
 #[derive(Default)]
@@ -17,7 +17,8 @@ struct Merged<'l> {
     externals: Vec<External<'static>>,
     numbers: BTreeMap<(Symbol<'static>, Usage), u32>,
     cells: Vec<Source>,
-    fixups: Vec<Fixup>,
+    /// What branches to externals does not hold their offset yet.
+    fixups: Vec<(Group, u32)>,
     functions: Vec<(Function<'static>, Cow<'static, str>)>,
     defined: BTreeSet<Symbol<'static>>,
     lines: Vec<Lines<'l>>,
@@ -30,7 +31,7 @@ impl<'l> Unit<'l> {
     pub fn merge(units: &[Self], is_local: impl Fn(u32) -> bool) -> Option<Self> {
         let mut merged = Merged { aligns: [1; 4], ..Merged::default() };
         units.iter().try_for_each(|unit| merged.add(unit))?;
-        Some(merged.finish(is_local))
+        merged.finish(is_local)
     }
 }
 
@@ -41,21 +42,22 @@ impl Unit<'_> {
             Symbol::Name(name) => number(name).unwrap_or_else(|| symbol.into_owned()),
             _ => symbol.into_owned(),
         };
-        let externals = self.externals.into_iter().map(|external| {
-            let External { symbol, usage, weak } = external;
-            External { symbol: rename(symbol), usage, weak }
+        let externals = self.externals.iter().map(|external| {
+            let External { symbol, usage, weak, own } = external;
+            External { symbol: rename(symbol), usage, weak, own }
         });
-        let functions = self.functions.into_iter().map(|function| {
+        let functions = self.functions.iter().map(|function| {
             let Function { symbol, offset, size, global } = function;
             Function { symbol: rename(symbol), offset, size, global }
         });
+        let (externals, functions): (Vec<_>, Vec<_>) = (externals.collect(), functions.collect());
         Unit {
             pieces: self.pieces.map(|piece| piece.into_owned().into()),
             aligns: self.aligns,
-            externals: externals.collect(),
+            externals: externals.into(),
             cells: self.cells,
-            fixups: Fixups(self.fixups.0.into_owned().into()),
-            functions: functions.collect(),
+            fixups: self.fixups.into_owned(),
+            functions: functions.into(),
             names: self.names.into_iter().map(|name| name.into_owned().into()).collect(),
             frame_index: Cow::default(),
             sections: Vec::new(),
@@ -78,7 +80,7 @@ impl Symbol<'_> {
 impl<'l> Merged<'l> {
     fn add(&mut self, unit: &Unit<'l>) -> Option<()> {
         let globals = || unit.functions.iter().filter(|function| function.global);
-        if globals().count() > 0 && globals().all(|f| self.defined.contains(&f.symbol.clone().into_owned())) {
+        if globals().count() > 0 && globals().all(|f| self.defined.contains(&f.symbol.into_owned())) {
             return Some(());
         }
         let mut bases = [0; 4];
@@ -96,25 +98,36 @@ impl<'l> Merged<'l> {
                 u32::try_from(self.pieces[at].len()).ok()?;
             }
         }
-        let externals: Vec<u32> = unit.externals.iter().map(|external| self.external(external)).collect();
-        let inside = |source: Source| match source {
-            Source::Inside(piece, offset) => Source::Inside(piece, offset + bases[piece as usize]),
-            Source::Address(external) => Source::Address(externals[external as usize]),
-            Source::Branch { external, site } => {
-                Source::Branch { external: externals[external as usize], site }
-            }
-            other => other,
-        };
+        let externals: Vec<_> =
+            unit.externals.iter().map(|external| (self.external(&external), external.own)).collect();
         let first_cell = self.cells.len() as u32;
-        self.cells.extend(unit.cells.iter().map(|cell| inside(*cell)));
-        for fixup in unit.fixups.iter() {
-            let source = match inside(fixup.source) {
-                Source::Cell(cell) => Source::Cell(cell + first_cell),
-                Source::Relax(relax, cell) => Source::Relax(relax, cell + first_cell),
-                other => other,
-            };
-            let offset = fixup.offset + bases[fixup.piece as usize];
-            self.fixups.push(Fixup { offset, source, ..fixup });
+        // And what a place that refers to it holds less than before.
+        let moved = |source: Source| match source {
+            Source::Inside(piece, offset) => (Source::Inside(piece, offset), 0),
+            Source::Address(external) => (Source::Address(externals[external as usize].0), 0),
+            Source::Branch { external, site } => {
+                let (external, own) = externals[external as usize];
+                (Source::Branch { external, site }, own.unwrap_or(0))
+            }
+            Source::Cell(cell) => (Source::Cell(cell + first_cell), 0),
+            Source::Relax(relax, cell) => (Source::Relax(relax, cell + first_cell), 0),
+            Source::GotBase => (Source::GotBase, 0),
+        };
+        self.cells.extend(unit.cells.iter().map(|cell| match moved(*cell).0 {
+            Source::Inside(piece, offset) => Source::Inside(piece, offset + bases[piece as usize]),
+            other => other,
+        }));
+        for (group, places) in unit.fixups.groups().flatten() {
+            let (source, less) = moved(group.source);
+            let base = bases[group.piece as usize];
+            let symbol = if let Source::Inside(piece, _) = source { bases[piece as usize] } else { 0 };
+            let place = if group.form.is_relative() { base } else { 0 };
+            let shift = i64::from(symbol) - i64::from(place) - i64::from(less);
+            for place in places {
+                let at = base + fixups::offset(place) as u32;
+                group.form.shift(&mut self.pieces[group.piece as usize][at as usize..], shift)?;
+                self.fixups.push((Group { source, ..group }, at));
+            }
         }
         for Lines { object, sections } in &unit.lines {
             let moved = |(index, piece, offset): &(u32, Piece, u32)| {
@@ -123,10 +136,10 @@ impl<'l> Merged<'l> {
             self.lines.push(Lines { object: object.clone(), sections: sections.iter().map(moved).collect() });
         }
         for (number, function) in unit.functions.iter().enumerate() {
-            let symbol = function.symbol.clone().into_owned();
-            if !function.global || self.defined.insert(symbol.clone()) {
+            let Function { size, global, .. } = function;
+            let symbol = function.symbol.into_owned();
+            if !global || self.defined.insert(symbol.clone()) {
                 let offset = function.offset + bases[0];
-                let Function { size, global, .. } = *function;
                 let name = unit.names.get(number).map_or(Cow::Borrowed("?"), |name| name.to_string().into());
                 self.functions.push((Function { symbol, offset, size, global }, name));
             }
@@ -139,58 +152,49 @@ impl<'l> Merged<'l> {
         let new = self.externals.len() as u32;
         let number = *self.numbers.entry((symbol.clone(), external.usage)).or_insert(new);
         if number == new {
-            self.externals.push(External { symbol, usage: external.usage, weak: external.weak });
+            self.externals.push(External { symbol, usage: external.usage, weak: external.weak, own: None });
         } else {
             self.externals[number as usize].weak &= external.weak;
         }
         number
     }
 
-    fn finish(mut self, is_local: impl Fn(u32) -> bool) -> Unit<'l> {
-        let own: BTreeMap<u32, u32> = (self.functions.iter())
-            .map(|(function, _)| function)
-            .filter(|function| function.global)
-            .filter_map(|function| match function.symbol {
-                Symbol::Function(index) if is_local(index) => Some((index, function.offset)),
-                _ => None,
-            })
+    fn finish(mut self, is_local: impl Fn(u32) -> bool) -> Option<Unit<'l>> {
+        let own: BTreeMap<&Symbol<'_>, u32> = (self.functions.iter())
+            .filter(|(function, _)| function.global)
+            .map(|(function, _)| (&function.symbol, function.offset))
             .collect();
-        let mut fixups = Fixups::default();
-        for mut fixup in self.fixups {
-            if let Source::Branch { external, .. } = fixup.source
-                && let Symbol::Function(index) = self.externals[external as usize].symbol
-                && let Some(offset) = own.get(&index)
+        for external in self.externals.iter_mut().filter(|external| external.usage == Usage::Call) {
+            external.own = own.get(&external.symbol).copied();
+        }
+        let mut fixups = Vec::with_capacity(self.fixups.len());
+        for (mut group, place) in self.fixups {
+            if let Source::Branch { external, .. } = group.source
+                && let External { symbol, own: Some(own), .. } = &self.externals[external as usize]
             {
-                fixup.source = Source::Inside(Piece::Text, *offset);
-            }
-            match fixup.source {
-                Source::Inside(piece, to) if piece == fixup.piece && fixup.form == Form::Rel32 => {
-                    // Pieces are smaller than 4 GiB, code smaller than 2: what does not fit is left to be refused.
-                    let distance = i64::from(to) + i64::from(fixup.addend) - i64::from(fixup.offset);
-                    match i32::try_from(distance) {
-                        Ok(distance) => {
-                            let at = fixup.offset as usize;
-                            self.pieces[piece as usize][at..at + 4].copy_from_slice(&distance.to_le_bytes());
-                        }
-                        Err(_) => fixups.push(fixup),
-                    }
+                let field = &mut self.pieces[group.piece as usize][place as usize..];
+                group.form.shift(field, i64::from(*own))?;
+                if matches!(symbol, Symbol::Function(index) if is_local(*index)) {
+                    group.source = Source::Inside(Piece::Text, 0);
                 }
-                _ => fixups.push(fixup),
+            }
+            if !group.is_constant() {
+                fixups.push((group, place));
             }
         }
         self.functions.sort_by_key(|(function, _)| function.offset);
-        let (functions, names) = self.functions.into_iter().unzip();
-        Unit {
+        let (functions, names): (Vec<_>, _) = self.functions.into_iter().unzip();
+        Some(Unit {
             pieces: self.pieces.map(Into::into),
             aligns: self.aligns,
-            externals: self.externals,
+            externals: self.externals.into(),
             cells: self.cells,
-            fixups,
-            functions,
+            fixups: Fixups::of(fixups),
+            functions: functions.into(),
             names,
             frame_index: Cow::default(),
             sections: Vec::new(),
             lines: self.lines,
-        }
+        })
     }
 }

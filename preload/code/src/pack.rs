@@ -3,17 +3,17 @@
 //! All numbers are little endian, tables and pieces follow one another without gaps. docs/cache-format.md draws it.
 //!
 //! ```text
-//!   0  magic "AJCODE\0\0"               externals × 12: symbol: u32, symbol length: u32, kind, usage, weak, 0
+//!   0  magic "AJCODE\0\0"               externals × 16: symbol, its length, own: u32, kind, usage, weak, 0
 //!   8  version: u32, 0: u32             cells × 8: number: u32, source: u8, 0
-//!  16  checksum: u64, of [24..]         fixups × 16 (unit.rs)
-//!  24  key: 32 bytes                    functions × 20: symbol, symbol length, offset, size: u32, kind, global, 0
+//!  16  checksum: u64, of [24..]         groups of fixups × 12, their places × 4 (fixups.rs)
+//!  24  key: 32 bytes                    functions × 20: symbol, its length, offset, size: u32, kind, global, 0
 //!  56  lengths of the pieces: 4 × u32   frame index × 12 (eh_frame.rs)
 //!  72  their alignments: 4 × u32        strings
 //!  88  numbers of externals, cells,     text, rodata, data, frames
-//!      fixups, functions, bytes of      zeros up to a page
-//!      strings: 5 × u32                 description (description.rs)
-//! 108  1 if there are lines: u32
-//! 112  numbers of the frame index, bytes of the description: 2 × u32
+//!      groups, places, functions,       zeros up to a page
+//!      bytes of strings: 6 × u32        description (description.rs)
+//! 112  1 if there are lines: u32
+//! 116  numbers of the frame index, bytes of the description: 2 × u32
 //! ```
 //!
 //! The checksum (XXH3) is against accidents, and covers every byte but the first 24 and those behind the pieces: the
@@ -27,10 +27,12 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::arena::PAGE;
 use crate::description::{self, Description};
 use crate::eh_frame::{self, ENTRY, Entry};
-use crate::unit::{External, FIXUP, Fixups, Function, Lines, Piece, Source, Symbol, Unit, Usage};
+use crate::fixups::{GROUP, PLACE};
+use crate::table::Record;
+use crate::unit::{External, Fixups, Function, Lines, Piece, Source, Symbol, Table, Unit, Usage};
 
 /// The version of the format, and of what the code in it may rely on.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The build of this linker: another one may make other units of the same objects.
 pub const BUILD: &str = env!("AUTOJIT_CODE_BUILD");
@@ -41,18 +43,26 @@ pub type Key = [u8; 32];
 const MAGIC: [u8; 8] = *b"AJCODE\0\0";
 const CHECKED: usize = 24;
 const LENGTHS: usize = 56;
-const LINES: usize = 108;
-const HEADER: usize = 120;
-const EXTERNAL: usize = 12;
+const LINES: usize = 112;
+const HEADER: usize = 124;
 const CELL: usize = 8;
-const FUNCTION: usize = 20;
+/// What stands for no definition of an external's own.
+const NONE: u32 = u32::MAX;
 
 /// How much of a pack was made with it, in bytes: all but the description and what is in front of that. None if it
 /// cannot be told.
 pub fn code_len(bytes: &[u8]) -> Option<usize> {
     let header = bytes.get(..HEADER)?;
     let number = |index: usize| word(header, LENGTHS + 4 * index) as usize;
-    let tables = [(8, EXTERNAL), (9, CELL), (10, FIXUP), (11, FUNCTION), (14, ENTRY), (12, 1)];
+    let tables = [
+        (8, External::SIZE),
+        (9, CELL),
+        (10, GROUP),
+        (11, PLACE),
+        (12, Function::SIZE),
+        (15, ENTRY),
+        (13, 1),
+    ];
     let tables = tables.map(|(index, size)| (number(index), size));
     let pieces = [0, 1, 2, 3].map(|index| (number(index), 1));
     let lens = tables.into_iter().chain(pieces).map(|(count, size)| count.checked_mul(size));
@@ -120,21 +130,22 @@ impl Strings {
 /// The bytes of `unit`, for `key`.
 pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     let (mut tables, mut strings) = (Vec::new(), Strings::default());
-    for External { symbol, usage, weak } in &unit.externals {
-        let (symbol, kind) = strings.symbol(symbol);
-        words(&mut tables, symbol);
-        tables.extend_from_slice(&[kind, *usage as u8, u8::from(*weak), 0]);
+    for External { symbol, usage, weak, own } in unit.externals.iter() {
+        let ([start, len], kind) = strings.symbol(&symbol);
+        words(&mut tables, [start, len, own.unwrap_or(NONE) as usize]);
+        tables.extend_from_slice(&[kind, usage as u8, u8::from(weak), 0]);
     }
     for cell in &unit.cells {
         let (kind, number) = cell.packed();
         words(&mut tables, [number as usize]);
         tables.extend_from_slice(&[kind, 0, 0, 0]);
     }
-    tables.extend_from_slice(&unit.fixups.0);
-    for Function { symbol, offset, size, global } in &unit.functions {
-        let ([start, len], kind) = strings.symbol(symbol);
-        words(&mut tables, [start, len, *offset as usize, *size as usize]);
-        tables.extend_from_slice(&[kind, u8::from(*global), 0, 0]);
+    tables.extend_from_slice(&unit.fixups.groups);
+    tables.extend_from_slice(&unit.fixups.places);
+    for Function { symbol, offset, size, global } in unit.functions.iter() {
+        let ([start, len], kind) = strings.symbol(&symbol);
+        words(&mut tables, [start, len, offset as usize, size as usize]);
+        tables.extend_from_slice(&[kind, u8::from(global), 0, 0]);
     }
     let frames = description::frames(unit);
     let code = 0..unit.pieces[Piece::Text as usize].len();
@@ -153,9 +164,9 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     out.extend_from_slice(key);
     words(&mut out, [0, 1, 2, 3].map(|piece| unit.pieces[piece].len()));
     words(&mut out, unit.aligns.map(|align| align as usize));
-    let fixups = unit.fixups.0.len() / FIXUP;
-    let counts = [unit.externals.len(), unit.cells.len(), fixups, unit.functions.len(), strings.0.len()];
-    words(&mut out, counts);
+    let (groups, places) = (unit.fixups.groups.len() / GROUP, unit.fixups.places.len() / PLACE);
+    words(&mut out, [unit.externals.len(), unit.cells.len(), groups, places]);
+    words(&mut out, [unit.functions.len(), strings.0.len()]);
     words(&mut out, [usize::from(!unit.lines.is_empty()), entries.len(), description.len()]);
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
@@ -179,7 +190,13 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 /// They are not, and nothing of them may be used.
 pub fn decode<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
     check(bytes, key)?;
-    decode_checked(bytes)
+    decode_whole(bytes)
+}
+
+fn decode_whole(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
+    let unit = decode_checked(bytes)?;
+    unit.check().map_err(PackError::Damaged)?;
+    Ok(unit)
 }
 
 /// Where the description begins in `bytes`, which must be an undamaged pack for `key`, as far as there are checksums.
@@ -208,14 +225,15 @@ pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
     Ok(description)
 }
 
-/// The unit in `bytes`, which have passed [`check`], with or without the description.
+/// The unit in `bytes`, which have passed [`check`], with or without the description; to be placed, as nobody has looked
+/// at its fixups.
 ///
 /// # Errors
 /// They contradict themselves.
 pub fn decode_checked(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
     let code = code_len(bytes).and_then(|len| bytes.get(..len));
     let unit = code.and_then(read).ok_or(PackError::Damaged("its tables contradict one another"))?;
-    unit.check().map_err(PackError::Damaged)?;
+    unit.check_tables().map_err(PackError::Damaged)?;
     Ok(unit)
 }
 
@@ -225,7 +243,7 @@ pub fn decode_checked(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
 /// As above, or the description is damaged.
 pub fn decode_named<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
     let description = check(bytes, key)?;
-    let mut unit = decode_checked(bytes)?;
+    let mut unit = decode_whole(bytes)?;
     let names = Description::names(&bytes[description..], unit.functions.len());
     let names = names.ok_or(PackError::Damaged("its description is of other code"))?;
     unit.names = names.into_iter().map(Cow::Owned).collect();
@@ -240,44 +258,25 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
         rest = behind;
         Some(table)
     };
-    let externals = table(number(8), EXTERNAL)?;
+    let externals = table(number(8), External::SIZE)?;
     let cells = table(number(9), CELL)?;
-    let fixups = table(number(10), FIXUP)?;
-    let functions = table(number(11), FUNCTION)?;
-    let frame_index = table(number(14), ENTRY)?;
-    let strings = std::str::from_utf8(table(number(12), 1)?).ok()?;
+    let groups = table(number(10), GROUP)?;
+    let places = table(number(11), PLACE)?;
+    let functions = table(number(12), Function::SIZE)?;
+    let frame_index = table(number(15), ENTRY)?;
+    let strings = std::str::from_utf8(table(number(13), 1)?).ok()?;
     let pieces = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
-    if !rest.is_empty() || number(13) > 1 {
+    if !rest.is_empty() || number(14) > 1 {
         return None;
     }
-
-    let symbol = |kind: u8, start: u32, len: u32| {
-        Some(match kind {
-            0 => Symbol::Name(Cow::Borrowed(
-                strings.get(start as usize..(start as usize).checked_add(len as usize)?)?,
-            )),
-            1 => Symbol::Function(start),
-            2 => Symbol::Import(start),
-            _ => return None,
-        })
-    };
-    let flag = |byte: u8| (byte < 2).then_some(byte == 1);
-    let external = |entry: &[u8; EXTERNAL]| {
-        let usage = if flag(entry[9])? { Usage::Address } else { Usage::Call };
-        let symbol = symbol(entry[8], word(entry, 0), word(entry, 4))?;
-        Some(External { symbol, usage, weak: flag(entry[10])? })
-    };
-    let function = |entry: &[u8; FUNCTION]| {
-        let symbol = symbol(entry[16], word(entry, 0), word(entry, 4))?;
-        Some(Function { symbol, offset: word(entry, 8), size: word(entry, 12), global: flag(entry[17])? })
-    };
+    let cell = |entry: &[u8; CELL]| Source::unpacked(entry[4], word(entry, 0));
     Some(Unit {
         pieces: pieces.map(Cow::Borrowed),
         aligns: [number(4) as u32, number(5) as u32, number(6) as u32, number(7) as u32],
-        externals: all(externals, external)?,
-        cells: all(cells, |entry: &[u8; CELL]| Source::unpacked(entry[4], word(entry, 0)))?,
-        fixups: Fixups(Cow::Borrowed(fixups)),
-        functions: all(functions, function)?,
+        externals: Table::packed(externals, strings)?,
+        cells: cells.as_chunks().0.iter().map(cell).collect::<Option<_>>()?,
+        fixups: Fixups { groups: Cow::Borrowed(groups), places: Cow::Borrowed(places) },
+        functions: Table::packed(functions, strings)?,
         names: Vec::new(),
         frame_index: Cow::Borrowed(frame_index),
         sections: Vec::new(),
@@ -285,14 +284,43 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     })
 }
 
-/// All entries of a table, read by `read`. (Collecting options would not know how many there are.)
-fn all<const N: usize, T>(table: &[u8], read: impl Fn(&[u8; N]) -> Option<T>) -> Option<Vec<T>> {
-    let entries = table.as_chunks().0;
-    let mut list = Vec::with_capacity(entries.len());
-    for entry in entries {
-        list.push(read(entry)?);
+/// What [`Strings::symbol`] gave.
+fn symbol<'a>(kind: u8, start: u32, len: u32, strings: &'a str) -> Option<Symbol<'a>> {
+    Some(match kind {
+        0 => {
+            let end = (start as usize).checked_add(len as usize)?;
+            Symbol::Name(Cow::Borrowed(strings.get(start as usize..end)?))
+        }
+        1 => Symbol::Function(start),
+        2 => Symbol::Import(start),
+        _ => return None,
+    })
+}
+
+fn flag(byte: u8) -> Option<bool> {
+    (byte < 2).then_some(byte == 1)
+}
+
+impl<'a> Record<'a> for External<'a> {
+    const SIZE: usize = 16;
+
+    fn unpacked(bytes: &[u8], strings: &'a str) -> Option<Self> {
+        let entry: &[u8; 16] = bytes.first_chunk()?;
+        let usage = if flag(entry[13])? { Usage::Address } else { Usage::Call };
+        let symbol = symbol(entry[12], word(entry, 0), word(entry, 4), strings)?;
+        let own = word(entry, 8);
+        Some(Self { symbol, usage, weak: flag(entry[14])?, own: (own != NONE).then_some(own) })
     }
-    Some(list)
+}
+
+impl<'a> Record<'a> for Function<'a> {
+    const SIZE: usize = 20;
+
+    fn unpacked(bytes: &[u8], strings: &'a str) -> Option<Self> {
+        let entry: &[u8; 20] = bytes.first_chunk()?;
+        let symbol = symbol(entry[16], word(entry, 0), word(entry, 4), strings)?;
+        Some(Self { symbol, offset: word(entry, 8), size: word(entry, 12), global: flag(entry[17])? })
+    }
 }
 
 /// What begins the lines of a pack, a file of its own, which is not read until somebody asks for lines.

@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
+use crate::fixups;
 use crate::link::{CallSite, Code, Function as Listed, LinkError, Linked, Resolver, Section, Target};
 use crate::memory::{Arena, Block, CodeMemory, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
-use crate::unit::{External, Fixup, Function, Piece, Source, Symbol, Unit, Usage};
+use crate::unit::{Group, Piece, Places, Source, Symbol, Unit};
 
 /// Bytes of a far stub: the jump, and padding.
 const FAR_STUB: usize = 8;
@@ -18,18 +19,21 @@ const _: () = assert!(INDIRECT_LEN <= FAR_STUB);
 /// `int3`, between and behind functions.
 pub const TRAP: u8 = 0xcc;
 
-/// What an external is bound to.
+/// What an external is bound to that is not the unit's own definition.
 #[derive(Clone, Copy, Debug)]
 struct Bound {
     target: Target,
     /// Where branches go: the target, or a far stub that they reach.
     branch: usize,
+    /// Where the unit has a definition that is not the one.
+    own: u32,
 }
 
-/// Places `unit` in `memory`. `unit` must have passed [`Unit::check`].
+/// Places `unit` in `memory`. `unit` must have passed [`Unit::check`], or be a pack's (of which the fixups are checked
+/// here).
 ///
 /// # Errors
-/// A symbol has no address or is out of reach, or there is no memory.
+/// A symbol has no address or is out of reach, there is no memory, or the fixups are damaged.
 pub fn place<'a>(
     unit: &Unit<'a>,
     memory: &'a CodeMemory,
@@ -57,109 +61,105 @@ fn place_all<'a>(
     resolver: &mut dyn Resolver,
     functions: Vec<Listed<'a>>,
 ) -> Result<Linked<'a>, LinkError> {
-    let definitions = Definitions::of(unit);
-    let mut bound = Vec::with_capacity(unit.externals.len());
-    // Addresses of those inside are not known yet: their offsets, and who they are.
-    let mut inside = Vec::new();
-    for (number, external) in unit.externals.iter().enumerate() {
-        let target = match definitions.find(external, resolver) {
-            Some(offset) => {
-                inside.push(number as u32);
-                Target { address: offset as usize, pending: None }
-            }
-            None => resolver
-                .resolve(&external.symbol, external.usage, external.weak)
-                .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?,
-        };
-        bound.push(Bound { target, branch: target.address });
-    }
-    let new_stubs = far_stubs(unit, memory, &mut bound, &inside);
-
-    let sizes = Sizes::of(unit, new_stubs.len(), memory.arena(Arena::Data).len())?;
+    let mut externals = Externals::bind(unit, resolver)?;
+    let needs = Needs::of(unit)?;
+    let new_stubs = externals.far_stubs(&needs, memory);
+    let sizes = Sizes::of(unit, new_stubs.len(), needs.got, memory.arena(Arena::Data).len())?;
     let block = memory.block(sizes.arenas, sizes.aligns)?;
     let arenas = Arena::ALL.map(|arena| block.address(arena));
     let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
-    for external in inside {
-        let bound = &mut bound[external as usize];
-        bound.target.address += bases[0];
-        bound.branch = bound.target.address;
-    }
-    let mut place = Place { unit, memory, sizes, bases, bound, new_stubs: Vec::new() };
-    for (number, (external, target)) in new_stubs.into_iter().enumerate() {
-        place.bound[external as usize].branch = place.far_stub(number as u32);
+    let mut place = Place { unit, memory, sizes, bases, externals, new_stubs: Vec::new() };
+    for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
+        place.externals.others[bound].branch = place.far_stub(number as u32);
         place.new_stubs.push(target);
     }
     place.all(block, functions)
 }
 
-/// Which externals need far stubs: binds them to what is there already, and returns the others with their addresses.
-fn far_stubs(unit: &Unit<'_>, memory: &CodeMemory, bound: &mut [Bound], inside: &[u32]) -> Vec<(u32, usize)> {
-    let mut far: Vec<bool> = bound.iter().map(|bound| !memory.reaches(bound.target.address)).collect();
-    inside.iter().for_each(|external| far[*external as usize] = false);
-    if !far.contains(&true) {
-        return Vec::new();
-    }
-    let mut branched = vec![false; far.len()];
-    for fixup in unit.fixups.iter() {
-        if let Source::Branch { external, .. } = fixup.source {
-            branched[external as usize] = true;
-        }
-    }
-    let mut new = Vec::new();
-    for (number, bound) in
-        bound.iter_mut().enumerate().filter(|(number, _)| far[*number] && branched[*number])
-    {
-        match memory.lock().far_stubs.get(&bound.target.address) {
-            Some(known) => bound.branch = *known,
-            None => new.push((number as u32, bound.target.address)),
-        }
-    }
-    new
+/// What stands for the unit's own definition in [`Externals::numbers`].
+const OWN: u32 = u32::MAX;
+
+/// What the externals of a unit are bound to. Most of a unit from a cache are its own functions.
+struct Externals {
+    /// By external: [`OWN`], or where it is in `others`.
+    numbers: Vec<u32>,
+    others: Vec<Bound>,
 }
 
-/// The global functions of a unit: offsets by number in the container, and by other symbols. Sorted.
-struct Definitions<'u, 'a> {
-    numbered: Vec<(u32, u32)>,
-    others: Vec<(&'u Symbol<'a>, u32)>,
+impl Externals {
+    fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
+        let mut all = Self { numbers: Vec::with_capacity(unit.externals.len()), others: Vec::new() };
+        for external in unit.externals.iter() {
+            if external.own.is_some() && resolver.defines(&external.symbol) {
+                all.numbers.push(OWN);
+                continue;
+            }
+            let target = resolver
+                .resolve(&external.symbol, external.usage, external.weak)
+                .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?;
+            all.numbers.push(all.others.len() as u32);
+            let own = external.own.unwrap_or(0);
+            all.others.push(Bound { target, branch: target.address, own });
+        }
+        Ok(all)
+    }
+
+    /// What an external is bound to: None for the unit's own definition.
+    fn get(&self, external: u32) -> Result<Option<&Bound>, LinkError> {
+        let number = *self.numbers.get(external as usize).ok_or_else(damaged)?;
+        Ok(self.others.get(number as usize))
+    }
+
+    /// Binds what branches do not reach to far stubs that are there already; returns where the others are in `others`,
+    /// and their addresses.
+    fn far_stubs(&mut self, needs: &Needs, memory: &CodeMemory) -> Vec<(usize, usize)> {
+        let mut new = Vec::new();
+        for (number, branched) in self.numbers.iter().zip(&needs.branched) {
+            let Some(bound) = self.others.get_mut(*number as usize) else { continue };
+            let address = bound.target.address;
+            if *branched && !memory.reaches(address) {
+                match memory.lock().far_stubs.get(&address) {
+                    Some(known) => bound.branch = *known,
+                    None => new.push((*number as usize, address)),
+                }
+            }
+        }
+        new
+    }
 }
 
-impl<'u, 'a> Definitions<'u, 'a> {
-    fn of(unit: &'u Unit<'a>) -> Self {
-        let (mut numbered, mut others) = (Vec::with_capacity(unit.functions.len()), Vec::new());
-        for Function { symbol, offset, .. } in unit.functions.iter().filter(|function| function.global) {
-            match symbol {
-                Symbol::Function(index) => numbered.push((*index, *offset)),
-                _ => others.push((symbol, *offset)),
-            }
-        }
-        numbered.sort_unstable();
-        others.sort_unstable();
-        Self { numbered, others }
-    }
+/// What the fixups of a unit ask for.
+struct Needs {
+    /// Whether there are branches to an external.
+    branched: Vec<bool>,
+    /// Whether the address of the GOT counts.
+    got: bool,
+}
 
-    /// The offset of what an external leads to, if that is the unit's own definition.
-    fn find(&self, external: &External<'_>, resolver: &mut dyn Resolver) -> Option<u32> {
-        let symbol = &external.symbol;
-        if external.usage != Usage::Call {
-            return None;
-        }
-        let offset = match symbol {
-            Symbol::Function(index) => {
-                let found = self.numbered.binary_search_by_key(index, |(known, _)| *known).ok()?;
-                self.numbered[found].1
+impl Needs {
+    fn of(unit: &Unit<'_>) -> Result<Self, LinkError> {
+        let mut needs = Self { branched: vec![false; unit.externals.len()], got: false };
+        for group in unit.fixups.groups() {
+            let (Group { form, source, .. }, _) = group.ok_or_else(damaged)?;
+            if let Source::Branch { external, .. } = source {
+                *needs.branched.get_mut(external as usize).ok_or_else(damaged)? = true;
             }
-            _ => self.others[self.others.binary_search_by(|(known, _)| (*known).cmp(symbol)).ok()?].1,
-        };
-        resolver.defines(symbol).then_some(offset)
+            needs.got |= source == Source::GotBase || form == Form::GotRel64;
+        }
+        Ok(needs)
     }
+}
+
+fn damaged() -> LinkError {
+    malformed("fixups that lead out of the unit")
 }
 
 /// The functions, at their offsets in the text.
 fn list_functions<'a>(unit: &Unit<'a>, resolver: &dyn Resolver) -> Vec<Listed<'a>> {
     let functions = unit.functions.iter().map(|function| {
-        let (name, index) = match &function.symbol {
-            Symbol::Name(Cow::Borrowed(name)) => (*name, None),
-            Symbol::Function(index) => (resolver.function_name(*index), Some(*index)),
+        let (name, index) = match function.symbol {
+            Symbol::Name(Cow::Borrowed(name)) => (name, None),
+            Symbol::Function(index) => (resolver.function_name(index), Some(index)),
             // Of no container's: nobody asks for them by name.
             Symbol::Name(Cow::Owned(_)) | Symbol::Import(_) => ("?", None),
         };
@@ -193,8 +193,9 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// Of `unit` with this number of new far stubs, in arenas of `limit` bytes at most.
-    fn of(unit: &Unit<'_>, far: usize, limit: usize) -> Result<Self, LinkError> {
+    /// Of `unit` with this number of new far stubs, with a GOT even if it has no cells if that `got` is used, in arenas
+    /// of `limit` bytes at most.
+    fn of(unit: &Unit<'_>, far: usize, got: bool, limit: usize) -> Result<Self, LinkError> {
         let len = |piece: Piece| unit.pieces[piece as usize].len();
         // Pieces have less than 4 GiB (Unit::check), so nothing overflows.
         let far_stubs = len(Piece::Text).next_multiple_of(FAR_STUB);
@@ -203,10 +204,8 @@ impl Sizes {
         let behind = far_frame + if far == 0 { 0 } else { PLAIN_FRAME_LEN };
         // The terminator.
         let rodata = if behind == frames { len(Piece::Rodata) } else { behind + 4 };
-        let uses_got =
-            unit.fixups.iter().any(|fixup| fixup.source == Source::GotBase || fixup.form == Form::GotRel64);
         let cells = len(Piece::Data).next_multiple_of(8);
-        let data = cells + (unit.cells.len() + far).max(usize::from(uses_got)) * 8;
+        let data = cells + (unit.cells.len() + far).max(usize::from(got)) * 8;
         let text = if far == 0 { len(Piece::Text) } else { far_stubs + far * FAR_STUB };
         let data = if data == cells { len(Piece::Data) } else { data };
         let arenas = [text, rodata, data];
@@ -228,7 +227,7 @@ struct Place<'u, 'a> {
     sizes: Sizes,
     /// The addresses of the pieces.
     bases: [usize; 4],
-    bound: Vec<Bound>,
+    externals: Externals,
     /// Where the new far stubs lead.
     new_stubs: Vec<usize>,
 }
@@ -238,13 +237,15 @@ impl<'a> Place<'_, 'a> {
         let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, functions, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
         self.copy_pieces(&mut block);
-        self.write_cells(&mut block);
-        let mut arenas = block.all_bytes();
-        // Where each piece begins in its arena's bytes.
-        let starts = [0, 0, 0, self.sizes.frames];
-        for fixup in self.unit.fixups.iter() {
-            let bytes = &mut arenas[fixup.piece.arena() as usize];
-            self.relocate(&fixup, &mut bytes[starts[fixup.piece as usize]..], &mut code.call_sites)?;
+        self.write_cells(&mut block)?;
+        let arenas = block.all_bytes();
+        for group in self.unit.fixups.groups() {
+            let (group, places) = group.ok_or_else(damaged)?;
+            // Where the piece is in its arena's bytes.
+            let start = if group.piece == Piece::Frames { self.sizes.frames } else { 0 };
+            let len = self.unit.pieces[group.piece as usize].len();
+            let bytes = &mut arenas[group.piece.arena() as usize][start..start + len];
+            self.complete(&group, places, bytes, &mut code.call_sites)?;
         }
         self.index_frames(&mut block, &mut code)?;
         self.list(&mut code);
@@ -260,24 +261,24 @@ impl<'a> Place<'_, 'a> {
             bytes[piece.len()..].fill(filler);
         };
         copy(block.bytes(Arena::Text), text, TRAP);
-        copy(block.bytes(Arena::Rodata), rodata, 0);
         copy(block.bytes(Arena::Data), data, 0);
-        if !frames.is_empty() {
-            block.bytes(Arena::Rodata)[self.sizes.frames..][..frames.len()].copy_from_slice(frames);
-        }
+        let bytes = block.bytes(Arena::Rodata);
+        let (constants, behind) = bytes.split_at_mut(self.sizes.frames.min(bytes.len()));
+        copy(constants, rodata, 0);
+        copy(behind, frames, 0);
     }
 
-    fn write_cells(&self, block: &mut Block<'a>) {
+    fn write_cells(&self, block: &mut Block<'a>) -> Result<(), LinkError> {
         let count = self.unit.cells.len();
         if count + self.new_stubs.len() == 0 {
-            return;
+            return Ok(());
         }
         let (cells, far) = block.bytes(Arena::Data)[self.sizes.cells..].split_at_mut(count * 8);
         for (cell, source) in cells.chunks_exact_mut(8).zip(&self.unit.cells) {
-            cell.copy_from_slice(&self.held(*source).address.to_le_bytes());
+            cell.copy_from_slice(&self.held(*source)?.address.to_le_bytes());
         }
         if self.new_stubs.is_empty() {
-            return;
+            return Ok(());
         }
         for (cell, target) in far.chunks_exact_mut(8).zip(&self.new_stubs) {
             cell.copy_from_slice(&target.to_le_bytes());
@@ -293,52 +294,89 @@ impl<'a> Place<'_, 'a> {
         let stubs = self.far_stub(0)..self.far_stub(self.new_stubs.len() as u32);
         let frame = eh_frame::plain_frame(self.bases[1] + self.sizes.far_frame, &stubs);
         block.bytes(Arena::Rodata)[self.sizes.far_frame..][..PLAIN_FRAME_LEN].copy_from_slice(&frame);
+        Ok(())
     }
 
-    /// Applies a fixup to its piece, the first of `bytes`.
-    fn relocate(&self, fixup: &Fixup, bytes: &mut [u8], sites: &mut Vec<CallSite>) -> Result<(), LinkError> {
-        let mut offset = fixup.offset as usize;
+    /// Completes the places of a group in its piece, `bytes`.
+    fn complete(
+        &self,
+        group: &Group,
+        places: Places<'_>,
+        bytes: &mut [u8],
+        sites: &mut Vec<CallSite>,
+    ) -> Result<(), LinkError> {
+        let Group { piece, form, source } = *group;
+        let base = self.bases[piece as usize];
         let mut site = None;
-        let symbol = match fixup.source {
-            Source::Inside(piece, at) => self.bases[piece as usize] + at as usize,
-            Source::Address(external) => self.bound[external as usize].target.address,
-            Source::Branch { external, site: patched } => {
-                let bound = &self.bound[external as usize];
-                site = bound.target.pending.filter(|_| patched);
-                bound.branch
-            }
+        // S, without what the places hold of it.
+        let symbol = match source {
+            Source::Inside(to, _) => self.bases[to as usize],
+            Source::Address(external) => match self.externals.get(external)? {
+                Some(bound) => bound.target.address,
+                None => return Err(damaged()),
+            },
+            Source::Branch { external, site: patched } => match self.externals.get(external)? {
+                Some(bound) => {
+                    let pending = bound.target.pending.filter(|_| patched);
+                    site = pending.map(|pending| (pending, bound.branch));
+                    bound.branch.wrapping_sub(bound.own as usize)
+                }
+                None => self.bases[0],
+            },
             Source::Cell(cell) => self.cell(cell),
             Source::Relax(relax, cell) => {
-                let held = self.held(self.unit.cells[cell as usize]);
-                if self.memory.reaches(held.address) {
-                    offset = relax.apply(bytes, offset);
-                    site = held.pending.filter(|_| relax != Relax::Mov);
-                    held.address
-                } else {
-                    self.cell(cell)
+                let target = self.held(*self.unit.cells.get(cell as usize).ok_or_else(damaged)?)?;
+                if self.memory.reaches(target.address) {
+                    return self.relax(group, relax, target, places, bytes, sites);
                 }
+                self.cell(cell)
             }
             Source::GotBase => self.cell(0),
         };
-        let place = self.bases[fixup.piece as usize] + offset;
-        let field = &mut bytes[offset..];
-        let short = fixup.form.width() == 4;
-        let addend = match field.first_chunk() {
-            Some(field) if !short => i64::from_le_bytes(*field),
-            _ => fixup.addend.into(),
-        };
-        let value = fixup
-            .form
-            .value(symbol, addend, place, self.cell(0))
-            .ok_or_else(|| LinkError::OutOfReach(self.describe(fixup.source)))?;
-        if short {
-            field[..4].copy_from_slice(&(value as u32).to_le_bytes());
-        } else {
-            field[..8].copy_from_slice(&value.to_le_bytes());
+        let missing = form.missing(symbol, base, self.cell(0));
+        if missing == 0 && site.is_none() {
+            return Ok(());
         }
-        if let Some(pending) = site {
-            // The opcode, e8 or e9, is the byte before the displacement.
-            sites.push(CallSite { address: place - 1, target: symbol, pending });
+        for place in places {
+            let offset = fixups::offset(place);
+            let field = bytes.get_mut(offset..).filter(|field| field.len() >= form.width());
+            let field = field.ok_or_else(damaged)?;
+            form.complete(field, missing).ok_or_else(|| LinkError::OutOfReach(self.describe(source)))?;
+            if let Some((pending, target)) = site {
+                // The opcode, e8 or e9, is the byte before the displacement.
+                let address = base + offset.checked_sub(1).ok_or_else(damaged)?;
+                sites.push(CallSite { address, target, pending });
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the places of a group of instructions that can do without their cell.
+    fn relax(
+        &self,
+        group: &Group,
+        relax: Relax,
+        target: Target,
+        places: Places<'_>,
+        bytes: &mut [u8],
+        sites: &mut Vec<CallSite>,
+    ) -> Result<(), LinkError> {
+        let base = self.bases[group.piece as usize];
+        let missing = group.form.missing(target.address, base, self.cell(0));
+        for place in places {
+            let old = fixups::offset(place);
+            if !relax.fits(bytes, old) {
+                return Err(damaged());
+            }
+            let field: [u8; 4] = *bytes.get(old..).and_then(<[u8]>::first_chunk).ok_or_else(damaged)?;
+            let new = relax.apply(bytes, old);
+            bytes[new..new + 4].copy_from_slice(&field);
+            let missing = missing + (old - new) as i64;
+            let complete = group.form.complete(&mut bytes[new..new + 4], missing);
+            complete.ok_or_else(|| LinkError::OutOfReach(self.describe(group.source)))?;
+            if let Some(pending) = target.pending.filter(|_| relax != Relax::Mov) {
+                sites.push(CallSite { address: base + new - 1, target: target.address, pending });
+            }
         }
         Ok(())
     }
@@ -381,32 +419,39 @@ impl<'a> Place<'_, 'a> {
     }
 
     /// What a GOT cell holds.
-    fn held(&self, source: Source) -> Target {
-        match source {
+    fn held(&self, source: Source) -> Result<Target, LinkError> {
+        let inside = |piece: Piece, at: u32| Target {
+            address: self.bases[piece as usize] + at as usize,
+            pending: None,
+        };
+        Ok(match source {
             Source::Address(external) | Source::Branch { external, .. } => {
-                self.bound[external as usize].target
+                match self.externals.get(external)? {
+                    Some(bound) => bound.target,
+                    None => {
+                        let external = self.unit.externals.get(external as usize);
+                        inside(Piece::Text, external.and_then(|it| it.own).ok_or_else(damaged)?)
+                    }
+                }
             }
-            Source::Inside(piece, at) => {
-                Target { address: self.bases[piece as usize] + at as usize, pending: None }
-            }
-            // Unit::check leaves no others.
-            Source::Cell(_) | Source::Relax(..) | Source::GotBase => Target { address: 0, pending: None },
-        }
+            Source::Inside(piece, at) => inside(piece, at),
+            // Unit::check_tables leaves no others.
+            Source::Cell(_) | Source::Relax(..) | Source::GotBase => return Err(damaged()),
+        })
     }
 
     fn describe(&self, source: Source) -> String {
+        let source = match source {
+            Source::Cell(cell) | Source::Relax(_, cell) => self.unit.cells.get(cell as usize),
+            _ => Some(&source),
+        };
         match source {
-            Source::Address(external) | Source::Branch { external, .. } => {
-                name_of(&self.unit.externals[external as usize].symbol)
+            Some(Source::Address(external) | Source::Branch { external, .. }) => {
+                let external = self.unit.externals.get(*external as usize);
+                external.map_or("?".into(), |external| name_of(&external.symbol))
             }
-            Source::Cell(cell) | Source::Relax(_, cell) => match self.unit.cells[cell as usize] {
-                Source::Address(external) | Source::Branch { external, .. } => {
-                    name_of(&self.unit.externals[external as usize].symbol)
-                }
-                _ => "a local symbol".into(),
-            },
-            Source::Inside(..) => "a local symbol".into(),
-            Source::GotBase => "_GLOBAL_OFFSET_TABLE_".into(),
+            Some(Source::GotBase) => "_GLOBAL_OFFSET_TABLE_".into(),
+            _ => "a local symbol".into(),
         }
     }
 

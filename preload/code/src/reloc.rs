@@ -38,18 +38,45 @@ impl Form {
         }
     }
 
-    /// The value for `symbol` (S or G), or None if it does not fit.
-    pub fn value(self, symbol: usize, addend: i64, place: usize, got: usize) -> Option<u64> {
-        let absolute = (symbol as i64).wrapping_add(addend);
-        let relative = absolute.wrapping_sub(place as i64);
-        match self {
-            Self::Abs64 => Some(absolute as u64),
-            Self::Rel64 => Some(relative as u64),
-            Self::GotRel64 => Some(absolute.wrapping_sub(got as i64) as u64),
-            Self::Abs32 => u32::try_from(absolute).ok().map(u64::from),
-            Self::Abs32S => i32::try_from(absolute).ok().map(|v| v as u32 as u64),
-            Self::Rel32 => i32::try_from(relative).ok().map(|v| v as u32 as u64),
+    /// Whether P counts.
+    pub fn is_relative(self) -> bool {
+        matches!(self, Self::Rel64 | Self::Rel32)
+    }
+
+    /// What a field lacks that holds A, and -P relative to `piece` if that counts, for `symbol` (S or G).
+    pub fn missing(self, symbol: usize, piece: usize, got: usize) -> i64 {
+        let base = match self {
+            Self::Abs64 | Self::Abs32 | Self::Abs32S => 0,
+            Self::Rel64 | Self::Rel32 => piece,
+            Self::GotRel64 => got,
+        };
+        (symbol as i64).wrapping_sub(base as i64)
+    }
+
+    /// Adds to what the first bytes of `field` hold, in which something still [`missing`](Self::missing). None if it is
+    /// too large for them, or they are too few; nothing is written then.
+    pub fn shift(self, field: &mut [u8], by: i64) -> Option<()> {
+        self.add(field, by, |sum| i32::try_from(sum).ok().map(|sum| sum as u32))
+    }
+
+    /// Adds what is missing to what the first bytes of `field` hold. None as for [`shift`](Self::shift).
+    pub fn complete(self, field: &mut [u8], missing: i64) -> Option<()> {
+        self.add(field, missing, |sum| match self {
+            // Zero-extended where it is used.
+            Self::Abs32 => u32::try_from(sum).ok(),
+            _ => i32::try_from(sum).ok().map(|sum| sum as u32),
+        })
+    }
+
+    fn add(self, field: &mut [u8], by: i64, narrow: impl FnOnce(i64) -> Option<u32>) -> Option<()> {
+        if self.width() == 8 {
+            let field: &mut [u8; 8] = field.first_chunk_mut()?;
+            *field = i64::from_le_bytes(*field).wrapping_add(by).to_le_bytes();
+        } else {
+            let field: &mut [u8; 4] = field.first_chunk_mut()?;
+            *field = narrow(i64::from(i32::from_le_bytes(*field)).wrapping_add(by))?.to_le_bytes();
         }
+        Some(())
     }
 }
 
@@ -224,15 +251,44 @@ mod tests {
 
     #[test]
     fn values_that_do_not_fit() {
-        let near = 0x7000_0000_0000;
-        assert_eq!(Form::Rel32.value(near, -4, near - 0x100, 0), Some(0xfc));
-        assert_eq!(Form::Rel32.value(near, 0, near + (1 << 31), 0), Some(0x8000_0000));
-        assert_eq!(Form::Rel32.value(near, -1, near + (1 << 31), 0), None);
-        assert_eq!(Form::Rel32.value(near + (1 << 31), 0, near, 0), None);
-        assert_eq!(Form::Abs32.value(0xffff_ffff, 0, 0, 0), Some(0xffff_ffff));
-        assert_eq!(Form::Abs32.value(0, -1, 0, 0), None);
-        assert_eq!(Form::Abs32S.value(0, -1, 0, 0), Some(0xffff_ffff));
-        assert_eq!(Form::Abs32S.value(0x8000_0000, 0, 0, 0), None);
+        let near = 0x7000_0000_0000_usize;
+        let value = |form: Form, symbol: usize, addend: i32, place: usize| {
+            let mut field = addend.to_le_bytes();
+            form.complete(&mut field, form.missing(symbol, place, 0)).map(|()| u32::from_le_bytes(field))
+        };
+        assert_eq!(value(Form::Rel32, near, -4, near - 0x100), Some(0xfc));
+        assert_eq!(value(Form::Rel32, near, 0, near + (1 << 31)), Some(0x8000_0000));
+        assert_eq!(value(Form::Rel32, near, -1, near + (1 << 31)), None);
+        assert_eq!(value(Form::Rel32, near + (1 << 31), 0, near), None);
+        assert_eq!(value(Form::Abs32, 0xffff_ffff, 0, 0), Some(0xffff_ffff));
+        assert_eq!(value(Form::Abs32, 0, -1, 0), None);
+        assert_eq!(value(Form::Abs32S, 0, -1, 0), Some(0xffff_ffff));
+        assert_eq!(value(Form::Abs32S, 0x8000_0000, 0, 0), None);
+    }
+
+    #[test]
+    fn values_of_64_bits() {
+        let value = |form: Form| {
+            let mut field = [0; 9];
+            field[..8].copy_from_slice(&(-4_i64).to_le_bytes());
+            form.complete(&mut field, form.missing(0x7000_0000_0000, 0x1000, 0x20)).expect("all fit");
+            assert_eq!(field[8], 0);
+            i64::from_le_bytes(field[..8].try_into().unwrap())
+        };
+        assert_eq!(value(Form::Abs64), 0x7000_0000_0000 - 4);
+        assert_eq!(value(Form::Rel64), 0x7000_0000_0000 - 0x1000 - 4);
+        assert_eq!(value(Form::GotRel64), 0x7000_0000_0000 - 0x20 - 4);
+    }
+
+    #[test]
+    fn incomplete_values_are_signed() {
+        let mut field = 0x7fff_fff0_u32.to_le_bytes();
+        assert_eq!(Form::Abs32.shift(&mut field, 0x0f), Some(()));
+        assert_eq!(u32::from_le_bytes(field), 0x7fff_ffff);
+        assert_eq!(Form::Abs32.shift(&mut field, 1), None);
+        assert_eq!(u32::from_le_bytes(field), 0x7fff_ffff);
+        assert_eq!(Form::Abs32.complete(&mut field, 1), Some(()));
+        assert_eq!(Form::Abs32.shift(&mut field[..3], 1), None);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use goblin::elf64::sym::{STB_LOCAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_TLS, 
 use crate::layout::{Layout, Placed};
 use crate::link::LinkError;
 use crate::object::{Object, malformed};
-use crate::reloc::{self, Access, Relax};
-use crate::unit::{External, Fixup, Function, Piece, Section, Source, Symbol, Unit, Usage};
+use crate::reloc::{self, Access, Form, Relax};
+use crate::unit::{External, Fixups, Function, Group, Piece, Section, Source, Symbol, Unit, Usage};
 
 /// What one entry of the symbol table is bound to so far, by [`Usage`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +21,8 @@ struct Settle<'a, 'o> {
     object: &'o Object<'a>,
     layout: Layout<'a>,
     unit: Unit<'a>,
+    externals: Vec<External<'a>>,
+    fixups: Vec<(Group, u32)>,
     /// By symbol index.
     symbols: Vec<Bindings>,
 }
@@ -34,11 +36,16 @@ impl<'a> Unit<'a> {
         let object = Object::parse(object)?;
         let layout = Layout::of(&object)?;
         let symbols = vec![Bindings::default(); object.symbols.len()];
-        let mut settle = Settle { object: &object, layout, unit: Unit::default(), symbols };
+        let (unit, externals, fixups) = (Unit::default(), Vec::new(), Vec::new());
+        let mut settle = Settle { object: &object, layout, unit, externals, fixups, symbols };
         settle.copy_sections()?;
         settle.relocations()?;
         settle.functions()?;
-        debug_assert_eq!(settle.unit.check(), Ok(()));
+        settle.unit.externals = settle.externals.into();
+        settle.unit.fixups = Fixups::of(settle.fixups);
+        // Relocations of a malformed object may lie one upon another: place finds instructions that are not there.
+        debug_assert_eq!(settle.unit.check_tables(), Ok(()));
+        debug_assert!(settle.unit.fixups.are_whole());
         Ok(settle.unit)
     }
 }
@@ -88,18 +95,30 @@ impl<'a> Settle<'a, '_> {
                     return Err(malformed(format!("a relocation outside section {}", placed.name)));
                 }
                 let source = self.source(symbol, access)?;
-                let at = placed.offset + offset;
-                let addend = if form.width() == 8 {
-                    let bytes = self.unit.pieces[placed.piece as usize].to_mut();
-                    bytes[at..at + 8].copy_from_slice(&addend.to_le_bytes());
-                    0
-                } else {
-                    i32::try_from(addend).map_err(|_| LinkError::OutOfReach(self.describe(symbol).into()))?
-                };
-                self.unit.fixups.push(Fixup { piece: placed.piece, offset: at as u32, addend, form, source });
+                self.fix(placed.piece, placed.offset + offset, addend, form, source)
+                    .ok_or_else(|| LinkError::OutOfReach(self.describe(symbol).into()))?;
             }
         }
         Ok(())
+    }
+
+    /// Writes what is known of the value at a place, and notes what is missing. None if it does not fit.
+    fn fix(&mut self, piece: Piece, at: usize, addend: i64, form: Form, source: Source) -> Option<()> {
+        let (source, symbol) = match source {
+            Source::Inside(piece, offset) => (Source::Inside(piece, 0), offset),
+            Source::Branch { external, .. } => (source, self.externals[external as usize].own.unwrap_or(0)),
+            source => (source, 0),
+        };
+        let place = if form.is_relative() { at as i64 } else { 0 };
+        let known = addend.checked_add(i64::from(symbol) - place)?;
+        let field = &mut self.unit.pieces[piece as usize].to_mut()[at..];
+        field[..form.width()].fill(0);
+        form.shift(field, known)?;
+        let group = Group { piece, form, source };
+        if !group.is_constant() {
+            self.fixups.push((group, at as u32));
+        }
+        Some(())
     }
 
     /// What a reference to `symbol` is bound to.
@@ -144,16 +163,18 @@ impl<'a> Settle<'a, '_> {
             return Err(LinkError::Unsupported(format!("symbol '{name}' of type {kind}")));
         }
         let source = match section {
-            SHN_UNDEF => self.external(name, usage, bind == STB_WEAK)?,
+            SHN_UNDEF => self.external(name, usage, bind == STB_WEAK, None)?,
             SHN_ABS | SHN_LORESERVE.. => {
                 return Err(LinkError::Unsupported(format!("symbol '{name}' in section {section:#x}")));
             }
             _ => {
                 let Placed { piece, offset, .. } = self.section_of(&symbol, name)?;
+                let offset = (offset + symbol.st_value as usize) as u32;
                 if kind == STT_FUNC && bind != STB_LOCAL {
-                    self.external(name, usage, false)?
+                    let called = usage == Usage::Call && piece == Piece::Text;
+                    self.external(name, usage, false, called.then_some(offset))?
                 } else {
-                    Source::Inside(piece, (offset + symbol.st_value as usize) as u32)
+                    Source::Inside(piece, offset)
                 }
             }
         };
@@ -176,12 +197,18 @@ impl<'a> Settle<'a, '_> {
         Ok(*placed)
     }
 
-    fn external(&mut self, name: &'a str, usage: Usage, weak: bool) -> Result<Source, LinkError> {
+    fn external(
+        &mut self,
+        name: &'a str,
+        usage: Usage,
+        weak: bool,
+        own: Option<u32>,
+    ) -> Result<Source, LinkError> {
         if name.is_empty() {
             return Err(malformed("a relocation of a symbol without a name"));
         }
-        let external = self.unit.externals.len() as u32;
-        self.unit.externals.push(External { symbol: Symbol::Name(name.into()), usage, weak });
+        let external = self.externals.len() as u32;
+        self.externals.push(External { symbol: Symbol::Name(name.into()), usage, weak, own });
         Ok(match usage {
             Usage::Call => Source::Branch { external, site: false },
             Usage::Address => Source::Address(external),
@@ -201,6 +228,7 @@ impl<'a> Settle<'a, '_> {
     }
 
     fn functions(&mut self) -> Result<(), LinkError> {
+        let mut functions = Vec::new();
         for symbol in self.object.symbols.iter().filter(|symbol| st_type(symbol.st_info) == STT_FUNC) {
             let Some(Some(placed)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
             let (offset, size) = (symbol.st_value as usize, symbol.st_size as usize);
@@ -208,20 +236,21 @@ impl<'a> Settle<'a, '_> {
             if placed.piece != Piece::Text || offset.checked_add(size).is_none_or(|end| end > placed.size) {
                 return Err(malformed(format!("function '{name}' outside the code")));
             }
-            self.unit.functions.push(Function {
+            functions.push(Function {
                 symbol: Symbol::Name(name.into()),
                 offset: (placed.offset + offset) as u32,
                 size: size as u32,
                 global: st_bind(symbol.st_info) != STB_LOCAL,
             });
         }
-        self.unit.functions.sort_by_key(|function| function.offset);
-        self.unit.names = (self.unit.functions.iter())
+        functions.sort_by_key(|function| function.offset);
+        self.unit.names = (functions.iter())
             .filter_map(|function| match &function.symbol {
                 Symbol::Name(name) => Some(name.clone()),
                 _ => None,
             })
             .collect();
+        self.unit.functions = functions.into();
         Ok(())
     }
 

@@ -68,6 +68,13 @@ enum Taken {
 }
 
 fn take(image: &Range<usize>, size: usize, heap_room: usize, side: Side) -> Taken {
+    // Most often the best place is free. The list of mappings is long, and the kernel writes a path into each line.
+    if let Some(base) = directly_below(image, size).filter(|_| side == Side::Below) {
+        match map_at(base, size) {
+            Taken::NoGap => {}
+            taken => return taken,
+        }
+    }
     // Another thread may map something into the gap between the look at the maps and the mapping.
     for _ in 0..16 {
         // No /proc, or no descriptor to read it with.
@@ -82,6 +89,12 @@ fn take(image: &Range<usize>, size: usize, heap_room: usize, side: Side) -> Take
         }
     }
     Taken::NoGap
+}
+
+/// The range that ends where the image begins: the first that [`choose`] looks for.
+fn directly_below(image: &Range<usize>, size: usize) -> Option<usize> {
+    let lowest = page_up(image.end.saturating_sub(REACH).max(LOWEST));
+    (image.start & !4095).checked_sub(size).filter(|base| *base >= lowest)
 }
 
 /// Tries one place after the other: downwards from the image, then from the far end of what is in reach above it.
@@ -227,6 +240,18 @@ mod tests {
         let image = 0x5555_5555_0000..0x5555_5560_0000;
         let maps = [image.clone(), 0x5555_5600_0000..0x5555_5700_0000];
         assert_eq!(choose(&maps, &image, 256 * MIB, HEAP_ROOM, Side::Below), Some(image.start - 256 * MIB));
+    }
+
+    #[test]
+    fn the_first_place_that_is_tried_is_the_best() {
+        let image = 0x5555_5555_0123..0x5555_5560_0000;
+        let expected = choose(std::slice::from_ref(&image), &image, 256 * MIB, HEAP_ROOM, Side::Below);
+        assert_eq!(directly_below(&image, 256 * MIB), expected);
+        // Nothing is below a no-PIE image, and not all that is below a large one is in reach.
+        assert_eq!(directly_below(&(0x400000..0x500000), 256 * MIB), None);
+        let large = 0x5000_0000_0000..0x5000_0000_0000 + REACH - MIB;
+        assert_eq!(directly_below(&large, MIB), Some(large.start - MIB));
+        assert_eq!(directly_below(&large, 2 * MIB), None);
     }
 
     #[test]

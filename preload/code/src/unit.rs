@@ -14,8 +14,11 @@
 use std::borrow::Cow;
 
 use crate::eh_frame;
+use crate::fixups;
+pub use crate::fixups::{Fixups, Group, Places};
 use crate::memory::Arena;
 use crate::reloc::{Form, Relax};
+pub use crate::table::Table;
 
 /// A part of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,9 @@ pub struct External<'a> {
     pub usage: Usage,
     /// It may stay undefined.
     pub weak: bool,
+    /// Where the unit itself has a definition that is called: its first byte, in the text. What branches to the external
+    /// holds this offset already.
+    pub own: Option<u32>,
 }
 
 /// A function of a unit.
@@ -111,21 +117,6 @@ pub enum Source {
     GotBase,
 }
 
-/// One relocation. For forms of 64 bits A is what the place holds (the unit's bytes), else `addend`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fixup {
-    /// The piece that is changed.
-    pub piece: Piece,
-    /// The place in it; the form's width is within the piece.
-    pub offset: u32,
-    /// A, for forms of 32 bits.
-    pub addend: i32,
-    /// How the value is computed and written.
-    pub form: Form,
-    /// S.
-    pub source: Source,
-}
-
 /// A section of an object, for debuggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Section<'a> {
@@ -158,13 +149,13 @@ pub struct Unit<'a> {
     /// The alignments of the pieces, powers of two of a page at most.
     pub aligns: [u32; 4],
     /// What fixups refer to.
-    pub externals: Vec<External<'a>>,
+    pub externals: Table<'a, External<'a>>,
     /// What the GOT cells hold: [`Source::Inside`], [`Source::Address`] or, for calls, [`Source::Branch`].
     pub cells: Vec<Source>,
     /// The relocations.
     pub fixups: Fixups<'a>,
     /// The functions, by offset.
-    pub functions: Vec<Function<'a>>,
+    pub functions: Table<'a, Function<'a>>,
     /// Their names; none if nobody has asked for them.
     pub names: Vec<Cow<'a, str>>,
     /// Which code the entries in the frames are for, as [`eh_frame::Entry`](crate::eh_frame::Entry)s are packed; none if
@@ -174,25 +165,6 @@ pub struct Unit<'a> {
     pub sections: Vec<Section<'a>>,
     /// The objects that describe lines of it.
     pub lines: Vec<Lines<'a>>,
-}
-
-/// Fixups, packed as in a file: 16 bytes each.
-#[derive(Clone, Debug, Default)]
-pub struct Fixups<'a>(pub(crate) Cow<'a, [u8]>);
-
-/// Bytes of a packed fixup.
-pub(crate) const FIXUP: usize = 16;
-
-impl Fixups<'_> {
-    /// Appends one.
-    pub fn push(&mut self, fixup: Fixup) {
-        self.0.to_mut().extend_from_slice(&fixup.packed());
-    }
-
-    /// All of them. What does not stand for a fixup is left out: [`pack`](crate::pack) has refused it.
-    pub fn iter(&self) -> impl Iterator<Item = Fixup> + '_ {
-        self.0.as_chunks().0.iter().filter_map(Fixup::unpacked)
-    }
 }
 
 /// The first number of the sources that are not places in the unit, which have the piece's number.
@@ -231,31 +203,6 @@ impl Source {
     }
 }
 
-impl Fixup {
-    /// `offset: u32, number: u32, addend: i32, piece: u8, form: u8, kind: u8, 0`
-    pub(crate) fn packed(&self) -> [u8; FIXUP] {
-        let (kind, number) = self.source.packed();
-        let mut bytes = [0; FIXUP];
-        bytes[0..4].copy_from_slice(&self.offset.to_le_bytes());
-        bytes[4..8].copy_from_slice(&number.to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.addend.to_le_bytes());
-        bytes[12..15].copy_from_slice(&[self.piece as u8, self.form as u8, kind]);
-        bytes
-    }
-
-    /// What [`packed`](Self::packed) gave.
-    pub(crate) fn unpacked(bytes: &[u8; FIXUP]) -> Option<Self> {
-        let word = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-        Some(Self {
-            piece: *Piece::ALL.get(bytes[12] as usize)?,
-            offset: u32::from_le_bytes(word(0)),
-            addend: i32::from_le_bytes(word(8)),
-            form: *Form::ALL.get(bytes[13] as usize)?,
-            source: Source::unpacked(bytes[14], u32::from_le_bytes(word(4)))?,
-        })
-    }
-}
-
 impl Unit<'_> {
     /// What describes the lines of the unit: the object that it was made of.
     pub fn lines_of<'o>(&self, object: &'o [u8]) -> Lines<'o> {
@@ -268,51 +215,40 @@ impl Unit<'_> {
     /// # Errors
     /// What is wrong.
     pub fn check(&self) -> Result<(), &'static str> {
-        let len = |piece: Piece| self.pieces[piece as usize].len();
-        if self.pieces.iter().any(|piece| u32::try_from(piece.len()).is_err()) {
+        self.check_tables()?;
+        if !self.fixups.are_whole() {
+            return Err("a fixup of no kind");
+        }
+        for (group, places) in self.fixups.groups().flatten() {
+            self.check_group(&group, places)?;
+        }
+        Ok(())
+    }
+
+    /// What [`check`](Self::check) says of all but the fixups, which [`place`](crate::place) looks at itself.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn check_tables(&self) -> Result<(), &'static str> {
+        let lens = Piece::ALL.map(|piece| self.pieces[piece as usize].len());
+        let text = lens[Piece::Text as usize];
+        if lens.iter().any(|len| u32::try_from(*len).is_err()) {
             return Err("a piece of more than 4 GiB");
         }
         if self.aligns.iter().any(|align| !align.is_power_of_two() || *align as usize > crate::arena::PAGE) {
             return Err("an alignment that is none");
         }
-        let source = |source: Source| match source {
-            Source::Inside(piece, offset) => offset as usize <= len(piece),
-            Source::Address(external) => self.usage(external) == Some(Usage::Address),
-            Source::Branch { external, .. } => self.usage(external) == Some(Usage::Call),
-            Source::Cell(cell) | Source::Relax(_, cell) => (cell as usize) < self.cells.len(),
-            Source::GotBase => true,
-        };
         let in_cell =
             |cell: &Source| matches!(cell, Source::Inside(..) | Source::Address(_) | Source::Branch { .. });
-        if !self.cells.iter().all(|cell| in_cell(cell) && source(*cell)) {
+        if !self.cells.iter().all(|cell| in_cell(cell) && self.has(*cell)) {
             return Err("a GOT cell that holds nothing");
         }
-        let lens = Piece::ALL.map(len);
-        let (fixups, rest) = self.fixups.0.as_chunks();
-        if !rest.is_empty() {
-            return Err("a fixup of no kind");
+        let is_own = |own: u32, usage: Usage| usage == Usage::Call && own as usize <= text;
+        if !self.externals.iter().all(|it| it.own.is_none_or(|own| is_own(own, it.usage))) {
+            return Err("a definition outside the code");
         }
-        for fixup in fixups {
-            let Some(fixup) = Fixup::unpacked(fixup) else { return Err("a fixup of no kind") };
-            let end = (fixup.offset as usize).checked_add(fixup.form.width());
-            if end.is_none_or(|end| end > lens[fixup.piece as usize]) || !source(fixup.source) {
-                return Err("a fixup that leads out of the unit");
-            }
-            if let Source::Relax(relax, _) = fixup.source
-                && (fixup.piece != Piece::Text
-                    || fixup.form != Form::Rel32
-                    || !relax.fits(&self.pieces[0], fixup.offset as usize))
-            {
-                return Err("a fixup for an instruction that is not there");
-            }
-            if matches!(fixup.source, Source::Branch { site: true, .. })
-                && (fixup.piece != Piece::Text || fixup.offset == 0 || fixup.form != Form::Rel32)
-            {
-                return Err("a call that is none");
-            }
-        }
-        let inside = |function: &Function<'_>| {
-            function.offset.checked_add(function.size).is_some_and(|end| end as usize <= len(Piece::Text))
+        let inside = |function: Function<'_>| {
+            function.offset.checked_add(function.size).is_some_and(|end| end as usize <= text)
         };
         if !self.functions.iter().all(inside) {
             return Err("a function outside the code");
@@ -320,10 +256,46 @@ impl Unit<'_> {
         if !self.names.is_empty() && self.names.len() != self.functions.len() {
             return Err("names of other functions");
         }
-        if !eh_frame::is_index(&self.frame_index, lens[Piece::Text as usize], lens[Piece::Frames as usize]) {
+        if !eh_frame::is_index(&self.frame_index, text, lens[Piece::Frames as usize]) {
             return Err("frames of code that is not there");
         }
         Ok(())
+    }
+
+    fn check_group(&self, group: &Group, places: Places<'_>) -> Result<(), &'static str> {
+        let Group { piece, form, source } = *group;
+        let bytes = &self.pieces[piece as usize];
+        let inside =
+            |place| fixups::offset(place).checked_add(form.width()).is_some_and(|end| end <= bytes.len());
+        if !self.has(source) || !places.iter().all(inside) {
+            return Err("a fixup that leads out of the unit");
+        }
+        let in_code = piece == Piece::Text && form == Form::Rel32;
+        match source {
+            Source::Inside(_, 1..) => Err("a fixup that leads out of its group"),
+            Source::Relax(relax, _)
+                if !in_code || !places.iter().all(|place| relax.fits(bytes, fixups::offset(place))) =>
+            {
+                Err("a fixup for an instruction that is not there")
+            }
+            Source::Branch { site: true, .. }
+                if !in_code || places.iter().any(|place| fixups::offset(place) == 0) =>
+            {
+                Err("a call that is none")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is such a source.
+    fn has(&self, source: Source) -> bool {
+        match source {
+            Source::Inside(piece, offset) => offset as usize <= self.pieces[piece as usize].len(),
+            Source::Address(external) => self.usage(external) == Some(Usage::Address),
+            Source::Branch { external, .. } => self.usage(external) == Some(Usage::Call),
+            Source::Cell(cell) | Source::Relax(_, cell) => (cell as usize) < self.cells.len(),
+            Source::GotBase => true,
+        }
     }
 
     fn usage(&self, external: u32) -> Option<Usage> {

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use autojit_code::pack::{self, Key, PackError};
-use autojit_code::unit::{Fixups, Source};
+use autojit_code::unit::Source;
 use autojit_code::{
     Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, place,
     place_described,
@@ -84,17 +84,67 @@ fn units_become_one() {
     assert_eq!(call_outer(merged, memory()), 543);
     let names: Vec<_> = merged.functions.iter().filter(|function| function.global).collect();
     assert_eq!(names.len(), 3, "the second copies are dropped: {names:?}");
-    assert!(merged.functions.is_sorted_by_key(|function| function.offset));
+    assert!(merged.functions.iter().is_sorted_by_key(|function| function.offset));
     // Calls of what others can name are bound in each process; those of the local one are distances.
-    let called = |fixups: &Fixups<'_>| {
-        let calls = fixups.iter().filter_map(|fixup| match fixup.source {
-            Source::Branch { external, .. } => Some(merged.externals[external as usize].symbol.clone()),
-            _ => None,
-        });
-        calls.collect::<Vec<_>>()
-    };
-    let called = called(&merged.fixups);
+    let calls = merged.fixups.groups().map(|group| group.expect("it is whole").0);
+    let calls = calls.filter_map(|group| match group.source {
+        Source::Branch { external, .. } => merged.externals.get(external as usize),
+        _ => None,
+    });
+    let called: Vec<_> = calls.map(|external| external.symbol).collect();
     assert!(!called.is_empty() && called.iter().all(|symbol| *symbol == Symbol::Function(1)), "{called:?}");
+}
+
+/// Another definition of `middle` has been chosen, or a stub stands for it.
+struct Elsewhere<'a> {
+    inside: Inside,
+    middle: Target,
+    asked: &'a mut u32,
+}
+
+impl Resolver for Elsewhere<'_> {
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        if *symbol == Symbol::Function(1) {
+            *self.asked += 1;
+            return Ok(self.middle);
+        }
+        self.inside.resolve(symbol, usage, weak)
+    }
+
+    fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
+        *symbol != Symbol::Function(1) && self.inside.defines(symbol)
+    }
+}
+
+extern "C" fn another_middle(n: i32) -> i32 {
+    n + 1000
+}
+
+#[test]
+fn calls_lead_to_the_chosen_definition() {
+    let bytes = pack::encode(merged(), &KEY);
+    let units = [merged().clone(), pack::decode(&bytes, &KEY).expect("it was just made")];
+    let address = another_middle as extern "C" fn(i32) -> i32 as usize;
+    for (unit, pending) in units.iter().flat_map(|unit| [(unit, None), (unit, Some(7))]) {
+        let (memory, mut asked) = (memory(), 0);
+        let middle = Target { address, pending };
+        let mut resolver = Elsewhere { inside: Inside(memory), middle, asked: &mut asked };
+        let code = place(unit, memory, &mut resolver).and_then(Linked::commit).expect("there is room");
+        assert_eq!(asked, 1, "each external is asked for once");
+        let outer = code.functions.iter().find(|function| function.index == Some(2)).expect("it is there");
+        // SAFETY: a committed function of this type, from the source above.
+        let outer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer.address) };
+        assert_eq!(outer(), 500 + 10_000 + 3);
+        assert_eq!(code.call_sites.len(), usize::from(pending.is_some()));
+        for site in &code.call_sites {
+            // SAFETY: five bytes of committed code.
+            let call = unsafe { *(site.address as *const [u8; 5]) };
+            let displacement = i32::from_le_bytes(call[1..].try_into().expect("4 bytes"));
+            assert_eq!(call[0], 0xe8);
+            assert_eq!((site.address + 5).wrapping_add_signed(displacement as isize), site.target);
+            assert_eq!(site.pending, 7);
+        }
+    }
 }
 
 #[test]
@@ -107,7 +157,7 @@ fn packs_and_lines_come_back() {
         (read.aligns, &read.externals, &read.cells),
         (merged.aligns, &merged.externals, &merged.cells)
     );
-    assert!(read.fixups.iter().eq(merged.fixups.iter()));
+    assert_eq!(read.fixups, merged.fixups);
     assert_eq!(read.functions, merged.functions);
     assert!(read.names.is_empty() && !read.frame_index.is_empty());
     let read = pack::decode_named(&bytes, &KEY).expect("it was just made");
@@ -153,9 +203,15 @@ fn is_taken(bytes: &[u8], memory: &'static CodeMemory) -> bool {
             "f"
         }
     }
+    // Blocks are aborted.
+    let mut resolver = Anything(memory.range().start);
+    if pack::check(bytes, &KEY).is_ok()
+        && let Ok(unit) = pack::decode_checked(bytes)
+    {
+        drop(place_described(&unit, memory, &mut resolver));
+    }
     let Ok(unit) = pack::decode(bytes, &KEY) else { return false };
-    // The block is aborted.
-    drop(place(&unit, memory, &mut Anything(memory.range().start)));
+    drop(place(&unit, memory, &mut resolver));
     true
 }
 
@@ -263,7 +319,7 @@ fn descriptions_are_files_for_debuggers() {
     let cie = u32::from_le_bytes(first[..4].try_into().expect("4 bytes")) as usize + 4;
     let start = i32::from_le_bytes(first[cie + 8..cie + 12].try_into().expect("4 bytes"));
     let start = frames.sh_addr.wrapping_add(cie as u64 + 8).wrapping_add_signed(start.into());
-    assert_eq!(start, text as u64 + u64::from(unit.functions[0].offset));
+    assert_eq!(start, text as u64 + u64::from(unit.functions.get(0).expect("there are some").offset));
 
     // Unwinders find by the index of the pack what they find by one that is made of the frames.
     let without = Unit { frame_index: Cow::default(), ..unit.clone() };
