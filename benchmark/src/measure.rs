@@ -242,13 +242,21 @@ impl<'a> Row<'a> {
         let (name, source) = self.program.steady.as_ref().context("it has no such work")?;
         let programs =
             How::BOTH.try_map(|how| Build::new(setup, name, source, self.level, how)?.program())?;
-        let mut times = Pair::default();
-        for _ in 0..setup.few_turns().least {
+        let passes = |lazy: &mut Command| {
             let mut plain = Passes::start(&mut setup.start(&programs.plain, How::Plain)?)?;
-            let mut lazy = Passes::start(&mut setup.start(&programs.lazy, How::Lazy)?)?;
+            let mut lazy = Passes::start(lazy)?;
             let (expected, result) = (plain.result(), lazy.result());
             ensure!(expected == result, "the plain program computes {expected}, the lazy one {result}");
             let turns = by_turns(setup.few_turns(), || plain.pass(), || lazy.pass())?;
+            lazy.end()?;
+            Ok(turns)
+        };
+        let mut times = Pair::default();
+        for _ in 0..setup.few_turns().least {
+            let context = || format!("{name} at -{}", self.level.name());
+            let mut lazy = setup.start(&programs.lazy, How::Lazy)?;
+            let (turns, statistics) = setup.statistics_of(&mut lazy, passes).with_context(context)?;
+            check_lazy(&statistics).with_context(context)?;
             times.plain.extend(turns.plain);
             times.lazy.extend(turns.lazy);
         }
@@ -276,4 +284,41 @@ fn check(setup: &Setup, plain: &mut Command, lazy: &mut Command) -> Result<Value
     ensure!(plain.stdout == usage.stdout, "{lazy:?} prints something else than the plain program");
     ensure!(statistics["compiled"].as_u64() > Some(0), "{lazy:?} compiled nothing: {statistics}");
     Ok(statistics)
+}
+
+/// Refuses the `statistics` of a process that was not lazy. Where plugin or runtime do nothing, it is as quick as a plain
+/// one and computes the same.
+fn check_lazy(statistics: &Value) -> Result<()> {
+    let keys = ["compiled", "from_cache", "from_daemon"];
+    let functions: Option<u64> = keys.iter().map(|key| statistics[*key].as_u64()).sum();
+    ensure!(
+        functions > Some(0),
+        "expected functions that were compiled, or came from the cache or autojitd, found none: {statistics}"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn lazy_is_what_has_functions_from_anywhere() {
+        for (compiled, from_cache, from_daemon) in [(1, 0, 0), (0, 2, 0), (0, 0, 3), (4, 5, 6)] {
+            check_lazy(&json!({
+                "compiled": compiled, "from_cache": from_cache, "from_daemon": from_daemon
+            }))
+            .unwrap();
+        }
+        for nothing in [
+            json!({"functions": 9, "compiled": 0, "from_cache": 0, "from_daemon": 0, "batches": 1}),
+            json!({"compiled": 1}),
+            json!(null),
+        ] {
+            let message = check_lazy(&nothing).unwrap_err().to_string();
+            assert!(message.contains(&format!("found none: {nothing}")), "{message}");
+        }
+    }
 }

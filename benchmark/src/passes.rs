@@ -45,6 +45,17 @@ impl Passes {
         Ok(time)
     }
 
+    /// Has it end, for the sake of what it does only then.
+    ///
+    /// # Errors
+    /// It does not exit with status 0.
+    pub fn end(mut self) -> Result<()> {
+        drop(self.orders.take());
+        let status = self.child.wait().context("cannot wait for its end")?;
+        ensure!(status.success(), "after its last pass: {status}");
+        Ok(())
+    }
+
     fn read(&mut self) -> Result<(f64, String)> {
         let mut line = String::new();
         self.lines.read_line(&mut line)?;
@@ -59,7 +70,7 @@ impl Passes {
 impl Drop for Passes {
     fn drop(&mut self) {
         drop(self.orders.take());
-        // Its result is known; how it ends does not matter any more.
+        // Its result is known, or it has failed; how it ends does not matter any more.
         let _ = self.child.wait();
     }
 }
@@ -77,6 +88,13 @@ mod tests {
         let mut passes = shell("n=1; while echo $n.5 17 ab; do n=$((n + 1)); read x || exit; done").unwrap();
         assert_eq!(passes.result(), "17 ab");
         assert_eq!((passes.pass().unwrap(), passes.pass().unwrap()), (2.5, 3.5));
+    }
+
+    #[test]
+    fn what_is_done_at_the_end_counts() {
+        shell("echo 1 2; read x; exit 0").unwrap().end().unwrap();
+        let message = shell("echo 1 2; read x; exit 3").unwrap().end().unwrap_err().to_string();
+        assert_eq!(message, "after its last pass: exit status: 3");
     }
 
     #[test]

@@ -151,17 +151,34 @@ impl Setup {
     /// # Errors
     /// It fails, or tells nothing.
     pub fn statistics(&self, lazy: &mut Command) -> Result<(child::Usage, Value)> {
+        self.statistics_of(lazy, |lazy| self.run(lazy))
+    }
+
+    /// The same of a lazy program that `run` starts once and brings to its end: they are written then.
+    ///
+    /// # Errors
+    /// `run` fails, or the program tells nothing.
+    pub fn statistics_of<T>(
+        &self,
+        lazy: &mut Command,
+        run: impl FnOnce(&mut Command) -> Result<T>,
+    ) -> Result<(T, Value)> {
         let file = self.work.join("statistics");
-        let usage = self.run(lazy.env("AUTOJIT_STATS", &file))?;
+        // Those of another program, above all of one that failed, must not pass for this one's.
+        if file.exists() {
+            fs::remove_file(&file).context("the statistics of another run")?;
+        }
+        let taken = run(lazy.env("AUTOJIT_STATS", &file))?;
         lazy.env_remove("AUTOJIT_STATS");
-        let json = fs::read(&file).with_context(|| format!("{lazy:?} wrote no statistics"))?;
-        fs::remove_file(&file).context("the statistics")?;
+        let json = fs::read(&file).with_context(|| {
+            format!("lazy programs write statistics at their end, none came from {lazy:?}")
+        })?;
         let mut statistics: Value = serde_json::from_slice(&json).context("the statistics are no JSON")?;
         if let Some(fields) = statistics.as_object_mut() {
             fields.remove("program");
             fields.remove("pid");
         }
-        Ok((usage, statistics))
+        Ok((taken, statistics))
     }
 }
 
