@@ -29,8 +29,7 @@ struct Bound {
     own: u32,
 }
 
-/// Places `unit` in `memory`. `unit` must have passed [`Unit::check`], or be a pack's (of which the fixups are checked
-/// here).
+/// Places `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
 ///
 /// # Errors
 /// A symbol has no address or is out of reach, there is no memory, or the fixups are damaged.
@@ -244,8 +243,8 @@ impl<'a> Place<'_, 'a> {
             // Where the piece is in its arena's bytes.
             let start = if group.piece == Piece::Frames { self.sizes.frames } else { 0 };
             let len = self.unit.pieces[group.piece as usize].len();
-            let bytes = &mut arenas[group.piece.arena() as usize][start..start + len];
-            self.complete(&group, places, bytes, &mut code.call_sites)?;
+            let bytes = arenas[group.piece.arena() as usize].get_mut(start..start + len);
+            self.complete(&group, places, bytes.ok_or_else(damaged)?, &mut code.call_sites)?;
         }
         self.index_frames(&mut block, &mut code)?;
         self.list(&mut code);
@@ -461,5 +460,52 @@ impl<'a> Place<'_, 'a> {
 
     fn far_stub(&self, stub: u32) -> usize {
         self.bases[0] + self.sizes.far_stubs + stub as usize * FAR_STUB
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit::Fixups;
+
+    struct Nothing;
+
+    impl Resolver for Nothing {
+        fn resolve(&mut self, _: &Symbol<'_>, _: crate::Usage, _: bool) -> Result<Target, String> {
+            Err("nothing is anywhere".into())
+        }
+    }
+
+    /// Links a unit of three bytes of code, one constant, no data and no frames that has one fixup.
+    fn place_fixup(piece: Piece, form: Form, source: Source, place: u32) -> Result<(), LinkError> {
+        let here = place_fixup as *const () as usize;
+        let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true)?;
+        let unit = Unit {
+            pieces: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
+            aligns: [1; 4],
+            fixups: Fixups::of(vec![(Group { piece, form, source }, place)]),
+            ..Unit::default()
+        };
+        place_described(&unit, &memory, &mut Nothing).map(drop)
+    }
+
+    #[test]
+    fn fixups_that_lead_out_of_the_unit() {
+        let inside = Source::Inside(Piece::Text, 0);
+        let branch = Source::Branch { external: 0, site: true };
+        for (piece, form, source, place) in [
+            (Piece::Frames, Form::Rel32, inside, 0),
+            (Piece::Rodata, Form::Rel32, inside, 0),
+            (Piece::Rodata, Form::Rel32, inside, u32::MAX),
+            (Piece::Data, Form::Abs64, inside, 0),
+            (Piece::Text, Form::Abs64, Source::Address(0), 0),
+            (Piece::Text, Form::Rel32, branch, 0),
+            (Piece::Text, Form::Rel32, Source::Relax(Relax::Call, 0), 2),
+        ] {
+            let result = place_fixup(piece, form, source, place);
+            assert!(matches!(result, Err(LinkError::Object(_))), "{piece:?} {form:?} {source:?}: {result:?}");
+        }
+        // Of what is the same everywhere no place is looked at.
+        assert_eq!(place_fixup(Piece::Text, Form::Rel32, inside, u32::MAX), Ok(()));
     }
 }
