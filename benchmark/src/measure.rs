@@ -247,7 +247,7 @@ impl<'a> Row<'a> {
             let mut lazy = Passes::start(lazy)?;
             let (expected, result) = (plain.result(), lazy.result());
             ensure!(expected == result, "the plain program computes {expected}, the lazy one {result}");
-            let turns = by_turns(setup.few_turns(), || plain.pass(), || lazy.pass())?;
+            let turns = by_turns(setup.passes(), || plain.pass(), || lazy.pass())?;
             lazy.end()?;
             Ok(turns)
         };

@@ -83,6 +83,12 @@ impl Setup {
         Turns { least, most: least, time: Duration::ZERO }
     }
 
+    /// For passes of long work in one process: on a busy machine the times of single ones differ by a factor of two.
+    pub fn passes(&self) -> Turns {
+        let least = if self.quick { 1 } else { 7 };
+        Turns { least, most: least, time: Duration::ZERO }
+    }
+
     /// The compiler plugin.
     pub fn plugin(&self) -> PathBuf {
         self.dist.join("lib/autojit.so")
