@@ -58,6 +58,12 @@ pub fn markdown(results: &Results) -> String {
     if results.quick {
         text += "This was a quick run, with fewer measurements than usual.\n\n";
     }
+    if results.runs > 1 {
+        text += &format!(
+            "These are the figures of {} runs. Of what was measured in several, the last counts.\n\n",
+            results.runs
+        );
+    }
     let rows = [
         ("machine", String::new()),
         ("processor", format!("{}, {} cores", machine.cpu, machine.cores)),
@@ -263,6 +269,14 @@ mod tests {
                 "tool-O2 failed: it crashed",
             ]
         );
+    }
+
+    #[test]
+    fn the_report_tells_that_runs_were_put_together() {
+        let mut results = example();
+        assert!(!markdown(&results).contains("figures of"));
+        results.runs = 3;
+        assert!(markdown(&results).contains("figures of 3 runs"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::programs::Level;
 use crate::series::{Pair, Summary};
 
-/// A whole run.
+/// A whole run, or several put together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The day of the run.
@@ -20,6 +20,9 @@ pub struct Results {
     pub version: String,
     /// Whether it measured fewer times than usual.
     pub quick: bool,
+    /// How many runs these are of; of what was measured in several, the last counts.
+    #[serde(default = "one")]
+    pub runs: u32,
     /// Where it ran.
     pub machine: Machine,
     /// What its programs are and do, by name.
@@ -28,6 +31,11 @@ pub struct Results {
     pub measurements: Vec<Measurement>,
     /// The benchmarks that did not come to an end.
     pub failures: Vec<Failure>,
+}
+
+/// What files of before there was such a number are of.
+fn one() -> u32 {
+    1
 }
 
 /// A benchmark that did not come to an end.
@@ -124,6 +132,7 @@ impl Results {
         self.failures.extend(later.failures);
         self.titles.extend(later.titles);
         self.date = later.date;
+        self.runs += later.runs;
         // Rows in the order in which they came first, columns in theirs.
         let mut rows: Vec<(String, Level)> = Vec::new();
         for measurement in &self.measurements {
@@ -174,6 +183,7 @@ pub(crate) mod tests {
             date: "2026-01-02".into(),
             version: "0.1.0".into(),
             quick: true,
+            runs: 1,
             machine: Machine {
                 cpu: "A processor".into(),
                 cores: 2,
@@ -227,7 +237,7 @@ pub(crate) mod tests {
         all.add(later.clone()).unwrap();
         let names: Vec<_> = all.measurements.iter().map(Measurement::name).collect();
         assert_eq!(names, ["tool-O0-compile", "tool-O0-program", "tool-O0-first", "other-O2-program"]);
-        assert_eq!((all.measurements[1].lazy.median, all.failures.len()), (5.0, 1));
+        assert_eq!((all.measurements[1].lazy.median, all.failures.len(), all.runs), (5.0, 1, 2));
         for change in [
             |results: &mut Results| results.machine.cores = 3,
             |results: &mut Results| results.quick = false,

@@ -25,7 +25,7 @@ pub fn run(options: &Run, mut keep: impl FnMut(&Results) -> Result<()>) -> Resul
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let (measurements, failures) = (Vec::new(), Vec::new());
     let mut results =
-        Results { date, version, quick: options.quick, machine, titles, measurements, failures };
+        Results { date, version, quick: options.quick, runs: 1, machine, titles, measurements, failures };
     // The level that most targets are for comes first.
     for level in Level::ALL {
         for program in programs.iter().filter(|program| program.levels.contains(&level)) {
