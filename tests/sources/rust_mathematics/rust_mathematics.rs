@@ -1,5 +1,5 @@
-// Methods of floating-point numbers become intrinsics, and only generated code calls the mathematics library, which
-// rustc has the linker keep only if somebody asks for it.
+//! Methods of floating-point numbers become intrinsics, and only generated code calls the mathematics library, which
+//! rustc has the linker keep only if somebody asks for it.
 //# prints: double 0.997495 1.175892 5 1.1
 //# prints: float 0.841471 2.718282 8
 //# prints: rounded 2 3 2 -0.5
