@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use autojit_code::pack;
 use autojit_tests::cache::{assert_cold, assert_warm, build, directory, files, only, warm};
 use autojit_tests::compile::{How, Link, Toolchain, object, plugin, rustc};
 use autojit_tests::run::{Outcome, command, run, tool, warm_command};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A small program that prints its number.
 fn small(number: u32) -> String {
@@ -73,6 +75,7 @@ fn damaged_code_is_compiled_again() {
         (&altered, "its checksum is another"),
         (&[7; 300], "it is no cache file of autojit"),
         (&older, "it has version"),
+        (&misplace_fixups(&whole), "fixups that lead out of the unit"),
         (&others, "it holds other code than its name says"),
     ] {
         fs::write(&file, damaged).expect("the file is ours");
@@ -90,6 +93,21 @@ fn damaged_code_is_compiled_again() {
         assert_ran(&outcome, "42\n", &format!("byte {at}"));
         assert_warm(&stats, &format!("byte {at}"));
     }
+}
+
+/// Has every place of a fixup in a cache file lie outside its code, under a checksum that is right
+/// (docs/cache-format.md).
+fn misplace_fixups(file: &[u8]) -> Vec<u8> {
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().expect("4 bytes")) as usize;
+    let (externals, cells, groups, places) = (word(88), word(92), word(96), word(100));
+    let first = 124 + externals * 16 + cells * 8 + groups * 12;
+    assert!(places > 0, "it calls printf");
+    let mut bytes = file.to_vec();
+    bytes[first..first + places * 4].fill(0xff);
+    let code = pack::code_len(&bytes).expect("it is whole");
+    let checksum = xxh3_64(&bytes[24..code]);
+    bytes[16..24].copy_from_slice(&checksum.to_le_bytes());
+    bytes
 }
 
 /// Prints the names and, with -g, the lines of its stack on standard error.
