@@ -117,7 +117,8 @@ impl Module {
         if u32::from(record.version) != CONTRACT_VERSION {
             return Err(Failure::new(format_args!(
                 "{} was compiled by an autojit with contract version {}, this runtime has version \
-                 {CONTRACT_VERSION}; use the plugin and the runtime of one release",
+                 {CONTRACT_VERSION}; build it again with the plugin of the runtime's release (compiler caches may \
+                 hand out older objects: docs/ccache.md)",
                 self.source(),
                 record.version
             )));
@@ -126,7 +127,7 @@ impl Module {
             Some(path) => sys::readable(&path).map_err(|error| {
                 Failure::new(format_args!(
                     "the code of {} is not in its store: opening {}: {error}; restore the file or build the \
-                     program again",
+                     program again, with AUTOJIT_STORE=embed if the directory does not stay",
                     self.source(),
                     path.to_string_lossy()
                 ))

@@ -180,7 +180,7 @@ pub fn rustc(how: How, toolchain: Toolchain) -> Command {
         command.arg(format!("-Zllvm-plugins={}", plugin().display()));
         if toolchain == Toolchain::Stable {
             command.env("RUSTC_BOOTSTRAP", "1");
-            // As scripts/autojit-rustc: the variable alone would change how symbols are mangled.
+            // As autojit-rustc: the variable alone would change how symbols are mangled.
             command.args(["-Zunstable-options", "-Csymbol-mangling-version=legacy"]);
         }
     }

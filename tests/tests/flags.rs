@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use autojit_tests::compile::{How, Toolchain, lazy_object, plugin, rustc};
 use autojit_tests::directives::Level;
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
-use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
 use autojit_tests::stubs::{Function, function};
 
@@ -131,90 +131,4 @@ fn compile_errors_are_the_compilers_own() {
     let with = attempt(command("clang-22").args([flag.as_str(), "-c", "-o", "/dev/null"]).arg(&bad));
     let without = attempt(command("clang-22").args(["-c", "-o", "/dev/null"]).arg(&bad));
     without.assert_code(1).assert_same(&with, "the messages for a wrong program");
-}
-
-#[test]
-fn wrapper_scripts_compile_lazily() {
-    let scratch = Scratch::new("wrappers");
-    let program = scratch.path().join("program");
-    tool(
-        command(dist("bin/autojit-cc"))
-            .args(["-O1", "-g"])
-            .arg(source("hello/hello.c"))
-            .arg("-o")
-            .arg(&program),
-    );
-    assert_runs(&program, &scratch, "hello, world 42");
-    tool(command(dist("bin/autojit-c++")).arg(source("lambdas/lambdas.cpp")).arg("-o").arg(&program));
-    assert_runs(&program, &scratch, "captured 15");
-    let mut rust = command(dist("bin/autojit-rustc"));
-    rust.args(["rustc", "--edition", "2024"]).arg(source("rust_basics/rust_basics.rs"));
-    tool(rust.arg("-o").arg(&program));
-    assert_runs(&program, &scratch, "dropped two");
-}
-
-#[test]
-fn compiler_wrappers_take_another_compiler() {
-    let outcome = tool(command(dist("bin/autojit-cc")).env("AUTOJIT_CC", "/bin/echo").arg("-c"));
-    assert_eq!(outcome.text(), format!("-fpass-plugin={} -c\n", plugin().display()));
-    let outcome = tool(command(dist("bin/autojit-c++")).env("AUTOJIT_CXX", "/bin/echo").args(["a b", "-c"]));
-    assert_eq!(outcome.text(), format!("-fpass-plugin={} a b -c\n", plugin().display()));
-}
-
-/// What the Rust wrapper calls for the given arguments and environment.
-fn rust_wrapper(arguments: &[&str], environment: &[(&str, &str)]) -> String {
-    let mut wrapper = command(dist("bin/autojit-rustc"));
-    wrapper
-        .arg("/bin/echo")
-        .args(arguments)
-        .env_remove("CARGO_CRATE_NAME")
-        .env_remove("CARGO_PRIMARY_PACKAGE");
-    tool(wrapper.envs(environment.iter().copied())).text()
-}
-
-#[test]
-fn the_rust_wrapper_leaves_host_programs_and_questions_plain() {
-    let lazy = format!("-Zllvm-plugins={}", plugin().display());
-    let package = [("CARGO_CRATE_NAME", "x")];
-    let primary = [("CARGO_CRATE_NAME", "x"), ("CARGO_PRIMARY_PACKAGE", "1")];
-    let target = "x86_64-unknown-linux-gnu";
-    for (arguments, environment, expected) in [
-        (&["main.rs"][..], &[][..], true),
-        (&["-vV"], &[], false),
-        (&["-", "--crate-name", "___", "--print=file-names"], &[], false),
-        (&["--crate-name", "build_script_build", "--crate-type", "bin", "build.rs"], &primary, false),
-        (&["--crate-name", "derive", "--crate-type", "proc-macro", "lib.rs"], &primary, false),
-        (
-            &["--crate-name", "derive", "--crate-type=proc-macro", "lib.rs", "--target", target],
-            &primary,
-            false,
-        ),
-        (&["--crate-name", "x", "--emit=dep-info,metadata", "lib.rs"], &primary, false),
-        (&["--crate-name", "x", "--emit=dep-info,metadata,link", "lib.rs"], &primary, true),
-        (&["--crate-name", "x", "--emit", "obj", "lib.rs"], &primary, true),
-        (&["--crate-name", "x", "lib.rs"], &package, false),
-        (&["--crate-name", "x", "lib.rs", "--target", target], &package, true),
-    ] {
-        let printed = rust_wrapper(arguments, environment);
-        assert_eq!(printed.contains(&lazy), expected, "{arguments:?} with {environment:?}: {printed}");
-        assert!(printed.starts_with(&arguments.join(" ")), "{printed}");
-    }
-}
-
-#[test]
-fn the_rust_wrapper_works_for_cargo() {
-    let scratch = Scratch::new("cargo-wrapper");
-    scratch.file(
-        "Cargo.toml",
-        "[package]\nname = \"wrapped\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n",
-    );
-    scratch.file(
-        "build.rs",
-        "fn main() { println!(\"cargo::rustc-env=BUILT={}\", (1..4).map(|x| x * x).sum::<u32>()); }\n",
-    );
-    scratch.file("src/main.rs", "fn main() { println!(\"built {}\", env!(\"BUILT\")); }\n");
-    let mut cargo = command("cargo");
-    cargo.args(["build", "--quiet", "--offline", "--target-dir", "out"]).current_dir(scratch.path());
-    tool(cargo.env("RUSTC_WRAPPER", dist("bin/autojit-rustc")));
-    assert_runs(&scratch.path().join("out/debug/wrapped"), &scratch, "built 14");
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
 use autojit_tests::cache::files;
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::run::{Outcome, attempt, command, run};
-use autojit_tests::scratch::{Scratch, dist, repository};
+use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
 fn launcher() -> Command {
@@ -38,7 +39,6 @@ fn help_lists_options_and_environment() {
     {
         assert!(text.contains(word), "no {word}: {text}");
     }
-    assert!(!text.contains("BEGIN OPTIONS") && !text.contains("END OPTIONS"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
     assert!(outcome.stderr.is_empty(), "{outcome}");
 }
@@ -168,10 +168,14 @@ fn the_cache_is_counted_and_cleared() {
         fs::write(path, "text").expect("the directory is ours");
     }
     fs::write(shard.join(".new.1.2.3"), "left").expect("the directory is ours");
-    assert_eq!(text("--cache-stats"), counted(2, size + 4));
+    // Files of the other kinds.
+    let others = ["ajl", "ajr"].map(|kind| file.with_extension(kind));
+    others.iter().for_each(|path| fs::write(path, "kind").expect("the directory is ours"));
+    assert_eq!(text("--cache-stats"), counted(4, size + 12));
     assert_eq!(text("--cache-clear"), "");
     assert_eq!(text("--cache-stats"), counted(0, 0));
     assert!(foreign.iter().all(|path| path.exists()) && !shard.join(".new.1.2.3").exists());
+    assert!(!others.iter().any(|path| path.exists()));
     foreign.iter().for_each(|path| fs::remove_file(path).expect("it is there"));
     fs::remove_dir(cache.join("code/src")).expect("it is empty");
     text("--cache-clear");
@@ -232,14 +236,65 @@ fn a_daemon_is_started_once_and_used() {
 }
 
 #[test]
-fn the_library_is_found_through_links_and_from_the_source_tree() {
+fn the_library_is_found_through_links() {
     let scratch = Scratch::new("launcher-library");
     let program = program(&scratch);
     let link = scratch.directory("bin").join("run-it");
     symlink(dist("bin/autojit-run"), &link).expect("the directory is ours");
     run(command(&link).arg(&program), scratch.path(), b"").assert_code(3);
-    let outcome = run(command(repository().join("scripts/autojit-run")).arg(&program), scratch.path(), b"");
-    outcome.assert_code(3);
+    // Found in PATH, and through more than one link.
+    symlink("run-it", scratch.path().join("bin/again")).expect("the directory is ours");
+    let mut shell = command("sh");
+    shell.args(["-c", "PATH=$PWD/bin:$PATH; again \"$0\""]).arg(&program);
+    run(&mut shell, scratch.path(), b"").assert_code(3);
+}
+
+#[test]
+fn other_names_are_an_error() {
+    let scratch = Scratch::new("launcher-name");
+    let copy = scratch.file("another", fs::read(dist("bin/autojit-run")).expect("it exists"));
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let outcome = run(&mut command(&copy), scratch.path(), b"");
+    let errors = outcome.assert_code(2).errors();
+    assert!(errors.contains("autojit-run") && errors.contains("autojit-rustc"), "{outcome}");
+}
+
+#[test]
+fn signals_stay_ignored_and_blocked() {
+    let scratch = Scratch::new("launcher-signals");
+    let signals = |launcher: &[&std::ffi::OsStr]| {
+        // SIGPIPE is one that Rust's own start-up code changes.
+        let mut shell = command("sh");
+        shell.args(["-c", "trap '' PIPE USR1; exec \"$@\"", "sh"]).args(launcher);
+        shell.args(["grep", "Sig[BI]", "/proc/self/status"]);
+        // SAFETY: the signal calls that it makes may be made between fork and exec.
+        unsafe {
+            shell.pre_exec(|| {
+                let mut set = std::mem::zeroed();
+                libc::sigemptyset(&raw mut set);
+                libc::sigaddset(&raw mut set, libc::SIGUSR2);
+                libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+                Ok(())
+            });
+        }
+        run(&mut shell, scratch.path(), b"").assert_code(0).text()
+    };
+    let plain = signals(&[]);
+    assert!(plain.contains("0800\n") && plain.contains("1200\n"), "{plain}");
+    assert_eq!(signals(&[dist("bin/autojit-run").as_os_str()]), plain);
+}
+
+#[test]
+fn scripts_without_an_interpreter_line_run() {
+    let scratch = Scratch::new("launcher-script");
+    let script = scratch.file("script", "echo \"$0 $1\"; exit 5\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let outcome = run(launcher().args(["./script", "a b"]), scratch.path(), b"");
+    assert_eq!(outcome.assert_code(5).text(), "./script a b\n");
+    let lost = scratch.file("lost", "#!/no/such/interpreter\n");
+    fs::set_permissions(&lost, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let outcome = run(launcher().arg("./lost"), scratch.path(), b"");
+    assert!(outcome.assert_code(126).errors().contains("interpreter"), "{outcome}");
 }
 
 #[test]

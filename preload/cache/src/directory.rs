@@ -37,6 +37,20 @@ pub enum Kind {
     Ran,
 }
 
+impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Code, Self::Lines, Self::Ran];
+
+    /// What the names of such files end with.
+    pub(crate) fn suffix(self) -> &'static [u8] {
+        match self {
+            Self::Code => b".ajo",
+            Self::Lines => b".ajl",
+            Self::Ran => b".ajr",
+        }
+    }
+}
+
 /// The directory, which need not exist.
 #[derive(Clone, Debug)]
 pub struct Directory {
@@ -51,7 +65,7 @@ pub struct Directory {
 /// A file that is not for use.
 const FOREIGN: Errno = Errno(libc::EPERM);
 
-fn c_path(parts: &[&[u8]]) -> CString {
+pub(crate) fn c_path(parts: &[&[u8]]) -> CString {
     // Paths come from the environment and from readdir, where no NUL can be.
     CString::new(parts.concat()).unwrap_or_default()
 }
@@ -88,12 +102,7 @@ impl Directory {
     }
 
     fn file(&self, key: &Key, kind: Kind) -> CString {
-        let suffix: &[u8] = match kind {
-            Kind::Code => b".ajo",
-            Kind::Lines => b".ajl",
-            Kind::Ran => b".ajr",
-        };
-        c_path(&[&self.shard(key), b"/", &hex(&key[1..]), suffix])
+        c_path(&[&self.shard(key), b"/", &hex(&key[1..]), kind.suffix()])
     }
 
     /// A file of a key, all of which is wanted.
@@ -226,9 +235,8 @@ impl Directory {
                 }
                 continue;
             }
-            let kinds = [&b".ajo"[..], b".ajl", b".ajr"];
-            let Some(stem) = kinds.iter().find_map(|kind| name.strip_suffix(*kind)) else { continue };
-            if status.is_a(libc::S_IFREG) && is_hex(stem, size_of::<Key>() - 1) {
+            let Some(stem) = stem(&name) else { continue };
+            if status.is_a(libc::S_IFREG) {
                 let entry = files.entry(stem.to_vec()).or_default();
                 entry.paths.push(path);
                 entry.size += status.size;
@@ -247,8 +255,14 @@ struct Entry {
     used: i64,
 }
 
+/// The part in front of the suffix, if a file of the cache can have this name.
+pub(crate) fn stem(name: &[u8]) -> Option<&[u8]> {
+    let stem = Kind::ALL.iter().find_map(|kind| name.strip_suffix(kind.suffix()))?;
+    is_hex(stem, size_of::<Key>() - 1).then_some(stem)
+}
+
 /// Whether `name` is what [`hex`] makes of so many bytes.
-fn is_hex(name: &[u8], bytes: usize) -> bool {
+pub(crate) fn is_hex(name: &[u8], bytes: usize) -> bool {
     name.len() == 2 * bytes && name.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 

@@ -6,6 +6,7 @@
 //!
 //! This crate lives inside other people's processes: it makes raw system calls only.
 
+mod contents;
 mod directory;
 pub mod profile;
 
@@ -17,6 +18,7 @@ use autojit_code::{Symbol, Unit};
 use autojit_store::{Container, FunctionKind};
 use autojit_sys::Errno;
 
+pub use contents::CachedFile;
 pub use directory::{Directory, Kind};
 
 /// A number of bytes, with K, M, G or T for powers of 1024.

@@ -210,6 +210,14 @@ pub fn remove(path: &CStr) -> Result<(), Errno> {
         .map(drop)
 }
 
+/// Removes a directory, which must be empty.
+pub fn remove_directory(path: &CStr) -> Result<(), Errno> {
+    let flags = libc::AT_REMOVEDIR as usize;
+    // SAFETY: the kernel reads the path up to its NUL.
+    unsafe { syscall(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path.as_ptr() as usize, flags, 0, 0, 0]) }
+        .map(drop)
+}
+
 /// The names in a directory, without `.` and `..`.
 pub fn list(path: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
     // struct linux_dirent64 (getdents64(2)): inode and offset, 8 bytes each, then length, type, name.

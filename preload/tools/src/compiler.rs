@@ -1,0 +1,67 @@
+//! autojit-cc and autojit-c++: clang with the plugin.
+
+use std::ffi::OsString;
+
+use crate::role::{self, Language};
+use crate::{Failure, identity, place, process};
+
+/// Becomes the compiler, or answers a question for its version.
+pub fn run(language: Language, arguments: &[OsString]) -> Result<u8, Failure> {
+    let (name, own) = match language {
+        Language::C => ("AUTOJIT_CC", "clang-22"),
+        Language::Cxx => ("AUTOJIT_CXX", "clang++-22"),
+    };
+    let plugin = place::library("autojit.so", 1)?;
+    let flag = |option: &str| {
+        let mut flag = OsString::from(option);
+        flag.push(&plugin);
+        flag
+    };
+    let given = process::variable(name).map(|command| process::words(&command));
+    let mut line = match given.filter(|words| !words.is_empty()) {
+        Some(mut words) => {
+            if words.iter().any(|word| role::is_wrapper(word)) {
+                return Err(Failure::new(
+                    2,
+                    format!("{name} names this wrapper, not the compiler behind it"),
+                ));
+            }
+            // Perhaps a compiler cache, alone or in front of the compiler. They look into the file that this option names,
+            // and into no pass plugin's. For the compiler it changes nothing.
+            words.push(flag("-fplugin="));
+            words
+        }
+        None => vec![own.into()],
+    };
+    line.push(flag("-fpass-plugin="));
+    line.extend(arguments.iter().cloned());
+
+    let program = process::find(&line[0]).map_err(|failure| Failure {
+        message: format!("{}; {name} names another compiler", failure.message),
+        ..failure
+    })?;
+    if arguments.iter().any(|argument| argument == "--version") {
+        let status = process::run(&program, &line)?;
+        if status == 0 {
+            println!("{}", identity::line());
+        }
+        return Ok(status);
+    }
+    Err(process::become_program(&program, &line))
+}
+
+/// Becomes the first of `candidates` that PATH finds.
+pub fn tool(candidates: &[&str], arguments: &[OsString]) -> Result<u8, Failure> {
+    let mut missing = None;
+    for candidate in candidates {
+        match process::find(candidate.as_ref()) {
+            Ok(program) => {
+                let mut line = vec![OsString::from(candidate)];
+                line.extend(arguments.iter().cloned());
+                return Err(process::become_program(&program, &line));
+            }
+            Err(failure) => missing = missing.or(Some(failure)),
+        }
+    }
+    Err(missing.unwrap_or_else(|| Failure::new(127, "no program to run")))
+}

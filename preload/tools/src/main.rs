@@ -1,0 +1,58 @@
+//! autojit-run and the compiler wrappers: one executable, which its name tells what to be ([`role`]).
+//!
+//! Build systems start these programs thousands of times, so each does a few system calls and becomes the program that
+//! it is for: the executable is linked statically at a fixed address (scripts/build), starts no thread, and reads no
+//! file. The program inherits everything that this process was given. That is why there is no Rust `main`: the start-up
+//! code behind it changes how the process takes SIGPIPE.
+
+#![no_main]
+
+mod cached;
+mod compiler;
+mod identity;
+mod place;
+mod process;
+mod role;
+mod run;
+mod rust;
+
+use std::ffi::{OsString, c_char, c_int};
+
+use role::Role;
+
+/// Why a program cannot go on: the exit status and the message.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    status: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(status: u8, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+}
+
+/// The start code of the C library calls this.
+// SAFETY: no other crate of this executable defines it.
+#[unsafe(no_mangle)]
+extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let Some((name, role)) = role::of_process() else {
+        eprintln!("autojit: unknown program name; links to this executable are named {}", role::names());
+        return 2;
+    };
+    let result = match role {
+        Role::Run => run::run(arguments),
+        Role::Compiler(language) => compiler::run(language, &arguments),
+        Role::Rust => rust::run(&arguments),
+        Role::Tool(candidates) => compiler::tool(candidates, &arguments),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            eprintln!("{name}: {}", failure.message);
+            failure.status.into()
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Programs: finding one as shells do, becoming one, running one.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::io::{Error, ErrorKind};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Failure;
+
+/// A variable that is set and not empty.
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Sets a variable for this process and what it becomes.
+pub fn set_variable(name: &str, value: impl AsRef<OsStr>) {
+    // SAFETY: the process has one thread.
+    unsafe { std::env::set_var(name, value) }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// The file that `name` stands for: itself if it has a slash, else what PATH finds.
+pub fn find(name: &OsStr) -> Result<PathBuf, Failure> {
+    if name.as_bytes().contains(&b'/') {
+        let path = PathBuf::from(name);
+        if is_executable(&path) {
+            return Ok(path);
+        }
+        return Err(match path.symlink_metadata() {
+            Ok(_) => Failure::new(126, format!("cannot execute '{}'", path.display())),
+            Err(_) => Failure::new(127, format!("program '{}' not found", path.display())),
+        });
+    }
+    let directories = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+    let found = std::env::split_paths(&directories)
+        // An empty entry is the working directory.
+        .map(|directory| if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory })
+        .map(|directory| directory.join(name))
+        .find(|path| !name.is_empty() && is_executable(path));
+    found.ok_or_else(|| Failure::new(127, format!("program '{}' not found", name.display())))
+}
+
+fn c_string(text: &OsStr) -> CString {
+    // Arguments and variables come from C strings.
+    CString::new(text.as_bytes()).unwrap_or_default()
+}
+
+/// Becomes `program`, called `line[0]` with the arguments behind it. Signals stay as they are, blocked or ignored
+/// (std's own exec resets them).
+pub fn become_program(program: &Path, line: &[OsString]) -> Failure {
+    let mut error = execute(program, line);
+    if error.raw_os_error() == Some(libc::ENOEXEC) {
+        // A script without an interpreter line.
+        let script = [OsString::from("sh"), program.into()].into_iter().chain(line[1..].iter().cloned());
+        error = execute(Path::new("/bin/sh"), &script.collect::<Vec<_>>());
+    }
+    let why = match error.kind() {
+        // The file is there.
+        ErrorKind::NotFound => "its interpreter or loader is missing".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(126, format!("cannot execute '{}': {why}", program.display()))
+}
+
+fn execute(program: &Path, line: &[OsString]) -> Error {
+    let program = c_string(program.as_os_str());
+    let line: Vec<_> = line.iter().map(|argument| c_string(argument)).collect();
+    let mut pointers: Vec<_> = line.iter().map(|argument| argument.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: C strings and a null-terminated array of them, which outlive the call.
+    unsafe { libc::execv(program.as_ptr(), pointers.as_ptr()) };
+    Error::last_os_error()
+}
+
+/// Runs a program and hands on its output; its exit status, as shells have it.
+pub fn run(program: &Path, line: &[OsString]) -> Result<u8, Failure> {
+    let status = command(program, line).status().map_err(|error| cannot_run(program, &error))?;
+    Ok(match status.code() {
+        Some(code) => u8::try_from(code & 0xff).unwrap_or(1),
+        None => 128 + u8::try_from(status.signal().unwrap_or(0)).unwrap_or(0),
+    })
+}
+
+/// What a program prints on standard output.
+pub fn output(program: &Path, line: &[OsString]) -> Result<Vec<u8>, Failure> {
+    let output = command(program, line).stderr(std::process::Stdio::inherit()).output();
+    Ok(output.map_err(|error| cannot_run(program, &error))?.stdout)
+}
+
+fn command(program: &Path, line: &[OsString]) -> Command {
+    let mut command = Command::new(program);
+    command.args(&line[1..]);
+    command
+}
+
+fn cannot_run(program: &Path, error: &Error) -> Failure {
+    Failure::new(126, format!("cannot execute '{}': {error}", program.display()))
+}
+
+/// The words of a command that a variable holds, as make splits CC; the whole of it if that is a file.
+pub fn words(command: &OsStr) -> Vec<OsString> {
+    let bytes = command.as_bytes();
+    if bytes.contains(&b'/') && Path::new(command).is_file() {
+        return vec![command.to_owned()];
+    }
+    let words = bytes.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    words.map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_words_or_a_file() {
+        assert_eq!(words(OsStr::new(" ccache  clang-22 ")), ["ccache", "clang-22"]);
+        assert_eq!(words(OsStr::new("/bin/true")), ["/bin/true"]);
+        assert!(words(OsStr::new("  ")).is_empty());
+        let file = std::env::temp_dir().join(format!("autojit tools {}", std::process::id()));
+        std::fs::write(&file, "").expect("the directory is writable");
+        let found = words(file.as_os_str());
+        std::fs::remove_file(&file).expect("it is ours");
+        assert_eq!(found, [file]);
+    }
+}

@@ -1,0 +1,170 @@
+//! autojit-rustc, for RUSTC_WRAPPER: the first argument is rustc.
+//!
+//! `cargo build --target TRIPLE` makes everything lazy. Without --target cargo does not say which dependencies build
+//! scripts and procedural macros are made of, which run inside the build without the runtime, so that only the packages of
+//! the workspace are lazy. (The plugin decides likewise for RUSTFLAGS; here it spares those crates the flags.)
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::{Failure, identity, place, process};
+
+/// What the arguments of rustc say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Asked {
+    /// Code is wanted, and not for a program of the build itself.
+    code: bool,
+    /// The verbose version is wanted.
+    version: bool,
+    /// --target.
+    target: bool,
+    /// The mangling of symbols is chosen.
+    mangling: bool,
+    /// Procedural macros are used.
+    macros: bool,
+}
+
+impl Asked {
+    fn new(arguments: &[OsString]) -> Self {
+        let mut asked = Self { code: true, ..Self::default() };
+        let mut previous: &[u8] = b"";
+        for argument in arguments {
+            let argument = argument.as_bytes();
+            asked.note(&[previous, argument].concat(), argument == b"--emit");
+            let separate =
+                [&b"--crate-type"[..], b"--crate-name", b"--emit", b"--extern"].contains(&argument);
+            previous = if separate { argument } else { b"" };
+        }
+        asked
+    }
+
+    /// Takes in an option with its value, separate or not.
+    fn note(&mut self, option: &[u8], incomplete: bool) {
+        let starts = |with: &str| option.starts_with(with.as_bytes());
+        let has = |part: &str| option.windows(part.len()).any(|window| window == part.as_bytes());
+        match option {
+            b"-vV" => {
+                self.version = true;
+                self.code = false;
+            }
+            b"-V" | b"--version" | b"--print" | b"-h" | b"--help" => self.code = false,
+            _ if starts("--print=") => self.code = false,
+            _ if starts("--crate-type") && option.ends_with(b"proc-macro") => self.code = false,
+            _ if starts("--crate-name") && has("build_script_") => self.code = false,
+            // Metadata only, as `cargo check` asks for: no code is generated.
+            _ if starts("--emit") => {
+                self.code &= incomplete || ["link", "obj", "asm", "llvm-"].into_iter().any(has);
+            }
+            _ if starts("--target") => self.target = true,
+            _ if has("symbol-mangling-version") => self.mangling = true,
+            _ if starts("--extern") && option.ends_with(b".so") => self.macros = true,
+            _ => {}
+        }
+    }
+}
+
+/// Whether what cargo says in the environment allows a lazy crate.
+fn environment_allows(asked: &Asked) -> bool {
+    let set = |name| process::variable(name).is_some();
+    if !set("CARGO_CRATE_NAME") {
+        // A build script that tries what the compiler can do must see the compiler as it is.
+        return !(set("HOST") && set("NUM_JOBS") && set("OUT_DIR"));
+    }
+    set("CARGO_PRIMARY_PACKAGE") || asked.target
+}
+
+/// Becomes the compiler, or answers a question for its version.
+pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
+    let Some((compiler, rest)) = arguments.split_first() else {
+        let usage = "usage: autojit-rustc RUSTC [argument...], or RUSTC_WRAPPER=autojit-rustc cargo build";
+        return Err(Failure::new(2, usage));
+    };
+    let asked = Asked::new(rest);
+    let program = process::find(compiler)?;
+    if asked.version {
+        let status = process::run(&program, arguments)?;
+        if status == 0 {
+            println!("{}", identity::line());
+        }
+        return Ok(status);
+    }
+    if asked.macros {
+        preload_for_macros();
+    }
+    let mut line = arguments.to_vec();
+    if asked.code && environment_allows(&asked) {
+        let mut flag = OsString::from("-Zllvm-plugins=");
+        flag.push(place::library("autojit.so", 1)?);
+        line.push(flag);
+        // Stable compilers take -Z options only so, but it also makes them mangle symbols as nightly ones do, and
+        // backtraces would look different.
+        if !asked.mangling && is_stable(&program, compiler)? {
+            line.extend(["-Zunstable-options", "-Csymbol-mangling-version=legacy"].map(OsString::from));
+        }
+        process::set_variable("RUSTC_BOOTSTRAP", "1");
+    }
+    Err(process::become_program(&program, &line))
+}
+
+/// Procedural macros of the workspace may be made of lazy crates of it.
+fn preload_for_macros() {
+    let Ok(library) = place::library("libautojit.so", 1) else { return };
+    if let Some(preload) = place::preload(&library, process::variable("LD_PRELOAD").as_deref()) {
+        process::set_variable("LD_PRELOAD", preload);
+    }
+}
+
+/// Whether the compiler is of a stable channel. Cargo names its toolchain where rustup runs it; asking the compiler takes
+/// longer.
+fn is_stable(program: &Path, name: &OsStr) -> Result<bool, Failure> {
+    let toolchain = process::variable("RUSTUP_TOOLCHAIN").unwrap_or_default();
+    let toolchain = toolchain.as_bytes();
+    if toolchain.starts_with(b"stable")
+        || toolchain.starts_with(b"beta")
+        || toolchain.first().is_some_and(u8::is_ascii_digit)
+    {
+        return Ok(true);
+    }
+    let version = process::output(program, &[name.to_owned(), "--version".into()])?;
+    let version = String::from_utf8_lossy(&version);
+    Ok(!version.contains("nightly") && !version.contains("dev"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Asked {
+        Asked::new(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_are_read_with_separate_and_joined_values() {
+        let code = Asked { code: true, ..Asked::default() };
+        assert_eq!(asked("main.rs"), code);
+        assert_eq!(asked("--emit obj main.rs"), code);
+        assert_eq!(asked("--emit=dep-info,metadata,link main.rs"), code);
+        assert_eq!(asked("--emit=llvm-bc main.rs"), code);
+        assert_eq!(asked("--crate-name print --crate-type lib"), code);
+        for plain in [
+            "--emit=metadata",
+            "--emit metadata",
+            "-V",
+            "--print cfg",
+            "--print=cfg",
+            "--crate-type proc-macro",
+            "--crate-type=proc-macro",
+            "--crate-name build_script_build",
+            "--crate-name build_script_main",
+        ] {
+            assert!(!asked(plain).code, "{plain}");
+        }
+        assert!(asked("-vV").version && !asked("-vV").code);
+        assert!(asked("--target x").target && asked("--target=x").target);
+        assert!(
+            asked("-C symbol-mangling-version=v0").mangling && asked("-Csymbol-mangling-version=v0").mangling
+        );
+        assert!(asked("--extern derive=/t/libderive.so").macros && !asked("--extern a=/t/liba.rlib").macros);
+    }
+}
