@@ -15,9 +15,14 @@ pub enum Placed {
     Directory(String),
 }
 
-/// Writes the container's file if the options ask for a directory.
+/// Writes the container's file if the options ask for a directory and the object stays with it.
 pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
     let Some(directory) = &options.store_dir else { return Ok(Placed::Embedded) };
+    if is_cached() {
+        options
+            .info("AUTOJIT_STORE is not used: ccache keeps the object, which must not need a file elsewhere");
+        return Ok(Placed::Embedded);
+    }
     let explain = |what: &str, error: std::io::Error| {
         format!(
             "cannot keep its functions in the store: {what}: {error}; set AUTOJIT_STORE to a writable directory, \
@@ -34,6 +39,12 @@ pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
     absolute.into_os_string().into_string().map(Placed::Directory).map_err(|path| {
         format!("cannot keep its functions in the store: the path {} is not UTF-8", path.display())
     })
+}
+
+/// Whether ccache is going to keep the object: it would hand it out when the directory is long gone.
+fn is_cached() -> bool {
+    // Set for the compiler when its result is going to be kept, by all versions since 3.3.
+    std::env::var_os("UNCACHED_ERR_FD").is_some()
 }
 
 /// Writes a file under a temporary name and renames it, so that it appears whole or not at all. Two compilers may
