@@ -1,7 +1,7 @@
 //! The compiler wrappers: what they add, the compiler that they call, what build systems take them for.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::plugin;
@@ -59,9 +59,51 @@ fn compiler_wrappers_take_another_compiler() {
             format!("launched compiler -fplugin={plugin} -fpass-plugin={plugin} a b -c\n")
         );
         let refused = |command: &str| attempt(self::command(dist(wrapper)).env(variable, command).arg("-c"));
+        assert!(
+            refused(dist(wrapper).to_str().expect("our paths are text"))
+                .assert_code(2)
+                .errors()
+                .contains(variable)
+        );
         assert!(refused("no-such-compiler").assert_code(127).errors().contains(variable));
         assert!(refused("ccache autojit-cc").assert_code(2).errors().contains(variable));
     }
+}
+
+#[test]
+fn a_wrapper_may_have_the_compilers_name() {
+    let scratch = Scratch::new("wrapper-masquerade");
+    let source = source("hello/hello.c");
+    let bin = scratch.directory("bin");
+    symlink(dist("bin/autojit-cc"), bin.join("cc")).expect("the directory is ours");
+    // A file of the compiler's name that is the wrapper: found first in PATH, and passed over.
+    symlink(dist("bin/autojit-cc"), bin.join("clang-22")).expect("the directory is ours");
+    let mut shell = command("sh");
+    shell.args(["-c", "PATH=$PWD/bin:$PATH; cc \"$0\" -o program"]).arg(&source);
+    tool(shell.current_dir(scratch.path()));
+    assert_runs(&scratch.path().join("program"), &scratch, "hello, world 42");
+}
+
+#[test]
+fn stages_of_the_compiler_can_be_called() {
+    let scratch = Scratch::new("wrapper-stages");
+    let printed = |arguments: &[&str]| {
+        let mut wrapper = command(dist("bin/autojit-cc"));
+        tool(wrapper.env("AUTOJIT_CC", "/bin/echo").args(arguments)).text()
+    };
+    let plugin = plugin();
+    let plugin = plugin.display();
+    assert_eq!(printed(&["-cc1", "-E"]), format!("-cc1 -fpass-plugin={plugin} -E\n"));
+    assert_eq!(printed(&["-cc1as", "a.s"]), "-cc1as a.s\n");
+    // Commands as `-###` prints them.
+    let source = scratch.file("main.c", "int main(void) { return 7; }\n");
+    let mut wrapper = command(dist("bin/autojit-cc"));
+    wrapper.args(["-cc1", "-emit-obj", "-mrelocation-model", "pic", "-o", "main.o"]).arg(source);
+    tool(wrapper.current_dir(scratch.path()));
+    tool(command("clang-22").args(["main.o", "-o", "program"]).current_dir(scratch.path()));
+    let program = scratch.path().join("program");
+    run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"").assert_code(7);
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
 }
 
 #[test]

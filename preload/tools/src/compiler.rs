@@ -1,6 +1,7 @@
 //! autojit-cc and autojit-c++: clang with the plugin.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::role::{self, Language};
 use crate::{Failure, identity, place, process};
@@ -17,26 +18,25 @@ pub fn run(language: Language, arguments: &[OsString]) -> Result<u8, Failure> {
         flag.push(&plugin);
         flag
     };
-    let given = process::variable(name).map(|command| process::words(&command));
-    let mut line = match given.filter(|words| !words.is_empty()) {
-        Some(mut words) => {
-            if words.iter().any(|word| role::is_wrapper(word)) {
-                return Err(Failure::new(
-                    2,
-                    format!("{name} names this wrapper, not the compiler behind it"),
-                ));
-            }
-            // Perhaps a compiler cache, alone or in front of the compiler. They look into the file that this option names,
-            // and into no pass plugin's. For the compiler it changes nothing.
-            words.push(flag("-fplugin="));
-            words
-        }
-        None => vec![own.into()],
-    };
-    line.push(flag("-fpass-plugin="));
-    line.extend(arguments.iter().cloned());
+    let given = process::variable(name).map(|command| process::words(&command)).unwrap_or_default();
+    if given.iter().any(|word| role::is_wrapper(word)) {
+        return Err(Failure::new(2, format!("{name} names this wrapper, not the compiler behind it")));
+    }
+    let mut line = if given.is_empty() { vec![OsString::from(own)] } else { given };
+    // The compiler's own passes are called by an option that has to be the first; only this one generates code from a source.
+    let (first, rest) = arguments.split_at(usize::from(is_stage(arguments)));
+    line.extend(first.iter().cloned());
+    if first.is_empty() && process::variable(name).is_some() {
+        // Perhaps a compiler cache, alone or in front of the compiler. They look into the file that this option names, and
+        // into no pass plugin's. For the compiler it changes nothing.
+        line.push(flag("-fplugin="));
+    }
+    if first.is_empty() || first[0] == "-cc1" {
+        line.push(flag("-fpass-plugin="));
+    }
+    line.extend(rest.iter().cloned());
 
-    let program = process::find(&line[0]).map_err(|failure| Failure {
+    let program = process::find_other(&line[0]).map_err(|failure| Failure {
         message: format!("{}; {name} names another compiler", failure.message),
         ..failure
     })?;
@@ -50,11 +50,16 @@ pub fn run(language: Language, arguments: &[OsString]) -> Result<u8, Failure> {
     Err(process::become_program(&program, &line))
 }
 
+/// Whether one stage of the compiler is called, not its driver.
+fn is_stage(arguments: &[OsString]) -> bool {
+    arguments.first().is_some_and(|first| first.as_bytes().starts_with(b"-cc1"))
+}
+
 /// Becomes the first of `candidates` that PATH finds.
 pub fn tool(candidates: &[&str], arguments: &[OsString]) -> Result<u8, Failure> {
     let mut missing = None;
     for candidate in candidates {
-        match process::find(candidate.as_ref()) {
+        match process::find_other(candidate.as_ref()) {
             Ok(program) => {
                 let mut line = vec![OsString::from(candidate)];
                 line.extend(arguments.iter().cloned());

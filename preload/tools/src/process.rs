@@ -3,7 +3,7 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{Error, ErrorKind};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,14 +27,26 @@ fn is_executable(path: &Path) -> bool {
 
 /// The file that `name` stands for: itself if it has a slash, else what PATH finds.
 pub fn find(name: &OsStr) -> Result<PathBuf, Failure> {
+    find_if(name, |_| true)
+}
+
+/// The same, but never this executable: it may be in PATH under the name of the compiler that it wraps.
+pub fn find_other(name: &OsStr) -> Result<PathBuf, Failure> {
+    let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    let own = identity(Path::new("/proc/self/exe"));
+    find_if(name, |path| identity(path) != own)
+}
+
+fn find_if(name: &OsStr, fits: impl Fn(&Path) -> bool) -> Result<PathBuf, Failure> {
+    let missing = || Failure::new(127, format!("program '{}' not found", name.display()));
     if name.as_bytes().contains(&b'/') {
         let path = PathBuf::from(name);
         if is_executable(&path) {
-            return Ok(path);
+            return if fits(&path) { Ok(path) } else { Err(missing()) };
         }
         return Err(match path.symlink_metadata() {
             Ok(_) => Failure::new(126, format!("cannot execute '{}'", path.display())),
-            Err(_) => Failure::new(127, format!("program '{}' not found", path.display())),
+            Err(_) => missing(),
         });
     }
     let directories = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
@@ -42,8 +54,8 @@ pub fn find(name: &OsStr) -> Result<PathBuf, Failure> {
         // An empty entry is the working directory.
         .map(|directory| if directory.as_os_str().is_empty() { PathBuf::from(".") } else { directory })
         .map(|directory| directory.join(name))
-        .find(|path| !name.is_empty() && is_executable(path));
-    found.ok_or_else(|| Failure::new(127, format!("program '{}' not found", name.display())))
+        .find(|path| !name.is_empty() && is_executable(path) && fits(path));
+    found.ok_or_else(missing)
 }
 
 fn c_string(text: &OsStr) -> CString {
