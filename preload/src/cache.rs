@@ -58,7 +58,9 @@ fn directory() -> Option<&'static Directory> {
 
 /// The key of a module's code.
 fn key_of(module: &Module) -> Key {
-    autojit_cache::key_of(&module.record().key, lifecycle::opt_override())
+    let key = autojit_cache::key_of(&module.record().key, lifecycle::opt_override());
+    // In other cache files, calls of functions that only their own module can name are bound.
+    if lifecycle::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
 }
 
 /// Code that waits to be written.
@@ -83,7 +85,10 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
     }
     let Some(opened) = module.opened() else { return };
     let unit = autojit_cache::compiled(&opened.container, unit, lines);
-    let mut local = autojit_cache::local_functions(&opened.container, &unit);
+    let mut local = match lifecycle::calls_pass_stubs() {
+        true => BTreeSet::new(),
+        false => autojit_cache::local_functions(&opened.container, &unit),
+    };
     let mut waiting = WAITING.lock();
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();

@@ -192,7 +192,9 @@ impl Batch {
             let unit = Unit::of(object.bytes()).map_err(|error| format!("an object with {error}"))?;
             self.claim_defined(&unit, root)?;
             halves.compiled();
-            Ok(self.finish(unit, &object, &stats::COUNTERS.from_daemon, !code.kept))
+            // What autojitd keeps is code whose calls are bound.
+            let keep = !code.kept || lifecycle::calls_pass_stubs();
+            Ok(self.finish(unit, &object, &stats::COUNTERS.from_daemon, keep))
         })
         .map(Result::flatten)
     }

@@ -16,7 +16,7 @@ use autojit_store::{FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
 
 use crate::module::Module;
-use crate::{failure::Failure, stats, sys, unwind};
+use crate::{failure::Failure, lifecycle, stats, sys, unwind};
 use autojit_code::lock::Lock;
 
 /// Where a function is in its life.
@@ -273,9 +273,9 @@ impl Function {
     }
 }
 
-/// Makes the call at `site`, which leads to `stub`, one to `code`, if it can be.
+/// Makes the call at `site`, which leads to `stub`, one to `code`, if it can and may be.
 pub fn rewrite_call(memory: &CodeMemory, site: usize, stub: usize, code: usize) {
-    if patch_call(memory, site, stub, code) {
+    if !lifecycle::calls_pass_stubs() && patch_call(memory, site, stub, code) {
         stats::COUNTERS.callsites_rewritten.add(1);
     }
 }

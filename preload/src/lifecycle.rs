@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
 use crate::library::{self, thread_end};
-use crate::options::{Mode, Options};
+use crate::options::{Calls, Mode, Options};
 use crate::undisturbed::Uninterrupted;
 use crate::{debugger, fork, log, resolver, stats};
 use autojit_code::lock::Lock;
@@ -88,6 +88,11 @@ pub fn mode() -> Mode {
 /// The optimisation level that replaces the build's; -1 for none.
 pub fn opt_override() -> i32 {
     options().and_then(|options| options.opt.0).map_or(-1, i32::from)
+}
+
+/// Whether calls are to pass the stubs of functions that have code.
+pub fn calls_pass_stubs() -> bool {
+    options().is_some_and(|options| options.calls == Calls::Stubs)
 }
 
 /// Registers an image, starting the runtime if it is the first. Ends the process if the image cannot run.

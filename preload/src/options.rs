@@ -108,6 +108,25 @@ impl Value for Debugger {
     }
 }
 
+/// How compiled functions call others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// Directly, once these have code.
+    Direct,
+    /// Always by way of the stub, which is the function's address.
+    Stubs,
+}
+
+impl Value for Calls {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "direct" => Self::Direct,
+            "stubs" => Self::Stubs,
+            _ => return None,
+        })
+    }
+}
+
 /// Who compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -240,6 +259,9 @@ options! {
         debugger: Debugger = Debugger::Auto,
             "AUTOJIT_DEBUGGER" "auto|on|off" ["auto"]
             "what debuggers get: auto everything if one starts the program, else names and lines; on everything; off nothing";
+        calls: Calls = Calls::Direct,
+            "AUTOJIT_CALLS" "direct|stubs" ["direct"]
+            "stubs: every call passes the function's address, where tools and tests have put a probe or a jump";
         engine_path: Option<Vec<u8>> = None,
             "AUTOJIT_ENGINE_PATH" "FILE" [""]
             "the engine, instead of libautojit-engine.so beside libautojit.so";

@@ -18,7 +18,7 @@ use autojit_store::FunctionKind;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::module::Module;
-use crate::{helpers, image, loaded, scope};
+use crate::{helpers, image, lifecycle, loaded, scope};
 use autojit_code::lock::Lock;
 
 /// The names of one module.
@@ -40,6 +40,8 @@ impl Names<'_> {
 
 impl Resolver for Names<'_> {
     fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        // An address is that of the stub, or of the PLT entry that leads there.
+        let usage = if lifecycle::calls_pass_stubs() { Usage::Address } else { usage };
         match self.numbered(symbol)? {
             Symbol::Function(index) => {
                 let function = self.module.function(index).ok_or("the container is damaged")?;
@@ -55,7 +57,8 @@ impl Resolver for Names<'_> {
 
     fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
         let Ok(Symbol::Function(index)) = self.numbered(symbol) else { return true };
-        self.module.function(index).is_some_and(|function| (self.owned)(function))
+        !lifecycle::calls_pass_stubs()
+            && self.module.function(index).is_some_and(|function| (self.owned)(function))
     }
 
     fn function_name(&self, index: u32) -> &'static str {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::run::{attempt, command, lazy_command, warm_command};
 use autojit_tests::scratch::{Scratch, dist, repository};
+use autojit_tests::stats::Stats;
 
 fn source(name: &str) -> PathBuf {
     repository().join("tests/programs/debugger").join(name)
@@ -258,6 +259,65 @@ fn gdb_that_was_announced_may_come_later() {
     for told in ["Breakpoint 1, late (n=9) at", "result = 27", "in outer (n=4) at"] {
         assert!(text.contains(told), "no '{told}' in\n{text}");
     }
+}
+
+#[test]
+fn gdb_that_comes_later_sets_breakpoints() {
+    let scratch = Scratch::new("gdb_attach_breakpoints");
+    let lazy = program(&scratch, How::Lazy, &["waits.c"], &[]);
+    for mut start in [lazy_command(&lazy, scratch.path()), warm_command(&lazy, scratch.path())] {
+        start.env("AUTOJIT_STATS", scratch.path().join("stats"));
+        let mut waiting = Waiting::start(start);
+        let commands = ["break late", "set var *(int *)&go = 1", "continue", "bt", "continue"];
+        let text = waiting.gdb(scratch.path(), &commands);
+        for told in ["Breakpoint 1, ", "late ()", "in outer ()"] {
+            assert!(text.contains(told), "no '{told}' in\n{text}");
+        }
+        assert_eq!(text.matches("Breakpoint 1, ").count(), 1, "{text}");
+        assert!(waiting.0.wait().expect("it is ours").success());
+    }
+    assert!(Stats::read(&scratch.path().join("stats")).number("from_cache") >= 3.0);
+}
+
+#[test]
+fn code_arrives_beside_breakpoints() {
+    let scratch = Scratch::new("gdb_attach_goes_on");
+    let lazy = program(&scratch, How::Lazy, &["goes_on.c"], &[]);
+    let mut start = lazy_command(&lazy, scratch.path());
+    start.env("AUTOJIT_STATS", scratch.path().join("stats"));
+    let mut waiting = Waiting::start(start);
+    // Functions are compiled while the page of `known` has a breakpoint.
+    let commands = ["break known", "set var *(int *)&go = 1", "continue", "bt 2", "continue", "continue"];
+    let text = waiting.gdb(scratch.path(), &commands);
+    // Its stub is a location as well, which direct calls do not pass.
+    assert_eq!(text.matches("Breakpoint 1.1, known").count(), 2, "{text}");
+    assert!(waiting.0.wait().expect("it is ours").success());
+    // The last ones are not in the batches of the first.
+    assert!(Stats::read(&scratch.path().join("stats")).number("batches") >= 5.0);
+}
+
+#[test]
+fn ltrace_follows_returns_to_compiled_code() {
+    let scratch = Scratch::new("ltrace");
+    let [plain, lazy] = [How::Plain, How::Lazy].map(|how| {
+        let program = program(&scratch, how, &["calls_the_library.c"], &[]);
+        let mut ltrace = command("ltrace");
+        if how == How::Lazy {
+            ltrace.env("LD_PRELOAD", dist("lib/libautojit.so"));
+            ltrace.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
+            ltrace.env("AUTOJIT_STATS", scratch.path().join("stats"));
+        }
+        let outcome = attempt(ltrace.args(["-e", "strlen+puts+getenv"]).arg(&program));
+        outcome.assert_code(0);
+        normal(&outcome.errors()).replace(|c: char| c.is_ascii_digit(), "")
+    });
+    assert_eq!(plain, lazy);
+    assert!(
+        lazy.contains("strlen(\"traced\")")
+            && lazy.contains("<no return ...>") == plain.contains("<no return ...>"),
+        "{lazy}"
+    );
+    assert!(Stats::read(&scratch.path().join("stats")).number("compiled") >= 2.0);
 }
 
 #[test]

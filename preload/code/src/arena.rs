@@ -6,8 +6,13 @@
 //! be patched. Where the system gives no second mapping, a chunk is *private*: its pages are writable until they are
 //! published, and never again; then each block has pages of its own. The data arena's pages are plain private memory.
 //!
-//! Shared memory is anonymous, and its second mapping made with mremap. A memfd needs a free descriptor, which another
-//! thread could see for a moment, and falls under the limit for file sizes (RLIMIT_FSIZE, SIGXFSZ): second choice.
+//! Text is executed in a private mapping of a memfd: the kernel lets debuggers and tracers write breakpoints into private
+//! mappings only, and the program itself may write there after mprotect. What either writes gives the mapping a page of
+//! its own, which no longer follows the alias. [`ArenaState::commit`] notices that and completes such a page; a patch
+//! that does not arrive there is no loss, as the slot remains right.
+//!
+//! Other shared memory is anonymous, and its second mapping made with mremap, for text too where no memfd is to be had:
+//! that takes a descriptor for a moment, and falls under the limit for file sizes (RLIMIT_FSIZE, SIGXFSZ).
 //!
 //! A shared page is one and the same page in a parent and a child process. A fork therefore *seals* the shared chunks:
 //! afterwards neither side writes to them; the pages behind the last block are replaced by fresh ones when needed.
@@ -15,6 +20,7 @@
 use std::ops::Range;
 
 use crate::memory::{Arena, MemoryError};
+use crate::place::TRAP;
 use crate::sys::{self, Errno, Fd};
 
 /// Size of an arena's first chunk; the following ones double.
@@ -131,10 +137,10 @@ impl ArenaState {
             return Err(exhausted);
         }
         let size = self.growth.max(needed).min(room);
-        let range = self.mapped..self.mapped + size;
+        let mut range = self.mapped..self.mapped + size;
         let backing = match self.arena {
             Arena::Data => map_private(&range).map(|()| Backing::Data),
-            Arena::Text | Arena::Rodata => match self.map_shared(&range) {
+            Arena::Text | Arena::Rodata => match self.map_shared(&mut range, needed) {
                 Ok(alias) => Ok(Backing::Shared { alias }),
                 Err(_) => map_private(&range).map(|()| Backing::Private),
             },
@@ -147,13 +153,20 @@ impl ArenaState {
         Ok(())
     }
 
-    /// Maps fresh memory twice; returns the alias.
-    fn map_shared(&self, range: &Range<usize>) -> Result<usize, Errno> {
+    /// Maps fresh memory twice; returns the alias. May make the range shorter, down to `needed` bytes.
+    fn map_shared(&self, range: &mut Range<usize>, needed: usize) -> Result<usize, Errno> {
         if !self.shared_allowed {
             return Err(Errno(libc::ENOSYS));
         }
         // SAFETY: the range is behind the cursor: reserved for this arena, and never given to a block.
-        unsafe { map_anonymous_twice(self.arena, range).or_else(|_| map_file_twice(self.arena, range)) }
+        unsafe {
+            if self.arena == Arena::Text
+                && let Ok(alias) = map_text(range, needed)
+            {
+                return Ok(alias);
+            }
+            map_anonymous_twice(self.arena, range).or_else(|_| map_file_twice(self.arena, range))
+        }
     }
 
     /// Gives back what lies more than `keep` bytes (whole pages) behind what is in use.
@@ -170,6 +183,9 @@ impl ArenaState {
     pub fn commit(&mut self, piece: &Piece) -> Result<(), MemoryError> {
         if piece.len == 0 {
             return Ok(());
+        }
+        if self.arena == Arena::Text && piece.alias != piece.address {
+            complete_page(piece).map_err(|e| MemoryError::System("mmap (completing a page of code)", e.0))?;
         }
         self.release(piece);
         if piece.private {
@@ -268,7 +284,7 @@ impl ArenaState {
             let Backing::Shared { alias } = chunk.backing else { continue };
             let used = chunk.range.start..chunk.range.end.min(self.cursor.next_multiple_of(PAGE));
             if !chunk.sealed && !used.is_empty() {
-                copy_to_private(self.arena, &used)
+                replace_by_private(self.arena, &used, |_| ())
                     .map_err(|e| MemoryError::System("mmap (copying code after a raw fork)", e.0))?;
             }
             // SAFETY: the alias is the chunk's; this is the only thread, and the chunk is forgotten here.
@@ -310,6 +326,64 @@ unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usiz
     }
 }
 
+/// Maps fresh memory of a file twice, as text at `range`, privately there; returns the writable alias. The last page of
+/// the range becomes a copy, and is taken out of it, if `needed` bytes are left: so core files have the text, as kernels
+/// leave private mappings out that have nothing of their own.
+///
+/// # Safety
+/// As above.
+unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Errno> {
+    if sys::file_size_limit() < range.len() {
+        return Err(Errno(libc::EFBIG));
+    }
+    let file = Fd::memory(c"autojit", range.len())?;
+    let writable = libc::PROT_READ | libc::PROT_WRITE;
+    let (start, len) = (range.start, range.len());
+    let used = if len - PAGE >= needed { len - PAGE } else { len };
+    // SAFETY: not MAP_FIXED for the alias; the range is free (caller), and the byte is in its last page.
+    unsafe {
+        let alias = file.map(0, used, writable, libc::MAP_SHARED)?;
+        let view = |permissions| file.map(start, len, permissions, libc::MAP_PRIVATE | libc::MAP_FIXED);
+        let dumped = || {
+            if used < len {
+                view(writable)?;
+                ((start + used) as *mut u8).write_volatile(TRAP);
+            }
+            protect(Arena::Text, start..start + len)
+        };
+        dumped()
+            // Where memory must not become executable it can be from the start.
+            .or_else(|_| view(permissions(Arena::Text)).map(drop))
+            .inspect_err(|_| sys::munmap(alias, used))?;
+        range.end = start + used;
+        Ok(alias)
+    }
+}
+
+/// Sees to it that the first page of a finished piece of text has the piece, if the page is older than the piece: once
+/// something was written where the text is executed, the page does not follow its alias.
+fn complete_page(piece: &Piece) -> Result<(), Errno> {
+    let page = piece.address & !(PAGE - 1);
+    let within = piece.address - page;
+    let len = piece.len.min(PAGE - within);
+    if within == 0 {
+        return Ok(());
+    }
+    // SAFETY: both are mapped and readable for the length of the piece, which nothing else writes.
+    let (seen, written) = unsafe {
+        (
+            std::slice::from_raw_parts(piece.address as *const u8, len),
+            std::slice::from_raw_parts(piece.alias as *const u8, len),
+        )
+    };
+    if seen == written {
+        return Ok(());
+    }
+    replace_by_private(Arena::Text, &(page..page + PAGE), |copy| {
+        copy[within..within + len].copy_from_slice(written)
+    })
+}
+
 /// The same with a memfd, whose pages are never anything but executable at `range`: systems that let no memory become
 /// executable (PR_SET_MDWE, systemd's MemoryDenyWriteExecute) allow that.
 ///
@@ -320,8 +394,8 @@ unsafe fn map_file_twice(arena: Arena, range: &Range<usize>) -> Result<usize, Er
     let writable = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: as above.
     unsafe {
-        let alias = file.map_shared(0, range.len(), writable, 0)?;
-        file.map_shared(range.start, range.len(), permissions(arena), libc::MAP_FIXED)
+        let alias = file.map(0, range.len(), writable, libc::MAP_SHARED)?;
+        file.map(range.start, range.len(), permissions(arena), libc::MAP_SHARED | libc::MAP_FIXED)
             .inspect_err(|_| sys::munmap(alias, range.len()))?;
         Ok(alias)
     }
@@ -342,16 +416,21 @@ fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
     unsafe { sys::mprotect(range.start, range.len(), permissions(arena)) }
 }
 
-/// Puts a private copy of the pages in their place, at once for whoever reads them.
-fn copy_to_private(arena: Arena, range: &Range<usize>) -> Result<(), Errno> {
+/// Puts a private copy of the pages, changed by `change`, in their place, at once for whoever reads them.
+fn replace_by_private(
+    arena: Arena,
+    range: &Range<usize>,
+    change: impl FnOnce(&mut [u8]),
+) -> Result<(), Errno> {
     let prot = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE;
     // SAFETY: not MAP_FIXED.
     let copy = unsafe { sys::mmap(0, range.len(), prot, flags)? };
     // SAFETY: the range is mapped readable (a chunk's view), the copy is fresh and of the same length; the final move
-    // replaces pages by pages of the same content.
+    // replaces pages by pages that differ only where nothing runs yet.
     unsafe {
         std::ptr::copy_nonoverlapping(range.start as *const u8, copy as *mut u8, range.len());
+        change(std::slice::from_raw_parts_mut(copy as *mut u8, range.len()));
         protect(arena, copy..copy + range.len())?;
         sys::move_mapping(copy, range.len(), range.start)
     }

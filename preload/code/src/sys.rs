@@ -86,11 +86,19 @@ pub unsafe fn map_again(from: usize, len: usize, to: usize) -> Result<(), Errno>
 
 /// The soft limit of the process's address space in bytes, usize::MAX if there is none.
 pub fn address_space_limit() -> usize {
+    soft_limit(libc::RLIMIT_AS)
+}
+
+/// The soft limit of the files that the process writes in bytes, usize::MAX if there is none.
+pub fn file_size_limit() -> usize {
+    soft_limit(libc::RLIMIT_FSIZE)
+}
+
+fn soft_limit(resource: libc::__rlimit_resource_t) -> usize {
     let mut limit = libc::rlimit64 { rlim_cur: libc::RLIM64_INFINITY, rlim_max: libc::RLIM64_INFINITY };
     // SAFETY: process 0 is this one; the kernel writes a struct rlimit64.
-    let _ = unsafe {
-        syscall(libc::SYS_prlimit64, [0, libc::RLIMIT_AS as usize, 0, (&raw mut limit) as usize, 0, 0])
-    };
+    let _ =
+        unsafe { syscall(libc::SYS_prlimit64, [0, resource as usize, 0, (&raw mut limit) as usize, 0, 0]) };
     limit.rlim_cur as usize
 }
 
@@ -130,20 +138,13 @@ impl Fd {
         Ok(file)
     }
 
-    /// Maps its first `len` bytes, shared.
+    /// Maps its first `len` bytes. `flags` has MAP_SHARED or MAP_PRIVATE.
     ///
     /// # Safety
     /// With MAP_FIXED in `flags`: nothing may use what is mapped at `address..address + len`.
-    pub unsafe fn map_shared(
-        &self,
-        address: usize,
-        len: usize,
-        prot: i32,
-        flags: i32,
-    ) -> Result<usize, Errno> {
-        let flags = (flags | libc::MAP_SHARED) as usize;
+    pub unsafe fn map(&self, address: usize, len: usize, prot: i32, flags: i32) -> Result<usize, Errno> {
         // SAFETY: what it replaces is the caller's responsibility; otherwise a new mapping touches nothing.
-        unsafe { syscall(libc::SYS_mmap, [address, len, prot as usize, flags, self.0 as usize, 0]) }
+        unsafe { syscall(libc::SYS_mmap, [address, len, prot as usize, flags as usize, self.0 as usize, 0]) }
     }
 
     /// `read(2)`; 0 at the end of the file.

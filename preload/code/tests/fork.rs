@@ -157,7 +157,7 @@ fn many_forks_with_code_between_them() {
         assert_eq!(call(&code, "check"), number as i32 + 1);
     }
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    let aliases = maps.lines().filter(|line| line.contains("rw-s") && line.contains("/dev/zero")).count();
+    let aliases = maps.lines().filter(|line| line.contains("rw-s")).count();
     // Of the chunks of this memory none is open; the other tests run at the same time.
     assert!(aliases < 30, "{aliases} writable aliases are left");
 }

@@ -229,3 +229,70 @@ fn many_threads_link_at_once() {
         assert!(texts.windows(2).all(|pair| pair[0].end <= pair[1].start));
     });
 }
+
+/// Writes a byte where code is executed, as a debugger or the program itself does.
+fn write_code(address: usize, byte: u8) -> u8 {
+    let page = (address & !4095) as *mut libc::c_void;
+    // SAFETY: whole pages of text, of which this test's thread alone runs code.
+    unsafe {
+        assert_eq!(libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_WRITE), 0);
+        let before = (address as *mut u8).replace(byte);
+        assert_eq!(libc::mprotect(page, 4096, libc::PROT_READ | libc::PROT_EXEC), 0);
+        before
+    }
+}
+
+#[test]
+fn pages_of_code_that_were_written_to_take_more_code() {
+    let objects: Vec<_> = (0..40).map(object).collect();
+    for memory in [memory(), private_memory()] {
+        let mut codes = Vec::new();
+        for object in &objects {
+            let code = publish(object, memory, &mut Symbols::new(memory)).unwrap();
+            // A breakpoint, and as if there had never been one.
+            let before = write_code(code.text.start, 0xcc);
+            assert_eq!(write_code(code.text.start, before), 0xcc);
+            codes.push(code);
+            for (number, code) in codes.iter().enumerate() {
+                assert_eq!(call(code, "check"), number as i32);
+            }
+        }
+        let last = codes.last().unwrap().text.start;
+        write_code(last, 0xcc);
+        let next = publish(&objects[7], memory, &mut Symbols::new(memory)).unwrap();
+        assert_eq!(call(&next, "check"), 7);
+        // SAFETY: mapped text.
+        assert_eq!(unsafe { *(last as *const u8) }, 0xcc, "what was written is still there");
+    }
+}
+
+#[test]
+fn text_is_where_debuggers_can_write() {
+    let memory = memory();
+    let object = object(3);
+    let code = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
+    let range = format!("{:x}-", memory.range().start);
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let text = maps.lines().find(|line| line.starts_with(&range)).unwrap();
+    assert!(text.contains(" r-xp ") && text.contains("memfd:autojit"), "{text}");
+    // It has a page of its own, so that core files have it.
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let (_, of_text) = smaps.split_once(text).unwrap();
+    let own = of_text.lines().find(|line| line.starts_with("Anonymous:")).unwrap();
+    assert!(own.contains(" 4 kB"), "{own}");
+    assert_eq!(call(&code, "check"), 3);
+}
+
+#[test]
+fn files_may_be_limited() {
+    let object = object(9);
+    in_child(|| {
+        let limit = libc::rlimit { rlim_cur: 512, rlim_max: 512 };
+        // SAFETY: lowers a limit of the child's.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
+        let memory = memory();
+        let code = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
+        assert_eq!(call(&code, "check"), 9);
+    })
+    .join();
+}

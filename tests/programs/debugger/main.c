@@ -15,7 +15,7 @@ int add(int a, int b) {
 }
 
 static int twice(int v) {
-  int result = add(v, v);
+  int result = 1; result = add(v, v);
   result += squares[2];
   return result;
 }
