@@ -3,6 +3,8 @@
 //! Receives the module, back in its old form, and where the container lies. Bodies go; functions with a stub become
 //! declarations that the module's assembler text defines, which also gives them binding, visibility and type.
 
+use std::collections::HashMap;
+
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
 use autojit_trampoline::emit::{Binding, Import, Module as Record, Stub, Text, Visibility};
 
@@ -138,12 +140,13 @@ fn host_leaks() -> bool {
 }
 
 fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
-    fn entries(imports: &[crate::plan::Import]) -> Vec<Import<'_>> {
-        imports
-            .iter()
-            .map(|i| Import { symbol: &i.symbol, weak: i.weak, hidden: i.hidden, callee: i.callee })
-            .collect()
-    }
+    // The stubs that are surely in the object, and that no other definition can take the place of.
+    let own: HashMap<Value, u32> = plan
+        .stubs()
+        .filter(|(_, function)| function.group.is_none() && function.binding == Binding::Local)
+        .map(|(index, function)| (function.value, index))
+        .collect();
+    let (got, direct) = (entries(&plan.got, &own), entries(&plan.direct, &own));
     text.module(&Record {
         key: encoded.key,
         functions: plan.functions.len() as u32,
@@ -152,7 +155,22 @@ fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
             Placed::Embedded => None,
             Placed::Directory(path) => Some(path),
         },
-        got: &entries(&plan.got),
-        direct: &entries(&plan.direct),
+        got: &got,
+        direct: &direct,
     });
+}
+
+/// Entries of the import table. `own`: the stubs whose addresses are known without a linker.
+fn entries<'a>(imports: &'a [crate::plan::Import], own: &HashMap<Value, u32>) -> Vec<Import<'a>> {
+    let entry = |import: &'a crate::plan::Import| Import {
+        symbol: &import.symbol,
+        stub: import.value.and_then(|value| own.get(&value).copied()),
+        replaceable: import
+            .value
+            .is_some_and(|v| v.kind() != Kind::LLVMGlobalVariableValueKind && !v.is_local()),
+        weak: import.weak,
+        hidden: import.hidden,
+        callee: import.callee,
+    };
+    imports.iter().map(entry).collect()
 }

@@ -7,7 +7,7 @@
 use std::sync::atomic::AtomicUsize;
 
 /// Version of everything in this file. Image and runtime must agree on it.
-pub const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 2;
 
 /// Section with the [`Slot`]s of an image. A C identifier, so that linkers define `__start_` and `__stop_` symbols.
 pub const SLOT_SECTION: &str = "autojit_slots";
@@ -38,7 +38,8 @@ pub const IMAGE_MAGIC: u32 = u32::from_le_bytes(*b"AJI1");
 pub struct Slot {
     /// The stub's lazy tail, or finished code.
     pub target: AtomicUsize,
-    /// The [`ModuleRecord`], relative to the address of this field.
+    /// The [`ModuleRecord`], relative to the address of this field; or, with [`SAME_MODULE`] set, this field of another
+    /// slot of the module, which has it.
     pub module: i32,
     /// The function's index in its module's container.
     pub index: u32,
@@ -48,10 +49,27 @@ const _: () = assert!(size_of::<Slot>() == 16);
 const _: () = assert!(std::mem::offset_of!(Slot, module) == 8);
 const _: () = assert!(std::mem::offset_of!(Slot, index) == 12);
 
+/// A bit of [`Slot::module`]. Records and slots are aligned to 8 bytes, so no distance has it.
+///
+/// A distance within the section of the slots is known when assembling; one to the record takes a relocation, which is
+/// larger than the slot.
+pub const SAME_MODULE: i32 = 1;
+
 impl Slot {
     /// The record of the module that the function belongs to.
-    pub fn record(&self) -> *const ModuleRecord {
-        relative(&self.module)
+    ///
+    /// # Safety
+    /// The slot must be one that the plugin emitted, in a loaded image, or that the runtime made for a stub of its own.
+    pub unsafe fn record(&self) -> *const ModuleRecord {
+        let first = match self.module & SAME_MODULE {
+            0 => &self.module,
+            _ => {
+                let distance = (self.module & !SAME_MODULE) as isize;
+                // SAFETY: the plugin put the distance of another slot's field there (caller), which is never written.
+                unsafe { &*std::ptr::from_ref(&self.module).byte_offset(distance) }
+            }
+        };
+        relative(first)
     }
 }
 
@@ -194,7 +212,9 @@ pub const JMP_INDIRECT: [u8; 2] = [0xff, 0x25];
 pub const CALL_INDIRECT: [u8; 2] = [0xff, 0x15];
 /// `int3`, which debuggers write over the first byte of an instruction.
 const BREAKPOINT: u8 = 0xcc;
-/// Length of either instruction.
+/// A tail's call by way of the jump that the stubs of a file share: `nop` and the opcode of `call rel32`.
+pub const CALL_SHARED: [u8; 2] = [0x90, 0xe8];
+/// Length of either instruction, and of the shared call with its `nop`.
 pub const INDIRECT_LEN: usize = 6;
 
 /// `jmp rel8`: opcode, before the displacement.
@@ -237,7 +257,8 @@ pub unsafe fn slot_of_stub(function: *const u8) -> Option<*const Slot> {
             at = at.add(ENDBR64.len());
         }
         let tail = at.add(INDIRECT_LEN).cast::<[u8; 2]>();
-        (opens(at, &JMP_INDIRECT) && tail.read() == CALL_INDIRECT).then(|| indirect_target(at))
+        let calls = [CALL_INDIRECT, CALL_SHARED].contains(&tail.read());
+        (opens(at, &JMP_INDIRECT) && calls).then(|| indirect_target(at))
     }
 }
 

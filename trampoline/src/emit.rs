@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! F:      jmp  *slot(%rip)               6 bytes   steady state: slot holds finished code
-//! tail:   call *__autojit_entry(%rip)    6 bytes   the slot points here until then
+//! tail:   call *__autojit_entry(%rip)    6 bytes   the slot points here until then; or nop; call enter
 //!         jmp  F                         2 bytes   the trampoline returns here: the slot is published
 //! ```
 //!
@@ -13,12 +13,16 @@
 //! register is free in all of them (r10 static chain, r11 preserve_none, r12 and r13 swift, al varargs); the
 //! trampoline knows the stub by its return address, and returns, so calls and returns stay paired for shadow stacks
 //! and return prediction.
+//!
+//! What a linker must relocate costs 24 bytes in the object, more than a stub. So the stubs outside comdat groups call
+//! the entry by way of one jump (`enter: jmp *__autojit_entry(%rip)`), all but the first of their slots find the module
+//! record through the first, and the import table lies beside them, where their distances are known.
 
 use std::fmt::Write;
 
 use crate::contract::{
-    CONTAINER_SYMBOL, CONTRACT_VERSION, ENTRY_SYMBOL, INDIRECT_LEN, JMP_SHORT, MODULE_MAGIC, MODULE_SECTION,
-    SHORT_LEN, SLOT_SECTION, StoreKind,
+    CALL_SHARED, CONTAINER_SYMBOL, CONTRACT_VERSION, ENTRY_SYMBOL, INDIRECT_LEN, JMP_SHORT, MODULE_MAGIC,
+    MODULE_SECTION, SAME_MODULE, SHORT_LEN, SLOT_SECTION, Slot, StoreKind,
 };
 
 /// From behind a stub's last jump to the stub.
@@ -66,10 +70,14 @@ pub struct Stub<'a> {
 }
 
 /// An entry of the import table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Import<'a> {
     /// The symbol, unquoted.
     pub symbol: &'a str,
+    /// The index of the function, if its stub in this text is what the symbol surely means.
+    pub stub: Option<u32>,
+    /// Whether this text may define the symbol beside the import table, and another definition take its place.
+    pub replaceable: bool,
     /// Whether it may stay undefined (its address is then null).
     pub weak: bool,
     /// Whether it is undefined here and declared hidden.
@@ -172,9 +180,15 @@ impl Text {
             self.section(".text.autojit", "ax", None);
             self.line(format_args!(".cfi_startproc"));
             alone.iter().for_each(|stub| self.stub(stub));
+            // Called by a tail: its return address lies above the frame's.
+            self.line(format_args!(".cfi_adjust_cfa_offset 8"));
+            self.line(format_args!(".Lautojit_enter:"));
+            self.line(format_args!("jmpq *{ENTRY_SYMBOL}(%rip)"));
             self.line(format_args!(".cfi_endproc"));
             self.section(SLOT_SECTION, SLOT_FLAGS, None);
-            alone.iter().for_each(|stub| self.slot(stub.index));
+            for (number, stub) in alone.iter().enumerate() {
+                self.slot(stub.index, number);
+            }
         }
         for stub in grouped {
             self.section(".text.autojit", "ax", stub.group);
@@ -182,7 +196,7 @@ impl Text {
             self.stub(stub);
             self.line(format_args!(".cfi_endproc"));
             self.section(SLOT_SECTION, SLOT_FLAGS, stub.group);
-            self.slot(stub.index);
+            self.slot(stub.index, 0);
         }
     }
 
@@ -202,22 +216,35 @@ impl Text {
         let align = stub.align.max(STUB_ALIGN);
         self.line(format_args!(".p2align {},0xcc", align.ilog2()));
         self.line(format_args!("{symbol}:"));
+        if stub.group.is_none() {
+            self.line(format_args!(".Lautojit_stub_{index}:"));
+        }
         if stub.endbr64 {
             self.line(format_args!("endbr64"));
         }
         self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
         self.line(format_args!(".Lautojit_tail_{index}:"));
-        self.line(format_args!("callq *{ENTRY_SYMBOL}(%rip)"));
+        match stub.group {
+            None => {
+                self.line(format_args!(".byte {:#x}", CALL_SHARED[0]));
+                self.line(format_args!("callq .Lautojit_enter"));
+            }
+            Some(_) => self.line(format_args!("callq *{ENTRY_SYMBOL}(%rip)")),
+        }
         // As bytes: -mrelax-all makes every jump a long one, and the trampoline knows a stub by its layout.
         self.line(format_args!(".byte {JMP_SHORT:#x},{:#x}", BACK as u8));
         self.line(format_args!(".size {symbol},.-{symbol}"));
     }
 
-    fn slot(&mut self, index: u32) {
+    /// A slot, in front of which the section has `number` others of the module.
+    fn slot(&mut self, index: u32, number: usize) {
         self.line(format_args!(".p2align 4"));
         self.line(format_args!(".Lautojit_slot_{index}:"));
         self.line(format_args!(".quad .Lautojit_tail_{index}"));
-        self.line(format_args!(".long .Lautojit_module-."));
+        match number {
+            0 => self.line(format_args!(".long .Lautojit_module-.")),
+            _ => self.line(format_args!(".long {}", SAME_MODULE - (number * size_of::<Slot>()) as i32)),
+        }
         self.line(format_args!(".long {index}"));
     }
 
@@ -256,8 +283,13 @@ impl Text {
             }
         }
 
-        self.line(format_args!(".section .rodata.autojit,\"a\",@progbits"));
-        self.line(format_args!(".p2align 2"));
+        if module.direct.iter().any(|import| import.stub.is_some()) {
+            self.section(".text.autojit", "ax", None);
+            self.line(format_args!(".p2align 2,0xcc"));
+        } else {
+            self.section(".rodata.autojit", "a", None);
+            self.line(format_args!(".p2align 2"));
+        }
         self.line(format_args!(".Lautojit_imports:"));
         for import in module.got {
             self.import(import, true);
@@ -265,6 +297,7 @@ impl Text {
         for import in module.direct {
             self.import(import, false);
         }
+        self.section(".rodata.autojit", "a", None);
         self.line(format_args!(".Lautojit_source:"));
         self.line(format_args!(".asciz {}", asciz(module.source)));
         if let Some(dir) = module.store_dir {
@@ -275,6 +308,9 @@ impl Text {
     }
 
     fn import(&mut self, import: &Import<'_>, got: bool) {
+        if let Some(index) = import.stub {
+            return self.line(format_args!(".long .Lautojit_stub_{index}-."));
+        }
         let symbol = quoted(import.symbol);
         if import.weak {
             self.line(format_args!(".weak {symbol}"));
@@ -286,6 +322,10 @@ impl Text {
             self.line(format_args!(".long {symbol}@GOTPCREL"));
         } else if import.callee {
             self.line(format_args!(".long {symbol}@PLT"));
+        } else if import.replaceable {
+            // LLVM's assembler would compute the distance of any symbol that it finds in this section.
+            self.line(format_args!(".reloc .,R_X86_64_PC32,{symbol}"));
+            self.line(format_args!(".long 0"));
         } else {
             self.line(format_args!(".long {symbol}-."));
         }

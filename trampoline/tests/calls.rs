@@ -4,7 +4,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use autojit_trampoline::contract::{CALL_INDIRECT, INDIRECT_LEN, JMP_SHORT, Slot};
+use autojit_trampoline::contract::{CALL_SHARED, INDIRECT_LEN, JMP_SHORT, Slot};
 use autojit_trampoline::entry::Frame;
 use support::lazy::{Library, RESOLVED, publish, publish_and_clobber};
 use support::{compile, vector_flag};
@@ -152,7 +152,7 @@ fn signals_are_blocked_while_resolving_and_only_then() {
 unsafe extern "C" fn publish_and_look(slot: *const Slot, frame: &mut Frame) {
     // SAFETY: the frame is the trampoline's: tail and caller are return addresses.
     unsafe {
-        assert_eq!(frame.tail.sub(INDIRECT_LEN).cast::<[u8; 2]>().read(), CALL_INDIRECT, "call *entry(%rip)");
+        assert_eq!(frame.tail.sub(INDIRECT_LEN).cast::<[u8; 2]>().read(), CALL_SHARED, "nop; call enter");
         assert_eq!(frame.tail.read(), JMP_SHORT, "jmp back to the stub's start");
         assert!((*slot).target.load(Ordering::Relaxed) == frame.tail as usize - INDIRECT_LEN);
         // lazy_sum(20, ...) with eight vector registers in use.

@@ -44,9 +44,21 @@ fn stubs() {
 
 #[test]
 fn modules() {
-    let import = |symbol, weak, hidden, callee| Import { symbol, weak, hidden, callee };
+    let import = |symbol, weak, hidden, callee| Import {
+        symbol,
+        stub: None,
+        replaceable: false,
+        weak,
+        hidden,
+        callee,
+    };
     let got = [import("stdout", false, false, false), import("maybe", true, false, false)];
-    let direct = [import("mine", false, true, false), import("puts", false, false, true)];
+    let direct = [
+        import("mine", false, true, false),
+        Import { stub: Some(3), ..import("own", false, false, false) },
+        Import { replaceable: true, ..import("another", false, false, false) },
+        import("puts", false, false, true),
+    ];
     let mut text = Text::default();
     text.module(&Module {
         key: std::array::from_fn(|index| index as u8),

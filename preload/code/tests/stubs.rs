@@ -28,7 +28,8 @@ extern "C" fn resolve(tail: *const u8) {
     }
     // SAFETY: the trampoline passes the return address that a tail pushed.
     let slot = unsafe { &*slot_of_tail(tail) };
-    assert!(std::ptr::eq(slot.record(), &RECORD));
+    // SAFETY: the runtime made the slot, for RECORD.
+    assert!(std::ptr::eq(unsafe { slot.record() }, &RECORD));
     RESOLVED.store(slot.index as usize, Ordering::Relaxed);
     FRAMES.lock().unwrap().clear();
     // SAFETY: the callback has the type that the unwinder wants.
@@ -115,7 +116,8 @@ fn bytes_and_slots() {
         assert!(seen.insert(stub.slot as *const _ as usize));
         assert_eq!(stub.slot.target.load(Ordering::Relaxed), stub.function + 6);
         assert_eq!(stub.slot.index, index);
-        assert!(std::ptr::eq(stub.slot.record(), &RECORD));
+        // SAFETY: as above.
+        assert!(std::ptr::eq(unsafe { (*stub.slot).record() }, &RECORD));
         // SAFETY: a stub's bytes are readable, 14 and padding.
         unsafe {
             let bytes = std::slice::from_raw_parts(stub.function as *const u8, 16);

@@ -30,7 +30,9 @@ static void *const bodies[4][5] = {
 
 // For fake_entry, which knows a stub by its slot: finds the body.
 __attribute__((visibility("hidden"))) void *fake_body(const struct slot *slot) {
-  const struct module *module = (const void *)((const char *)&slot->module + slot->module);
+  const int32_t *field = &slot->module;
+  if (*field & 1) field = (const void *)((const char *)field + (*field & ~1)); // as another slot
+  const struct module *module = (const void *)((const char *)field + *field);
   if (memcmp(&module->magic, "AJM1", 4) != 0) abort();
   return bodies[module->key[0]][slot->index];
 }
@@ -75,7 +77,7 @@ void __autojit_register(const struct record *record) {
   if (!clean()) abort();
   static const struct record *known[16];
   static int count;
-  if (memcmp(&record->magic, "AJI1", 4) != 0 || record->version != 1) abort();
+  if (memcmp(&record->magic, "AJI1", 4) != 0 || record->version != 2) abort();
   for (int i = 0; i < count; i++)
     if (known[i] == record) return clobber();
   known[count++] = record;
@@ -88,7 +90,7 @@ void __autojit_register(const struct record *record) {
   for (long i = 0; i < modules; i++)
     if (memcmp(&module[i].magic, "AJM1", 4) != 0 || *AT(module[i].container) != module[i].key[0]) abort();
   for (long i = 0; i < slots; i++)
-    if (((uint8_t *)slot[i].target)[0] != 0xff) abort(); // call *entry(%rip)
+    if (((uint8_t *)slot[i].target)[0] != 0xff && ((uint8_t *)slot[i].target)[0] != 0x90) abort(); // call *entry(%rip), or nop; call enter
   snprintf(line, sizeof line, "image: %ld slots, %ld modules\n", slots, modules);
   extern long write(int, const void *, unsigned long);
   write(1, line, strlen(line));

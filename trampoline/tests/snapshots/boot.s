@@ -24,7 +24,7 @@ __autojit_entry:
 .p2align 3
 __autojit_image:
 .long 0x31494a41
-.long 1
+.long 2
 .long __start_autojit_slots-.
 .long __stop_autojit_slots-.
 .long __start_autojit_modules-.

@@ -4,19 +4,26 @@
 .type plain,@function
 .p2align 3,0xcc
 plain:
+.Lautojit_stub_0:
 jmpq *.Lautojit_slot_0(%rip)
 .Lautojit_tail_0:
-callq *__autojit_entry(%rip)
+.byte 0x90
+callq .Lautojit_enter
 .byte 0xeb,0xf2
 .size plain,.-plain
 .type "odd name",@function
 .p2align 3,0xcc
 "odd name":
+.Lautojit_stub_8:
 jmpq *.Lautojit_slot_8(%rip)
 .Lautojit_tail_8:
-callq *__autojit_entry(%rip)
+.byte 0x90
+callq .Lautojit_enter
 .byte 0xeb,0xf2
 .size "odd name",.-"odd name"
+.cfi_adjust_cfa_offset 8
+.Lautojit_enter:
+jmpq *__autojit_entry(%rip)
 .cfi_endproc
 .section autojit_slots,"awR",@progbits
 .p2align 4
@@ -27,7 +34,7 @@ callq *__autojit_entry(%rip)
 .p2align 4
 .Lautojit_slot_8:
 .quad .Lautojit_tail_8
-.long .Lautojit_module-.
+.long -15
 .long 8
 .section .text.autojit,"axG",@progbits,_ZN1SC5Ev,comdat
 .cfi_startproc
