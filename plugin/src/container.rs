@@ -3,15 +3,19 @@
 //! In that form every function that leaves is external, has default visibility and no comdat, and is not dso_local, so
 //! that with position-independent code each reference to it keeps a relocation, which the runtime binds to the
 //! function's one address or its code. Data that stays is declared: dso_local if it is in this image, so that code
-//! near the image reaches it directly, else through the GOT. Constants that leave are defined. Functions that stay
+//! near the image reaches it directly, else through the GOT; optimisers also get the values of constants. Constants that
+//! travel are defined. Functions that stay
 //! keep their bodies, which nobody reads.
 //!
 //! Nothing is cloned: the module takes that form, is written, and takes its old form again, but for the lists of its
 //! debug information: the object has no use for them.
 
+use std::collections::HashSet;
+
 use autojit_store::{Contents, Key, OptLevel};
 use llvm_sys::prelude::LLVMComdatRef;
 
+use crate::constants;
 use crate::ir::{Attachments, IrVisibility, Linkage, Module, Value};
 use crate::plan::Plan;
 use crate::select::Selection;
@@ -25,7 +29,7 @@ pub struct Encoded {
 
 /// Writes the container of `plan`'s functions.
 pub fn write(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) -> Result<Encoded, String> {
-    let form = ContainerForm::take(module, plan, selection);
+    let form = ContainerForm::take(module, plan, selection, opt);
     let bitcode = module.bitcode();
     form.leave();
 
@@ -79,11 +83,12 @@ struct Declared {
 }
 
 impl ContainerForm {
-    fn take(module: Module, plan: &Plan, selection: &Selection) -> Self {
+    fn take(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) -> Self {
         let asm = module.inline_asm();
         module.set_inline_asm("");
         let description = module.take_description();
-        let direct: std::collections::HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
+        let direct: HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
+        let exposed: HashSet<_> = if opt.speed > 0 { exposed(module, plan) } else { HashSet::new() };
         for table in plan.carried.iter().filter(|variable| !variable.is_constant()) {
             // Of labels, and nobody changes it. It does not come back.
             table.set_constant(true);
@@ -91,7 +96,9 @@ impl ContainerForm {
         let variables = module
             .variables()
             .filter(|variable| !plan.carried.contains(variable))
-            .map(|variable| declare_variable(variable, direct.contains(&variable)))
+            .map(|variable| {
+                declare_variable(variable, direct.contains(&variable), exposed.contains(&variable))
+            })
             .collect();
         let mut functions = Vec::new();
         for function in module.functions() {
@@ -141,7 +148,17 @@ impl ContainerForm {
 /// The attribute of functions that are not what their name says to the optimiser.
 const NO_BUILTIN: &str = "nobuiltin";
 
-fn declare_variable(value: Value, direct: bool) -> Variable {
+/// The constants that stay and whose values optimisers of bodies may know: those without names that no body has an
+/// import for.
+fn exposed(module: Module, plan: &Plan) -> HashSet<Value> {
+    let functions = plan.functions.iter().map(|function| function.value);
+    let imports = plan.imports().filter_map(|import| import.value);
+    let known: HashSet<_> = functions.chain(imports).chain(plan.carried.iter().copied()).collect();
+    let variables = module.variables().filter(|v| known.contains(v) && !plan.carried.contains(v));
+    variables.filter(|variable| constants::has_known_value(module, *variable, &known)).collect()
+}
+
+fn declare_variable(value: Value, direct: bool, exposed: bool) -> Variable {
     let saved = Variable {
         value,
         initializer: value.initializer(),
@@ -152,8 +169,12 @@ fn declare_variable(value: Value, direct: bool) -> Variable {
         attachments: value.take_attachments(),
     };
     value.set_comdat(std::ptr::null_mut());
-    value.set_initializer(None);
-    if saved.linkage != Linkage::LLVMExternalWeakLinkage {
+    if exposed {
+        value.set_linkage(Linkage::LLVMAvailableExternallyLinkage);
+    } else {
+        value.set_initializer(None);
+    }
+    if !exposed && saved.linkage != Linkage::LLVMExternalWeakLinkage {
         value.set_linkage(Linkage::LLVMExternalLinkage);
     }
     value.set_visibility(IrVisibility::LLVMDefaultVisibility);

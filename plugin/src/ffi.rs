@@ -15,6 +15,7 @@ unsafe extern "C" {
     pub fn autojit_shim_error(module: LLVMModuleRef, text: *const c_char, length: usize);
     pub fn autojit_shim_is_dso_local(value: LLVMValueRef) -> bool;
     pub fn autojit_shim_set_dso_local(value: LLVMValueRef, local: bool);
+    pub fn autojit_shim_is_definitive(value: LLVMValueRef) -> bool;
     pub fn autojit_shim_comdat(value: LLVMValueRef, length: *mut usize) -> *const c_char;
     pub fn autojit_shim_delete_body(function: LLVMValueRef, leak: bool);
     pub fn autojit_shim_erase(value: LLVMValueRef);

@@ -9,6 +9,7 @@
 
 mod announce;
 mod assembly;
+mod constants;
 mod container;
 mod ffi;
 mod ir;

@@ -8,11 +8,12 @@ use std::collections::HashSet;
 use autojit_store::FunctionKind;
 use autojit_trampoline::emit::{Binding, STUB_ALIGN, Visibility};
 
+use crate::constants::is_label_table;
 use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::library_calls;
-use crate::select::{Selection, is_label_table};
+use crate::select::Selection;
 use crate::thread_locals::{self, Getter};
-use crate::uses::{Use, Uses, may_leave};
+use crate::uses::{Use, Uses};
 
 /// A function whose body leaves.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl Plan {
         let shared = set("PIC Level") && !set("PIE Level");
         let mut plan = Self { source: module.source_name(), shared, ..Self::default() };
         for variable in module.variables() {
-            plan.variable(variable, uses.of(variable));
+            plan.variable(variable, uses);
         }
         for function in &selection.lazy {
             plan.function(*function, uses.of(*function), module);
@@ -140,7 +141,8 @@ impl Plan {
         self.got.iter().chain(&self.direct)
     }
 
-    fn variable(&mut self, variable: Value, used: Use) {
+    fn variable(&mut self, variable: Value, uses: &Uses<'_>) {
+        let used = uses.of(variable);
         if !variable.is_used() && is_label_table(variable) {
             // The compiler has looked it up already. Its function leaves, or something would use it.
             self.leaving.push(variable);
@@ -149,7 +151,7 @@ impl Plan {
         if variable.name().starts_with("llvm.") || variable.is_thread_local() || !used.body {
             return;
         }
-        if may_leave(variable) {
+        if uses.travels(variable) {
             self.carried.insert(variable);
             if !used.stays {
                 self.leaving.push(variable);

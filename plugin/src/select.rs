@@ -4,13 +4,11 @@
 
 use std::collections::HashSet;
 
-use llvm_sys::LLVMOpcode;
-
 use crate::assembly::{self, Mentions};
+use crate::constants::{is_only_read, travels};
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
 use crate::thread_locals;
-use crate::uses::may_leave;
 
 /// What [`select`] decides.
 #[derive(Debug)]
@@ -269,13 +267,13 @@ fn assembly_stays(notable: &[Value], found: &mut HashSet<String>) -> Option<&'st
 }
 
 /// Functions whose assembly names what only the host's assembler can find: what the module does not declare, a
-/// thread-local variable, or a constant that would leave.
+/// thread-local variable, or a constant that would travel.
 fn misplaced(module: Module, mentioned: &[Mentioned]) -> Vec<Value> {
     let functions = || mentioned.iter().filter_map(|m| Some((m.function?, &m.names)));
     if functions().next().is_none() {
         return Vec::new();
     }
-    let variables = module.variables().filter(|v| !v.is_thread_local() && !may_leave(*v));
+    let variables = module.variables().filter(|v| !v.is_thread_local() && !travels(*v));
     let globals = variables.chain(module.functions()).chain(module.aliases()).chain(module.ifuncs());
     let known: HashSet<String> = globals.map(Value::name).collect();
     functions().filter(|(_, names)| !names.is_subset(&known)).map(|(function, _)| function).collect()
@@ -334,35 +332,7 @@ fn is_movable_table(variable: Value) -> bool {
     variable.is_local()
         && !variable.is_thread_local()
         && variable.section().is_none()
-        && (variable.is_constant() || is_only_read(variable, 0))
-}
-
-/// Whether all that is done with a pointer is to load from it and from places at a distance.
-fn is_only_read(pointer: Value, depth: u32) -> bool {
-    depth < 8
-        && pointer.users().all(|user| match user.operation() {
-            Some(LLVMOpcode::LLVMLoad) => true,
-            Some(LLVMOpcode::LLVMGetElementPtr) => is_only_read(user, depth + 1),
-            _ => false,
-        })
-}
-
-/// Whether a variable is a table of labels (computed goto), which cannot stay without its function.
-pub fn is_label_table(variable: Value) -> bool {
-    fn has_label(value: Value, depth: u32) -> bool {
-        match value.kind() {
-            Kind::LLVMBlockAddressValueKind => true,
-            Kind::LLVMConstantArrayValueKind
-            | Kind::LLVMConstantStructValueKind
-            | Kind::LLVMConstantExprValueKind
-                if depth < 8 =>
-            {
-                value.operands().any(|operand| has_label(operand, depth + 1))
-            }
-            _ => false,
-        }
-    }
-    variable.initializer().is_some_and(|value| has_label(value, 0))
+        && (variable.is_constant() || is_only_read(variable))
 }
 
 /// Whether a function of the loader looks at where it was called from: which library comes next, what a library sees,

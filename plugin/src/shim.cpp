@@ -146,6 +146,8 @@ void autojit_shim_set_dso_local(LLVMValueRef V, bool Local) {
   unwrap<GlobalValue>(V)->setDSOLocal(Local);
 }
 
+bool autojit_shim_is_definitive(LLVMValueRef V) { return unwrap<GlobalVariable>(V)->hasDefinitiveInitializer(); }
+
 // The comdat's name, or null.
 const char *autojit_shim_comdat(LLVMValueRef V, size_t *Length) {
   const Comdat *C = unwrap<GlobalValue>(V)->getComdat();

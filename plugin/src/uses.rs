@@ -6,13 +6,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use crate::constants;
 use crate::ir::{Kind, Value};
-use crate::select::{Mentioned, Selection, is_label_table};
+use crate::select::{Mentioned, Selection};
 
 /// How a global is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Use {
-    /// A body that leaves uses it, or a constant that leaves with one.
+    /// A body that leaves uses it, or a constant that travels with one.
     pub body: bool,
     /// One of those uses is not just a call.
     pub body_address: bool,
@@ -40,10 +41,10 @@ pub struct Uses<'a> {
     selection: &'a Selection,
     /// By the names that assembler text has for them.
     mentioned: HashMap<String, Use>,
-    /// Of variables that may leave: None while one is being looked at.
+    /// Of variables that may travel: None while one is being looked at.
     known: RefCell<HashMap<Value, Option<Use>>>,
-    /// Which variables may leave: each user of a large table asks.
-    may_leave: RefCell<HashMap<Value, bool>>,
+    /// Which variables travel: each user of a large table asks.
+    travels: RefCell<HashMap<Value, bool>>,
 }
 
 impl<'a> Uses<'a> {
@@ -61,7 +62,7 @@ impl<'a> Uses<'a> {
                 mentioned.entry(name.clone()).or_default().add(used);
             }
         }
-        Self { selection, mentioned, known: RefCell::default(), may_leave: RefCell::default() }
+        Self { selection, mentioned, known: RefCell::default(), travels: RefCell::default() }
     }
 
     /// How `global` is used.
@@ -84,8 +85,9 @@ impl<'a> Uses<'a> {
         found
     }
 
-    fn may_leave(&self, variable: Value) -> bool {
-        *self.may_leave.borrow_mut().entry(variable).or_insert_with(|| may_leave(variable))
+    /// [`constants::travels`], remembered.
+    pub fn travels(&self, variable: Value) -> bool {
+        *self.travels.borrow_mut().entry(variable).or_insert_with(|| constants::travels(variable))
     }
 
     fn by(&self, user: Value, used: Value) -> Use {
@@ -105,7 +107,7 @@ impl<'a> Uses<'a> {
             }
             // As personality.
             Kind::LLVMFunctionValueKind if self.selection.is_lazy.contains(&user) => Use::BODY,
-            Kind::LLVMGlobalVariableValueKind if self.may_leave(user) => {
+            Kind::LLVMGlobalVariableValueKind if self.travels(user) => {
                 let theirs = self.of(user);
                 // A constant that nothing uses stays: nothing would take it along.
                 Use { body_address: theirs.body, stays: theirs.stays || !theirs.body, ..theirs }
@@ -124,17 +126,4 @@ impl<'a> Uses<'a> {
             }
         }
     }
-}
-
-/// Whether a variable leaves with the bodies that use it: a constant whose address does not matter (a copy of which
-/// may also stay), or a table of labels, which only its own function uses.
-pub fn may_leave(variable: Value) -> bool {
-    let constant = variable.is_constant() && variable.is_unnamed_address();
-    variable.kind() == Kind::LLVMGlobalVariableValueKind
-        && variable.is_local()
-        && variable.initializer().is_some()
-        && variable.section().is_none()
-        && !variable.is_thread_local()
-        && variable.comdat_name().is_none()
-        && (constant || is_label_table(variable))
 }

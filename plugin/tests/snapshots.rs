@@ -11,12 +11,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the plugin lies in the workspace").to_owned()
 }
 
+/// Modules whose text begins so are those of an optimised build.
+const OPTIMISED: &str = "; At -O2";
+
 fn opt(module: &Path, store: &Path) -> Output {
     let plugin = root().join("dist/lib/autojit.so");
+    let text = std::fs::read_to_string(module).expect("a module");
     assert!(plugin.exists(), "{} is missing: run scripts/build", plugin.display());
     Command::new("opt-22")
         .arg(format!("--load-pass-plugin={}", plugin.display()))
-        .args(["-passes=autojit", "-S", "-o", "-"])
+        .arg(if text.starts_with(OPTIMISED) { "-passes=autojit<O2>" } else { "-passes=autojit" })
+        .args(["-S", "-o", "-"])
         .arg(module)
         .env("AUTOJIT_STORE", store)
         .env("AUTOJIT_LOG", "debug")
@@ -94,7 +99,7 @@ macro_rules! snapshots {
     ($($name:ident)*) => { $(#[test] fn $name() { snapshot(stringify!($name)); })* };
 }
 
-snapshots! { linkages constants stays aliases thread_local labels inlined sanitized names assembly indirect }
+snapshots! { linkages constants values stays aliases thread_local labels inlined sanitized names assembly indirect }
 
 #[test]
 fn every_module_has_a_test() {

@@ -38,6 +38,14 @@ impl Module {
         walk(unsafe { LLVMGetFirstGlobalIFunc(self.0) }, LLVMGetNextGlobalIFunc)
     }
 
+    /// The bytes that a variable takes.
+    pub fn size_of(self, variable: Value) -> u64 {
+        unsafe {
+            let layout = llvm_sys::target::LLVMGetModuleDataLayout(self.0);
+            llvm_sys::target::LLVMABISizeOfType(layout, LLVMGlobalGetValueType(variable.0))
+        }
+    }
+
     pub fn source_name(self) -> String {
         let mut length = 0;
         string(unsafe { LLVMGetSourceFileName(self.0, &mut length) }, length)

@@ -113,6 +113,11 @@ impl Value {
         (!value.is_null()).then_some(Value(value))
     }
 
+    /// Whether a variable has an initialiser that no other definition can take the place of.
+    pub fn has_definitive_initializer(self) -> bool {
+        unsafe { ffi::autojit_shim_is_definitive(self.0) }
+    }
+
     pub fn set_initializer(self, value: Option<Value>) {
         unsafe { LLVMSetInitializer(self.0, value.map_or(std::ptr::null_mut(), |v| v.0)) }
     }
