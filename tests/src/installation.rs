@@ -12,7 +12,7 @@ use crate::scratch::{Scratch, dist};
 pub struct Installation(PathBuf);
 
 impl Installation {
-    /// A copy in the subdirectory `name`; with a `digest`, as if it were built with the plugin that has it.
+    /// A copy in the subdirectory `name`, in place of what is there; with a `digest`, as if it were built with the plugin that has it.
     pub fn new(scratch: &Scratch, name: &str, digest: Option<&str>) -> Self {
         let mut program = fs::read(dist("bin/autojit-run")).expect("it exists");
         if let Some(digest) = digest {
@@ -25,6 +25,7 @@ impl Installation {
                 program[at..at + digest.len()].copy_from_slice(digest.as_bytes());
             }
         }
+        let _ = fs::remove_dir_all(scratch.path().join(name));
         let clang = scratch.file(&format!("{name}/bin/autojit-clang"), &program);
         let prefix = scratch.path().join(name);
         fs::set_permissions(&clang, fs::Permissions::from_mode(0o755)).expect("it is ours");

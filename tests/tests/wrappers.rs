@@ -250,22 +250,42 @@ fn the_rust_wrapper_works_for_cargo() {
     );
     scratch.file(
         "build.rs",
-        "fn main() {\n    println!(\"cargo::rerun-if-changed=build.rs\");\n    \
-         println!(\"cargo::rustc-env=BUILT={}\", (1..4).map(|x| x * x).sum::<u32>());\n}\n",
+        "fn main() { println!(\"cargo::rustc-env=BUILT={}\", (1..4).map(|x| x * x).sum::<u32>()); }\n",
     );
     scratch.file("src/main.rs", "fn main() { println!(\"built {}\", env!(\"BUILT\")); }\n");
     let mut cargo = command("cargo");
     cargo.args(["build", "--quiet", "--offline", "--target-dir", "out"]).current_dir(scratch.path());
     tool(cargo.env("RUSTC_WRAPPER", dist("bin/autojit-rustc")));
     assert_runs(&scratch.path().join("out/debug/wrapped"), &scratch, "built 14");
+}
 
-    // Another plugin: what it has made is made again.
-    let again = |wrapper: &Path| {
-        let mut cargo = command("cargo");
-        cargo.args(["build", "--offline", "--target-dir", "out"]).current_dir(scratch.path());
-        tool(cargo.env("RUSTC_WRAPPER", wrapper)).errors()
-    };
-    assert!(!again(&dist("bin/autojit-rustc")).contains("Compiling"));
-    let updated = Installation::new(&scratch, "updated", Some("0123456789abcdef"));
-    assert!(again(&updated.wrapper("autojit-rustc")).contains("Compiling"));
+#[test]
+fn cargo_builds_again_when_the_plugin_changes() {
+    for toolchain in ["stable", "nightly"] {
+        let scratch = Scratch::new(&format!("cargo-update-{toolchain}"));
+        let package = "[package]\nname = \"updated\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n";
+        scratch.file("Cargo.toml", package);
+        scratch.file("src/main.rs", "fn main() { println!(\"built\"); }\n");
+        let build = |installation: &Installation| {
+            let mut cargo = command("cargo");
+            cargo.arg(format!("+{toolchain}")).args(["build", "--offline", "--target-dir", "out"]);
+            cargo.current_dir(scratch.path()).env_remove("CARGO_CRATE_NAME").env("CARGO_INCREMENTAL", "1");
+            tool(cargo.env("RUSTC_WRAPPER", installation.wrapper("autojit-rustc"))).errors()
+        };
+        let is_lazy = || {
+            let program = scratch.path().join("out/debug/updated");
+            let sections = tool(command("readelf").args(["--sections", "--wide"]).arg(program)).text();
+            sections.contains("autojit_slots")
+        };
+        let installation = Installation::new(&scratch, "prefix", None);
+        assert!(build(&installation).contains("Compiling") && is_lazy());
+        assert!(!build(&installation).contains("Compiling"), "{toolchain}: nothing has changed");
+        // In the same place: the compiler's own files of incremental builds are not to be used either.
+        let installation = Installation::new(&scratch, "prefix", Some("0123456789abcdef"));
+        let mut clang = command("clang-22");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/plugins/nothing.c");
+        tool(clang.args(["-shared", "-fPIC"]).arg(source).arg("-o").arg(installation.plugin()));
+        assert!(build(&installation).contains("Compiling"), "{toolchain}: the plugin has changed");
+        assert!(!is_lazy(), "{toolchain}: code of the plugin that was there before");
+    }
 }

@@ -5,9 +5,9 @@
 //! executable after the plugin, with the digest in the environment.
 
 /// The digest of the plugin that this executable was built for.
-const PLUGIN: &str = match option_env!("AUTOJIT_PLUGIN_DIGEST") {
+pub const PLUGIN: &str = match option_env!("AUTOJIT_PLUGIN_DIGEST") {
     Some(digest) => digest,
-    None => "of an unknown build",
+    None => "unknown",
 };
 
 /// The line for `--version`. The colon behind the first word is the form that rustc's answer to `-vV` has.

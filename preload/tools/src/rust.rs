@@ -97,6 +97,8 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
         let mut flag = OsString::from("-Zllvm-plugins=");
         flag.push(place::library("autojit.so", 1)?);
         line.push(flag);
+        // What the compiler kept of incremental builds with another plugin is of no use. It knows the plugin's path only.
+        line.push(format!("-Cmetadata=autojit-{}", identity::PLUGIN).into());
         // Stable compilers take -Z options only so, but it also makes them mangle symbols as nightly ones do, and
         // backtraces would look different.
         if !asked.mangling && is_stable(&program, compiler)? {
