@@ -2,6 +2,7 @@
 //! only if the same plugin would make it again, and runs whatever became of its build (docs/ccache.md).
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -114,15 +115,19 @@ fn an_updated_wrapper_misses_by_its_version() {
 
 #[test]
 fn ccache_behind_the_wrapper_looks_at_the_plugin_and_at_clang() {
-    let build = Build::new("ccache-behind").set("AUTOJIT_CC", "ccache clang-22");
+    let build = Build::new("ccache-behind").set("AUTOJIT_CC", "ccache ./clang");
+    let clang = build.scratch.file("clang", "#!/bin/sh\nexec clang-22 \"$@\"\n");
+    fs::set_permissions(&clang, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let installation = Installation::new(&build.scratch, "prefix", None);
     let wrapper = installation.wrapper("autojit-cc");
     assert_eq!(build.hits(&[text(&wrapper)]), 0);
     assert_eq!(build.hits(&[text(&wrapper)]), 1);
     build.assert_runs();
     touch(&installation.plugin());
-    assert_eq!(build.hits(&[text(&wrapper)]), 0);
+    assert_eq!(build.hits(&[text(&wrapper)]), 0, "the plugin has changed");
     build.assert_runs();
+    touch(&clang);
+    assert_eq!(build.hits(&[text(&wrapper)]), 0, "the compiler has changed");
 }
 
 #[test]
