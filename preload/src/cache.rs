@@ -15,6 +15,7 @@ use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place_described};
 
 use crate::function::Function;
+use crate::image_cache::{self, Noted};
 use crate::module::Module;
 use crate::options::{self, Options};
 use crate::publish::{Origin, publish};
@@ -52,8 +53,13 @@ pub fn close() {
 }
 
 /// The directory, if there is one in use.
-fn directory() -> Option<&'static Directory> {
+pub fn directory() -> Option<&'static Directory> {
     lifecycle::cache().0.as_ref().filter(|_| !CLOSED.load(Ordering::Relaxed))
+}
+
+/// Its path, for messages.
+pub fn path(directory: &Directory) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(directory.path())
 }
 
 /// The key of a module's code.
@@ -64,8 +70,8 @@ fn key_of(module: &Module) -> Key {
 }
 
 /// Code that waits to be written.
-#[derive(Default)]
 struct Pending {
+    module: &'static Module,
     units: Vec<Unit<'static>>,
     /// Those of the functions in it that only their own module can name.
     local: BTreeSet<u32>,
@@ -74,17 +80,25 @@ struct Pending {
 struct Waiting {
     modules: BTreeMap<Key, Pending>,
     since: Duration,
+    /// What may become part of an image pack.
+    noted: Vec<Noted>,
 }
 
-static WAITING: Lock<Waiting> = Lock::new(Waiting { modules: BTreeMap::new(), since: Duration::ZERO });
+static WAITING: Lock<Waiting> =
+    Lock::new(Waiting { modules: BTreeMap::new(), since: Duration::ZERO, noted: Vec::new() });
 
-/// Keeps a unit of code that this process has compiled and published, made of the object `lines` if that describes lines.
-pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]>) {
+/// Keeps a unit of code that this process has published, made of the object `lines` if that describes lines. `new`: nobody
+/// else writes it to the file of its module.
+pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]>, new: bool) {
     if directory().is_none() {
         return;
     }
     let Some(opened) = module.opened() else { return };
     let unit = autojit_cache::compiled(&opened.container, unit, lines);
+    if !new {
+        note(Noted { module, unit, kept: None });
+        return;
+    }
     let mut local = match lifecycle::calls_pass_stubs() {
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
@@ -93,9 +107,15 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();
     }
-    let pending = waiting.modules.entry(key_of(module)).or_default();
+    let none = || Pending { module, units: Vec::new(), local: BTreeSet::new() };
+    let pending = waiting.modules.entry(key_of(module)).or_insert_with(none);
     pending.units.push(unit);
     pending.local.append(&mut local);
+}
+
+/// Keeps what may become part of an image pack.
+fn note(noted: Noted) {
+    WAITING.lock().noted.push(noted);
 }
 
 /// Writes what waits, if it has waited for long enough: the program may never come to its end.
@@ -112,15 +132,19 @@ pub fn flush_if_due() {
 /// Writes what waits. The caller is inside the gate.
 pub fn flush() {
     let Some(directory) = directory() else { return };
-    let modules = std::mem::take(&mut WAITING.lock().modules);
-    for (key, pending) in modules {
-        match autojit_cache::add(directory, &key, pending.units, &pending.local) {
+    let (modules, mut noted) = {
+        let mut waiting = WAITING.lock();
+        (std::mem::take(&mut waiting.modules), std::mem::take(&mut waiting.noted))
+    };
+    for (key, Pending { module, units, local }) in modules {
+        match autojit_cache::add(directory, &key, &units, &local) {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
-            Err(error) => {
-                log::debug!("writing to the cache {}: {error}", String::from_utf8_lossy(directory.path()));
-            }
+            Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
         }
+        noted.extend(units.into_iter().map(|unit| Noted { module, unit, kept: None }));
     }
+    let rest = image_cache::write(directory, noted);
+    WAITING.lock().noted.extend(rest);
 }
 
 /// Binds everything that the cache has of a module. Called once for each.
@@ -131,13 +155,14 @@ pub fn bind(module: &'static Module) {
         Ok(content) => content,
         Err(sys::Errno(libc::ENOENT)) => return,
         Err(error) => {
-            let path = String::from_utf8_lossy(directory.path());
+            let path = path(directory);
             log::debug!("reading the code of {} from the cache {path}: {error}", module.source());
             return;
         }
     };
+    stats::COUNTERS.cache_files.add(1);
     let damaged = |error: &dyn std::fmt::Display| {
-        let path = String::from_utf8_lossy(directory.path());
+        let path = path(directory);
         log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
         directory.remove(&key, Kind::Code);
     };
@@ -155,13 +180,14 @@ pub fn bind(module: &'static Module) {
         None => names::Lines::None,
         Some(Ok(kept)) => names::Lines::Kept(kept),
         Some(Err(error)) => {
-            let path = String::from_utf8_lossy(directory.path());
+            let path = path(directory);
             log::debug!("the lines of {} in the cache {path} are not usable: {error}", module.source());
             return;
         }
     };
     // Names and unwind tables of the code are read in it as long as the code is there.
     let (code, description) = content.leak().split_at_mut(description);
+    let code: &'static [u8] = code;
     let unit = match pack::decode_checked(code) {
         Ok(unit) => unit,
         Err(error) => {
@@ -175,7 +201,13 @@ pub fn bind(module: &'static Module) {
         return;
     }
     match claimed.publish(module, &unit, description, lines) {
-        Ok(bound) => log::debug!("{bound} functions of {} came from the cache", module.source()),
+        Ok(bound) => {
+            log::debug!("{bound} functions of {} came from the cache", module.source());
+            let (function, offset) = claimed.0[0];
+            let text = function.code().expect("it was published") - offset as usize;
+            let lines = if let names::Lines::Kept(lines) = lines { Some(lines) } else { None };
+            note(Noted { module, unit, kept: Some((text, lines)) });
+        }
         Err(error @ LinkError::Object(_)) => damaged(&error),
         // As if they were not there.
         Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
@@ -184,7 +216,7 @@ pub fn bind(module: &'static Module) {
 
 /// Functions that this thread owns until they are published, and where they are in the unit; what is left over becomes
 /// cold again on drop.
-struct Claimed(Vec<(&'static Function, u32)>);
+pub struct Claimed(pub Vec<(&'static Function, u32)>);
 
 impl Claimed {
     /// The functions of `unit` that are cold, and whose definition is this one.
@@ -239,6 +271,8 @@ pub struct KeptLines {
     content: &'static [u8],
     key: Key,
     generation: u64,
+    /// What to remove if they are damaged.
+    with: Kind,
 }
 
 impl KeptLines {
@@ -247,7 +281,13 @@ impl KeptLines {
         if !pack::are_lines_of(&content, &key, generation) {
             return Err("they belong to other code".into());
         }
-        Ok(Self { content: content.leak(), key, generation })
+        stats::COUNTERS.cache_files.add(1);
+        Ok(Self { content: content.leak(), key, generation, with: Kind::Code })
+    }
+
+    /// Those of a group of an image pack.
+    pub fn in_image(content: &'static [u8], key: Key, generation: u64) -> Self {
+        Self { content, key, generation, with: Kind::Image }
     }
 
     /// What they are. None if they are damaged: then they and their code are removed, for the next run to make both.
@@ -255,8 +295,10 @@ impl KeptLines {
         pack::decode_lines(self.content, &self.key, self.generation).unwrap_or_else(|| {
             log::debug!("lines of compiled code in the cache are damaged");
             if let Some(directory) = directory() {
-                directory.remove(&self.key, Kind::Code);
-                directory.remove(&self.key, Kind::Lines);
+                directory.remove(&self.key, self.with);
+                if self.with == Kind::Code {
+                    directory.remove(&self.key, Kind::Lines);
+                }
             }
             Vec::new()
         })

@@ -22,7 +22,7 @@ use crate::module::{EngineHandle, Module, Opened};
 use crate::publish::{Origin, publish};
 use crate::stats::Counter;
 use crate::symbols::{self, Names};
-use crate::{cache, daemon, lifecycle, names, stats, sys};
+use crate::{cache, daemon, image_cache, lifecycle, names, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
 struct Batch {
@@ -37,8 +37,13 @@ struct Batch {
 /// It cannot be had. It is marked as failed, and the process is to end.
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
-    module.open()?;
     lifecycle::notice_unloads();
+    // Most often with what the program has called next in earlier runs.
+    image_cache::bind(root);
+    if root.code().is_some() {
+        return Ok(());
+    }
+    module.open()?;
     // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
     module.bind_cached();
     if root.code().is_some() {
@@ -248,8 +253,8 @@ impl Batch {
         let origin = Origin::Compiled { counter, object: object.bytes(), claimed: &claimed };
         publish(self.module, memory, linked, described, origin).map_err(|error| cannot_link(&error))?;
         // What a debugger wants to know is no use to others.
-        if keep && !self.module.described_in_full() {
-            cache::keep(self.module, unit, object.lines());
+        if !self.module.described_in_full() {
+            cache::keep(self.module, unit, object.lines(), keep);
         }
         Ok(())
     }

@@ -49,7 +49,13 @@ pub fn wants_everything() -> bool {
 
 /// The name of the process that traces this one.
 fn tracer() -> Option<Vec<u8>> {
-    let read = |path| File::open(path, libc::O_RDONLY, 0).and_then(|file| file.read_to_end()).ok();
+    // What is looked for is at the start, and /proc gives as much as there is room for.
+    let read = |path| {
+        let mut bytes = vec![0; 4096];
+        let count = File::open(path, libc::O_RDONLY, 0).and_then(|file| file.read(&mut bytes)).ok()?;
+        bytes.truncate(count);
+        Some(bytes)
+    };
     let status = read(c"/proc/self/status")?;
     let mut lines = status.split(|&byte| byte == b'\n');
     let id = lines.find_map(|line| line.strip_prefix(b"TracerPid:"))?.trim_ascii();

@@ -12,11 +12,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use autojit_code::{CodeMemory, RuntimeStub, patch_call};
-use autojit_store::{FunctionInfo, FunctionKind};
+use autojit_store::{Container, FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
 
 use crate::module::Module;
-use crate::{failure::Failure, lifecycle, stats, sys, unwind};
+use crate::{failure::Failure, lifecycle, log, stats, sys, unwind};
 use autojit_code::lock::Lock;
 
 /// Where a function is in its life.
@@ -113,13 +113,12 @@ impl Function {
         self.index
     }
 
-    /// What the container says of it.
+    /// What the container says of it, which is opened if code of the function came without.
     ///
     /// # Panics
     /// If the container is damaged, which [`Module::open`] has excluded.
     pub fn info(&self) -> FunctionInfo<'static> {
-        let container = &self.module.opened().expect("functions exist in opened modules only").container;
-        container.function(self.index).expect("the index is one of the container's")
+        self.container().function(self.index).expect("the index is one of the container's")
     }
 
     /// Its kind and import, as [`info`](Self::info) has them: without a look at its name, which lies far away.
@@ -127,8 +126,21 @@ impl Function {
     /// # Panics
     /// As above.
     pub fn kind(&self) -> (FunctionKind, Option<u32>) {
-        let container = &self.module.opened().expect("functions exist in opened modules only").container;
-        container.kind(self.index).expect("the index is one of the container's")
+        self.container().kind(self.index).expect("the index is one of the container's")
+    }
+
+    /// The container, without which there is no going on.
+    fn container(&self) -> &'static Container<'static> {
+        match self.module.open() {
+            Ok(opened) => &opened.container,
+            Err(failure) => {
+                let source = self.module.source();
+                log::die(
+                    lifecycle::started(),
+                    format_args!("cannot look up a function of {source}: {failure}"),
+                )
+            }
+        }
     }
 
     /// Where it is in its life.
@@ -193,6 +205,11 @@ impl Function {
     /// Whether a slot is known that leads to it.
     pub fn has_slot(&self) -> bool {
         !self.slot.load(SeqCst).is_null()
+    }
+
+    /// The address of the slot that leads to it, if one is known.
+    pub fn slot(&self) -> Option<usize> {
+        Some(self.slot.load(SeqCst) as usize).filter(|slot| *slot != 0)
     }
 
     /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, then the

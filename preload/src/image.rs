@@ -20,11 +20,12 @@ use goblin::elf::program_header::{PF_R, PF_W, PF_X};
 use crate::elf_file::{ElfFile, SymbolTable, Symbols};
 use crate::failure::Failure;
 use crate::function::Function;
+use crate::image_cache::ImagePack;
 use crate::loaded::{self, Definition, Object};
 use crate::module::Module;
 use crate::sys::Map;
 use crate::sys::{self, File};
-use crate::{debugger, names, scope, stats, symbols, unwind};
+use crate::{debugger, image_cache, names, scope, stats, symbols, unwind};
 use autojit_code::lock::Lock;
 
 /// An image. Lives for ever, in a list.
@@ -43,10 +44,12 @@ pub struct Image {
     /// The variables in it, by name: None for a name of several.
     variables: OnceLock<BTreeMap<String, Option<usize>>>,
     memory: OnceLock<Result<CodeMemory, Failure>>,
-    /// Where the slots of each module lie, by record: linkers keep those of one object together.
-    slot_runs: OnceLock<Box<[SlotRun]>>,
+    /// Where the slots of each module lie, by its place: linkers keep those of one object together.
+    slot_runs: OnceLock<Vec<SlotRun>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
+    /// Its pack in the object cache, once it was asked for.
+    pack: OnceLock<Option<ImagePack>>,
     /// Whether it is described to a debugger in full.
     prepared: AtomicBool,
     unloaded: AtomicBool,
@@ -75,8 +78,8 @@ impl Hasher for NameHasher {
     }
 }
 
-/// A module record and slots that belong to it, one behind the other.
-type SlotRun = (usize, Range<usize>);
+/// The place of a module, and the numbers of slots that belong to it, one behind the other. There are many.
+type SlotRun = (u32, Range<u32>);
 
 /// Where an image lies.
 #[derive(Clone, Debug)]
@@ -301,6 +304,7 @@ impl Image {
             memory: OnceLock::new(),
             slot_runs: OnceLock::new(),
             inline: Lock::new(HashMap::default()),
+            pack: OnceLock::new(),
             prepared: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
@@ -355,29 +359,72 @@ impl Image {
     /// Tells the functions of `module` that have slots in the image which those are.
     pub fn adopt_slots(&self, module: &'static Module) {
         let runs = self.slot_runs.get_or_init(|| {
-            let mut runs: Vec<SlotRun> = Vec::new();
-            for slot in self.slots.clone().step_by(size_of::<Slot>()) {
+            let mut runs: Vec<SlotRun> = Vec::with_capacity(self.modules.len());
+            for (slot, number) in self.slots.clone().step_by(size_of::<Slot>()).zip(0..) {
                 // SAFETY: a slot of the image's.
                 let record = unsafe { (*(slot as *const Slot)).record() } as usize;
+                let place = ((record - self.records.start) / size_of::<ModuleRecord>()) as u32;
                 match runs.last_mut() {
-                    Some((last, run)) if *last == record => run.end = slot + size_of::<Slot>(),
-                    _ => runs.push((record, slot..slot + size_of::<Slot>())),
+                    Some((last, run)) if *last == place => run.end = number + 1,
+                    _ => runs.push((place, number..number + 1)),
                 }
             }
-            runs.sort_unstable_by_key(|(record, run)| (*record, run.start));
-            runs.into()
+            runs.sort_unstable_by_key(|(place, run)| (*place, run.start));
+            runs
         });
-        let record = std::ptr::from_ref(module.record()) as usize;
-        let first = runs.partition_point(|(other, _)| *other < record);
-        for (_, run) in runs[first..].iter().take_while(|(other, _)| *other == record) {
-            for slot in run.clone().step_by(size_of::<Slot>()) {
-                let slot = slot as *const Slot;
+        let place = self.place_of(module);
+        let first = runs.partition_point(|(other, _)| *other < place);
+        for (_, run) in runs[first..].iter().take_while(|(other, _)| *other == place) {
+            for number in run.clone() {
+                let slot = (self.slots.start + number as usize * size_of::<Slot>()) as *const Slot;
                 // SAFETY: a slot of the image's.
                 if let Some(function) = module.function(unsafe { (*slot).index }) {
                     function.adopt(slot);
                 }
             }
         }
+    }
+
+    /// Tells a function its slot, which `number` most likely is the number of. False if it has none in the image.
+    pub fn adopt_slot(&self, function: &'static Function, number: u32) -> bool {
+        let slot = self.slots.start + number as usize * size_of::<Slot>();
+        let is_it = self.slots.contains(&slot) && {
+            // SAFETY: a slot of the image's.
+            let slot = unsafe { &*(slot as *const Slot) };
+            std::ptr::eq(slot.record(), function.module().record()) && slot.index == function.index()
+        };
+        if is_it {
+            function.adopt(slot as *const Slot);
+        } else if !function.has_slot() {
+            self.adopt_slots(function.module());
+        }
+        function.has_slot()
+    }
+
+    /// The number of a function's slot, if it is known and one of the image's.
+    pub fn number_of_slot(&self, function: &Function) -> Option<u32> {
+        let slot = function.slot().filter(|slot| self.slots.contains(slot))?;
+        Some(((slot - self.slots.start) / size_of::<Slot>()) as u32)
+    }
+
+    /// Where in the image a module of it is.
+    pub fn place_of(&self, module: &Module) -> u32 {
+        let record = std::ptr::from_ref(module.record()) as usize;
+        ((record - self.records.start) / size_of::<ModuleRecord>()) as u32
+    }
+
+    /// Its pack in the object cache, which `open` opens the first time.
+    pub fn pack(&'static self, open: fn(&Self) -> Option<ImagePack>) -> Option<&'static ImagePack> {
+        self.pack.get_or_init(|| open(self)).as_ref()
+    }
+
+    /// Calls `work` if the image is loaded, which it stays until `work` is done.
+    pub fn while_loaded<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
+        let mut work = Some(work);
+        loaded::each(|object| match work.take_if(|_| self.is(object)) {
+            Some(work) => ControlFlow::Break(work()),
+            None => ControlFlow::Continue(()),
+        })
     }
 
     /// Its modules.
@@ -402,6 +449,7 @@ impl Image {
         // Failures are kept, and told when somebody asks.
         let _ = self.memory();
         let _ = self.file();
+        image_cache::bind_all(self);
         for module in &self.modules {
             if module.open().is_ok() {
                 module.bind_cached();
@@ -416,17 +464,18 @@ impl Image {
 
     /// Whether it is still loaded, and not another one in its place, be it of the same name.
     pub fn is_loaded(&self) -> bool {
-        let same = |object: Object<'_>| {
-            let place = object.base == self.place.base && object.range() == self.place.range;
-            place
-                && object.segments(PF_W).any(|data| data.contains(&self.entry))
-                // SAFETY: an aligned word of a loaded object's data. Nothing but an image that has registered holds
-                // this address there.
-                && unsafe { (*(self.entry as *const AtomicUsize)).load(Ordering::Acquire) }
-                    == autojit_trampoline::entry::address()
-        };
-        loaded::each(|object| if same(object) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            .is_some()
+        self.while_loaded(|| ()).is_some()
+    }
+
+    /// Whether it is this loaded object.
+    fn is(&self, object: Object<'_>) -> bool {
+        object.base == self.place.base
+            && object.range() == self.place.range
+            && object.segments(PF_W).any(|data| data.contains(&self.entry))
+            // SAFETY: an aligned word of a loaded object's data. Nothing but an image that has registered holds
+            // this address there.
+            && unsafe { (*(self.entry as *const AtomicUsize)).load(Ordering::Acquire) }
+                == autojit_trampoline::entry::address()
     }
 
     /// Lets go of everything that belongs to the image, which the program has unloaded: whoever runs its functions

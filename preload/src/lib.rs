@@ -39,6 +39,7 @@ mod function;
 mod gate;
 mod helpers;
 mod image;
+mod image_cache;
 #[cfg_attr(feature = "static", path = "linked/library.rs")]
 mod library;
 mod lifecycle;

@@ -6,7 +6,8 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
@@ -20,12 +21,21 @@ use crate::lifecycle;
 use crate::sys::{self, File};
 use autojit_code::lock::Lock;
 
-/// A module. Lives for ever.
+/// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere.
 #[derive(Debug)]
 pub struct Module {
     record: *const ModuleRecord,
-    image: OnceLock<&'static Image>,
-    functions: OnceLock<Box<[Function]>>,
+    image: AtomicPtr<Image>,
+    /// Its functions; null if none was named yet.
+    functions: AtomicPtr<Function>,
+    /// How many they are: the record goes with the image.
+    count: u32,
+    entered: OnceLock<Box<Entered>>,
+}
+
+/// What is known of a module whose container was asked for.
+#[derive(Debug)]
+struct Entered {
     opened: OnceLock<Result<Opened, Failure>>,
     /// Whether the index of the container is what was written.
     verified: OnceLock<Result<(), Failure>>,
@@ -71,26 +81,33 @@ impl Module {
     /// # Safety
     /// `record` must be readable as long as the module is used.
     pub unsafe fn new(record: *const ModuleRecord) -> Self {
-        Self {
-            record,
-            image: OnceLock::new(),
-            functions: OnceLock::new(),
-            opened: OnceLock::new(),
-            verified: OnceLock::new(),
-            bound: Lock::new(false),
-            full_debug: AtomicBool::new(false),
-            engine: Lock::new(EngineHandle(std::ptr::null_mut())),
-        }
+        let (image, functions) = (AtomicPtr::default(), AtomicPtr::default());
+        // SAFETY: the caller's promise.
+        let count = unsafe { (*record).functions };
+        Self { record, image, functions, count, entered: OnceLock::new() }
+    }
+
+    fn entered(&self) -> &Entered {
+        self.entered.get_or_init(|| {
+            Box::new(Entered {
+                opened: OnceLock::new(),
+                verified: OnceLock::new(),
+                bound: Lock::new(false),
+                full_debug: AtomicBool::new(false),
+                engine: Lock::new(EngineHandle(std::ptr::null_mut())),
+            })
+        })
     }
 
     /// Tells the module its image.
     pub fn attach(&self, image: &'static Image) {
-        self.image.set(image).expect("a module has one image");
+        self.image.store(std::ptr::from_ref(image).cast_mut(), Release);
     }
 
     /// Its image.
     pub fn image(&self) -> &'static Image {
-        self.image.get().expect("attached when the image was registered")
+        // SAFETY: null, or what was stored above: an image, which lives for ever.
+        unsafe { self.image.load(Acquire).as_ref() }.expect("attached when the image was registered")
     }
 
     /// Its record.
@@ -166,7 +183,7 @@ impl Module {
     /// # Errors
     /// The container is missing, truncated, visibly damaged or of another version.
     pub fn open(&'static self) -> Result<&'static Opened, Failure> {
-        self.opened.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
+        self.entered().opened.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
     }
 
     /// Checks an opened container against its checksum, once: before anything is compiled from it. Code from the cache
@@ -181,12 +198,12 @@ impl Module {
                 .check_index()
                 .map_err(|error| Failure::new(format_args!("reading its bitcode in {place}: {error}")))
         };
-        self.verified.get_or_init(check).clone()
+        self.entered().verified.get_or_init(check).clone()
     }
 
     /// Binds what the object cache has of the module, once. Other threads that enter the module wait.
     pub fn bind_cached(&'static self) {
-        let mut bound = self.bound.lock();
+        let mut bound = self.entered().bound.lock();
         if !*bound {
             *bound = true;
             cache::bind(self);
@@ -195,7 +212,7 @@ impl Module {
 
     /// What [`open`](Self::open) yielded, if it was called.
     pub fn opened(&self) -> Option<&Opened> {
-        self.opened.get()?.as_ref().ok()
+        self.entered.get()?.opened.get()?.as_ref().ok()
     }
 
     fn read(&'static self) -> Result<Opened, Failure> {
@@ -238,18 +255,32 @@ impl Module {
     /// The function of an index. The container need not be opened for it: functions of other modules are named all
     /// the time.
     pub fn function(&'static self, index: u32) -> Option<&'static Function> {
-        let make = || (0..self.record().functions).map(|index| Function::new(self, index)).collect();
-        self.functions.get_or_init(make).get(index as usize)
+        if self.functions.load(Acquire).is_null() {
+            let made: Box<[Function]> = (0..self.count).map(|index| Function::new(self, index)).collect();
+            let made = Box::into_raw(made);
+            if self.functions.compare_exchange(std::ptr::null_mut(), made.cast(), AcqRel, Acquire).is_err() {
+                // Another thread was quicker.
+                // SAFETY: it came from Box::into_raw, and nobody else knows it.
+                drop(unsafe { Box::from_raw(made) });
+            }
+        }
+        self.functions().get(index as usize)
     }
 
     /// Its functions, if any was ever named.
-    pub fn functions(&self) -> &[Function] {
-        self.functions.get().map_or(&[], |functions| functions)
+    pub fn functions(&self) -> &'static [Function] {
+        let functions = self.functions.load(Acquire);
+        if functions.is_null() {
+            return &[];
+        }
+        // SAFETY: made above, of this length, and never freed.
+        unsafe { std::slice::from_raw_parts(functions, self.count as usize) }
     }
 
     /// Lets go of what the engine keeps of it, once nobody can call its functions any more.
     pub fn close(&self) {
-        let handle = std::mem::replace(&mut self.lock_engine().0, std::ptr::null_mut());
+        let Some(entered) = self.entered.get() else { return };
+        let handle = std::mem::replace(&mut entered.engine.lock().0, std::ptr::null_mut());
         if !handle.is_null()
             && let Ok(api) = lifecycle::engine().api()
         {
@@ -260,17 +291,17 @@ impl Module {
 
     /// The engine's handle, for the calling thread alone.
     pub fn lock_engine(&self) -> autojit_code::lock::Guard<'_, EngineHandle> {
-        self.engine.lock()
+        self.entered().engine.lock()
     }
 
     /// From now on, its types and variables are described to the debugger. To be said before the engine opens it.
     pub fn describe_in_full(&self) {
-        self.full_debug.store(true, Relaxed);
+        self.entered().full_debug.store(true, Relaxed);
     }
 
     /// Whether its types and variables are described to a debugger.
     pub fn described_in_full(&self) -> bool {
-        self.full_debug.load(Relaxed)
+        self.entered.get().is_some_and(|it| it.full_debug.load(Relaxed))
     }
 
     /// The address of an import, 0 if it is a weak one that nothing defines.

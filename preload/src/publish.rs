@@ -70,7 +70,7 @@ pub fn publish(
     // 5. Slots, and the calls that wait for these functions: threads may enter.
     let publish = |function: &'static Function, address: usize| {
         function.publish(address);
-        log::debug!("{} of {} is at {address:#x}", function.info().name, module.source());
+        log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());
     };
     let published = match publication {
         Publication::Compiled { counter, claimed, .. } => {

@@ -55,6 +55,8 @@ pub struct Counters {
     pub compiled: Counter,
     /// Functions bound from the cache.
     pub from_cache: Counter,
+    /// Files of the cache that were opened.
+    pub cache_files: Counter,
     /// Functions added to the cache.
     pub cached: Counter,
     /// Functions that autojitd has compiled for this process.
@@ -81,6 +83,7 @@ pub static COUNTERS: Counters = Counters {
     functions: Counter::new(),
     compiled: Counter::new(),
     from_cache: Counter::new(),
+    cache_files: Counter::new(),
     cached: Counter::new(),
     from_daemon: Counter::new(),
     batches: Counter::new(),
@@ -169,12 +172,13 @@ fn json(process: u32) -> String {
     let _ = writeln!(
         text,
         ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
-         \"from_cache\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
+         \"from_cache\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
         c.functions.get(),
         c.compiled.get(),
         c.from_cache.get(),
+        c.cache_files.get(),
         c.cached.get(),
         c.batches.get(),
         c.compile_time.milliseconds(),
@@ -243,6 +247,7 @@ mod tests {
             "bound",
             "compiled",
             "from_cache",
+            "cache_files",
             "cached",
             "from_daemon",
             "batches",

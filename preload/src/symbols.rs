@@ -17,6 +17,7 @@ use autojit_store::FunctionKind;
 
 use crate::failure::Failure;
 use crate::function::Function;
+use crate::image::Image;
 use crate::module::Module;
 use crate::{helpers, image, lifecycle, loaded, scope};
 use autojit_code::lock::Lock;
@@ -48,10 +49,7 @@ impl Resolver for Names<'_> {
                 bind_function(function, usage).map_err(|failure| failure.to_string())
             }
             Symbol::Import(index) => bind_import(self.module, index, usage),
-            Symbol::Name(name) => library_function(&name, self.module)
-                .or(weak.then_some(0))
-                .map(|address| bind_address(address, usage))
-                .ok_or_else(|| "no loaded library defines it".to_owned()),
+            Symbol::Name(name) => bind_library_function(&name, self.module.image(), usage, weak),
         }
     }
 
@@ -92,7 +90,21 @@ pub fn is_chosen(function: &'static Function) -> bool {
     chosen(function).is_some_and(|chosen| std::ptr::eq(chosen, function))
 }
 
-fn bind_function(function: &'static Function, usage: Usage) -> Result<Target, Failure> {
+/// Binds a function that the code generator made up.
+pub fn bind_library_function(
+    name: &str,
+    image: &'static Image,
+    usage: Usage,
+    weak: bool,
+) -> Result<Target, String> {
+    library_function(name, image)
+        .or(weak.then_some(0))
+        .map(|address| bind_address(address, usage))
+        .ok_or_else(|| "no loaded library defines it".to_owned())
+}
+
+/// Binds a function of the module that names it.
+pub fn bind_function(function: &'static Function, usage: Usage) -> Result<Target, Failure> {
     let (kind, import) = function.kind();
     if kind == FunctionKind::Stub {
         let import =
@@ -116,7 +128,8 @@ fn bind_function(function: &'static Function, usage: Usage) -> Result<Target, Fa
     }
 }
 
-fn bind_import(module: &'static Module, index: u32, usage: Usage) -> Result<Target, String> {
+/// Binds an import.
+pub fn bind_import(module: &'static Module, index: u32, usage: Usage) -> Result<Target, String> {
     let address = module.import(index).ok_or("it is not in the module's import table")?;
     Ok(bind_address(address, usage))
 }
@@ -173,8 +186,7 @@ pub unsafe fn after_fork() {
 }
 
 /// The address of a function that the code generator made up.
-fn library_function(name: &str, module: &'static Module) -> Option<usize> {
-    let image = module.image();
+fn library_function(name: &str, image: &'static Image) -> Option<usize> {
     let key = (image.address(), name.to_owned());
     if let Some(&address) = FOUND.lock().get(&key) {
         return Some(address);

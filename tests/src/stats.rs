@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::directives::Condition;
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 15] = [
+const NUMBERS: [&str; 16] = [
     "pid",
     "modules",
     "functions",
     "bound",
     "compiled",
     "from_cache",
+    "cache_files",
     "cached",
     "from_daemon",
     "batches",

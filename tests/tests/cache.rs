@@ -277,7 +277,7 @@ fn programs_share_modules_and_later_runs_add() {
 const MODULES: usize = 78;
 
 #[test]
-fn only_modules_that_are_entered_are_read() {
+fn files_of_modules_are_not_opened_one_by_one() {
     let scratch = Scratch::new("cache-many");
     let mut main = String::from("#include <stdio.h>\n#include <stdlib.h>\n");
     for number in 0..MODULES {
@@ -300,6 +300,8 @@ fn only_modules_that_are_entered_are_read() {
     assert_ran(&outcome, &format!("{}\n", MODULES * (MODULES - 1) / 2 + 2 * MODULES), "all");
     assert_cold(&stats, "all");
     assert_eq!(files(&scratch, ".ajo").len(), MODULES + 1);
+    // Without the image pack: only modules that are entered are read.
+    fs::remove_file(only(&scratch, ".aji")).expect("it is ours");
     let mut strace = warm_command("strace", scratch.path());
     strace.args(["-f", "-o", "trace", "-e", "trace=openat"]).arg(&program);
     assert_ran(&run(&mut strace, scratch.path(), b""), "97\n", "three");
@@ -307,6 +309,13 @@ fn only_modules_that_are_entered_are_read() {
     assert_warm(&stats, "three");
     assert_eq!((stats.number("bound"), stats.number("resolver_calls")), (4.0, 4.0), "{stats:?}");
     let trace = fs::read_to_string(scratch.path().join("trace")).expect("strace writes it");
-    let opened: Vec<_> = trace.lines().filter(|line| line.contains("/cache/code")).collect();
-    assert_eq!(opened.len(), 4, "{opened:?}");
+    // The image pack is looked for.
+    let found = |line: &&str| line.contains("/cache/code") && !line.contains("ENOENT");
+    let found: Vec<_> = trace.lines().filter(found).collect();
+    assert_eq!(found.len(), 4, "{found:?}");
+    // It is made when a run needs many of them, and then one file is opened.
+    assert_warm(&warm(&scratch, &program, |command| command.arg("all")).1, "all");
+    let (outcome, stats) = warm(&scratch, &program, |command| command);
+    assert_ran(&outcome, "97\n", "three");
+    assert_eq!(stats.number("cache_files"), 1.0, "{stats:?}");
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! DIR/code/3f/9a0c…77.ajo       a pack (autojit_code::pack)
 //! DIR/code/3f/9a0c…77.ajl       its lines
+//! DIR/code/3f/9a0c…77.aji       an image pack (autojit_code::image_pack)
 //! DIR/code/3f/9a0c…77.ajr       functions that have run (crate::profile)
 //! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
 //! ```
@@ -35,11 +36,13 @@ pub enum Kind {
     Lines,
     /// Which functions have run (profile).
     Ran,
+    /// Code and lines of many modules of an image.
+    Image,
 }
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Code, Self::Lines, Self::Ran];
+    pub(crate) const ALL: [Self; 4] = [Self::Code, Self::Lines, Self::Ran, Self::Image];
 
     /// What the names of such files end with.
     pub(crate) fn suffix(self) -> &'static [u8] {
@@ -47,6 +50,7 @@ impl Kind {
             Self::Code => b".ajo",
             Self::Lines => b".ajl",
             Self::Ran => b".ajr",
+            Self::Image => b".aji",
         }
     }
 }
@@ -60,6 +64,8 @@ pub struct Directory {
     given: usize,
     /// What all files together may have, in bytes.
     limit: u64,
+    /// Whose it is: the effective user of the process.
+    user: u32,
 }
 
 /// A file that is not for use.
@@ -73,7 +79,7 @@ pub(crate) fn c_path(parts: &[&[u8]]) -> CString {
 impl Directory {
     /// The cache in `path`, an absolute path, whose first `given` bytes are a directory that is never made.
     pub fn new(path: &[u8], given: usize, limit: u64) -> Self {
-        Self { path: [path, b"/code"].concat(), given, limit }
+        Self { path: [path, b"/code"].concat(), given, limit, user: sys::first_user() }
     }
 
     /// The cache of the user, with room for `limit` bytes: in `given`, or where the environment (`variable`) says:
@@ -131,7 +137,7 @@ impl Directory {
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = File::open(&self.file(key, kind), flags, 0)?;
         let status = file.status()?;
-        if !status.is_a(libc::S_IFREG) || status.owner != sys::user() || !status.is_private() {
+        if !status.is_a(libc::S_IFREG) || status.owner != self.user || !status.is_private() {
             return Err(FOREIGN);
         }
         if status.modified < sys::now() - DAY {
@@ -147,6 +153,14 @@ impl Directory {
         if let Err(error) = sys::remove(&path) {
             log::debug!("removing {}: {error}", path.to_string_lossy());
         }
+    }
+
+    /// Writes a file that is made of others, if it takes no more than an eighth of what there is for all.
+    pub fn write_part(&self, key: &Key, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
+        if bytes.len() as u64 > self.limit / 8 {
+            return Err(Errno(libc::EFBIG));
+        }
+        self.write(key, &[(kind, bytes)])
     }
 
     /// Writes files of a key, in this order, in place of those that are there.

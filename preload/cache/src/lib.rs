@@ -44,6 +44,14 @@ pub fn key_of(module: &autojit_store::Key, level: i32) -> Key {
     autojit_store::digest(&[b"autojit code", &version, build, &ENGINE_BUILD, module, &level.to_le_bytes()])
 }
 
+/// The key of the pack of the image with this path. What is in it is known by the keys of its modules.
+pub fn key_of_image(path: &str, level: i32) -> Key {
+    let version = pack::VERSION.to_le_bytes();
+    let build = pack::BUILD.as_bytes();
+    let path = path.as_bytes();
+    autojit_store::digest(&[b"autojit image", &version, build, &ENGINE_BUILD, &level.to_le_bytes(), path])
+}
+
 /// What a name is called in cache files, if the container knows it.
 pub fn number(container: &Container<'_>, name: &str) -> Option<Symbol<'static>> {
     Some(match container.find(name)? {
@@ -79,7 +87,7 @@ pub fn local_functions(container: &Container<'_>, unit: &Unit<'_>) -> BTreeSet<u
 pub fn add(
     directory: &Directory,
     key: &Key,
-    units: Vec<Unit<'_>>,
+    units: &[Unit<'_>],
     local: &BTreeSet<u32>,
 ) -> Result<u64, Errno> {
     let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
@@ -95,7 +103,7 @@ pub fn add(
         Some(unit)
     });
     let before = old.as_ref().map_or(0, count);
-    let units: Vec<Unit<'_>> = old.into_iter().chain(units).collect();
+    let units: Vec<&Unit<'_>> = old.iter().chain(units).collect();
     let merged = Unit::merge(&units, |index| local.contains(&index));
     let Some(merged) = merged else {
         log::debug!("the code of one module is too large for a cache file");

@@ -5,7 +5,7 @@
 //!   `patch`.
 //! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
 //!   and by commit [`Code`].
-//! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one.
+//! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one; [`image_pack`]: those of many modules.
 //! - [`debug_file`]: a linked object as debuggers read it.
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
@@ -27,6 +27,7 @@ pub mod describe;
 mod description;
 mod eh_frame;
 mod fixups;
+pub mod image_pack;
 mod layout;
 pub mod link;
 pub mod lock;

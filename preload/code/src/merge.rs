@@ -28,10 +28,57 @@ impl<'l> Unit<'l> {
     /// One unit with the functions of all `units`, of which the first that defines a function counts. `is_local` says
     /// which functions (by index) only the module itself can name. None if the pieces are too large for one unit. The
     /// lines are those of the units, which may be large: borrowed if theirs are.
-    pub fn merge(units: &[Self], is_local: impl Fn(u32) -> bool) -> Option<Self> {
+    pub fn merge(units: &[&Self], is_local: impl Fn(u32) -> bool) -> Option<Self> {
+        Self::merge_modules(units, is_local, |_| None)
+    }
+
+    /// The same of units of several modules, whose functions and imports have numbers in common. `target` is the function
+    /// that an import leads to, if it is one of these: a call by way of the import holds its place, too.
+    pub(crate) fn merge_modules(
+        units: &[&Self],
+        is_local: impl Fn(u32) -> bool,
+        target: impl Fn(u32) -> Option<u32>,
+    ) -> Option<Self> {
         let mut merged = Merged { aligns: [1; 4], ..Merged::default() };
         units.iter().try_for_each(|unit| merged.add(unit))?;
-        merged.finish(is_local)
+        merged.finish(is_local, target)
+    }
+}
+
+impl<'a> Unit<'a> {
+    /// The same with other numbers for functions (`function`) and imports (`import`); bytes and names are borrowed.
+    pub(crate) fn renumbered<'s>(
+        &'s self,
+        mut function: impl FnMut(u32) -> u32,
+        mut import: impl FnMut(u32) -> u32,
+    ) -> Unit<'s>
+    where
+        'a: 's,
+    {
+        let mut rename = |symbol: Symbol<'a>| match symbol {
+            Symbol::Name(name) => Symbol::Name(name),
+            Symbol::Function(index) => Symbol::Function(function(index)),
+            Symbol::Import(index) => Symbol::Import(import(index)),
+        };
+        let functions: Vec<Function<'s>> =
+            self.functions.iter().map(|it| Function { symbol: rename(it.symbol), ..it }).collect();
+        let externals: Vec<External<'s>> =
+            self.externals.iter().map(|it| External { symbol: rename(it.symbol), ..it }).collect();
+        Unit {
+            pieces: self.pieces.each_ref().map(|piece| Cow::Borrowed(&**piece)),
+            aligns: self.aligns,
+            externals: externals.into(),
+            cells: self.cells.clone(),
+            fixups: Fixups {
+                groups: Cow::Borrowed(&self.fixups.groups),
+                places: Cow::Borrowed(&self.fixups.places),
+            },
+            functions: functions.into(),
+            names: self.names.iter().map(|name| Cow::Borrowed(&**name)).collect(),
+            frame_index: Cow::default(),
+            sections: Vec::new(),
+            lines: self.lines.clone(),
+        }
     }
 }
 
@@ -159,13 +206,21 @@ impl<'l> Merged<'l> {
         number
     }
 
-    fn finish(mut self, is_local: impl Fn(u32) -> bool) -> Option<Unit<'l>> {
+    fn finish(
+        mut self,
+        is_local: impl Fn(u32) -> bool,
+        target: impl Fn(u32) -> Option<u32>,
+    ) -> Option<Unit<'l>> {
         let own: BTreeMap<&Symbol<'_>, u32> = (self.functions.iter())
             .filter(|(function, _)| function.global)
             .map(|(function, _)| (&function.symbol, function.offset))
             .collect();
         for external in self.externals.iter_mut().filter(|external| external.usage == Usage::Call) {
-            external.own = own.get(&external.symbol).copied();
+            let behind = match external.symbol {
+                Symbol::Import(index) => target(index).map(Symbol::Function),
+                _ => None,
+            };
+            external.own = own.get(behind.as_ref().unwrap_or(&external.symbol)).copied();
         }
         let mut fixups = Vec::with_capacity(self.fixups.len());
         for (mut group, place) in self.fixups {

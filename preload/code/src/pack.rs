@@ -32,7 +32,7 @@ use crate::table::Record;
 use crate::unit::{External, Fixups, Function, Lines, Piece, Source, Symbol, Table, Unit, Usage};
 
 /// The version of the format, and of what the code in it may rely on.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// The build of this linker: another one may make other units of the same objects.
 pub const BUILD: &str = env!("AUTOJIT_CODE_BUILD");

@@ -64,7 +64,7 @@ fn merged() -> &'static Unit<'static> {
     static MERGED: OnceLock<Unit<'static>> = OnceLock::new();
     MERGED.get_or_init(|| {
         let [first, second] = [FIRST, SECOND].map(|text| &*compile("c", text, &["-O1", "-g"]).leak());
-        Unit::merge(&[unit(first), unit(second), unit(second)], is_inner).expect("it is small")
+        Unit::merge(&[&unit(first), &unit(second), &unit(second)], is_inner).expect("it is small")
     })
 }
 

@@ -330,7 +330,7 @@ impl Compiler {
                 units.push(unit);
             }
             let key = autojit_cache::key_of(&variant.key, variant.level);
-            let mut written = autojit_cache::add(cache, &key, units, &local).map(drop);
+            let mut written = autojit_cache::add(cache, &key, &units, &local).map(drop);
             for (program, ran) in &pending.ran {
                 let names = ran.iter().filter_map(|index| container.function(*index)).map(|info| info.name);
                 written =

@@ -89,6 +89,14 @@ impl Drop for Content {
     }
 }
 
+/// Brings bytes of a file that is mapped into memory at once; they begin with a page. Where the system cannot, pages come
+/// one by one.
+pub fn want(bytes: &[u8]) {
+    let arguments = [bytes.as_ptr() as usize, bytes.len(), libc::MADV_POPULATE_READ as usize, 0, 0, 0];
+    // SAFETY: it changes nothing of what is mapped.
+    let _ = unsafe { syscall(libc::SYS_madvise, arguments) };
+}
+
 /// The content of a file, with changes that nobody else sees. Lives for ever once it is [leaked](Self::leak).
 #[derive(Debug)]
 pub struct Changeable(&'static mut [u8]);
@@ -103,10 +111,7 @@ impl Changeable {
 
     /// Brings the first `len` bytes into memory at once. Where the system cannot, they come one by one.
     pub fn want(&self, len: usize) {
-        let len = len.min(self.0.len());
-        let arguments = [self.0.as_ptr() as usize, len, libc::MADV_POPULATE_READ as usize, 0, 0, 0];
-        // SAFETY: it changes nothing of what is mapped.
-        let _ = unsafe { syscall(libc::SYS_madvise, arguments) };
+        want(&self.0[..len.min(self.0.len())]);
     }
 }
 
@@ -253,6 +258,12 @@ pub fn list(path: &CStr) -> Result<Vec<Vec<u8>>, Errno> {
 pub fn user() -> u32 {
     // SAFETY: no arguments, cannot fail.
     unsafe { syscall(libc::SYS_geteuid, [0; 6]) }.unwrap_or(0) as u32
+}
+
+/// The effective user that the process began with, without a system call.
+pub fn first_user() -> u32 {
+    // SAFETY: reads what the kernel has passed to the process.
+    unsafe { libc::getauxval(libc::AT_EUID) as u32 }
 }
 
 /// The effective group.

@@ -1,0 +1,296 @@
+//! Image packs: later runs of a program of many modules open one file of the cache, whatever was edited, linked in another
+//! order, damaged or written at once.
+
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use autojit_tests::cache::{assert_cold, assert_warm, files, only, warm};
+use autojit_tests::compile::{Link, plugin};
+use autojit_tests::daemon;
+use autojit_tests::run::{Outcome, command, run, tool, warm_command};
+use autojit_tests::scratch::Scratch;
+use autojit_tests::stats::Stats;
+
+/// Modules beside `main`.
+const MODULES: usize = 12;
+/// Functions of each that others call: together more than one group has.
+const FUNCTIONS: usize = 21;
+
+/// A module: its functions call those of the next, by name and by address, and a static one.
+fn module(number: usize, add: usize) -> String {
+    let next = number + 1;
+    let mut text = String::from("#include <string.h>\nstatic int twice(int n) { return n * 2; }\n");
+    for function in 0..FUNCTIONS {
+        writeln!(
+            text,
+            "int f{next}_{function}(int);\nint f{number}_{function}(int n) {{\n\
+             int (*far)(int) = f{next}_{function};\nif (n & 1) return f{next}_{function}(n + 1) + {add};\n\
+             return far(n / 2 * 2 + 1) + twice(n) - 2 * n + (int)strlen(\"{number}\") - {};\n}}",
+            if number < 10 { 1 } else { 2 }
+        )
+        .expect("a string");
+    }
+    text
+}
+
+/// What the program prints if each module adds one, and `edited` modules two.
+fn expected(edited: usize) -> String {
+    // Every other module is called with an odd number.
+    format!("{}\n", FUNCTIONS * (MODULES / 2 + edited))
+}
+
+/// Writes the sources of the program and compiles them.
+fn compile(scratch: &Scratch, flags: &[&str]) {
+    for number in 0..MODULES {
+        scratch.file(&format!("f{number}.c"), module(number, 1));
+    }
+    let (mut main, mut last) = (String::from("#include <stdio.h>\n"), String::new());
+    for function in 0..FUNCTIONS {
+        writeln!(main, "int f0_{function}(int);").expect("a string");
+        writeln!(last, "int f{MODULES}_{function}(int n) {{ (void)n; return 0; }}").expect("a string");
+    }
+    main += "int main(void) { int sum = 0;\n";
+    (0..FUNCTIONS).for_each(|function| writeln!(main, "sum += f0_{function}(1);").expect("a string"));
+    main += "printf(\"%d\\n\", sum); return 3; }\n";
+    scratch.file("main.c", main);
+    scratch.file(&format!("f{MODULES}.c"), last);
+    compile_some(scratch, flags, &names());
+}
+
+fn names() -> Vec<String> {
+    (0..=MODULES).map(|number| format!("f{number}")).chain(["main".to_owned()]).collect()
+}
+
+fn compile_some(scratch: &Scratch, flags: &[&str], names: &[String]) {
+    let mut clang = command("clang-22");
+    clang.arg(format!("-fpass-plugin={}", plugin().display())).args(flags).arg("-c");
+    tool(clang.args(names.iter().map(|name| format!("{name}.c"))).current_dir(scratch.path()));
+}
+
+fn link(scratch: &Scratch, names: &[String], flags: &[&str], output: &str) -> PathBuf {
+    let objects: Vec<_> = names.iter().map(|name| scratch.path().join(format!("{name}.o"))).collect();
+    let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    let output = scratch.path().join(output);
+    Link { linker: "lld", cxx: false, flags: &flags }.run(&objects, &output);
+    output
+}
+
+#[track_caller]
+fn assert_ran(outcome: &Outcome, text: &str, what: &str) {
+    assert_eq!(outcome.status.code(), Some(3), "{what}: {outcome}");
+    assert_eq!((outcome.text(), outcome.errors()), (text.to_owned(), String::new()), "{what}");
+}
+
+/// Runs the program, which prints `text`.
+#[track_caller]
+fn ran(scratch: &Scratch, program: &Path, text: &str, what: &str) -> Stats {
+    let (outcome, stats) = warm(scratch, program, |command| command);
+    assert_ran(&outcome, text, what);
+    stats
+}
+
+/// Checks that a run bound everything from the image pack.
+#[track_caller]
+fn assert_one_file(stats: &Stats, what: &str) {
+    assert_warm(stats, what);
+    assert_eq!(stats.number("cache_files"), 1.0, "{what}: {stats:?}");
+}
+
+/// All functions: with a static one in each module, and `main`.
+const ALL: usize = MODULES * (FUNCTIONS + 1) + FUNCTIONS + 1;
+
+#[test]
+fn later_runs_open_one_file() {
+    let scratch = Scratch::new("image-pack-one-file");
+    compile(&scratch, &["-O0", "-g"]);
+    let program = link(&scratch, &names(), &[], "program");
+    let stats = ran(&scratch, &program, &expected(0), "first");
+    assert_cold(&stats, "first");
+    only(&scratch, ".aji");
+    let stats = ran(&scratch, &program, &expected(0), "second");
+    assert_one_file(&stats, "second");
+    assert_eq!(stats.number("bound"), ALL as f64, "{stats:?}");
+    // A call for each group, not for each module.
+    assert!(stats.number("resolver_calls") <= 4.0, "{stats:?}");
+    let mut strace = warm_command("strace", scratch.path());
+    strace.args(["-f", "-o", "trace"]).arg(&program);
+    assert_ran(&run(&mut strace, scratch.path(), b""), &expected(0), "third");
+    let trace = fs::read_to_string(scratch.path().join("trace")).expect("strace writes it");
+    let opened: Vec<_> = trace.lines().filter(|line| line.contains("/cache/code")).collect();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    // Of the loader, the program and the runtime together; a file for each module would add eight times as many.
+    assert!(trace.lines().count() < 130, "{trace}");
+}
+
+#[test]
+fn an_edit_leaves_the_rest() {
+    let scratch = Scratch::new("image-pack-edit");
+    compile(&scratch, &["-O0"]);
+    let program = link(&scratch, &names(), &[], "program");
+    ran(&scratch, &program, &expected(0), "first");
+    let before = fs::read(only(&scratch, ".aji")).expect("it is there");
+    // The numbers of its functions change, too.
+    scratch.file("f6.c", format!("int before(void) {{ return 7; }}\n{}", module(6, 2)));
+    compile_some(&scratch, &["-O0"], &["f6".to_owned()]);
+    link(&scratch, &names(), &[], "program");
+    let stats = ran(&scratch, &program, &expected(1), "edited");
+    assert_eq!(stats.number("compiled"), (FUNCTIONS + 1) as f64, "{stats:?}");
+    assert_eq!(stats.number("cache_files"), 1.0, "{stats:?}");
+    let stats = ran(&scratch, &program, &expected(1), "edited, again");
+    assert_warm(&stats, "edited, again");
+    assert_eq!(stats.number("cache_files"), 2.0, "the pack, and the file of one module: {stats:?}");
+    assert_eq!(
+        fs::read(only(&scratch, ".aji")).expect("it is there"),
+        before,
+        "it is not written for one module"
+    );
+    // All of them but the last one and `main`.
+    for number in 0..MODULES {
+        scratch.file(&format!("f{number}.c"), module(number, 2));
+    }
+    compile_some(&scratch, &["-O0"], &names());
+    link(&scratch, &names(), &[], "program");
+    let stats = ran(&scratch, &program, &expected(MODULES / 2), "many edits");
+    assert_eq!(stats.number("compiled"), ((FUNCTIONS + 1) * MODULES) as f64, "{stats:?}");
+    // It takes a run or two until what is of use is together again.
+    ran(&scratch, &program, &expected(MODULES / 2), "many edits, again");
+    let stats = ran(&scratch, &program, &expected(MODULES / 2), "many edits, later");
+    assert_warm(&stats, "later");
+    // The two that were not edited had their code among much that is gone.
+    assert!(stats.number("cache_files") <= 3.0, "{stats:?}");
+    assert_eq!(files(&scratch, ".aji").len(), 1);
+}
+
+#[test]
+fn modules_are_found_wherever_they_are() {
+    let scratch = Scratch::new("image-pack-order");
+    compile(&scratch, &["-O1"]);
+    let program = link(&scratch, &names(), &[], "program");
+    ran(&scratch, &program, &expected(0), "first");
+    let reversed: Vec<_> = names().into_iter().rev().collect();
+    link(&scratch, &reversed, &[], "program");
+    assert_one_file(&ran(&scratch, &program, &expected(0), "in another order"), "in another order");
+    // Other modules in front of all, of which a static constructor runs first.
+    scratch.file("new.c", "int value;\n__attribute__((constructor)) static void set(void) { value = 1; }\nint get(void) { return value; }\n");
+    compile_some(&scratch, &["-O1"], &["new".to_owned()]);
+    link(&scratch, &[vec!["new".to_owned()], reversed].concat(), &[], "program");
+    assert_one_file(&ran(&scratch, &program, &expected(0), "with another module"), "with another module");
+    // A copy has a pack of its own, made of the files of the modules.
+    let copy = scratch.path().join("copy");
+    fs::copy(&program, &copy).expect("the directory is ours");
+    let stats = ran(&scratch, &copy, &expected(0), "copy");
+    assert_warm(&stats, "copy");
+    assert!(stats.number("cache_files") > MODULES as f64, "{stats:?}");
+    assert_one_file(&ran(&scratch, &copy, &expected(0), "copy, again"), "copy, again");
+    assert_eq!(files(&scratch, ".aji").len(), 2);
+}
+
+#[test]
+fn damage_costs_files_and_nothing_else() {
+    let scratch = Scratch::new("image-pack-damage");
+    compile(&scratch, &["-O0", "-g"]);
+    let program = link(&scratch, &names(), &[], "program");
+    ran(&scratch, &program, &expected(0), "first");
+    let file = only(&scratch, ".aji");
+    let whole = fs::read(&file).expect("it is there");
+    let packs = whole.windows(8).position(|bytes| bytes == b"AJCODE\0\0").expect("it has code");
+    let lines = whole.windows(8).position(|bytes| bytes == b"AJLINES\0").expect("it has lines");
+    let check = |damaged: &[u8], used: bool, what: &str| {
+        fs::write(&file, damaged).expect("the file is ours");
+        let stats = ran(&scratch, &program, &expected(0), what);
+        assert_warm(&stats, what);
+        assert_eq!(stats.number("cache_files") == 1.0, used, "{what}: {stats:?}");
+    };
+    let flipped = |at: usize| {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        damaged
+    };
+    for at in
+        [0, 8, 12, 16, 24, 56, 60, 64, 72, 80, 113, 119, 500, 2000, packs - 4096, packs + 1, packs + 200]
+    {
+        check(&flipped(at), false, &format!("byte {at}"));
+    }
+    for len in [0, 7, 79, 80, 300, packs, packs + 100, lines, whole.len() - 1] {
+        check(&whole[..len], false, &format!("the first {len} bytes"));
+    }
+    check(&flipped(lines), false, "the start of the lines");
+    // Nobody asks for lines in this run.
+    check(&flipped(whole.len() - 1), true, "the end of the lines");
+    check(&whole, true, "whole");
+    // Another user's, or one that others can write.
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).expect("the file is ours");
+    let stats = ran(&scratch, &program, &expected(0), "not private");
+    assert!(stats.number("cache_files") > 1.0, "{stats:?}");
+}
+
+#[test]
+fn libraries_have_packs_of_their_own() {
+    let scratch = Scratch::new("image-pack-library");
+    compile(&scratch, &["-O0", "-fPIC"]);
+    link(&scratch, &names()[..=MODULES], &["-shared"], "libmany.so");
+    let directory = scratch.path().display().to_string();
+    let program = scratch.path().join("linked");
+    let flags = [format!("-L{directory}"), "-lmany".into(), format!("-Wl,-rpath,{directory}")];
+    let object = scratch.path().join("main.o");
+    Link { linker: "lld", cxx: false, flags: &flags }.run(&[object], &program);
+    ran(&scratch, &program, &expected(0), "first");
+    only(&scratch, ".aji");
+    let stats = ran(&scratch, &program, &expected(0), "second");
+    assert_warm(&stats, "second");
+    // That of the library, and the code of `main`.
+    assert_eq!(stats.number("cache_files"), 2.0, "{stats:?}");
+    // The same library for another program, which opens it and closes it, twice.
+    let text = format!(
+        "#include <dlfcn.h>\n#include <stdio.h>\nint main(void) {{ int sum = 0;\n\
+         for (int round = 0; round < 2; round++) {{ void *library = dlopen(\"{directory}/libmany.so\", RTLD_NOW);\n\
+         int (*f)(int) = (int (*)(int))dlsym(library, \"f0_3\");\nsum += f(1); dlclose(library); }}\n\
+         printf(\"%d\\n\", sum); return 3; }}\n"
+    );
+    let opener = autojit_tests::cache::build(&scratch, "opener", &text, &["-O0"]);
+    let twice = format!("{MODULES}\n");
+    ran(&scratch, &opener, &twice, "opener");
+    let stats = ran(&scratch, &opener, &twice, "opener, again");
+    assert_warm(&stats, "opener, again");
+    assert_eq!(stats.number("cache_files"), 2.0, "the library's, twice: {stats:?}");
+}
+
+#[test]
+fn packs_come_about_with_a_daemon() {
+    let scratch = Scratch::new("image-pack-daemon");
+    compile(&scratch, &["-O0"]);
+    let program = link(&scratch, &names(), &[], "program");
+    let run = |what: &str| {
+        let mut command = warm_command(&program, scratch.path());
+        command.env("AUTOJIT_MODE", "daemon").env("AUTOJIT_SOCKET_PATH", daemon::shared());
+        assert_ran(&run(&mut command, scratch.path(), b""), &expected(0), what);
+        Stats::read(&scratch.path().join("stats"))
+    };
+    let stats = run("first");
+    assert!(stats.number("from_daemon") > 0.0, "{stats:?}");
+    let stats = run("second");
+    assert_eq!((stats.number("from_daemon"), stats.number("cache_files")), (0.0, 1.0), "{stats:?}");
+    assert_eq!(stats.number("bound"), ALL as f64, "{stats:?}");
+}
+
+#[test]
+fn writers_at_once_and_children() {
+    let scratch = Scratch::new("image-pack-writers");
+    compile(&scratch, &["-O0"]);
+    let program = link(&scratch, &names(), &[], "program");
+    std::thread::scope(|scope| {
+        for number in 0..6 {
+            let (scratch, program) = (&scratch, &program);
+            scope.spawn(move || {
+                let place = scratch.directory(&number.to_string());
+                let mut lazy = warm_command(program, &place);
+                lazy.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
+                assert_ran(&run(&mut lazy, &place, b""), &expected(0), "one of six");
+            });
+        }
+    });
+    assert_one_file(&ran(&scratch, &program, &expected(0), "later"), "later");
+    assert_eq!(files(&scratch, ".aji").len(), 1);
+}
