@@ -132,6 +132,22 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let Some(class) = class_of(layout).filter(|_| layout.align() <= PAGE) else {
+            // SAFETY: the caller's promise. Mappings consist of zeros.
+            return unsafe { self.alloc(layout) };
+        };
+        let mut heap = self.heap.lock();
+        if heap.free[class].is_null() {
+            // So does what was never used.
+            return heap.carve(class_size(class));
+        }
+        let block = heap.take(class);
+        // SAFETY: the block has as many bytes, and is the caller's alone.
+        unsafe { block.write_bytes(0, layout.size()) };
+        block
+    }
+
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class_of(layout) {
             Some(class) => {
@@ -188,6 +204,24 @@ mod tests {
         }
         assert_eq!(class_of(layout(SMALL_MAX, 1)), Some(CLASSES - 1));
         assert_eq!(class_of(layout(SMALL_MAX + 1, 1)), None);
+    }
+
+    #[test]
+    fn zeroed_blocks_are_zeroed() {
+        let allocator = Allocator::new();
+        for size in [16, 200, 5000, SMALL_MAX, SMALL_MAX + 1] {
+            for round in ["never used", "used before"] {
+                let layout = layout(size, 8);
+                // SAFETY: a block of this layout, which is given back.
+                unsafe {
+                    let block = allocator.alloc_zeroed(layout);
+                    let bytes = std::slice::from_raw_parts_mut(block, size);
+                    assert!(bytes.iter().all(|byte| *byte == 0), "{size} {round}");
+                    bytes.fill(0xaa);
+                    allocator.dealloc(block, layout);
+                }
+            }
+        }
     }
 
     /// A small generator, so that runs repeat.

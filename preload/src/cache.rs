@@ -245,7 +245,7 @@ impl Claimed {
             .image()
             .memory()
             .map_err(|failure| LinkError::Unsupported(format!("no memory for it: {failure}")))?;
-        let mut ours = vec![false; module.functions().len()];
+        let mut ours = vec![false; module.function_count()];
         self.0.iter().for_each(|(function, _)| ours[function.index() as usize] = true);
         let owned =
             |function: &'static Function| ours[function.index() as usize] && symbols::is_chosen(function);

@@ -26,8 +26,8 @@ use autojit_code::lock::Lock;
 pub struct Module {
     record: *const ModuleRecord,
     image: AtomicPtr<Image>,
-    /// Its functions; null if none was named yet.
-    functions: AtomicPtr<Function>,
+    /// Its functions, each as soon as it is named; null if none was. Few of many are.
+    table: AtomicPtr<AtomicPtr<Function>>,
     /// How many they are: the record goes with the image.
     count: u32,
     entered: OnceLock<Box<Entered>>,
@@ -81,10 +81,10 @@ impl Module {
     /// # Safety
     /// `record` must be readable as long as the module is used.
     pub unsafe fn new(record: *const ModuleRecord) -> Self {
-        let (image, functions) = (AtomicPtr::default(), AtomicPtr::default());
+        let (image, table) = (AtomicPtr::default(), AtomicPtr::default());
         // SAFETY: the caller's promise.
         let count = unsafe { (*record).functions };
-        Self { record, image, functions, count, entered: OnceLock::new() }
+        Self { record, image, table, count, entered: OnceLock::new() }
     }
 
     fn entered(&self) -> &Entered {
@@ -167,9 +167,7 @@ impl Module {
 
     /// Whether all of its functions have code.
     pub fn is_complete(&self) -> bool {
-        let functions = self.functions();
-        functions.len() == self.record().functions as usize
-            && functions.iter().all(|function| function.code().is_some())
+        self.functions().filter(|function| function.code().is_some()).count() == self.function_count()
     }
 
     /// Whether its container is not in the image.
@@ -255,26 +253,60 @@ impl Module {
     /// The function of an index. The container need not be opened for it: functions of other modules are named all
     /// the time.
     pub fn function(&'static self, index: u32) -> Option<&'static Function> {
-        if self.functions.load(Acquire).is_null() {
-            let made: Box<[Function]> = (0..self.count).map(|index| Function::new(self, index)).collect();
-            let made = Box::into_raw(made);
-            if self.functions.compare_exchange(std::ptr::null_mut(), made.cast(), AcqRel, Acquire).is_err() {
+        if index >= self.count {
+            return None;
+        }
+        let table = self.table.load(Acquire);
+        let table = if table.is_null() { self.make_table() } else { table };
+        // SAFETY: the table has an entry for each function, and is never freed.
+        let entry = unsafe { &*table.add(index as usize) };
+        let known = entry.load(Acquire);
+        // SAFETY: null, or what was stored below: a function, which lives for ever.
+        Some(unsafe { known.as_ref() }.unwrap_or_else(|| {
+            let made = Box::into_raw(Box::new(Function::new(self, index)));
+            match entry.compare_exchange(std::ptr::null_mut(), made, AcqRel, Acquire) {
+                // SAFETY: made above, and never freed.
+                Ok(_) => unsafe { &*made },
+                Err(known) => {
+                    // Another thread was quicker.
+                    // SAFETY: `made` came from Box::into_raw, and nobody else knows it; the other one lives for ever.
+                    unsafe {
+                        drop(Box::from_raw(made));
+                        &*known
+                    }
+                }
+            }
+        }))
+    }
+
+    fn make_table(&self) -> *mut AtomicPtr<Function> {
+        // Of zeros, which large allocations consist of already: no page of it is touched before it is used.
+        let made: Box<[*mut Function]> = vec![std::ptr::null_mut(); self.count as usize].into();
+        let made = Box::into_raw(made);
+        let table = made.cast::<AtomicPtr<Function>>();
+        match self.table.compare_exchange(std::ptr::null_mut(), table, AcqRel, Acquire) {
+            Ok(_) => table,
+            Err(known) => {
                 // Another thread was quicker.
                 // SAFETY: it came from Box::into_raw, and nobody else knows it.
                 drop(unsafe { Box::from_raw(made) });
+                known
             }
         }
-        self.functions().get(index as usize)
     }
 
-    /// Its functions, if any was ever named.
-    pub fn functions(&self) -> &'static [Function] {
-        let functions = self.functions.load(Acquire);
-        if functions.is_null() {
-            return &[];
-        }
-        // SAFETY: made above, of this length, and never freed.
-        unsafe { std::slice::from_raw_parts(functions, self.count as usize) }
+    /// Those of its functions that were ever named.
+    pub fn functions(&self) -> impl Iterator<Item = &'static Function> {
+        let table = self.table.load(Acquire);
+        let count = if table.is_null() { 0 } else { self.count as usize };
+        // SAFETY: the table has an entry for each function, and is never freed; entries are null or functions, which live
+        // for ever.
+        (0..count).filter_map(move |index| unsafe { (*table.add(index)).load(Acquire).as_ref() })
+    }
+
+    /// How many functions it has.
+    pub fn function_count(&self) -> usize {
+        self.count as usize
     }
 
     /// Lets go of what the engine keeps of it, once nobody can call its functions any more.
