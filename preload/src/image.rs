@@ -389,9 +389,10 @@ impl Image {
     pub fn adopt_slot(&self, function: &'static Function, number: u32) -> bool {
         let slot = self.slots.start + number as usize * size_of::<Slot>();
         let is_it = self.slots.contains(&slot) && {
+            let slot = slot as *const Slot;
             // SAFETY: a slot of the image's.
-            let slot = unsafe { &*(slot as *const Slot) };
-            std::ptr::eq(slot.record(), function.module().record()) && slot.index == function.index()
+            let (record, index) = unsafe { ((*slot).record(), (*slot).index) };
+            std::ptr::eq(record, function.module().record()) && index == function.index()
         };
         if is_it {
             function.adopt(slot as *const Slot);

@@ -70,8 +70,13 @@ pub fn bind_all(image: &'static Image) {
     }
 }
 
+/// Whether an image pack is worth while; not where calls are to pass stubs, as those in one lead to code.
+fn may_have_one(image: &Image) -> bool {
+    image.modules().len() >= MODULES && !lifecycle::calls_pass_stubs()
+}
+
 fn open(image: &Image) -> Option<ImagePack> {
-    if image.modules().len() < MODULES {
+    if !may_have_one(image) {
         return None;
     }
     let directory = cache::directory()?;
@@ -346,7 +351,7 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         let of_image = noted.iter().filter(|it| std::ptr::eq(it.module.image(), image));
         of_image.map(|it| image.place_of(it.module)).collect::<BTreeSet<_>>().len()
     };
-    for image in image::all().filter(|image| image.modules().len() >= MODULES) {
+    for image in image::all().filter(|image| may_have_one(image)) {
         if modules(&noted, image) < MODULES {
             continue;
         }
