@@ -136,7 +136,8 @@ impl ArenaState {
         if needed > room {
             return Err(exhausted);
         }
-        let size = self.growth.max(needed).min(room);
+        // A page more than a large block needs: see `map_text`.
+        let size = self.growth.max(needed.saturating_add(PAGE)).min(room);
         let mut range = self.mapped..self.mapped + size;
         let backing = match self.arena {
             Arena::Data => map_private(&range).map(|()| Backing::Data),
@@ -345,8 +346,8 @@ unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Err
         let alias = file.map(0, used, writable, libc::MAP_SHARED)?;
         let view = |permissions| file.map(start, len, permissions, libc::MAP_PRIVATE | libc::MAP_FIXED);
         let dumped = || {
+            view(writable)?;
             if used < len {
-                view(writable)?;
                 ((start + used) as *mut u8).write_volatile(TRAP);
             }
             protect(Arena::Text, start..start + len)

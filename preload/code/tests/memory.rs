@@ -267,6 +267,24 @@ fn pages_of_code_that_were_written_to_take_more_code() {
 }
 
 #[test]
+fn a_block_may_fill_its_chunk() {
+    // Around the size of the first chunk and the room in it, and beyond it.
+    for length in [61_000, 61_400, 62_000, 65_000, 65_400, 66_000, 70_000, 131_000, 200_000] {
+        let source = format!(
+            "int check(void) {{ __asm__ volatile(\".fill {length}, 1, 0x90\");\nreturn {length}; }}\n"
+        );
+        let object = compile("c", &source, &["-O1"]);
+        for memory in [memory(), private_memory()] {
+            let code = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
+            assert_eq!(call(&code, "check"), length);
+            // Another one behind it.
+            let code = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
+            assert_eq!(call(&code, "check"), length);
+        }
+    }
+}
+
+#[test]
 fn text_is_where_debuggers_can_write() {
     let memory = memory();
     let object = object(3);
