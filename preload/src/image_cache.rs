@@ -33,6 +33,9 @@ const GROUP_FUNCTIONS: usize = 256;
 /// Bytes of code of a group; likewise.
 const GROUP_CODE: usize = 128 << 10;
 
+/// Bytes that come into memory when one of them is read, if the file is in the page cache: 64 KiB on Linux.
+const FAULT_AROUND: usize = 64 << 10;
+
 /// The image pack of an image, open.
 #[derive(Debug)]
 pub struct ImagePack {
@@ -169,7 +172,7 @@ impl ImagePack {
     ) -> Result<(), LinkError> {
         let damaged = |error: pack::PackError| LinkError::Object(error.to_string());
         let references = self.index.references(group).map_err(damaged)?;
-        if let Some(len) = pack::code_len(bytes) {
+        if let Some(len) = pack::code_len(bytes).filter(|len| *len > FAULT_AROUND) {
             sys::want(&bytes[..len]);
         }
         let description = pack::check(bytes, &self.key).map_err(damaged)?;
