@@ -112,6 +112,11 @@ impl<'a> Uses<'a> {
                 // A constant that nothing uses stays: nothing would take it along.
                 Use { body_address: theirs.body, stays: theirs.stays || !theirs.body, ..theirs }
             }
+            // Where an alias is of a variable, optimised bodies use the variable.
+            Kind::LLVMGlobalAliasValueKind if !user.is_of_function_type() => {
+                let theirs = self.of(user);
+                Use { body_address: theirs.body, stays: true, ..theirs }
+            }
             Kind::LLVMFunctionValueKind
             | Kind::LLVMGlobalVariableValueKind
             | Kind::LLVMGlobalAliasValueKind

@@ -87,6 +87,12 @@ fn shim(bin: &Path, include: &str) {
         ])
         .flag("-Wno-unused-parameter")
         .flag(format!("-isystem{include}"))
-        .files(["shim/open.cpp", "shim/calls.cpp", "shim/compile.cpp", "shim/describe.cpp"])
+        .files([
+            "shim/open.cpp",
+            "shim/aliases.cpp",
+            "shim/calls.cpp",
+            "shim/compile.cpp",
+            "shim/describe.cpp",
+        ])
         .compile("autojit_shim");
 }

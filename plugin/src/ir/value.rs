@@ -16,15 +16,27 @@ use crate::ffi;
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in ir.rs")]
 impl Value {
+    /// What it is. Constants that the C API has no kind for (`dso_local_equivalent`, `no_cfi`), and calls instructions, count
+    /// as one that nothing here looks into: they use what they name.
     pub fn kind(self) -> LLVMValueKind {
-        unsafe { LLVMGetValueKind(self.0) }
+        match unsafe { LLVMGetValueKind(self.0) } {
+            LLVMValueKind::LLVMInstructionValueKind if unsafe { LLVMIsAInstruction(self.0) }.is_null() => {
+                LLVMValueKind::LLVMConstantTargetNoneValueKind
+            }
+            kind => kind,
+        }
     }
 
     /// The name without the prefix that means "do not mangle", which ELF on x86-64 has no need of.
     pub fn name(self) -> String {
-        let mut length = 0;
-        let name = string(unsafe { LLVMGetValueName2(self.0, &mut length) }, length);
+        let name = self.full_name();
         name.strip_prefix('\u{1}').map(str::to_owned).unwrap_or(name)
+    }
+
+    /// The name as LLVM has it.
+    pub fn full_name(self) -> String {
+        let mut length = 0;
+        string(unsafe { LLVMGetValueName2(self.0, &mut length) }, length)
     }
 
     pub fn has_name(self) -> bool {
@@ -280,6 +292,11 @@ impl Value {
         users.filter(|user| user.kind() == Kind::LLVMBlockAddressValueKind)
     }
 
+    /// The function that a block address is of.
+    pub fn labelled_function(self) -> Value {
+        Value(unsafe { LLVMGetBlockAddressFunction(self.0) })
+    }
+
     /// The instructions of a function.
     pub fn instructions(self) -> impl Iterator<Item = Value> {
         let blocks = walk_blocks(self.0);
@@ -405,6 +422,13 @@ impl Value {
             at = at.target();
         }
         at
+    }
+
+    /// Whether an alias stands for a function.
+    pub fn is_of_function_type(self) -> bool {
+        unsafe {
+            LLVMGetTypeKind(LLVMGlobalGetValueType(self.0)) == llvm_sys::LLVMTypeKind::LLVMFunctionTypeKind
+        }
     }
 
     /// The alignment that a function or variable must have; 0 if it may have any.

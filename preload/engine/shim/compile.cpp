@@ -3,6 +3,7 @@
 // materialisation unit in that dylib; a lookup of its root runs IRCompileLayer, and the object layer beneath keeps the
 // object instead of linking it.
 
+#include "aliases.h"
 #include "calls.h"
 #include "compile.h"
 #include "describe.h"
@@ -178,6 +179,7 @@ public:
         return failure("the module is not valid: " + Broken);
     }
     Optimize.run(M);
+    undefineAliases(M);
     UnitDescription Described(*Open, M);
     for (Function &F : M) {
       if (F.isDeclaration())

@@ -209,10 +209,28 @@ GlobalVariable *Batch::declareVariable(const GlobalValue &Old) {
   return New;
 }
 
+// Two declared variables are two objects to the optimiser; an alias that another definition may replace is nothing that it
+// knows. One needs a definition to stand for, until undefineAliases.
+GlobalAlias *Batch::declareAlias(const GlobalAlias &Old) {
+  Type *T = Old.getValueType();
+  auto *Aliased = new GlobalVariable(*To, T, false, GlobalValue::InternalLinkage, Constant::getNullValue(T));
+  auto *New = GlobalAlias::create(T, Old.getAddressSpace(), GlobalValue::WeakAnyLinkage, Old.getName(), Aliased, To.get());
+  New->setVisibility(Old.getVisibility());
+  New->setDSOLocal(Old.isDSOLocal());
+  return New;
+}
+
 Value *Batch::materialize(Value *V) {
   auto *Old = dyn_cast<GlobalValue>(V);
   if (!Old || Old->getParent() == To.get())
     return nullptr;
+  auto *Alias = dyn_cast<GlobalAlias>(Old);
+  if (Alias && From.Options.speed > 0 && !isa<FunctionType>(Alias->getValueType())) {
+    const GlobalObject *Aliased = Alias->getAliaseeObject();
+    if (Aliased && !Aliased->isInterposable() && !Alias->isInterposable())
+      return MapValue(Alias->getAliasee(), Map, Flags, nullptr, this);
+    return declareAlias(*Alias);
+  }
   if (auto *Type = dyn_cast<FunctionType>(Old->getValueType()))
     return declare(*Old, Type);
   return declareVariable(*Old);

@@ -45,6 +45,7 @@ private:
 
   llvm::Value *materialize(llvm::Value *Value) override;
   llvm::Function *declare(const llvm::GlobalValue &Old, llvm::FunctionType *Type);
+  llvm::GlobalAlias *declareAlias(const llvm::GlobalAlias &Old);
   llvm::GlobalVariable *declareVariable(const llvm::GlobalValue &Old);
   void move(llvm::Function &Old, llvm::Function &New);
   void copy(llvm::Function &Old, llvm::Function &New);
