@@ -23,7 +23,38 @@ pub fn travels(variable: Value) -> bool {
         return false;
     }
     let constant = variable.is_constant() && variable.is_unnamed_address() && is_only_read(variable);
-    constant || is_label_table(variable)
+    constant || is_own_label_table(variable)
+}
+
+/// Whether a variable has labels of one function, and only that function uses it.
+fn is_own_label_table(variable: Value) -> bool {
+    let mut owners = label_owners(variable).into_iter();
+    match (owners.next(), owners.next()) {
+        (Some(owner), None) => variable.users().all(|user| only_in(user, owner, 0)),
+        _ => false,
+    }
+}
+
+/// The functions whose labels are in a variable's value.
+fn label_owners(variable: Value) -> HashSet<Value> {
+    fn collect(value: Value, depth: u32, found: &mut HashSet<Value>) {
+        match value.kind() {
+            Kind::LLVMBlockAddressValueKind => {
+                found.insert(value.labelled_function());
+            }
+            Kind::LLVMConstantArrayValueKind
+            | Kind::LLVMConstantStructValueKind
+            | Kind::LLVMConstantExprValueKind
+                if depth < 8 =>
+            {
+                value.operands().for_each(|operand| collect(operand, depth + 1, found));
+            }
+            _ => {}
+        }
+    }
+    let mut found = HashSet::new();
+    variable.initializer().into_iter().for_each(|value| collect(value, 0, &mut found));
+    found
 }
 
 /// Whether a pointer, and what is at a distance from it, is only loaded from, or copied from as a whole.
@@ -82,18 +113,27 @@ pub fn has_known_value(module: Module, variable: Value, known: &HashSet<Value>) 
 
 /// Whether a variable is a table of labels (computed goto), which cannot stay without its function.
 pub fn is_label_table(variable: Value) -> bool {
-    fn has_label(value: Value, depth: u32) -> bool {
-        match value.kind() {
-            Kind::LLVMBlockAddressValueKind => true,
-            Kind::LLVMConstantArrayValueKind
-            | Kind::LLVMConstantStructValueKind
-            | Kind::LLVMConstantExprValueKind
-                if depth < 8 =>
-            {
-                value.operands().any(|operand| has_label(operand, depth + 1))
-            }
-            _ => false,
-        }
+    !label_owners(variable).is_empty()
+}
+
+/// Whether `user` is an instruction of `function`, or a constant or local variable that only such instructions use.
+pub fn only_in(user: Value, function: Value, depth: u32) -> bool {
+    if depth > 8 {
+        return false;
     }
-    variable.initializer().is_some_and(|value| has_label(value, 0))
+    match user.kind() {
+        Kind::LLVMInstructionValueKind => user.function() == function,
+        Kind::LLVMGlobalVariableValueKind => {
+            is_movable_table(user) && user.users().all(|next| only_in(next, function, depth + 1))
+        }
+        _ => user.is_used() && user.users().all(|next| only_in(next, function, depth + 1)),
+    }
+}
+
+/// Whether a variable can move out with the one body that uses it: nobody else can name it, and nobody changes it.
+fn is_movable_table(variable: Value) -> bool {
+    variable.is_local()
+        && !variable.is_thread_local()
+        && variable.section().is_none()
+        && (variable.is_constant() || is_only_read(variable))
 }

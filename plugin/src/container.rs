@@ -17,7 +17,7 @@ use llvm_sys::prelude::LLVMComdatRef;
 
 use crate::constants;
 use crate::ir::{Attachments, IrVisibility, Linkage, Module, Value};
-use crate::plan::Plan;
+use crate::plan::{Plan, container_name};
 use crate::select::Selection;
 
 /// A container.
@@ -59,6 +59,8 @@ struct ContainerForm {
     description: Option<Value>,
     variables: Vec<Variable>,
     functions: Vec<Declared>,
+    /// What has another name in the container, with its own.
+    renamed: Vec<(Value, String)>,
 }
 
 /// A variable that stays.
@@ -114,11 +116,12 @@ impl ContainerForm {
                 functions.push(declare_function(function));
             }
         }
-        Self { module, asm, description, variables, functions }
+        Self { module, asm, description, variables, functions, renamed: rename(module) }
     }
 
     fn leave(self) {
         self.module.set_inline_asm(&self.asm);
+        self.renamed.into_iter().for_each(|(value, name)| value.set_name(&name));
         for saved in self.variables {
             let Variable { value, .. } = saved;
             value.set_initializer(saved.initializer);
@@ -143,6 +146,18 @@ impl ContainerForm {
             }
         }
     }
+}
+
+/// Gives globals the names that they have in the container; returns those that had another.
+fn rename(module: Module) -> Vec<(Value, String)> {
+    let globals = module.variables().chain(module.functions()).chain(module.aliases()).chain(module.ifuncs());
+    let private = globals.filter(|value| value.name().starts_with(".L"));
+    let renamed = private.map(|value| {
+        let full = value.full_name();
+        value.set_name(&container_name(&value.name()));
+        (value, full)
+    });
+    renamed.collect()
 }
 
 /// The attribute of functions that are not what their name says to the optimiser.
@@ -174,7 +189,14 @@ fn declare_variable(value: Value, direct: bool, exposed: bool) -> Variable {
     } else {
         value.set_initializer(None);
     }
-    if !exposed && saved.linkage != Linkage::LLVMExternalWeakLinkage {
+    let replaceable = matches!(
+        saved.linkage,
+        Linkage::LLVMExternalWeakLinkage | Linkage::LLVMWeakAnyLinkage | Linkage::LLVMLinkOnceAnyLinkage
+    );
+    if replaceable {
+        // It may be at the address of another variable.
+        value.set_linkage(Linkage::LLVMExternalWeakLinkage);
+    } else if !exposed {
         value.set_linkage(Linkage::LLVMExternalLinkage);
     }
     value.set_visibility(IrVisibility::LLVMDefaultVisibility);

@@ -53,8 +53,8 @@ pub struct Import {
 }
 
 impl Import {
-    fn of_callee(value: Option<Value>, name: String) -> Self {
-        Self { value, symbol: name.clone(), name, weak: false, hidden: false, callee: true }
+    fn of_callee(value: Option<Value>, symbol: String) -> Self {
+        Self { value, name: container_name(&symbol), symbol, weak: false, hidden: false, callee: true }
     }
 }
 
@@ -221,8 +221,8 @@ impl Plan {
         let own = value.is_local() || (defined && self.is_here(value));
         let import = Import {
             value: Some(value),
-            symbol: if private { format!(".L{name}") } else { name.clone() },
-            name,
+            name: container_name(&name),
+            symbol: if private { format!(".L{name}") } else { name },
             // A symbol that is also defined here keeps the binding of its definition.
             weak: (optional && !defined) || value.linkage() == Linkage::LLVMExternalWeakLinkage,
             hidden: hidden && !defined,
@@ -250,6 +250,12 @@ impl Plan {
             function.import = index.get(&function.value).copied();
         }
     }
+}
+
+/// What a container calls a global of this name: names with the assembler's private prefix (`asm(".Lname")`) are known in
+/// one object only, and code of the container is in another.
+pub fn container_name(name: &str) -> String {
+    if name.starts_with(".L") { format!("__autojit_private{name}") } else { name.to_owned() }
 }
 
 /// Whether calls of a function that another object defines go through the PLT: not with -fno-plt.

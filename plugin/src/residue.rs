@@ -28,6 +28,7 @@ pub fn leave(
     placed: &Placed,
 ) {
     let mut text = Text::default();
+    text.alone();
     // With -masm=intel, or after assembly of the module's own that does not switch back.
     text.line(format_args!(".att_syntax"));
     keep_imports(module, plan);

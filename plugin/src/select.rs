@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use crate::assembly::{self, Mentions};
-use crate::constants::{is_only_read, travels};
+use crate::constants::{only_in, travels};
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
 use crate::thread_locals;
@@ -137,6 +137,9 @@ pub fn select(module: Module, options: &Options) -> Selection {
         }
     }
     for function in labelled {
+        for other in label_readers(function) {
+            drop(other, "it has the address of another function's label");
+        }
         if labels_escape(function) {
             drop(function, "data that stays refers to its labels");
         }
@@ -201,6 +204,9 @@ fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str>
     }
     if INSTRUMENTED.iter().any(|attribute| function.has_string_attribute(attribute)) {
         return Some("it is instrumented");
+    }
+    if function.name().starts_with(".L") {
+        return Some("its name is the assembler's own");
     }
     if is_allocator(&function.name()) {
         return Some("it belongs to the memory allocator");
@@ -308,31 +314,16 @@ fn drop_with_callers(function: Value, drop: &mut dyn FnMut(Value, &str)) {
     }
 }
 
+/// Other functions with addresses of a function's labels in their code.
+fn label_readers(function: Value) -> HashSet<Value> {
+    let mut users = Vec::new();
+    function.labels().for_each(|label| thread_locals::instructions(label, &mut users));
+    users.into_iter().map(Value::function).filter(|reader| *reader != function).collect()
+}
+
 /// Whether anything but the function itself, or a table of its labels that only it uses, refers to its labels.
 fn labels_escape(function: Value) -> bool {
     function.labels().any(|label| !label.users().all(|user| only_in(user, function, 0)))
-}
-
-/// Whether `user` is an instruction of `function`, or a constant or local variable that only such instructions use.
-fn only_in(user: Value, function: Value, depth: u32) -> bool {
-    if depth > 8 {
-        return false;
-    }
-    match user.kind() {
-        Kind::LLVMInstructionValueKind => user.function() == function,
-        Kind::LLVMGlobalVariableValueKind => {
-            is_movable_table(user) && user.users().all(|next| only_in(next, function, depth + 1))
-        }
-        _ => user.is_used() && user.users().all(|next| only_in(next, function, depth + 1)),
-    }
-}
-
-/// Whether a variable can move out with the one body that uses it: nobody else can name it, and nobody changes it.
-fn is_movable_table(variable: Value) -> bool {
-    variable.is_local()
-        && !variable.is_thread_local()
-        && variable.section().is_none()
-        && (variable.is_constant() || is_only_read(variable))
 }
 
 /// Whether a function of the loader looks at where it was called from: which library comes next, what a library sees,

@@ -148,10 +148,10 @@ void autojit_shim_set_dso_local(LLVMValueRef V, bool Local) {
 
 bool autojit_shim_is_definitive(LLVMValueRef V) { return unwrap<GlobalVariable>(V)->hasDefinitiveInitializer(); }
 
-// The comdat's name, or null.
+// The comdat's name, or null, also for a group of which linkers keep every copy.
 const char *autojit_shim_comdat(LLVMValueRef V, size_t *Length) {
   const Comdat *C = unwrap<GlobalValue>(V)->getComdat();
-  if (!C)
+  if (!C || C->getSelectionKind() == Comdat::NoDeduplicate)
     return nullptr;
   *Length = C->getName().size();
   return C->getName().data();

@@ -99,7 +99,7 @@ macro_rules! snapshots {
     ($($name:ident)*) => { $(#[test] fn $name() { snapshot(stringify!($name)); })* };
 }
 
-snapshots! { linkages constants values stays aliases thread_local labels inlined sanitized names assembly indirect }
+snapshots! { linkages constants values kinds stays aliases thread_local labels inlined sanitized names assembly indirect }
 
 #[test]
 fn every_module_has_a_test() {

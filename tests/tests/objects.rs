@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use autojit_tests::compile::{How, plugin};
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link};
-use autojit_tests::run::{command, tool};
+use autojit_tests::run::{attempt, command, tool};
 use autojit_tests::scratch::Scratch;
 
 #[test]
@@ -121,5 +121,28 @@ fn compiling_twice_gives_the_same_bytes() {
             fs::read(output).expect("the compiler wrote it")
         });
         assert!(first == second, "two outputs differ for {form:?}");
+    }
+}
+
+#[test]
+fn modules_that_were_linked_as_bitcode_are_refused() {
+    let scratch = Scratch::new("linked-bitcode");
+    let mut modules = Vec::new();
+    for (name, text) in [("main", MAIN), ("helper", HELPER)] {
+        let source = scratch.file(&format!("{name}.c"), text);
+        let module = scratch.path().join(format!("{name}.bc"));
+        let plugin = format!("-fpass-plugin={}", plugin().display());
+        tool(command("clang-22").args(["-emit-llvm", "-c", &plugin]).arg(source).arg("-o").arg(&module));
+        modules.push(module);
+    }
+    let together = scratch.path().join("together.bc");
+    tool(command("llvm-link-22").args(&modules).arg("-o").arg(&together));
+    let object = scratch.path().join("together.o");
+    let refused = attempt(command("clang-22").arg("-c").arg(&together).arg("-o").arg(&object));
+    assert!(!refused.status.success(), "{refused}");
+    assert!(refused.errors().contains("cannot be linked as bitcode"), "{refused}");
+    // One module alone is as good as its object.
+    for module in &modules {
+        tool(command("clang-22").arg("-c").arg(module).arg("-o").arg(&object));
     }
 }

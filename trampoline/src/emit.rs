@@ -138,6 +138,10 @@ fn asciz(text: &str) -> String {
     out
 }
 
+/// The error for modules that were linked as bitcode.
+pub const LINKED_MESSAGE: &str = "autojit: lazily compiled modules cannot be linked as bitcode (llvm-link): link their objects, or compile them \
+     without autojit";
+
 /// The alignment of stubs.
 pub const STUB_ALIGN: u32 = 8;
 
@@ -167,6 +171,14 @@ impl Text {
     pub fn line(&mut self, line: std::fmt::Arguments<'_>) {
         self.0.write_fmt(line).expect("a String takes everything");
         self.0.push('\n');
+    }
+
+    /// Appends what refuses another module's text in the same assembly. Modules that are linked as bitcode get new names for
+    /// their local symbols, which this text cannot follow.
+    pub fn alone(&mut self) {
+        self.line(format_args!(".ifdef .Lautojit_module"));
+        self.line(format_args!(".error \"{LINKED_MESSAGE}\""));
+        self.line(format_args!(".endif"));
     }
 
     /// Appends stubs with their slots. The module record is to follow ([`Text::module`]).
