@@ -25,5 +25,5 @@ pub fn memory() -> (&'static CodeMemory, Anything) {
         let here = memory as *const () as usize;
         CodeMemory::with_options(here..here + 1, 1 << 24, true).expect("there is room near the program")
     });
-    (memory, Anything(memory.range().start + 0x1000))
+    (memory, Anything(memory.newest().expect("it has an area").range().start + 0x1000))
 }

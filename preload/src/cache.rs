@@ -241,10 +241,7 @@ impl Claimed {
         description: &'static mut [u8],
         lines: names::Lines,
     ) -> Result<usize, LinkError> {
-        let memory = module
-            .image()
-            .memory()
-            .map_err(|failure| LinkError::Unsupported(format!("no memory for it: {failure}")))?;
+        let memory = module.image().memory();
         let mut ours = vec![false; module.function_count()];
         self.0.iter().for_each(|(function, _)| ours[function.index() as usize] = true);
         let owned =

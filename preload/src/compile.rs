@@ -240,7 +240,7 @@ impl Batch {
         counter: &'static Counter,
         keep: bool,
     ) -> Result<(), Failure> {
-        let memory = self.module.image().memory()?;
+        let memory = self.module.image().memory();
         let mut claimed = self.claimed.borrow_mut();
         claimed.sort_unstable_by_key(|function| function.index());
         let owned = |function: &'static Function| {

@@ -74,9 +74,7 @@ pub unsafe fn before_limit(process: i32, resource: u32, limit: *const libc::rlim
             if resource == libc::RLIMIT_AS {
                 // What was reserved counts.
                 let _uninterrupted = Uninterrupted::new();
-                image::all()
-                    .filter_map(image::Image::reserved_memory)
-                    .for_each(|memory| memory.trim(limit as usize / RESERVED_PART));
+                autojit_code::reservation::trim(limit as usize / RESERVED_PART);
             }
         }
         // Programs that raise it are many.
@@ -85,8 +83,8 @@ pub unsafe fn before_limit(process: i32, resource: u32, limit: *const libc::rlim
     }
 }
 
-/// What part of a limited address space may be reserved for the code that an image is going to have, by each arena.
-const RESERVED_PART: usize = 64;
+/// What part of a limited address space may be reserved for code that images are going to have.
+const RESERVED_PART: usize = 16;
 
 /// Before an operation of prctl(2): some are doors that close, seccomp filters, what has to come before one, and the
 /// refusal of memory that becomes executable.

@@ -8,6 +8,8 @@
 
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use autojit_code::reservation;
+
 use crate::failure::Failure;
 use crate::gate::{Entered, Gate};
 use crate::log;
@@ -167,6 +169,7 @@ fn hold() {
     for memory in image::all().filter_map(image::Image::reserved_memory) {
         memory.before_fork();
     }
+    reservation::before_fork();
     unwinders::before_fork();
     unwind::TABLE.before_fork();
     debugger::before_fork();
@@ -184,6 +187,7 @@ unsafe fn release() {
         debugger::after_fork();
         unwind::TABLE.after_fork();
         unwinders::after_fork();
+        reservation::after_fork();
         for memory in image::all().filter_map(image::Image::reserved_memory) {
             memory.after_fork();
         }

@@ -235,7 +235,7 @@ impl Function {
         if made != 0 {
             return Ok(made);
         }
-        let memory = self.module.image().memory()?;
+        let memory = self.module.image().memory();
         let _one_at_a_time = STUBS.lock();
         let made = self.stub.load(SeqCst);
         if made != 0 {

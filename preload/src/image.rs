@@ -11,7 +11,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use autojit_code::CodeMemory;
+use autojit_code::{Booking, CodeMemory};
 use autojit_trampoline::contract::{
     CONTRACT_VERSION, IMAGE_MAGIC, ImageRecord, ModuleRecord, Slot, slot_of_stub,
 };
@@ -28,6 +28,10 @@ use crate::sys::{self, File};
 use crate::{debugger, image_cache, names, scope, stats, symbols, unwind};
 use autojit_code::lock::Lock;
 
+mod memory;
+
+pub use memory::{memory_around, owner};
+
 /// An image. Lives for ever, in a list.
 #[derive(Debug)]
 pub struct Image {
@@ -43,7 +47,9 @@ pub struct Image {
     symbols: Lock<Option<SymbolTable>>,
     /// The variables in it, by name: None for a name of several.
     variables: OnceLock<BTreeMap<String, Option<usize>>>,
-    memory: OnceLock<Result<CodeMemory, Failure>>,
+    memory: OnceLock<CodeMemory>,
+    /// Address space for that, until it is there.
+    booking: Lock<Booking>,
     /// Where the slots of each module lie, by its place: linkers keep those of one object together.
     slot_runs: OnceLock<Vec<SlotRun>>,
     /// By name, the one copy of each inline function that serves the image.
@@ -111,7 +117,7 @@ pub fn all() -> impl Iterator<Item = &'static Image> {
 }
 
 /// Registers the image of `record`, whose entry cell is to hold `trampoline`. None if it has
-/// registered before. The caller holds the lifecycle's lock.
+/// registered before. `debugged`: a debugger wants to know everything of it. The caller holds the lifecycle's lock.
 ///
 /// # Errors
 /// The image was made for another runtime, or something it needs is not there: the program cannot run.
@@ -121,6 +127,7 @@ pub fn all() -> impl Iterator<Item = &'static Image> {
 pub unsafe fn register(
     record: *const ImageRecord,
     trampoline: usize,
+    debugged: bool,
 ) -> Result<Option<&'static Image>, Failure> {
     // SAFETY: the caller's promise.
     let tables = unsafe { &*record };
@@ -158,6 +165,7 @@ pub unsafe fn register(
     for module in &image.modules {
         module.attach(image);
     }
+    image.book(debugged);
     IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
     entry.store(trampoline, Ordering::Release);
     Ok(Some(image))
@@ -225,7 +233,8 @@ pub fn function_of_entry(address: usize) -> Option<&'static Function> {
     }
     // SAFETY: entries are shorter than their distance from one another, and their text is mapped as a whole.
     let slot = unsafe { slot_of_stub(address as *const u8) }?;
-    let ours = memory.arena(autojit_code::Arena::Data).contains(&(slot as usize)) && slot.is_aligned();
+    let data = memory.area_of(address)?.arena(autojit_code::Arena::Data);
+    let ours = data.contains(&(slot as usize)) && slot.is_aligned();
     // SAFETY: what such a jump goes through is data of ours; a cell that is no slot leads to no module.
     if ours { unsafe { function_of_slot(slot) } } else { None }
 }
@@ -302,6 +311,7 @@ impl Image {
             symbols: Lock::new(None),
             variables: OnceLock::new(),
             memory: OnceLock::new(),
+            booking: Lock::new(Booking::default()),
             slot_runs: OnceLock::new(),
             inline: Lock::new(HashMap::default()),
             pack: OnceLock::new(),
@@ -448,7 +458,6 @@ impl Image {
     /// included.
     pub fn provide(&'static self) {
         // Failures are kept, and told when somebody asks.
-        let _ = self.memory();
         let _ = self.file();
         image_cache::bind_all(self);
         for module in &self.modules {
@@ -486,9 +495,11 @@ impl Image {
         log::info!("{} was unloaded", self.place.name);
         self.unloaded.store(true, Ordering::Release);
         if let Some(memory) = self.reserved_memory() {
-            unwind::TABLE.unregister(&memory.range());
+            for area in memory.areas() {
+                unwind::TABLE.unregister(&area.range());
+                debugger::forget(&area.range());
+            }
             names::forget(memory);
-            debugger::forget(&memory.range());
             // A debugger's breakpoints stay where they were written, for all it knows: no other code may come there.
             if !self.prepared.load(Ordering::Relaxed) {
                 // SAFETY: the image's functions can no longer be called or returned to, and unwinders do not know of
@@ -496,6 +507,7 @@ impl Image {
                 unsafe { memory.release() };
             }
         }
+        *self.booking.lock() = Booking::default();
         self.modules.iter().for_each(Module::close);
         *self.symbols.lock() = None;
         *self.file.lock() = None;
@@ -524,31 +536,9 @@ impl Image {
         self.prepared.store(true, Ordering::Relaxed);
     }
 
-    /// The image's code memory, reserved when it is first needed.
-    pub fn memory(&self) -> Result<&CodeMemory, Failure> {
-        let reserve = || {
-            // perf looks into its map for anonymous memory only, which that of a memory file is not.
-            let options = crate::lifecycle::options();
-            let private = options.is_some_and(|options| options.perf_map);
-            let reserve = match self.prepared.load(Ordering::Relaxed) {
-                true => CodeMemory::reserve_for_debugger,
-                false if private => CodeMemory::reserve_private,
-                false => CodeMemory::reserve,
-            };
-            reserve(self.place.range.clone())
-                .map_err(|error| Failure::new(format_args!("reserving code memory: {error}")))
-        };
-        self.memory.get_or_init(reserve).as_ref().map_err(Clone::clone)
-    }
-
     /// An address inside it.
     pub fn address(&self) -> usize {
         self.slots.start
-    }
-
-    /// The image's code memory, if it has been needed.
-    pub fn reserved_memory(&self) -> Option<&CodeMemory> {
-        self.memory.get()?.as_ref().ok()
     }
 
     /// The copy of an inline function that serves the image: `function`, if it is the first of its name.
@@ -559,14 +549,4 @@ impl Image {
             _ => self.inline.lock().entry(function.info().name).or_insert(function),
         }
     }
-}
-
-/// The image whose code memory `address` lies in.
-pub fn owner(address: usize) -> Option<&'static Image> {
-    all().find(|image| image.reserved_memory().is_some_and(|memory| memory.range().contains(&address)))
-}
-
-/// The memory that `address` lies in, if it lies in code of ours.
-pub fn memory_around(address: usize) -> Option<&'static CodeMemory> {
-    all().filter_map(Image::reserved_memory).find(|memory| memory.range().contains(&address))
 }

@@ -188,9 +188,7 @@ impl ImagePack {
         let mut names = Names { pack: self, image, references, claimed: vec![false; references.len()] };
         let claimed = names.claim(&unit);
         let Some((first, _)) = claimed.0.first() else { return Ok(()) };
-        let memory = image
-            .memory()
-            .map_err(|failure| LinkError::Unsupported(format!("no memory for it: {failure}")))?;
+        let memory = image.memory();
         let linked = place_described(&unit, memory, &mut names)?;
         let described = (description, unit.functions.len());
         let origin = Origin::Cache { described, claimed: &claimed.0 };

@@ -105,13 +105,15 @@ pub unsafe fn register(record: *const ImageRecord) {
     let one_at_a_time = REGISTERING.lock();
     let result = start().and_then(|()| {
         image::notice_unloads();
+        let debugged = debugger::wants_everything();
         // SAFETY: the caller's promise.
-        unsafe { image::register(record, entry::address()) }
+        let image = unsafe { image::register(record, entry::address(), debugged) };
+        image.map(|image| image.map(|image| (image, debugged)))
     });
     drop(one_at_a_time);
     match result {
         // LLVM wants more stack than a thread that opens a library may have.
-        Ok(Some(image)) if debugger::wants_everything() => {
+        Ok(Some((image, true))) => {
             if let Err(error) = with_resolver_stack(|| debugger::prepare(image)) {
                 ::log::info!("{} is not described to the debugger: {error:?}", image.name());
             }

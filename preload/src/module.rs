@@ -347,6 +347,15 @@ impl Module {
     }
 }
 
+impl Module {
+    /// The addresses that its bodies refer to without a GOT.
+    pub fn direct_imports(&self) -> impl Iterator<Item = usize> {
+        let record = self.record();
+        (record.got_imports..record.got_imports + record.direct_imports)
+            .filter_map(|index| self.import(index))
+    }
+}
+
 impl Opened {
     /// The index of the import with the address of `name`, whether the module defines `name` or not.
     pub fn import_of(&self, name: &str) -> Option<u32> {

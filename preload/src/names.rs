@@ -6,7 +6,7 @@
 //!
 //! Readers ask once and remember: libbacktrace reads everything at once, Rust's standard library remembers which file
 //! describes which addresses, and opens a file when it first meets an address. So besides the code that is there, the
-//! rest of the reservation is announced in slices, whose file comes to exist when they hold code; and once a file was
+//! rest of an area is announced in slices, whose file comes to exist when they hold code; and once a file was
 //! written, new code goes to the next slice, about which nobody has read yet.
 //!
 //! The file is a memory file under a high descriptor, opened as /proc/self/fd/N. Its content is never changed (others
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
 use autojit_code::lock::Lock;
 use autojit_code::unit::Piece;
-use autojit_code::{Arena, Code, CodeMemory, Fde, Named, describe};
+use autojit_code::{Area, Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf64::program_header::ProgramHeader;
 
@@ -115,8 +115,12 @@ const DESCRIPTORS: usize = 8;
 const HIGHEST: u64 = 1000;
 /// The name of an object that no file describes.
 const NO_FILE: &CStr = c"[autojit]";
-/// Slices of a reservation.
+/// Slices of an area.
 const SLICES: usize = 256;
+/// Text of an area that is announced in slices: later areas are met by those only who ask again.
+const ANNOUNCED: usize = 32 << 20;
+/// All images together announce about so much, or some would take the addresses that others need for code.
+const ANNOUNCED_IN_ALL: usize = 256 << 20;
 
 /// Code that is announced as a loaded object. Lives for ever, in a list.
 #[derive(Debug)]
@@ -138,10 +142,10 @@ static REGION_COUNT: AtomicU64 = AtomicU64::new(0);
 /// How many of them are gone.
 static REGIONS_GONE: AtomicU64 = AtomicU64::new(0);
 
-/// The slices of an image's reservation. Lives for ever, in a list.
+/// The slices of an area. Lives for ever, in a list.
 #[derive(Debug)]
 pub struct Slices {
-    memory: &'static CodeMemory,
+    area: &'static Area,
     headers: Box<[ProgramHeader]>,
     /// The first that holds no code that was described.
     free: AtomicUsize,
@@ -239,7 +243,7 @@ pub fn forget(memory: &CodeMemory) {
             region.gone.store(true, SeqCst);
             REGIONS_GONE.fetch_add(1, SeqCst);
         }
-        if let Some(slices) = slices_of(memory) {
+        for slices in memory.areas().filter_map(slices_of) {
             slices.free.store(SLICES, SeqCst);
         }
     });
@@ -256,8 +260,8 @@ fn all_slices() -> impl Iterator<Item = &'static Slices> {
     })
 }
 
-fn slices_of(memory: &CodeMemory) -> Option<&'static Slices> {
-    all_slices().find(|slices| std::ptr::eq(slices.memory, memory))
+fn slices_of(area: &Area) -> Option<&'static Slices> {
+    all_slices().find(|slices| std::ptr::eq(slices.area, area))
 }
 
 /// Slices that hold no code yet, as program headers, and the name of the file that will describe them.
@@ -302,18 +306,25 @@ fn bring_up_to_date() {
             continue;
         }
         batches.sort_by_key(|batch| batch.text.start);
-        // A program header count has 16 bits.
-        for batches in batches.chunks(1 << 12) {
-            add_region(memory, batches, names[0]);
+        for batches in batches.chunk_by(|a, b| same_area(memory, a.text.start, b.text.start)) {
+            // A program header count has 16 bits.
+            for batches in batches.chunks(1 << 12) {
+                add_region(memory, batches, names[0]);
+            }
         }
-        move_on(memory, batches.last().map_or(0, |batch| batch.text.end));
+        move_on(memory);
     }
     LATER.store(names[1].as_ptr().cast_mut(), SeqCst);
     state.described = state.batches.len();
     DESCRIBED.store(state.described, SeqCst);
 }
 
-/// Announces code of one image, in the order of addresses.
+/// Whether two addresses lie in one area.
+fn same_area(memory: &CodeMemory, a: usize, b: usize) -> bool {
+    memory.area_of(a).is_some_and(|area| area.range().contains(&b))
+}
+
+/// Announces code of one area, in the order of addresses.
 fn add_region(memory: &'static CodeMemory, batches: &[&Batch], file: &'static CStr) {
     let mut headers: Vec<ProgramHeader> = Vec::new();
     let mut end = 0;
@@ -356,7 +367,7 @@ fn search_table(memory: &CodeMemory, batches: &[&Batch]) -> Option<Range<usize>>
     let frames = batches.iter().find(|batch| batch.eh_frame != 0)?.eh_frame;
     let size = 12 + fdes.len() * 8;
     let fill = |address: usize, bytes: &mut [u8]| {
-        // Everything is within the reservation, which is smaller than 2 GiB.
+        // Areas are within reach of one image (checked below).
         let relative = |target: usize, base: usize| (target.wrapping_sub(base) as i32).to_le_bytes();
         // Version; .eh_frame relative to its field, count, and pairs relative to the table.
         bytes[..4].copy_from_slice(&[1, 0x1b, 0x03, 0x3b]);
@@ -368,20 +379,26 @@ fn search_table(memory: &CodeMemory, batches: &[&Batch]) -> Option<Range<usize>>
         }
     };
     let address = memory.keep_data(size, fill).ok()?;
-    Some(address..address + size)
+    let near = batches.first()?.text.start.abs_diff(address) < 1 << 30;
+    near.then_some(address..address + size)
 }
 
-/// Lets new code go to the first slice behind `end`.
-fn move_on(memory: &'static CodeMemory, end: usize) {
-    let text = memory.arena(Arena::Text);
+/// Lets new code go to the first slice that holds none, of an area that has room for all the code to come.
+fn move_on(memory: &'static CodeMemory) {
+    let images = image::all().filter(|image| image.reserved_memory().is_some()).count().max(1);
+    let room = (ANNOUNCED_IN_ALL / images).min(ANNOUNCED);
+    let announced = memory.newest().is_some_and(|area| slices_of(area).is_some());
+    let area = if announced { memory.newest() } else { memory.make_room(room) };
+    let Some(area) = area else { return };
+    let text = area.arena(Arena::Text);
     let step = (text.len() / SLICES) & !4095;
     if step == 0 {
         return;
     }
-    let slices = slices_of(memory).unwrap_or_else(|| {
+    let slices = slices_of(area).unwrap_or_else(|| {
         let slice = |number| loaded(&(text.start + number * step..text.start + (number + 1) * step));
         let slices = Slices {
-            memory,
+            area,
             headers: (0..SLICES).map(slice).collect(),
             free: AtomicUsize::new(0),
             next: SLICES_OF_IMAGES.load(SeqCst),
@@ -390,10 +407,10 @@ fn move_on(memory: &'static CodeMemory, end: usize) {
         SLICES_OF_IMAGES.store(std::ptr::from_ref(slices).cast_mut(), SeqCst);
         slices
     });
-    let free = (end - text.start).div_ceil(step).min(SLICES);
+    let free = (area.text_used() - text.start).div_ceil(step).min(SLICES);
     if free > slices.free.load(SeqCst) {
         slices.free.store(free, SeqCst);
-        memory.skip_text_to(text.start + free * step);
+        area.skip_text_to(text.start + free * step);
     }
 }
 

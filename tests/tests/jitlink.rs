@@ -106,7 +106,8 @@ fn link_ours(object: &[u8]) -> Linked<'_> {
     let here = link_ours as *const () as usize & !0xfff;
     let memory = CodeMemory::with_options(here..here + 4096, MEMORY, true).expect("there is room");
     let memory: &'static CodeMemory = Box::leak(Box::new(memory));
-    let mut addresses = Addresses { range: memory.range(), known: HashMap::new() };
+    let mut addresses =
+        Addresses { range: memory.newest().expect("it has an area").range(), known: HashMap::new() };
     let near: BTreeSet<usize> = relocations(&elf)
         .filter(|(_, relocation)| matches!(relocation.r_type, R_X86_64_PC32 | R_X86_64_PC64))
         .map(|(_, relocation)| relocation.r_sym)

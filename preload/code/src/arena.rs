@@ -1,7 +1,7 @@
-//! One arena of a code memory: a part of the reservation that is filled from low to high addresses.
+//! One arena of an area: a part of its range that is filled from low to high addresses.
 //!
 //! Pages come in chunks. A chunk of text or rodata is normally *shared*: memory that is mapped twice, once at its place
-//! in the reservation with the permissions it is for, once elsewhere readable and writable (the alias). Everything is
+//! in the area with the permissions it is for, once elsewhere readable and writable (the alias). Everything is
 //! written through the alias, so no page is ever writable and executable at one address, and published code can still
 //! be patched. Where the system gives no second mapping, a chunk is *private*: its pages are writable until they are
 //! published, and never again; then each block has pages of its own. The data arena's pages are plain private memory.
@@ -23,10 +23,9 @@ use crate::memory::{Arena, MemoryError};
 use crate::place::TRAP;
 use crate::sys::{self, Errno, Fd};
 
-/// Size of an arena's first chunk; the following ones double.
-pub const FIRST_CHUNK: usize = 64 << 10;
-/// The size up to which they double.
-const LARGEST_CHUNK: usize = 1 << 20;
+/// Size of a chunk, if the arena has that much, and no block needs more: pages that are not used take no memory, but
+/// each chunk is a mapping or two, of which a process can have so many.
+const CHUNK: usize = 8 << 20;
 /// Bytes in a page.
 pub const PAGE: usize = 4096;
 
@@ -70,14 +69,12 @@ pub struct Piece {
 #[derive(Debug)]
 pub struct ArenaState {
     arena: Arena,
-    /// The arena's part of the reservation ends here.
+    /// The arena's part of the area ends here.
     limit: usize,
     /// The first byte that no block has had.
     cursor: usize,
     /// The end of the current chunk.
     mapped: usize,
-    /// The size of the next chunk.
-    growth: usize,
     /// By address; the last is the current one unless it is sealed. Sealed chunks are forgotten when nobody uses them.
     chunks: Vec<Chunk>,
     shared_allowed: bool,
@@ -91,7 +88,6 @@ impl ArenaState {
             limit: range.end,
             cursor: range.start,
             mapped: range.start,
-            growth: FIRST_CHUNK,
             chunks: Vec::new(),
             shared_allowed,
         }
@@ -106,7 +102,7 @@ impl ArenaState {
             return Ok(piece);
         }
         self.grow(len)?;
-        self.fit(len, align).ok_or(MemoryError::Exhausted(self.arena))
+        self.fit(len, align).ok_or(MemoryError::Exhausted)
     }
 
     /// Takes from the current chunk, if it has room.
@@ -130,14 +126,14 @@ impl ArenaState {
 
     /// Makes a chunk with room for `len` bytes, behind the last.
     fn grow(&mut self, len: usize) -> Result<(), MemoryError> {
-        let exhausted = MemoryError::Exhausted(self.arena);
+        let exhausted = MemoryError::Exhausted;
         let needed = align_up(len, PAGE).ok_or(exhausted.clone())?;
         let room = self.limit - self.mapped;
         if needed > room {
             return Err(exhausted);
         }
         // A page more than a large block needs: see `map_text`.
-        let size = self.growth.max(needed.saturating_add(PAGE)).min(room);
+        let size = needed.saturating_add(PAGE).max(CHUNK).min(room);
         let mut range = self.mapped..self.mapped + size;
         let backing = match self.arena {
             Arena::Data => map_private(&range).map(|()| Backing::Data),
@@ -147,7 +143,6 @@ impl ArenaState {
             },
         }
         .map_err(|e| MemoryError::System("mmap (code memory)", e.0))?;
-        self.growth = (self.growth * 2).min(LARGEST_CHUNK);
         self.cursor = range.start;
         self.mapped = range.end;
         self.chunks.push(Chunk { range, backing, users: 0, sealed: false });
@@ -170,14 +165,9 @@ impl ArenaState {
         }
     }
 
-    /// Gives back what lies more than `keep` bytes (whole pages) behind what is in use.
-    pub fn trim(&mut self, keep: usize) {
-        let end = self.mapped.saturating_add(keep);
-        if end < self.limit {
-            // SAFETY: nothing was ever mapped over the reservation there, and nothing will be: the arena ends before.
-            unsafe { sys::munmap(end, self.limit - end) };
-            self.limit = end;
-        }
+    /// The first byte that no block has had.
+    pub fn used(&self) -> usize {
+        self.cursor
     }
 
     /// Makes the piece as permanent as it gets: afterwards it has the arena's permissions.

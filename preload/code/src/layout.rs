@@ -8,9 +8,9 @@ use goblin::elf64::section_header::{
 use crate::arena::{PAGE, align_up};
 use crate::debug_file::STUB_SECTION;
 use crate::link::LinkError;
+use crate::memory::LARGEST_PIECE;
 use crate::memory::MemoryError;
 use crate::object::{Object, malformed};
-use crate::space::LARGEST;
 use crate::unit::Piece;
 
 /// The largest section without bits: compiled code has no variables of its own, so there is hardly use for one.
@@ -77,9 +77,9 @@ impl<'a> Layout<'a> {
         }
         let at = piece as usize;
         let offset = align_up(self.sizes[at], align);
-        let end = offset.and_then(|offset| offset.checked_add(size)).filter(|end| *end <= LARGEST / 4);
+        let end = offset.and_then(|offset| offset.checked_add(size)).filter(|end| *end <= LARGEST_PIECE / 4);
         let (Some(offset), Some(end)) = (offset, end) else {
-            return Err(LinkError::Memory(MemoryError::Exhausted(piece.arena())));
+            return Err(LinkError::Memory(MemoryError::Exhausted));
         };
         self.sizes[at] = end;
         self.aligns[at] = self.aligns[at].max(align);

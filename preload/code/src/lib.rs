@@ -1,8 +1,8 @@
 //! Everything between an object file in memory and machine code that a thread may run: code memory near the image,
 //! the object linker, run-time stubs, the call-site patcher, and the unwind table.
 //!
-//! - [`memory`]: one reservation of address space per image, three arenas in it, W^X; `reserve`, `commit`, `abort`,
-//!   `patch`.
+//! - [`memory`]: areas of address space near an image, three arenas in each, W^X; `reserve`, `commit`, `abort`, `patch`.
+//! - [`reservation`]: the address space that images within reach of each other share.
 //! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
 //!   and by commit [`Code`].
 //! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one; [`image_pack`]: those of many modules.
@@ -14,13 +14,14 @@
 //!   one that code from a cache comes with.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
-//! The order in which the runtime uses them: [`CodeMemory::reserve`] once per image; for each object [`link()`],
+//! The order in which the runtime uses them: [`CodeMemory::new`] once per image; for each object [`link()`],
 //! [`Linked::commit`], [`UnwindTable::register`], then the slots, then [`patch_call`] for the recorded call sites.
 //! Around a fork: `before_fork` and `after_fork` of every memory and of the table.
 //!
 //! This crate lives inside other people's processes: it makes raw system calls only, uses no thread-locals, and
 //! allocates through the global allocator alone (which is the runtime's own).
 
+mod area;
 mod arena;
 mod debug_file;
 pub mod describe;
@@ -38,6 +39,7 @@ pub mod pack;
 pub mod patch;
 mod place;
 mod reloc;
+pub mod reservation;
 mod settle;
 mod space;
 pub mod stub;
@@ -46,6 +48,7 @@ mod table;
 pub mod unit;
 pub mod unwind;
 
+pub use area::Area;
 pub use debug_file::debug_file;
 pub use description::Description;
 pub use eh_frame::Fde;
@@ -53,6 +56,7 @@ pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, T
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;
 pub use place::{place, place_described};
+pub use reservation::Booking;
 pub use stub::RuntimeStub;
 pub use unit::{Symbol, Unit, Usage};
 pub use unwind::{FdeInfo, Named, UnwindTable};

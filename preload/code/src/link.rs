@@ -11,8 +11,9 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::area::{Area, Block};
 use crate::eh_frame::Entry;
-use crate::memory::{Block, CodeMemory, MemoryError};
+use crate::memory::{CodeMemory, MemoryError};
 use crate::place::place;
 use crate::unit::{Symbol, Unit, Usage};
 
@@ -142,7 +143,7 @@ pub struct Code<'a> {
 /// A linked object in memory that is not committed yet. Dropping it aborts.
 #[derive(Debug)]
 pub struct Linked<'a> {
-    memory: &'a CodeMemory,
+    area: &'a Area,
     block: Block<'a>,
     code: Code<'a>,
     /// New far stubs: where they lead, and their addresses.
@@ -151,12 +152,12 @@ pub struct Linked<'a> {
 
 impl<'a> Linked<'a> {
     pub(crate) fn new(
-        memory: &'a CodeMemory,
+        area: &'a Area,
         block: Block<'a>,
         code: Code<'a>,
         far_stubs: Vec<(usize, usize)>,
     ) -> Self {
-        Self { memory, block, code, far_stubs }
+        Self { area, block, code, far_stubs }
     }
 
     /// What will be committed.
@@ -167,7 +168,7 @@ impl<'a> Linked<'a> {
     /// Makes the code executable and keeps it for ever.
     pub fn commit(self) -> Result<Code<'a>, LinkError> {
         self.block.commit()?;
-        let mut state = self.memory.lock();
+        let mut state = self.area.lock();
         for (target, stub) in self.far_stubs {
             // Another thread may have made one at the same time: either will do.
             state.far_stubs.entry(target).or_insert(stub);

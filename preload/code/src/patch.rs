@@ -28,10 +28,13 @@ const LEN: usize = 5;
 pub fn patch_call(memory: &CodeMemory, site: usize, from: usize, to: usize) -> bool {
     let displacement = site.wrapping_add(1);
     let within = displacement % 8;
-    if within > 4 || !memory.arena(Arena::Text).contains(&site) {
+    if within > 4 {
         return false;
     }
-    memory.patch(displacement - within, |word| {
+    let Some(area) = memory.area_of(site).filter(|area| area.arena(Arena::Text).contains(&site)) else {
+        return false;
+    };
+    area.patch(displacement - within, |word| {
         // SAFETY: `patch` has found the word of the displacement mapped; the opcode is in the arena (checked above),
         // directly before it, and the arena is mapped without gaps up to the word. Only `patch` writes to committed
         // text, and holds the lock.

@@ -5,10 +5,11 @@ use std::borrow::Cow;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
+use crate::area::{Area, Block};
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
 use crate::fixups;
 use crate::link::{CallSite, Code, Function as Listed, LinkError, Linked, Resolver, Section, Target};
-use crate::memory::{Arena, Block, CodeMemory, MemoryError};
+use crate::memory::{Arena, CodeMemory, LARGEST_PIECE, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
 use crate::unit::{Group, Piece, Places, Source, Symbol, Unit};
@@ -62,12 +63,23 @@ fn place_all<'a>(
 ) -> Result<Linked<'a>, LinkError> {
     let mut externals = Externals::bind(unit, resolver)?;
     let needs = Needs::of(unit)?;
-    let new_stubs = externals.far_stubs(&needs, memory);
-    let sizes = Sizes::of(unit, new_stubs.len(), needs.got, memory.arena(Arena::Data).len())?;
-    let block = memory.block(sizes.arenas, sizes.aligns)?;
+    let mut newest = memory.newest();
+    let (area, block, sizes, new_stubs) = loop {
+        if let Some(area) = newest {
+            let new_stubs = externals.far_stubs(&needs, area);
+            let sizes = Sizes::of(unit, new_stubs.len(), needs.got)?;
+            match area.block(sizes.arenas, sizes.aligns) {
+                Err(MemoryError::Exhausted) => {}
+                block => break (area, block?, sizes, new_stubs),
+            }
+        }
+        // From the next area nothing may be in reach.
+        let branched = needs.branched.iter().filter(|branched| **branched).count();
+        newest = Some(memory.grow(newest, Sizes::of(unit, branched, needs.got)?.arenas)?);
+    };
     let arenas = Arena::ALL.map(|arena| block.address(arena));
     let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
-    let mut place = Place { unit, memory, sizes, bases, externals, new_stubs: Vec::new() };
+    let mut place = Place { unit, area, sizes, bases, externals, new_stubs: Vec::new() };
     for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
         place.externals.others[bound].branch = place.far_stub(number as u32);
         place.new_stubs.push(target);
@@ -111,13 +123,14 @@ impl Externals {
 
     /// Binds what branches do not reach to far stubs that are there already; returns where the others are in `others`,
     /// and their addresses.
-    fn far_stubs(&mut self, needs: &Needs, memory: &CodeMemory) -> Vec<(usize, usize)> {
+    fn far_stubs(&mut self, needs: &Needs, area: &Area) -> Vec<(usize, usize)> {
         let mut new = Vec::new();
         for (number, branched) in self.numbers.iter().zip(&needs.branched) {
             let Some(bound) = self.others.get_mut(*number as usize) else { continue };
             let address = bound.target.address;
-            if *branched && !memory.reaches(address) {
-                match memory.lock().far_stubs.get(&address) {
+            bound.branch = address;
+            if *branched && !area.reaches(address) {
+                match area.lock().far_stubs.get(&address) {
                     Some(known) => bound.branch = *known,
                     None => new.push((*number as usize, address)),
                 }
@@ -192,9 +205,8 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// Of `unit` with this number of new far stubs, with a GOT even if it has no cells if that `got` is used, in arenas
-    /// of `limit` bytes at most.
-    fn of(unit: &Unit<'_>, far: usize, got: bool, limit: usize) -> Result<Self, LinkError> {
+    /// Of `unit` with this number of new far stubs, with a GOT even if it has no cells if that `got` is used.
+    fn of(unit: &Unit<'_>, far: usize, got: bool) -> Result<Self, LinkError> {
         let len = |piece: Piece| unit.pieces[piece as usize].len();
         // Pieces have less than 4 GiB (Unit::check), so nothing overflows.
         let far_stubs = len(Piece::Text).next_multiple_of(FAR_STUB);
@@ -208,9 +220,9 @@ impl Sizes {
         let text = if far == 0 { len(Piece::Text) } else { far_stubs + far * FAR_STUB };
         let data = if data == cells { len(Piece::Data) } else { data };
         let arenas = [text, rodata, data];
-        for (size, arena) in arenas.iter().zip(Arena::ALL) {
-            if *size > limit {
-                return Err(LinkError::Memory(MemoryError::Exhausted(arena)));
+        for size in &arenas {
+            if *size > LARGEST_PIECE {
+                return Err(LinkError::Memory(MemoryError::Exhausted));
             }
         }
         let align = |piece: Piece, least: u32| unit.aligns[piece as usize].max(least) as usize;
@@ -222,7 +234,7 @@ impl Sizes {
 /// A unit with its addresses.
 struct Place<'u, 'a> {
     unit: &'u Unit<'a>,
-    memory: &'a CodeMemory,
+    area: &'a Area,
     sizes: Sizes,
     /// The addresses of the pieces.
     bases: [usize; 4],
@@ -249,7 +261,7 @@ impl<'a> Place<'_, 'a> {
         self.index_frames(&mut block, &mut code)?;
         self.list(&mut code);
         let stubs = self.new_stubs.iter().enumerate().map(|(number, to)| (*to, self.far_stub(number as u32)));
-        Ok(Linked::new(self.memory, block, code, stubs.collect()))
+        Ok(Linked::new(self.area, block, code, stubs.collect()))
     }
 
     fn copy_pieces(&self, block: &mut Block<'a>) {
@@ -285,7 +297,7 @@ impl<'a> Place<'_, 'a> {
         let text = &mut block.bytes(Arena::Text)[self.sizes.far_stubs..];
         for (number, stub) in text.chunks_exact_mut(FAR_STUB).enumerate() {
             let address = self.far_stub(number as u32);
-            // Within the reservation, which is smaller than 2 GiB.
+            // Within the area, which is smaller than 2 GiB.
             let displacement = self.cell((count + number) as u32).wrapping_sub(address + INDIRECT_LEN) as i32;
             stub[..2].copy_from_slice(&JMP_INDIRECT); //                      jmp *cell(%rip)
             stub[2..INDIRECT_LEN].copy_from_slice(&displacement.to_le_bytes());
@@ -325,7 +337,7 @@ impl<'a> Place<'_, 'a> {
             Source::Cell(cell) => self.cell(cell),
             Source::Relax(relax, cell) => {
                 let target = self.held(*self.unit.cells.get(cell as usize).ok_or_else(damaged)?)?;
-                if self.memory.reaches(target.address) {
+                if self.area.reaches(target.address) {
                     return self.relax(group, relax, target, places, bytes, sites);
                 }
                 self.cell(cell)

@@ -1,19 +1,16 @@
 //! Finds and takes the address range of a code memory: near enough to the image that 32-bit displacements reach from
 //! every byte of one to every byte of the other.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::memory::MemoryError;
 use crate::sys::{self, Errno, Fd};
 
-/// The largest reservation, and the first that is tried.
-pub const LARGEST: usize = 256 << 20;
-/// The smallest; below it a code memory is not worth having.
-pub const SMALLEST: usize = 1 << 20;
-/// The part of a limited address space that is reserved at most.
+/// The smallest that an image books: what may be left of a hole that it was put into.
+pub const SMALLEST: usize = 32 << 10;
+/// The part of a limited address space that a reservation takes at most.
 const LIMITED_PART: usize = 16;
-/// The smallest above an image, if there could be more below.
-const SMALLEST_ABOVE: usize = 64 << 20;
 /// The span that image and reservation may have together: what a signed 32-bit displacement reaches, less room for
 /// addends and for the end of the instruction that the displacement counts from.
 pub const REACH: usize = (1 << 31) - (1 << 20);
@@ -35,60 +32,136 @@ pub enum Side {
     Above,
 }
 
-/// Reserves up to `largest` bytes, inaccessible, near `image`. Halves the size down to [`SMALLEST`] as long as no gap
-/// is large enough or the system refuses. Of a limited address space (RLIMIT_AS) most is left to the program.
-pub fn reserve(image: &Range<usize>, largest: usize, side: Side) -> Result<Range<usize>, MemoryError> {
-    let mut refused = None;
+/// Reserves up to `largest` bytes, inaccessible, near `image`. Halves the size down to `smallest` as long as no gap is
+/// large enough or the system refuses. Of a limited address space (RLIMIT_AS) most is left to the program.
+pub fn reserve(
+    image: &Range<usize>,
+    largest: usize,
+    smallest: usize,
+    side: Side,
+) -> Result<Range<usize>, MemoryError> {
     let share = sys::address_space_limit() / LIMITED_PART;
     let largest = if share < largest { 1 << share.max(SMALLEST).ilog2() } else { largest };
-    let below = [(Side::Below, HEAP_ROOM, SMALLEST), (Side::Below, 0, SMALLEST)];
-    let above = [(Side::Above, HEAP_ROOM, SMALLEST_ABOVE), (Side::Above, 0, SMALLEST_ABOVE)];
-    let above = above.into_iter().filter(|_| side == Side::Above);
-    for (side, heap_room, smallest) in above.chain(below) {
-        let mut size = largest.max(SMALLEST);
-        while size >= smallest {
-            match take(image, size, heap_room, side) {
-                Taken::At(base) => return Ok(base..base + size),
-                Taken::NoGap => {}
-                Taken::Refused(errno) => refused = Some(errno),
-            }
-            size /= 2;
-        }
-    }
-    Err(match refused {
+    let request = Request { image, largest: largest.max(smallest), smallest, refused: Cell::new(None) };
+    request.satisfy(side).ok_or_else(|| match request.refused.get() {
         Some(Errno(errno)) => MemoryError::System("mmap (reserving code memory)", errno),
         None => MemoryError::NoRoom(image.clone()),
     })
 }
 
-enum Taken {
-    At(usize),
-    NoGap,
-    Refused(Errno),
+/// What [`reserve`] was asked for.
+struct Request<'a> {
+    image: &'a Range<usize>,
+    largest: usize,
+    smallest: usize,
+    /// Why the system did not map a free range.
+    refused: Cell<Option<Errno>>,
 }
 
-fn take(image: &Range<usize>, size: usize, heap_room: usize, side: Side) -> Taken {
-    // Most often the best place is free. The list of mappings is long, and the kernel writes a path into each line.
-    if let Some(base) = directly_below(image, size).filter(|_| side == Side::Below) {
-        match map_at(base, size) {
-            Taken::NoGap => {}
-            taken => return taken,
-        }
+impl Request<'_> {
+    fn sizes(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+        let smallest = self.smallest;
+        let halve =
+            move |size: &usize| (*size > smallest).then(|| (*size / 2).next_multiple_of(4096).max(smallest));
+        std::iter::successors(Some(self.largest), halve)
     }
-    // Another thread may map something into the gap between the look at the maps and the mapping.
-    for _ in 0..16 {
-        // No /proc, or no descriptor to read it with.
-        let Ok(mut mappings) = mappings() else { return take_blindly(image, size, heap_room) };
+
+    fn satisfy(&self, side: Side) -> Option<Range<usize>> {
+        // Most often the best place is free. The list of mappings is long, and the kernel writes a path into each line.
+        if side == Side::Below
+            && let Some((base, size)) =
+                self.sizes().find_map(|size| Some((directly_below(self.image, size)?, size)))
+            && let Some(range) = self.map(base, size)
+        {
+            return Some(range);
+        }
+        // Another thread may map something into the gap between the look at the maps and the mapping.
+        for _ in 0..16 {
+            // No /proc, or no descriptor to read it with.
+            let Ok(mappings) = mappings() else {
+                return self.sizes().find_map(|size| self.take_blindly(size, HEAP_ROOM));
+            };
+            let (base, size) = self.search(mappings, side)?;
+            if let Some(range) = self.map(base, size) {
+                return Some(range);
+            }
+            if self.refused.get().is_some() {
+                break;
+            }
+        }
+        // The kernel may refuse a size only.
+        self.refused.get()?;
+        let mappings = mappings().ok()?;
+        self.sizes().skip(1).find_map(|size| {
+            let smaller = Request { largest: size, refused: Cell::new(None), ..*self };
+            let (base, size) = smaller.search(mappings.clone(), side)?;
+            self.map(base, size)
+        })
+    }
+
+    /// The best free range, and its size: the largest that there is on the better side.
+    fn search(&self, mut mappings: Vec<Range<usize>>, side: Side) -> Option<(usize, usize)> {
+        let image = self.image;
         // An image may have holes, and it must not matter whether it is there already.
         let place = mappings.partition_point(|mapping| mapping.start < image.start);
         mappings.insert(place, image.clone());
-        let Some(base) = choose(&mappings, image, size, heap_room, side) else { return Taken::NoGap };
+        let find = |sides: &[Side], heap: usize| {
+            self.sizes().find_map(|size| {
+                let base = sides.iter().find_map(|side| choose(&mappings, image, size, heap, *side))?;
+                Some((base, size))
+            })
+        };
+        if side == Side::Above {
+            return find(&[Side::Above], HEAP_ROOM)
+                .or_else(|| find(&[Side::Above], 0))
+                .or_else(|| find(&[Side::Below], HEAP_ROOM));
+        }
+        if image.start >= REACH {
+            let both = [Side::Below, Side::Above];
+            return find(&both, HEAP_ROOM).or_else(|| find(&both, 0));
+        }
+        // At the bottom of the address space the heap grows through all that is in reach above the image, and
+        // programs that want fixed addresses want them there: rather little below than much above. The kernel leaves
+        // a gap of random size between the image and its heap.
+        let below = find(&[Side::Below], HEAP_ROOM);
+        below.or_else(|| {
+            let heap = start_of_heap().filter(|heap| *heap > image.end);
+            let gap = |heap: usize| {
+                let mut mappings = mappings.clone();
+                mappings.retain(|mapping| mapping.start < heap);
+                // No stack grows down to the heap.
+                mappings.push(heap.saturating_add(STACK_ROOM)..HIGHEST);
+                self.sizes().find_map(|size| Some((choose(&mappings, image, size, 0, Side::Above)?, size)))
+            };
+            heap.and_then(gap).or_else(|| find(&[Side::Above], HEAP_ROOM)).or_else(|| find(&[Side::Above], 0))
+        })
+    }
+
+    /// Tries one place after the other: downwards from the image, then from the far end of what is in reach above it.
+    fn take_blindly(&self, size: usize, heap_room: usize) -> Option<Range<usize>> {
+        let image = self.image;
+        let lowest = page_up(image.end.saturating_sub(REACH).max(LOWEST));
+        let highest = (image.start + REACH).min(HIGHEST) & !4095;
+        let below = |place: &usize| place.checked_sub(size);
+        let downwards = |from: usize, to: usize| {
+            std::iter::successors(below(&from), below).take_while(move |base| *base >= to)
+        };
+        let above_heap = page_up(image.end.saturating_add(heap_room));
+        downwards(image.start & !4095, lowest)
+            .chain(downwards(highest, above_heap))
+            .find_map(|base| self.map(base, size))
+    }
+
+    /// Maps the range, if it is free.
+    fn map(&self, base: usize, size: usize) -> Option<Range<usize>> {
         match map_at(base, size) {
-            Taken::NoGap => {}
-            taken => return taken,
+            Ok(free) => free.then_some(base..base + size),
+            Err(errno) => {
+                self.refused.set(Some(errno));
+                None
+            }
         }
     }
-    Taken::NoGap
 }
 
 /// The range that ends where the image begins: the first that [`choose`] looks for.
@@ -97,43 +170,37 @@ fn directly_below(image: &Range<usize>, size: usize) -> Option<usize> {
     (image.start & !4095).checked_sub(size).filter(|base| *base >= lowest)
 }
 
-/// Tries one place after the other: downwards from the image, then from the far end of what is in reach above it.
-fn take_blindly(image: &Range<usize>, size: usize, heap_room: usize) -> Taken {
-    let lowest = page_up(image.end.saturating_sub(REACH).max(LOWEST));
-    let highest = (image.start + REACH).min(HIGHEST) & !4095;
-    let below = |place: &usize| place.checked_sub(size);
-    let downwards = |from: usize, to: usize| {
-        std::iter::successors(below(&from), below).take_while(move |base| *base >= to)
-    };
-    let above_heap = page_up(image.end.saturating_add(heap_room));
-    for base in downwards(image.start & !4095, lowest).chain(downwards(highest, above_heap)) {
-        match map_at(base, size) {
-            Taken::NoGap => {}
-            taken => return taken,
-        }
-    }
-    Taken::NoGap
+/// Where the kernel has begun the brk heap.
+fn start_of_heap() -> Option<usize> {
+    /// Of `start_brk`, behind the command's name and its parenthesis (proc(5), /proc/pid/stat: field 47).
+    const FIELD: usize = 47 - 3;
+    let mut buffer = [0; 2048];
+    let len = Fd::open(c"/proc/self/stat").and_then(|stat| stat.read(&mut buffer)).ok()?;
+    let text = &buffer[..len];
+    let fields = &text[text.iter().rposition(|byte| *byte == b')')? + 2..];
+    let field = fields.split(|byte| *byte == b' ').nth(FIELD)?;
+    std::str::from_utf8(field).ok()?.parse().ok().filter(|start| *start != 0)
 }
 
-/// Maps the range, if it is free.
-fn map_at(base: usize, size: usize) -> Taken {
+/// Maps the range; false if it is not free.
+fn map_at(base: usize, size: usize) -> Result<bool, Errno> {
     let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
     // SAFETY: NOREPLACE: nothing that is mapped is touched.
     match unsafe { sys::mmap(base, size, libc::PROT_NONE, flags) } {
-        Ok(address) if address == base => Taken::At(base),
+        Ok(address) if address == base => Ok(true),
         Ok(address) => {
             // Kernels before 4.17 take the address for a hint.
-            // SAFETY: the mapping was made here, and nobody knows of it.
+            // SAFETY: the mapping was made here, and nothing else refers to it.
             unsafe { sys::munmap(address, size) };
-            Taken::NoGap
+            Ok(false)
         }
-        Err(Errno(libc::EEXIST)) => Taken::NoGap,
-        Err(errno) => Taken::Refused(errno),
+        Err(Errno(libc::EEXIST)) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
-/// The base of the best free range of `size` bytes: the highest below the image, else the far end of what is in reach
-/// above it; for [`Side::Above`] only the latter. `mappings` is sorted, and `image` is among them.
+/// The base of the best free range of `size` bytes on one side of the image: the highest below, or the far end of what
+/// is in reach above. `mappings` is sorted, and `image` is among them.
 fn choose(
     mappings: &[Range<usize>],
     image: &Range<usize>,
@@ -165,7 +232,7 @@ fn choose(
         last_is_heap = mapping.end >= image.end && mapping.start < image.end.saturating_add(HEAP_ROOM);
     }
     match side {
-        Side::Below => below.or(above),
+        Side::Below => below,
         Side::Above => above,
     }
 }
@@ -271,7 +338,7 @@ mod tests {
         let image = 0x400000..0x500000;
         let heap = 0x1000000..0x1100000;
         let maps = [image.clone(), heap.clone()];
-        let base = choose(&maps, &image, 256 * MIB, HEAP_ROOM, Side::Below).unwrap();
+        let base = choose(&maps, &image, 256 * MIB, HEAP_ROOM, Side::Above).unwrap();
         assert_eq!(base + 256 * MIB, image.start + REACH);
         assert!(base >= heap.end + HEAP_ROOM);
     }
@@ -294,8 +361,35 @@ mod tests {
     fn heap_room_is_given_up_last() {
         // An image of 1.2 GiB leaves no room for a gigabyte of heap.
         let image = 0x400000..0x400000 + 1200 * MIB;
-        assert_eq!(choose(std::slice::from_ref(&image), &image, 256 * MIB, HEAP_ROOM, Side::Below), None);
-        assert!(choose(std::slice::from_ref(&image), &image, 256 * MIB, 0, Side::Below).is_some());
+        assert_eq!(choose(std::slice::from_ref(&image), &image, 256 * MIB, HEAP_ROOM, Side::Above), None);
+        assert!(choose(std::slice::from_ref(&image), &image, 256 * MIB, 0, Side::Above).is_some());
+    }
+
+    fn request(image: &Range<usize>, largest: usize) -> Request<'_> {
+        Request { image, largest, smallest: SMALLEST, refused: Cell::new(None) }
+    }
+
+    #[test]
+    fn at_the_bottom_little_below_is_better_than_much_above() {
+        let image = 0x400000..0x500000;
+        let search = |image: &Range<usize>, maps: &[Range<usize>]| {
+            request(image, 64 * MIB).search(maps.to_vec(), Side::Below)
+        };
+        assert_eq!(search(&image, std::slice::from_ref(&image)), Some((0x200000, 2 * MIB)));
+        let taken = [LOWEST..0x400000 - SMALLEST, image.clone()];
+        assert_eq!(search(&image, &taken), Some((0x400000 - SMALLEST, SMALLEST)));
+        // Full: then far above, where the heap comes last.
+        let full = [LOWEST..0x400000, image.clone()];
+        let (base, size) = search(&image, &full).unwrap();
+        assert!(base >= image.end + HEAP_ROOM && size == 64 * MIB, "{base:x}");
+    }
+
+    #[test]
+    fn the_kernel_says_where_the_heap_begins() {
+        // Before anything has used it, the heap is empty, and has no mapping.
+        // SAFETY: a plain call.
+        let end = unsafe { libc::sbrk(0) } as usize;
+        assert!(start_of_heap().is_some_and(|start| start <= end && end - start < 1 << 30));
     }
 
     #[test]
@@ -303,18 +397,19 @@ mod tests {
         // Nothing of the process lies there; the second reservation meets the first.
         let image = 0x2345_0000_0000..0x2345_0010_0000;
         for base in [image.start - 256 * MIB, image.start - 512 * MIB] {
-            assert!(matches!(take_blindly(&image, 256 * MIB, HEAP_ROOM), Taken::At(at) if at == base));
+            let taken = request(&image, 256 * MIB).take_blindly(256 * MIB, HEAP_ROOM);
+            assert_eq!(taken, Some(base..base + 256 * MIB));
         }
         // No room below.
         let image = LOWEST..2 * LOWEST;
-        let Taken::At(base) = take_blindly(&image, MIB, HEAP_ROOM) else { panic!("no place") };
-        assert_eq!(base, image.start + REACH - MIB);
+        let taken = request(&image, MIB).take_blindly(MIB, HEAP_ROOM).expect("there is room above");
+        assert_eq!(taken.start, image.start + REACH - MIB);
     }
 
     #[test]
     fn out_of_reach_is_no_room() {
         let image = 0x5000_0000_0000..0x5000_0000_0000 + REACH - MIB / 2;
         assert_eq!(choose(std::slice::from_ref(&image), &image, MIB, 0, Side::Below), None);
-        assert_eq!(reserve(&image, MIB, Side::Below), Err(MemoryError::NoRoom(image)));
+        assert_eq!(reserve(&image, MIB, MIB, Side::Below), Err(MemoryError::NoRoom(image)));
     }
 }

@@ -18,6 +18,7 @@ use autojit_trampoline::contract::{
     CALL_INDIRECT, INDIRECT_LEN, JMP_INDIRECT, JMP_SHORT, ModuleRecord, SHORT_LEN, Slot,
 };
 
+use crate::area::Area;
 use crate::eh_frame::{self, PLAIN_FRAME_LEN};
 use crate::link::Code;
 use crate::memory::{Arena, CodeMemory, MemoryError};
@@ -31,6 +32,8 @@ const STRIDE: usize = 16;
 const TAIL: usize = INDIRECT_LEN;
 /// Bytes of a stub's instructions.
 const LEN: usize = 2 * INDIRECT_LEN + SHORT_LEN;
+/// Bytes of a block in the arenas: stubs, their frame, slots and entry cell.
+const SIZES: [usize; 3] = [STUBS * STRIDE, PLAIN_FRAME_LEN + 4, STUBS * size_of::<Slot>() + 8];
 
 const _: () = assert!(LEN <= STRIDE && STRIDE.is_multiple_of(8));
 const _: () = assert!(JMP_INDIRECT.len() + 4 == INDIRECT_LEN && CALL_INDIRECT.len() + 4 == INDIRECT_LEN);
@@ -55,7 +58,7 @@ pub(crate) struct StubBlock {
 
 impl RuntimeStub {
     /// Makes a stub for function `index` of the module `record`, whose tail calls `trampoline`. The stub's code is
-    /// registered in `unwind`. The record must lie in the image that the memory was reserved for, or else within reach.
+    /// registered in `unwind`. The record must lie in the image that the memory is for, or else within reach.
     pub fn create(
         memory: &CodeMemory,
         unwind: &UnwindTable,
@@ -64,12 +67,18 @@ impl RuntimeStub {
         trampoline: usize,
     ) -> Result<Self, MemoryError> {
         let (function, slot) = loop {
-            if let Some(stub) = take(memory, trampoline) {
+            // The rest of an older area's block is lost: some kilobytes, as if another thread has put one in its place.
+            let newest = memory.newest();
+            if let Some(stub) = newest.and_then(|area| take(area, trampoline)) {
                 break stub;
             }
-            let block = StubBlock::create(memory, unwind, trampoline)?;
-            // If another thread has put one there meanwhile, the rest of that one is lost: some kilobytes.
-            memory.lock().stubs = Some(block);
+            match newest.map(|area| StubBlock::create(area, unwind, trampoline).map(|block| (area, block))) {
+                None | Some(Err(MemoryError::Exhausted)) => drop(memory.grow(newest, SIZES)?),
+                Some(created) => {
+                    let (area, block) = created?;
+                    area.lock().stubs = Some(block);
+                }
+            }
         };
         let module_at = slot + std::mem::offset_of!(Slot, module);
         let module = (record as i64).wrapping_sub(module_at as i64);
@@ -87,9 +96,9 @@ impl RuntimeStub {
     }
 }
 
-/// The next stub of the memory's block, if there is one with this trampoline: the addresses of stub and slot.
-fn take(memory: &CodeMemory, trampoline: usize) -> Option<(usize, usize)> {
-    let mut state = memory.lock();
+/// The next stub of the area's block, if there is one with this trampoline: the addresses of stub and slot.
+fn take(area: &Area, trampoline: usize) -> Option<(usize, usize)> {
+    let mut state = area.lock();
     let block = state.stubs.as_mut().filter(|b| b.trampoline == trampoline && b.taken < STUBS)?;
     let number = block.taken;
     block.taken += 1;
@@ -97,9 +106,8 @@ fn take(memory: &CodeMemory, trampoline: usize) -> Option<(usize, usize)> {
 }
 
 impl StubBlock {
-    fn create(memory: &CodeMemory, unwind: &UnwindTable, trampoline: usize) -> Result<Self, MemoryError> {
-        let sizes = [STUBS * STRIDE, PLAIN_FRAME_LEN + 4, STUBS * size_of::<Slot>() + 8];
-        let mut block = memory.block(sizes, [STRIDE.next_power_of_two(), 8, align_of::<Slot>()])?;
+    fn create(area: &Area, unwind: &UnwindTable, trampoline: usize) -> Result<Self, MemoryError> {
+        let mut block = area.block(SIZES, [STRIDE.next_power_of_two(), 8, align_of::<Slot>()])?;
         let [text, rodata, slots] = Arena::ALL.map(|arena| block.address(arena));
         let entry = slots + STUBS * size_of::<Slot>();
 
@@ -121,7 +129,7 @@ impl StubBlock {
         }
         data[entry - slots..].copy_from_slice(&trampoline.to_le_bytes());
 
-        let range = text..text + sizes[0];
+        let range = text..text + SIZES[0];
         let frame = block.bytes(Arena::Rodata);
         frame.fill(0);
         frame[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
@@ -129,15 +137,15 @@ impl StubBlock {
         let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata)).collect();
 
         block.commit()?;
-        let eh_frame = rodata..rodata + sizes[1];
-        unwind.register(&mut Code { text: range, eh_frame, fdes, bytes: sizes, ..Code::default() }, None);
+        let eh_frame = rodata..rodata + SIZES[1];
+        unwind.register(&mut Code { text: range, eh_frame, fdes, bytes: SIZES, ..Code::default() }, None);
         Ok(Self { text, slots, trampoline, taken: 0 })
     }
 }
 
 /// Writes `jmp` or `call *cell(%rip)`, to lie at `at`.
 fn indirect(code: &mut [u8], opcode: [u8; 2], at: usize, cell: usize) {
-    // Within the reservation, which is smaller than 2 GiB.
+    // Within the area, which is smaller than 2 GiB.
     let displacement = cell.wrapping_sub(at + INDIRECT_LEN) as i32;
     code[..2].copy_from_slice(&opcode);
     code[2..INDIRECT_LEN].copy_from_slice(&displacement.to_le_bytes());

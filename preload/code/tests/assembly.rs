@@ -3,7 +3,7 @@
 mod support;
 
 use autojit_code::{Arena, Code, LinkError, Usage, link, patch_call};
-use support::{Symbols, address_of, compile, memory, private_memory, publish};
+use support::{Symbols, address_of, compile, memory, only, private_memory, publish};
 
 /// The `len` bytes at an address of linked code.
 fn bytes(address: usize, len: usize) -> &'static [u8] {
@@ -47,7 +47,7 @@ g:
 fn got_loads_are_relaxed_within_reach() {
     let object = compile("assembler", GOT_LOADS, &[]);
     let memory = memory();
-    let (near, far) = (memory.range().start + 0x40, memory.range().start ^ (1 << 45));
+    let (near, far) = (only(memory).range().start + 0x40, only(memory).range().start ^ (1 << 45));
     let mut symbols = Symbols::new(memory).with_pending("near", near, 5).with("far", far);
     let code = linked(&object, &mut symbols);
     let f = address_of(&code, "f").unwrap();
@@ -78,7 +78,7 @@ fn got_loads_are_relaxed_within_reach() {
     let cells = [leads_to(g + 3, 0), leads_to(g + 9, 0), leads_to(g + 15, 0)];
     for cell in cells {
         assert_eq!(word(cell), far);
-        assert!(memory.arena(Arena::Data).contains(&cell));
+        assert!(only(memory).arena(Arena::Data).contains(&cell));
     }
     assert_eq!(cells[0], cells[2], "one cell for a symbol and usage");
     assert!(symbols.asked.contains(&("far".into(), Usage::Call, false)));
@@ -115,7 +115,7 @@ here: .quad 0x1234567890abcdef
 fn values() {
     let object = compile("assembler", KINDS, &[]);
     let memory = memory();
-    let (far, stub) = (memory.range().start ^ (1 << 45), memory.range().start + 0x18);
+    let (far, stub) = (only(memory).range().start ^ (1 << 45), only(memory).range().start + 0x18);
     let mut symbols = Symbols::new(memory).with_pending("far", far, 9).with("f", stub);
     let code = linked(&object, &mut symbols);
     let f = address_of(&code, "f").unwrap();
@@ -135,7 +135,7 @@ fn values() {
     assert_eq!(leads_to(f + 21 + 3, 0), here);
 
     let got = leads_to(f + 28 + 3, 0);
-    assert!(memory.arena(Arena::Data).contains(&got));
+    assert!(only(memory).arena(Arena::Data).contains(&got));
     assert_eq!(got.wrapping_add(word(f + 35 + 2)), here);
 
     let words = section(".data.rel");
@@ -158,8 +158,8 @@ fn calls_at_every_alignment_are_patched_or_left() {
         }
         let object = compile("assembler", &source, &[]);
         for (memory, shared) in [(memory(), true), (private_memory(), false)] {
-            let stub = memory.range().start + 0x123;
-            let to = memory.range().start + 0x4567;
+            let stub = only(memory).range().start + 0x123;
+            let to = only(memory).range().start + 0x4567;
             let code = linked(&object, &mut Symbols::new(memory).with_pending("stub", stub, 1));
             assert_eq!(code.call_sites.len(), 8);
             for (offset, site) in code.call_sites.iter().enumerate() {
@@ -191,14 +191,16 @@ fn calls_at_every_alignment_are_patched_or_left() {
 fn nothing_outside_the_code_memory_is_patched() {
     let memory = memory();
     let object = compile("assembler", "\n.p2align 3\ncall stub\n", &[]);
-    let code = linked(&object, &mut Symbols::new(memory).with_pending("stub", memory.range().start, 1));
+    let code = linked(&object, &mut Symbols::new(memory).with_pending("stub", only(memory).range().start, 1));
     let other = crate::memory();
     let site = code.call_sites[0];
-    assert!(!patch_call(other, site.address, site.target, other.range().start));
-    for address in [0, 7, memory.range().start - 1, memory.range().end - 16, usize::MAX - 2, usize::MAX] {
-        assert!(!patch_call(memory, address, site.target, memory.range().start));
+    assert!(!patch_call(other, site.address, site.target, only(other).range().start));
+    for address in
+        [0, 7, only(memory).range().start - 1, only(memory).range().end - 16, usize::MAX - 2, usize::MAX]
+    {
+        assert!(!patch_call(memory, address, site.target, only(memory).range().start));
     }
-    assert!(patch_call(memory, site.address, site.target, memory.range().start + 16));
+    assert!(patch_call(memory, site.address, site.target, only(memory).range().start + 16));
 }
 
 #[test]
@@ -231,7 +233,7 @@ fn what_cannot_be_linked_is_named() {
     assert_eq!(unresolved, LinkError::Unresolved("not_there".into(), "not in any library".into()));
 
     let object = compile("assembler", "\nleaq far(%rip), %rax\n", &[]);
-    let mut symbols = Symbols::new(memory).with("far", memory.range().start ^ (1 << 45));
+    let mut symbols = Symbols::new(memory).with("far", only(memory).range().start ^ (1 << 45));
     let far = link(&object, memory, &mut symbols).unwrap_err();
     assert_eq!(far, LinkError::OutOfReach("far".into()));
     let object = compile("assembler", "\nmovl $far, %eax\n", &[]);
@@ -240,5 +242,5 @@ fn what_cannot_be_linked_is_named() {
 
     let object = compile("assembler", "\n.data\n.space 0x200000\n", &[]);
     let full = link(&object, memory, &mut symbols).unwrap_err();
-    assert_eq!(full.to_string(), "the Data arena of the code memory is full");
+    assert_eq!(full.to_string(), "the code memory is full");
 }

@@ -2,9 +2,9 @@
 
 mod support;
 
-use autojit_code::{CodeMemory, RuntimeStub, link, patch_call};
+use autojit_code::{Booking, CodeMemory, RuntimeStub, link, patch_call};
 use support::{
-    Child, RECORD, Step, Symbols, UNWIND, address_of, call, compile, in_child, memory, private_memory,
+    Child, RECORD, Step, Symbols, UNWIND, address_of, call, compile, image, in_child, memory, private_memory,
     publish,
 };
 
@@ -166,7 +166,9 @@ fn many_forks_with_code_between_them() {
 fn a_child_of_a_raw_fork_detaches() {
     let [one, two, childs] = [1, 2, 5].map(object);
     let object = caller();
-    for (memory, shared) in [(memory(), true), (private_memory(), false)] {
+    let growing = Box::leak(Box::new(CodeMemory::new(image(), Booking::default())));
+    // What is left of an area is the parent's.
+    for (memory, shared) in [(&*growing, true), (private_memory(), false)] {
         let one = publish(&one, memory, &mut Symbols::new(memory)).unwrap();
         let two = publish(&two, memory, &mut Symbols::new(memory)).unwrap();
         let [one, two] = [&one, &two].map(|code| address_of(code, "check").unwrap());

@@ -5,7 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::{Arena, FdeInfo, Usage};
-use support::{Symbols, UNWIND, address_of, call, compile, memory, private_memory, publish};
+use support::{Symbols, UNWIND, address_of, call, compile, memory, only, private_memory, publish};
 
 const LEVELS: [&[&str]; 4] =
     [&["-O0", "-g"], &["-O2"], &["-O2", "-ffunction-sections", "-fdata-sections"], &["-O2", "-fno-plt"]];
@@ -32,12 +32,12 @@ fn what_is_reported() {
     let memory = memory();
     let code = publish(&object, memory, &mut Symbols::new(memory).defined_by(&object)).unwrap();
     let text = code.sections.iter().find(|section| section.name == ".text").unwrap();
-    assert!(memory.arena(Arena::Text).contains(&text.address) && code.text.contains(&text.address));
+    assert!(only(memory).arena(Arena::Text).contains(&text.address) && code.text.contains(&text.address));
     assert!(!code.sections.iter().any(|section| section.name.starts_with(".debug")));
     let rodata = code.sections.iter().find(|section| section.name == ".rodata").unwrap();
-    assert!(memory.arena(Arena::Rodata).contains(&rodata.address));
+    assert!(only(memory).arena(Arena::Rodata).contains(&rodata.address));
     let data = code.sections.iter().find(|section| section.name == ".data").unwrap();
-    assert!(memory.arena(Arena::Data).contains(&data.address));
+    assert!(only(memory).arena(Arena::Data).contains(&data.address));
     assert_eq!(code.text.len(), code.bytes[0]);
 
     let twice = code.functions.iter().find(|function| function.name == "twice").unwrap();

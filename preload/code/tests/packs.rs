@@ -12,7 +12,7 @@ use autojit_code::{
     place_described,
 };
 use goblin::elf::{Elf, SectionHeader};
-use support::{Symbols, compile, memory};
+use support::{Symbols, compile, memory, only};
 use xxhash_rust::xxh3::xxh3_64;
 
 const KEY: Key = [7; 32];
@@ -204,7 +204,7 @@ fn is_taken(bytes: &[u8], memory: &'static CodeMemory) -> bool {
         }
     }
     // Blocks are aborted.
-    let mut resolver = Anything(memory.range().start);
+    let mut resolver = Anything(only(memory).range().start);
     if pack::check(bytes, &KEY).is_ok()
         && let Ok(unit) = pack::decode_checked(bytes)
     {

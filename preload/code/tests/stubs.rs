@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::{CodeMemory, MemoryError, RuntimeStub};
 use autojit_trampoline::contract::{ModuleRecord, slot_of_stub, slot_of_tail};
-use support::{RECORD, UNWIND, image, memory, private_memory};
+use support::{RECORD, UNWIND, image, memory, only, private_memory};
 
 extern "C" fn finished() -> i32 {
     1234
@@ -157,7 +157,7 @@ fn stubs_from_many_threads_are_different() {
 
 #[test]
 fn a_record_out_of_reach_is_an_error() {
-    let far = (memory().range().start ^ (1 << 45)) as *const ModuleRecord;
+    let far = (only(memory()).range().start ^ (1 << 45)) as *const ModuleRecord;
     let error = RuntimeStub::create(memory(), &UNWIND, far, 0, trampoline as *const () as usize).unwrap_err();
     assert_eq!(error, MemoryError::OutOfReach(far as usize));
 }

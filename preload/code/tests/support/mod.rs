@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::{
-    Code, CodeMemory, LinkError, Resolver, RuntimeStub, Symbol, Target, UnwindTable, Usage, link,
+    Area, Code, CodeMemory, LinkError, Resolver, RuntimeStub, Symbol, Target, UnwindTable, Usage, link,
 };
 use autojit_trampoline::contract::ModuleRecord;
 
@@ -63,6 +63,11 @@ pub fn memory() -> &'static CodeMemory {
 /// The same with private pages.
 pub fn private_memory() -> &'static CodeMemory {
     Box::leak(Box::new(CodeMemory::with_options(image(), 1 << 20, false).unwrap()))
+}
+
+/// The area of a memory that has one.
+pub fn only(memory: &CodeMemory) -> &Area {
+    memory.newest().unwrap()
 }
 
 /// A module record in this program's image.
