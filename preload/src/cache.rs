@@ -13,8 +13,9 @@ use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
 use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place_described};
+use autojit_store::FunctionKind;
 
-use crate::function::Function;
+use crate::function::{Function, State};
 use crate::image_cache::{self, Noted};
 use crate::module::Module;
 use crate::options::{self, Options};
@@ -197,13 +198,13 @@ pub fn bind(module: &'static Module) {
     };
     module.image().adopt_slots(module);
     let claimed = Claimed::of(module, &unit);
-    if claimed.0.is_empty() {
+    if claimed.functions.is_empty() {
         return;
     }
     match claimed.publish(module, &unit, description, lines) {
         Ok(bound) => {
             log::debug!("{bound} functions of {} came from the cache", module.source());
-            let (function, offset) = claimed.0[0];
+            let (function, offset) = claimed.functions[0];
             let text = function.code().expect("it was published") - offset as usize;
             let lines = if let names::Lines::Kept(lines) = lines { Some(lines) } else { None };
             note(Noted { module, unit, kept: Some((text, lines)) });
@@ -214,24 +215,56 @@ pub fn bind(module: &'static Module) {
     }
 }
 
-/// Functions that this thread owns until they are published, and where they are in the unit; what is left over becomes
-/// cold again on drop.
-pub struct Claimed(pub Vec<(&'static Function, u32)>);
+/// Binds what the cache has of modules that hold the same inline function as `root`, until that has code: which module
+/// an earlier run has compiled it of depends on the order of calls.
+pub fn bind_copies(root: &'static Function) {
+    // In a first run there is nothing to be found.
+    if directory().is_none() || stats::COUNTERS.from_cache.get() == 0 || root.kind().0 != FunctionKind::Inline
+    {
+        return;
+    }
+    let name = root.info().name;
+    for module in root.module().image().modules().iter().filter(|module| !module.is_bound()) {
+        let Ok(opened) = module.open() else { continue };
+        let Some(autojit_store::Symbol::Function(index)) = opened.container.find(name) else { continue };
+        if let Some(copy) = module.function(index) {
+            image_cache::bind(copy);
+        }
+        if root.state() == State::Cold {
+            module.bind_cached();
+        }
+        if root.state() != State::Cold {
+            return;
+        }
+    }
+}
+
+/// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
+pub struct Claimed {
+    /// The functions, and where their code is in the unit.
+    pub functions: Vec<(&'static Function, u32)>,
+    /// By number in the unit, whether its definition serves one of them.
+    pub serves: Vec<bool>,
+}
 
 impl Claimed {
-    /// The functions of `unit` that are cold, and whose definition is this one.
+    /// The functions that code of `unit` is for, as far as they are cold. Inline ones may be another module's, which has
+    /// named them first: code of any module will do.
     fn of(module: &'static Module, unit: &Unit<'_>) -> Self {
-        let mut all = Vec::with_capacity(unit.functions.len());
+        let mut all = Self {
+            functions: Vec::with_capacity(unit.functions.len()),
+            serves: vec![false; module.function_count()],
+        };
         for function in unit.functions.iter().filter(|function| function.global) {
             if let Symbol::Function(index) = function.symbol
-                && let Some(claimed) = module.function(index)
-                && symbols::is_definition(claimed)
+                && let Some(claimed) = module.function(index).and_then(symbols::served)
                 && claimed.claim()
             {
-                all.push((claimed, function.offset));
+                all.functions.push((claimed, function.offset));
+                all.serves[index as usize] = true;
             }
         }
-        Self(all)
+        all
     }
 
     fn publish(
@@ -242,20 +275,21 @@ impl Claimed {
         lines: names::Lines,
     ) -> Result<usize, LinkError> {
         let memory = module.image().memory();
-        let mut ours = vec![false; module.function_count()];
-        self.0.iter().for_each(|(function, _)| ours[function.index() as usize] = true);
-        let owned =
-            |function: &'static Function| ours[function.index() as usize] && symbols::is_chosen(function);
+        let owned = |function: &'static Function| {
+            // With a stub, it may be another image's definition that calls lead to.
+            let own = || function.kind().0 != FunctionKind::Stub || symbols::is_chosen(function);
+            self.serves[function.index() as usize] && own()
+        };
         let mut names = Names { module, owned: &owned };
         let linked = place_described(unit, memory, &mut names)?;
         let described = (description, unit.functions.len());
-        publish(module, memory, linked, lines, Origin::Cache { described, claimed: &self.0 })
+        publish(module, memory, linked, lines, Origin::Cache { described, claimed: &self.functions })
     }
 }
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        for (function, _) in self.0.drain(..).filter(|(function, _)| function.code().is_none()) {
+        for (function, _) in self.functions.drain(..).filter(|(function, _)| function.code().is_none()) {
             function.unclaim();
         }
     }

@@ -17,7 +17,7 @@ use crate::compiler::{Compiler, Held, Object};
 use crate::daemon::Gone;
 use crate::engine::Owned;
 use crate::failure::Failure;
-use crate::function::Function;
+use crate::function::{Function, State};
 use crate::module::{EngineHandle, Module, Opened};
 use crate::publish::{Origin, publish};
 use crate::stats::Counter;
@@ -46,7 +46,11 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     module.open()?;
     // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
     module.bind_cached();
-    if root.code().is_some() {
+    if root.state() == State::Cold {
+        cache::bind_copies(root);
+    }
+    // Another thread may be binding it, too.
+    if root.state() != State::Cold {
         return Ok(());
     }
     // Before the module's lock: threads that compile in other modules may wait for the engine, too.

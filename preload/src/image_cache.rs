@@ -185,13 +185,14 @@ impl ImagePack {
         };
         let (code, description) = bytes.split_at_mut(description);
         let unit = pack::decode_checked(code).map_err(damaged)?;
-        let mut names = Names { pack: self, image, references, claimed: vec![false; references.len()] };
-        let claimed = names.claim(&unit);
-        let Some((first, _)) = claimed.0.first() else { return Ok(()) };
+        let mut names = Names { pack: self, image, references, claimed: Vec::new() };
+        let mut claimed = names.claim(&unit);
+        names.claimed = std::mem::take(&mut claimed.serves);
+        let Some((first, _)) = claimed.functions.first() else { return Ok(()) };
         let memory = image.memory();
         let linked = place_described(&unit, memory, &mut names)?;
         let described = (description, unit.functions.len());
-        let origin = Origin::Cache { described, claimed: &claimed.0 };
+        let origin = Origin::Cache { described, claimed: &claimed.functions };
         let bound = publish(first.module(), memory, linked, lines, origin)?;
         log::debug!("{bound} functions of {} came from its image pack", image.name());
         Ok(())
@@ -219,32 +220,32 @@ impl Names<'_> {
         self.image.modules().get(place as usize)
     }
 
-    /// The functions of `unit` that are cold, and whose definition is this one.
-    fn claim(&mut self, unit: &Unit<'_>) -> cache::Claimed {
-        let mut all = cache::Claimed(Vec::with_capacity(unit.functions.len()));
+    /// The functions that code of `unit` is for, as far as they are cold.
+    fn claim(&self, unit: &Unit<'_>) -> cache::Claimed {
+        let functions = Vec::with_capacity(unit.functions.len());
+        let mut all = cache::Claimed { functions, serves: vec![false; self.references.len()] };
         for definition in unit.functions.iter().filter(|function| function.global) {
             let Symbol::Function(number) = definition.symbol else { continue };
             let Some(reference) = self.references.get(number) else { continue };
             let Ok(Some(function)) = self.function(reference) else { continue };
-            let is_definition = match reference.kind {
-                ReferenceKind::Stub => self.image.adopt_slot(function, reference.slot),
-                ReferenceKind::Local => true,
-                ReferenceKind::Inline => symbols::is_chosen(function),
-                ReferenceKind::Import => false,
+            let served = match reference.kind {
+                ReferenceKind::Stub => self.image.adopt_slot(function, reference.slot).then_some(function),
+                ReferenceKind::Local => Some(function),
+                ReferenceKind::Inline => symbols::chosen(function),
+                ReferenceKind::Import => None,
             };
-            if is_definition && function.claim() {
-                self.claimed[number as usize] = true;
-                all.0.push((function, definition.offset));
+            if let Some(served) = served.filter(|served| served.claim()) {
+                all.serves[number as usize] = true;
+                all.functions.push((served, definition.offset));
             }
         }
         all
     }
 
-    /// Whether calls of a function, by its module, lead to it.
+    /// Whether calls of a function that was claimed, by its module, lead to this definition.
     fn is_chosen(function: &'static Function, reference: Reference) -> bool {
         match reference.kind {
-            ReferenceKind::Local => true,
-            ReferenceKind::Inline => symbols::is_chosen(function),
+            ReferenceKind::Local | ReferenceKind::Inline => true,
             ReferenceKind::Stub => leads_to(function.module(), reference.other, function),
             ReferenceKind::Import => false,
         }

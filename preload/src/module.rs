@@ -208,6 +208,11 @@ impl Module {
         }
     }
 
+    /// Whether the object cache was asked for its code, and what it has is bound.
+    pub fn is_bound(&self) -> bool {
+        self.entered.get().is_some_and(|entered| entered.bound.try_lock().is_some_and(|bound| *bound))
+    }
+
     /// What [`open`](Self::open) yielded, if it was called.
     pub fn opened(&self) -> Option<&Opened> {
         self.entered.get()?.opened.get()?.as_ref().ok()

@@ -33,7 +33,8 @@ impl Counter {
         self.add(time.as_nanos() as u64);
     }
 
-    fn get(&self) -> u64 {
+    /// Its value.
+    pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 

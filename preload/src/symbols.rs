@@ -76,12 +76,12 @@ pub fn chosen(function: &'static Function) -> Option<&'static Function> {
     }
 }
 
-/// Whether this definition of a function is one that the process has use for: with a stub, the one whose stub is in the
-/// image; inline, the image's one copy.
-pub fn is_definition(function: &'static Function) -> bool {
+/// The function that gets the code of this definition, if the process has use for that: with a stub, the one whose stub
+/// is in the image; inline, the image's one copy, whichever module the code is of.
+pub fn served(function: &'static Function) -> Option<&'static Function> {
     match function.kind().0 {
-        FunctionKind::Stub => function.has_slot(),
-        FunctionKind::Local | FunctionKind::Inline => is_chosen(function),
+        FunctionKind::Stub => function.has_slot().then_some(function),
+        FunctionKind::Local | FunctionKind::Inline => chosen(function),
     }
 }
 
