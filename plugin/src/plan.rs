@@ -50,12 +50,21 @@ pub struct Import {
     /// A function that is only called: by way of the PLT, so that it is bound when it is called first, as in a plain
     /// build, and may be missing until then.
     pub callee: bool,
+    /// A function that linkers or the loader may find elsewhere. Said here because `value` may be gone when the
+    /// tables are written.
+    pub replaceable: bool,
 }
 
 impl Import {
     fn of_callee(value: Option<Value>, symbol: String) -> Self {
-        Self { value, name: container_name(&symbol), symbol, weak: false, hidden: false, callee: true }
+        let replaceable = value.is_some_and(is_replaceable);
+        let name = container_name(&symbol);
+        Self { value, name, symbol, weak: false, hidden: false, callee: true, replaceable }
     }
+}
+
+fn is_replaceable(value: Value) -> bool {
+    value.kind() != Kind::LLVMGlobalVariableValueKind && !value.is_local()
 }
 
 /// What becomes of each global.
@@ -227,6 +236,7 @@ impl Plan {
             weak: (optional && !defined) || value.linkage() == Linkage::LLVMExternalWeakLinkage,
             hidden: hidden && !defined,
             callee: false,
+            replaceable: is_replaceable(value),
         };
         // A weak symbol that nothing defines has no distance from here, only a null GOT cell.
         if own || (hidden && !import.weak) { self.direct.push(import) } else { self.got.push(import) }
@@ -238,7 +248,15 @@ impl Plan {
             let name = getter.name();
             let symbol = name.clone();
             let value = Some(*getter);
-            self.direct.push(Import { value, name, symbol, weak: false, hidden: false, callee: false });
+            self.direct.push(Import {
+                value,
+                name,
+                symbol,
+                weak: false,
+                hidden: false,
+                callee: false,
+                replaceable: false,
+            });
         }
     }
 

@@ -166,9 +166,7 @@ fn entries<'a>(imports: &'a [crate::plan::Import], own: &HashMap<Value, u32>) ->
     let entry = |import: &'a crate::plan::Import| Import {
         symbol: &import.symbol,
         stub: import.value.and_then(|value| own.get(&value).copied()),
-        replaceable: import
-            .value
-            .is_some_and(|v| v.kind() != Kind::LLVMGlobalVariableValueKind && !v.is_local()),
+        replaceable: import.replaceable,
         weak: import.weak,
         hidden: import.hidden,
         callee: import.callee,

@@ -15,10 +15,15 @@ fn root() -> PathBuf {
 const OPTIMISED: &str = "; At -O2";
 
 fn opt(module: &Path, store: &Path) -> Output {
+    run_opt(Command::new("opt-22"), module, store)
+}
+
+/// Runs opt, or what has opt as its last argument.
+fn run_opt(mut command: Command, module: &Path, store: &Path) -> Output {
     let plugin = root().join("dist/lib/autojit.so");
     let text = std::fs::read_to_string(module).expect("a module");
     assert!(plugin.exists(), "{} is missing: run scripts/build", plugin.display());
-    Command::new("opt-22")
+    command
         .arg(format!("--load-pass-plugin={}", plugin.display()))
         .arg(if text.starts_with(OPTIMISED) { "-passes=autojit<O2>" } else { "-passes=autojit" })
         .args(["-S", "-o", "-"])
@@ -107,4 +112,18 @@ fn every_module_has_a_test() {
     let source = std::fs::read_to_string(root().join("plugin/tests/snapshots.rs")).expect("this file");
     let list = source.split("snapshots! {").nth(1).and_then(|rest| rest.split('}').next()).expect("the list");
     assert_eq!(list.split_whitespace().count(), here);
+}
+
+/// The residue is written after globals were erased. Reading one of them often goes unnoticed, or crashes rustc.
+#[test]
+fn erased_globals_are_not_read() {
+    let store = std::env::temp_dir().join(format!("autojit-snapshots-{}-erased", std::process::id()));
+    let mut valgrind = Command::new("valgrind");
+    // The plugin has a C++ runtime of its own, which allocates what the host's frees.
+    valgrind.args(["--quiet", "--error-exitcode=9", "--show-mismatched-frees=no", "opt-22"]);
+    let output = run_opt(valgrind, &root().join("plugin/tests/modules/linkages.ll"), &store);
+    let _ = std::fs::remove_dir_all(&store);
+    let text = String::from_utf8_lossy(&output.stderr);
+    let memory: Vec<&str> = text.lines().filter(|line| line.starts_with("==")).collect();
+    assert!(output.status.success() && memory.is_empty(), "{}:\n{}", output.status, memory.join("\n"));
 }
