@@ -14,6 +14,7 @@ mod arguments;
 mod client;
 mod compiler;
 mod engine;
+mod inherited;
 mod job;
 mod listen;
 mod modules;
@@ -136,6 +137,7 @@ fn detach(arguments: Arguments) -> Result<(), String> {
         0 => {
             // SAFETY: takes no pointers.
             unsafe { libc::setsid() };
+            inherited::leave();
             // Before there are compilers, which would keep what they inherit.
             leave_terminal();
             let mut writer = Some(writer);
@@ -176,6 +178,7 @@ fn leave_terminal() {
 
 /// Serves one client on standard input and output.
 fn stdio(arguments: Arguments) -> Result<(), String> {
+    inherited::leave();
     let signals = Signals::new().map_err(|error| format!("waiting for signals: {error}"))?;
     raise_descriptor_limit();
     // SAFETY: they are open, or reading from them fails; descriptors 0 and 1 are not used otherwise.
