@@ -81,6 +81,8 @@ pub fn debug_file(
     // e_shoff: the ELF header's field at 40.
     out[40..48].copy_from_slice(&table.to_le_bytes());
     headers.iter().for_each(|header| out.extend_from_slice(bytes_of(header)));
+    // It stays, and there are thousands.
+    out.shrink_to_fit();
     Ok(out)
 }
 
