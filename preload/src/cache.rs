@@ -4,6 +4,7 @@
 //! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
 //! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -334,6 +335,46 @@ impl KeptLines {
             Vec::new()
         })
     }
+}
+
+/// The key of the object of a whole module that defines `functions`: which these are depends on the image.
+fn key_of_described(module: &Module, functions: &[bool]) -> Key {
+    let functions: Vec<u8> = functions.iter().map(|defined| u8::from(*defined)).collect();
+    autojit_store::digest(&[b"autojit described", &key_of(module), &functions])
+}
+
+/// The object of a whole module that defines `functions` and describes everything to debuggers. Its bytes stay.
+pub fn described(module: &Module, functions: &[bool]) -> Option<&'static [u8]> {
+    let directory = directory()?;
+    let key = key_of_described(module, functions);
+    let content = directory.map(&key, Kind::Described).ok()?.leak();
+    match pack::decode_lines(content, &key, 0).and_then(|mut lines| lines.pop()) {
+        Some(Lines { object: Cow::Borrowed(object), .. }) => Some(object),
+        _ => {
+            log::debug!("the description of {} in the cache is damaged", module.source());
+            directory.remove(&key, Kind::Described);
+            None
+        }
+    }
+}
+
+/// Keeps such an object for later starts under a debugger. False if it is not kept.
+pub fn keep_described(module: &Module, functions: &[bool], object: &[u8]) -> bool {
+    let Some(directory) = directory() else { return false };
+    let key = key_of_described(module, functions);
+    let lines = Lines { object: object.into(), sections: Vec::new() };
+    match directory.write(&key, &[(Kind::Described, &pack::encode_lines(&[lines], &key, 0))]) {
+        Ok(()) => true,
+        Err(error) => {
+            log::debug!("keeping the description of {}: {error}", module.source());
+            false
+        }
+    }
+}
+
+/// Whether there is a cache.
+pub fn is_used() -> bool {
+    directory().is_some()
 }
 
 /// For the fork handlers: nothing is being added until [`after_fork`].

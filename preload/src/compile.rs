@@ -25,9 +25,11 @@ use crate::symbols::{self, Names};
 use crate::{cache, daemon, image_cache, lifecycle, names, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
-struct Batch {
+struct Batch<'w> {
     module: &'static Module,
     claimed: RefCell<Vec<&'static Function>>,
+    /// It is all that this has.
+    whole: Option<&'w Whole>,
 }
 
 /// Makes `root` ready, with those that the engine compiles along; or returns because another thread owns it, or has
@@ -69,19 +71,77 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     })
 }
 
-/// Makes all functions of a module ready that are cold, for a debugger, to which the module is described in full.
-///
-/// # Errors
-/// They cannot be had at once. They are cold, and each may still be had by itself.
-pub fn compile_all(module: &'static Module) -> Result<(), Failure> {
-    let compiler = Compiler::choose()?;
-    let handle = module.lock_engine();
-    module.open()?;
-    if handle.0.is_null() {
-        module.describe_in_full();
+/// A module all of whose functions are to be made ready for a debugger, to which it is described in full.
+#[derive(Debug)]
+pub struct Whole {
+    module: &'static Module,
+    /// By index: those that are this module's to define.
+    functions: Vec<bool>,
+}
+
+impl Whole {
+    /// The module; which of its functions are its own is settled now, in the order in which modules come.
+    ///
+    /// # Errors
+    /// Its container cannot be had.
+    pub fn of(module: &'static Module) -> Result<Self, Failure> {
+        module.open()?;
+        if module.lock_engine().0.is_null() {
+            module.describe_in_full();
+        }
+        let own = |index| module.function(index).is_some_and(symbols::is_chosen);
+        let functions = (0..module.record().functions).map(own).collect();
+        Ok(Self { module, functions })
     }
-    let batch = Batch { module, claimed: RefCell::default() };
-    batch.run(compiler, handle, None)
+
+    /// The name of its source file.
+    pub fn source(&self) -> String {
+        self.module.source()
+    }
+
+    /// How many functions it defines.
+    pub fn len(&self) -> usize {
+        self.functions.iter().filter(|own| **own).count()
+    }
+
+    /// Publishes what the object cache has. False if it has nothing.
+    ///
+    /// # Errors
+    /// It cannot be linked. Its functions are cold.
+    pub fn bind(&self) -> Result<bool, Failure> {
+        let Some(object) = cache::described(self.module, &self.functions) else { return Ok(false) };
+        let mut batch = self.batch();
+        let unit = Unit::of(object).map_err(|error| cannot_link(&error))?;
+        batch.claim_defined(&unit, None).map_err(|error| Failure::new(format_args!("{error}")))?;
+        batch.whole = None;
+        batch.finish(unit, &Held::new(Object::Kept(object)), &stats::COUNTERS.from_cache, false)?;
+        Ok(true)
+    }
+
+    /// Compiles and publishes it.
+    ///
+    /// # Errors
+    /// It cannot be had at once. Its functions are cold, and each may still be had by itself.
+    pub fn compile(&self) -> Result<(), Failure> {
+        let compiler = Compiler::choose()?;
+        let handle = self.module.lock_engine();
+        self.batch().run(compiler, handle, None)
+    }
+
+    /// Compiles it for the object cache alone, with the engine.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn keep(&self, api: &'static EngineApi) -> Result<(), Failure> {
+        let mut handle = self.module.lock_engine();
+        let object = self.batch().run_engine(api, &mut handle, None)?;
+        cache::keep_described(self.module, &self.functions, object.bytes());
+        Ok(())
+    }
+
+    fn batch(&self) -> Batch<'_> {
+        Batch { module: self.module, claimed: RefCell::default(), whole: Some(self) }
+    }
 }
 
 /// The two halves of a batch, for the statistics: compiling, with the module locked, and linking.
@@ -108,9 +168,9 @@ impl Drop for Halves<'_> {
     }
 }
 
-impl Batch {
+impl Batch<'_> {
     fn claim(root: &'static Function) -> Option<Self> {
-        root.claim().then(|| Self { module: root.module(), claimed: RefCell::new(vec![root]) })
+        root.claim().then(|| Self { module: root.module(), claimed: RefCell::new(vec![root]), whole: None })
     }
 
     /// Compiles, links and publishes. The module stays locked while it is compiled.
@@ -256,9 +316,15 @@ impl Batch {
         let described = object.lines().map_or(names::Lines::None, names::Lines::Object);
         let origin = Origin::Compiled { counter, object: object.bytes(), claimed: &claimed };
         publish(self.module, memory, linked, described, origin).map_err(|error| cannot_link(&error))?;
-        // What a debugger wants to know is no use to others.
-        if !self.module.described_in_full() {
-            cache::keep(self.module, unit, object.lines(), keep);
+        match self.whole {
+            Some(whole) => {
+                cache::keep_described(self.module, &whole.functions, object.bytes());
+            }
+            // What a debugger wants to know is no use to others.
+            None if !self.module.described_in_full() => {
+                cache::keep(self.module, unit, object.lines(), keep);
+            }
+            None => {}
         }
         Ok(())
     }
@@ -269,7 +335,7 @@ fn cannot_link(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
 }
 
-impl Drop for Batch {
+impl Drop for Batch<'_> {
     fn drop(&mut self) {
         for function in self.claimed.get_mut().drain(..) {
             if function.code().is_none() {
@@ -282,6 +348,6 @@ impl Drop for Batch {
 /// Whether the engine may take function `index` of the module into the batch.
 unsafe extern "C" fn claim_callback(context: *mut c_void, index: u32) -> bool {
     // SAFETY: run_engine passes the batch, and waits for the engine.
-    let batch = unsafe { &*context.cast::<Batch>() };
+    let batch = unsafe { &*context.cast::<Batch<'_>>() };
     batch.claim_index(index)
 }

@@ -90,6 +90,8 @@ pub enum Object {
     Engine(Owned),
     /// autojitd's.
     Daemon(Bytes),
+    /// The object cache's.
+    Kept(&'static [u8]),
 }
 
 /// An object that is held while it is linked. If it describes lines, its bytes stay: they are read when somebody asks.
@@ -109,15 +111,17 @@ impl Held {
         let bytes: &[u8] = match &object {
             Object::Engine(owned) => owned.bytes(),
             Object::Daemon(bytes) => bytes,
+            Object::Kept(bytes) => bytes,
         };
         if !autojit_code::describe::has_lines(bytes) {
             held.object = Some(object);
             return held;
         }
-        held.mapped = matches!(object, Object::Daemon(Bytes::Mapped(_)));
+        held.mapped = matches!(object, Object::Daemon(Bytes::Mapped(_)) | Object::Kept(_));
         held.lines = Some(match object {
             Object::Engine(owned) => owned.leak(),
             Object::Daemon(bytes) => bytes.leak(),
+            Object::Kept(bytes) => bytes,
         });
         held
     }
@@ -127,6 +131,7 @@ impl Held {
         match (&self.object, self.lines) {
             (Some(Object::Engine(owned)), _) => owned.bytes(),
             (Some(Object::Daemon(bytes)), _) => bytes,
+            (Some(Object::Kept(bytes)), _) => bytes,
             (None, lines) => lines.unwrap_or(&[]),
         }
     }

@@ -8,6 +8,7 @@
 //! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 use std::ops::Range;
 
 use autojit_code::lock::Lock;
@@ -15,11 +16,10 @@ use autojit_code::{Code, Description, debug_file};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
-use crate::image::Image;
+use crate::lifecycle;
 use crate::module::Module;
 use crate::options::Debugger;
 use crate::sys::File;
-use crate::{compile, lifecycle};
 
 /// One thread at a time changes the list.
 static LIST: Lock<()> = Lock::new(());
@@ -48,22 +48,33 @@ pub fn wants_everything() -> bool {
 }
 
 /// The name of the process that traces this one.
-fn tracer() -> Option<Vec<u8>> {
-    // What is looked for is at the start, and /proc gives as much as there is room for.
-    let read = |path| {
-        let mut bytes = vec![0; 4096];
-        let count = File::open(path, libc::O_RDONLY, 0).and_then(|file| file.read(&mut bytes)).ok()?;
-        bytes.truncate(count);
-        Some(bytes)
-    };
-    let status = read(c"/proc/self/status")?;
-    let mut lines = status.split(|&byte| byte == b'\n');
-    let id = lines.find_map(|line| line.strip_prefix(b"TracerPid:"))?.trim_ascii();
+pub fn tracer() -> Option<Vec<u8>> {
+    let id = status(b"TracerPid:")?;
     if id == b"0" {
         return None;
     }
-    let path = std::ffi::CString::new([b"/proc/", id, b"/comm"].concat()).ok()?;
-    read(&path)
+    let path = std::ffi::CString::new([b"/proc/", &id[..], b"/comm"].concat()).ok()?;
+    start_of(&path)
+}
+
+/// Whether this thread is the only one of the process.
+pub fn is_only_thread() -> bool {
+    status(b"Threads:").is_some_and(|threads| threads == b"1")
+}
+
+/// A field of the process's status.
+fn status(name: &[u8]) -> Option<Vec<u8>> {
+    let status = start_of(c"/proc/self/status")?;
+    let mut lines = status.split(|&byte| byte == b'\n');
+    Some(lines.find_map(|line| line.strip_prefix(name))?.trim_ascii().to_vec())
+}
+
+/// What is looked for is at the start, and /proc gives as much as there is room for.
+fn start_of(path: &CStr) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 4096];
+    let count = File::open(path, libc::O_RDONLY, 0).and_then(|file| file.read(&mut bytes)).ok()?;
+    bytes.truncate(count);
+    Some(bytes)
 }
 
 /// Whether a tracer of this name wants to know variables. strace and its like do not.
@@ -71,17 +82,6 @@ fn is_debugger(name: &[u8]) -> bool {
     let has = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
     // gdb, gdbserver; lldb, lldb-server, codelldb; rr, whose recordings gdb replays.
     has(b"gdb") || has(b"lldb") || name.trim_ascii() == b"rr"
-}
-
-/// Compiles all of a new image for the debugger that waits for it. What cannot be had now is compiled when it is
-/// called, or fails then.
-pub fn prepare(image: &'static Image) {
-    image.prepare();
-    for module in image.modules() {
-        if let Err(failure) = compile::compile_all(module) {
-            log::info!("{} is not described to the debugger: {failure}", module.source());
-        }
-    }
 }
 
 /// Whether nobody is to be told.

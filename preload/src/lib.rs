@@ -53,6 +53,7 @@ mod no_unwinder;
 mod objects;
 mod options;
 mod perf;
+mod prepare;
 mod publish;
 mod resolver;
 mod scope;

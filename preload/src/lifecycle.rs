@@ -114,7 +114,7 @@ pub unsafe fn register(record: *const ImageRecord) {
     match result {
         // LLVM wants more stack than a thread that opens a library may have.
         Ok(Some((image, true))) => {
-            if let Err(error) = with_resolver_stack(|| debugger::prepare(image)) {
+            if let Err(error) = with_resolver_stack(|| crate::prepare::prepare(image)) {
                 ::log::info!("{} is not described to the debugger: {error:?}", image.name());
             }
         }

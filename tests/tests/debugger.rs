@@ -45,8 +45,9 @@ fn session(program: &Path, how: How, script: &str) -> String {
 }
 
 /// In lines that differ between any two runs, in frames in front of `main`, and in what is said of breakpoints that are
-/// pending and of Rust's scripts for gdb.
-const DIFFERENT: [&str; 9] = [
+/// pending, of a long start and of Rust's scripts for gdb.
+const DIFFERENT: [&str; 10] = [
+    "autojit: preparing",
     "__libc_start",
     "_start ()",
     "libthread_db",

@@ -5,6 +5,7 @@
 //! DIR/code/3f/9a0c…77.ajl       its lines
 //! DIR/code/3f/9a0c…77.aji       an image pack (autojit_code::image_pack)
 //! DIR/code/3f/9a0c…77.ajr       functions that have run (crate::profile)
+//! DIR/code/3f/9a0c…77.ajd       the object of a whole module, for debuggers
 //! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
 //! ```
 //!
@@ -38,11 +39,13 @@ pub enum Kind {
     Ran,
     /// Code and lines of many modules of an image.
     Image,
+    /// The object of a whole module, which describes everything.
+    Described,
 }
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Code, Self::Lines, Self::Ran, Self::Image];
+    pub(crate) const ALL: [Self; 5] = [Self::Code, Self::Lines, Self::Ran, Self::Image, Self::Described];
 
     /// What the names of such files end with.
     pub(crate) fn suffix(self) -> &'static [u8] {
@@ -51,6 +54,7 @@ impl Kind {
             Self::Lines => b".ajl",
             Self::Ran => b".ajr",
             Self::Image => b".aji",
+            Self::Described => b".ajd",
         }
     }
 }

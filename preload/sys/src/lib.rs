@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 mod files;
+mod helper;
 mod map;
 mod places;
 mod signals;
@@ -17,6 +18,7 @@ mod sockets;
 mod spawn;
 
 pub use files::*;
+pub use helper::{Helper, sleep_for};
 pub use map::Map;
 pub use places::*;
 pub use signals::*;
@@ -359,6 +361,14 @@ pub fn map_pages(size: usize) -> Result<*mut u8, Errno> {
         )
     }
     .map(|address| address as *mut u8)
+}
+
+/// Fresh zeroed pages, readable and writable, which copies of the process share; `size` is a multiple of the page size.
+pub fn map_shared_pages(size: usize) -> Result<*mut u8, Errno> {
+    let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+    let arguments = [0, size, (libc::PROT_READ | libc::PROT_WRITE) as usize, flags as usize, usize::MAX, 0];
+    // SAFETY: a fresh mapping harms nobody.
+    unsafe { syscall(libc::SYS_mmap, arguments) }.map(|address| address as *mut u8)
 }
 
 /// Address space of `size` bytes, a multiple of the page size, that nobody can use yet.

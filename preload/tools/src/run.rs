@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::{Failure, cached, place, process};
@@ -102,7 +102,21 @@ pub fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {
 }
 
 fn become_lazy(start: Start) -> Failure {
-    prepare(&start).map_or_else(|failure| failure, |program| process::become_program(&program, &start.line))
+    prepare(&start).map_or_else(
+        |failure| failure,
+        |program| process::become_program(&program, &line_for(&program, start.line)),
+    )
+}
+
+/// What gdb is to do first: set breakpoints that it can only find once the program has started.
+const FOR_GDB: [&str; 2] = ["-iex", "set breakpoint pending on"];
+
+/// The program and its arguments, with those that debuggers get.
+fn line_for(program: &Path, mut line: Vec<OsString>) -> Vec<OsString> {
+    if program.file_name().is_some_and(|name| name == "gdb" || name == "gdb-multiarch") {
+        line.splice(1..1, FOR_GDB.map(OsString::from));
+    }
+    line
 }
 
 /// Sets the environment up. The program's file.

@@ -1,0 +1,101 @@
+//! What starts under gdb cost: the first one compiles all modules, says so if it takes long, and leaves what it has made
+//! to the next.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use autojit_tests::cache::files;
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::run::{Outcome, attempt, command};
+use autojit_tests::scratch::{Scratch, dist, repository};
+use autojit_tests::stats::Stats;
+
+fn program(scratch: &Scratch, sources: &[&str], level: &str) -> PathBuf {
+    let flags = [level, "-g"].map(str::to_owned);
+    let directory = repository().join("tests/programs/debugger");
+    let objects = sources.iter().map(|name| object(How::Lazy, &directory.join(name), &flags, scratch.path()));
+    let objects: Vec<_> = objects.collect();
+    let output = scratch.path().join("program");
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&objects, &output);
+    output
+}
+
+/// A session with the cache of `scratch`, and the statistics of the program.
+fn start(scratch: &Scratch, program: &Path, commands: &[&str]) -> (Outcome, Stats) {
+    let mut gdb = command("gdb");
+    gdb.args(["-q", "-nx", "-batch"]).env_remove("AUTOJIT_DISABLE_OBJECT_CACHE");
+    gdb.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
+    gdb.env("AUTOJIT_STATS", scratch.path().join("stats"));
+    gdb.arg("-ex").arg(format!("set environment LD_PRELOAD {}", dist("lib/libautojit.so").display()));
+    commands.iter().for_each(|line| {
+        gdb.args(["-ex", line]);
+    });
+    let outcome = attempt(gdb.arg(program));
+    (outcome, Stats::read(&scratch.path().join("stats")))
+}
+
+#[test]
+fn a_second_start_compiles_nothing() {
+    let scratch = Scratch::new("gdb_second_start");
+    let program = program(&scratch, &["main.c", "other.c"], "-O0");
+    let commands = ["break add", "run", "bt", "info args", "print origin", "ptype union box", "continue 9"];
+    let (first, cold) = start(&scratch, &program, &commands);
+    let (second, warm) = start(&scratch, &program, &commands);
+    assert!(first.text().contains("#1") && first.text().contains("a = 3"), "{first}");
+    let told = |outcome: &Outcome| {
+        let text = outcome.text();
+        let lines = text.lines().filter(|line| !line.contains("0x") && !line.contains("[Inferior"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(told(&first), told(&second));
+    // The two modules come from the process and its helper, in whichever order.
+    assert_eq!(cold.number("compiled") + cold.number("from_cache"), cold.number("bound"), "{cold:?}");
+    assert!(cold.number("compiled") >= 1.0 && cold.number("batches") >= 1.0, "{cold:?}");
+    assert_eq!(files(&scratch, ".ajd").len(), 2);
+    assert_eq!((warm.number("compiled"), warm.number("engine_load_ms")), (0.0, 0.0), "{warm:?}");
+    assert_eq!(warm.number("from_cache"), cold.number("bound"), "{warm:?}");
+
+    // What is damaged is made again; ordinary runs do not care.
+    for (path, _) in files(&scratch, ".ajd") {
+        let mut bytes = fs::read(&path).expect("it is there");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).expect("it is ours");
+    }
+    let (third, again) = start(&scratch, &program, &commands);
+    assert_eq!(told(&first), told(&third));
+    assert!(again.number("compiled") >= 1.0, "{again:?}");
+    let (fourth, warm) = start(&scratch, &program, &commands);
+    assert_eq!(told(&first), told(&fourth));
+    assert_eq!(warm.number("compiled"), 0.0, "{warm:?}");
+}
+
+#[test]
+fn a_long_start_says_what_it_does() {
+    let scratch = Scratch::new("gdb_long_start");
+    let program = program(&scratch, &["heavy.c", "opened.c"], "-O2");
+    let (first, cold) = start(&scratch, &program, &["break main", "run", "continue"]);
+    let message = "autojit: preparing 192 functions for gdb\n";
+    assert_eq!(first.errors().matches(message).count(), 1, "{first}");
+    assert!(first.text().contains("Breakpoint 1, main ()"), "{first}");
+    // The helper has compiled the second module meanwhile.
+    assert_eq!((cold.number("compiled"), cold.number("from_cache")), (191.0, 1.0), "{cold:?}");
+    let (second, warm) = start(&scratch, &program, &["break main", "run", "continue"]);
+    assert!(!second.errors().contains("preparing"), "{second}");
+    assert!(second.text().contains("Breakpoint 1, main ()"), "{second}");
+    assert_eq!((warm.number("compiled"), warm.number("from_cache")), (0.0, 192.0));
+}
+
+#[test]
+fn breakpoints_in_files_can_be_set_before_run() {
+    let scratch = Scratch::new("gdb_by_launcher");
+    let program = program(&scratch, &["main.c", "other.c"], "-O0");
+    let mut gdb = command(dist("bin/autojit-run"));
+    gdb.args(["gdb", "-q", "-nx", "-batch", "-ex", "break main.c:20", "-ex", "break twice", "-ex", "run"]);
+    gdb.args(["-ex", "bt 1", "-ex", "continue", "-ex", "bt 1"]).arg(&program);
+    gdb.env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
+    let outcome = attempt(&mut gdb);
+    for told in ["Breakpoint 2, twice (v=3) at", "Breakpoint 1, twice (v=3) at", "main.c:20"] {
+        assert!(outcome.text().contains(told), "no '{told}': {outcome}");
+    }
+}
