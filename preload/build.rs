@@ -30,7 +30,12 @@ fn main() {
         "-znodelete".into(),
         "-zpack-relative-relocs".into(),
         "--gc-sections".into(),
+        // It is initialised behind the C library, though it refers to nothing there.
+        "--no-as-needed".into(),
+        "-lc".into(),
     ] {
         println!("cargo::rustc-cdylib-link-arg=-Wl,{argument}");
     }
+    // The compiler's start files call functions that a program may define (__gmon_start__, __cxa_finalize).
+    println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
 }

@@ -7,7 +7,7 @@ use libc::{Dl_info, gid_t, pid_t, uid_t};
 
 use crate::loaded::{Next, Visit};
 use crate::unwind::FoundObject;
-use crate::{addresses, confine, lifecycle, objects, unwind};
+use crate::{addresses, confine, lifecycle, objects, scope, sys, unwind};
 
 /// What the constructor of an image with lazy code calls (autojit_trampoline::contract::REGISTER_SYMBOL).
 ///
@@ -148,6 +148,17 @@ interpose! {
     fn prctl(operation: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
         confine::before_prctl(operation)
     }
+}
+
+/// Runs when the library is initialised. glibc passes the program's arguments.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_START: unsafe extern "C" fn(c_int, *const *const c_char) = at_start;
+
+unsafe extern "C" fn at_start(count: c_int, arguments: *const *const c_char) {
+    // SAFETY: they are as the kernel has put them, with everything behind them (glibc: _dl_init).
+    unsafe { sys::note_arguments(count, arguments) };
+    scope::count_at_start();
 }
 
 /// Runs when the process exits, after the program's own exit handlers.

@@ -14,8 +14,8 @@ use crate::failure::Failure;
 use crate::gate::{Entered, Gate};
 use crate::log;
 use crate::{
-    ALLOCATOR, cache, daemon, debugger, function, image, lifecycle, names, perf, stats, symbols, sys, unwind,
-    unwinders,
+    ALLOCATOR, c_library, cache, daemon, debugger, function, image, lifecycle, names, perf, stats, symbols,
+    sys, unwind, unwinders,
 };
 
 /// Threads in the resolver, and the thread that forks.
@@ -63,13 +63,6 @@ impl Drop for Inside {
 /// There is no memory.
 pub fn install() -> Result<(), Failure> {
     const PAGE_SIZE: usize = 4096;
-    unsafe extern "C" {
-        fn pthread_atfork(
-            prepare: unsafe extern "C" fn(),
-            parent: unsafe extern "C" fn(),
-            child: unsafe extern "C" fn(),
-        ) -> i32;
-    }
     let failure = |error: sys::Errno| Failure::new(format_args!("preparing for forks: {error}"));
     let page = sys::map_pages(PAGE_SIZE).map_err(failure)?;
     // SAFETY: a fresh page that lives for ever.
@@ -78,7 +71,11 @@ pub fn install() -> Result<(), Failure> {
         mark();
     }
     // SAFETY: the handlers are functions of this library, which is never unloaded.
-    match unsafe { pthread_atfork(prepare, parent, child) } {
+    let result = unsafe { c_library::register_atfork(prepare, parent, child, std::ptr::null()) };
+    #[cfg(feature = "static")]
+    // SAFETY: as above.
+    let result = result.or_else(|| Some(unsafe { crate::loaded::register_atfork(prepare, parent, child) }));
+    match result.unwrap_or(libc::ENOSYS) {
         0 => Ok(()),
         error => Err(failure(sys::Errno(error))),
     }

@@ -12,7 +12,8 @@
 //! - [`debugger`]: what gdb is told.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
 //! - [`loaded`], [`scope`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
-//! - [`sys`](autojit_sys), [`alloc`], [`undisturbed`]: what the runtime stands on instead of the C library.
+//! - [`sys`](autojit_sys), [`alloc`], [`undisturbed`], [`c_functions`]: what the runtime stands on instead of the C library;
+//!   [`c_library`]: what it needs of it.
 //!
 //! The library lives inside other people's processes. On the path of a first call there is no dlsym, no malloc of the
 //! program's, no stdio, no thread-local with a destructor, and no panic that unwinds.
@@ -22,6 +23,9 @@
 #[cfg(not(feature = "static"))]
 mod addresses;
 mod alloc;
+#[cfg_attr(test, allow(dead_code, reason = "tests have the C library's"))]
+mod c_functions;
+mod c_library;
 mod cache;
 mod compile;
 mod compiler;

@@ -18,7 +18,7 @@ use crate::image::{self, Image};
 use crate::library::{self, thread_end};
 use crate::options::{Calls, Mode, Options};
 use crate::undisturbed::Uninterrupted;
-use crate::{debugger, fork, log, resolver, stats};
+use crate::{c_library, debugger, fork, log, resolver, stats, sys};
 use autojit_code::lock::Lock;
 
 /// How far the process is.
@@ -100,6 +100,7 @@ pub fn calls_pass_stubs() -> bool {
 /// # Safety
 /// The record must be one of a loaded and relocated image (contract).
 pub unsafe fn register(record: *const ImageRecord) {
+    c_library::find();
     let _uninterrupted = Uninterrupted::new();
     let _inside = fork::Inside::enter();
     let one_at_a_time = REGISTERING.lock();
@@ -157,8 +158,7 @@ fn start() -> Result<(), Failure> {
     if !asleep() {
         return Ok(());
     }
-    // SAFETY: reads what the kernel has passed to the process.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+    if sys::runs_with_other_rights() {
         log::install(::log::LevelFilter::Error);
         return Err(Failure::new(format_args!(
             "it runs with other rights than those of who started it (set-user-ID, capabilities), whose environment \

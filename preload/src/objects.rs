@@ -33,12 +33,12 @@ struct Request {
 pub unsafe fn iterate(visit: Visit, data: *mut c_void) -> c_int {
     if !image::all().any(|image| image.reserved_memory().is_some()) {
         // SAFETY: the caller's promise.
-        return unsafe { loaded::iterate(visit, data) };
+        return unsafe { loaded::iterate_for_program(visit, data) };
     }
     names::ask();
     let mut request = Request { visit, data, added: names::region_counts(), counts: [0; 2], result: 0 };
     // SAFETY: `inside` gets the request that it expects.
-    unsafe { loaded::iterate(inside, (&raw mut request).cast()) };
+    unsafe { loaded::iterate_for_program(inside, (&raw mut request).cast()) };
     request.result
 }
 
@@ -48,7 +48,7 @@ unsafe extern "C" fn inside(_: *mut dl_phdr_info, _: usize, request: *mut c_void
     unsafe {
         let data = request;
         let request = request.cast::<Request>();
-        loaded::iterate(loaders, data);
+        loaded::iterate_for_program(loaders, data);
         if (*request).result == 0 {
             (*request).result = ours(&mut *request);
         }

@@ -6,10 +6,10 @@
 //!
 //! The environment is read in place: getenv is a function that the program may have replaced.
 
-use std::ffi::{CStr, OsStr, c_char};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::sys;
+use crate::c_library::each_variable;
 
 /// A type that options can have.
 trait Value: Sized {
@@ -314,31 +314,6 @@ pub fn variable(name: &[u8]) -> Option<Vec<u8>> {
     value
 }
 
-/// Calls `visit` for each "NAME=value" of the environment.
-fn each_variable(mut visit: impl FnMut(&[u8])) {
-    unsafe extern "C" {
-        static mut environ: *const *const c_char;
-    }
-    // SAFETY: the C library's variable: null, or a null-terminated array of C strings. A program that changes its
-    // environment while it loads libraries in another thread breaks getenv as well.
-    unsafe {
-        let mut at = (&raw const environ).read();
-        if !at.is_null() {
-            while !(*at).is_null() {
-                visit(CStr::from_ptr(*at).to_bytes());
-                at = at.add(1);
-            }
-            return;
-        }
-    }
-    // A pre-initialisation function of the program is ahead of the C library's own initialisation.
-    if let Ok(bytes) =
-        sys::File::open(c"/proc/self/environ", libc::O_RDONLY, 0).and_then(|file| file.read_to_end())
-    {
-        bytes.split(|&byte| byte == 0).for_each(visit);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,16 +364,6 @@ mod tests {
         for row in TABLE.iter().filter(|row| row.reader == Reader::Runtime && !row.default.is_empty()) {
             let (options, bad) = parsed(&[&format!("{}={}", row.name, row.default)]);
             assert_eq!((options, bad.len()), (Options::defaults(), 0), "{}", row.name);
-        }
-    }
-
-    #[test]
-    fn the_environment_is_found() {
-        let mut seen = Vec::new();
-        each_variable(|variable| seen.push(variable.to_vec()));
-        for (name, value) in std::env::vars_os() {
-            let variable = [name.as_bytes(), b"=", value.as_bytes()].concat();
-            assert!(seen.contains(&variable));
         }
     }
 

@@ -11,12 +11,8 @@ use crate::loaded::{self, Definition, Object};
 /// The number of objects that were loaded when the program started. They come first in load order, and stay.
 static AT_START: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs when this library is initialised, with the other libraries of the program.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static COUNT_AT_START: extern "C" fn() = count_at_start;
-
-extern "C" fn count_at_start() {
+/// Notes which objects are there. To be called when this library is initialised, with the other libraries of the program.
+pub fn count_at_start() {
     let mut count = 0;
     loaded::each(|_| -> std::ops::ControlFlow<()> {
         count += 1;

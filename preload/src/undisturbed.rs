@@ -2,16 +2,13 @@
 
 use std::ffi::c_int;
 
+use autojit_trampoline::cancellation::Cancellation;
+
+use crate::c_library;
 use crate::sys::BlockedSignals;
 
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
-}
-
-/// glibc's PTHREAD_CANCEL_DISABLE (bits/pthreadtypes, pthread.h), which the libc crate does not have.
-const PTHREAD_CANCEL_DISABLE: c_int = 1;
-
-/// Until drop, errno is the runtime's; then it is what it was. The trampoline sees to the rest.
+/// Until drop, errno is the runtime's; then it is what it was. The trampoline sees to the rest. Where the runtime has no
+/// way to errno, it calls nothing that changes it.
 #[derive(Debug)]
 pub struct Undisturbed {
     errno: c_int,
@@ -21,36 +18,26 @@ impl Undisturbed {
     /// For the calling thread.
     pub fn new() -> Self {
         // SAFETY: the calling thread's errno.
-        Self { errno: unsafe { *libc::__errno_location() } }
+        Self { errno: c_library::errno().map_or(0, |errno| unsafe { *errno }) }
     }
 }
 
 impl Drop for Undisturbed {
     fn drop(&mut self) {
-        // SAFETY: as above.
-        unsafe { *libc::__errno_location() = self.errno }
+        if let Some(errno) = c_library::errno() {
+            // SAFETY: as above.
+            unsafe { *errno = self.errno }
+        }
     }
 }
 
 /// Until drop, the thread cannot be cancelled.
 #[derive(Debug)]
-struct NotCancelled {
-    state: c_int,
-}
-
-impl NotCancelled {
-    fn new() -> Self {
-        let mut state = 0;
-        // SAFETY: works on the calling thread only.
-        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
-        Self { state }
-    }
-}
+struct NotCancelled(Cancellation);
 
 impl Drop for NotCancelled {
     fn drop(&mut self) {
-        // SAFETY: as above; a null pointer means that the old state is not wanted.
-        unsafe { pthread_setcancelstate(self.state, std::ptr::null_mut()) };
+        self.0.restore();
     }
 }
 
@@ -67,7 +54,11 @@ impl Uninterrupted {
     /// For the calling thread.
     pub fn new() -> Self {
         let signals = BlockedSignals::new();
-        Self { _undisturbed: Undisturbed::new(), _not_cancelled: NotCancelled::new(), _signals: signals }
+        Self {
+            _undisturbed: Undisturbed::new(),
+            _not_cancelled: NotCancelled(Cancellation::disable()),
+            _signals: signals,
+        }
     }
 }
 
@@ -76,7 +67,12 @@ mod tests {
     use super::*;
     use crate::sys::set_signal_mask;
 
+    const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
     fn cancel_state() -> c_int {
+        unsafe extern "C" {
+            fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+        }
         let mut state = 0;
         // SAFETY: works on the calling thread only.
         unsafe {
@@ -88,6 +84,7 @@ mod tests {
 
     #[test]
     fn errno_cancellation_and_signals_are_kept() {
+        c_library::find();
         // SAFETY: this thread's errno.
         let errno = unsafe { &mut *libc::__errno_location() };
         *errno = 77;

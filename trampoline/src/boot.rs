@@ -5,15 +5,15 @@
 //! image (an executable, a shared library) keeps exactly one copy, whatever objects and archives it was made of.
 //!
 //! ```text
-//! constructor ──────────────► __autojit_attach ──dlsym──► __autojit_register(&__autojit_image)   (the runtime)
+//! constructor ──────────────► __autojit_attach ──────────► __autojit_register(&__autojit_image)   (the runtime)
 //!                                    ▲                          │ sets the entry cell
 //! stub's tail ──► *__autojit_entry ──┤ at first: __autojit_boot ▼
 //!                                    └ then: the trampoline ([`crate::entry`])
 //! ```
 //!
 //! `__autojit_boot` serves first calls that come before the constructor: from earlier constructors, from other
-//! images' constructors, from `.preinit_array`. Nothing is called but `dlsym` and the runtime: a failure is written
-//! with a raw system call, since even `write` could be a function of the program that is not compiled yet.
+//! images' constructors, from `.preinit_array`. Nothing is called but the runtime: a failure is written with a raw system
+//! call, since even `write` could be a function of the program that is not compiled yet.
 
 use std::fmt::Write;
 use std::mem::offset_of;
@@ -36,6 +36,16 @@ pub const BOOT_SYMBOL: &str = "__autojit_boot";
 
 /// Exit code where there is no runtime: what shells use for a command that cannot be run.
 const EXIT_CODE: u32 = 127;
+
+// Tags of dynamic sections (gABI, and LSB core for the hash table).
+const DT_NEEDED: u32 = 1;
+const DT_STRTAB: u32 = 5;
+const DT_SYMTAB: u32 = 6;
+const DT_DEBUG: u32 = 21;
+const DT_GNU_HASH: u32 = 0x6fff_fef5;
+const DT_FLAGS_1: u32 = 0x6fff_fffb;
+/// Of DT_FLAGS_1: a position-independent executable.
+const DF_1_PIE: u32 = 0x0800_0000;
 
 /// The line for a program without its runtime, without the final newline.
 pub const NO_RUNTIME_MESSAGE: &str = "autojit: this program (or a library it uses) was compiled lazily and needs \
@@ -104,9 +114,8 @@ fn bounds(out: &mut String) {
 }
 
 fn entry_cell(out: &mut String) {
-    // .data.rel: it needs a relative relocation in position-independent images. Not relro: the runtime writes it. The
-    // word behind it is the thread that looks for the runtime.
-    let body = format!(".quad {BOOT_SYMBOL}\n.quad 0\n");
+    // .data.rel: it needs a relative relocation in position-independent images. Not relro: the runtime writes it.
+    let body = format!(".quad {BOOT_SYMBOL}\n");
     define(out, ENTRY_SYMBOL, ".data.rel.autojit", "aw", 3, "object", &body);
 }
 
@@ -148,59 +157,162 @@ ud2
     )
 }
 
+/// The hash of [`REGISTER_SYMBOL`] in DT_GNU_HASH tables.
+const REGISTER_HASH: u32 = {
+    let (mut hash, mut at) = (5381_u32, 0);
+    while at < REGISTER_SYMBOL.len() {
+        hash = hash.wrapping_mul(33).wrapping_add(REGISTER_SYMBOL.as_bytes()[at] as u32);
+        at += 1;
+    }
+    hash
+};
+
 fn attach(out: &mut String) {
-    // A plain function with an aligned stack. dlsym is called, not jumped to: it looks where the caller looks, and
-    // finds the caller by its return address. The handle 0 is RTLD_DEFAULT. By way of the GOT: when the loader asks
-    // the resolver of an indirect function, which may call lazy ones, it has not come to the PLT's relocations yet.
+    // A plain function with an aligned stack. A weak reference finds the runtime, so that nothing is called which the
+    // program may have defined, lazily perhaps: dlsym, above all. By way of the GOT, which is complete when the loader
+    // asks the resolver of an indirect function, which may call lazy ones.
     //
-    // If dlsym finds nothing, it allocates a message, perhaps by a lazy malloc, which comes here again: a thread
-    // (named by its thread pointer) that is looking already is alone.
+    // Some linkers (mold) make a weak reference of an executable null once and for all. An executable can find the
+    // loader's list of objects by itself, from DT_DEBUG, and the symbol in their DT_GNU_HASH tables. A library cannot;
+    // there the reference is always left to the loader.
     //
-    // In a static program dlsym finds nothing, not even itself.
+    // A static PIE is one that needs no library; other static programs have no dynamic section.
+    //
+    // In the walk: rdx the object (struct link_map: base, name, dynamic section, next), rsi its hash table, rdi its
+    // symbols, r8 its strings, ecx the index of a symbol. Addresses in the dynamic section of the kernel's object are
+    // not relocated.
     let body = format!(
         "\
 .cfi_startproc
 .reloc .,R_X86_64_NONE,{CLAIM_SYMBOL}
 endbr64
-subq $8,%rsp
-.cfi_def_cfa_offset 16
-movq %fs:0,%rax
-cmpq %rax,{ENTRY_SYMBOL}+8(%rip)
-je .Lautojit_alone_again
-movq %rax,{ENTRY_SYMBOL}+8(%rip)
-xorl %edi,%edi
-leaq .Lautojit_register(%rip),%rsi
-callq *dlsym@GOTPCREL(%rip)
-movq $0,{ENTRY_SYMBOL}+8(%rip)
+subq $24,%rsp
+.cfi_def_cfa_offset 32
+movq {REGISTER_SYMBOL}@GOTPCREL(%rip),%rax
 testq %rax,%rax
+jnz .Lautojit_found
+movq _DYNAMIC@GOTPCREL(%rip),%rdx
+testq %rdx,%rdx
+jz .Lautojit_static
+xorl %ecx,%ecx
+xorl %esi,%esi
+xorl %r8d,%r8d
+.Lautojit_dynamic:
+movq (%rdx),%rax
+testq %rax,%rax
+jz .Lautojit_debug
+movq 8(%rdx),%r9
+cmpq ${DT_NEEDED},%rax
+cmoveq %rax,%r8
+cmpq ${DT_FLAGS_1},%rax
+cmoveq %r9,%rcx
+cmpq ${DT_DEBUG},%rax
+cmoveq %r9,%rsi
+addq $16,%rdx
+jmp .Lautojit_dynamic
+.Lautojit_debug:
+testq %r8,%r8
+jnz .Lautojit_list
+testl ${DF_1_PIE},%ecx
+jnz .Lautojit_static
+.Lautojit_list:
+testq %rsi,%rsi
 jz .Lautojit_alone
+movq 8(%rsi),%rdx
+.Lautojit_object:
+testq %rdx,%rdx
+jz .Lautojit_alone
+xorl %esi,%esi
+movq 16(%rdx),%rcx
+.Lautojit_entry:
+movq (%rcx),%rax
+testq %rax,%rax
+jz .Lautojit_tables
+movq 8(%rcx),%r9
+cmpq (%rdx),%r9
+jae .Lautojit_relocated
+addq (%rdx),%r9
+.Lautojit_relocated:
+cmpq ${DT_STRTAB},%rax
+cmoveq %r9,%r8
+cmpq ${DT_SYMTAB},%rax
+cmoveq %r9,%rdi
+cmpq ${DT_GNU_HASH},%rax
+cmoveq %r9,%rsi
+addq $16,%rcx
+jmp .Lautojit_entry
+.Lautojit_tables:
+testq %rsi,%rsi
+jz .Lautojit_next
+movl (%rsi),%r9d
+testl %r9d,%r9d
+jz .Lautojit_next
+movl 8(%rsi),%ecx
+leaq 16(%rsi,%rcx,8),%r10
+movq %rdx,%r11
+movl ${REGISTER_HASH:#x},%eax
+xorl %edx,%edx
+divl %r9d
+movl (%r10,%rdx,4),%ecx
+movq %r11,%rdx
+leaq (%r10,%r9,4),%r10
+movl 4(%rsi),%r9d
+cmpl %r9d,%ecx
+jb .Lautojit_next
+.Lautojit_symbol:
+movl %ecx,%eax
+subl %r9d,%eax
+movl (%r10,%rax,4),%r11d
+movl %r11d,%eax
+orl $1,%eax
+cmpl ${REGISTER_HASH:#x}|1,%eax
+jne .Lautojit_chain
+leaq (%rcx,%rcx,2),%rax
+leaq (%rdi,%rax,8),%rax
+cmpw $0,6(%rax)
+je .Lautojit_chain
+movl (%rax),%esi
+addq %r8,%rsi
+movq %rax,(%rsp)
+movq %rcx,8(%rsp)
+movq %rdi,16(%rsp)
+leaq .Lautojit_register(%rip),%rdi
+movl ${name_size},%ecx
+repe cmpsb
+movq (%rsp),%rax
+movq 8(%rsp),%rcx
+movq 16(%rsp),%rdi
+jne .Lautojit_chain
+movq 8(%rax),%rax
+addq (%rdx),%rax
+.Lautojit_found:
 leaq {IMAGE_SYMBOL}(%rip),%rdi
 callq *%rax
-addq $8,%rsp
+addq $24,%rsp
 .cfi_def_cfa_offset 8
 retq
-.cfi_def_cfa_offset 16
+.cfi_def_cfa_offset 32
+.Lautojit_chain:
+incl %ecx
+testl $1,%r11d
+jz .Lautojit_symbol
+.Lautojit_next:
+movq 24(%rdx),%rdx
+jmp .Lautojit_object
 .Lautojit_alone:
-movq %fs:0,%rax
-movq %rax,{ENTRY_SYMBOL}+8(%rip)
-xorl %edi,%edi
-leaq .Lautojit_dlsym(%rip),%rsi
-callq *dlsym@GOTPCREL(%rip)
-testq %rax,%rax
-jz .Lautojit_static
-.Lautojit_alone_again:
 {die}\
 .Lautojit_static:
 {die_static}\
 .Lautojit_register:
 .asciz \"{REGISTER_SYMBOL}\"
-.Lautojit_dlsym:
-.asciz \"dlsym\"
 .cfi_endproc
 ",
+        name_size = REGISTER_SYMBOL.len() + 1,
         die_static = die(".Lautojit_static_message", STATIC_MESSAGE),
         die = die(".Lautojit_no_runtime", NO_RUNTIME_MESSAGE),
     );
+    writeln!(out, ".weak {REGISTER_SYMBOL}\n.weak _DYNAMIC\n.hidden _DYNAMIC")
+        .expect("a String takes everything");
     define(out, ATTACH_SYMBOL, ".text.autojit.attach", "ax", 4, "function", &body);
 }
 

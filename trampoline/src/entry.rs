@@ -28,9 +28,10 @@ use std::arch::x86_64::{__cpuid, __cpuid_count};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use crate::cancellation::Cancellation;
 use crate::contract::{Slot, slot_of_tail};
 use crate::stack::with_resolver_stack;
-use crate::sys::{self, Cancellation};
+use crate::sys;
 
 /// What the trampoline calls: publishes `slot` and returns, or ends the process. It must not unwind: an exception
 /// that tries to leave it ends the process. It may change `frame`, and the program would see it.
@@ -65,7 +66,7 @@ pub struct Frame {
     pub caller: *const u8,
 }
 
-const _: () = assert!(size_of::<Frame>() == 19 * 8);
+const _: () = assert!(size_of::<Frame>() == 20 * 8);
 const _: () = assert!(offset_of!(Frame, tail) == offset_of!(Frame, rbp) + 8);
 const _: () = assert!(offset_of!(Frame, caller) == offset_of!(Frame, tail) + 8);
 
@@ -252,7 +253,7 @@ extern "C" fn shield(frame: &mut Frame) {
     // In this order: a cancellation that another thread has begun is noted by its signal's handler, and the thread
     // would wait for that in the first system call that can be cancelled.
     frame.interruptions.cancellation = Cancellation::disable();
-    frame.interruptions.signals = sys::set_signal_mask(sys::ALL_SIGNALS);
+    frame.interruptions.signals = sys::set_signal_mask(frame.interruptions.cancellation.signals());
 }
 
 /// What the trampoline calls then: the resolver, on a stack of its own.

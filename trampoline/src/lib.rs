@@ -14,6 +14,7 @@
 
 pub mod boot;
 pub mod caller;
+pub mod cancellation;
 pub mod contract;
 pub mod debugger;
 pub mod emit;

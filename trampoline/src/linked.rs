@@ -51,6 +51,8 @@ weak! {
     own_libgcc = "__register_frame_info";
     /// The same of LLVM's libunwind, which keeps its own list.
     own_libunwind = "__unw_add_dynamic_eh_frame_section";
+    /// What glibc's pthread_atfork calls.
+    own_register_atfork = "__register_atfork";
 }
 
 #[cfg(test)]

@@ -186,9 +186,6 @@ pub unsafe extern "C" fn length(text: *const u8) -> usize {
 
 /// Defines `memcpy`, `memmove`, `memset`, `memcmp`, `bcmp` and `strlen` as hidden symbols of the library or program
 /// that is being linked. To be invoked once, at module level.
-///
-/// Assembly rather than `#[unsafe(no_mangle)]` functions, because rustc would export those from a cdylib and every
-/// program that preloads it would use them.
 #[macro_export]
 macro_rules! define_memory_functions {
     () => {
@@ -200,6 +197,18 @@ macro_rules! define_memory_functions {
         $crate::define_memory_functions!(@define "strlen", $crate::mem::length);
     };
     (@define $name:literal, $function:path) => {
+        $crate::define_hidden!($name, $function);
+    };
+}
+
+/// Defines a function under a name that the library or program which is being linked sees, and nothing else. To be
+/// invoked at module level.
+///
+/// Assembly rather than `#[unsafe(no_mangle)]` functions, because rustc would export those from a cdylib and every
+/// program that preloads it would use them.
+#[macro_export]
+macro_rules! define_hidden {
+    ($name:literal, $function:path) => {
         ::core::arch::global_asm!(
             concat!(".pushsection .text.autojit.", $name, ",\"ax\",@progbits"),
             concat!(".globl ", $name),

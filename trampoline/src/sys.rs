@@ -1,7 +1,7 @@
 //! The few system calls that the trampoline makes on its own, as raw `syscall` instructions.
 //!
 //! They receive plain values and hand back the kernel's result. Neither libc nor `errno` is involved: the program
-//! may have replaced the one and is entitled to the other. Thread cancellation alone is the C library's own affair.
+//! may have replaced the one and is entitled to the other.
 
 use std::arch::asm;
 
@@ -86,11 +86,6 @@ pub unsafe fn unmap(base: *mut u8, size: usize) {
     let _ = unsafe { syscall(SYS_MUNMAP, [base as usize, size, 0, 0, 0, 0]) };
 }
 
-/// Every signal but SIGCANCEL (32), by which the C library cancels threads: its handler, which is not the program's,
-/// does nothing but note the cancellation while it is disabled, and the library waits for the note. SIGSETXID is
-/// included, which `pthread_sigmask` would leave out.
-pub const ALL_SIGNALS: u64 = !(1 << (32 - 1));
-
 /// Sets the thread's signal mask and returns the one before. (The kernel ignores the bits of SIGKILL and SIGSTOP.)
 pub fn set_signal_mask(mask: u64) -> u64 {
     let mut before = 0_u64;
@@ -101,45 +96,6 @@ pub fn set_signal_mask(mask: u64) -> u64 {
     };
     debug_assert!(result.is_ok());
     before
-}
-
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: i32, old: *mut i32) -> i32;
-    fn pthread_setcanceltype(kind: i32, old: *mut i32) -> i32;
-}
-
-/// A thread's readiness to be cancelled, as it was.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct Cancellation {
-    state: i32,
-    kind: i32,
-}
-
-impl Cancellation {
-    /// Disables it for the calling thread.
-    pub fn disable() -> Self {
-        // glibc's PTHREAD_CANCEL_DISABLE and PTHREAD_CANCEL_DEFERRED.
-        let (disabled, deferred) = (1, 0);
-        let mut before = Self { state: 0, kind: 0 };
-        // SAFETY: both work on the calling thread's descriptor only. There is no system call for it.
-        unsafe {
-            pthread_setcancelstate(disabled, &mut before.state);
-            pthread_setcanceltype(deferred, &mut before.kind);
-        }
-        before
-    }
-
-    /// Makes it what it was. An asynchronous cancellation that has come meanwhile ends the thread here: in the second
-    /// call, since glibc 2.36 would lose the thread's result in the first.
-    pub fn restore(self) {
-        let null = std::ptr::null_mut();
-        // SAFETY: as above; null says that the old values are not wanted.
-        unsafe {
-            pthread_setcancelstate(self.state, null);
-            pthread_setcanceltype(self.kind, null);
-        }
-    }
 }
 
 /// Writes `message` to standard error and aborts the process.

@@ -30,3 +30,34 @@ global_asm!(
 pub extern "C" fn offset() -> isize {
     naked_asm!("mov rax, qword ptr [rip + __autojit_room@gottpoff]", "ret")
 }
+
+global_asm!(
+    ".pushsection .tbss.autojit_errno,\"awT\",@nobits",
+    ".balign 4",
+    ".hidden __autojit_errno",
+    ".type __autojit_errno,@object",
+    ".size __autojit_errno,4",
+    "__autojit_errno:",
+    ".zero 4",
+    ".popsection",
+);
+
+/// The calling thread's error number of what is linked with us: not the program's errno. As C's `__errno_location`.
+#[unsafe(naked)]
+pub extern "C" fn errno() -> *mut i32 {
+    naked_asm!("mov rax, qword ptr fs:[0]", "add rax, qword ptr [rip + __autojit_errno@gottpoff]", "ret")
+}
+
+/// The dynamic linker's `__tls_get_addr`, for thread-local variables of the library that this is linked into, whose block
+/// is static: only the second word of `index` counts, the offset in the block. (psABI for TLS, "General Dynamic"; the
+/// compiler expects an ordinary call.)
+#[unsafe(naked)]
+pub extern "C" fn get_address(index: *const [usize; 2]) -> *mut u8 {
+    naked_asm!(
+        "mov rax, qword ptr fs:[0]",
+        "add rax, qword ptr [rip + __autojit_errno@gottpoff]",
+        "sub rax, offset __autojit_errno@dtpoff",
+        "add rax, qword ptr [rdi + 8]",
+        "ret",
+    )
+}

@@ -4,6 +4,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use autojit_trampoline::cancellation;
 use autojit_trampoline::contract::{CALL_SHARED, INDIRECT_LEN, JMP_SHORT, Slot};
 use autojit_trampoline::entry::Frame;
 use support::lazy::{Library, RESOLVED, publish, publish_and_clobber};
@@ -144,8 +145,20 @@ fn signals_are_blocked_while_resolving_and_only_then() {
     library.arm(publish_with_appetite, None);
     MASK_INSIDE.store(0, Ordering::Relaxed);
     check(&library, "call_keeps_signal_mask", 1);
-    // All 64 but SIGKILL (9) and SIGSTOP (19), which cannot be blocked, and glibc's SIGCANCEL (32).
-    assert_eq!(MASK_INSIDE.load(Ordering::Relaxed), !(1 << 8 | 1 << 18 | 1 << 31));
+    // All 64 but SIGKILL (9) and SIGSTOP (19), which cannot be blocked.
+    let all = !(1 << 8 | 1 << 18);
+    assert_eq!(MASK_INSIDE.load(Ordering::Relaxed), all);
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: i32, old: *mut i32) -> i32;
+        fn pthread_setcanceltype(kind: i32, old: *mut i32) -> i32;
+    }
+    cancellation::set_functions(pthread_setcancelstate, pthread_setcanceltype);
+    drop(library);
+    let library = load("signal-mask-cancellation");
+    library.arm(publish_with_appetite, None);
+    check(&library, "call_keeps_signal_mask", 1);
+    // Where cancellation is disabled, its signal (32) is let in.
+    assert_eq!(MASK_INSIDE.load(Ordering::Relaxed), all & !(1 << 31));
 }
 
 /// A resolver that reports what it is given.

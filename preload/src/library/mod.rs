@@ -258,11 +258,14 @@ impl Provider {
             Self::Own(library) => library.find(name),
             Self::Loaded(file) => {
                 let found = loaded::by_file_name(file, |object| object.define(name))??;
-                // The executable may have taken a variable over (a copy relocation); the C library uses that one, too.
-                let definition =
-                    if found.variable { loaded::find(name, loaded::own_address())? } else { found };
+                // The C library uses the executable's copy of a variable, too.
+                if found.variable
+                    && let Some(variable) = loaded::variable_of_c_library(name)
+                {
+                    return Some(variable);
+                }
                 // SAFETY: the process is past its relocation: code of it runs.
-                Some(unsafe { definition.resolve() })
+                Some(unsafe { found.resolve() })
             }
         }
     }

@@ -14,8 +14,8 @@ use goblin::elf64::sym::Sym;
 use std::ffi::CStr;
 
 use super::{Library, Provider, TLS_START, substitutes};
+use crate::c_library;
 use crate::failure::Failure;
-use crate::sys;
 
 // Packed relative relocations (gABI, "Relative Relocations"), which goblin does not have.
 const DT_RELR: u64 = 36;
@@ -147,11 +147,9 @@ impl Library {
             return Ok((tls::offset() as usize).wrapping_add(TLS_START + offset));
         }
         match self.name(&symbol) {
-            "errno" => {
-                // SAFETY: it has no preconditions. errno lies at the same distance in all threads.
-                let errno = unsafe { libc::__errno_location() } as usize;
-                Ok(errno.wrapping_sub(sys::thread_pointer()))
-            }
+            "errno" => c_library::errno_distance()
+                .map(|distance| distance as usize)
+                .ok_or_else(|| Failure::new(format_args!("it uses errno, and the program has no C library"))),
             name => {
                 Err(Failure::new(format_args!("it uses {name}, a thread-local variable of another library")))
             }

@@ -7,14 +7,9 @@
 use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
+use crate::c_library;
 use crate::fork::Inside;
 use crate::undisturbed::Uninterrupted;
-
-unsafe extern "C" {
-    fn pthread_key_create(key: *mut c_uint, destructor: extern "C" fn(*mut c_void)) -> c_int;
-    fn pthread_key_delete(key: c_uint) -> c_int;
-    fn pthread_setspecific(key: c_uint, value: *const c_void) -> c_int;
-}
 
 /// Keys below this have their values in the thread's descriptor (glibc's PTHREAD_KEY_2NDLEVEL_SIZE).
 const IN_DESCRIPTOR: c_uint = 32;
@@ -30,13 +25,13 @@ pub fn reserve() {
     let mut key = NO_KEY;
     // SAFETY: `ended` is a function of this library, which is never unloaded; a key that was just made is nobody's.
     unsafe {
-        if pthread_key_create(&mut key, ended) != 0 {
+        if c_library::key_create(&mut key, ended) != Some(0) {
             return;
         }
         if key < IN_DESCRIPTOR {
             KEY.store(key, SeqCst);
         } else {
-            pthread_key_delete(key);
+            c_library::key_delete(key);
         }
     }
 }
@@ -70,7 +65,7 @@ pub unsafe extern "C" fn set(key: c_uint, value: *const c_void) -> c_int {
         return libc::EINVAL;
     }
     // SAFETY: the key is ours, and its values are the library's.
-    unsafe { pthread_setspecific(key, value) }
+    unsafe { c_library::set_specific(key, value) }.unwrap_or(libc::EINVAL)
 }
 
 /// For the library, instead of `pthread_key_delete`: it lives as long as the process, and so does its key.

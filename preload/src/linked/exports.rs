@@ -7,7 +7,7 @@
 
 use autojit_trampoline::contract::{ImageRecord, REGISTER_SYMBOL};
 
-use crate::{lifecycle, loaded};
+use crate::{lifecycle, loaded, scope};
 
 autojit_trampoline::define_attach! { attach }
 
@@ -40,6 +40,15 @@ unsafe extern "C" fn attach(record: *const ImageRecord) {
             None => lifecycle::register(record),
         }
     }
+}
+
+/// Runs when the program is initialised. What is passed to it differs from one C library to the other.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = at_start;
+
+extern "C" fn at_start() {
+    scope::count_at_start();
 }
 
 /// Runs when the process exits, after the program's own exit handlers and destructors: arrays are run backwards.

@@ -1,23 +1,81 @@
-//! The twin of loaded/next.rs in the static library: nothing is interposed, so the C library's functions go by their
-//! names.
+//! The twin of loaded/next.rs in the static library, where nothing is interposed.
 
 use std::ffi::{c_int, c_void};
 
-use autojit_trampoline::linked::{own_libgcc, own_libunwind};
+use autojit_trampoline::contract::slot_of_stub;
+use autojit_trampoline::linked::{own_libgcc, own_libunwind, own_register_atfork};
 
-use goblin::elf::program_header::PT_LOAD;
-use goblin::elf64::header::Header;
-use goblin::elf64::program_header::ProgramHeader;
+use super::{Definition, Visit, link_map};
+use crate::c_library;
 
-use super::Visit;
-
-/// Calls the C library's dl_iterate_phdr, which static programs have, too.
+/// Calls the C library's dl_iterate_phdr. A static program is the only object: the name would be that of a function of the
+/// program's, if it defines one.
 ///
 /// # Safety
 /// As for that function.
 pub unsafe fn iterate(visit: Visit, data: *mut c_void) -> c_int {
+    c_library::find();
     // SAFETY: the caller's promise.
-    unsafe { libc::dl_iterate_phdr(Some(visit), data) }
+    if let Some(result) = unsafe { c_library::iterate_phdr(visit, data) } {
+        return result;
+    }
+    let Some(program) = link_map::executable() else { return 0 };
+    let mut info = libc::dl_phdr_info {
+        dlpi_addr: program.base as u64,
+        dlpi_name: program.name.as_ptr(),
+        dlpi_phdr: program.headers.as_ptr().cast(),
+        dlpi_phnum: program.headers.len() as u16,
+        dlpi_adds: 1,
+        dlpi_subs: 0,
+        dlpi_tls_modid: 0,
+        dlpi_tls_data: std::ptr::null_mut(),
+    };
+    // SAFETY: the caller's promise; the description lives for ever.
+    unsafe { visit(&raw mut info, size_of::<libc::dl_phdr_info>(), data) }
+}
+
+/// Registers handlers for forks where the C library is a part of the program: 0, or an error. A program that defines such
+/// functions itself, lazily, is one for which nothing would call the handlers.
+///
+/// # Safety
+/// The handlers must stay.
+pub unsafe fn register_atfork(
+    prepare: unsafe extern "C" fn(),
+    parent: unsafe extern "C" fn(),
+    child: unsafe extern "C" fn(),
+) -> c_int {
+    type Register = unsafe extern "C" fn(
+        unsafe extern "C" fn(),
+        unsafe extern "C" fn(),
+        unsafe extern "C" fn(),
+        *const c_void,
+    ) -> c_int;
+    unsafe extern "C" {
+        fn pthread_atfork(
+            prepare: unsafe extern "C" fn(),
+            parent: unsafe extern "C" fn(),
+            child: unsafe extern "C" fn(),
+        ) -> c_int;
+    }
+    // glibc's, which a program has if it forks.
+    let own = match own_register_atfork() {
+        0 => pthread_atfork as *const () as usize,
+        own => own,
+    };
+    // SAFETY: the address is one of functions of the program; the types are those of both names (the first ignores
+    // the last argument); the rest is the caller's promise.
+    unsafe {
+        if slot_of_stub(own as *const u8).is_some() {
+            return 0;
+        }
+        let register: Register = std::mem::transmute(own);
+        register(prepare, parent, child, std::ptr::null())
+    }
+}
+
+/// No definition is behind the program's own.
+pub fn next_definition(_: &str) -> Option<Definition> {
+    None
 }
 
 /// No address: the runtime is a part of the program, whose symbols are looked up like those of any other.
@@ -38,21 +96,6 @@ pub fn own_directory() -> Vec<u8> {
 /// Functions of unwinders that are linked into the program, or 0: libgcc's and libunwind's.
 pub fn own_unwinders() -> [usize; 2] {
     [own_libgcc(), own_libunwind()]
-}
-
-/// Base and program headers of an object that the C library knows none of: a static program, whose allocator may be called
-/// before the C library has noted them. From the kernel then.
-pub fn unknown_headers() -> (usize, &'static [ProgramHeader]) {
-    // SAFETY: the kernel has passed the address of the program's headers, and their number; they stay.
-    let headers = unsafe {
-        let address = libc::getauxval(libc::AT_PHDR) as *const ProgramHeader;
-        let count = libc::getauxval(libc::AT_PHNUM) as usize;
-        if address.is_null() { &[] } else { std::slice::from_raw_parts(address, count) }
-    };
-    // They are behind the file header, which begins the segment that has the file's first byte.
-    let start = (headers.as_ptr() as usize).wrapping_sub(size_of::<Header>());
-    let first = headers.iter().find(|header| header.p_type == PT_LOAD && header.p_offset == 0);
-    (first.map_or(0, |first| start.wrapping_sub(first.p_vaddr as usize)), headers)
 }
 
 /// Functions of the C library that optimisers put in the place of others, or that inline functions of its headers call: an

@@ -8,6 +8,7 @@
 //! The tables of a loaded object are mapped and relocated as long as it is: callers use an [`Object`] inside
 //! [`each`] only, while the loader's list is locked.
 
+mod link_map;
 #[cfg_attr(feature = "static", path = "../linked/next.rs")]
 mod next;
 
@@ -24,6 +25,7 @@ use goblin::elf64::dynamic::Dyn;
 use goblin::elf64::program_header::ProgramHeader;
 use goblin::elf64::sym::Sym;
 
+pub use link_map::*;
 pub use next::*;
 
 /// A symbol version that a reference without a version does not bind to.
@@ -82,13 +84,8 @@ pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B>
         let (info, state) = unsafe { (&*info, &mut *state.cast::<State<'_, B>>()) };
         // SAFETY: name and program headers are the loader's, mapped as long as the object is.
         let object = unsafe {
-            let (base, headers) = match info.dlpi_phdr.is_null() {
-                true => unknown_headers(),
-                false => {
-                    let count = info.dlpi_phnum.into();
-                    (info.dlpi_addr as usize, std::slice::from_raw_parts(info.dlpi_phdr.cast(), count))
-                }
-            };
+            let (base, headers) = (info.dlpi_addr as usize, info.dlpi_phdr.cast());
+            let headers = std::slice::from_raw_parts(headers, info.dlpi_phnum.into());
             let name = if info.dlpi_name.is_null() { c"" } else { CStr::from_ptr(info.dlpi_name) };
             Object { base, name, headers }
         };
@@ -238,14 +235,8 @@ impl Object<'_> {
 
     /// What its dynamic symbol table defines under `name`, in the version that is the default.
     pub fn define(&self, name: &str) -> Option<Definition> {
-        let tables = Tables::of(self)?;
         // SAFETY: the object is loaded (see the head of the file).
-        let symbol = unsafe { tables.lookup(name) }?;
-        Some(Definition {
-            address: self.base.wrapping_add(symbol.st_value as usize),
-            indirect: st_type(symbol.st_info) == STT_GNU_IFUNC,
-            variable: st_type(symbol.st_info) == STT_OBJECT,
-        })
+        Some(unsafe { Tables::of(self)?.define(self.base, name)? }.0)
     }
 }
 
@@ -285,6 +276,21 @@ impl Tables {
             }
         }
         Some(Self { symbols: symbols?, strings: strings?, versions, hash: gnu.or(system_v)? })
+    }
+
+    /// What the object at `base` defines under `name`, and its size.
+    ///
+    /// # Safety
+    /// The object must be loaded.
+    unsafe fn define(&self, base: usize, name: &str) -> Option<(Definition, u64)> {
+        // SAFETY: the caller's promise.
+        let symbol = unsafe { self.lookup(name) }?;
+        let definition = Definition {
+            address: base.wrapping_add(symbol.st_value as usize),
+            indirect: st_type(symbol.st_info) == STT_GNU_IFUNC,
+            variable: st_type(symbol.st_info) == STT_OBJECT,
+        };
+        Some((definition, symbol.st_size))
     }
 
     /// # Safety

@@ -260,10 +260,9 @@ pub fn user() -> u32 {
     unsafe { syscall(libc::SYS_geteuid, [0; 6]) }.unwrap_or(0) as u32
 }
 
-/// The effective user that the process began with, without a system call.
+/// The effective user that the process began with, without a system call where the auxiliary vector is known.
 pub fn first_user() -> u32 {
-    // SAFETY: reads what the kernel has passed to the process.
-    unsafe { libc::getauxval(libc::AT_EUID) as u32 }
+    crate::auxiliary(libc::AT_EUID).map_or_else(user, |id| id as u32)
 }
 
 /// The effective group.

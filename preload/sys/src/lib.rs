@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+mod auxiliary;
 mod files;
 mod helper;
 mod map;
@@ -17,6 +18,7 @@ mod signals;
 mod sockets;
 mod spawn;
 
+pub use auxiliary::*;
 pub use files::*;
 pub use helper::{Helper, sleep_for};
 pub use map::Map;
@@ -63,7 +65,7 @@ impl fmt::Display for Errno {
 ///
 /// # Safety
 /// Those of the call `number` with these arguments.
-unsafe fn syscall(number: i64, arguments: [usize; 6]) -> Result<usize, Errno> {
+pub unsafe fn syscall(number: i64, arguments: [usize; 6]) -> Result<usize, Errno> {
     let [a, b, c, d, e, f] = arguments;
     let result: isize;
     // SAFETY: the kernel's calling convention (System V psABI, A.2.1): it changes rax, rcx, r11 and what the

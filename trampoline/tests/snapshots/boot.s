@@ -14,7 +14,6 @@
 .p2align 3
 __autojit_entry:
 .quad __autojit_boot
-.quad 0
 .size __autojit_entry,.-__autojit_entry
 .popsection
 .pushsection autojit_image,"aG",@progbits,__autojit_image,comdat
@@ -33,6 +32,9 @@ __autojit_image:
 .long 0
 .size __autojit_image,.-__autojit_image
 .popsection
+.weak __autojit_register
+.weak _DYNAMIC
+.hidden _DYNAMIC
 .pushsection .text.autojit.attach,"axG",@progbits,__autojit_attach,comdat
 .weak __autojit_attach
 .hidden __autojit_attach
@@ -42,33 +44,120 @@ __autojit_attach:
 .cfi_startproc
 .reloc .,R_X86_64_NONE,__start_autojit_image
 endbr64
-subq $8,%rsp
-.cfi_def_cfa_offset 16
-movq %fs:0,%rax
-cmpq %rax,__autojit_entry+8(%rip)
-je .Lautojit_alone_again
-movq %rax,__autojit_entry+8(%rip)
-xorl %edi,%edi
-leaq .Lautojit_register(%rip),%rsi
-callq *dlsym@GOTPCREL(%rip)
-movq $0,__autojit_entry+8(%rip)
+subq $24,%rsp
+.cfi_def_cfa_offset 32
+movq __autojit_register@GOTPCREL(%rip),%rax
 testq %rax,%rax
+jnz .Lautojit_found
+movq _DYNAMIC@GOTPCREL(%rip),%rdx
+testq %rdx,%rdx
+jz .Lautojit_static
+xorl %ecx,%ecx
+xorl %esi,%esi
+xorl %r8d,%r8d
+.Lautojit_dynamic:
+movq (%rdx),%rax
+testq %rax,%rax
+jz .Lautojit_debug
+movq 8(%rdx),%r9
+cmpq $1,%rax
+cmoveq %rax,%r8
+cmpq $1879048187,%rax
+cmoveq %r9,%rcx
+cmpq $21,%rax
+cmoveq %r9,%rsi
+addq $16,%rdx
+jmp .Lautojit_dynamic
+.Lautojit_debug:
+testq %r8,%r8
+jnz .Lautojit_list
+testl $134217728,%ecx
+jnz .Lautojit_static
+.Lautojit_list:
+testq %rsi,%rsi
 jz .Lautojit_alone
+movq 8(%rsi),%rdx
+.Lautojit_object:
+testq %rdx,%rdx
+jz .Lautojit_alone
+xorl %esi,%esi
+movq 16(%rdx),%rcx
+.Lautojit_entry:
+movq (%rcx),%rax
+testq %rax,%rax
+jz .Lautojit_tables
+movq 8(%rcx),%r9
+cmpq (%rdx),%r9
+jae .Lautojit_relocated
+addq (%rdx),%r9
+.Lautojit_relocated:
+cmpq $5,%rax
+cmoveq %r9,%r8
+cmpq $6,%rax
+cmoveq %r9,%rdi
+cmpq $1879047925,%rax
+cmoveq %r9,%rsi
+addq $16,%rcx
+jmp .Lautojit_entry
+.Lautojit_tables:
+testq %rsi,%rsi
+jz .Lautojit_next
+movl (%rsi),%r9d
+testl %r9d,%r9d
+jz .Lautojit_next
+movl 8(%rsi),%ecx
+leaq 16(%rsi,%rcx,8),%r10
+movq %rdx,%r11
+movl $0x4d8e84e7,%eax
+xorl %edx,%edx
+divl %r9d
+movl (%r10,%rdx,4),%ecx
+movq %r11,%rdx
+leaq (%r10,%r9,4),%r10
+movl 4(%rsi),%r9d
+cmpl %r9d,%ecx
+jb .Lautojit_next
+.Lautojit_symbol:
+movl %ecx,%eax
+subl %r9d,%eax
+movl (%r10,%rax,4),%r11d
+movl %r11d,%eax
+orl $1,%eax
+cmpl $0x4d8e84e7|1,%eax
+jne .Lautojit_chain
+leaq (%rcx,%rcx,2),%rax
+leaq (%rdi,%rax,8),%rax
+cmpw $0,6(%rax)
+je .Lautojit_chain
+movl (%rax),%esi
+addq %r8,%rsi
+movq %rax,(%rsp)
+movq %rcx,8(%rsp)
+movq %rdi,16(%rsp)
+leaq .Lautojit_register(%rip),%rdi
+movl $19,%ecx
+repe cmpsb
+movq (%rsp),%rax
+movq 8(%rsp),%rcx
+movq 16(%rsp),%rdi
+jne .Lautojit_chain
+movq 8(%rax),%rax
+addq (%rdx),%rax
+.Lautojit_found:
 leaq __autojit_image(%rip),%rdi
 callq *%rax
-addq $8,%rsp
+addq $24,%rsp
 .cfi_def_cfa_offset 8
 retq
-.cfi_def_cfa_offset 16
+.cfi_def_cfa_offset 32
+.Lautojit_chain:
+incl %ecx
+testl $1,%r11d
+jz .Lautojit_symbol
+.Lautojit_next:
+movq 24(%rdx),%rdx
+jmp .Lautojit_object
 .Lautojit_alone:
-movq %fs:0,%rax
-movq %rax,__autojit_entry+8(%rip)
-xorl %edi,%edi
-leaq .Lautojit_dlsym(%rip),%rsi
-callq *dlsym@GOTPCREL(%rip)
-testq %rax,%rax
-jz .Lautojit_static
-.Lautojit_alone_again:
 movl $1,%eax
 movl $2,%edi
 leaq .Lautojit_no_runtime(%rip),%rsi
@@ -94,8 +183,6 @@ ud2
 .ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it with -lautojit_static-x86_64, or without -static\n"
 .Lautojit_register:
 .asciz "__autojit_register"
-.Lautojit_dlsym:
-.asciz "dlsym"
 .cfi_endproc
 .size __autojit_attach,.-__autojit_attach
 .popsection
