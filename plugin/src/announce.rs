@@ -19,21 +19,21 @@ pub fn announce(options: &Options, encoded: &Encoded) {
     if !options.prefetch {
         return;
     }
-    match send(encoded) {
+    match send(options, encoded) {
         // Nobody listens, as nobody has to.
         Ok(()) | Err(ConnectionError::System(Errno(libc::ENOENT | libc::ECONNREFUSED))) => {}
         Err(error) => options.debug(&format!("not compiled ahead: {error}")),
     }
 }
 
-fn send(encoded: &Encoded) -> Result<(), ConnectionError> {
+fn send(options: &Options, encoded: &Encoded) -> Result<(), ConnectionError> {
     let variable = |name: &[u8]| {
         let value = std::env::var_os(OsString::from_vec(name.to_vec()))?;
         Some(value.into_vec()).filter(|value| !value.is_empty())
     };
-    let cache = autojit_sys::cache_root(variable(b"AUTOJIT_CACHE_DIR").as_deref(), variable);
-    let given = variable(b"AUTOJIT_SOCKET_PATH");
-    let path = place::socket_path(given.as_deref(), variable, cache.as_ref().map(|(root, _)| &**root));
+    let cache = autojit_sys::cache_root(options.cache_dir.as_deref(), variable);
+    let path =
+        place::socket_path(options.socket_path.as_deref(), variable, cache.as_ref().map(|(root, _)| &**root));
     let Some(path) = path else { return Ok(()) };
     let connection = Connection::open(&path)?;
     connection.send(&Message::Hello { version: VERSION, build: TOOL, program: "(compiler)".into() }, None)?;

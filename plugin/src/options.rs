@@ -1,43 +1,45 @@
-//! The plugin's options, from the environment of the compiler. docs/options.md describes them to users.
+//! The plugin's options, from the environment of the compiler, and its messages: see the crate autojit-options.
+
+use std::ops::Deref;
+use std::sync::Once;
+
+pub use autojit_options::Store;
+use autojit_options::{Level, Reader};
 
 /// See docs/options.md.
 #[derive(Debug)]
-pub struct Options {
-    /// The directory for container files; None to embed containers (AUTOJIT_STORE).
-    pub store_dir: Option<String>,
-    /// Whether the compile daemon is told of new modules (AUTOJIT_PREFETCH).
-    pub prefetch: bool,
-    /// Whether to say what is compiled as usual and why (AUTOJIT_LOG).
-    info: bool,
-    /// Whether to say so of each function (AUTOJIT_LOG, AUTOJIT_DEBUG).
-    debug: bool,
+pub struct Options(autojit_options::Options);
+
+impl Deref for Options {
+    type Target = autojit_options::Options;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Options {
+    /// Of the process. Warns of bad values, once: rustc has many modules.
     pub fn from_environment() -> Self {
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let log = variable("AUTOJIT_LOG").unwrap_or_default();
-        let debug = log == "debug"
-            || variable("AUTOJIT_DEBUG").is_some_and(|v| v.eq_ignore_ascii_case("on") || v == "1");
-        Self {
-            store_dir: variable("AUTOJIT_STORE").filter(|value| value != "embed"),
-            prefetch: !variable("AUTOJIT_PREFETCH")
-                .is_some_and(|value| ["off", "0", "no", "false"].contains(&&*value.to_ascii_lowercase())),
-            info: debug || log == "info",
-            debug,
-        }
+        static WARNED: Once = Once::new();
+        let (options, bad) = autojit_options::Options::from_environment(Reader::Plugin);
+        let options = Self(options);
+        WARNED.call_once(|| bad.iter().for_each(|bad| options.say(Level::Warn, &format!("warning: {bad}"))));
+        options
     }
 
     /// A line on stderr at level info.
     pub fn info(&self, line: &str) {
-        if self.info {
-            eprintln!("autojit: {line}");
-        }
+        self.say(Level::Info, line);
     }
 
     /// A line on stderr at level debug.
     pub fn debug(&self, line: &str) {
-        if self.debug {
+        self.say(Level::Debug, line);
+    }
+
+    fn say(&self, level: Level, line: &str) {
+        if level <= self.log {
             eprintln!("autojit: {line}");
         }
     }

@@ -4,6 +4,7 @@
 //! declarations that the module's assembler text defines, which also gives them binding, visibility and type.
 
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
 use autojit_trampoline::emit::{Binding, Import, Module as Record, Stub, Text, Visibility};
@@ -154,7 +155,7 @@ fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
         source: &plan.source,
         store_dir: match placed {
             Placed::Embedded => None,
-            Placed::Directory(path) => Some(path),
+            Placed::Directory(path) => Some(path.as_os_str().as_bytes()),
         },
         got: &got,
         direct: &direct,

@@ -1,10 +1,12 @@
 //! Puts a container where the runtime will find it: into the object, or into the store directory.
 
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use crate::container::Encoded;
-use crate::options::Options;
+use crate::options::{Options, Store};
 
 /// Where a container lies.
 #[derive(Debug)]
@@ -12,12 +14,13 @@ pub enum Placed {
     /// In the object; it is still to be added to the module.
     Embedded,
     /// In a file in this directory, an absolute path.
-    Directory(String),
+    Directory(PathBuf),
 }
 
 /// Writes the container's file if the options ask for a directory and the object stays with it.
 pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
-    let Some(directory) = &options.store_dir else { return Ok(Placed::Embedded) };
+    let Store::Directory(directory) = &options.store else { return Ok(Placed::Embedded) };
+    let directory = Path::new(OsStr::from_bytes(directory));
     if is_cached() {
         options
             .info("AUTOJIT_STORE is not used: ccache keeps the object, which must not need a file elsewhere");
@@ -30,15 +33,13 @@ pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
         )
     };
     std::fs::create_dir_all(directory)
-        .map_err(|e| explain(&format!("cannot create the directory {directory}"), e))?;
+        .map_err(|e| explain(&format!("cannot create the directory {}", directory.display()), e))?;
     let absolute = std::fs::canonicalize(directory)
-        .map_err(|e| explain(&format!("cannot resolve the path {directory}"), e))?;
+        .map_err(|e| explain(&format!("cannot resolve the path {}", directory.display()), e))?;
     let path = absolute.join(autojit_store::file_name(&encoded.key));
     write_whole(&path, &encoded.bytes)
         .map_err(|e| explain(&format!("cannot write {}", path.display()), e))?;
-    absolute.into_os_string().into_string().map(Placed::Directory).map_err(|path| {
-        format!("cannot keep its functions in the store: the path {} is not UTF-8", path.display())
-    })
+    Ok(Placed::Directory(absolute))
 }
 
 /// Whether ccache is going to keep the object: it would hand it out when the directory is long gone.

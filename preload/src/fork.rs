@@ -119,6 +119,7 @@ fn adopt_process() {
     unsafe { unwind::TABLE.detach() };
     daemon::after_fork_in_child();
     stats::after_fork_in_child();
+    perf::after_fork_in_child();
     mark();
 }
 

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
 use crate::library::{self, thread_end};
-use crate::options::{Calls, Mode, Options};
+use crate::options::{self, Calls, Mode, Options};
 use crate::undisturbed::Uninterrupted;
 use crate::{c_library, debugger, fork, log, resolver, stats, sys};
 use autojit_code::lock::Lock;
@@ -166,11 +166,11 @@ fn start() -> Result<(), Failure> {
         )));
     }
     // Options first: they say whether anything may be said.
-    let (options, bad) = Options::from_environment();
-    log::install(options.log);
+    let (options, bad) = options::from_environment();
+    log::install(options::level(&options));
     log::install_panic_hook();
-    for variable in bad {
-        ::log::warn!("{}: no such value; the default stays", String::from_utf8_lossy(&variable));
+    for bad in bad {
+        ::log::warn!("{bad}");
     }
     let engine = Engine::new(&options);
     let cache = Cache::new(&options);

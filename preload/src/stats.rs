@@ -9,6 +9,8 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use autojit_protocol::json::quote;
+
 use crate::function::State;
 use crate::options::{Mode, StatsSink};
 use crate::sys::{self, File};
@@ -192,23 +194,6 @@ fn json(process: u32) -> String {
     text
 }
 
-/// Appends a JSON string.
-fn quote(out: &mut String, text: &str) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            // Writing to a String cannot fail.
-            c if (c as u32) < 0x20 => drop(write!(out, "\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,13 +204,6 @@ mod tests {
         assert_eq!(file_name(b"/tmp/s", 12, true).as_bytes(), b"/tmp/s.12");
         assert_eq!(file_name(b"/tmp/%p/s.%p", 12, true).as_bytes(), b"/tmp/12/s.12");
         assert_eq!(file_name(b"100%", 12, false).as_bytes(), b"100%");
-    }
-
-    #[test]
-    fn strings_are_quoted() {
-        let mut text = String::new();
-        quote(&mut text, "a\"b\\c\nd");
-        assert_eq!(text, r#""a\"b\\c\u000ad""#);
     }
 
     #[test]

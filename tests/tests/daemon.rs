@@ -126,6 +126,17 @@ fn client(program: &Path, directory: &Path, socket: &Path, mode: &str) -> Comman
 }
 
 #[test]
+fn the_status_is_json_whatever_the_socket_is_called() {
+    let scratch = Scratch::new("daemon-status");
+    let directory = scratch.directory("quo\"te\\\n\u{e9}");
+    let daemon = Daemon::start(&directory);
+    let status = tool(Daemon::command(&daemon.directory).arg("--status")).text();
+    let status: serde_json::Value =
+        serde_json::from_str(&status).unwrap_or_else(|error| panic!("{error}: {status}"));
+    assert_eq!(status["socket"].as_str(), directory.join("socket").to_str());
+}
+
+#[test]
 fn fifty_programs_at_once_have_each_function_compiled_once() {
     const FUNCTIONS: usize = 60;
     let scratch = Scratch::new("daemon-fifty");

@@ -97,7 +97,7 @@ pub struct Module<'a> {
     pub source: &'a str,
     /// The store's directory; None if the container is embedded: then the object defines the private symbol
     /// [`CONTAINER_SYMBOL`].
-    pub store_dir: Option<&'a str>,
+    pub store_dir: Option<&'a [u8]>,
     /// Symbols by way of the GOT: what may live in another image.
     pub got: &'a [Import<'a>],
     /// Symbols of this image.
@@ -122,9 +122,9 @@ pub fn is_writable(symbol: &str) -> bool {
 }
 
 /// A string as the operand of `.asciz`.
-fn asciz(text: &str) -> String {
+fn asciz(text: &[u8]) -> String {
     let mut out = String::from("\"");
-    for byte in text.bytes() {
+    for &byte in text {
         match byte {
             b'"' | b'\\' => {
                 out.push('\\');
@@ -311,7 +311,7 @@ impl Text {
         }
         self.section(".rodata.autojit", "a", None);
         self.line(format_args!(".Lautojit_source:"));
-        self.line(format_args!(".asciz {}", asciz(module.source)));
+        self.line(format_args!(".asciz {}", asciz(module.source.as_bytes())));
         if let Some(dir) = module.store_dir {
             self.line(format_args!(".Lautojit_store_dir:"));
             self.line(format_args!(".asciz {}", asciz(dir)));

@@ -64,7 +64,7 @@ fn modules() {
         key: std::array::from_fn(|index| index as u8),
         functions: 9,
         source: "dir/unit \"1\".c",
-        store_dir: Some("/var/store"),
+        store_dir: Some(b"/var/store\xff\""),
         got: &got,
         direct: &direct,
     });

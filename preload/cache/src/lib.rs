@@ -21,21 +21,6 @@ use autojit_sys::Errno;
 pub use contents::CachedFile;
 pub use directory::{Directory, Kind};
 
-/// A number of bytes, with K, M, G or T for powers of 1024.
-pub fn size(text: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't']);
-    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
 /// The key of a module's code: everything that determines it. `module` is the key of its container, `level` the
 /// optimisation level that replaces the build's, -1 for none.
 pub fn key_of(module: &autojit_store::Key, level: i32) -> Key {

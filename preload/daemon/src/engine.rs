@@ -17,8 +17,8 @@ pub struct Engine(&'static EngineApi);
 
 /// Where the engine is: AUTOJIT_ENGINE_PATH, else where it is installed, seen from this program.
 fn path() -> PathBuf {
-    if let Some(path) = std::env::var_os("AUTOJIT_ENGINE_PATH").filter(|path| !path.is_empty()) {
-        return path.into();
+    if let Some(path) = &crate::listen::options().engine_path {
+        return OsStr::from_bytes(path).into();
     }
     let own = std::env::current_exe().unwrap_or_default();
     let directory = own.parent().unwrap_or(Path::new("."));

@@ -4,9 +4,11 @@
 use std::ffi::{CStr, CString, OsString};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
+use autojit_options::{Options, Reader};
 use autojit_protocol::place;
 use autojit_sys::{Errno, File, c_string};
 
@@ -42,18 +44,23 @@ pub fn variable(name: &[u8]) -> Option<Vec<u8>> {
     std::env::var_os(name).map(OsString::into_vec).filter(|value| !value.is_empty())
 }
 
+/// The daemon's options. Says which of them are no good, once.
+pub fn options() -> &'static Options {
+    static OPTIONS: LazyLock<Options> = LazyLock::new(|| {
+        let (options, bad) = Options::from_environment(Reader::Daemon);
+        bad.iter().for_each(|bad| crate::say(format_args!("warning: {bad}")));
+        options
+    });
+    &OPTIONS
+}
+
 /// The object cache of the daemon's user.
 pub fn cache() -> Option<Directory> {
-    /// What AUTOJIT_CACHE_SIZE is if nobody sets it.
-    const LIMIT: u64 = 2 << 30;
-    let disabled = variable(b"AUTOJIT_DISABLE_OBJECT_CACHE").is_some_and(|value| {
-        !matches!(value.to_ascii_lowercase().as_slice(), b"0" | b"off" | b"no" | b"false")
-    });
-    let limit = variable(b"AUTOJIT_CACHE_SIZE").and_then(|text| autojit_cache::size(&text)).unwrap_or(LIMIT);
-    if disabled {
+    let options = options();
+    if options.disable_object_cache {
         return None;
     }
-    Directory::locate(variable(b"AUTOJIT_CACHE_DIR").as_deref(), variable, limit)
+    Directory::locate(options.cache_dir.as_deref(), variable, options.cache_size.0)
 }
 
 /// The socket's path, whether or not anybody listens there.
@@ -62,9 +69,10 @@ pub fn cache() -> Option<Directory> {
 /// There is no place for it: in words.
 pub fn path() -> Result<CString, String> {
     // Where the cache would be, also if it is not used.
-    let cache = Directory::locate(variable(b"AUTOJIT_CACHE_DIR").as_deref(), variable, 0);
+    let options = options();
+    let cache = Directory::locate(options.cache_dir.as_deref(), variable, 0);
     let root = cache.as_ref().map(Directory::root);
-    place::socket_path(variable(b"AUTOJIT_SOCKET_PATH").as_deref(), variable, root).ok_or_else(|| {
+    place::socket_path(options.socket_path.as_deref(), variable, root).ok_or_else(|| {
         "there is no place for the socket: set AUTOJIT_SOCKET_PATH, XDG_RUNTIME_DIR or HOME".into()
     })
 }

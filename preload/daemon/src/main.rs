@@ -78,13 +78,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether modules are compiled ahead.
-fn prefetches() -> bool {
-    !listen::variable(b"AUTOJIT_PREFETCH").is_some_and(|value| {
-        matches!(value.to_ascii_lowercase().as_slice(), b"off" | b"0" | b"no" | b"false")
-    })
-}
-
 /// As many descriptors as the system lets this process have.
 fn raise_descriptor_limit() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -121,7 +114,7 @@ fn serve(arguments: Arguments, ready: impl FnOnce()) -> Result<(), String> {
     raise_descriptor_limit();
     let engine = Engine::load();
     let server = engine.and_then(|engine| {
-        Server::new(arguments, engine, listen::cache(), Some(listener), signals, prefetches())
+        Server::new(arguments, engine, listen::cache(), Some(listener), signals, listen::options().prefetch)
     })?;
     ready();
     server.run();
@@ -197,7 +190,8 @@ fn stdio(arguments: Arguments) -> Result<(), String> {
         Some(output)
     };
     let engine = Engine::load()?;
-    let mut server = Server::new(arguments, engine, listen::cache(), None, signals, prefetches())?;
+    let mut server =
+        Server::new(arguments, engine, listen::cache(), None, signals, listen::options().prefetch)?;
     server.add(Client::new(input, output));
     server.run();
     Ok(())

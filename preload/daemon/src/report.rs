@@ -94,8 +94,9 @@ impl Server {
         for (name, number) in numbers {
             writeln!(text, "  \"{name}\": {number},").expect("a String takes everything");
         }
-        let place: String = self.place().chars().flat_map(char::escape_default).collect();
-        write!(text, "  \"socket\": \"{place}\"\n}}").expect("a String takes everything");
+        text += "  \"socket\": ";
+        autojit_protocol::json::quote(&mut text, &self.place());
+        text += "\n}";
         text
     }
 }

@@ -28,4 +28,4 @@
 .Lautojit_source:
 .asciz "dir/unit \"1\".c"
 .Lautojit_store_dir:
-.asciz "/var/store"
+.asciz "/var/store\377\""

@@ -9,6 +9,7 @@
 //! they are sealed. This crate lives inside other people's processes: it makes raw system calls only.
 
 pub mod connection;
+pub mod json;
 pub mod message;
 pub mod packet;
 pub mod place;

@@ -1,0 +1,212 @@
+//! What options can be: the types of their values.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// A type that options can have.
+pub trait Value: Sized {
+    /// The value that `text` stands for.
+    fn parse(text: &OsStr) -> Option<Self>;
+}
+
+/// Which messages are written: those of this level and the levels in front of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+impl Value for Level {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "off" => Self::Off,
+            "error" => Self::Error,
+            "warn" => Self::Warn,
+            "info" => Self::Info,
+            "debug" => Self::Debug,
+            _ => return None,
+        })
+    }
+}
+
+/// A switch.
+impl Value for bool {
+    fn parse(text: &OsStr) -> Option<Self> {
+        match text.to_str()?.to_ascii_lowercase().as_str() {
+            "1" | "on" | "yes" | "true" => Some(true),
+            "0" | "off" | "no" | "false" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+/// An optimisation level that replaces the one of the build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptOverride(pub Option<u8>);
+
+impl Value for OptOverride {
+    fn parse(text: &OsStr) -> Option<Self> {
+        match text.as_bytes() {
+            [level @ b'0'..=b'3'] => Some(Self(Some(level - b'0'))),
+            _ => None,
+        }
+    }
+}
+
+/// Where statistics go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatsSink {
+    /// Nowhere.
+    Off,
+    /// Standard error.
+    Stderr,
+    /// A file, in whose name %p stands for the process id.
+    File(Vec<u8>),
+}
+
+impl Value for StatsSink {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.as_bytes() {
+            b"0" => Self::Off,
+            b"1" => Self::Stderr,
+            path => Self::File(path.to_vec()),
+        })
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl Value for Size {
+    fn parse(text: &OsStr) -> Option<Self> {
+        size(text.as_bytes()).map(Self)
+    }
+}
+
+/// Which processes describe their types and variables to a debugger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Debugger {
+    /// Those that a debugger has started.
+    Auto,
+    /// All.
+    On,
+    /// None; nor is anything else described to debuggers.
+    Off,
+}
+
+impl Value for Debugger {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "auto" => Self::Auto,
+            "on" => Self::On,
+            "off" => Self::Off,
+            _ => return None,
+        })
+    }
+}
+
+/// How compiled functions call others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// Directly, once these have code.
+    Direct,
+    /// Always by way of the stub, which is the function's address.
+    Stubs,
+}
+
+impl Value for Calls {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "direct" => Self::Direct,
+            "stubs" => Self::Stubs,
+            _ => return None,
+        })
+    }
+}
+
+/// Who compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A daemon that listens, else the process, else a daemon of its own.
+    Auto,
+    /// The process.
+    Inprocess,
+    /// A daemon that listens, else one of its own.
+    Daemon,
+}
+
+impl Value for Mode {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "auto" => Self::Auto,
+            "inprocess" => Self::Inprocess,
+            "daemon" => Self::Daemon,
+            _ => return None,
+        })
+    }
+}
+
+/// A text that is anything, or none: mostly a file name.
+impl Value for Option<Vec<u8>> {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(Some(text.as_bytes().to_vec()))
+    }
+}
+
+/// Where function bodies are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In the object files.
+    Embed,
+    /// In files in this directory.
+    Directory(Vec<u8>),
+}
+
+impl Value for Store {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.as_bytes() {
+            b"embed" => Self::Embed,
+            directory => Self::Directory(directory.to_vec()),
+        })
+    }
+}
+
+/// A number of bytes, with K, M, G or T for powers of 1024.
+fn size(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't']);
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, value) in [
+            ("0", Some(0)),
+            ("12K", Some(12 << 10)),
+            ("2g", Some(2 << 30)),
+            ("1KB", None),
+            ("K", None),
+            ("-1", None),
+        ] {
+            assert_eq!(size(text.as_bytes()), value, "{text}");
+        }
+        assert_eq!(size(b"99999999T"), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! Options mean the same to the plugin and to the runtime, and paths in them are what they say, wherever the program goes.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
+use autojit_tests::run::{Outcome, command, lazy_command, run, tool};
+use autojit_tests::scratch::{Scratch, repository};
+use autojit_tests::stats::Stats;
+
+fn source(name: &str) -> PathBuf {
+    repository().join("tests/programs/options").join(name)
+}
+
+/// Compiles a lazy file with a variable set. Says what the compiler did.
+fn compile_with(scratch: &Scratch, name: &str, value: &str) -> Outcome {
+    let mut clang = command("clang-22");
+    clang.arg(format!("-fpass-plugin={}", plugin().display())).env(name, value);
+    tool(clang.arg("-c").arg(source("moves.c")).arg("-o").arg(scratch.path().join("moves.o")))
+}
+
+/// A lazy program.
+fn build(scratch: &Scratch, name: &str) -> PathBuf {
+    let object = object(How::Lazy, &source(name), &["-O1".to_owned()], scratch.path());
+    let program = scratch.path().join("program");
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&[object], &program);
+    program
+}
+
+#[test]
+fn switches_mean_the_same_to_plugin_and_runtime() {
+    let scratch = Scratch::new("options-switches");
+    scratch.directory("elsewhere");
+    let program = build(&scratch, "moves.c");
+    for (value, on) in
+        [("yes", true), ("TRUE", true), ("on", true), ("1", true), ("no", false), ("off", false)]
+    {
+        let compiled = compile_with(&scratch, "AUTOJIT_DEBUG", value);
+        let ran =
+            run(lazy_command(&program, scratch.path()).env("AUTOJIT_DEBUG", value), scratch.path(), b"");
+        assert_eq!(ran.assert_code(0).errors().contains("debug:"), on, "the runtime, {value}: {ran}");
+        assert_eq!(!compiled.errors().is_empty(), on, "the plugin, {value}: {compiled}");
+    }
+}
+
+#[test]
+fn bad_values_are_warned_about_when_compiling_and_when_running() {
+    let scratch = Scratch::new("options-bad");
+    scratch.directory("elsewhere");
+    let program = build(&scratch, "moves.c");
+    let warning = "autojit: warning: AUTOJIT_LOG is \"nonsense\", which is not off|error|warn|info|debug; it counts as warn\n";
+    assert_eq!(compile_with(&scratch, "AUTOJIT_LOG", "nonsense").errors(), warning);
+    let ran = run(lazy_command(&program, scratch.path()).env("AUTOJIT_LOG", "nonsense"), scratch.path(), b"");
+    assert_eq!(ran.assert_code(0).errors(), warning);
+}
+
+#[test]
+fn a_relative_file_for_statistics_is_where_the_program_started() {
+    let scratch = Scratch::new("options-relative");
+    let elsewhere = scratch.directory("elsewhere");
+    let program = build(&scratch, "moves.c");
+    let ran =
+        run(lazy_command(&program, scratch.path()).env("AUTOJIT_STATS", "own-stats"), scratch.path(), b"");
+    assert_eq!(ran.assert_code(0).text(), "42\n");
+    Stats::read(&scratch.path().join("own-stats")).assert_lazy();
+    assert!(!elsewhere.join("own-stats").exists());
+}
+
+#[test]
+fn paths_need_not_be_utf_8() {
+    let scratch = Scratch::new("options-bytes");
+    scratch.directory("elsewhere");
+    let store = scratch.path().join(OsStr::from_bytes(b"st\xff\"re"));
+    let object = scratch.path().join("moves.o");
+    lazy_object(&source("moves.c"), &[], &object, &[("AUTOJIT_STORE", store.as_os_str())]);
+    assert_eq!(fs::read_dir(&store).expect("the plugin made it").count(), 1, "one container");
+    let program = scratch.path().join(OsStr::from_bytes(b"pro\xffgr\"am"));
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&[object], &program);
+    let ran = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
+    assert_eq!(ran.assert_code(0).text(), "42\n");
+    let stats = Stats::read(&scratch.path().join("stats"));
+    stats.assert_lazy();
+    assert_eq!(stats.string("program"), program.to_string_lossy());
+}
+
+#[test]
+fn children_of_raw_forks_have_a_map_for_perf() {
+    let scratch = Scratch::new("options-perf-map");
+    let program = build(&scratch, "clones.c");
+    let mut lazy = lazy_command(&program, scratch.path());
+    lazy.env("AUTOJIT_PERF_MAP", "1");
+    let outcome = run(&mut lazy, scratch.path(), b"");
+    let text = outcome.assert_code(0).text();
+    let (child, status) = text
+        .lines()
+        .find_map(|line| line.strip_prefix("child ")?.split_once(' '))
+        .expect("it prints its child");
+    assert_eq!(status, "7");
+    let map = |pid: &str| {
+        let path = format!("/tmp/perf-{pid}.map");
+        let text = fs::read_to_string(Path::new(&path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        fs::remove_file(path).expect("it is ours");
+        text
+    };
+    let (parent, child) = (map(&outcome.pid.to_string()), map(child));
+    assert!(parent.contains(" in_parent\n"), "{parent}");
+    // What it has inherited, and what it has compiled itself; each once.
+    for name in [" main\n", " in_parent\n", " in_child\n"] {
+        assert_eq!(child.matches(name).count(), 1, "{child}");
+    }
+}
