@@ -14,6 +14,7 @@ pub mod compile;
 pub mod daemon;
 pub mod directives;
 pub mod fake;
+pub mod fresh;
 pub mod installation;
 pub mod packages;
 pub mod parts;

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
+
+use crate::fresh;
 
 /// The repository.
 pub fn repository() -> &'static Path {
@@ -12,8 +15,14 @@ pub fn repository() -> &'static Path {
 
 /// A file of `dist/`, or of another such directory that the environment names, which must exist.
 pub fn dist(file: &str) -> PathBuf {
-    let directory = std::env::var_os("AUTOJIT_TESTS_DIST").map(PathBuf::from);
-    let path = directory.unwrap_or_else(|| repository().join("dist")).join(file);
+    static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
+        std::env::var_os("AUTOJIT_TESTS_DIST").map(PathBuf::from).unwrap_or_else(|| {
+            let own = repository().join("dist");
+            fresh::check(repository(), &own).unwrap_or_else(|stale| panic!("{stale}"));
+            own
+        })
+    });
+    let path = DIRECTORY.join(file);
     assert!(path.is_file(), "{} is missing: run scripts/build", path.display());
     path
 }
