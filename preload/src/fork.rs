@@ -119,6 +119,7 @@ fn adopt_process() {
     unsafe { unwind::TABLE.detach() };
     daemon::after_fork_in_child();
     stats::after_fork_in_child();
+    names::after_fork_in_child();
     perf::after_fork_in_child();
     mark();
 }
@@ -146,6 +147,7 @@ unsafe extern "C" fn child() {
     unsafe { release() };
     daemon::after_fork_in_child();
     stats::after_fork_in_child();
+    names::after_fork_in_child();
     perf::after_fork_in_child();
     open_gate();
 }

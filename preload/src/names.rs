@@ -9,9 +9,10 @@
 //! rest of an area is announced in slices, whose file comes to exist when they hold code; and once a file was
 //! written, new code goes to the next slice, about which nobody has read yet.
 //!
-//! The file is a memory file under a high descriptor, opened as /proc/self/fd/N. Its content is never changed (others
-//! may have mapped it): a new one takes its descriptor. Slices that hold no code yet are announced under a descriptor
-//! that will be taken when they do.
+//! The file is a memory file under a high descriptor, opened as /proc/PID/fd/N: not /proc/self, as those who are asked for
+//! names may ask another process (llvm-symbolizer). Its content is never changed (others may have mapped it): a new one
+//! takes its descriptor. Slices that hold no code yet are announced under a descriptor that will be taken when they do. A
+//! forked child has the same descriptors, and names with its own id.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -127,8 +128,8 @@ const ANNOUNCED_IN_ALL: usize = 256 << 20;
 pub struct Region {
     /// Where the code is, and its unwind information.
     pub headers: Box<[ProgramHeader]>,
-    /// The file that describes it.
-    pub file: &'static CStr,
+    /// Which file describes it.
+    file: DescribedBy,
     memory: &'static CodeMemory,
     /// Whether its image was unloaded.
     gone: AtomicBool,
@@ -154,7 +155,52 @@ pub struct Slices {
 
 static SLICES_OF_IMAGES: AtomicPtr<Slices> = AtomicPtr::new(std::ptr::null_mut());
 /// The file that will describe what is not there yet.
-static LATER: AtomicPtr<c_char> = AtomicPtr::new(c"".as_ptr().cast_mut());
+static LATER: AtomicUsize = AtomicUsize::new(DescribedBy::NOTHING.0);
+
+/// Which of the files describes something: the number of its descriptor, from the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct DescribedBy(usize);
+
+impl DescribedBy {
+    /// No file can be had.
+    const NOTHING: Self = Self(DESCRIPTORS);
+
+    /// The file's name in this process. Lives for ever.
+    fn name(self) -> &'static CStr {
+        let name = FILE_NAMES.get(self.0).map_or(std::ptr::null_mut(), |name| name.load(SeqCst));
+        // SAFETY: null, or a C string that is never freed.
+        if name.is_null() { NO_FILE } else { unsafe { CStr::from_ptr(name) } }
+    }
+}
+
+/// The names of the files in this process; null before there are any.
+static FILE_NAMES: [AtomicPtr<c_char>; DESCRIPTORS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; DESCRIPTORS];
+
+/// Names the files, of which the first has the descriptor `first`.
+fn name_files(first: i32) {
+    // The id that the process has for those who see this /proc, of whichever namespace it is.
+    let process = sys::read_link(c"/proc/self").unwrap_or_else(|_| b"self".to_vec());
+    for (descriptor, name) in (first..).zip(&FILE_NAMES) {
+        let path = sys::c_string(&[b"/proc/", &process, b"/fd/", descriptor.to_string().as_bytes()]);
+        name.store(Box::leak(path.into_boxed_c_str()).as_ptr().cast_mut(), SeqCst);
+    }
+}
+
+/// In a child after a fork: names the files anew, if there are any.
+pub fn after_fork_in_child() {
+    let first = STATE.lock().first;
+    if !FILE_NAMES[0].load(SeqCst).is_null() {
+        name_files(first);
+    }
+}
+
+impl Region {
+    /// The file that describes it.
+    pub fn file(&self) -> &'static CStr {
+        self.file.name()
+    }
+}
 
 /// Notes published code. `lines` is what describes its lines.
 pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
@@ -266,8 +312,7 @@ fn slices_of(area: &Area) -> Option<&'static Slices> {
 
 /// Slices that hold no code yet, as program headers, and the name of the file that will describe them.
 pub fn slices() -> impl Iterator<Item = (&'static CStr, &'static ProgramHeader)> {
-    // SAFETY: names are never freed.
-    let file = unsafe { CStr::from_ptr(LATER.load(SeqCst)) };
+    let file = DescribedBy(LATER.load(SeqCst)).name();
     all_slices()
         .flat_map(|slices| &slices.headers[slices.free.load(SeqCst)..])
         .map(move |header| (file, header))
@@ -297,7 +342,7 @@ fn bring_up_to_date() {
         return;
     }
     // The file comes first: who is told of a region may open it at once.
-    let names = write_file(&mut state.batches, &mut state.first, &mut state.announced, &mut state.files);
+    let files = write_file(&mut state.batches, &mut state.first, &mut state.announced, &mut state.files);
     let new = &state.batches[state.described..];
     for image in image::all() {
         let Some(memory) = image.reserved_memory() else { continue };
@@ -309,12 +354,12 @@ fn bring_up_to_date() {
         for batches in batches.chunk_by(|a, b| same_area(memory, a.text.start, b.text.start)) {
             // A program header count has 16 bits.
             for batches in batches.chunks(1 << 12) {
-                add_region(memory, batches, names[0]);
+                add_region(memory, batches, files[0]);
             }
         }
         move_on(memory);
     }
-    LATER.store(names[1].as_ptr().cast_mut(), SeqCst);
+    LATER.store(files[1].0, SeqCst);
     state.described = state.batches.len();
     DESCRIBED.store(state.described, SeqCst);
 }
@@ -325,7 +370,7 @@ fn same_area(memory: &CodeMemory, a: usize, b: usize) -> bool {
 }
 
 /// Announces code of one area, in the order of addresses.
-fn add_region(memory: &'static CodeMemory, batches: &[&Batch], file: &'static CStr) {
+fn add_region(memory: &'static CodeMemory, batches: &[&Batch], file: DescribedBy) {
     let mut headers: Vec<ProgramHeader> = Vec::new();
     let mut end = 0;
     for batch in batches {
@@ -414,22 +459,21 @@ fn move_on(memory: &'static CodeMemory) {
     }
 }
 
-/// Writes the file that describes `batches`. Returns the name of the file for what is there, and the one for what will
-/// be described next; names of no
-/// file if there can be none.
+/// Writes the file that describes `batches`. Returns the file for what is there, and the one for what will be described
+/// next, if there can be any.
 fn write_file(
     batches: &mut [Batch],
     first: &mut i32,
     announced: &mut i32,
     files: &mut [(u64, u64); DESCRIPTORS],
-) -> [&'static CStr; 2] {
+) -> [DescribedBy; 2] {
     if *first == 0 {
         let room = sys::descriptor_limit().min(HIGHEST + DESCRIPTORS as u64);
         *first = room.saturating_sub(DESCRIPTORS as u64) as i32;
     }
     // A limit as low as this is one that the program lives with.
     if *first < DESCRIPTORS as i32 {
-        return [NO_FILE, NO_FILE];
+        return [DescribedBy::NOTHING; 2];
     }
     let starts = || batches.iter().map(|batch| batch.text.start);
     let whole = starts().min().unwrap_or(0)..batches.iter().map(|batch| batch.text.end).max().unwrap_or(0);
@@ -452,8 +496,8 @@ fn write_file(
             }
         }
     }
-    [*first, *first + *announced].map(|descriptor| {
-        let name = CString::new(format!("/proc/self/fd/{descriptor}")).unwrap_or_default();
-        &*Box::leak(name.into_boxed_c_str())
-    })
+    if FILE_NAMES[0].load(SeqCst).is_null() {
+        name_files(*first);
+    }
+    [DescribedBy(0), DescribedBy(*announced as usize)]
 }

@@ -85,7 +85,7 @@ unsafe extern "C" fn loaders(info: *mut dl_phdr_info, size: usize, request: *mut
 unsafe fn ours(request: &mut Request) -> c_int {
     for region in names::regions() {
         // SAFETY: the caller's.
-        let result = unsafe { pass(request, region.file, &region.headers) };
+        let result = unsafe { pass(request, region.file(), &region.headers) };
         if result != 0 {
             return result;
         }

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use autojit_tests::cache::files;
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::run::{Outcome, attempt, command, run};
-use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::run::{Outcome, attempt, command, run, tool};
+use autojit_tests::scratch::{Scratch, dist, repository};
 use autojit_tests::stats::Stats;
 
 fn launcher() -> Command {
@@ -322,4 +322,27 @@ fn a_library_that_cannot_be_preloaded_is_a_clear_error() {
     fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let outcome = run(command(&copy).arg("/bin/true"), scratch.path(), b"");
     assert!(outcome.assert_code(127).errors().contains("space"), "{outcome}");
+}
+
+#[test]
+fn address_sanitizer_comes_first() {
+    let scratch = Scratch::new("launcher-asan");
+    let sources = repository().join("tests/programs/asan");
+    let helper = object(How::Lazy, &sources.join("helper.c"), &[], scratch.path());
+    let program = scratch.path().join("program");
+    let mut gcc = command("gcc");
+    gcc.args(["-g", "-fsanitize=address"]).arg(sources.join("main.c")).arg(helper).arg("-o").arg(&program);
+    tool(&mut gcc);
+    let start = |argument: Option<&str>| {
+        let stats = scratch.path().join("stats");
+        let mut launcher = launcher();
+        launcher.arg("--stats=stats").arg(&program).args(argument);
+        (run(&mut launcher, scratch.path(), b""), Stats::read(&stats))
+    };
+    let (outcome, stats) = start(None);
+    assert_eq!((outcome.assert_code(0).text(), outcome.errors()), ("42\n".into(), String::new()));
+    stats.assert_lazy();
+    let (outcome, _) = start(Some("behind"));
+    outcome.assert_code(1);
+    assert!(outcome.errors().contains("heap-buffer-overflow"), "{outcome}");
 }

@@ -10,6 +10,7 @@
 mod cached;
 mod compiler;
 mod identity;
+mod needed;
 mod place;
 mod process;
 mod role;

@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::{Failure, cached, place, process};
+use crate::{Failure, cached, needed, place, process};
 
 const USAGE: &str = "\
 Usage: autojit-run [options] program [argument...]
@@ -128,6 +128,10 @@ fn prepare(start: &Start) -> Result<PathBuf, Failure> {
         Failure::new(127, message)
     })?;
     let program = process::find(&start.line[0])?;
+    let preload = match needed::first(&program) {
+        Some(first) => [first, preload].join(std::ffi::OsStr::new(":")),
+        None => preload,
+    };
     if let Some(stats) = &start.stats {
         process::set_variable("AUTOJIT_STATS", stats);
     }

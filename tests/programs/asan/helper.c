@@ -1,0 +1,2 @@
+// Lazy, without a sanitizer.
+int helper(int x) { return x + 33; }

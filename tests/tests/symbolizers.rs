@@ -1,0 +1,110 @@
+//! Symbolizers that ask another process get the names and lines of the plain build.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::run::{Outcome, command, daemon_command, lazy_command, run, warm_command};
+use autojit_tests::scratch::{Scratch, repository};
+use autojit_tests::stats::Stats;
+
+const SYMBOLIZER: &str = "/usr/lib/llvm-22/bin/llvm-symbolizer";
+
+fn build(scratch: &Scratch, how: How, name: &str, flags: &[&str]) -> PathBuf {
+    let source = repository().join("tests/programs/symbolizers").join(name);
+    let flags: Vec<_> = ["-g", "-O1"].iter().chain(flags).map(|flag| (*flag).to_owned()).collect();
+    let directory = scratch.directory(&format!("{how:?}"));
+    let object = object(how, &source, &flags, &directory);
+    let program = directory.join("program");
+    Link { linker: "lld", cxx: false, flags: &flags }.run(&[object], &program);
+    program
+}
+
+/// What the program does plainly, and what it does lazily in each mode.
+fn outcomes(
+    scratch: &Scratch,
+    name: &str,
+    flags: &[&str],
+    change: impl Fn(&mut Command),
+) -> (Outcome, Vec<(&'static str, Outcome)>) {
+    let [plain, lazy] = [How::Plain, How::Lazy].map(|how| build(scratch, how, name, flags));
+    let mut command = command(plain);
+    change(&mut command);
+    let plain = run(&mut command, scratch.path(), b"");
+    let mut lazily = Vec::new();
+    type Make = fn(PathBuf, &Path) -> Command;
+    let modes: [(&str, Make); 3] =
+        [("cold", lazy_command), ("warm", warm_command), ("daemon", daemon_command)];
+    for (mode, make) in modes {
+        let mut command = make(lazy.clone(), scratch.path());
+        change(&mut command);
+        lazily.push((mode, run(&mut command, scratch.path(), b"")));
+        let stats = Stats::read(&scratch.path().join("stats"));
+        assert!(stats.number("bound") >= 2.0, "{mode}: {stats:?}");
+    }
+    (plain, lazily)
+}
+
+/// The frames of a sanitizer's report that are in the program's source: function, line and column.
+fn frames(outcome: &Outcome, file: &str) -> Vec<String> {
+    let text = outcome.errors();
+    let frame = |line: &str| {
+        let (_, rest) = line.trim_start().strip_prefix('#')?.split_once(" in ")?;
+        let (function, place) = rest.split_once(' ')?;
+        Some(format!("{function} {}", &place[place.find(file)?..]))
+    };
+    text.lines().filter_map(frame).collect()
+}
+
+#[test]
+fn undefined_behaviour_is_reported_with_names_and_lines() {
+    let scratch = Scratch::new("symbolizers-undefined");
+    let flags = ["-fsanitize=signed-integer-overflow"];
+    let (plain, lazily) = outcomes(&scratch, "overflow.c", &flags, |command| {
+        command.env("UBSAN_OPTIONS", format!("print_stacktrace=1:external_symbolizer_path={SYMBOLIZER}"));
+    });
+    let expected = frames(&plain, "overflow.c");
+    assert_eq!(expected.len(), 3, "{plain}");
+    assert!(expected[0].starts_with("overflow_here overflow.c:6"), "{expected:?}");
+    for (mode, lazy) in lazily {
+        assert_eq!(
+            (frames(&lazy, "overflow.c"), lazy.text()),
+            (expected.clone(), plain.text()),
+            "{mode}: {lazy}"
+        );
+    }
+}
+
+#[test]
+fn leaks_are_suppressed_by_function() {
+    let scratch = Scratch::new("symbolizers-leaks");
+    for (suppressed, code) in [("leak_here", 0), ("another", 23)] {
+        let file = scratch.file("suppressions", format!("leak:{suppressed}\n"));
+        let (plain, lazily) = outcomes(&scratch, "leak.c", &["-fsanitize=leak"], |command| {
+            let options = format!(
+                "print_suppressions=0:suppressions={}:external_symbolizer_path={SYMBOLIZER}",
+                file.display()
+            );
+            command.env("LSAN_OPTIONS", options);
+        });
+        plain.assert_code(code);
+        for (mode, lazy) in lazily {
+            assert_eq!(lazy.status.code(), Some(code), "{mode}, {suppressed}: {lazy}");
+            assert_eq!(
+                (frames(&lazy, "leak.c"), lazy.text()),
+                (frames(&plain, "leak.c"), plain.text()),
+                "{mode}: {lazy}"
+            );
+        }
+    }
+}
+
+#[test]
+fn another_process_can_open_the_files_that_describe_code() {
+    let scratch = Scratch::new("symbolizers-names");
+    let (plain, lazily) = outcomes(&scratch, "names.c", &[], |_| {});
+    assert_eq!(plain.text(), "0 0\n", "{plain}");
+    for (mode, lazy) in lazily {
+        plain.assert_same(&lazy, mode);
+    }
+}
