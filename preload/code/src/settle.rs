@@ -73,7 +73,8 @@ impl<'a> Settle<'a, '_> {
 
     /// Settles all relocations of loaded sections.
     fn relocations(&mut self) -> Result<(), LinkError> {
-        if self.object.sections.iter().any(|section| section.sh_type == SHT_REL) {
+        let placed = |section: u32| matches!(self.layout.sections.get(section as usize), Some(Some(_)));
+        if self.object.sections.iter().any(|s| s.sh_type == SHT_REL && placed(s.sh_info)) {
             return Err(LinkError::Unsupported("relocations without addends".into()));
         }
         for table in self.object.relocations() {

@@ -27,6 +27,16 @@ fn c_features() {
 }
 
 #[test]
+fn relocations_of_what_is_not_loaded() {
+    // A section with relocations without addends, as profiles make it.
+    let source = "int one(void) { return 1; }\nint two(void) { return one() + 1; }\n__asm__(\".cg_profile two, one, 9\");\n";
+    let object = compile("c", source, &["-O1", "-fno-inline"]);
+    let memory = memory();
+    let code = publish(&object, memory, &mut Symbols::new(memory).defined_by(&object)).unwrap();
+    assert_eq!(call(&code, "two"), 2);
+}
+
+#[test]
 fn what_is_reported() {
     let object = compile("c", "features.c", &["-O0", "-g", "-fno-omit-frame-pointer"]);
     let memory = memory();
