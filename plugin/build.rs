@@ -2,8 +2,12 @@
 
 use std::process::Command;
 
+const FILES: [&str; 3] = ["src/shim.cpp", "src/host.cpp", "src/assembles.cpp"];
+
 fn main() {
-    println!("cargo:rerun-if-changed=src/shim.cpp");
+    for file in FILES.into_iter().chain(["src/host.h"]) {
+        println!("cargo:rerun-if-changed={file}");
+    }
     println!("cargo:rerun-if-env-changed=LLVM_SYS_221_PREFIX");
     let prefix = std::env::var("LLVM_SYS_221_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into());
     let config = format!("{prefix}/bin/llvm-config");
@@ -17,7 +21,7 @@ fn main() {
         .cpp(true)
         .compiler(format!("{prefix}/bin/clang++"))
         .cpp_link_stdlib(None) // linked statically, below
-        .file("src/shim.cpp")
+        .files(FILES)
         .flag("-isystem")
         .flag(includes.trim())
         .std("c++17")

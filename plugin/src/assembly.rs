@@ -26,25 +26,53 @@ pub fn immediates(constraints: &str) -> Vec<bool> {
     arguments.map(|constraint| constraint.chars().all(|c| "isneEFGIJKLMNOZ".contains(c))).collect()
 }
 
-/// Words that only directives have which define or declare symbols or go to another section.
-const DEFINING: [&str; 16] = [
-    ".altmacro",
-    ".bss",
-    ".comm",
-    ".data",
-    ".global",
-    ".globl",
-    ".hidden",
-    ".irp",
-    ".lcomm",
-    ".macro",
-    ".protected",
-    ".set",
-    ".symver",
-    ".text",
-    ".type",
-    ".weak",
+/// Directives that have to do with the place where they are only: the others define or declare symbols, go to another
+/// section, or change what comes after them.
+const LOCAL: [&str; 38] = [
+    "2byte",
+    "4byte",
+    "8byte",
+    "align",
+    "ascii",
+    "asciz",
+    "att_syntax",
+    "balign",
+    "balignl",
+    "balignw",
+    "byte",
+    "code64",
+    "d",
+    "double",
+    "else",
+    "elseif",
+    "endif",
+    "endr",
+    "fill",
+    "float",
+    "if",
+    "ifb",
+    "ifc",
+    "ifnb",
+    "ifnc",
+    "int",
+    "intel_syntax",
+    "long",
+    "nop",
+    "nops",
+    "octa",
+    "p2align",
+    "quad",
+    "rept",
+    "short",
+    "string",
+    "value",
+    "word",
 ];
+
+fn is_local_directive(word: &str) -> bool {
+    let name = &word[1..];
+    LOCAL.contains(&name) || name.starts_with("cfi_") || ["skip", "space", "zero"].contains(&name)
+}
 
 /// Words before an instruction that are no instruction themselves.
 const PREFIXES: [&str; 12] = [
@@ -69,7 +97,7 @@ pub fn mentions(text: &str, intel: bool) -> Mentions {
                 Token::Word(word) if !operands => {
                     operands = !PREFIXES.contains(&word);
                     directive = word.starts_with('.');
-                    found.defines |= DEFINING.contains(&word) || word.ends_with("section");
+                    found.defines |= directive && !is_local_directive(word);
                 }
                 // Their operands are registers and numbers.
                 Token::Word(_) if directive && statement.trim_start().starts_with(".cfi_") => {}
@@ -84,6 +112,11 @@ pub fn mentions(text: &str, intel: bool) -> Mentions {
         }
     }
     found
+}
+
+/// Whether a module's text may give the names of instructions in its functions a meaning of its own.
+pub fn has_macros(text: &str) -> bool {
+    [".macro", ".include"].iter().any(|directive| text.contains(directive))
 }
 
 /// All words of a module's assembler text.

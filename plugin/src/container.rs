@@ -16,6 +16,7 @@ use autojit_store::{Contents, Key, OptLevel};
 use llvm_sys::prelude::LLVMComdatRef;
 
 use crate::constants;
+use crate::host::Host;
 use crate::ir::{Attachments, IrVisibility, Linkage, Module, Value};
 use crate::plan::{Plan, container_name};
 use crate::select::Selection;
@@ -28,8 +29,8 @@ pub struct Encoded {
 }
 
 /// Writes the container of `plan`'s functions.
-pub fn write(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) -> Result<Encoded, String> {
-    let form = ContainerForm::take(module, plan, selection, opt);
+pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) -> Result<Encoded, String> {
+    let form = ContainerForm::take(module, plan, selection, host.opt);
     let bitcode = module.bitcode();
     form.leave();
 
@@ -45,8 +46,14 @@ pub fn write(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) 
         .collect();
     let imports: Vec<_> = plan.imports().map(|import| import.name.clone()).collect();
     let source = module.source_name();
-    let contents =
-        Contents { source: &source, opt, functions: &functions, imports: &imports, bitcode: &bitcode };
+    let contents = Contents {
+        source: &source,
+        opt: host.opt,
+        options: &host.options,
+        functions: &functions,
+        imports: &imports,
+        bitcode: &bitcode,
+    };
     let (bytes, key) =
         autojit_store::encode(&contents).map_err(|e| format!("cannot compress the bitcode: {e}"))?;
     Ok(Encoded { bytes, key })

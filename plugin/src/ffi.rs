@@ -4,10 +4,25 @@ use std::ffi::{c_char, c_void};
 
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 
-/// Takes the bodies out of a module, for a build at an optimisation level; true if it changed the module. The last is
-/// the name of a pass that will instrument the module, or null.
-pub type Callback = unsafe extern "C" fn(LLVMModuleRef, speed: u8, size: u8, *const c_char) -> bool;
-/// Sees an instruction.
+/// What a module is compiled for: `Build` of shim.cpp.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Build {
+    /// 0 to 3, as in -O0 to -O3.
+    pub speed: u8,
+    /// 0, 1 for -Os, 2 for -Oz.
+    pub size: u8,
+    /// Why the module must be left alone, or null.
+    pub why: *const c_char,
+    /// Further options for the engine, as words.
+    pub options: *const c_char,
+    /// The host's `TargetMachine`, or null.
+    pub machine: *mut c_void,
+}
+
+/// Takes the bodies out of a module; true if it changed the module.
+pub type Callback = unsafe extern "C" fn(LLVMModuleRef, *const Build) -> bool;
+/// Sees an instruction or a function.
 pub type VisitInstruction = unsafe extern "C" fn(*mut c_void, LLVMValueRef);
 
 unsafe extern "C" {
@@ -26,6 +41,19 @@ unsafe extern "C" {
         context: *mut c_void,
         visit: VisitInstruction,
     ) -> bool;
+    pub fn autojit_shim_assembles(
+        calls: *const LLVMValueRef,
+        count: usize,
+        machine: *mut c_void,
+        taken: *mut bool,
+    );
+    pub fn autojit_shim_vector_functions(
+        module: LLVMModuleRef,
+        machine: *mut c_void,
+        context: *mut c_void,
+        visit: VisitInstruction,
+    );
+    pub fn autojit_shim_size(function: LLVMValueRef) -> usize;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);
     pub fn autojit_shim_compiler_used(module: LLVMModuleRef, values: *mut LLVMValueRef, count: usize);

@@ -1,7 +1,7 @@
 //! The compiler plugin: takes the function bodies out of a module and leaves stubs in their place.
 //!
 //! Loaded by clang, opt and rustc, it runs at the start of the pass pipeline, in these steps:
-//! [`rustc`] leaves alone what runs in the build itself, [`select`] decides which bodies leave, [`uses`] finds out what
+//! [`rustc`] leaves alone what runs in the build itself, [`host`] what passes behind this one must see, [`select`] decides which bodies leave, [`uses`] finds out what
 //! they use and who uses them, [`plan`] decides from that who gets a stub and what goes into the import table,
 //! [`thread_locals`] has bodies call getters for such variables, [`container`] writes them as bitcode in a form that the
 //! engine can compile piece by piece, [`store`] puts the container into the object or a directory,
@@ -12,6 +12,9 @@ mod assembly;
 mod constants;
 mod container;
 mod ffi;
+mod host;
+mod host_only;
+mod inline_assembly;
 mod ir;
 mod library_calls;
 mod options;
@@ -23,10 +26,11 @@ mod store;
 mod thread_locals;
 mod uses;
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{c_char, c_void};
 
 use llvm_sys::prelude::LLVMModuleRef;
 
+use crate::host::Host;
 use crate::ir::Module;
 use crate::options::Options;
 
@@ -58,27 +62,18 @@ pub extern "C" fn llvmGetPassPluginInfo() -> PassPluginLibraryInfo {
     }
 }
 
-unsafe extern "C" fn take_bodies(
-    module: LLVMModuleRef,
-    speed: u8,
-    size: u8,
-    instrumentation: *const c_char,
-) -> bool {
+unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build) -> bool {
     // SAFETY: the pass manager runs this pass alone on the module until it returns.
     let module = unsafe { Module::new(module) };
+    // SAFETY: the shim's, until this returns.
+    let host = unsafe { Host::new(&*build) };
     let options = Options::from_environment();
     let source = module.source_name();
-    if !instrumentation.is_null() {
-        // SAFETY: the shim passes null or a C string that it has for ever.
-        let pass = unsafe { CStr::from_ptr(instrumentation) }.to_string_lossy();
-        options.info(&format!("{source}: compiled as usual: {pass} needs its bodies"));
-        return false;
-    }
-    if let Some(why) = rustc::unfit().or_else(|| select::unfit(module)) {
+    if let Some(why) = rustc::unfit().or(host.why.as_deref()).or_else(|| select::unfit(module)) {
         options.info(&format!("{source}: compiled as usual: {why}"));
         return false;
     }
-    match outline(module, &options, autojit_store::OptLevel { speed, size }) {
+    match outline(module, &options, &host) {
         Ok(Outcome::Changed) => true,
         Ok(Outcome::Untouched(why)) => {
             options.info(&format!("{source}: compiled as usual: {why}"));
@@ -98,13 +93,13 @@ enum Outcome {
 }
 
 /// The steps, for a module that can be handled.
-fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> Result<Outcome, String> {
-    let selection = select::select(module, options);
+fn outline(module: Module, options: &Options, host: &Host) -> Result<Outcome, String> {
+    let selection = select::select(module, host, options);
     if selection.lazy.is_empty() {
         return Ok(Outcome::Untouched("no function can be compiled later"));
     }
     let uses = uses::Uses::new(&selection);
-    let mut plan = plan::Plan::new(module, &selection, &uses, opt.speed > 0);
+    let mut plan = plan::Plan::new(module, &selection, &uses, host.optimises());
     if plan.stubs().next().is_none() {
         return Ok(Outcome::Untouched("nothing outside the module can reach its functions"));
     }
@@ -113,7 +108,7 @@ fn outline(module: Module, options: &Options, opt: autojit_store::OptLevel) -> R
     plan.add_getters(&getters);
     // Their last call would come from where they were called themselves, which may be code that was compiled later.
     selection.ask_the_loader.iter().for_each(|function| function.disable_tail_calls());
-    let encoded = container::write(module, &plan, &selection, opt)?;
+    let encoded = container::write(module, &plan, &selection, host)?;
     let placed = store::place(options, &encoded)?;
     announce::announce(options, &encoded);
     residue::leave(module, &plan, &selection, &getters, &encoded, &placed);

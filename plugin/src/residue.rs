@@ -34,7 +34,7 @@ pub fn leave(
     text.line(format_args!(".att_syntax"));
     keep_imports(module, plan);
     name_aliases(module, selection, &mut text);
-    remove_bodies(plan);
+    remove_bodies(plan, selection);
     for (variable, getter) in getters {
         module.define_getter(*getter, *variable);
     }
@@ -107,10 +107,14 @@ fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
     }
 }
 
-fn remove_bodies(plan: &Plan) {
+fn remove_bodies(plan: &Plan, selection: &Selection) {
     let leak = host_leaks();
     for function in &plan.functions {
-        function.value.delete_body(leak);
+        if selection.copied.contains(&function.value) {
+            function.value.set_linkage(Linkage::LLVMAvailableExternallyLinkage);
+        } else {
+            function.value.delete_body(leak);
+        }
         function.value.set_comdat(std::ptr::null_mut());
         function.value.set_visibility(IrVisibility::LLVMDefaultVisibility);
         function.value.set_dso_local(function.binding == Binding::Local || function.dso_local);

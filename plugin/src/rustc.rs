@@ -1,7 +1,7 @@
 //! What is compiled for the build itself: build scripts and procedural macros run, or are loaded, where there is no
 //! runtime, so rustc compiles them and what they may be made of as usual.
 //!
-//! The same for link-time optimisation that puts modules together.
+//! The same for link-time optimisation that puts modules together, and for passes that the command line chooses.
 //!
 //! Receives the host's command line and cargo's environment. Cargo gives flags for programs (RUSTFLAGS) to everything
 //! when it builds for no named target, and does not say what a dependency is for.
@@ -27,6 +27,7 @@ fn unfit_with(
     is_set: &dyn Fn(&str) -> bool,
 ) -> Option<&'static str> {
     let (mut target, mut script, mut merged, mut previous) = (false, false, false, String::new());
+    let mut passes = false;
     for argument in arguments.iter().flat_map(|argument| match argument.strip_prefix('@') {
         Some(path) => read(path).lines().map(str::to_owned).collect(),
         None => vec![argument.clone()],
@@ -44,6 +45,9 @@ fn unfit_with(
             Some(("--target", _)) => target = true,
             // Modules stay apart in the other kinds of `lto`, which are off, thin and thin-local.
             Some(("-Clto", kind)) => merged = matches!(kind, "fat" | "y" | "yes" | "on" | "true"),
+            // They are no part of the pipeline that our pass can look at.
+            Some(("-Cpasses", _)) => passes = true,
+            None if whole == "-Cno-prepopulate-passes" => passes = true,
             None if whole == "-Clto" || whole == "-Clinker-plugin-lto" => merged = true,
             _ => {}
         }
@@ -51,6 +55,9 @@ fn unfit_with(
     }
     if merged {
         return Some("link-time optimisation needs its bodies");
+    }
+    if passes {
+        return Some("its passes are chosen on the command line");
     }
     // Cargo sets this one for compilers only, the others also for what it runs, which may run compilers itself.
     if !is_set("CARGO_CRATE_NAME") {
@@ -87,6 +94,9 @@ mod tests {
         assert!(!plain(&["rustc", "main.rs"], &[]));
         assert!(plain(&["rustc", "-C", "lto"], &[]) && plain(&["rustc", "-Clto=fat"], &[]));
         assert!(plain(&["rustc", "-Clinker-plugin-lto"], &[]) && plain(&["rustc", "-C", "lto=true"], &[]));
+        assert!(
+            plain(&["rustc", "-C", "passes=gvn"], &[]) && plain(&["rustc", "-Cno-prepopulate-passes"], &[])
+        );
         assert!(!plain(&["rustc", "-Clto=thin"], &[]) && !plain(&["rustc", "-C", "lto=off"], &[]));
         assert!(plain(&["rustc", "--crate-type", "proc-macro"], &[]));
         assert!(plain(&["rustc", "--crate-type=proc-macro", target], &[PACKAGE, PRIMARY]));

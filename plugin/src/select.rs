@@ -4,8 +4,10 @@
 
 use std::collections::HashSet;
 
-use crate::assembly::{self, Mentions};
-use crate::constants::{only_in, travels};
+use crate::constants::only_in;
+use crate::host::Host;
+use crate::host_only::{self, may_be_inlined};
+use crate::inline_assembly::{self, InlineAssembly, Mentioned};
 use crate::ir::{Kind, Linkage, Module, Value};
 use crate::options::Options;
 use crate::thread_locals;
@@ -21,19 +23,13 @@ pub struct Selection {
     pub inlined: HashSet<Value>,
     /// Their [notable instructions](Value::notable_instructions).
     pub notable: Vec<Value>,
+    /// Those of [`lazy`](Self::lazy) whose bodies the host also keeps, to inline them into functions that stay because
+    /// only its optimiser knows what will be left of them.
+    pub copied: HashSet<Value>,
     /// Functions that stay because the loader goes by the place of their calls.
     pub ask_the_loader: HashSet<Value>,
     /// What assembler text names.
     pub mentioned: Vec<Mentioned>,
-}
-
-/// Names in assembler text.
-#[derive(Debug)]
-pub struct Mentioned {
-    /// The function whose inline assembly has them; None for the module's own text.
-    pub function: Option<Value>,
-    /// What may be names of symbols.
-    pub names: HashSet<String>,
 }
 
 /// Why nothing of this module can be compiled later, if so.
@@ -85,9 +81,9 @@ const SANITIZERS: [&str; 11] = [
 ];
 
 /// Chooses the functions whose bodies leave.
-pub fn select(module: Module, options: &Options) -> Selection {
+pub fn select(module: Module, host: &Host, options: &Options) -> Selection {
     let constructors = constructors(module);
-    let (mut mentioned, mut immovable) = (Vec::new(), Vec::new());
+    let mut assembly = Vec::new();
     let mut lazy: Vec<Value> = Vec::new();
     let mut is_lazy = HashSet::new();
     let mut inlined = HashSet::new();
@@ -101,15 +97,8 @@ pub fn select(module: Module, options: &Options) -> Selection {
             inlined.insert(function);
         }
         let (instructions, has_labels) = function.notable_instructions();
-        let mut names = HashSet::new();
-        let assembly = assembly_stays(&instructions, &mut names);
-        if assembly.is_some() {
-            immovable.push(function);
-        }
-        if !names.is_empty() {
-            mentioned.push(Mentioned { function: Some(function), names });
-        }
-        match assembly.or_else(|| stays(function, &constructors)) {
+        assembly.extend(instructions.iter().filter(|instruction| inline_assembly::is_call(**instruction)));
+        match stays(function, &constructors) {
             None => {
                 notable.extend(instructions);
                 labelled.extend(has_labels.then_some(function));
@@ -144,16 +133,18 @@ pub fn select(module: Module, options: &Options) -> Selection {
             drop(function, "data that stays refers to its labels");
         }
     }
-    for function in misplaced(module, &mentioned).into_iter().chain(immovable) {
-        drop_with_callers(function, &mut drop);
+    let InlineAssembly { mentioned, staying } = inline_assembly::look(module, host, &assembly);
+    for (function, why) in staying.into_iter().chain(host_only::callers(module, host)) {
+        drop_with_callers(function, why, host.optimises(), &mut drop);
     }
-    let text = module.inline_asm();
-    if !text.is_empty() {
-        mentioned.push(Mentioned { function: None, names: assembly::words(&text) });
+    let mut decided = HashSet::new();
+    for (function, why) in host_only::decided(module) {
+        decided.extend(drop_with_callers(function, why, host.optimises(), &mut drop));
     }
+    let copied = host_only::inlined_into(decided, &is_lazy, host.optimises());
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
-    Selection { lazy, is_lazy, inlined, notable, ask_the_loader, mentioned }
+    Selection { lazy, is_lazy, inlined, notable, copied, ask_the_loader, mentioned }
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -211,7 +202,7 @@ fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str>
     if is_allocator(&function.name()) {
         return Some("it belongs to the memory allocator");
     }
-    None
+    host_only::measured(function)
 }
 
 const INSTRUMENTED: [&str; 9] = [
@@ -246,45 +237,6 @@ fn is_allocator(name: &str) -> bool {
     C.contains(&name) || ["_Znw", "_Zna", "_Zdl", "_Zda"].iter().any(|operator| name.starts_with(operator))
 }
 
-/// What inline assembly among the notable instructions of a function keeps it from being compiled later.
-fn assembly_stays(notable: &[Value], found: &mut HashSet<String>) -> Option<&'static str> {
-    let mut why = None;
-    for call in notable {
-        let Some(callee) = call.callee().filter(|callee| callee.kind() == Kind::LLVMInlineAsmValueKind)
-        else {
-            continue;
-        };
-        let (text, constraints, intel) = callee.assembly();
-        let Mentions { names, defines } = assembly::mentions(&text, intel);
-        found.extend(names);
-        if defines {
-            why = Some("its inline assembly defines symbols");
-        }
-        let immediates = assembly::immediates(&constraints);
-        let number = |value: Value| {
-            matches!(value.kind(), Kind::LLVMConstantIntValueKind | Kind::LLVMConstantFPValueKind)
-        };
-        if immediates.iter().zip(call.operands()).any(|(constant, value)| *constant && !number(value)) {
-            // The address of a symbol, which code of the engine finds in a table, or what inlining makes a constant.
-            why = why.or(Some("its inline assembly takes constants that are no numbers"));
-        }
-    }
-    why
-}
-
-/// Functions whose assembly names what only the host's assembler can find: what the module does not declare, a
-/// thread-local variable, or a constant that would travel.
-fn misplaced(module: Module, mentioned: &[Mentioned]) -> Vec<Value> {
-    let functions = || mentioned.iter().filter_map(|m| Some((m.function?, &m.names)));
-    if functions().next().is_none() {
-        return Vec::new();
-    }
-    let variables = module.variables().filter(|v| !v.is_thread_local() && !travels(*v));
-    let globals = variables.chain(module.functions()).chain(module.aliases()).chain(module.ifuncs());
-    let known: HashSet<String> = globals.map(Value::name).collect();
-    functions().filter(|(_, names)| !names.is_subset(&known)).map(|(function, _)| function).collect()
-}
-
 /// Drops a resolver and what it calls: they run while the image is relocated, for a library before ours can be.
 fn drop_with_callees(resolver: Value, drop: &mut dyn FnMut(Value, &str)) {
     let mut seen = HashSet::from([resolver]);
@@ -296,22 +248,29 @@ fn drop_with_callees(resolver: Value, drop: &mut dyn FnMut(Value, &str)) {
     }
 }
 
-/// Drops a function with assembly that has to stay, and those that it must be inlined into.
-fn drop_with_callers(function: Value, drop: &mut dyn FnMut(Value, &str)) {
+/// Drops a function that the host must see, and those that it may be inlined into: with it, they have what it has. Returns
+/// all of them.
+fn drop_with_callers(
+    function: Value,
+    why: &str,
+    optimised: bool,
+    drop: &mut dyn FnMut(Value, &str),
+) -> HashSet<Value> {
     let mut seen = HashSet::from([function]);
     let mut next = vec![function];
-    drop(function, "only the assembler can find what its inline assembly names");
+    drop(function, why);
     while let Some(function) = next.pop() {
-        if !(function.has_attribute("alwaysinline") || is_elsewhere(function)) {
+        if !(may_be_inlined(function, optimised) || is_elsewhere(function)) {
             continue;
         }
         for user in function.users().filter(|user| user.kind() == Kind::LLVMInstructionValueKind) {
             if seen.insert(user.function()) {
-                drop(user.function(), "it inlines assembly that has to stay");
+                drop(user.function(), "it may inline a function that has to stay");
                 next.push(user.function());
             }
         }
     }
+    seen
 }
 
 /// Other functions with addresses of a function's labels in their code.

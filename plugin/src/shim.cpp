@@ -3,6 +3,9 @@
 // Receives calls from the host's pass manager, hands each module to Rust (`Callback`), and offers Rust the small
 // functions below. Everything here is compiled against LLVM's headers and bound to the host's libLLVM.
 
+#include "host.h"
+
+#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/Function.h"
@@ -14,55 +17,45 @@
 #include "llvm/IR/Module.h"
 #include "llvm/IR/NoFolder.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Utils/ModuleUtils.h"
 
 using namespace llvm;
 
 namespace {
 
-// Takes the bodies out of a module; true if it changed the module. Instrumentation: a pass that the host will run to
-// instrument the module, or null.
-using Callback = bool (*)(LLVMModuleRef, uint8_t Speed, uint8_t Size, const char *Instrumentation);
+// What a module is compiled for. Layout shared with src/ffi.rs.
+struct Build {
+  // -O0 to -O3.
+  uint8_t Speed;
+  // 0, 1 for -Os, 2 for -Oz.
+  uint8_t Size;
+  // Why the module must be left alone, or null.
+  const char *Why;
+  // Further options for the engine, as words.
+  const char *Options;
+  // The host's TargetMachine, or null.
+  void *Machine;
+};
+
+// Takes the bodies out of a module; true if it changed the module.
+using Callback = bool (*)(LLVMModuleRef, const Build *);
 Callback TakeBodies;
 
 struct AutojitPass : PassInfoMixin<AutojitPass> {
   OptimizationLevel Level;
-  const char *Instrumentation;
-  explicit AutojitPass(OptimizationLevel Level, const char *Instrumentation = nullptr)
-      : Level(Level), Instrumentation(Instrumentation) {}
+  std::shared_ptr<HostLook> Host;
+  explicit AutojitPass(OptimizationLevel Level, std::shared_ptr<HostLook> Host = std::make_shared<HostLook>())
+      : Level(Level), Host(std::move(Host)) {}
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
-    bool Changed =
-        TakeBodies(wrap(&M), Level.getSpeedupLevel(), Level.getSizeLevel(), Instrumentation);
-    return Changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
+    const char *Why = Host->Why.empty() ? wantsRemarks(M) : Host->Why.c_str();
+    Build Build = {uint8_t(Level.getSpeedupLevel()), uint8_t(Level.getSizeLevel()), Why, Host->Build.c_str(),
+                   Host->Machine};
+    return TakeBodies(wrap(&M), &Build) ? PreservedAnalyses::none() : PreservedAnalyses::all();
   }
   // Runs at -O0 and on optnone functions too.
   static bool isRequired() { return true; }
 };
-
-// Passes whose work would be missing from bodies that leave: not all of them show in the module before they ran.
-constexpr const char *Instrumenting[] = {
-    "PGOInstrumentationGen", "GCOVProfiler",      "SanitizerCoverage", "MemProfiler",
-    "DataFlowSanitizer",     "AddressSanitizer",  "HWAddressSanitizer", "MemorySanitizer",
-    "ThreadSanitizer",       "TypeSanitizer",     "NumericalStabilitySanitizer", "RealtimeSanitizer",
-};
-
-// Finds out what the host will do after us, by building its pipeline once more, for nothing but its passes' names.
-const char *instrumentation(PassBuilder &PB, OptimizationLevel Level) {
-  static thread_local bool Looking = false;
-  if (Looking)
-    return nullptr;
-  Looking = true;
-  ModulePassManager MPM = Level == OptimizationLevel::O0 ? PB.buildO0DefaultPipeline(Level)
-                                                         : PB.buildPerModuleDefaultPipeline(Level);
-  Looking = false;
-  std::string Passes;
-  raw_string_ostream OS(Passes);
-  MPM.printPipeline(OS, [](StringRef ClassName) { return ClassName; });
-  for (const char *Name : Instrumenting)
-    if (StringRef(Passes).contains(Name))
-      return Name;
-  return nullptr;
-}
 
 std::optional<OptimizationLevel> levelOf(StringRef Name) {
   return StringSwitch<std::optional<OptimizationLevel>>(Name)
@@ -123,15 +116,18 @@ extern "C" {
 
 void autojit_shim_register(PassBuilder &PB, Callback Take) {
   TakeBodies = Take;
-  PB.registerPipelineStartEPCallback(
-      [&PB](ModulePassManager &MPM, OptimizationLevel Level) {
-        MPM.addPass(AutojitPass(Level, instrumentation(PB, Level)));
-      });
+  PB.registerPipelineStartEPCallback([&PB](ModulePassManager &MPM, OptimizationLevel Level) {
+    auto Mark = [](ModulePassManager &MPM) { MPM.addPass(AutojitPass(OptimizationLevel::O0)); };
+    if (isLooking())
+      Mark(MPM);
+    else
+      MPM.addPass(AutojitPass(Level, lookAtHost(PB, Level, Mark)));
+  });
   PB.registerPipelineParsingCallback(
-      [](StringRef Name, ModulePassManager &MPM, ArrayRef<PassBuilder::PipelineElement>) {
+      [&PB](StringRef Name, ModulePassManager &MPM, ArrayRef<PassBuilder::PipelineElement>) {
         auto Level = levelOf(Name);
         if (Level)
-          MPM.addPass(AutojitPass(*Level));
+          MPM.addPass(AutojitPass(*Level, lookAtMachineOnly(PB)));
         return Level.has_value();
       });
 }
@@ -220,6 +216,19 @@ bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, L
   }
   return Labels;
 }
+
+// Visits the functions that a module declares and that the library of vector functions has a variant of.
+void autojit_shim_vector_functions(LLVMModuleRef M, void *Machine, void *Context, void (*Visit)(void *, LLVMValueRef)) {
+  auto *Host = static_cast<TargetMachine *>(Machine);
+  if (!Host || Host->Options.VecLib == VectorLibrary::NoLibrary)
+    return;
+  TargetLibraryInfoImpl Library(Host->getTargetTriple(), Host->Options.VecLib);
+  for (Function &F : *unwrap(M))
+    if (F.isDeclaration() && Library.isFunctionVectorizable(F.getName()))
+      Visit(Context, wrap(&F));
+}
+
+size_t autojit_shim_size(LLVMValueRef F) { return unwrap<Function>(F)->getInstructionCount(); }
 
 // Whether Call is a call of something other than V that passes V, or no call at all.
 bool autojit_shim_takes_address(LLVMValueRef User, LLVMValueRef V) {

@@ -7,8 +7,9 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::constants;
+use crate::inline_assembly::Mentioned;
 use crate::ir::{Kind, Value};
-use crate::select::{Mentioned, Selection};
+use crate::select::Selection;
 
 /// How a global is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +96,8 @@ impl<'a> Uses<'a> {
             Kind::LLVMInstructionValueKind => {
                 let function = user.function();
                 if self.selection.is_lazy.contains(&function) {
-                    Use { body_address: user.takes_address(used), ..Use::BODY }
+                    let stays = self.selection.copied.contains(&function);
+                    Use { body_address: user.takes_address(used), stays, ..Use::BODY }
                 } else if self.selection.inlined.contains(&function) {
                     // The body goes to all places where it may be inlined, and may yet vanish there.
                     let theirs = self.of(function);

@@ -27,6 +27,7 @@ fn main() {
     let contents = Contents {
         source: "warm.c",
         opt: OptLevel { speed: 0, size: 0 },
+        options: "",
         functions: &functions,
         imports: &[],
         bitcode: &clang.stdout,

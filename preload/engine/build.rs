@@ -90,6 +90,7 @@ fn shim(bin: &Path, include: &str) {
         .files([
             "shim/open.cpp",
             "shim/aliases.cpp",
+            "shim/build.cpp",
             "shim/calls.cpp",
             "shim/compile.cpp",
             "shim/describe.cpp",

@@ -88,11 +88,13 @@ fn sanitizers() {
 #[test]
 fn profiles() {
     let rows = [
-        ("-fprofile-instr-generate", Static("profile instrumentation needs its bodies")),
-        ("-fprofile-instr-generate -fcoverage-mapping", Static("profile instrumentation needs its bodies")),
+        ("-fprofile-instr-generate", Static("InstrProfilingLowering needs its bodies")),
+        ("-fprofile-instr-generate -fcoverage-mapping", Static("InstrProfilingLowering needs its bodies")),
         ("-fprofile-generate", Static("PGOInstrumentationGen needs its bodies")),
-        ("-fprofile-generate -O0", Static("PGOInstrumentationGen needs its bodies")),
-        ("-fcs-profile-generate", Static("PGOInstrumentationGen needs its bodies")),
+        ("-fprofile-generate -O0", Static("profile instrumentation needs its bodies")),
+        ("-fcs-profile-generate", Static("PGOInstrumentationGenCreateVar needs its bodies")),
+        ("-fdebug-info-for-profiling", Lazy),
+        ("-fdebug-info-for-profiling -O0", Static("AddDiscriminators needs its bodies")),
         ("-fmemory-profile", Static("MemProfiler needs its bodies")),
         ("--coverage", Static("GCOVProfiler needs its bodies")),
         ("-pg", Static("no function can be compiled later")),
@@ -106,7 +108,14 @@ fn profiles() {
         ("-ffat-lto-objects -flto", Static("link-time optimisation needs its bodies")),
         ("-mcmodel=medium", Static("its code model is not the small one")),
         ("-mcmodel=large", Static("its code model is not the small one")),
-        ("-fpseudo-probe-for-profiling", Lazy),
+        ("-fpseudo-probe-for-profiling", Static("SampleProfileProbe needs its bodies")),
+        ("-fstack-size-section", Static("a section of the object describes the code")),
+        ("-fbasic-block-address-map", Static("a section of the object describes the code")),
+        ("-fstack-usage", Static("-fstack-usage tells the stack of each function")),
+        ("-Wframe-larger-than=5000", Static("no function can be compiled later")),
+        ("-fsave-optimization-record", Static("a file of remarks tells of its bodies")),
+        ("-Rpass=nothing", Static("remarks tell of its bodies")),
+        ("-Wmisexpect", Static("-Wmisexpect compares a profile with its bodies")),
     ];
     check("profiles", "program.c", &rows);
 }
@@ -165,9 +174,44 @@ fn code_generation() {
         "-masm=intel",
         "-fbasic-block-sections=all",
         "-fsplit-machine-functions -O2",
-        "-fstack-size-section",
     ];
     check_lazy("code-generation", "program.c", &flags);
+}
+
+#[test]
+fn tuning() {
+    let flags = [
+        "-O2 -fno-vectorize -fno-slp-vectorize",
+        "-O2 -fno-unroll-loops",
+        "-O1 -funroll-loops",
+        "-O2 -ffp-contract=fast -march=native",
+        "-O2 -ffp-contract=off -march=native",
+        "-O2 -falign-loops=32",
+        "-falign-functions=64",
+        "-fno-trapping-math",
+        "-ffinite-math-only",
+        "-fdenormal-fp-math=preserve-sign",
+        "-mrecip=all -ffast-math",
+        "-mtune=znver4",
+        "-O2 -fno-builtin-strcpy",
+        "-fno-unique-section-names",
+        "-fno-integrated-as -O2",
+        "-fno-inline",
+        "-finline-hint-functions",
+        "-fno-optimize-sibling-calls",
+        "-fstrict-aliasing -fno-strict-overflow",
+        "-fexperimental-library -O2",
+        "-Xclang -fexperimental-assignment-tracking=forced -O2",
+        "-Xclang -fmerge-functions -O2",
+    ];
+    check_lazy("tuning", "program.c", &flags);
+    // Such options are for all modules that LLVM compiles in a process.
+    let rows = [
+        ("-mllvm -inline-threshold=1", Static("the option -inline-threshold is for LLVM")),
+        ("-fglobal-isel", Static("the option -global-isel is for LLVM")),
+        ("-mbranches-within-32B-boundaries", Static("the option -x86-branches-within-32B-boundaries")),
+    ];
+    check("llvm-options", "program.c", &rows);
 }
 
 #[test]
@@ -212,7 +256,6 @@ fn language_and_debug_information() {
         "-fno-unwind-tables -fno-asynchronous-unwind-tables",
         "-fexceptions",
         "-fembed-bitcode=all",
-        "-fsave-optimization-record",
         "-save-temps",
     ];
     check_lazy("language", "program.c", &flags);
@@ -245,4 +288,45 @@ fn extensions() {
     check_lazy("dispatch", "dispatch.cpp", &["-O0", "-O2", "-O1 -fPIC"]);
     check("split-stack", "dispatch.cpp", &[("-fsplit-stack", Static("no function can be compiled later"))]);
     check("vectorcall", "vectorcall.c", &[("-O1", Static("vectorcall"))]);
+    check_lazy(
+        "bounds",
+        "bounds.c",
+        &["-O0", "-fsanitize=local-bounds", "-O2 -fsanitize=bounds -fsanitize-trap=all"],
+    );
+    check_lazy(
+        "vector-library",
+        "vector_library.c",
+        &["-O2 -ffast-math -fveclib=libmvec -lmvec", "-O0 -fveclib=libmvec"],
+    );
+    let matrices = |level| (level, Static("no function can be compiled later"));
+    check("matrix", "matrix.c", &["-fenable-matrix -O1", "-fenable-matrix -O0"].map(matrices));
+}
+
+/// Builds with profiles of an earlier run: counts that the front end attaches go along with the bodies, those of LLVM's own
+/// passes do not.
+#[test]
+fn profiles_in_use() {
+    let scratch = Scratch::new("profiles-for-compiler-flags");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("flags/program.c");
+    let profile = |flag: &str| {
+        let program = scratch.path().join("instrumented");
+        tool(command("clang-22").args(["-O1", flag, "-lm", "-o"]).arg(&program).arg(&source));
+        let raw = scratch.path().join("profile.profraw");
+        run(command(&program).env("LLVM_PROFILE_FILE", &raw), scratch.path(), b"").assert_code(0);
+        let merged = scratch.path().join(format!("{}.profdata", &flag[2..]));
+        tool(command("llvm-profdata-22").arg("merge").arg(&raw).arg("-o").arg(&merged));
+        merged.display().to_string()
+    };
+    let counts = profile("-fprofile-instr-generate");
+    let of_passes = profile("-fprofile-generate");
+    let samples = scratch.file("samples", "main:100:1\n 1: 100\n").display().to_string();
+    let rows: Vec<(&'static str, Expected)> = [
+        (format!("-fprofile-instr-use={counts}"), Lazy),
+        (format!("-O2 -fprofile-instr-use={counts}"), Lazy),
+        (format!("-O2 -fprofile-use={of_passes}"), Static("PGOInstrumentationUse needs its bodies")),
+        (format!("-O2 -g -fprofile-sample-use={samples}"), Static("SampleProfileLoader needs its bodies")),
+    ]
+    .map(|(flags, expected)| (&*flags.leak(), expected))
+    .into();
+    check("profiles-in-use", "program.c", &rows);
 }

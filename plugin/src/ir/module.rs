@@ -7,10 +7,16 @@ use std::ffi::CStr;
 
 use llvm_sys::LLVMLinkage;
 use llvm_sys::core::*;
-use llvm_sys::prelude::LLVMModuleRef;
+use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 
 use super::{Module, Value, string, walk};
 use crate::ffi;
+
+/// Adds what the shim visits to a vector, its context.
+unsafe extern "C" fn push_value(found: *mut std::ffi::c_void, value: LLVMValueRef) {
+    // SAFETY: `found` is a vector of those who ask the shim, and outlives the walk.
+    unsafe { (*found.cast::<Vec<Value>>()).push(Value(value)) }
+}
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in ir.rs")]
 impl Module {
@@ -93,6 +99,15 @@ impl Module {
             LLVMDisposeMemoryBuffer(buffer);
             bytes
         }
+    }
+
+    /// The functions that the module declares and the library of vector functions that the build asked for (-fveclib)
+    /// has variants of. `machine` is the host's.
+    pub fn vector_functions(self, machine: *mut std::ffi::c_void) -> Vec<Value> {
+        let mut found = Vec::new();
+        let context = std::ptr::from_mut(&mut found).cast();
+        unsafe { ffi::autojit_shim_vector_functions(self.0, machine, context, push_value) };
+        found
     }
 
     /// Makes the compilation fail with this message.

@@ -316,6 +316,21 @@ impl Value {
         (found, labels)
     }
 
+    /// The number of instructions of a function.
+    pub fn size(self) -> usize {
+        unsafe { ffi::autojit_shim_size(self.0) }
+    }
+
+    /// Which of these calls of inline assembly the code generator of `machine`, the host's, takes.
+    pub fn assemble(calls: &[Value], machine: *mut std::ffi::c_void) -> Vec<bool> {
+        let mut taken = vec![false; calls.len()];
+        let calls: Vec<_> = calls.iter().map(|call| call.0).collect();
+        unsafe {
+            ffi::autojit_shim_assembles(calls.as_ptr(), calls.len(), machine, taken.as_mut_ptr());
+        }
+        taken
+    }
+
     pub fn opcode(self) -> llvm_sys::LLVMOpcode {
         unsafe { LLVMGetInstructionOpcode(self.0) }
     }

@@ -15,7 +15,7 @@
 //!  24  key: SHA-256 of [56..total]  84  bitcode: u64 (unpacked)    strings
 //!  56  index check: 8 bytes         92  packed: u64                packed bitcode (zstd with checksum)
 //!      SHA-256 of [8..24] and       100 symbols: u32               zeros to a multiple of 8
-//!      [64..packed data]
+//!      [64..packed data]            104 options: u32, length: u32
 //! ```
 
 #![forbid(unsafe_code)]
@@ -27,13 +27,13 @@ pub use read::{Container, FunctionInfo, containers};
 pub use write::{Contents, Function, encode};
 
 /// The container format's version. A reader takes its own version only.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A container's SHA-256.
 pub type Key = [u8; 32];
 
 const MAGIC: [u8; 8] = *b"AJSTORE\0";
-const HEADER: usize = 104;
+const HEADER: usize = 112;
 const START: std::ops::Range<usize> = 8..24;
 const KEYED: usize = 56;
 const INDEXED: usize = 64;

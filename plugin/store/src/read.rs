@@ -139,6 +139,11 @@ impl<'a> Container<'a> {
         OptLevel { speed: self.bytes[12], size: self.bytes[13] }
     }
 
+    /// The build's further options, as words for the engine.
+    pub fn options(&self) -> &'a str {
+        self.string(self.bytes, 104).unwrap_or_default()
+    }
+
     /// The number of lazy functions.
     pub fn function_count(&self) -> u32 {
         (self.functions.len() / FUNCTION) as u32

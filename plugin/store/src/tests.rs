@@ -8,6 +8,7 @@ fn sample() -> (Vec<u8>, Key) {
     encode(&Contents {
         source: "dir/file.c",
         opt: OptLevel { speed: 2, size: 1 },
+        options: "unroll=0",
         functions: &[
             function("main", FunctionKind::Stub, Some(1)),
             function("helper", FunctionKind::Local, None),
@@ -29,6 +30,7 @@ fn round_trip() {
     assert_eq!(container.key(), key);
     assert_eq!(container.source(), "dir/file.c");
     assert_eq!(container.opt_level(), OptLevel { speed: 2, size: 1 });
+    assert_eq!(container.options(), "unroll=0");
     assert_eq!(container.function_count(), 3);
     assert_eq!(container.import_count(), 3);
     let main = container.function(0).unwrap();
@@ -44,9 +46,17 @@ fn round_trip() {
 
 #[test]
 fn optimisation_enters_the_key() {
-    let contents =
-        Contents { source: "a", opt: OptLevel::default(), functions: &[], imports: &[], bitcode: b"BC" };
+    let contents = Contents {
+        source: "a",
+        opt: OptLevel::default(),
+        options: "",
+        functions: &[],
+        imports: &[],
+        bitcode: b"BC",
+    };
     let other = Contents { opt: OptLevel { speed: 2, size: 0 }, ..contents.clone() };
+    assert_ne!(encode(&contents).unwrap().1, encode(&other).unwrap().1);
+    let other = Contents { options: "slp=0", ..contents.clone() };
     assert_ne!(encode(&contents).unwrap().1, encode(&other).unwrap().1);
 }
 
@@ -99,6 +109,7 @@ fn walks_a_section() {
     let (two, other) = encode(&Contents {
         source: "b.c",
         opt: OptLevel::default(),
+        options: "",
         functions: &[],
         imports: &[],
         bitcode: b"BCBC",

@@ -31,6 +31,8 @@ pub struct Contents<'a> {
     pub source: &'a str,
     /// The optimisation that the build asked for.
     pub opt: OptLevel,
+    /// Its further options, as words for the engine.
+    pub options: &'a str,
     /// The lazy functions, by index.
     pub functions: &'a [Function],
     /// The import table's symbols, by index.
@@ -62,6 +64,7 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
         put(&mut tables, &place(import));
     }
     let source = place(contents.source);
+    let options = place(contents.options);
     let symbols = symbols(contents);
     for (hash, value) in &symbols {
         tables.extend_from_slice(&hash.to_le_bytes());
@@ -88,6 +91,7 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
     out.extend_from_slice(&(contents.bitcode.len() as u64).to_le_bytes());
     out.extend_from_slice(&(packed.len() as u64).to_le_bytes());
     put(&mut out, &[symbols.len() as u32]);
+    put(&mut out, &options);
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
     out.extend_from_slice(strings.as_bytes());

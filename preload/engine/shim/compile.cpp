@@ -45,12 +45,14 @@ struct Kind {
   Triple Target;
   unsigned Speed, Size;
   bool FullDebug;
+  BuildOptions Build;
 
   explicit Kind(const autojit_shim_module &Open)
       : Target(Open.Kept->getTargetTriple()), Speed(std::min<unsigned>(Open.Options.speed, 3)),
-        Size(std::min<unsigned>(Open.Options.size, 2)), FullDebug(Open.Options.full_debug) {}
+        Size(std::min<unsigned>(Open.Options.size, 2)), FullDebug(Open.Options.full_debug), Build(Open.Build) {}
   bool operator==(const Kind &Other) const {
-    return Target == Other.Target && Speed == Other.Speed && Size == Other.Size && FullDebug == Other.FullDebug;
+    return Target == Other.Target && Speed == Other.Speed && Size == Other.Size && FullDebug == Other.FullDebug &&
+           Build.Words == Other.Build.Words;
   }
 };
 
@@ -58,9 +60,8 @@ struct Kind {
 std::unique_ptr<TargetMachine> createMachine(const Kind &Kind) {
   static constexpr CodeGenOptLevel Levels[] = {CodeGenOptLevel::None, CodeGenOptLevel::Less, CodeGenOptLevel::Default,
                                                CodeGenOptLevel::Aggressive};
-  TargetOptions Defaults;
   const Target *Found = cantFail(target(Kind.Target)); // checked when the module was opened
-  return std::unique_ptr<TargetMachine>(Found->createTargetMachine(Kind.Target, "", "", Defaults, Reloc::PIC_,
+  return std::unique_ptr<TargetMachine>(Found->createTargetMachine(Kind.Target, "", "", Kind.Build.target(), Reloc::PIC_,
                                                                    CodeModel::Small, Levels[Kind.Speed]));
 }
 
@@ -68,7 +69,8 @@ std::unique_ptr<TargetMachine> createMachine(const Kind &Kind) {
 class Optimizer {
 public:
   Optimizer(TargetMachine &Machine, const Kind &Kind)
-      : Library(Kind.Target), Builder(&Machine, tuning(Kind)), Level(level(Kind)) {
+      : Library(Kind.Target), Builder(&Machine, Kind.Build.tuning(Kind.Speed, Kind.Size)), Level(level(Kind)) {
+    Kind.Build.addPasses(Builder);
     Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
     Builder.registerModuleAnalyses(Modules);
     Builder.registerCGSCCAnalyses(Graph);
@@ -106,13 +108,6 @@ private:
     static const OptimizationLevel Levels[] = {OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2,
                                                OptimizationLevel::O3};
     return Levels[Kind.Speed];
-  }
-
-  // As clang and rustc set them: LLVM's default leaves out the SLP vectoriser.
-  static PipelineTuningOptions tuning(const Kind &Kind) {
-    PipelineTuningOptions Tuning;
-    Tuning.LoopVectorization = Tuning.SLPVectorization = Kind.Speed > 1 && Kind.Size < 2;
-    return Tuning;
   }
 };
 

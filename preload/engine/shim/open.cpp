@@ -90,13 +90,20 @@ autojit_shim_module::~autojit_shim_module() {
 }
 
 autojit_shim_module *autojit_shim_open(const char *Bitcode, size_t Length, const char *Name,
-                                       const autojit_shim_options *Options, char **Error) {
+                                       const autojit_shim_options *Options, const char *Build, char **Error) {
+  std::string Unknown;
+  auto Known = BuildOptions::read(Build, Unknown);
+  if (!Known) {
+    *Error = toText(Unknown);
+    return nullptr;
+  }
   auto Context = std::make_unique<LLVMContext>();
   Context->setDiscardValueNames(true);
   auto Handler = std::make_unique<Diagnostics>();
   auto Open = std::make_unique<autojit_shim_module>();
   Open->Diags = Handler.get();
   Open->Options = *Options;
+  Open->Build = std::move(*Known);
   Context->setDiagnosticHandler(std::move(Handler));
   LLVMContext &Ctx = *Context;
   Open->Context = orc::ThreadSafeContext(std::move(Context));
@@ -140,6 +147,15 @@ static bool isAboutLinking(StringRef Key) {
   return Key == "PIC Level" || Key == "PIE Level" || Key == "SemanticInterposition" || Key == "Code Model";
 }
 
+// Whether metadata refers to no function of the kept module, as call graph profiles do.
+static bool isPlain(const Metadata *Value) {
+  if (const auto *Constant = dyn_cast_or_null<ConstantAsMetadata>(Value))
+    return isa<ConstantData>(Constant->getValue());
+  if (const auto *List = dyn_cast_or_null<MDTuple>(Value)) // a profile's summary is a tree
+    return all_of(List->operands(), [](const MDOperand &Operand) { return isPlain(Operand); });
+  return isa_and_nonnull<MDString>(Value);
+}
+
 Batch::Batch(autojit_shim_module &From) : From(From) {
   Module &Kept = *From.Kept;
   To = std::make_unique<Module>(Kept.getModuleIdentifier(), Kept.getContext());
@@ -149,8 +165,7 @@ Batch::Batch(autojit_shim_module &From) : From(From) {
   SmallVector<Module::ModuleFlagEntry, 8> Entries;
   Kept.getModuleFlagsMetadata(Entries);
   for (const auto &Entry : Entries)
-    // Lists of metadata (call graph profiles and the like) refer to functions of the kept module.
-    if (!isAboutLinking(Entry.Key->getString()) && (isa<ConstantAsMetadata>(Entry.Val) || isa<MDString>(Entry.Val)))
+    if (!isAboutLinking(Entry.Key->getString()) && isPlain(Entry.Val))
       To->addModuleFlag(Entry.Behavior, Entry.Key->getString(), Entry.Val);
   To->setPICLevel(PICLevel::BigPIC);
   if (const NamedMDNode *Units = Kept.getNamedMetadata("llvm.dbg.cu")) {

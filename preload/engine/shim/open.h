@@ -8,6 +8,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Transforms/Utils/ValueMapper.h"
 
+#include "build.h"
 #include "shim.h"
 
 // Collects LLVM's errors, and drops its warnings and remarks: compilers said them at build time.
@@ -18,6 +19,7 @@ struct Diagnostics final : llvm::DiagnosticHandler {
 
 struct autojit_shim_module {
   autojit_shim_options Options;
+  BuildOptions Build;
   llvm::orc::ThreadSafeContext Context;
   Diagnostics *Diags = nullptr; // the context's
   std::unique_ptr<llvm::Module> Kept;

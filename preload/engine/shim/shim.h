@@ -28,9 +28,10 @@ enum autojit_shim_role : uint32_t {
   AUTOJIT_SHIM_INLINE_ONLY = 3,   // not for the object, only for the inliner
 };
 
-// Opens bitcode, which must stay where it is until autojit_shim_close. Null with a message on failure.
+// Opens bitcode, which must stay where it is until autojit_shim_close. `build`: the build's options, as the container has
+// them. Null with a message on failure.
 autojit_shim_module *autojit_shim_open(const char *bitcode, size_t length, const char *name,
-                                       const autojit_shim_options *options, char **error);
+                                       const autojit_shim_options *options, const char *build, char **error);
 void autojit_shim_close(autojit_shim_module *module);
 
 // The function that the module defines under a name, or null.

@@ -52,7 +52,8 @@ impl Module {
         let bitcode = container.bitcode().map_err(|error| context(&error))?.into_boxed_slice();
         let options = options(&container, asked);
         let name = CString::new(source).map_err(|error| context(&error))?;
-        let kept = Kept::open(bitcode, &name, options).map_err(|error| context(&error))?;
+        let build = CString::new(container.options()).map_err(|error| context(&error))?;
+        let kept = Kept::open(bitcode, &name, options, &build).map_err(|error| context(&error))?;
         let limits = Limits::new(options, asked.batch_limit);
         let attributes = Attributes::default();
         Ok(Self { container, kept, options, attributes, limits, lazy: HashMap::new() })

@@ -72,6 +72,7 @@ unsafe extern "C" {
         length: usize,
         name: *const c_char,
         options: *const Options,
+        build: *const c_char,
         error: *mut *mut c_char,
     ) -> *mut ShimModule;
     fn autojit_shim_close(module: *mut ShimModule);
@@ -160,16 +161,17 @@ pub struct Kept {
 unsafe impl Send for Kept {}
 
 impl Kept {
-    /// Opens bitcode; `name` is for LLVM's messages.
+    /// Opens bitcode; `name` is for LLVM's messages, `build` the options of its build.
     ///
     /// # Errors
     /// LLVM's message, if it cannot read the bitcode or has no code generator for its target.
-    pub fn open(bitcode: Box<[u8]>, name: &CStr, options: Options) -> Result<Self, String> {
+    pub fn open(bitcode: Box<[u8]>, name: &CStr, options: Options, build: &CStr) -> Result<Self, String> {
         let mut error = std::ptr::null_mut();
         // SAFETY: the bitcode stays where it is as long as the module (the box is kept beside it and does not move);
         // the other arguments are valid for the call.
         let module = unsafe {
-            autojit_shim_open(bitcode.as_ptr(), bitcode.len(), name.as_ptr(), &options, &mut error)
+            let (data, length) = (bitcode.as_ptr(), bitcode.len());
+            autojit_shim_open(data, length, name.as_ptr(), &options, build.as_ptr(), &mut error)
         };
         match NonNull::new(module) {
             Some(module) => Ok(Self { module, bitcode }),

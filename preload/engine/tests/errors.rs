@@ -43,6 +43,56 @@ fn refuses_what_is_no_bitcode() {
 }
 
 #[test]
+fn refuses_unknown_options() {
+    let bitcode = common::assemble(&format!("{TRIPLE}define void @f() {{ ret void }}"));
+    let open = |options| {
+        let container = common::container_with(options, &bitcode, &[common::function("f")], level(2));
+        Module::open(&container, AS_BUILT).err()
+    };
+    for known in ["", "unroll=0 slp=1 contract=2", "bounds-checking<trap>", "align-loops=32"] {
+        assert_eq!(open(known), None, "{known}");
+    }
+    for unknown in ["no-such-option=1", "unroll", "unroll=x", "bounds-checking<sideways>", "slp=0 other"] {
+        let error = open(unknown).expect("an error");
+        assert!(error.contains("an option that this engine does not know"), "{unknown}: {error}");
+    }
+}
+
+#[test]
+fn applies_options() {
+    // A sum that is vectorised and unrolled, an access that can be checked, and an end that nothing reaches.
+    let source =
+        "int sum(const int *x, int n) { int s = 0; for (int i = 0; i < n; i++) s += x[i]; return s; }
+                  int read(int i) { int a[2] = {1, 2}, *p = a; return p[i]; }
+                  void stop(void); void stops(void) { stop(); __builtin_unreachable(); }";
+    let mut clang = std::process::Command::new("/usr/lib/llvm-22/bin/clang");
+    clang.args([
+        "-x",
+        "c",
+        "-O2",
+        "-fPIC",
+        "-Xclang",
+        "-disable-llvm-passes",
+        "-emit-llvm",
+        "-c",
+        "-o",
+        "-",
+        "-",
+    ]);
+    let bitcode = common::run(&mut clang, source.as_bytes());
+    const NAMES: [&str; 3] = ["sum", "read", "stops"];
+    let size = |function: usize, options| {
+        let functions = NAMES.map(common::function);
+        let container = common::container_with(options, &bitcode, &functions, level(2));
+        let object = Module::open(&container, AS_BUILT).unwrap().compile(function as u32, |_| false).unwrap();
+        Parsed::new(&object).code(NAMES[function]).len()
+    };
+    assert!(size(0, "vectorize=0 unroll=0 interleave=0") * 2 < size(0, ""));
+    assert!(size(1, "bounds-checking<trap>") > size(1, ""));
+    assert!(size(2, "trap-unreachable=1") > size(2, ""));
+}
+
+#[test]
 fn refuses_an_unknown_function() {
     let ir = format!("{TRIPLE}define void @f() {{ ret void }}");
     let container = common::container_of(&ir, &["f", "ghost"], level(0));

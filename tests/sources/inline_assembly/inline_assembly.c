@@ -14,7 +14,7 @@
 //# prints: undeclared 14
 //# prints: library 5
 //# prints: defined in a body 15
-//# lazy: main in_text variables loop
+//# lazy: in_text variables loop
 //# static: operand only_in_text library_text defines
 #include <stdio.h>
 #include <string.h>

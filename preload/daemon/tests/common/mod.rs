@@ -168,7 +168,8 @@ pub fn module_of_bitcode(source_name: &str, bitcode: &[u8], names: &[&str]) -> M
     };
     let functions: Vec<_> = names.iter().map(function).collect();
     let opt = OptLevel { speed: 0, size: 0 };
-    let contents = Contents { source: source_name, opt, functions: &functions, imports: &[], bitcode };
+    let contents =
+        Contents { source: source_name, opt, options: "", functions: &functions, imports: &[], bitcode };
     let (bytes, key) = autojit_store::encode(&contents).expect("zstd has memory");
     Module { bytes, key }
 }

@@ -112,7 +112,12 @@ pub fn function(name: &str) -> Function {
 
 /// A container around bitcode.
 pub fn container(bitcode: &[u8], functions: &[Function], opt: OptLevel) -> Vec<u8> {
-    let contents = Contents { source: "test.c", opt, functions, imports: &[], bitcode };
+    container_with("", bitcode, functions, opt)
+}
+
+/// The same of a build with further options.
+pub fn container_with(options: &str, bitcode: &[u8], functions: &[Function], opt: OptLevel) -> Vec<u8> {
+    let contents = Contents { source: "test.c", opt, options, functions, imports: &[], bitcode };
     autojit_store::encode(&contents).expect("zstd has memory").0
 }
 

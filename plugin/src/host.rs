@@ -1,0 +1,42 @@
+//! What the host compiles a module for, and what it will do to it behind our pass: `host.cpp` finds that out.
+
+use std::ffi::{CStr, c_char, c_void};
+
+use autojit_store::OptLevel;
+
+use crate::ffi;
+
+/// The host's options, as far as they matter to bodies that leave.
+#[derive(Debug)]
+pub struct Host {
+    /// The level of optimisation.
+    pub opt: OptLevel,
+    /// Why the module must be left alone, if so.
+    pub why: Option<String>,
+    /// Further options for the engine, as words; usually none.
+    pub options: String,
+    /// Its `TargetMachine`, or null.
+    pub machine: *mut c_void,
+}
+
+impl Host {
+    /// # Safety
+    /// The texts of `build` are C strings or null. Its machine outlives the result.
+    pub unsafe fn new(build: &ffi::Build) -> Self {
+        let text = |text: *const c_char| {
+            // SAFETY: as the caller promises.
+            (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+        };
+        Self {
+            opt: OptLevel { speed: build.speed, size: build.size },
+            why: text(build.why),
+            options: text(build.options).unwrap_or_default(),
+            machine: build.machine,
+        }
+    }
+
+    /// Whether functions are inlined, and code that cannot run is removed.
+    pub fn optimises(&self) -> bool {
+        self.opt.speed > 0
+    }
+}
