@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-const FILES: [&str; 3] = ["src/shim.cpp", "src/host.cpp", "src/assembles.cpp"];
+const FILES: [&str; 4] = ["src/shim.cpp", "src/host.cpp", "src/assembles.cpp", "src/dead_references.cpp"];
 
 fn main() {
     for file in FILES.into_iter().chain(["src/host.h"]) {

@@ -53,6 +53,16 @@ unsafe extern "C" {
         context: *mut c_void,
         visit: VisitInstruction,
     );
+    pub fn autojit_shim_dead_references(
+        module: LLVMModuleRef,
+        leaving: *const LLVMValueRef,
+        count: usize,
+        machine: *mut c_void,
+        speed: u8,
+        size: u8,
+        context: *mut c_void,
+        visit: VisitInstruction,
+    );
     pub fn autojit_shim_size(function: LLVMValueRef) -> usize;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);

@@ -95,7 +95,7 @@ impl Plan {
         let shared = set("PIC Level") && !set("PIE Level");
         let mut plan = Self { source: module.source_name(), shared, ..Self::default() };
         for variable in module.variables() {
-            plan.variable(variable, uses);
+            plan.variable(variable, uses, selection);
         }
         for function in &selection.lazy {
             plan.function(*function, uses.of(*function), module);
@@ -106,7 +106,7 @@ impl Plan {
             if !lazy && !function.is_intrinsic() && used.body {
                 // What is always inlined is not called in the end.
                 let inlined = selection.inlined.contains(&function) && function.has_attribute("alwaysinline");
-                let optional = inlined || !used.required;
+                let optional = inlined || !used.required || selection.unreferenced.contains(&function);
                 if !optional && !used.body_address && is_only_called(function) {
                     plan.direct.push(Import::of_callee(Some(function), function.name()));
                 } else {
@@ -150,7 +150,7 @@ impl Plan {
         self.got.iter().chain(&self.direct)
     }
 
-    fn variable(&mut self, variable: Value, uses: &Uses<'_>) {
+    fn variable(&mut self, variable: Value, uses: &Uses<'_>, selection: &Selection) {
         let used = uses.of(variable);
         if !variable.is_used() && is_label_table(variable) {
             // The compiler has looked it up already. Its function leaves, or something would use it.
@@ -166,7 +166,7 @@ impl Plan {
                 self.leaving.push(variable);
             }
         } else {
-            self.import(variable, !used.required);
+            self.import(variable, !used.required || selection.unreferenced.contains(&variable));
         }
     }
 

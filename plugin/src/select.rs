@@ -26,6 +26,8 @@ pub struct Selection {
     /// Those of [`lazy`](Self::lazy) whose bodies the host also keeps, to inline them into functions that stay because
     /// only its optimiser knows what will be left of them.
     pub copied: HashSet<Value>,
+    /// What only references name that the optimiser removes from the bodies that leave: it needs no definition.
+    pub unreferenced: HashSet<Value>,
     /// Functions that stay because the loader goes by the place of their calls.
     pub ask_the_loader: HashSet<Value>,
     /// What assembler text names.
@@ -144,7 +146,9 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Selection {
     let copied = host_only::inlined_into(decided, &is_lazy, host.optimises());
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
-    Selection { lazy, is_lazy, inlined, notable, copied, ask_the_loader, mentioned }
+    let dead = if host.optimises() { module.dead_references(&lazy, host) } else { Vec::new() };
+    let unreferenced = dead.into_iter().collect();
+    Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, ask_the_loader, mentioned }
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.

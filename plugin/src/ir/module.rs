@@ -11,6 +11,7 @@ use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 
 use super::{Module, Value, string, walk};
 use crate::ffi;
+use crate::host::Host;
 
 /// Adds what the shim visits to a vector, its context.
 unsafe extern "C" fn push_value(found: *mut std::ffi::c_void, value: LLVMValueRef) {
@@ -107,6 +108,22 @@ impl Module {
         let mut found = Vec::new();
         let context = std::ptr::from_mut(&mut found).cast();
         unsafe { ffi::autojit_shim_vector_functions(self.0, machine, context, push_value) };
+        found
+    }
+
+    /// The declared globals to which the functions `leaving` do not refer any more when they are optimised as `host`
+    /// wants.
+    pub fn dead_references(self, leaving: &[Value], host: &Host) -> Vec<Value> {
+        let leaving: Vec<_> = leaving.iter().map(|function| function.0).collect();
+        let mut found = Vec::new();
+        let context = std::ptr::from_mut(&mut found).cast();
+        let (data, count, opt) = (leaving.as_ptr(), leaving.len(), host.opt);
+        unsafe {
+            let (machine, visit) = (host.machine, push_value);
+            ffi::autojit_shim_dead_references(
+                self.0, data, count, machine, opt.speed, opt.size, context, visit,
+            );
+        }
         found
     }
 

@@ -1,0 +1,364 @@
+// References that the optimiser removes: in a plain build they are not in the object, and need no definition. Assertions
+// at link time are written in this way (`if (sizeof(x) != 4) never_defined();`).
+//
+// Receives the functions that leave; visits what only such references name. Most references are plainly there to stay:
+// nothing but what a program reads or is told when it runs decides whether they are reached, and one of these settles a
+// symbol. For those that are left, the functions around them are copied into a module of their own and optimised.
+
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/DebugInfo.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/IntrinsicInst.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+#include "llvm/Transforms/Utils/ValueMapper.h"
+
+using namespace llvm;
+
+namespace {
+
+// Whether a function may come to be known by its callers alone.
+bool isDiscardable(const Function &F) { return F.hasLocalLinkage() || F.hasLinkOnceLinkage(); }
+
+// Whether the optimiser may compute what a call returns: mathematics, and functions that only read, of constants.
+bool isFoldable(const CallBase &Call) {
+  return Call.arg_size() && all_of(Call.args(), [](const Use &U) { return isa<Constant>(U); }) &&
+         (Call.onlyReadsMemory() || all_of(Call.args(), [](const Use &U) { return isa<ConstantFP>(U); }));
+}
+
+// Looks for references that no optimiser removes.
+class Witnesses {
+public:
+  // Whether control may reach an instruction, as far as can be told before the program runs.
+  bool isReached(const Instruction &I) {
+    const Function &F = *I.getFunction();
+    // Its code may be gone altogether, or its arguments known.
+    auto *Call = dyn_cast<CallBase>(&I);
+    if (F.hasAvailableExternallyLinkage() || (Call && isFoldable(*Call)))
+      return false;
+    SmallPtrSet<const BasicBlock *, 32> Seen;
+    SmallVector<const BasicBlock *, 32> Next = {I.getParent()};
+    while (!Next.empty() && Seen.size() < 64) {
+      const BasicBlock *Block = Next.pop_back_val();
+      if (Block->isEntryBlock())
+        return !isDiscardable(F) || isCalledPlainly(F);
+      if (!Seen.insert(Block).second)
+        continue;
+      for (const BasicBlock *Before : predecessors(Block))
+        if (isOpen(*Before->getTerminator()))
+          Next.push_back(Before);
+    }
+    return false;
+  }
+
+private:
+  DenseMap<const Function *, bool> Called;
+  static constexpr unsigned Depth = 4;
+
+  // Whether something refers to a function for sure.
+  bool isCalledPlainly(const Function &F) {
+    auto [Known, New] = Called.try_emplace(&F, false); // false too while it is asked: recursion is no witness
+    if (!New)
+      return Known->second;
+    bool Found = false;
+    unsigned Looked = 0;
+    for (const User *U : F.users()) {
+      if (++Looked > 16)
+        break;
+      auto *I = dyn_cast<Instruction>(U);
+      if (!I || isReached(*I)) {
+        Found = true;
+        break;
+      }
+    }
+    return Called[&F] = Found;
+  }
+
+  // Whether it depends on the run where a block's end goes.
+  bool isOpen(const Instruction &End) {
+    if (auto *Branch = dyn_cast<BranchInst>(&End))
+      return Branch->isUnconditional() || decides(Branch->getCondition(), Depth);
+    if (auto *Switch = dyn_cast<SwitchInst>(&End))
+      return comesFromOutside(Switch->getCondition(), Depth);
+    return true;
+  }
+
+  // Whether a condition is one that the run decides: something from outside, compared with something else.
+  bool decides(const Value *Condition, unsigned Left) {
+    if (auto *Compare = dyn_cast<CmpInst>(Condition)) {
+      const Value *A = Compare->getOperand(0), *B = Compare->getOperand(1);
+      if (isa<Constant>(B) || origin(A) != origin(B))
+        return comesFromOutside(A, Left) || (!isa<Constant>(B) && comesFromOutside(B, Left));
+      return false;
+    }
+    return comesFromOutside(Condition, Left);
+  }
+
+  static const Value *origin(const Value *V) {
+    while (auto *I = dyn_cast<Instruction>(V)) {
+      if (!isa<LoadInst, CastInst, GetElementPtrInst>(I))
+        break;
+      V = I->getOperand(0);
+    }
+    return V;
+  }
+
+  // Whether a value is read from memory that other modules write, returned by a function of another module, or an argument that
+  // another module passes: also by way of a local variable.
+  bool comesFromOutside(const Value *V, unsigned Left) {
+    if (!Left--)
+      return false;
+    if (auto *Argument = dyn_cast<llvm::Argument>(V))
+      return !isDiscardable(*Argument->getParent());
+    if (auto *Call = dyn_cast<CallBase>(V)) {
+      const Function *Callee = Call->getCalledFunction();
+      if (auto *Intrinsic = dyn_cast<IntrinsicInst>(Call))
+        return Intrinsic->getIntrinsicID() == Intrinsic::expect && comesFromOutside(Call->getArgOperand(0), Left);
+      return !Callee || (Callee->isDeclaration() && !isFoldable(*Call));
+    }
+    if (auto *Load = dyn_cast<LoadInst>(V)) {
+      const Value *From = Load->getPointerOperand();
+      if (auto *Slot = dyn_cast<AllocaInst>(From))
+        return isWrittenFromOutside(*Slot, Left);
+      const Value *Base = origin(From);
+      if (auto *Variable = dyn_cast<GlobalVariable>(Base))
+        return !Variable->isConstant() && !Variable->hasLocalLinkage();
+      return !isa<Constant>(Base) && !isa<AllocaInst>(Base);
+    }
+    if (isa<CastInst>(V) || isa<FreezeInst>(V))
+      return comesFromOutside(cast<Instruction>(V)->getOperand(0), Left);
+    if (auto *Operation = dyn_cast<BinaryOperator>(V))
+      return isa<ConstantInt>(Operation->getOperand(1)) && comesFromOutside(Operation->getOperand(0), Left);
+    return false;
+  }
+
+  bool isWrittenFromOutside(const AllocaInst &Slot, unsigned Left) {
+    for (const User *U : Slot.users()) {
+      if (auto *Store = dyn_cast<StoreInst>(U)) {
+        if (Store->getValueOperand() == &Slot || comesFromOutside(Store->getValueOperand(), Left))
+          return true;
+      } else if (auto *Call = dyn_cast<CallBase>(U)) {
+        const Function *Callee = Call->getCalledFunction();
+        if (!Callee || !Callee->isIntrinsic())
+          return true;
+      }
+    }
+    return false;
+  }
+};
+
+// The instructions that use a global, also by way of constants. False: something else does.
+bool instructions(const Value &V, SmallVectorImpl<const Instruction *> &Found, unsigned Left = 6) {
+  for (const User *U : V.users()) {
+    if (auto *I = dyn_cast<Instruction>(U))
+      Found.push_back(I);
+    else if (!Left || isa<GlobalValue>(U) || !instructions(*U, Found, Left - 1))
+      return false;
+  }
+  return true;
+}
+
+// Functions in a module of their own, without debug information; all else is declared there.
+class Copy final : ValueMaterializer {
+public:
+  std::unique_ptr<Module> To;
+
+  Copy(const Module &From, const SetVector<const Function *> &Functions) : Functions(Functions) {
+    To = std::make_unique<Module>("references", From.getContext());
+    To->setDataLayout(From.getDataLayout());
+    To->setTargetTriple(From.getTargetTriple());
+    for (const Function *F : Functions)
+      copy(*F);
+    while (!Pending.empty()) {
+      auto [Old, New] = Pending.pop_back_val();
+      New->setInitializer(MapValue(Old->getInitializer(), Map, Flags, nullptr, this));
+    }
+  }
+
+private:
+  const RemapFlags Flags = RF_NoModuleLevelChanges | RF_IgnoreMissingLocals | RF_DoNotRemapAtoms;
+  const SetVector<const Function *> &Functions;
+  ValueToValueMapTy Map;
+  SmallVector<std::pair<const GlobalVariable *, GlobalVariable *>, 16> Pending;
+
+  Value *materialize(Value *V) override {
+    auto *Old = dyn_cast<GlobalValue>(V);
+    if (!Old || Old->getParent() == To.get())
+      return nullptr;
+    if (auto *Type = dyn_cast<FunctionType>(Old->getValueType())) {
+      auto *New = Function::Create(Type, GlobalValue::ExternalLinkage, Old->getAddressSpace(), Old->getName(), To.get());
+      if (auto *F = dyn_cast<Function>(Old)) {
+        New->setCallingConv(F->getCallingConv());
+        New->setAttributes(F->getAttributes());
+      }
+      return New;
+    }
+    auto *Variable = dyn_cast<GlobalVariable>(Old);
+    const bool Known = Variable && Variable->hasDefinitiveInitializer() && (Variable->isConstant() || isOurs(*Variable));
+    auto *New = new GlobalVariable(*To, Old->getValueType(), Variable && Variable->isConstant(),
+                                   Known ? GlobalValue::InternalLinkage : GlobalValue::ExternalLinkage, nullptr,
+                                   Old->getName(), nullptr, Old->getThreadLocalMode(), Old->getAddressSpace());
+    if (Known)
+      Pending.push_back({Variable, New});
+    return New;
+  }
+
+  // Whether nothing but the functions knows a variable or a function.
+  bool isOurs(const GlobalValue &Global) const {
+    SmallVector<const Instruction *, 16> Users;
+    if (isa<Function>(Global) ? !isDiscardable(cast<Function>(Global)) : !Global.hasLocalLinkage())
+      return false;
+    // A copy refers to the original's operands before they are replaced.
+    return instructions(Global, Users) && all_of(Users, [&](const Instruction *I) {
+             return Functions.contains(I->getFunction()) || I->getModule() == To.get();
+           });
+  }
+
+  void copy(const Function &Old) {
+    auto *New = cast<Function>(MapValue(const_cast<Function *>(&Old), Map, Flags, nullptr, this));
+    New->setLinkage(isOurs(Old)                           ? GlobalValue::InternalLinkage
+                    : Old.hasAvailableExternallyLinkage() ? GlobalValue::AvailableExternallyLinkage
+                    : Old.isInterposable()                ? GlobalValue::WeakAnyLinkage
+                                                          : GlobalValue::ExternalLinkage);
+    if (Old.hasPersonalityFn())
+      New->setPersonalityFn(cast<Constant>(MapValue(Old.getPersonalityFn(), Map, Flags, nullptr, this)));
+    for (auto [OldArgument, NewArgument] : zip(Old.args(), New->args()))
+      Map[&OldArgument] = &NewArgument;
+    SmallVector<ReturnInst *, 8> Returns;
+    CloneFunctionBodyInto(*New, Old, Map, Flags, Returns, "", nullptr, nullptr, this);
+    stripDebugInfo(*New);
+  }
+};
+
+// Discards diagnostics: they come when the real functions are compiled.
+struct Discard final : DiagnosticHandler {
+  bool handleDiagnostics(const DiagnosticInfo &) override { return true; }
+};
+
+void optimise(Module &M, TargetMachine *Machine, OptimizationLevel Level) {
+  LLVMContext &Context = M.getContext();
+  auto Host = Context.getDiagnosticHandler();
+  Context.setDiagnosticHandler(std::make_unique<Discard>());
+  LoopAnalysisManager Loops;
+  FunctionAnalysisManager Functions;
+  CGSCCAnalysisManager Graph;
+  ModuleAnalysisManager Modules;
+  PassBuilder Builder(Machine);
+  TargetLibraryInfoImpl Library(M.getTargetTriple());
+  Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
+  Builder.registerModuleAnalyses(Modules);
+  Builder.registerCGSCCAnalyses(Graph);
+  Builder.registerFunctionAnalyses(Functions);
+  Builder.registerLoopAnalyses(Loops);
+  Builder.crossRegisterProxies(Loops, Functions, Graph, Modules);
+  Builder.buildPerModuleDefaultPipeline(Level).run(M, Modules);
+  Context.setDiagnosticHandler(std::move(Host));
+}
+
+class Search {
+public:
+  Search(Module &M, ArrayRef<LLVMValueRef> Leaving) : M(M) {
+    for (LLVMValueRef F : Leaving)
+      Lazy.insert(unwrap<Function>(F));
+  }
+
+  // The declared globals that may have no references in the end, with the functions that decide it.
+  void look() {
+    for (Function &F : M)
+      if (F.isDeclaration() && !F.isIntrinsic())
+        look(F);
+    for (GlobalVariable &V : M.globals())
+      if (V.isDeclaration())
+        look(V);
+  }
+
+  // Those of them that really have none.
+  SmallVector<GlobalValue *, 8> removed(TargetMachine *Machine, OptimizationLevel Level) {
+    SmallVector<GlobalValue *, 8> Found;
+    if (Doubtful.empty())
+      return Found;
+    Copy Copied(M, Around);
+    optimise(*Copied.To, Machine, Level);
+    for (GlobalValue *Global : Doubtful) {
+      GlobalValue *Left = Copied.To->getNamedValue(Global->getName());
+      if (!Left || Left->use_empty())
+        Found.push_back(Global);
+    }
+    return Found;
+  }
+
+private:
+  Module &M;
+  DenseSet<const Function *> Lazy;
+  Witnesses Seen;
+  SmallVector<GlobalValue *, 8> Doubtful;
+  SetVector<const Function *> Around;
+  size_t Size = 0;
+  // Instructions that are optimised for this: what that costs must not be noticed.
+  size_t Budget = 1500;
+  static constexpr size_t Inlined = 700;
+
+  void look(GlobalValue &Global) {
+    SmallVector<const Instruction *, 16> Users;
+    if (Global.hasExternalWeakLinkage() || Global.use_empty() || !instructions(Global, Users))
+      return;
+    SetVector<const Function *> Needed;
+    for (const Instruction *I : Users) {
+      if (!Lazy.contains(I->getFunction()) || Seen.isReached(*I))
+        return;
+      Needed.insert(I->getFunction());
+    }
+    size_t More = 0;
+    for (size_t At = 0; At != Needed.size(); ++At) {
+      const Function &F = *Needed[At];
+      // A block whose address is taken belongs to its function.
+      if (any_of(F, [](const BasicBlock &Block) { return Block.hasAddressTaken(); }))
+        return;
+      if (!Around.contains(&F))
+        More += F.getInstructionCount();
+      if (Size + More > Budget)
+        return;
+      if (isDiscardable(F) || F.hasFnAttribute(Attribute::AlwaysInline))
+        for (const User *U : F.users())
+          if (auto *I = dyn_cast<Instruction>(U))
+            Needed.insert(I->getFunction());
+      for (const Instruction &I : llvm::instructions(F))
+        if (auto *Call = dyn_cast<CallBase>(&I))
+          if (const Function *Callee = Call->getCalledFunction())
+            if (!Callee->isDeclaration() && !Callee->hasFnAttribute(Attribute::NoInline) &&
+                Callee->getInstructionCount() < Inlined)
+              Needed.insert(Callee);
+    }
+    Size += More;
+    Around.insert_range(Needed);
+    Doubtful.push_back(&Global);
+  }
+};
+
+} // namespace
+
+extern "C" {
+
+// Visits the declared globals to which the functions that leave will not refer when they are optimised.
+void autojit_shim_dead_references(LLVMModuleRef M, const LLVMValueRef *Leaving, size_t Count, void *Machine,
+                                  uint8_t Speed, uint8_t Size, void *Context, void (*Visit)(void *, LLVMValueRef)) {
+  static const OptimizationLevel Levels[] = {OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2,
+                                             OptimizationLevel::O3};
+  OptimizationLevel Level = Size == 1   ? OptimizationLevel::Os
+                            : Size == 2 ? OptimizationLevel::Oz
+                                        : Levels[std::min<unsigned>(Speed, 3)];
+  Search Search(*unwrap(M), ArrayRef(Leaving, Count));
+  Search.look();
+  for (GlobalValue *Global : Search.removed(static_cast<TargetMachine *>(Machine), Level))
+    Visit(Context, wrap(Global));
+}
+
+} // extern "C"

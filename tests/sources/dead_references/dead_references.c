@@ -1,0 +1,68 @@
+// Functions and variables that nothing defines, in code that the optimiser removes: assertions at link time, as projects
+// write them. The plain program links, so the lazy one does.
+//# levels: o1 o2 o3_g os o2_nopie
+//# prints: 6 1 3 12 0 8
+//# lazy: main twice by_size by_constant folded by_table
+#include <stdio.h>
+#include <string.h>
+
+void never_defined(void);
+int never_defined_either(int);
+void wrong_size(void), not_a_constant(void), not_folded(void), not_known(void), table_changed(void);
+extern int no_such_variable;
+
+int twice(int x) {
+    int y = x * 2;
+    if (y - x - x) never_defined();
+    if (y < x && y > x) return no_such_variable;
+    return y;
+}
+
+// Dispatch by size, as kernels and jemalloc do it.
+#define READ(p)                                                                                                  \
+    ({                                                                                                           \
+        unsigned long read_ = 0;                                                                                 \
+        switch (sizeof *(p)) {                                                                                   \
+        case 1: read_ = *(unsigned char *)(p); break;                                                            \
+        case 4: read_ = *(unsigned *)(p); break;                                                                 \
+        case 8: read_ = *(unsigned long *)(p); break;                                                            \
+        default: wrong_size();                                                                                   \
+        }                                                                                                        \
+        read_;                                                                                                   \
+    })
+__attribute__((noinline)) unsigned long by_size(unsigned char *a, unsigned *b) { return READ(a) + READ(b); }
+
+static inline __attribute__((always_inline)) int constant(int n) {
+    if (!__builtin_constant_p(n)) not_a_constant();
+    return n;
+}
+static inline int checked(int n, int most) {
+    if (n > most) never_defined();
+    return n;
+}
+__attribute__((noinline)) int by_constant(void) { return constant(sizeof(int)) + checked(8, 9); }
+
+// What the optimiser knows of library functions.
+__attribute__((noinline)) unsigned long folded(void) {
+    if (strlen("eight") != 5 || strcmp("a", "b") >= 0) not_folded();
+    double x = 2;
+    if (__builtin_sqrt(4.0) != x) not_folded();
+    return strlen("") + never_defined_either(0) * 0;
+}
+int never_defined_either(int x) { return x; }
+
+static const int table[] = {1, 2, 4, 8};
+static int never_written = 3;
+__attribute__((noinline)) int by_table(void) {
+    if (table[2] != 4) table_changed();
+    if (never_written != 3) not_known();
+    return table[3];
+}
+
+int main(int argc, char **argv) {
+    (void)argv;
+    unsigned char one = 1;
+    unsigned four = 2;
+    printf("%d %d %lu %d %lu %d\n", twice(argc + 2), argc, by_size(&one, &four), by_constant(), folded(), by_table());
+    return 0;
+}
