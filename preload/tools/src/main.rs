@@ -5,7 +5,7 @@
 //! file. The program inherits everything that this process was given. That is why there is no Rust `main`: the start-up
 //! code behind it changes how the process takes SIGPIPE.
 
-#![no_main]
+#![cfg_attr(not(test), no_main)]
 
 mod cached;
 mod compiler;
@@ -34,9 +34,9 @@ impl Failure {
     }
 }
 
-/// The start code of the C library calls this.
+/// The start code of the C library calls this; in unit tests, the harness has a `main` of its own.
 // SAFETY: no other crate of this executable defines it.
-#[unsafe(no_mangle)]
+#[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let Some((name, role)) = role::of_process() else {
