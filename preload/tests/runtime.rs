@@ -441,7 +441,7 @@ fn bad_options_are_warned_about() {
     let scratch = Scratch::new("options");
     let program = scratch.program(&[small()], &[]);
     let output = scratch.command(&program).env("AUTOJIT_LOG", "loud").output().unwrap();
-    let warning = "autojit: warning: AUTOJIT_LOG=loud: no such value; the default stays\n";
+    let warning = "autojit: warning: AUTOJIT_LOG is \"loud\", which is not off|error|warn|info|debug; it counts as warn\n";
     assert_eq!(text(&output), ("10\n30\n50\n".into(), warning.into()));
 }
 
