@@ -146,7 +146,9 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Selection {
     let copied = host_only::inlined_into(decided, &is_lazy, host.optimises());
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
-    let dead = if host.optimises() { module.dead_references(&lazy, host) } else { Vec::new() };
+    let mut dead = if host.optimises() { module.dead_references(&lazy, host) } else { Vec::new() };
+    // Whether an allocation is elided (that of a coroutine's frame, say) is the optimiser's choice each time; all define them.
+    dead.retain(|function| !is_allocator(&function.name()));
     let unreferenced = dead.into_iter().collect();
     Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, ask_the_loader, mentioned }
 }
