@@ -130,7 +130,7 @@ pub fn only_in(user: Value, function: Value, depth: u32) -> bool {
     }
 }
 
-/// Whether a variable can move out with the one body that uses it: nobody else can name it, and nobody changes it.
+/// Whether a variable can move out with the one body that uses it: nothing else can name it, and nothing changes it.
 fn is_movable_table(variable: Value) -> bool {
     variable.is_local()
         && !variable.is_thread_local()

@@ -274,7 +274,7 @@ impl Module {
                 Ok(_) => unsafe { &*made },
                 Err(known) => {
                     // Another thread was quicker.
-                    // SAFETY: `made` came from Box::into_raw, and nobody else knows it; the other one lives for ever.
+                    // SAFETY: `made` came from Box::into_raw, and nothing else refers to it; the other one lives for ever.
                     unsafe {
                         drop(Box::from_raw(made));
                         &*known
@@ -293,7 +293,7 @@ impl Module {
             Ok(_) => table,
             Err(known) => {
                 // Another thread was quicker.
-                // SAFETY: it came from Box::into_raw, and nobody else knows it.
+                // SAFETY: it came from Box::into_raw, and nothing else refers to it.
                 drop(unsafe { Box::from_raw(made) });
                 known
             }

@@ -15,7 +15,7 @@ use crate::host::Host;
 
 /// Adds what the shim visits to a vector, its context.
 unsafe extern "C" fn push_value(found: *mut std::ffi::c_void, value: LLVMValueRef) {
-    // SAFETY: `found` is a vector of those who ask the shim, and outlives the walk.
+    // SAFETY: `found` is the caller's vector, and outlives the walk.
     unsafe { (*found.cast::<Vec<Value>>()).push(Value(value)) }
 }
 

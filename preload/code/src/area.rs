@@ -1,5 +1,5 @@
 //! One area of a code memory: a range with three arenas in it (text, rodata, data). It receives sizes and hands out
-//! blocks; who has a block fills it.
+//! blocks; the owner of a block fills it.
 //!
 //! The lock is held for a few instructions or a few system calls, never while a block is filled, so several threads
 //! link at once. See `arena.rs` for pages, permissions and forks.

@@ -407,7 +407,7 @@ fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
     unsafe { sys::mprotect(range.start, range.len(), permissions(arena)) }
 }
 
-/// Puts a private copy of the pages, changed by `change`, in their place, at once for whoever reads them.
+/// Puts a private copy of the pages, changed by `change`, in their place, at once for all readers.
 fn replace_by_private(
     arena: Arena,
     range: &Range<usize>,

@@ -107,7 +107,7 @@ impl CodeMemory {
         Self::with(Near { image, side: Side::Below }, false, booking)
     }
 
-    /// [`new_private`](Self::new_private) above the image, for processes that are debugged: the kernel lets nobody
+    /// [`new_private`](Self::new_private) above the image, for processes that are debugged: the kernel lets no tracer
     /// write breakpoints into shared pages.
     pub fn new_for_debugger(image: Range<usize>, booking: Booking) -> Self {
         Self::with(Near { image, side: Side::Above }, false, booking)

@@ -1,4 +1,4 @@
-// Promoted constants, string literals and vtables of a codegen unit have one address, as `ptr::eq` sees it.
+//! Promoted constants, string literals and vtables of a codegen unit have one address, as `ptr::eq` sees it.
 //# flags: -Ccodegen-units=1
 //# prints: text true true
 //# prints: promoted true true
