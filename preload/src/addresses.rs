@@ -16,12 +16,14 @@ use libc::Dl_info;
 
 use crate::image::{self, Image};
 use crate::loaded::Next;
-use crate::{names, sys, unwind};
+use crate::{names, scope, sys, unwind};
 
 type Dladdr = unsafe extern "C" fn(*const c_void, *mut Dl_info) -> c_int;
 type Dladdr1 = unsafe extern "C" fn(*const c_void, *mut Dl_info, *mut *mut c_void, c_int) -> c_int;
 type Symbols = unsafe extern "C" fn(*const *mut c_void, c_int) -> *mut *mut c_char;
 type SymbolsFd = unsafe extern "C" fn(*const *mut c_void, c_int, c_int);
+type Allocate = unsafe extern "C" fn(usize) -> *mut c_void;
+type Release = unsafe extern "C" fn(*mut c_void);
 
 static DLADDR: Next = Next::new("dladdr");
 static DLADDR1: Next = Next::new("dladdr1");
@@ -156,6 +158,19 @@ fn write_bytes(f: &mut fmt::Formatter<'_>, text: &CStr) -> fmt::Result {
     text.to_bytes().utf8_chunks().try_for_each(|chunk| f.write_str(chunk.valid()))
 }
 
+/// The malloc and free that the image around `address` calls. The runtime's own, which the names mean here, have another
+/// heap than the program, which frees the result.
+fn allocator_of(address: usize) -> Option<(Allocate, Release)> {
+    // SAFETY: what is loaded is relocated before it calls anything of this library; the functions have these types.
+    unsafe {
+        let [allocate, release] = ["malloc", "free"].map(|name| Some(scope::find(name, address)?.resolve()));
+        Some((
+            std::mem::transmute::<usize, Allocate>(allocate?),
+            std::mem::transmute::<usize, Release>(release?),
+        ))
+    }
+}
+
 /// See the head of the file.
 ///
 /// # Safety
@@ -166,6 +181,9 @@ pub unsafe fn backtrace_symbols(array: *const *mut c_void, size: c_int) -> *mut 
     unsafe {
         let symbols: Symbols = std::mem::transmute(SYMBOLS.address());
         let count = usize::try_from(size).unwrap_or(0);
+        let Some((allocate, release)) = allocator_of(SYMBOLS.address()) else {
+            return symbols(array, size);
+        };
         let ours = (0..count).filter_map(|index| Line::of(*array.add(index), " "));
         let room: usize = ours.map(|line| length(&line) + 1).sum();
         let theirs = symbols(array, size);
@@ -174,7 +192,7 @@ pub unsafe fn backtrace_symbols(array: *const *mut c_void, size: c_int) -> *mut 
         }
         let text = |index| CStr::from_ptr(*theirs.add(index)).to_bytes_with_nul();
         let all = (0..count).map(|index| text(index).len()).sum::<usize>() + room;
-        let result: *mut *mut c_char = libc::malloc(count * size_of::<*mut c_char>() + all).cast();
+        let result: *mut *mut c_char = allocate(count * size_of::<*mut c_char>() + all).cast();
         if !result.is_null() {
             let mut at: *mut u8 = result.add(count).cast();
             for index in 0..count {
@@ -189,7 +207,7 @@ pub unsafe fn backtrace_symbols(array: *const *mut c_void, size: c_int) -> *mut 
                 at = into.at;
             }
         }
-        libc::free(theirs.cast());
+        release(theirs.cast());
         result
     }
 }

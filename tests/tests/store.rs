@@ -417,7 +417,10 @@ fn bad_values_of_options_are_only_warnings() {
         let outcome = program.run_with(&[(name, OsStr::new(value))]);
         assert_eq!(outcome.assert_code(0).text(), OUTPUT);
         let errors = outcome.errors();
-        assert!(errors.starts_with("autojit: ") && errors.contains(&format!("{name}={value}")), "{outcome}");
+        assert!(
+            errors.starts_with("autojit: ") && errors.contains(&format!("{name} is \"{value}\"")),
+            "{outcome}"
+        );
         assert_eq!(errors.lines().count(), 1, "{outcome}");
     }
 }

@@ -25,3 +25,4 @@ __attribute__((regcall)) v8df sixteen(v8df a, v8df b, v8df c, v8df d, v8df e, v8
 }
 __attribute__((intel_ocl_bicc)) v8df preserving(v8df x) { return x; }
 binary *pointer_to_sum(void) { return sum; }
+int callees(void) { return 8; }

@@ -34,6 +34,7 @@ __attribute__((noinline)) void with_avx512(void) {
 }
 
 int main(void) {
+    printf("%d callees\n", callees());
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) with_avx512();
     else puts("skipped: the processor has no AVX-512");
     puts("compared");

@@ -13,3 +13,6 @@ __attribute__((regcall)) v8df sixteen(v8df, v8df, v8df, v8df, v8df, v8df, v8df, 
 __attribute__((intel_ocl_bicc)) v8df preserving(v8df);
 typedef v8df binary(v8df, v8df);
 binary *pointer_to_sum(void);
+
+// Without vectors: something of that unit runs on each processor.
+int callees(void);
