@@ -1,0 +1,85 @@
+//! A reader of LLVM 22 bitcode in safe Rust, without LLVM.
+//!
+//! It is made for a code generator that compiles one function at a time, in somebody else's process: a module is opened
+//! in one walk over its own blocks, function bodies are skipped until one is asked for, and a body is read in one walk
+//! into flat arrays that are used again for the next. Nothing is trusted: every number is checked, what is unknown or
+//! damaged is an [`Error`] with a [`Reason`], and time and memory are linear in the bytes that are read.
+//!
+//! # Calls that a consumer makes
+//!
+//! ```no_run
+//! # fn main() -> Result<(), autojit_bitcode::Error> {
+//! # let bytes: &[u8] = &[];
+//! use autojit_bitcode::{FunctionBody, Module, Opcode};
+//! let module = Module::parse(bytes)?; // types, attributes, globals, constants; an index of the bodies
+//! let mut body = FunctionBody::default(); // to be used again and again
+//! for (index, global) in module.globals().iter().enumerate() {
+//!     if !module.has_body(index as u32) {
+//!         continue;
+//!     }
+//!     module.read_function(index as u32, &mut body)?;
+//!     for block in 0..body.blocks.len() {
+//!         for (inst, instruction) in body.block(autojit_bitcode::Block(block as u32)) {
+//!             match instruction.opcode {
+//!                 Opcode::Load => { let [_address] = *body.operands(instruction) else { continue }; }
+//!                 Opcode::Call => { let _call = body.call(instruction); }
+//!                 _ => {}
+//!             }
+//!             let _line = body.location(inst);
+//!         }
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Numbers of values
+//!
+//! A [`Value`] is LLVM's own number. A function sees, in this order:
+//!
+//! 1. the module's globals, in the order of [`Module::globals`] (variables, functions, aliases, indirect functions);
+//! 2. the module's constants;
+//! 3. the function's arguments;
+//! 4. the function's own constants;
+//! 5. results of instructions, in the order of the instructions; one without a result (`void`) has no number.
+//!
+//! [`FunctionBody::definition`] tells which of these a value is. Relative numbers and forward references are resolved:
+//! an operand may be the result of a later instruction (of `phi`, or in blocks that are not in the order of control).
+//! Blocks have numbers of their own, and so have instructions. Types are interned: equal numbers are equal types.
+//!
+//! # Metadata
+//!
+//! Bodies carry lines, columns and the numbers of their scopes. Names of scopes and files, and where a scope was
+//! inlined, need the module's metadata, which is not read until it is asked for.
+//!
+//! # Room for a digest of contents
+//!
+//! Later, code is to be found again by the content of its function, wherever its module's numbers moved to. Such a
+//! digest is a fold over what this crate hands out, with numbers replaced by what they stand for: types by structure
+//! (and by name where LLVM tells them apart by name), globals by name and the properties of their declaration,
+//! constants by content, results and blocks by their number within the function, attribute sets by content; locations,
+//! metadata and names of locals left out. It needs no access to the bits, so it is a module on top of this reader.
+
+#![forbid(unsafe_code)]
+#![allow(dead_code)] // Until the parser fills the tables.
+
+mod attribute_kind;
+mod attributes;
+mod body;
+mod constants;
+mod error;
+mod globals;
+mod ids;
+mod module;
+mod opcode;
+mod types;
+
+pub use attributes::{Attribute, AttributeKind, AttributeList, AttributeSet};
+pub use body::{BlockInfo, Bundle, Call, DebugLocation, Definition, FunctionBody, Instruction, Predecessors};
+pub use constants::{Constant, DEPTH, Data, InlineAsm};
+pub use error::{Error, Reason, Result};
+pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
+pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};
+pub use module::Module;
+pub use opcode::{Flags, Opcode, Ordering, Predicate, RmwOp, TailKind};
+pub use types::{Layout, Type, TypeTable};

@@ -1,0 +1,140 @@
+//! A module: what its own blocks say, and where its functions' bodies are.
+
+use crate::attributes::Attributes;
+use crate::constants::{Constant, Constants, Data};
+use crate::{
+    AttributeList, AttributeListId, Error, FunctionBody, Global, Reason, Result, TypeId, TypeTable, Value,
+};
+
+/// A module of bitcode, opened. It borrows the bytes; bodies are read from them when asked for.
+#[derive(Debug)]
+pub struct Module<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) types: TypeTable,
+    pub(crate) attributes: Attributes,
+    pub(crate) globals: Vec<Global>,
+    pub(crate) constants: Constants,
+    /// Types of globals' addresses and of constants.
+    pub(crate) value_types: Vec<TypeId>,
+    /// Where the body of each global is, in bits; 0 for none.
+    pub(crate) bodies: Vec<u64>,
+    pub(crate) strings: &'a [u8],
+    pub(crate) triple: Vec<u8>,
+    pub(crate) data_layout: Vec<u8>,
+    pub(crate) source: Vec<u8>,
+    pub(crate) sections: Vec<Vec<u8>>,
+    pub(crate) comdats: Vec<(u32, u32)>,
+    pub(crate) bundle_tags: Vec<Vec<u8>>,
+    pub(crate) sync_scopes: Vec<Vec<u8>>,
+    pub(crate) assembly: Vec<u8>,
+}
+
+impl<'a> Module<'a> {
+    /// Opens the module in `bytes`: bitcode with one module, as LLVM 22 writes it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>> {
+        let _ = bytes;
+        Err(Error { reason: Reason::Unsupported, bit: 0 })
+    }
+
+    /// Reads the body of the function of this index among the globals.
+    pub fn read_function(&self, function: u32, body: &mut FunctionBody) -> Result<()> {
+        let _ = (function, body);
+        Err(Error { reason: Reason::Unsupported, bit: 0 })
+    }
+
+    /// Whether the global of this index is a function with a body.
+    pub fn has_body(&self, function: u32) -> bool {
+        self.bodies.get(function as usize).is_some_and(|&bit| bit != 0)
+    }
+
+    /// The size of a function's body in the bitcode, in bytes: a measure of what it costs to read and to compile.
+    pub fn body_size(&self, function: u32) -> Option<u64> {
+        let _ = function;
+        None
+    }
+
+    /// The types.
+    pub fn types(&self) -> &TypeTable {
+        &self.types
+    }
+
+    /// Variables, functions, aliases and indirect functions, in the order of their values.
+    pub fn globals(&self) -> &[Global] {
+        &self.globals
+    }
+
+    /// A global's name, empty if it has none.
+    pub fn name(&self, global: &Global) -> &'a [u8] {
+        self.string(global.name)
+    }
+
+    fn string(&self, (start, length): (u32, u32)) -> &'a [u8] {
+        self.strings.get(start as usize..start as usize + length as usize).unwrap_or(&[])
+    }
+
+    /// The section of a global's `section` field.
+    pub fn section(&self, section: u32) -> Option<&[u8]> {
+        self.sections.get((section as usize).checked_sub(1)?).map(Vec::as_slice)
+    }
+
+    /// The name of the comdat of a global's `comdat` field.
+    pub fn comdat(&self, comdat: u32) -> Option<&'a [u8]> {
+        self.comdats.get((comdat as usize).checked_sub(1)?).map(|&name| self.string(name))
+    }
+
+    /// The attributes of a list.
+    pub fn attributes(&self, list: AttributeListId) -> AttributeList<'_> {
+        self.attributes.list(list)
+    }
+
+    /// One of the module's constants; none for globals and what belongs to functions.
+    pub fn constant(&self, value: Value) -> Option<Constant<'_>> {
+        self.constants.get((value.0 as usize).checked_sub(self.globals.len())?)
+    }
+
+    /// The type of a global's address or of one of the module's constants.
+    pub fn type_of(&self, value: Value) -> Option<TypeId> {
+        self.value_types.get(value.0 as usize).copied()
+    }
+
+    /// One more than the greatest value of the module: its globals and constants.
+    pub fn values(&self) -> u32 {
+        self.value_types.len() as u32
+    }
+
+    /// The elements of an array or vector of numbers, each in the lower bits.
+    pub fn data(&self, data: &Data, into: &mut Vec<u64>) -> Result<()> {
+        let _ = (data, into);
+        Err(Error { reason: Reason::Unsupported, bit: 0 })
+    }
+
+    /// The tag of an operand bundle: `deopt`, `kcfi` …
+    pub fn bundle_tag(&self, tag: u32) -> &[u8] {
+        self.bundle_tags.get(tag as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The name of a synchronization scope: `singlethread`; that of the whole system is empty.
+    pub fn sync_scope(&self, scope: u32) -> &[u8] {
+        self.sync_scopes.get(scope as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// The target triple.
+    pub fn triple(&self) -> &[u8] {
+        &self.triple
+    }
+
+    /// The data layout.
+    pub fn data_layout(&self) -> &[u8] {
+        &self.data_layout
+    }
+
+    /// The name of the source file.
+    pub fn source_file(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// Assembly of the module itself.
+    pub fn assembly(&self) -> &[u8] {
+        &self.assembly
+    }
+}
