@@ -1,6 +1,8 @@
 //! A function's body: instructions, operands, blocks and locations in flat arrays that are used again for each function.
 
+use crate::constant_reader::Scratch;
 use crate::constants::{Constant, Constants};
+use crate::stream::Record;
 use crate::{
     Align, AttributeListId, Block, Flags, Inst, Module, Opcode, Ordering, Predicate, RmwOp, TailKind, TypeId,
     Value,
@@ -112,6 +114,23 @@ pub struct Call<'b> {
     pub bundles: &'b [Bundle],
 }
 
+/// A statement about a variable of the source, in front of an instruction. Numbers of metadata are counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DebugRecord {
+    /// With the numbers of bitcode: 61 and 64 `value`, 62 `declare`, 63 `assign`, 65 `label`, 66 `declare_value`.
+    pub kind: u8,
+    /// The instruction that it stands in front of.
+    pub before: Inst,
+    /// Its location.
+    pub location: u32,
+    /// The variable or label.
+    pub variable: u32,
+    /// The expression.
+    pub expression: u32,
+    /// The value, or metadata that names it; none for labels.
+    pub value: Value,
+}
+
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Definition {
@@ -152,9 +171,32 @@ pub struct FunctionBody {
     pub(crate) types: Vec<TypeId>,
     /// The instruction of each result.
     pub(crate) results: Vec<u32>,
+    pub(crate) debug_records: Vec<DebugRecord>,
+    /// Where the function's metadata and its attachments are, in bits; 0 for none.
+    pub(crate) metadata: u64,
+    pub(crate) attachments: u64,
+    pub(crate) record: Record,
+    pub(crate) scratch: Scratch,
 }
 
 impl FunctionBody {
+    pub(crate) fn clear(&mut self) {
+        self.instructions.clear();
+        self.blocks.clear();
+        self.operands.clear();
+        self.targets.clear();
+        self.words.clear();
+        self.bundles.clear();
+        self.locations.clear();
+        self.constants.clear();
+        self.types.clear();
+        self.results.clear();
+        self.debug_records.clear();
+        self.scratch.pending.clear();
+        (self.metadata, self.attachments) = (0, 0);
+        (self.first_argument, self.first_constant, self.first_result) = (0, 0, 0);
+    }
+
     /// The instructions of a block with their numbers, the terminator last.
     pub fn block(&self, block: Block) -> impl Iterator<Item = (Inst, &Instruction)> {
         let info = self.blocks.get(block.0 as usize).copied().unwrap_or_default();
@@ -273,6 +315,12 @@ impl FunctionBody {
     /// The source location of an instruction, if it has one.
     pub fn location(&self, inst: Inst) -> Option<&DebugLocation> {
         self.locations.get(self.instructions.get(inst.0 as usize)?.location as usize)
+    }
+
+    /// Statements about variables, if they were asked for
+    /// ([`Module::read_function_with_debug_records`](crate::Module::read_function_with_debug_records)).
+    pub fn debug_records(&self) -> &[DebugRecord] {
+        &self.debug_records
     }
 
     /// The value of a parameter.

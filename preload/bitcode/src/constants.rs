@@ -12,13 +12,14 @@ pub const DEPTH: u32 = 256;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)] // The names are those of the language reference.
 pub enum Constant<'c> {
-    /// Zero of any type: 0, 0.0, `null`, `zeroinitializer`, `none`.
+    /// Zero of any type but single numbers, which are [`Int`](Self::Int), `WideInt` or `Float`: `null`,
+    /// `zeroinitializer`, `none`.
     Null,
     Undef,
     Poison,
-    /// An integer of at most 64 bits, sign-extended.
+    /// An integer of at most 64 bits, sign-extended: `true` is -1.
     Int(i64),
-    /// A wider integer: words from the lowest, the last sign-extended or zero.
+    /// A wider integer: as many words as it takes, the lowest first; bits above its width are zero.
     WideInt(&'c [u64]),
     /// The bits of a floating-point number of any type, the lowest first: of `x86_fp80` the lower 64 are the
     /// significand, the upper 16 sign and exponent, as in memory.
@@ -58,7 +59,7 @@ pub enum Constant<'c> {
         right: Value,
         mask: Value,
     },
-    /// The address of a block of a function.
+    /// The address of a block of a function. Of another function it is not known whether it has this block.
     BlockAddress {
         function: Value,
         block: Block,
@@ -165,6 +166,33 @@ impl Entry {
 }
 
 impl Constants {
+    /// Forgets all, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.values.clear();
+        self.words.clear();
+        self.bytes.clear();
+        self.data.clear();
+    }
+
+    /// The constants that one is made of; globals that it names alone are left out.
+    pub(crate) fn operands(&self, entry: &Entry) -> &[Value] {
+        match entry.kind {
+            Kind::Aggregate
+            | Kind::Binary
+            | Kind::Cast
+            | Kind::GetElementPtr
+            | Kind::ExtractElement
+            | Kind::InsertElement
+            | Kind::ShuffleVector
+            | Kind::PtrAuth => {
+                let start = entry.payload as u32 as usize;
+                self.values.get(start..start + (entry.payload >> 32) as usize).unwrap_or(&[])
+            }
+            _ => &[],
+        }
+    }
+
     /// The constant of this index.
     pub(crate) fn get(&self, index: usize) -> Option<Constant<'_>> {
         let entry = self.entries.get(index)?;

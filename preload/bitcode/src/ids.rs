@@ -52,6 +52,11 @@ impl Align {
         if encoded <= 33 { Some(Align(encoded as u8)) } else { None }
     }
 
+    /// That of the ABI, a power of two.
+    pub(crate) const fn of(bytes: u32) -> Align {
+        Align(bytes.trailing_zeros() as u8 + 1)
+    }
+
     /// In bytes, if any is given.
     pub const fn bytes(self) -> Option<u64> {
         match self.0 {

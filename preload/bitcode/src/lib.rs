@@ -61,21 +61,32 @@
 //! metadata and names of locals left out. It needs no access to the bits, so it is a module on top of this reader.
 
 #![forbid(unsafe_code)]
-#![allow(dead_code)] // Until the parser fills the tables.
 
+mod abbreviations;
 mod attribute_kind;
+mod attribute_reader;
 mod attributes;
+mod bits;
 mod body;
+mod casts;
+mod constant_reader;
 mod constants;
 mod error;
+mod function;
+mod global_reader;
 mod globals;
 mod ids;
 mod module;
+mod module_reader;
 mod opcode;
+mod stream;
+mod type_reader;
 mod types;
 
 pub use attributes::{Attribute, AttributeKind, AttributeList, AttributeSet};
-pub use body::{BlockInfo, Bundle, Call, DebugLocation, Definition, FunctionBody, Instruction, Predecessors};
+pub use body::{
+    BlockInfo, Bundle, Call, DebugLocation, DebugRecord, Definition, FunctionBody, Instruction, Predecessors,
+};
 pub use constants::{Constant, DEPTH, Data, InlineAsm};
 pub use error::{Error, Reason, Result};
 pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};

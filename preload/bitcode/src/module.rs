@@ -2,8 +2,10 @@
 
 use crate::attributes::Attributes;
 use crate::constants::{Constant, Constants, Data};
+use crate::stream::Info;
 use crate::{
-    AttributeList, AttributeListId, Error, FunctionBody, Global, Reason, Result, TypeId, TypeTable, Value,
+    AttributeList, AttributeListId, FunctionBody, Global, Result, TypeId, TypeTable, Value, constant_reader,
+    function, module_reader,
 };
 
 /// A module of bitcode, opened. It borrows the bytes; bodies are read from them when asked for.
@@ -16,30 +18,41 @@ pub struct Module<'a> {
     pub(crate) constants: Constants,
     /// Types of globals' addresses and of constants.
     pub(crate) value_types: Vec<TypeId>,
+    /// Abbreviations for blocks within the module.
+    pub(crate) info: Info,
     /// Where the body of each global is, in bits; 0 for none.
     pub(crate) bodies: Vec<u64>,
+    /// Its size in words.
+    pub(crate) body_sizes: Vec<u32>,
     pub(crate) strings: &'a [u8],
     pub(crate) triple: Vec<u8>,
     pub(crate) data_layout: Vec<u8>,
     pub(crate) source: Vec<u8>,
     pub(crate) sections: Vec<Vec<u8>>,
     pub(crate) comdats: Vec<(u32, u32)>,
+    /// How many garbage collectors are named.
+    pub(crate) collectors: u32,
     pub(crate) bundle_tags: Vec<Vec<u8>>,
     pub(crate) sync_scopes: Vec<Vec<u8>>,
     pub(crate) assembly: Vec<u8>,
+    /// Where the metadata block is, in bits; 0 for none.
+    pub(crate) metadata: u64,
 }
 
 impl<'a> Module<'a> {
     /// Opens the module in `bytes`: bitcode with one module, as LLVM 22 writes it.
     pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>> {
-        let _ = bytes;
-        Err(Error { reason: Reason::Unsupported, bit: 0 })
+        module_reader::parse(bytes)
     }
 
     /// Reads the body of the function of this index among the globals.
     pub fn read_function(&self, function: u32, body: &mut FunctionBody) -> Result<()> {
-        let _ = (function, body);
-        Err(Error { reason: Reason::Unsupported, bit: 0 })
+        function::read(self, function, body, false)
+    }
+
+    /// The same, and keeps what is said of variables ([`FunctionBody::debug_records`]).
+    pub fn read_function_with_debug_records(&self, function: u32, body: &mut FunctionBody) -> Result<()> {
+        function::read(self, function, body, true)
     }
 
     /// Whether the global of this index is a function with a body.
@@ -49,8 +62,7 @@ impl<'a> Module<'a> {
 
     /// The size of a function's body in the bitcode, in bytes: a measure of what it costs to read and to compile.
     pub fn body_size(&self, function: u32) -> Option<u64> {
-        let _ = function;
-        None
+        self.body_sizes.get(function as usize).copied().filter(|&size| size != 0).map(u64::from)
     }
 
     /// The types.
@@ -104,8 +116,12 @@ impl<'a> Module<'a> {
 
     /// The elements of an array or vector of numbers, each in the lower bits.
     pub fn data(&self, data: &Data, into: &mut Vec<u64>) -> Result<()> {
-        let _ = (data, into);
-        Err(Error { reason: Reason::Unsupported, bit: 0 })
+        into.clear();
+        constant_reader::array(data).read(self.bytes, |element| into.push(element))?;
+        if data.terminated {
+            into.push(0);
+        }
+        Ok(())
     }
 
     /// The tag of an operand bundle: `deopt`, `kcfi` …

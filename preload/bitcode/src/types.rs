@@ -3,6 +3,8 @@
 //! Receives the records of the type block, hands on types by number. A type refers only to types that exist, and no type
 //! contains itself other than behind a pointer, so walks over types end.
 
+use std::collections::BTreeMap;
+
 use crate::TypeId;
 
 /// A type, as far as one table entry says.
@@ -102,7 +104,7 @@ pub(crate) struct Entry {
     pub a: u32,
     /// Count of elements or fields.
     pub b: u64,
-    /// First of the parameters.
+    /// First of the parameters; of a structure whether it is one with a name of its own.
     pub c: u32,
 }
 
@@ -117,6 +119,9 @@ pub struct TypeTable {
     pub(crate) name_bytes: Vec<u8>,
     /// Where each field begins, as `parts`.
     pub(crate) offsets: Vec<u64>,
+    pub(crate) computed: Computed,
+    /// The kind of each type's elements, if it is a vector, else its own.
+    pub(crate) scalars: Vec<Kind>,
 }
 
 impl TypeTable {
@@ -192,5 +197,123 @@ impl TypeTable {
             return None;
         }
         self.name_bytes.get(start as usize..start as usize + length as usize)
+    }
+}
+
+impl Kind {
+    /// Floating point of any format.
+    pub(crate) const fn is_float(self) -> bool {
+        matches!(
+            self,
+            Kind::Half
+                | Kind::BFloat
+                | Kind::Float
+                | Kind::Double
+                | Kind::X86Fp80
+                | Kind::Fp128
+                | Kind::PpcFp128
+        )
+    }
+
+    /// May be part of a structure or array.
+    pub(crate) const fn is_storable(self) -> bool {
+        !matches!(self, Kind::Void | Kind::Label | Kind::Metadata | Kind::Token | Kind::Function)
+    }
+}
+
+/// Where computed types are found.
+#[derive(Debug, Default)]
+pub(crate) struct Computed {
+    pub bool: Option<TypeId>,
+    pub void: Option<TypeId>,
+    pub token: Option<TypeId>,
+    pub metadata: Option<TypeId>,
+    /// Pointers by address space, vectors by element and count, structures of two fields: in the order of the table.
+    pub pointers: BTreeMap<u32, TypeId>,
+    pub vectors: BTreeMap<(TypeId, u32, bool), TypeId>,
+    pub pairs: BTreeMap<(TypeId, TypeId), TypeId>,
+}
+
+impl TypeTable {
+    /// Notes an entry that is about to be added.
+    pub(crate) fn index(&mut self, entry: &Entry) {
+        let id = TypeId(self.entries.len() as u32);
+        self.scalars.push(if entry.kind == Kind::Vector { self.kind(TypeId(entry.a)) } else { entry.kind });
+        let computed = &mut self.computed;
+        match entry.kind {
+            Kind::Int if entry.a == 1 => computed.bool = Some(id),
+            Kind::Void => computed.void = Some(id),
+            Kind::Token => computed.token = Some(id),
+            Kind::Metadata => computed.metadata = Some(id),
+            Kind::Pointer => {
+                computed.pointers.insert(entry.a, id);
+            }
+            Kind::Vector => {
+                computed.vectors.insert((TypeId(entry.a), entry.b as u32, entry.flag), id);
+            }
+            // Structures without a name only: those with one are equal to none.
+            Kind::Struct if entry.b == 2 && entry.c == 0 && !entry.flag => {
+                if let Some(&[first, second]) = self.parts.get(entry.a as usize..) {
+                    computed.pairs.insert((first, second), id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[inline]
+    pub(crate) fn kind(&self, id: TypeId) -> Kind {
+        self.entries.get(id.0 as usize).map_or(Kind::Void, |entry| entry.kind)
+    }
+
+    pub(crate) fn entry(&self, id: TypeId) -> Option<&Entry> {
+        self.entries.get(id.0 as usize)
+    }
+
+    /// The kind of a type's elements, if it is a vector, else its own.
+    #[inline]
+    pub(crate) fn scalar_kind(&self, id: TypeId) -> Kind {
+        self.scalars.get(id.0 as usize).copied().unwrap_or(Kind::Void)
+    }
+
+    /// The element of a vector, and everything else itself.
+    #[inline]
+    pub(crate) fn scalar(&self, id: TypeId) -> TypeId {
+        match self.entries.get(id.0 as usize) {
+            Some(entry) if entry.kind == Kind::Vector => TypeId(entry.a),
+            _ => id,
+        }
+    }
+
+    /// The element of an array or vector.
+    pub(crate) fn scalar_of(&self, id: TypeId) -> TypeId {
+        self.entries.get(id.0 as usize).map_or(id, |entry| TypeId(entry.a))
+    }
+
+    /// The type of a field or element.
+    pub(crate) fn contained(&self, id: TypeId, index: u64) -> Option<TypeId> {
+        let entry = self.entries.get(id.0 as usize)?;
+        match entry.kind {
+            Kind::Array | Kind::Vector if index < entry.b => Some(TypeId(entry.a)),
+            Kind::Struct if index < entry.b => self.parts.get(entry.a as usize + index as usize).copied(),
+            _ => None,
+        }
+    }
+
+    /// How many fields or elements a type has.
+    pub(crate) fn parts_of(&self, id: TypeId) -> Option<u64> {
+        let entry = self.entries.get(id.0 as usize)?;
+        matches!(entry.kind, Kind::Array | Kind::Vector | Kind::Struct).then_some(entry.b)
+    }
+
+    /// `shape`, if it is a vector, with other elements; else the element.
+    pub(crate) fn shaped(&self, shape: TypeId, element: Option<TypeId>) -> Option<TypeId> {
+        let element = element?;
+        match self.entries.get(shape.0 as usize) {
+            Some(entry) if entry.kind == Kind::Vector => {
+                self.computed.vectors.get(&(element, entry.b as u32, entry.flag)).copied()
+            }
+            _ => Some(element),
+        }
     }
 }

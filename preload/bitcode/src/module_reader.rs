@@ -1,0 +1,315 @@
+//! Opens a module: one walk over its blocks, in which bodies of functions are passed over.
+
+use crate::attributes::Attributes;
+use crate::bits::Cursor;
+use crate::constant_reader::{ANY, ConstantReader, Scratch, nesting_is_finite};
+use crate::constants::Constants;
+use crate::stream::{Head, Info, Next, Reader, Record, block};
+use crate::types::Kind;
+use crate::{
+    Error, GlobalKind, Module, Reason, Result, TypeTable, attribute_reader, global_reader, type_reader,
+};
+
+const MAGIC: u64 = u32::from_le_bytes(*b"BC\xc0\xde") as u64;
+/// The version of the module block: relative operands, names in the string table.
+const VERSION: u64 = 2;
+/// The epoch of the identification block.
+const EPOCH: u64 = 0;
+
+/// Reads the outermost level.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
+    let mut top = Reader::top(Cursor::new(bytes));
+    if top.cursor.fixed(32) != MAGIC || top.cursor.check().is_err() {
+        return Err(Error { reason: Reason::NotBitcode, bit: 0 });
+    }
+    let mut module = None;
+    let mut strings = None;
+    // Blocks are padded to words, and so is the whole.
+    while top.cursor.left() >= 32 {
+        match top.next()? {
+            Next::Block(block::IDENTIFICATION) => identification(&mut top.enter_plain()?)?,
+            Next::Block(block::MODULE) if module.is_none() => {
+                let mut reader = ModuleReader::new(bytes);
+                reader.read(&mut top.enter_plain()?)?;
+                module = Some(reader.module);
+            }
+            Next::Block(block::STRINGS) if strings.is_none() => {
+                strings = Some(string_table(&mut top.enter_plain()?)?)
+            }
+            Next::Block(block::SYMBOLS) => top.skip_block()?,
+            _ => return Err(top.error(Reason::Structure)),
+        }
+    }
+    let (Some(mut module), Some(strings)) = (module, strings) else {
+        return Err(top.error(Reason::Structure));
+    };
+    module.strings = strings;
+    let names = module.globals.iter().map(|global| global.name).chain(module.comdats.iter().copied());
+    for (start, length) in names {
+        if u64::from(start) + u64::from(length) > strings.len() as u64 {
+            return Err(top.error(Reason::Name));
+        }
+    }
+    Ok(module)
+}
+
+fn identification(reader: &mut Reader<'_, '_>) -> Result<()> {
+    let mut record = Record::default();
+    loop {
+        match reader.next()? {
+            Next::End => return Ok(()),
+            Next::Block(_) => return Err(reader.error(Reason::Block)),
+            Next::Record(abbreviation) => {
+                let head = reader.head(abbreviation)?;
+                match (head.code, reader.fields(head, &mut record)?) {
+                    (1, _) | (2, &[EPOCH]) => {}
+                    (2, _) => return Err(reader.error(Reason::Version)),
+                    _ => return Err(reader.error(Reason::UnknownRecord)),
+                }
+            }
+        }
+    }
+}
+
+fn string_table<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8]> {
+    let mut found = None;
+    loop {
+        match reader.next()? {
+            Next::End => return found.ok_or(reader.error(Reason::Name)),
+            Next::Record(abbreviation) if found.is_none() => {
+                let head = reader.head(abbreviation)?;
+                if head.code != 1 {
+                    return Err(reader.error(Reason::UnknownRecord));
+                }
+                found = Some(reader.blob(head, &mut Record::default())?);
+            }
+            _ => return Err(reader.error(Reason::Block)),
+        }
+    }
+}
+
+struct ModuleReader<'a> {
+    module: Module<'a>,
+    scratch: Scratch,
+    /// Functions with bodies, in the order in which these come; and how many have come.
+    defined: Vec<u32>,
+    bodies: usize,
+    version: bool,
+}
+
+impl<'a> ModuleReader<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        let module = Module {
+            bytes,
+            info: Info::default(),
+            types: TypeTable::default(),
+            attributes: Attributes::default(),
+            globals: Vec::new(),
+            constants: Constants::default(),
+            value_types: Vec::new(),
+            bodies: Vec::new(),
+            body_sizes: Vec::new(),
+            strings: &[],
+            triple: Vec::new(),
+            data_layout: Vec::new(),
+            source: Vec::new(),
+            sections: Vec::new(),
+            comdats: Vec::new(),
+            collectors: 0,
+            bundle_tags: Vec::new(),
+            sync_scopes: Vec::new(),
+            assembly: Vec::new(),
+            metadata: 0,
+        };
+        ModuleReader { module, scratch: Scratch::default(), defined: Vec::new(), bodies: 0, version: false }
+    }
+
+    fn read(&mut self, reader: &mut Reader<'a, '_>) -> Result<()> {
+        loop {
+            match reader.next()? {
+                Next::End => break,
+                Next::Block(kind) => self.block(reader, kind)?,
+                Next::Record(abbreviation) => {
+                    let head = reader.head(abbreviation)?;
+                    self.record(reader, head)?;
+                }
+            }
+        }
+        if !self.version || self.bodies != self.defined.len() {
+            return Err(reader.error(Reason::Structure));
+        }
+        let bit = reader.cursor.bit();
+        self.check().map_err(|reason| Error { reason, bit })
+    }
+
+    fn block(&mut self, reader: &mut Reader<'a, '_>, kind: u32) -> Result<()> {
+        let module = &mut self.module;
+        match kind {
+            block::INFO => module.info.read(reader),
+            block::TYPES if module.types.is_empty() => {
+                type_reader::read(&mut reader.enter(kind, &module.info)?, &mut module.types)
+            }
+            block::ATTRIBUTE_GROUPS if module.attributes.groups.is_empty() => {
+                let mut inner = reader.enter(kind, &module.info)?;
+                attribute_reader::groups(&mut inner, &module.types, &mut module.attributes)
+            }
+            block::ATTRIBUTES if module.attributes.lists.is_empty() => {
+                attribute_reader::lists(&mut reader.enter(kind, &module.info)?, &mut module.attributes)
+            }
+            block::CONSTANTS if self.bodies == 0 => {
+                let mut inner = reader.enter(kind, &module.info)?;
+                let mut constants = ConstantReader {
+                    types: &module.types,
+                    globals: &module.globals,
+                    table: &mut module.constants,
+                    value_types: &mut module.value_types,
+                    scratch: &mut self.scratch,
+                };
+                constants.read(&mut inner)
+            }
+            block::BUNDLE_TAGS => strings(&mut reader.enter(kind, &module.info)?, &mut module.bundle_tags),
+            block::SYNC_SCOPES => strings(&mut reader.enter(kind, &module.info)?, &mut module.sync_scopes),
+            block::FUNCTION => {
+                let Some(&function) = self.defined.get(self.bodies) else {
+                    return Err(reader.error(Reason::Structure));
+                };
+                self.bodies += 1;
+                let bit = reader.cursor.bit();
+                reader.skip_block()?;
+                module.bodies.resize(module.globals.len(), 0);
+                module.body_sizes.resize(module.globals.len(), 0);
+                if let (Some(body), Some(size)) =
+                    (module.bodies.get_mut(function as usize), module.body_sizes.get_mut(function as usize))
+                {
+                    *body = bit;
+                    *size = u32::try_from((reader.cursor.bit() - bit).div_ceil(32)).unwrap_or(u32::MAX);
+                }
+                Ok(())
+            }
+            block::METADATA if module.metadata == 0 => {
+                module.metadata = reader.cursor.bit();
+                reader.skip_block()
+            }
+            block::METADATA_KINDS
+            | block::VALUE_SYMBOLS
+            | block::USE_LISTS
+            | block::SUMMARY
+            | block::FULL_SUMMARY => reader.skip_block(),
+            _ => Err(reader.error(Reason::Structure)),
+        }
+    }
+
+    fn record(&mut self, reader: &mut Reader<'a, '_>, head: Head) -> Result<()> {
+        let module = &mut self.module;
+        let record = &mut self.scratch.record;
+        match head.code {
+            2 => return text(reader, head, record, &mut module.triple),
+            3 => return text(reader, head, record, &mut module.data_layout),
+            4 => return text(reader, head, record, &mut module.assembly),
+            16 => return text(reader, head, record, &mut module.source),
+            5 => {
+                let mut name = Vec::new();
+                text(reader, head, record, &mut name)?;
+                module.sections.push(name);
+                return Ok(());
+            }
+            11 => {
+                module.collectors += 1;
+                return reader.skip(head);
+            }
+            // Dependent libraries, place of the symbol table, hash.
+            6 | 13 | 17 => return reader.skip(head),
+            _ => {}
+        }
+        let record = reader.fields(head, record)?;
+        let kind = match head.code {
+            1 if *record == [VERSION] => {
+                self.version = true;
+                return Ok(());
+            }
+            1 => return Err(reader.error(Reason::Version)),
+            12 => {
+                let comdat = global_reader::comdat(record).map_err(|reason| reader.error(reason))?;
+                module.comdats.push(comdat);
+                return Ok(());
+            }
+            7 => GlobalKind::Variable,
+            8 => GlobalKind::Function,
+            14 => GlobalKind::Alias,
+            18 => GlobalKind::Ifunc,
+            _ => return Err(reader.error(Reason::UnknownRecord)),
+        };
+        if !self.version || !module.constants.entries.is_empty() || self.bodies != 0 {
+            return Err(reader.error(Reason::Structure));
+        }
+        if module.globals.len() >= 1 << 29 {
+            return Err(reader.error(Reason::TooLarge));
+        }
+        let global = global_reader::global(kind, record, module).map_err(|reason| reader.error(reason))?;
+        if kind == GlobalKind::Function && !global.declaration {
+            self.defined.push(module.globals.len() as u32);
+        }
+        module.value_types.push(global.pointer_type);
+        module.globals.push(global);
+        Ok(())
+    }
+
+    /// What can be known only when all constants are.
+    fn check(&mut self) -> core::result::Result<(), Reason> {
+        let module = &self.module;
+        for &(value, expected) in &self.scratch.pending {
+            let ty = module.value_types.get(value.0 as usize).ok_or(Reason::Value)?;
+            if expected != ANY && *ty != expected {
+                return Err(Reason::ValueType);
+            }
+        }
+        for global in &module.globals {
+            for value in [global.personality, global.prefix, global.prologue].into_iter().flatten() {
+                module.value_types.get(value.0 as usize).ok_or(Reason::Value)?;
+            }
+            let Some(initializer) = global.initializer else { continue };
+            let ty = *module.value_types.get(initializer.0 as usize).ok_or(Reason::Value)?;
+            let right = match global.kind {
+                GlobalKind::Variable => ty == global.value_type,
+                _ => module.types.kind(ty) == Kind::Pointer,
+            };
+            if !right {
+                return Err(Reason::ValueType);
+            }
+        }
+        let base = module.globals.len() as u32;
+        if nesting_is_finite(&module.constants, base, &mut self.scratch) {
+            Ok(())
+        } else {
+            Err(Reason::NestedConstant)
+        }
+    }
+}
+
+/// Reads a record of characters, behind what is there.
+fn text(reader: &mut Reader<'_, '_>, head: Head, record: &mut Record, into: &mut Vec<u8>) -> Result<()> {
+    for &character in reader.fields(head, record)? {
+        into.push(u8::try_from(character).map_err(|_| reader.error(Reason::Record))?);
+    }
+    Ok(())
+}
+
+/// Reads a block of strings, one a record.
+fn strings(reader: &mut Reader<'_, '_>, into: &mut Vec<Vec<u8>>) -> Result<()> {
+    let mut record = Record::default();
+    loop {
+        match reader.next()? {
+            Next::End => return Ok(()),
+            Next::Block(_) => return Err(reader.error(Reason::Block)),
+            Next::Record(abbreviation) => {
+                let head = reader.head(abbreviation)?;
+                if head.code != 1 {
+                    return Err(reader.error(Reason::UnknownRecord));
+                }
+                let mut string = Vec::new();
+                text(reader, head, &mut record, &mut string)?;
+                into.push(string);
+            }
+        }
+    }
+}
