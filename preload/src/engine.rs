@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::sync::OnceLock;
 
-use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_BUILD, ENGINE_SYMBOL, EngineApi};
+use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, GENERATOR};
 
 use crate::failure::Failure;
 use crate::library::Library;
@@ -87,9 +87,11 @@ impl Engine {
                 api.abi
             )));
         }
-        // What it compiles is kept under the name of this build.
-        if api.build != ENGINE_BUILD {
-            return Err(failure(&"it belongs to another build than this runtime"));
+        // What it compiles is kept under this name.
+        if api.generator != GENERATOR {
+            return Err(failure(
+                &"it is of another version than this runtime: the two files are installed together",
+            ));
         }
         log::info!("loaded {} (LLVM {})", self.path.to_string_lossy(), api.llvm_major);
         Ok(Loaded { library, api })

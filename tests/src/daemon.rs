@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use autojit_abi::GENERATOR;
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Connection, Message};
 
@@ -65,11 +66,12 @@ fn connect(path: &Path) -> Option<Connection> {
         stream => stream.expect("the directory is ours"),
     };
     let mut connection = Connection::new(OwnedFd::from(stream).into());
-    let build = autojit_abi::ENGINE_BUILD;
-    connection.send(&Message::Hello { version: VERSION, build, program: "tests".into() }, None).ok()?;
+    connection
+        .send(&Message::Hello { version: VERSION, generator: GENERATOR, program: "tests".into() }, None)
+        .ok()?;
     let packet = connection.receive(LIMIT).ok()?;
     match packet.message() {
         Ok(Message::Welcome { .. }) => Some(connection),
-        other => panic!("{} is another build's: {other:?}", path.display()),
+        other => panic!("{} refuses: {other:?}", path.display()),
     }
 }

@@ -8,9 +8,23 @@ use std::ffi::c_void;
 
 /// Version of this interface; [`EngineApi::abi`] must equal it.
 pub const ENGINE_ABI: u32 = 3;
-/// The build of the engine: SHA-256 of its sources, the container's, and LLVM's version. Runtime and engine of one build
-/// agree on it; code in the object cache belongs to it.
-pub const ENGINE_BUILD: [u8; 32] = include!(concat!(env!("OUT_DIR"), "/build.rs"));
+/// What generates code in the engine, padded with zeros: ORC, the revision of what this project makes of it, and LLVM's
+/// version. Code in the object cache belongs to it, and runtime, engine and autojitd work together only if they agree on it.
+///
+/// The revision is raised when the same container gives other code than before; a test of the engine compares
+/// (tests/revision.rs). What users have in their caches survives every other change.
+pub const GENERATOR: [u8; 32] = padded(concat!("ORC 1, LLVM ", env!("AUTOJIT_LLVM_VERSION")));
+
+/// `text` with zeros behind it.
+const fn padded(text: &str) -> [u8; 32] {
+    let (mut bytes, mut index) = ([0; 32], 0);
+    while index < text.len() {
+        bytes[index] = text.as_bytes()[index];
+        index += 1;
+    }
+    bytes
+}
+
 /// What the engine exports: an `extern "C" fn() -> *const EngineApi`, whose result lives as long as the process.
 pub const ENGINE_SYMBOL: &str = "__autojit_engine";
 
@@ -60,8 +74,8 @@ pub struct OpenOptions {
 pub struct EngineApi {
     /// [`ENGINE_ABI`].
     pub abi: u32,
-    /// [`ENGINE_BUILD`].
-    pub build: [u8; 32],
+    /// [`GENERATOR`].
+    pub generator: [u8; 32],
     /// LLVM's major version.
     pub llvm_major: u32,
     /// Opens the container in `data[..len]`, which must stay mapped as long as functions are asked for. One module is used by one thread

@@ -12,7 +12,7 @@ pub mod profile;
 
 use std::collections::BTreeSet;
 
-use autojit_abi::ENGINE_BUILD;
+use autojit_abi::GENERATOR;
 use autojit_code::pack::{self, Key};
 use autojit_code::{Symbol, Unit};
 use autojit_store::{Container, FunctionKind};
@@ -25,16 +25,14 @@ pub use directory::{Directory, Kind};
 /// optimisation level that replaces the build's, -1 for none.
 pub fn key_of(module: &autojit_store::Key, level: i32) -> Key {
     let version = pack::VERSION.to_le_bytes();
-    let build = pack::BUILD.as_bytes();
-    autojit_store::digest(&[b"autojit code", &version, build, &ENGINE_BUILD, module, &level.to_le_bytes()])
+    autojit_store::digest(&[b"autojit code", &version, &GENERATOR, module, &level.to_le_bytes()])
 }
 
 /// The key of the pack of the image with this path. What is in it is known by the keys of its modules.
 pub fn key_of_image(path: &str, level: i32) -> Key {
     let version = pack::VERSION.to_le_bytes();
-    let build = pack::BUILD.as_bytes();
     let path = path.as_bytes();
-    autojit_store::digest(&[b"autojit image", &version, build, &ENGINE_BUILD, &level.to_le_bytes(), path])
+    autojit_store::digest(&[b"autojit image", &version, &GENERATOR, &level.to_le_bytes(), path])
 }
 
 /// What a name is called in cache files, if the container knows it.

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_BUILD, ENGINE_SYMBOL, EngineApi, EngineModule, OpenOptions};
+use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, EngineModule, GENERATOR, OpenOptions};
 use autojit_protocol::What;
 
 /// The engine's file name.
@@ -30,7 +30,7 @@ impl Engine {
     /// Loads it.
     ///
     /// # Errors
-    /// It is not there, or is of another build: in words.
+    /// It is not there, or is of another version: in words.
     pub fn load() -> Result<Self, String> {
         let path = path();
         let failure = |cause: &dyn std::fmt::Display| {
@@ -53,8 +53,10 @@ impl Engine {
             let entry: extern "C" fn() -> *const EngineApi = std::mem::transmute::<*mut c_void, _>(entry);
             &*entry()
         };
-        if api.abi != ENGINE_ABI || api.build != ENGINE_BUILD {
-            return Err(failure(&"it belongs to another build than this autojitd"));
+        if api.abi != ENGINE_ABI || api.generator != GENERATOR {
+            return Err(failure(
+                &"it is of another version than this autojitd: the two files are installed together",
+            ));
         }
         Ok(Self(api))
     }

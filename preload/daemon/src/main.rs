@@ -203,7 +203,7 @@ fn ask(question: &Message<'_>) -> Result<(), String> {
     let failed =
         |error: &dyn std::fmt::Display| format!("no autojitd at {}: {error}", path.to_string_lossy());
     let mut connection = Connection::open(&path).map_err(|error| failed(&error))?;
-    let hello = Message::Hello { version: VERSION, build: [0; 32], program: "autojitd".into() };
+    let hello = Message::Hello { version: VERSION, generator: [0; 32], program: "autojitd".into() };
     connection.send(&hello, None).map_err(|error| failed(&error))?;
     let mut asked = false;
     loop {

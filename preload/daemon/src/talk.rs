@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autojit_abi::ENGINE_BUILD;
+use autojit_abi::GENERATOR;
 use autojit_protocol::connection::WORKING_INTERVAL;
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Blob, Message, What};
@@ -102,16 +102,19 @@ impl Server {
     ) -> Result<(), String> {
         let Some(client) = self.clients.get_mut(&number) else { return Ok(()) };
         match (client.role, message) {
-            (Role::Unknown, Message::Hello { version, build, program }) => {
+            (Role::Unknown, Message::Hello { version, generator, program }) => {
                 if version != VERSION {
                     return Err(format!(
                         "this autojitd speaks version {VERSION} of its language, not {version}; end it with autojitd --stop"
                     ));
                 }
-                client.role = match build {
-                    ENGINE_BUILD => Role::Program,
-                    [0, ..] if build == [0; 32] => Role::Tool,
-                    _ => return Err("this autojitd is of another build; end it with autojitd --stop".into()),
+                client.role = match generator {
+                    GENERATOR => Role::Program,
+                    [0, ..] if generator == [0; 32] => Role::Tool,
+                    _ => return Err(
+                        "client and autojitd are of different versions; end the daemon with autojitd --stop"
+                            .into(),
+                    ),
                 };
                 client.program = program.chars().take(4096).collect();
                 let root =
@@ -130,7 +133,7 @@ impl Server {
                 client.inline = inline;
                 self.compile(number, Variant { key, level }, what, keep && self.cache.is_some());
             }
-            (_, Message::Compile { .. }) => return Err("it is of no build that code could be for".into()),
+            (_, Message::Compile { .. }) => return Err("a tool has asked for code".into()),
             (_, Message::Status) => {
                 let text = self.report().into();
                 if let Some(client) = self.clients.get_mut(&number) {

@@ -29,14 +29,14 @@ fn refusal(connection: &mut Connection) -> String {
 fn other_versions_and_builds_are_told_so() {
     let daemon = Daemon::start(&[]);
     let mut connection = daemon.connect().unwrap();
-    let hello = |version, build| Message::Hello { version, build, program: "/bin/a".into() };
+    let hello = |version, generator| Message::Hello { version, generator, program: "/bin/a".into() };
     connection.send(&hello(VERSION + 1, [0; 32]), None).unwrap();
     let reason = refusal(&mut connection);
     assert!(reason.contains("version 1") && reason.contains("not 2"), "{reason}");
     assert_eq!(connection.receive(PATIENCE).unwrap_err(), ConnectionError::Closed);
     let mut connection = daemon.connect().unwrap();
     connection.send(&hello(VERSION, [9; 32]), None).unwrap();
-    assert!(refusal(&mut connection).contains("another build"));
+    assert!(refusal(&mut connection).contains("different versions"));
     // A tool gets no code.
     let mut connection = daemon.connect().unwrap();
     connection.send(&hello(VERSION, [0; 32]), None).unwrap();
@@ -44,7 +44,7 @@ fn other_versions_and_builds_are_told_so() {
     connection
         .send(&Message::Compile { key: [1; 32], level: -1, what, inline: false, keep: false }, None)
         .unwrap();
-    assert!(refusal(&mut connection).contains("no build"));
+    assert!(refusal(&mut connection).contains("a tool has asked"));
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn a_client_on_pipes_gets_bytes() {
     let mut outgoing = autojit_protocol::Outgoing::default();
     let hello = autojit_protocol::Message::Hello {
         version: autojit_protocol::message::VERSION,
-        build: autojit_abi::ENGINE_BUILD,
+        generator: autojit_abi::GENERATOR,
         program: "/bin/a".into(),
     };
     outgoing.push(&hello, None);

@@ -22,7 +22,7 @@ mod shim;
 
 use std::ffi::c_void;
 
-use autojit_abi::{Buffer, Claim, ENGINE_ABI, ENGINE_BUILD, EngineApi, EngineModule, OpenOptions};
+use autojit_abi::{Buffer, Claim, ENGINE_ABI, EngineApi, EngineModule, GENERATOR, OpenOptions};
 // Its malloc, free and operator new take the place of libc's within this library.
 use libmimalloc_sys as _;
 
@@ -30,7 +30,7 @@ use resident::Resident;
 
 static API: EngineApi = EngineApi {
     abi: ENGINE_ABI,
-    build: ENGINE_BUILD,
+    generator: GENERATOR,
     llvm_major: 22,
     open,
     compile,

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use autojit_abi::ENGINE_BUILD;
+use autojit_abi::GENERATOR;
 use autojit_code::lock::Lock;
 use autojit_protocol::connection::SILENCE;
 use autojit_protocol::message::VERSION;
@@ -281,7 +281,7 @@ fn listening() -> Result<Connection, Trouble> {
 /// Says who is here, and learns who is there: whether it keeps code where this process looks for it.
 fn greet(mut connection: Connection) -> Result<(Connection, bool), Trouble> {
     let program = image::program().into();
-    connection.send(&Message::Hello { version: VERSION, build: ENGINE_BUILD, program }, None)?;
+    connection.send(&Message::Hello { version: VERSION, generator: GENERATOR, program }, None)?;
     let packet = connection.receive(SILENCE)?;
     match packet.message().map_err(ConnectionError::Malformed)? {
         Message::Welcome { version: VERSION, process, cache } => {

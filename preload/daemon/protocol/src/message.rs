@@ -24,9 +24,9 @@ pub enum What {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "fields are described with their messages")]
 pub enum Message<'a> {
-    /// The first: who is there. `build` is the engine's (autojit_abi::ENGINE_BUILD): another one's code is not for this
-    /// client. `program` is for the status, and tells functions that ran in one program from those of others.
-    Hello { version: u32, build: [u8; 32], program: Cow<'a, str> },
+    /// The first: who is there. `generator` is the engine's (autojit_abi::GENERATOR): the code of another one is not for
+    /// this client. `program` is for the status, and tells functions that ran in one program from those of others.
+    Hello { version: u32, generator: [u8; 32], program: Cow<'a, str> },
     /// A module that will be used: the blob is its container. No answer. From those who were answered `Unknown`, and from
     /// the plugin, which has just made it (`made`). What ran of it before, when it was another one, may be compiled ahead.
     Module { key: Key, level: i32, made: bool },
@@ -137,9 +137,9 @@ impl<'a> Message<'a> {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer(Vec::new());
         match self {
-            Self::Hello { version, build, program } => {
+            Self::Hello { version, generator, program } => {
                 out.number(*version);
-                out.0.extend_from_slice(build);
+                out.0.extend_from_slice(generator);
                 out.text(program);
             }
             Self::Module { key, level, made } => {
@@ -177,8 +177,8 @@ impl<'a> Message<'a> {
         let mut fields = Reader(fields);
         let message = match number {
             1 => {
-                let (version, build) = (fields.number()?, fields.key()?);
-                Self::Hello { version, build, program: fields.text()? }
+                let (version, generator) = (fields.number()?, fields.key()?);
+                Self::Hello { version, generator, program: fields.text()? }
             }
             2 => {
                 let (key, level) = (fields.key()?, fields.number()? as i32);
@@ -220,7 +220,7 @@ mod tests {
     fn examples() -> Vec<Message<'static>> {
         let compile = |what| Message::Compile { key: [7; 32], level: -1, what, inline: true, keep: false };
         vec![
-            Message::Hello { version: VERSION, build: [1; 32], program: "/bin/a".into() },
+            Message::Hello { version: VERSION, generator: [1; 32], program: "/bin/a".into() },
             Message::Module { key: [2; 32], level: 3, made: true },
             compile(What::Function(9)),
             compile(What::Everything),
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_never_changes() {
-        let hello = Message::Hello { version: 1, build: [3; 32], program: "p".into() };
+        let hello = Message::Hello { version: 1, generator: [3; 32], program: "p".into() };
         let fields = [&[1, 0, 0, 0][..], &[3; 32], &[1, 0, 0, 0, b'p']].concat();
         assert_eq!((hello.number(), hello.encode()), (1, fields));
         let refused = Message::Refused { reason: "r".into() };

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use autojit_abi::ENGINE_BUILD;
+use autojit_abi::GENERATOR;
 use autojit_protocol::message::{Key, VERSION};
 use autojit_protocol::{Blob, Connection, ConnectionError, Message, What};
 use autojit_store::{Contents, Function, FunctionKind, OptLevel};
@@ -229,7 +229,7 @@ pub enum Answer {
 
 impl Program {
     pub fn over(mut connection: Connection, name: &str) -> Self {
-        let hello = Message::Hello { version: VERSION, build: ENGINE_BUILD, program: name.into() };
+        let hello = Message::Hello { version: VERSION, generator: GENERATOR, program: name.into() };
         connection.send(&hello, None).expect("the daemon takes it");
         let packet = connection.receive(PATIENCE).expect("the daemon answers");
         let Ok(Message::Welcome { version: VERSION, cache, .. }) = packet.message() else {
