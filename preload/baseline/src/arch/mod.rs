@@ -1,0 +1,2 @@
+//! One module for each architecture.
+pub(crate) mod x86_64;

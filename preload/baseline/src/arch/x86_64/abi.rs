@@ -1,0 +1,153 @@
+//! Where arguments and results are, by the System V ABI as LLVM applies it to the arguments of IR functions: `ccc`,
+//! and `fastcc` and `coldcc`, which are the same on x86-64 unless tail calls are guaranteed.
+//!
+//! The front end has put structures into registers, `byval` or `sret` already; what is still a structure here is passed
+//! element by element (X86CallingConv.td: `CC_X86_64_C`, `RetCC_X86_64_C`).
+
+use super::asm::{Gp, Xmm, gp};
+use crate::parts::{Bank, PartType};
+
+/// Where a part of an argument or result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In this register.
+    Gp(Gp),
+    /// In this register.
+    Xmm(Xmm),
+    /// On the stack, from the first argument there.
+    Stack(u32),
+    /// On the x87 stack, from its top.
+    X87(u8),
+}
+
+/// The registers of the first six integers.
+const INTEGERS: [Gp; 6] = [gp::RDI, gp::RSI, gp::RDX, gp::RCX, gp::R8, gp::R9];
+/// Vector registers for arguments.
+const VECTORS: usize = 8;
+/// The register of `nest`.
+pub(crate) const NEST: Gp = gp::R10;
+
+/// Gives each part of each argument its place, in order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arguments {
+    /// Integer registers in use.
+    pub integers: usize,
+    /// Vector registers in use.
+    pub vectors: usize,
+    /// Bytes on the stack.
+    pub stack: u32,
+}
+
+impl Arguments {
+    /// The place of the next part.
+    pub(crate) fn part(&mut self, ty: PartType) -> Place {
+        match ty.bank {
+            Bank::Gp => match INTEGERS.get(self.integers) {
+                Some(reg) => {
+                    self.integers += 1;
+                    Place::Gp(*reg)
+                }
+                None => Place::Stack(self.memory(8, 8)),
+            },
+            Bank::Xmm if self.vectors < VECTORS => {
+                self.vectors += 1;
+                Place::Xmm(Xmm(self.vectors as u8 - 1))
+            }
+            Bank::Xmm if !ty.vector => Place::Stack(self.memory(8, 8)),
+            Bank::Xmm | Bank::X87 => Place::Stack(self.memory(16, 16)),
+        }
+    }
+
+    /// The places of an `i128`, which is not split between registers and the stack.
+    pub(crate) fn pair(&mut self) -> [Place; 2] {
+        match INTEGERS.get(self.integers..self.integers + 2) {
+            Some(regs) => {
+                self.integers += 2;
+                [Place::Gp(regs[0]), Place::Gp(regs[1])]
+            }
+            None => {
+                let at = self.memory(16, 16);
+                [Place::Stack(at), Place::Stack(at + 8)]
+            }
+        }
+    }
+
+    /// Room on the stack.
+    pub(crate) fn memory(&mut self, bytes: u32, align: u32) -> u32 {
+        let at = self.stack.next_multiple_of(align.max(8));
+        self.stack = at + bytes.next_multiple_of(8);
+        at
+    }
+}
+
+/// Where the parts of a result are; None if they are too many: the caller then passes the address of memory for it as
+/// a first argument, and gets that back.
+pub(crate) fn result_places(parts: &[PartType]) -> Option<Vec<Place>> {
+    let (mut integers, mut floats, mut vectors, mut x87) =
+        ([gp::RAX, gp::RDX, gp::RCX].into_iter(), 0_u8, 0_u8, 0_u8);
+    let place = |part: &PartType| match part.bank {
+        Bank::Gp => integers.next().map(Place::Gp),
+        Bank::Xmm => {
+            // Vectors and scalars take the same registers, of which fewer may hold scalars.
+            let most = if part.vector { 4 } else { 2 };
+            let number = floats + vectors;
+            if part.vector {
+                vectors += 1;
+            } else {
+                floats += 1;
+            }
+            (number < most).then_some(Place::Xmm(Xmm(number)))
+        }
+        Bank::X87 => {
+            x87 += 1;
+            (x87 <= 2).then_some(Place::X87(x87 - 1))
+        }
+    };
+    parts.iter().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(bank: Bank, bits: u16) -> PartType {
+        PartType { bank, bits, offset: 0, vector: bank == Bank::Xmm && bits > 64 }
+    }
+
+    #[test]
+    fn arguments_fill_registers_then_the_stack() {
+        let mut arguments = Arguments::default();
+        let places: Vec<_> = (0..8).map(|_| arguments.part(part(Bank::Gp, 32))).collect();
+        assert_eq!(places[0], Place::Gp(gp::RDI));
+        assert_eq!(places[5], Place::Gp(gp::R9));
+        assert_eq!(places[6..], [Place::Stack(0), Place::Stack(8)]);
+        let places: Vec<_> = (0..9).map(|_| arguments.part(part(Bank::Xmm, 64))).collect();
+        assert_eq!(places[7], Place::Xmm(Xmm(7)));
+        assert_eq!(places[8], Place::Stack(16));
+        assert_eq!(arguments.part(part(Bank::X87, 80)), Place::Stack(32));
+        assert_eq!(arguments.part(part(Bank::Xmm, 128)), Place::Stack(48));
+    }
+
+    #[test]
+    fn wide_integers_are_not_split() {
+        let mut arguments = Arguments::default();
+        for _ in 0..5 {
+            arguments.part(part(Bank::Gp, 64));
+        }
+        assert_eq!(arguments.pair(), [Place::Stack(0), Place::Stack(8)]);
+        assert_eq!(arguments.part(part(Bank::Gp, 64)), Place::Gp(gp::R9));
+    }
+
+    #[test]
+    fn results_take_few_registers() {
+        let int = part(Bank::Gp, 64);
+        let double = part(Bank::Xmm, 64);
+        assert_eq!(
+            result_places(&[int, double, int]),
+            Some(vec![Place::Gp(gp::RAX), Place::Xmm(Xmm(0)), Place::Gp(gp::RDX)])
+        );
+        assert_eq!(result_places(&[int; 4]), None);
+        assert_eq!(result_places(&[double; 3]), None);
+        assert!(result_places(&[part(Bank::Xmm, 128); 4]).is_some());
+    }
+}

@@ -1,0 +1,190 @@
+//! SSE2 instructions, scalar and packed, and the few later ones that are used by feature.
+
+use super::{Assembler, Gp, Map, Mem, Op, Rm, Width, Xmm};
+
+/// The prefix that tells the forms of one opcode apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Prefix {
+    /// Packed floats.
+    None = 0,
+    /// Packed doubles, and integers.
+    P66 = 0x66,
+    /// Scalar floats.
+    F3 = 0xf3,
+    /// Scalar doubles.
+    F2 = 0xf2,
+}
+
+/// Opcodes behind 0f with a register destination; which prefixes they take is in the manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names are the architecture's")]
+pub(crate) enum Sse {
+    Movu = 0x10,
+    Unpcklp = 0x14,
+    Movap = 0x28,
+    Ucomi = 0x2e,
+    Sqrt = 0x51,
+    And = 0x54,
+    Andn = 0x55,
+    Or = 0x56,
+    Xor = 0x57,
+    Add = 0x58,
+    Mul = 0x59,
+    /// float -> double with no prefix or F3, double -> float with 66 or F2
+    Cvt = 0x5a,
+    /// i32 -> float packed, float -> i32 with 66, truncating with F3
+    CvtInt = 0x5b,
+    Sub = 0x5c,
+    Min = 0x5d,
+    Div = 0x5e,
+    Max = 0x5f,
+    Punpcklbw = 0x60,
+    Punpcklwd = 0x61,
+    Punpckldq = 0x62,
+    Packsswb = 0x63,
+    Pcmpgtb = 0x64,
+    Pcmpgtw = 0x65,
+    Pcmpgtd = 0x66,
+    Packuswb = 0x67,
+    Punpckhbw = 0x68,
+    Punpckhwd = 0x69,
+    Punpckhdq = 0x6a,
+    Packssdw = 0x6b,
+    Punpcklqdq = 0x6c,
+    Punpckhqdq = 0x6d,
+    /// movdqu with F3, movdqa with 66
+    Movdq = 0x6f,
+    Pcmpeqb = 0x74,
+    Pcmpeqw = 0x75,
+    Pcmpeqd = 0x76,
+    Psrlw = 0xd1,
+    Psrld = 0xd2,
+    Psrlq = 0xd3,
+    Paddq = 0xd4,
+    Pmullw = 0xd5,
+    Pminub = 0xda,
+    Pand = 0xdb,
+    Pmaxub = 0xde,
+    Pandn = 0xdf,
+    Psraw = 0xe1,
+    Psrad = 0xe2,
+    Pminsw = 0xea,
+    Por = 0xeb,
+    Pmaxsw = 0xee,
+    Pxor = 0xef,
+    Psllw = 0xf1,
+    Pslld = 0xf2,
+    Psllq = 0xf3,
+    Pmuludq = 0xf4,
+    Psubb = 0xf8,
+    Psubw = 0xf9,
+    Psubd = 0xfa,
+    Psubq = 0xfb,
+    Paddb = 0xfc,
+    Paddw = 0xfd,
+    Paddd = 0xfe,
+}
+
+impl Assembler {
+    /// dst = dst op src, or dst = op src
+    pub(crate) fn sse(&mut self, prefix: Prefix, sse: Sse, dst: Xmm, src: impl Into<Rm>) {
+        self.op(Op::new(Map::Two, sse as u8).prefixed(prefix as u8), dst.0, src.into());
+    }
+
+    /// dst = src, all 16 bytes (movaps)
+    pub(crate) fn mov_xx(&mut self, dst: Xmm, src: Xmm) {
+        self.sse(Prefix::None, Sse::Movap, dst, src);
+    }
+
+    /// dst = 4, 8 or 16 bytes of memory (movss, movsd, movups), the rest zero
+    pub(crate) fn load_x(&mut self, bytes: u32, dst: Xmm, src: Mem) {
+        let prefix = Self::prefix_of(bytes);
+        self.sse(prefix, Sse::Movu, dst, src);
+    }
+
+    /// Stores 4, 8 or 16 bytes (movss, movsd, movups).
+    pub(crate) fn store_x(&mut self, bytes: u32, dst: Mem, src: Xmm) {
+        let prefix = Self::prefix_of(bytes) as u8;
+        self.op(Op::new(Map::Two, 0x11).prefixed(prefix), src.0, dst.into());
+    }
+
+    fn prefix_of(bytes: u32) -> Prefix {
+        match bytes {
+            4 => Prefix::F3,
+            8 => Prefix::F2,
+            _ => Prefix::None,
+        }
+    }
+
+    /// dst = src, 32 or 64 bits, the rest zero (movd, movq)
+    pub(crate) fn mov_xg(&mut self, width: Width, dst: Xmm, src: impl Into<Rm>) {
+        self.op(Op::new(Map::Two, 0x6e).prefixed(0x66).wide(width == Width::B8), dst.0, src.into());
+    }
+
+    /// dst = the lowest 32 or 64 bits of src (movd, movq)
+    pub(crate) fn mov_gx(&mut self, width: Width, dst: Gp, src: Xmm) {
+        self.op(Op::new(Map::Two, 0x7e).prefixed(0x66).wide(width == Width::B8), src.0, dst.into());
+    }
+
+    /// dst = an integer of 32 or 64 bits as float or double
+    pub(crate) fn cvt_from_int(&mut self, double: bool, width: Width, dst: Xmm, src: impl Into<Rm>) {
+        let prefix = if double { 0xf2 } else { 0xf3 };
+        self.op(Op::new(Map::Two, 0x2a).prefixed(prefix).wide(width == Width::B8), dst.0, src.into());
+    }
+
+    /// dst = a float or double truncated to an integer of 32 or 64 bits
+    pub(crate) fn cvt_to_int(&mut self, double: bool, width: Width, dst: Gp, src: impl Into<Rm>) {
+        let prefix = if double { 0xf2 } else { 0xf3 };
+        self.op(Op::new(Map::Two, 0x2c).prefixed(prefix).wide(width == Width::B8), dst.0, src.into());
+    }
+
+    /// dst = mask of a comparison (cmpss, cmpsd, cmpps, cmppd); 0 eq, 1 lt, 2 le, 3 unordered, 4 to 7 their opposites
+    pub(crate) fn cmp_x(&mut self, prefix: Prefix, dst: Xmm, src: impl Into<Rm>, predicate: u8) {
+        self.op(Op::new(Map::Two, 0xc2).prefixed(prefix as u8).immediate(1), dst.0, src.into());
+        self.byte(predicate);
+    }
+
+    /// dst = four 32-bit lanes of src in some order (pshufd)
+    pub(crate) fn pshufd(&mut self, dst: Xmm, src: impl Into<Rm>, order: u8) {
+        self.op(Op::new(Map::Two, 0x70).prefixed(0x66).immediate(1), dst.0, src.into());
+        self.byte(order);
+    }
+
+    /// dst = the sign bits of the 16 bytes of src (pmovmskb)
+    pub(crate) fn pmovmskb(&mut self, dst: Gp, src: Xmm) {
+        self.op(Op::new(Map::Two, 0xd7).prefixed(0x66), dst.0, src.into());
+    }
+
+    /// Shifts all 16 bytes of dst by whole bytes (pslldq, psrldq).
+    pub(crate) fn shift_bytes(&mut self, left: bool, dst: Xmm, bytes: u8) {
+        let op = Op::new(Map::Two, 0x73).prefixed(0x66).immediate(1);
+        self.op(op, if left { 7 } else { 3 }, dst.into());
+        self.byte(bytes);
+    }
+
+    /// Lane `lane` of 16 bits of dst = src (pinsrw)
+    pub(crate) fn pinsrw(&mut self, dst: Xmm, src: Gp, lane: u8) {
+        self.op(Op::new(Map::Two, 0xc4).prefixed(0x66).immediate(1), dst.0, src.into());
+        self.byte(lane);
+    }
+
+    /// dst = lane `lane` of 16 bits of src (pextrw)
+    pub(crate) fn pextrw(&mut self, dst: Gp, src: Xmm, lane: u8) {
+        self.op(Op::new(Map::Two, 0xc5).prefixed(0x66).immediate(1), dst.0, src.into());
+        self.byte(lane);
+    }
+
+    /// dst = src rounded as `mode` says (roundss, roundsd); with SSE4.1
+    pub(crate) fn round_x(&mut self, double: bool, dst: Xmm, src: impl Into<Rm>, mode: u8) {
+        let opcode = if double { 0x0b } else { 0x0a };
+        self.op(Op::new(Map::Three3a, opcode).prefixed(0x66).immediate(1), dst.0, src.into());
+        self.byte(mode);
+    }
+
+    /// dst = bytes of dst chosen by src (pshufb); with SSSE3
+    pub(crate) fn pshufb(&mut self, dst: Xmm, src: impl Into<Rm>) {
+        self.op(Op::new(Map::Three38, 0x00).prefixed(0x66), dst.0, src.into());
+    }
+}

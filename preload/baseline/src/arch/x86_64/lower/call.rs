@@ -1,0 +1,392 @@
+//! Calls: arguments to their places, the call itself, results from theirs.
+
+use autojit_bitcode::{AttributeKind, Constant, Definition, Instruction, TailKind, Type, Value};
+
+use super::super::Compiler;
+use super::super::abi::{Arguments, NEST, Place, result_places};
+use super::super::asm::{Alu, Gp, Mem, Rm, Width, gp};
+use super::super::constants::Source;
+use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
+use super::super::values::State;
+use super::function::{C_LIKE, POINTER, by_value, check_argument};
+use crate::code::{Runtime, Target};
+use crate::parts::{Bank, PartType};
+use crate::refused::{Reason, Refused};
+
+/// What is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Callee {
+    /// A function.
+    Symbol(Target),
+    /// What this pointer leads to.
+    Pointer(Value),
+}
+
+/// What a part of an argument is.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Part(Value, usize),
+    /// The address of the frame's bytes from here on.
+    Frame(i32),
+    /// Memory that the pointer leads to is copied.
+    Copy(Value, u32),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    what: What,
+    place: Place,
+    /// Bits from which it is extended to 32, and whether by its sign.
+    extend: Option<(u32, bool)>,
+}
+
+/// A call that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    passed: Vec<Passed>,
+    places: Arguments,
+    variadic: bool,
+}
+
+impl Plan {
+    /// Passes the address of a part of the frame.
+    pub(crate) fn frame(&mut self, offset: i32) {
+        let place = self.places.part(POINTER);
+        self.passed.push(Passed { what: What::Frame(offset), place, extend: None });
+    }
+
+    /// Passes a part of a value as it is.
+    pub(crate) fn part(&mut self, value: Value, part: usize, ty: PartType) {
+        let place = self.places.part(ty);
+        self.passed.push(Passed { what: What::Part(value, part), place, extend: None });
+    }
+
+    /// Passes a value of one part, zero-extended if it is narrow.
+    pub(crate) fn value(&mut self, value: Value, ty: PartType) {
+        let place = self.places.part(ty);
+        let extend = (ty.bank == Bank::Gp && ty.bits < 32).then_some((ty.bits.into(), false));
+        self.passed.push(Passed { what: What::Part(value, 0), place, extend });
+    }
+}
+
+impl Compiler<'_> {
+    /// Lowers `call`.
+    pub(crate) fn lower_call(&mut self, inst: u32) -> Result<(), Refused> {
+        let body = self.body;
+        let instruction = body.instructions.get(inst as usize).ok_or(Reason::Internal("an instruction"))?;
+        let call = body.call(instruction).ok_or(Reason::Internal("a call of nothing"))?;
+        if let Some(Definition::Global(index)) = body.definition(self.module, call.callee)
+            && let Some(global) = self.module.globals().get(index as usize)
+        {
+            let name = self.module.name(global);
+            if let Some(intrinsic) = name.strip_prefix(b"llvm.") {
+                return self.lower_intrinsic(inst, intrinsic, call.arguments);
+            }
+        }
+        if call.tail == TailKind::MustTail {
+            return Err(Reason::Form("musttail").into());
+        }
+        self.make_call(instruction, None)
+    }
+
+    /// An instruction of the body.
+    pub(crate) fn instruction(&self, inst: u32) -> Result<&'_ Instruction, Refused> {
+        Ok(self
+            .body
+            .instructions
+            .get(inst as usize)
+            .ok_or(Reason::Internal("an instruction out of range"))?)
+    }
+
+    /// The call of a `call` or `invoke` instruction; `unwind` is the landing pad's block.
+    pub(crate) fn make_call(
+        &mut self,
+        instruction: &Instruction,
+        unwind: Option<u32>,
+    ) -> Result<(), Refused> {
+        let body = self.body;
+        let call = body.call(instruction).ok_or(Reason::Internal("a call of nothing"))?;
+        if !C_LIKE.contains(&call.convention) {
+            return Err(Reason::CallingConvention.into());
+        }
+        for bundle in call.bundles {
+            if !matches!(self.module.bundle_tag(bundle.tag), b"funclet" | b"cold") {
+                return Err(Reason::Form("a call with operand bundles").into());
+            }
+        }
+        let Type::Function { result, parameters, variadic } = self.types.get(call.function_type) else {
+            return Err(Reason::Internal("a call by another type").into());
+        };
+        let attributes = self.module.attributes(call.attributes);
+        let mut plan = Plan { variadic, ..Plan::default() };
+        let parts = self.part_table.of(self.types, result)?.to_vec();
+        let results = result_places(&parts);
+        let mut memory = None;
+        if results.is_none() {
+            let layout = self.types.layout(result).ok_or(Reason::Type("without a layout"))?;
+            let offset = self.frame.allocate(layout.size, layout.align)?;
+            plan.frame(offset);
+            memory = Some(offset);
+        }
+        let fixed = parameters.len();
+        for (index, &argument) in call.arguments.iter().enumerate() {
+            let set = attributes.parameter(index as u32);
+            check_argument(&set)?;
+            if argument.metadata().is_some() {
+                return Err(Reason::Form("metadata as an argument").into());
+            }
+            if let Some((size, align)) = by_value(self, &set)? {
+                let place = Place::Stack(plan.places.memory(size, align));
+                plan.passed.push(Passed { what: What::Copy(argument, size), place, extend: None });
+                continue;
+            }
+            let parts = self.parts_of(argument)?;
+            let places = if set.has(AttributeKind::Nest) && index < fixed {
+                vec![Place::Gp(NEST)]
+            } else {
+                self.places_of(argument, &mut plan.places)?
+            };
+            for (part, (ty, place)) in parts.iter().zip(places).enumerate() {
+                let extended = set.has(AttributeKind::ZExt) || set.has(AttributeKind::SExt);
+                let extend = (ty.bank == Bank::Gp && ty.bits < 32 && (extended || ty.bits == 1))
+                    .then_some((ty.bits.into(), set.has(AttributeKind::SExt)));
+                plan.passed.push(Passed { what: What::Part(argument, part), place, extend });
+            }
+        }
+        let callee = match body.definition(self.module, call.callee) {
+            Some(Definition::Global(index)) => Callee::Symbol(Target::Global(index)),
+            Some(Definition::Constant)
+                if matches!(body.constant(self.module, call.callee), Some(Constant::InlineAsm(_))) =>
+            {
+                return Err(Reason::InlineAssembly.into());
+            }
+            _ => Callee::Pointer(call.callee),
+        };
+        self.place_and_call(&plan, callee, unwind)?;
+        match (results, memory) {
+            (Some(places), _) => self.take_results(instruction.result, &parts, &places),
+            (None, Some(offset)) => self.load_results(instruction.result, &parts, offset),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Calls a function of the C library or the compiler's support library with arguments of one part each.
+    pub(crate) fn call_runtime(&mut self, name: &'static str, plan: &Plan) -> Result<(), Refused> {
+        self.place_and_call(plan, Callee::Symbol(Target::Runtime(Runtime(name))), None)
+    }
+
+    fn place_and_call(&mut self, plan: &Plan, callee: Callee, unwind: Option<u32>) -> Result<(), Refused> {
+        for passed in &plan.passed {
+            if let What::Part(value, _) | What::Copy(value, _) = passed.what {
+                self.force(value)?;
+            }
+        }
+        if let Callee::Pointer(value) = callee {
+            self.force(value)?;
+        }
+        self.store_across_call()?;
+        // What was computed for the arguments is in registers or slots now.
+        self.regs.end_instruction();
+        let stack = plan.places.stack.next_multiple_of(16);
+        if stack > 0 {
+            if unwind.is_some() && self.frame.dynamic {
+                return Err(Reason::Form("invoke with arguments on the stack and dynamic allocas").into());
+            }
+            self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), stack as i32);
+            for passed in &plan.passed {
+                if let Place::Stack(at) = passed.place {
+                    self.pass_on_stack(passed, Mem::at(gp::RSP, at as i32))?;
+                }
+            }
+        }
+        for passed in &plan.passed {
+            let (reg, gp): (Reg, Option<Gp>) = match passed.place {
+                Place::Gp(reg) => (reg.into(), Some(reg)),
+                Place::Xmm(reg) => (reg.into(), None),
+                Place::Stack(_) | Place::X87(_) => continue,
+            };
+            match passed.what {
+                What::Part(value, part) => self.take_for(reg, value, part)?,
+                What::Frame(offset) => {
+                    self.take(reg)?;
+                    self.asm.lea(reg.gp(), Mem::at(gp::RBP, offset));
+                }
+                What::Copy(..) => return Err(Reason::Internal("memory in a register").into()),
+            }
+            if let (Some((bits, signed)), Some(reg)) = (passed.extend, gp) {
+                self.extend(reg, bits, signed);
+            }
+        }
+        if let Callee::Pointer(value) = callee {
+            match self.source(value, 0)? {
+                Source::Bits(bits) => self.asm.mov_i(SCRATCH, bits as u64),
+                _ => self.read_into(value, 0, SCRATCH)?,
+            }
+        }
+        self.drop_across_call()?;
+        if plan.variadic {
+            if self.regs.is_temporary(gp::RAX.into()) {
+                return Err(Reason::Internal("rax holds an argument").into());
+            }
+            self.asm.mov_i(gp::RAX, plan.places.vectors as u64);
+        }
+        let start = self.asm.offset();
+        match callee {
+            Callee::Symbol(target) => self.asm.call_symbol(target),
+            Callee::Pointer(_) => self.asm.call_rm(SCRATCH),
+        }
+        if let Some(pad) = unwind {
+            self.note_call_site(start, pad)?;
+        }
+        if stack > 0 {
+            self.asm.alu_i(Alu::Add, Width::B8, Rm::from(gp::RSP), stack as i32);
+        }
+        self.regs.end_instruction();
+        Ok(())
+    }
+
+    /// Stores what is needed after the call and is in a register that the call changes.
+    fn store_across_call(&mut self) -> Result<(), Refused> {
+        for reg in self.regs.occupied() {
+            if let Some((local, part)) = self.regs.owner(reg)
+                && self.regs.is_changed_by_calls(reg)
+                && self.lives_on(local as usize)
+            {
+                self.store_part(local as usize, part as usize)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the registers that the call changes.
+    fn drop_across_call(&mut self) -> Result<(), Refused> {
+        for reg in self.regs.occupied() {
+            if let Some((local, part)) = self.regs.owner(reg)
+                && self.regs.is_changed_by_calls(reg)
+            {
+                if self.lives_on(local as usize) {
+                    self.store_part(local as usize, part as usize)?;
+                }
+                self.part_mut(local as usize, part as usize).reg = None;
+                self.regs.release(reg);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a value is needed after the instruction that is being lowered, as far as its uses tell.
+    fn lives_on(&self, local: usize) -> bool {
+        self.assignments[local].remaining > 1
+            || self.analysis.values[local].looped
+            || self.analysis.values[local].user != self.inst
+    }
+
+    /// Puts a part of a value into a particular register, for a call or return.
+    pub(crate) fn take_for(&mut self, reg: Reg, value: Value, part: usize) -> Result<(), Refused> {
+        self.force(value)?;
+        if let Source::Local(local, part) = self.source(value, part)?
+            && self.assignments[local].state == State::Live
+            && self.part(local, part).reg == Some(reg)
+        {
+            if self.lives_on(local) {
+                self.store_part(local, part)?;
+            }
+            self.part_mut(local, part).reg = None;
+            self.regs.steal(reg);
+            return Ok(());
+        }
+        self.take(reg)?;
+        self.read_into(value, part, reg)
+    }
+
+    fn pass_on_stack(&mut self, passed: &Passed, to: Mem) -> Result<(), Refused> {
+        match passed.what {
+            What::Part(value, part) => {
+                let ty = self.part_type(value, part)?;
+                match (ty.bank, passed.extend) {
+                    (Bank::Gp, Some((bits, signed))) => {
+                        self.read_into(value, part, SCRATCH)?;
+                        self.extend(SCRATCH, bits, signed);
+                        self.asm.mov_mr(Width::B8, to, SCRATCH);
+                    }
+                    (Bank::Gp, None) => {
+                        self.read_into(value, part, SCRATCH)?;
+                        self.asm.mov_mr(Width::B8, to, SCRATCH);
+                    }
+                    (Bank::Xmm, _) => {
+                        self.read_into(value, part, SCRATCH_X)?;
+                        let bytes = if ty.vector { 16 } else { ty.store_bytes() };
+                        self.asm.store_x(bytes, to, SCRATCH_X);
+                    }
+                    (Bank::X87, _) => {
+                        let from = self.memory(value, part)?;
+                        self.asm.load_x(16, SCRATCH_X, from);
+                        self.asm.store_x(16, to, SCRATCH_X);
+                    }
+                }
+            }
+            What::Frame(offset) => {
+                self.asm.lea(SCRATCH, Mem::at(gp::RBP, offset));
+                self.asm.mov_mr(Width::B8, to, SCRATCH);
+            }
+            What::Copy(value, size) => {
+                let from = self.address(value)?;
+                self.copy_bytes(to, from, size.into())?;
+                self.regs.end_instruction();
+            }
+        }
+        Ok(())
+    }
+
+    /// The results of a call become the parts of a value.
+    fn take_results(&mut self, result: Value, parts: &[PartType], places: &[Place]) -> Result<(), Refused> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        // All of them first: what is kept elsewhere must not be put into one of these registers.
+        for place in places {
+            match *place {
+                Place::Gp(reg) => self.take(reg)?,
+                Place::Xmm(reg) => self.take(reg)?,
+                _ => {}
+            }
+        }
+        let used = self.is_used(result);
+        for (part, place) in places.iter().enumerate() {
+            match *place {
+                Place::Gp(reg) => self.define(result, part, reg)?,
+                Place::Xmm(reg) => self.define(result, part, reg)?,
+                Place::X87(_) if used => {
+                    let mem = self.define_in_memory(result, part)?;
+                    self.asm.fstp(10, mem);
+                }
+                Place::X87(_) => self.asm.x87(super::super::asm::X87::FstpSt0),
+                Place::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a result has users.
+    pub(crate) fn is_used(&self, result: Value) -> bool {
+        self.analysis.locals.local(result).is_some_and(|local| self.analysis.values[local].uses > 0)
+    }
+
+    /// The result of a runtime function becomes the value.
+    pub(crate) fn take_result(&mut self, result: Value) -> Result<(), Refused> {
+        let parts = self.parts_of(result)?;
+        let places = result_places(&parts).ok_or(Reason::Internal("a large result"))?;
+        self.take_results(result, &parts, &places)
+    }
+
+    fn load_results(&mut self, result: Value, parts: &[PartType], offset: i32) -> Result<(), Refused> {
+        if !self.is_used(result) {
+            return Ok(());
+        }
+        for (part, ty) in parts.iter().enumerate() {
+            let at = i32::try_from(ty.offset).map_err(|_| Reason::Size)?;
+            self.load_part_from(result, part, *ty, Mem::at(gp::RBP, offset + at))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! The function as a whole: what is refused at once, how arguments come in, and how results go out.
+
+use autojit_bitcode::{AttributeKind, AttributeSet, Opcode, Type, TypeId, Value};
+
+use super::super::Compiler;
+use super::super::abi::{Arguments, NEST, Place, result_places};
+use super::super::asm::{Mem, Width, gp};
+use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
+use super::super::values::State;
+use crate::features::Features;
+use crate::parts::{Bank, PartType};
+use crate::refused::{Reason, Refused};
+
+/// The calling conventions that are the C convention on x86-64.
+pub(crate) const C_LIKE: [u16; 3] = [0, 8, 9];
+/// Frames beyond this are touched page by page if the function asks for it.
+const PAGE: i32 = 4096;
+
+/// What the rest of the function must know of its own signature.
+#[derive(Debug, Default)]
+pub(crate) struct Signature {
+    /// Where results go; None: to memory whose address is in `result_address`.
+    pub results: Option<Vec<Place>>,
+    /// The slot of the address that is returned in rax: of `sret`, or of memory for a large result.
+    pub result_address: Option<i32>,
+    /// Of a variadic function: what its arguments take, and where their registers were saved.
+    pub variadic: Option<(Arguments, i32)>,
+    /// Frames of many pages must be touched in order.
+    pub probes: bool,
+}
+
+/// What attributes of a function change its code in a way that is not supported.
+const REFUSED: [(AttributeKind, &str); 12] = [
+    (AttributeKind::Naked, "naked"),
+    (AttributeKind::StackProtect, "ssp"),
+    (AttributeKind::StackProtectReq, "sspreq"),
+    (AttributeKind::StackProtectStrong, "sspstrong"),
+    (AttributeKind::Safestack, "safestack"),
+    (AttributeKind::Shadowcallstack, "shadowcallstack"),
+    (AttributeKind::PresplitCoroutine, "presplitcoroutine"),
+    (AttributeKind::SpeculativeLoadHardening, "speculative_load_hardening"),
+    (AttributeKind::StackAlignment, "alignstack"),
+    (AttributeKind::SanitizeMemtag, "sanitize_memtag"),
+    (AttributeKind::StrictFp, "strictfp"),
+    (AttributeKind::FnretthunkExtern, "fn_ret_thunk_extern"),
+];
+
+/// Values with which a string attribute changes nothing.
+type Harmless = &'static [&'static [u8]];
+
+/// String attributes that change code, unless they have one of these values.
+const REFUSED_STRINGS: [(&[u8], &str, Harmless); 9] = [
+    (b"patchable-function-entry", "patchable-function-entry", &[]),
+    (b"patchable-function", "patchable-function", &[]),
+    (b"fentry-call", "fentry-call", &[b"false"]),
+    (b"function-instrument", "function-instrument", &[b"xray-never"]),
+    (b"split-stack", "split-stack", &[]),
+    (b"indirect-tls-seg-refs", "indirect-tls-seg-refs", &[]),
+    (b"gc-leaf-function", "gc-leaf-function", &[]),
+    (b"use-soft-float", "use-soft-float", &[b"false"]),
+    (b"stackrealign", "stackrealign", &[]),
+];
+
+/// Attributes of arguments that change where they are.
+const REFUSED_ARGUMENTS: [(AttributeKind, &str); 5] = [
+    (AttributeKind::InAlloca, "inalloca"),
+    (AttributeKind::Preallocated, "preallocated"),
+    (AttributeKind::SwiftSelf, "swiftself"),
+    (AttributeKind::SwiftError, "swifterror"),
+    (AttributeKind::SwiftAsync, "swiftasync"),
+];
+
+/// Refuses arguments with attributes that are not supported.
+pub(crate) fn check_argument(attributes: &AttributeSet<'_>) -> Result<(), Refused> {
+    match REFUSED_ARGUMENTS.iter().find(|(kind, _)| attributes.has(*kind)) {
+        Some((_, name)) => Err(Reason::Attribute(name).into()),
+        None => Ok(()),
+    }
+}
+
+/// The size and alignment on the stack of an argument that is passed `byval`.
+pub(crate) fn by_value(
+    compiler: &Compiler<'_>,
+    attributes: &AttributeSet<'_>,
+) -> Result<Option<(u32, u32)>, Refused> {
+    let Some(ty) = attributes.ty(AttributeKind::ByVal) else { return Ok(None) };
+    let layout = compiler.types.layout(ty).ok_or(Reason::Type("without a layout"))?;
+    let size = u32::try_from(layout.size).ok().filter(|size| *size < 1 << 28).ok_or(Reason::Size)?;
+    let given = attributes.int(AttributeKind::Alignment).unwrap_or(0) as u32;
+    let align = if given != 0 { given } else { layout.align };
+    if align > 16 {
+        return Err(Reason::Form("byval with a large alignment").into());
+    }
+    Ok(Some((size, align.max(8))))
+}
+
+impl Compiler<'_> {
+    /// Refuses functions whose attributes or convention are not supported, and notes what they ask for.
+    pub(crate) fn check_function(&mut self) -> Result<(), Refused> {
+        let global = self.module.globals().get(self.body.function as usize);
+        let global = global.ok_or(Reason::Internal("a function out of range"))?;
+        if !C_LIKE.contains(&global.convention) {
+            return Err(Reason::CallingConvention.into());
+        }
+        if global.gc != 0 || global.prefix.is_some() || global.prologue.is_some() {
+            return Err(Reason::Attribute("gc, prefix or prologue").into());
+        }
+        let attributes = self.module.attributes(global.attributes).function();
+        if let Some((_, name)) = REFUSED.iter().find(|(kind, _)| attributes.has(*kind)) {
+            return Err(Reason::Attribute(name).into());
+        }
+        for (key, name, harmless) in REFUSED_STRINGS {
+            if attributes.string(key).is_some_and(|value| !harmless.contains(&value)) {
+                return Err(Reason::Attribute(name).into());
+            }
+        }
+        self.features = Features::of(attributes.string(b"target-features").unwrap_or(b""));
+        self.signature.probes = attributes.string(b"probe-stack").is_some();
+        Ok(())
+    }
+
+    /// Puts the arguments where they are on entry.
+    pub(crate) fn enter(&mut self) -> Result<(), Refused> {
+        let body = self.body;
+        let global = self.module.globals().get(body.function as usize);
+        let global = global.ok_or(Reason::Internal("a function out of range"))?;
+        let Type::Function { result, parameters, variadic } = self.types.get(global.value_type) else {
+            return Err(Reason::Internal("a function of another type").into());
+        };
+        let attributes = self.module.attributes(global.attributes);
+        let mut places = Arguments::default();
+        let parts = self.part_table.of(self.types, result)?.to_vec();
+        self.signature.results = result_places(&parts);
+        let mut address = None;
+        if self.signature.results.is_none() {
+            address = Some(places.part(POINTER));
+        }
+        let mut incoming = Vec::new();
+        for index in 0..parameters.len() as u32 {
+            let value = body.argument(index);
+            let set = attributes.parameter(index);
+            check_argument(&set)?;
+            if let Some((size, align)) = by_value(self, &set)? {
+                let at = places.memory(size, align);
+                if let Some(local) = self.analysis.locals.local(value) {
+                    self.assignments[local].state = State::Frame(at as i32 + 16);
+                }
+                continue;
+            }
+            let of_part = if set.has(AttributeKind::Nest) {
+                vec![Place::Gp(NEST)]
+            } else {
+                self.places_of(value, &mut places)?
+            };
+            if set.has(AttributeKind::StructRet) {
+                address = of_part.first().copied();
+            }
+            incoming.push((value, of_part));
+        }
+        if variadic {
+            self.save_registers(places)?;
+        }
+        if let Some(place) = address {
+            let slot = self.frame.allocate(8, 8)?;
+            match place {
+                Place::Gp(reg) => self.asm.mov_mr(Width::B8, Mem::at(gp::RBP, slot), reg),
+                _ => return Err(Reason::Form("the address of a result is on the stack").into()),
+            }
+            self.signature.result_address = Some(slot);
+        }
+        for (value, of_part) in incoming {
+            self.bring_in(value, &of_part)?;
+        }
+        self.regs.end_instruction();
+        self.check_allocas()
+    }
+
+    /// The places of the parts of an argument.
+    pub(crate) fn places_of(&mut self, value: Value, places: &mut Arguments) -> Result<Vec<Place>, Refused> {
+        let ty = self.type_of(value)?;
+        self.places_of_type(ty, places)
+    }
+
+    pub(crate) fn places_of_type(
+        &mut self,
+        ty: TypeId,
+        places: &mut Arguments,
+    ) -> Result<Vec<Place>, Refused> {
+        if let Type::Int(128) = self.types.get(ty) {
+            return Ok(places.pair().to_vec());
+        }
+        let parts = self.part_table.of(self.types, ty)?;
+        Ok(parts.iter().map(|part| places.part(*part)).collect())
+    }
+
+    fn bring_in(&mut self, value: Value, of_part: &[Place]) -> Result<(), Refused> {
+        let Some(local) = self.analysis.locals.local(value) else { return Ok(()) };
+        if self.analysis.values[local].uses == 0 {
+            return Ok(());
+        }
+        self.assign(local)?;
+        // What lies on the stack as a slot would is left there.
+        if let Some(Place::Stack(start)) = of_part.first() {
+            let as_slot =
+                |(part, place): (usize, &Place)| *place == Place::Stack(start + self.part(local, part).place);
+            if of_part.iter().enumerate().all(as_slot) {
+                self.assignments[local].slot = *start as i32 + 16;
+                for part in 0..of_part.len() {
+                    self.part_mut(local, part).stored = true;
+                }
+                return Ok(());
+            }
+        }
+        for (part, place) in of_part.iter().enumerate() {
+            let reg: Reg = match place {
+                Place::Gp(reg) => (*reg).into(),
+                Place::Xmm(reg) => (*reg).into(),
+                Place::Stack(at) => {
+                    let from = Mem::at(gp::RBP, *at as i32 + 16);
+                    let to = self.slot(local, part)?;
+                    if self.part(local, part).ty.bank == Bank::Gp {
+                        self.asm.mov(Width::B8, SCRATCH, from);
+                        self.asm.mov_mr(Width::B8, to, SCRATCH);
+                    } else {
+                        self.asm.load_x(16, SCRATCH_X, from);
+                        let bytes = self.part(local, part).ty.slot_bytes();
+                        self.asm.store_x(bytes, to, SCRATCH_X);
+                    }
+                    self.part_mut(local, part).stored = true;
+                    continue;
+                }
+                Place::X87(_) => return Err(Reason::Internal("an argument on the x87 stack").into()),
+            };
+            self.regs.occupy(reg, local as u32, part as u8);
+            self.part_mut(local, part).reg = Some(reg);
+        }
+        Ok(())
+    }
+
+    /// Notes dynamic allocas before anything depends on whether there are some.
+    fn check_allocas(&mut self) -> Result<(), Refused> {
+        let body = self.body;
+        let mut fixed = 0_u64;
+        for (index, instruction) in body.instructions.iter().enumerate() {
+            match instruction.opcode {
+                Opcode::Alloca => match self.static_size(index as u32)? {
+                    Some(size) => fixed = fixed.saturating_add(size),
+                    None => self.frame.dynamic = true,
+                },
+                Opcode::Call | Opcode::Invoke if self.restores_stack(instruction) => {
+                    self.frame.dynamic = true
+                }
+                _ => {}
+            }
+        }
+        if self.signature.probes && fixed >= PAGE as u64 {
+            return Err(Reason::Form("a frame that must be probed").into());
+        }
+        Ok(())
+    }
+
+    /// Lowers `ret`.
+    pub(crate) fn lower_return(&mut self, value: Option<Value>) -> Result<(), Refused> {
+        if let Some(value) = value {
+            let parts = self.parts_of(value)?;
+            match self.signature.results.clone() {
+                Some(places) => self.put_results(value, &parts, &places)?,
+                None => {
+                    let slot = self.signature.result_address.unwrap_or_default();
+                    let base = self.temporary_gp()?;
+                    self.asm.mov(Width::B8, base, Mem::at(gp::RBP, slot));
+                    for (index, part) in parts.iter().enumerate() {
+                        let at = i32::try_from(part.offset).map_err(|_| Reason::Size)?;
+                        self.store_part_to(value, index, *part, Mem::at(base, at))?;
+                    }
+                }
+            }
+        }
+        if let Some(slot) = self.signature.result_address {
+            self.asm.mov(Width::B8, gp::RAX, Mem::at(gp::RBP, slot));
+        }
+        if self.position as usize + 1 < self.analysis.order.blocks.len() {
+            self.asm.jmp(self.epilogue);
+        }
+        Ok(())
+    }
+
+    fn put_results(&mut self, value: Value, parts: &[PartType], places: &[Place]) -> Result<(), Refused> {
+        self.settle(&[value])?;
+        let global = self.module.globals().get(self.body.function as usize);
+        let attributes = global.map(|global| self.module.attributes(global.attributes).result());
+        let signed = attributes.is_some_and(|set| set.has(AttributeKind::SExt));
+        for (index, (part, place)) in parts.iter().zip(places).enumerate() {
+            match *place {
+                Place::Gp(reg) => {
+                    self.take_for(reg.into(), value, index)?;
+                    // Callers may rely on the extension; without an attribute it costs nothing that matters.
+                    if part.bits < 32 {
+                        self.extend(reg, part.bits.into(), signed);
+                    }
+                }
+                Place::Xmm(reg) => self.take_for(reg.into(), value, index)?,
+                Place::X87(_) => {}
+                Place::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
+            }
+        }
+        // The last that is pushed is the first result.
+        for (index, place) in places.iter().enumerate().rev() {
+            if let Place::X87(_) = place {
+                let mem = self.memory(value, index)?;
+                self.asm.fld(10, mem);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pointer as an argument.
+pub(crate) const POINTER: PartType = PartType { bank: Bank::Gp, bits: 64, offset: 0, vector: false };

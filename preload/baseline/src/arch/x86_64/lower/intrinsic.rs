@@ -1,0 +1,282 @@
+//! Intrinsic functions, by name.
+
+use autojit_bitcode::Value;
+
+use super::super::Compiler;
+use super::super::asm::{Cond, Mem, Width, gp};
+use super::super::constants::Source;
+use super::float::Sign;
+use super::overflow::Checked;
+use crate::refused::{Reason, Refused};
+
+/// The name without the types that it is overloaded for.
+fn base(name: &[u8]) -> &[u8] {
+    let mut end = 0;
+    for segment in name.split(|byte| *byte == b'.') {
+        if end > 0 && is_type(segment) {
+            break;
+        }
+        end += segment.len() + usize::from(end > 0);
+    }
+    name.get(..end).unwrap_or(name)
+}
+
+fn is_type(segment: &[u8]) -> bool {
+    let (Some(first), rest) = (segment.first(), segment.get(1..).unwrap_or_default()) else { return false };
+    matches!(first, b'i' | b'p' | b'f' | b'v' | b's' | b'a') && rest.first().is_some_and(u8::is_ascii_digit)
+        || matches!(segment, b"bf16" | b"ppcf128")
+        || segment.starts_with(b"sl_")
+}
+
+impl Compiler<'_> {
+    /// Lowers a call of an intrinsic function; `name` is without `llvm.`.
+    pub(crate) fn lower_intrinsic(
+        &mut self,
+        inst: u32,
+        name: &[u8],
+        arguments: &[Value],
+    ) -> Result<(), Refused> {
+        let result = self.instruction(inst)?.result;
+        if name.starts_with(b"dbg.") {
+            return Ok(());
+        }
+        match (base(name), arguments) {
+            (
+                b"lifetime.start"
+                | b"lifetime.end"
+                | b"assume"
+                | b"donothing"
+                | b"sideeffect"
+                | b"pseudoprobe"
+                | b"experimental.noalias.scope.decl"
+                | b"invariant.end"
+                | b"var.annotation"
+                | b"prefetch"
+                | b"va_end"
+                | b"fake.use",
+                _,
+            ) => Ok(()),
+            (b"invariant.start", _) if !self.is_used(result) => Ok(()),
+            (
+                b"expect"
+                | b"expect.with.probability"
+                | b"annotation"
+                | b"ptr.annotation"
+                | b"launder.invariant.group"
+                | b"strip.invariant.group"
+                | b"ssa.copy"
+                | b"arithmetic.fence"
+                | b"preserve.static.offset",
+                &[value, ..],
+            ) => self.lower_copy(result, value),
+            (b"is.constant", _) => self.define_bits(result, 0),
+            (b"objectsize", &[_, least, ..]) => {
+                let least = self.constant_bits(least)?.unwrap_or(0) & 1 != 0;
+                self.define_bits(result, if least { 0 } else { u64::MAX })
+            }
+            (b"trap", _) => {
+                self.asm.ud2();
+                Ok(())
+            }
+            (b"ubsantrap", &[kind]) => {
+                let kind = self.constant_bits(kind)?.unwrap_or(0) as u8;
+                // ud1l kind(%eax), %eax
+                self.asm.raw(&[0x67, 0x0f, 0xb9, 0x40, kind]);
+                Ok(())
+            }
+            (b"debugtrap", _) => {
+                self.asm.int3();
+                Ok(())
+            }
+
+            (b"memcpy" | b"memcpy.inline", &[to, from, size, ..]) => {
+                self.lower_copy_memory(false, to, from, size)
+            }
+            (b"memmove", &[to, from, size, ..]) => self.lower_copy_memory(true, to, from, size),
+            (b"memset" | b"memset.inline", &[to, byte, size, ..]) => self.lower_set_memory(to, byte, size),
+
+            (b"sadd.with.overflow", &[a, b]) => self.lower_with_overflow(Checked::Add, true, result, a, b),
+            (b"uadd.with.overflow", &[a, b]) => self.lower_with_overflow(Checked::Add, false, result, a, b),
+            (b"ssub.with.overflow", &[a, b]) => self.lower_with_overflow(Checked::Sub, true, result, a, b),
+            (b"usub.with.overflow", &[a, b]) => self.lower_with_overflow(Checked::Sub, false, result, a, b),
+            (b"smul.with.overflow", &[a, b]) => self.lower_with_overflow(Checked::Mul, true, result, a, b),
+            (b"umul.with.overflow", &[a, b]) => self.lower_with_overflow(Checked::Mul, false, result, a, b),
+            (b"sadd.sat", &[a, b]) => self.lower_saturating(Checked::Add, true, result, a, b),
+            (b"uadd.sat", &[a, b]) => self.lower_saturating(Checked::Add, false, result, a, b),
+            (b"ssub.sat", &[a, b]) => self.lower_saturating(Checked::Sub, true, result, a, b),
+            (b"usub.sat", &[a, b]) => self.lower_saturating(Checked::Sub, false, result, a, b),
+            (b"smin", &[a, b]) => self.lower_choice(Cond::G, result, a, b),
+            (b"smax", &[a, b]) => self.lower_choice(Cond::L, result, a, b),
+            (b"umin", &[a, b]) => self.lower_choice(Cond::A, result, a, b),
+            (b"umax", &[a, b]) => self.lower_choice(Cond::B, result, a, b),
+            (b"scmp", &[a, b]) => self.lower_three_way(true, result, a, b),
+            (b"ucmp", &[a, b]) => self.lower_three_way(false, result, a, b),
+            (b"abs", &[value, ..]) => self.lower_absolute(result, value),
+
+            (b"ctpop", &[value]) => self.lower_popcount(result, value),
+            (b"ctlz", &[value, ..]) => self.lower_count_zeros(true, result, value),
+            (b"cttz", &[value, ..]) => self.lower_count_zeros(false, result, value),
+            (b"bswap", &[value]) => self.lower_swap_bytes(result, value),
+            (b"bitreverse", &[value]) => self.lower_reverse_bits(result, value),
+            (b"fshl", &[high, low, by]) => self.lower_funnel(true, result, high, low, by),
+            (b"fshr", &[high, low, by]) => self.lower_funnel(false, result, high, low, by),
+            (b"ptrmask", &[pointer, mask]) => {
+                self.lower_arithmetic(autojit_bitcode::Opcode::And, result, pointer, mask)
+            }
+
+            (b"fabs", &[value]) => self.lower_sign(Sign::Clear, result, value),
+            (b"copysign", &[size, sign]) => self.lower_copysign(result, size, sign),
+            (b"sqrt", &[value]) => self.lower_square_root(result, value),
+            (b"minnum", &[a, b]) => self.lower_extremum(false, result, a, b),
+            (b"maxnum", &[a, b]) => self.lower_extremum(true, result, a, b),
+            (b"fmuladd", &[a, b, c]) => self.lower_multiply_add(result, a, b, c),
+            (b"is.fpclass", &[value, classes]) => self.lower_class(result, value, classes),
+            (b"floor", &[value]) => self.lower_round(9, ["floorf", "floor", "floorl"], result, value),
+            (b"ceil", &[value]) => self.lower_round(10, ["ceilf", "ceil", "ceill"], result, value),
+            (b"trunc", &[value]) => self.lower_round(11, ["truncf", "trunc", "truncl"], result, value),
+            (b"rint", &[value]) => self.lower_round(4, ["rintf", "rint", "rintl"], result, value),
+            (b"nearbyint", &[value]) => {
+                self.lower_round(12, ["nearbyintf", "nearbyint", "nearbyintl"], result, value)
+            }
+            (b"fptosi.sat", &[value]) => self.lower_to_int_saturating(true, result, value),
+            (b"fptoui.sat", &[value]) => self.lower_to_int_saturating(false, result, value),
+            (name, values @ [_, ..]) if library_names(name).is_some() => {
+                self.call_library(name, result, values)
+            }
+
+            (b"va_start", &[list]) => self.lower_va_start(list),
+            (b"va_copy", &[to, from]) => self.lower_va_copy(to, from),
+            (b"stacksave", _) => {
+                let reg = self.temporary_gp()?;
+                self.asm.mov(Width::B8, reg, gp::RSP);
+                self.define(result, 0, reg)
+            }
+            (b"stackrestore", &[value]) => {
+                let reg = self.gp(value, 0)?;
+                self.asm.mov(Width::B8, gp::RSP, reg);
+                Ok(())
+            }
+            (b"frameaddress", &[depth]) => self.lower_frame_address(result, depth, None),
+            (b"returnaddress", &[depth]) => self.lower_frame_address(result, depth, Some(8)),
+            (b"addressofreturnaddress", _) => {
+                let reg = self.temporary_gp()?;
+                self.asm.lea(reg, Mem::at(gp::RBP, 8));
+                self.define(result, 0, reg)
+            }
+            (b"eh.typeid.for", &[info]) => self.lower_type_id(result, info),
+            (b"x86.sse2.pause", _) => {
+                self.asm.pause();
+                Ok(())
+            }
+            (b"readcyclecounter", _) => {
+                self.take(gp::RAX)?;
+                self.take(gp::RDX)?;
+                // rdtsc; the upper half is in rdx.
+                self.asm.raw(&[0x0f, 0x31]);
+                self.asm.shift_i(super::super::asm::Shift::Shl, Width::B8, gp::RDX, 32);
+                self.asm.alu(super::super::asm::Alu::Or, Width::B8, gp::RAX, gp::RDX);
+                self.define(result, 0, gp::RAX)
+            }
+            (b"threadlocal.address", _) => Err(Reason::ThreadLocal.into()),
+            (other, _) => Err(Refused {
+                reason: Reason::Intrinsic,
+                detail: String::from_utf8_lossy(other).into_owned(),
+            }),
+        }
+    }
+
+    fn define_bits(&mut self, result: Value, bits: u64) -> Result<(), Refused> {
+        let reg = self.temporary_gp()?;
+        self.asm.mov_i(reg, bits);
+        self.define(result, 0, reg)
+    }
+
+    fn call_library(&mut self, name: &[u8], result: Value, values: &[Value]) -> Result<(), Refused> {
+        let names = library_names(name).ok_or(Reason::Internal("a library function without a name"))?;
+        let Some(&first) = values.first() else { return Err(Reason::Internal("no arguments").into()) };
+        let part = self.single(first)?;
+        if part.vector {
+            return Err(Reason::Vector("a function of the C library").into());
+        }
+        let name = match part.bits {
+            32 => names[0],
+            64 => names[1],
+            _ => names[2],
+        };
+        self.call_with_floats(name, result, values)
+    }
+
+    /// The frame or return address of a caller, by walking saved frame pointers; of this function, without.
+    fn lower_frame_address(
+        &mut self,
+        result: Value,
+        depth: Value,
+        offset: Option<i32>,
+    ) -> Result<(), Refused> {
+        let Source::Bits(depth) = self.source(depth, 0)? else {
+            return Err(Reason::Internal("a depth that is no number").into());
+        };
+        let reg = self.temporary_gp()?;
+        self.asm.mov(Width::B8, reg, gp::RBP);
+        for _ in 0..depth.min(64) {
+            self.asm.mov(Width::B8, reg, Mem::at(reg, 0));
+        }
+        if let Some(offset) = offset {
+            self.asm.mov(Width::B8, reg, Mem::at(reg, offset));
+        }
+        self.define(result, 0, reg)
+    }
+}
+
+/// The functions of the C library that an intrinsic is, for float, double and long double.
+fn library_names(name: &[u8]) -> Option<[&'static str; 3]> {
+    Some(match name {
+        b"sin" => ["sinf", "sin", "sinl"],
+        b"cos" => ["cosf", "cos", "cosl"],
+        b"tan" => ["tanf", "tan", "tanl"],
+        b"asin" => ["asinf", "asin", "asinl"],
+        b"acos" => ["acosf", "acos", "acosl"],
+        b"atan" => ["atanf", "atan", "atanl"],
+        b"atan2" => ["atan2f", "atan2", "atan2l"],
+        b"sinh" => ["sinhf", "sinh", "sinhl"],
+        b"cosh" => ["coshf", "cosh", "coshl"],
+        b"tanh" => ["tanhf", "tanh", "tanhl"],
+        b"pow" => ["powf", "pow", "powl"],
+        b"exp" => ["expf", "exp", "expl"],
+        b"exp2" => ["exp2f", "exp2", "exp2l"],
+        b"log" => ["logf", "log", "logl"],
+        b"log2" => ["log2f", "log2", "log2l"],
+        b"log10" => ["log10f", "log10", "log10l"],
+        b"fma" => ["fmaf", "fma", "fmal"],
+        b"round" => ["roundf", "round", "roundl"],
+        b"roundeven" => ["roundevenf", "roundeven", "roundevenl"],
+        b"lround" => ["lroundf", "lround", "lroundl"],
+        b"llround" => ["llroundf", "llround", "llroundl"],
+        b"lrint" => ["lrintf", "lrint", "lrintl"],
+        b"llrint" => ["llrintf", "llrint", "llrintl"],
+        b"ldexp" => ["ldexpf", "ldexp", "ldexpl"],
+        b"powi" => ["__powisf2", "__powidf2", "__powixf2"],
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base;
+
+    #[test]
+    fn names_without_types() {
+        for (name, expected) in [
+            ("memcpy.p0.p0.i64", "memcpy"),
+            ("umul.with.overflow.i32", "umul.with.overflow"),
+            ("va_start.p0", "va_start"),
+            ("vector.reduce.add.v4i32", "vector.reduce.add"),
+            ("fptosi.sat.i32.f64", "fptosi.sat"),
+            ("experimental.noalias.scope.decl", "experimental.noalias.scope.decl"),
+            ("trap", "trap"),
+            ("sqrt.f80", "sqrt"),
+        ] {
+            assert_eq!(base(name.as_bytes()), expected.as_bytes());
+        }
+    }
+}

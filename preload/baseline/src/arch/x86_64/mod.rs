@@ -1,0 +1,269 @@
+//! The emission pass for x86-64: one walk over the blocks, in which registers are assigned while code is written.
+//!
+//! | step | where |
+//! | --- | --- |
+//! | frame, prologue, epilogue | [`frame`] |
+//! | which value is in which register | [`registers`], [`values`] |
+//! | constants and addresses of globals | [`constants`] |
+//! | addresses in operands | [`address`] |
+//! | where arguments and results are | [`abi`] |
+//! | moves between blocks | [`edges`] |
+//! | instructions, by kind | [`lower`] |
+//! | exceptions | [`exceptions`] |
+//! | bytes | [`asm`] |
+//!
+//! Between blocks values are in their slots. A block that only the one before it leads to goes on with its registers.
+
+mod abi;
+mod address;
+#[allow(dead_code, reason = "it knows instructions that selection will use")]
+pub(crate) mod asm;
+mod constants;
+mod edges;
+mod exceptions;
+mod frame;
+mod lower;
+mod registers;
+mod values;
+
+use autojit_bitcode::{Block, FunctionBody, Module, Opcode, TypeTable, Value};
+
+use crate::analysis::{Analysis, NONE};
+use crate::code::{Code, LineRow};
+use crate::features::Features;
+use crate::parts::PartTable;
+use crate::refused::{Reason, Refused};
+use crate::rodata::Rodata;
+use asm::{Assembler, Label};
+use frame::FrameLayout;
+use registers::RegisterFile;
+use values::{Assignment, Part};
+
+/// The state of the emission.
+pub(crate) struct Compiler<'a> {
+    module: &'a Module<'a>,
+    types: &'a TypeTable,
+    body: &'a FunctionBody,
+    analysis: &'a Analysis,
+    part_table: &'a mut PartTable,
+    features: Features,
+    asm: Assembler,
+    regs: RegisterFile,
+    frame: FrameLayout,
+    rodata: Rodata,
+    /// By local number.
+    assignments: Vec<Assignment>,
+    parts: Vec<Part>,
+    /// By block.
+    labels: Vec<Label>,
+    epilogue: Label,
+    /// The position of the block that is being emitted.
+    position: u32,
+    /// The instruction that is being emitted.
+    inst: u32,
+    signature: lower::Signature,
+    tables: Vec<edges::JumpTable>,
+    handlers: exceptions::Handlers,
+    lines: Vec<LineRow>,
+    /// Blocks whose addresses are taken.
+    addressed: Vec<u32>,
+}
+
+/// Compiles a function.
+pub(crate) fn compile(
+    module: &Module<'_>,
+    body: &FunctionBody,
+    analysis: &Analysis,
+    part_table: &mut PartTable,
+) -> Result<Code, Refused> {
+    let mut asm = Assembler::default();
+    let epilogue = asm.label();
+    let labels = body.blocks.iter().map(|_| asm.label()).collect();
+    let remaining =
+        |info: &crate::analysis::Info| Assignment { remaining: info.uses, ..Assignment::default() };
+    let mut compiler = Compiler {
+        module,
+        types: module.types(),
+        body,
+        analysis,
+        part_table,
+        features: Features::default(),
+        asm,
+        regs: RegisterFile::default(),
+        frame: FrameLayout::default(),
+        rodata: Rodata::default(),
+        assignments: analysis.values.iter().map(remaining).collect(),
+        parts: Vec::with_capacity(analysis.values.len()),
+        labels,
+        epilogue,
+        position: 0,
+        inst: 0,
+        signature: lower::Signature::default(),
+        tables: Vec::new(),
+        handlers: exceptions::Handlers::default(),
+        lines: Vec::new(),
+        addressed: Vec::new(),
+    };
+    compiler.check_function()?;
+    compiler.reserve_prologue();
+    compiler.enter()?;
+    for position in 0..analysis.order.blocks.len() as u32 {
+        compiler.block(position)?;
+    }
+    compiler.finish()
+}
+
+impl Compiler<'_> {
+    /// Emits the block at a position.
+    fn block(&mut self, position: u32) -> Result<(), Refused> {
+        let (body, analysis) = (self.body, self.analysis);
+        let block = analysis.order.blocks[position as usize];
+        self.position = position;
+        if position > 0 && !self.goes_on(position) {
+            self.forget_registers()?;
+        }
+        self.asm.bind(self.labels[block as usize]);
+        for (inst, instruction) in body.block(Block(block)) {
+            self.inst = inst.0;
+            if instruction.opcode == Opcode::Phi {
+                self.begin_phi(instruction.result)?;
+                continue;
+            }
+            self.line(inst.0);
+            if !self.is_dead(inst.0) {
+                self.emit(inst.0)?;
+            }
+            // The operands of a deferred instruction are needed until its user has taken them.
+            if self.deferred(instruction.result).is_none() {
+                self.consume_operands(inst.0);
+            }
+            self.regs.end_instruction();
+        }
+        for input in analysis.inputs_from(position) {
+            self.consume(input.value);
+        }
+        for &local in analysis.ends_at(position) {
+            self.free(local as usize);
+        }
+        Ok(())
+    }
+
+    /// Whether control comes to a position only from the one before: what is in registers there still is.
+    fn goes_on(&self, position: u32) -> bool {
+        let order = &self.analysis.order;
+        let before = order.blocks[position as usize - 1];
+        let block = order.blocks[position as usize];
+        order.predecessors[position as usize] == 1
+            && self.body.successors(Block(before)).contains(&Block(block))
+            && !self.is_landing_pad(block)
+    }
+
+    /// Empties the registers where control comes from several places. What is live has been stored at their ends.
+    fn forget_registers(&mut self) -> Result<(), Refused> {
+        for reg in self.regs.occupied() {
+            if let Some((local, part)) = self.regs.owner(reg) {
+                let part = self.part_mut(local as usize, part as usize);
+                part.reg = None;
+                if !part.stored {
+                    return Err(Reason::Internal("a value is lost between blocks").into());
+                }
+                self.regs.release(reg);
+            }
+        }
+        Ok(())
+    }
+
+    /// A phi's value is where the edges have put it.
+    fn begin_phi(&mut self, phi: Value) -> Result<(), Refused> {
+        let local = self.analysis.locals.local(phi).ok_or(Reason::Internal("a phi without a result"))?;
+        if self.analysis.values[local].uses == 0 {
+            return Ok(());
+        }
+        self.assign(local)?;
+        for part in 0..self.assignments[local].count as usize {
+            self.part_mut(local, part).stored = true;
+        }
+        Ok(())
+    }
+
+    /// Writes what must be in its slot when this block ends.
+    fn store_live(&mut self) -> Result<(), Refused> {
+        for reg in self.regs.occupied() {
+            if let Some((local, part)) = self.regs.owner(reg)
+                && self.analysis.values[local as usize].crosses_blocks()
+            {
+                self.store_part(local as usize, part as usize)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an instruction has no effect and no users.
+    fn is_dead(&self, inst: u32) -> bool {
+        let Some(instruction) = self.body.instructions.get(inst as usize) else { return false };
+        let unused = |local: usize| self.analysis.values[local].uses == 0;
+        lower::is_pure(instruction) && self.analysis.locals.local(instruction.result).is_some_and(unused)
+    }
+
+    /// Notes that an instruction's code begins here, if its line is another one.
+    fn line(&mut self, inst: u32) {
+        let location = self.body.location(autojit_bitcode::Inst(inst));
+        if location.is_none() {
+            return;
+        }
+        let offset = self.asm.offset();
+        if let Some(last) = self.lines.last_mut() {
+            if self.body.location(autojit_bitcode::Inst(last.instruction)) == location {
+                return;
+            }
+            if last.offset == offset {
+                last.instruction = inst;
+                return;
+            }
+        }
+        self.lines.push(LineRow { offset, instruction: inst });
+    }
+
+    /// The label of a block.
+    fn block_label(&mut self, block: u32) -> Result<Label, Refused> {
+        let label = self.labels.get(block as usize).copied();
+        let position = self.analysis.order.positions.get(block as usize);
+        if position.is_none_or(|position| *position == NONE) {
+            return Err(Reason::Form("the address of a block that is not reached").into());
+        }
+        self.addressed.push(block);
+        Ok(label.ok_or(Reason::Internal("a block out of range"))?)
+    }
+
+    /// What comes behind the last block, and all that is open.
+    fn finish(mut self) -> Result<Code, Refused> {
+        let (start, mut frame) = self.finish_frame();
+        self.finish_tables(start)?;
+        let (lsda, personality) = self.finish_exceptions(start)?;
+        let (bytes, mut relocations) = self.asm.finish().ok_or(Reason::Size)?;
+        // The function begins where its prologue does.
+        for relocation in &mut relocations {
+            relocation.offset -= start;
+        }
+        for row in &mut self.lines {
+            row.offset -= start;
+        }
+        for at in [&mut frame.pushed, &mut frame.established, &mut frame.saved] {
+            *at -= start;
+        }
+        for (from, to) in &mut frame.returns {
+            (*from, *to) = (*from - start, *to - start);
+        }
+        Ok(Code {
+            text: bytes.get(start as usize..).unwrap_or_default().to_vec(),
+            rodata: self.rodata.bytes,
+            rodata_align: Rodata::ALIGN,
+            text_relocations: relocations,
+            rodata_relocations: self.rodata.relocations,
+            frame,
+            lsda,
+            personality,
+            lines: self.lines,
+        })
+    }
+}

@@ -1,0 +1,466 @@
+//! Values: where each part is, and how instructions come to their operands and leave their results.
+//!
+//! A value is *deferred* while its only user, in the same block, may take the computation into its own operands: an
+//! address, a comparison, a load. Whatever reads it in another way makes it come into being first, so a deferred value
+//! may be used like any other.
+
+use autojit_bitcode::Value;
+
+use super::Compiler;
+use super::asm::{Alu, Gp, Mem, Rm, Width, Xmm, gp};
+use super::constants::Source;
+use super::registers::Reg;
+use crate::parts::{Bank, PartType};
+use crate::refused::{Reason, Refused};
+
+/// How deeply deferred values may consist of others.
+const DEEPEST: u8 = 6;
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Not defined yet, or not used any more.
+    #[default]
+    None,
+    /// An instruction that has not been emitted, and how many others it consists of.
+    Deferred(u32, u8),
+    /// The address of the frame's bytes from this distance to rbp on.
+    Frame(i32),
+    /// In registers or its slot.
+    Live,
+}
+
+/// A value of the function.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Assignment {
+    /// Where it stands.
+    pub state: State,
+    /// Its first part.
+    pub first: u32,
+    /// The number of its parts.
+    pub count: u8,
+    /// Uses that are still to come.
+    pub remaining: u32,
+    /// Its slot's distance to rbp, or 0.
+    pub slot: i32,
+    /// The slot's size.
+    pub slot_bytes: u32,
+}
+
+/// A part of a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// What it is.
+    pub ty: PartType,
+    /// The register that it is in.
+    pub reg: Option<Reg>,
+    /// The slot holds it.
+    pub stored: bool,
+    /// Its place in the slot.
+    pub place: u32,
+}
+
+impl Compiler<'_> {
+    /// The types of the parts of a value.
+    pub(crate) fn parts_of(&mut self, value: Value) -> Result<Vec<PartType>, Refused> {
+        let ty = self.type_of(value)?;
+        Ok(self.part_table.of(self.types, ty)?.to_vec())
+    }
+
+    /// The type of a part of a value.
+    pub(crate) fn part_type(&mut self, value: Value, part: usize) -> Result<PartType, Refused> {
+        let ty = self.type_of(value)?;
+        let parts = self.part_table.of(self.types, ty)?;
+        parts.get(part).copied().ok_or(Reason::Internal("a part out of range").into())
+    }
+
+    /// The only part of a value that has one.
+    pub(crate) fn single(&mut self, value: Value) -> Result<PartType, Refused> {
+        let ty = self.type_of(value)?;
+        match self.part_table.of(self.types, ty)? {
+            [part] => Ok(*part),
+            _ => Err(Reason::Type("of several parts here").into()),
+        }
+    }
+
+    /// A part of a value that has parts.
+    pub(crate) fn part(&self, local: usize, part: usize) -> &Part {
+        &self.parts[self.assignments[local].first as usize + part]
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn part_mut(&mut self, local: usize, part: usize) -> &mut Part {
+        &mut self.parts[self.assignments[local].first as usize + part]
+    }
+
+    /// Gives a value parts, if it has none yet.
+    pub(crate) fn assign(&mut self, local: usize) -> Result<(), Refused> {
+        if self.assignments[local].state != State::None {
+            return Ok(());
+        }
+        let types = self.parts_of(self.analysis.locals.value(local))?;
+        let first = self.parts.len() as u32;
+        let mut place = 0_u32;
+        for &ty in &types {
+            let bytes = ty.slot_bytes();
+            place = place.next_multiple_of(bytes);
+            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, place });
+            place += bytes;
+        }
+        let assignment = &mut self.assignments[local];
+        (assignment.state, assignment.first, assignment.count) = (State::Live, first, types.len() as u8);
+        assignment.slot_bytes = place;
+        Ok(())
+    }
+
+    /// The slot of a part.
+    pub(crate) fn slot(&mut self, local: usize, part: usize) -> Result<Mem, Refused> {
+        let Assignment { slot, slot_bytes, .. } = self.assignments[local];
+        let slot = if slot == 0 {
+            let slot = self.frame.allocate_slot(slot_bytes)?;
+            self.assignments[local].slot = slot;
+            slot
+        } else {
+            slot
+        };
+        Ok(Mem::at(gp::RBP, slot + self.part(local, part).place as i32))
+    }
+
+    /// A use of a value is over. A value without further uses gives up its registers and its slot.
+    pub(crate) fn consume(&mut self, value: Value) {
+        let Some(local) = self.analysis.locals.local(value) else { return };
+        if let State::Deferred(inst, _) = self.assignments[local].state {
+            self.assignments[local].state = State::None;
+            self.consume_operands(inst);
+        }
+        let assignment = &mut self.assignments[local];
+        assignment.remaining = assignment.remaining.saturating_sub(1);
+        if assignment.remaining == 0 && !self.analysis.values[local].looped {
+            self.free(local);
+        }
+    }
+
+    /// The uses that an instruction makes are over.
+    pub(crate) fn consume_operands(&mut self, inst: u32) {
+        let body = self.body;
+        if let Some(instruction) = body.instructions.get(inst as usize) {
+            for &operand in body.operands(instruction) {
+                self.consume(operand);
+            }
+        }
+    }
+
+    /// A value is not needed any more.
+    pub(crate) fn free(&mut self, local: usize) {
+        let Assignment { state, count, slot, slot_bytes, .. } = self.assignments[local];
+        if state != State::Live {
+            return;
+        }
+        for part in 0..count as usize {
+            if let Some(reg) = self.part_mut(local, part).reg.take() {
+                self.regs.release(reg);
+            }
+        }
+        // Slots above rbp are the caller's.
+        if slot < 0 {
+            self.frame.free_slot(slot, slot_bytes);
+        }
+        self.assignments[local].state = State::None;
+    }
+
+    /// Whether the instruction that is being lowered is the last that reads a value.
+    fn dies(&self, local: usize) -> bool {
+        self.assignments[local].remaining == 1 && !self.analysis.values[local].looped
+    }
+
+    /// Defers an instruction's result if its only user is in the same block; the user may come much later, so nothing
+    /// that depends on memory may be deferred.
+    pub(crate) fn defer(&mut self, inst: u32) -> bool {
+        let body = self.body;
+        let Some(instruction) = body.instructions.get(inst as usize) else { return false };
+        let Some(local) = self.analysis.locals.local(instruction.result) else { return false };
+        let info = self.analysis.values[local];
+        let phi = body
+            .instructions
+            .get(info.user as usize)
+            .is_none_or(|user| user.opcode == autojit_bitcode::Opcode::Phi);
+        if info.uses != 1 || info.crosses_blocks() || phi {
+            return false;
+        }
+        let depth = |value: &Value| match self.state_of(*value) {
+            State::Deferred(_, depth) => depth + 1,
+            _ => 0,
+        };
+        let depth = body.operands(instruction).iter().map(depth).max().unwrap_or(0);
+        if depth > DEEPEST {
+            return false;
+        }
+        self.assignments[local].state = State::Deferred(inst, depth);
+        true
+    }
+
+    /// The instruction of a deferred value.
+    pub(crate) fn deferred(&self, value: Value) -> Option<u32> {
+        match self.state_of(value) {
+            State::Deferred(inst, _) => Some(inst),
+            _ => None,
+        }
+    }
+
+    /// Where a value stands.
+    pub(crate) fn state_of(&self, value: Value) -> State {
+        self.analysis.locals.local(value).map_or(State::None, |local| self.assignments[local].state)
+    }
+
+    /// Makes a deferred value come into being.
+    pub(crate) fn force(&mut self, value: Value) -> Result<(), Refused> {
+        if let Some(inst) = self.deferred(value)
+            && let Some(local) = self.analysis.locals.local(value)
+        {
+            self.assignments[local].state = State::None;
+            self.emit(inst)?;
+            self.consume_operands(inst);
+        }
+        Ok(())
+    }
+
+    /// Makes the operands of an instruction come into being before it takes particular registers: what that needed is
+    /// free again, and everything may be moved. No register may be in use by the instruction yet.
+    pub(crate) fn settle(&mut self, operands: &[Value]) -> Result<(), Refused> {
+        for &operand in operands {
+            self.force(operand)?;
+        }
+        self.regs.end_instruction();
+        Ok(())
+    }
+
+    /// A part of a local value in a register, to be read until the instruction ends.
+    fn local_reg(&mut self, local: usize, part: usize) -> Result<Reg, Refused> {
+        let Part { ty, reg, .. } = *self.part(local, part);
+        let reg = match reg {
+            Some(reg) => reg,
+            None => {
+                let reg = self.temporary(ty.bank)?;
+                self.load_part(reg, local, part)?;
+                self.regs.occupy(reg, local as u32, part as u8);
+                self.part_mut(local, part).reg = Some(reg);
+                reg
+            }
+        };
+        self.regs.lock(reg);
+        Ok(reg)
+    }
+
+    /// A part of a value in a register, to be read until the instruction ends.
+    pub(crate) fn read(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
+        self.force(value)?;
+        match self.source(value, part)? {
+            Source::Local(local, part) if self.assignments[local].state == State::Live => {
+                self.local_reg(local, part)
+            }
+            source => {
+                let bank = self.part_type(value, part)?.bank;
+                let reg = self.temporary(bank)?;
+                self.load_source(reg, source, value, part)?;
+                Ok(reg)
+            }
+        }
+    }
+
+    /// The same for an integer or pointer.
+    pub(crate) fn gp(&mut self, value: Value, part: usize) -> Result<Gp, Refused> {
+        let reg = self.read(value, part)?;
+        if reg.is_vector() { Err(Reason::Internal("not an integer").into()) } else { Ok(reg.gp()) }
+    }
+
+    /// The same for a float or vector.
+    pub(crate) fn xmm(&mut self, value: Value, part: usize) -> Result<Xmm, Refused> {
+        let reg = self.read(value, part)?;
+        if reg.is_vector() { Ok(reg.xmm()) } else { Err(Reason::Internal("not a float").into()) }
+    }
+
+    /// Puts a part of a value into a register that the instruction has.
+    pub(crate) fn read_into(
+        &mut self,
+        value: Value,
+        part: usize,
+        dst: impl Into<Reg>,
+    ) -> Result<(), Refused> {
+        self.force(value)?;
+        let source = self.source(value, part)?;
+        self.load_source(dst.into(), source, value, part)
+    }
+
+    /// A part of a value in a temporary register, to be changed: the value's own if it is not needed afterwards.
+    pub(crate) fn own(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
+        self.force(value)?;
+        let source = self.source(value, part)?;
+        if let Source::Local(local, part) = source
+            && self.assignments[local].state == State::Live
+            && let Some(reg) = self.part(local, part).reg
+            && self.dies(local)
+        {
+            self.part_mut(local, part).reg = None;
+            self.regs.steal(reg);
+            return Ok(reg);
+        }
+        let bank = self.part_type(value, part)?.bank;
+        let reg = self.temporary(bank)?;
+        self.load_source(reg, source, value, part)?;
+        Ok(reg)
+    }
+
+    /// The same for an integer or pointer.
+    pub(crate) fn own_gp(&mut self, value: Value, part: usize) -> Result<Gp, Refused> {
+        let reg = self.own(value, part)?;
+        if reg.is_vector() { Err(Reason::Internal("not an integer").into()) } else { Ok(reg.gp()) }
+    }
+
+    /// The same for a float or vector.
+    pub(crate) fn own_x(&mut self, value: Value, part: usize) -> Result<Xmm, Refused> {
+        let reg = self.own(value, part)?;
+        if reg.is_vector() { Ok(reg.xmm()) } else { Err(Reason::Internal("not a float").into()) }
+    }
+
+    /// A part of a value as an operand of so many bytes: in a register, or in memory if it is there and not in one.
+    pub(crate) fn operand(&mut self, value: Value, part: usize, bytes: u32) -> Result<Rm, Refused> {
+        if let Some(mem) = self.deferred_load(value, bytes)? {
+            return Ok(mem.into());
+        }
+        self.force(value)?;
+        match self.source(value, part)? {
+            Source::Local(local, part) if self.assignments[local].state == State::Live => {
+                let info = *self.part(local, part);
+                // What is needed again is better in a register.
+                if info.reg.is_none() && info.stored && self.dies(local) && bytes <= info.ty.slot_bytes() {
+                    return Ok(self.slot(local, part)?.into());
+                }
+                let reg = self.local_reg(local, part)?;
+                Ok(Rm::Reg(reg.0 & 15))
+            }
+            Source::Bits(bits) if self.part_type(value, part)?.bank == Bank::Xmm && bits != 0 => {
+                Ok(self.constant_memory(bits, bytes).into())
+            }
+            _ => Ok(Rm::Reg(self.read(value, part)?.0 & 15)),
+        }
+    }
+
+    /// A constant integer as an immediate operand of this width.
+    pub(crate) fn immediate(
+        &mut self,
+        value: Value,
+        part: usize,
+        width: Width,
+    ) -> Result<Option<i32>, Refused> {
+        if self.analysis.locals.local(value).is_some() {
+            return Ok(None);
+        }
+        let Source::Bits(bits) = self.source(value, part)? else { return Ok(None) };
+        Ok(match width {
+            Width::B1 => Some(i32::from(bits as i8)),
+            Width::B2 => Some(i32::from(bits as i16)),
+            Width::B4 => Some(bits as i32),
+            Width::B8 => i32::try_from(bits as i64).ok(),
+        })
+    }
+
+    /// A constant integer of at most 64 bits, zero-extended from its width.
+    pub(crate) fn constant_bits(&mut self, value: Value) -> Result<Option<u64>, Refused> {
+        if self.analysis.locals.local(value).is_some() {
+            return Ok(None);
+        }
+        let bits = u32::from(self.part_type(value, 0)?.bits);
+        let Source::Bits(found) = self.source(value, 0)? else { return Ok(None) };
+        Ok(Some(found as u64 & (u64::MAX >> (64 - bits.clamp(1, 64)))))
+    }
+
+    /// Writes what a part is into a register.
+    fn load_source(&mut self, dst: Reg, source: Source, value: Value, part: usize) -> Result<(), Refused> {
+        match source {
+            Source::Local(local, part) => match self.assignments[local].state {
+                State::Frame(offset) => self.asm.lea(dst.gp(), Mem::at(gp::RBP, offset)),
+                State::Live => match self.part(local, part).reg {
+                    Some(reg) => self.move_register(dst, reg),
+                    None => self.load_part(dst, local, part)?,
+                },
+                _ => return Err(Reason::Internal("a value is not defined").into()),
+            },
+            Source::Bits(bits) if dst.is_vector() => {
+                let bytes = self.part_type(value, part)?.store_bytes();
+                self.load_vector_constant(dst.xmm(), bits, bytes);
+            }
+            Source::Bits(bits) => {
+                // Flags may be live: no xor. The form without a sign is shorter where the upper half does not matter.
+                let narrow = self.part_type(value, part)?.bits <= 32;
+                self.asm.mov_i(dst.gp(), if narrow { u64::from(bits as u32) } else { bits as u64 });
+            }
+            Source::Symbol(global, addend) => self.load_symbol(dst.gp(), global, addend)?,
+            Source::Block(block) => {
+                let label = self.block_label(block)?;
+                let mem = Mem { base: super::asm::Base::Label(label), index: None, disp: 0 };
+                self.asm.lea(dst.gp(), mem);
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of the result of the instruction that is being lowered: what this temporary register holds.
+    pub(crate) fn define(&mut self, result: Value, part: usize, reg: impl Into<Reg>) -> Result<(), Refused> {
+        let reg = reg.into();
+        let Some(local) = self.analysis.locals.local(result) else {
+            return Err(Reason::Internal("a result is no value").into());
+        };
+        if self.assignments[local].remaining == 0 && !self.analysis.values[local].looped {
+            return Ok(());
+        }
+        self.assign(local)?;
+        if !self.regs.is_temporary(reg) {
+            return Err(Reason::Internal("a result is in use already").into());
+        }
+        self.regs.occupy(reg, local as u32, part as u8);
+        let part = self.part_mut(local, part);
+        (part.reg, part.stored) = (Some(reg), false);
+        Ok(())
+    }
+
+    /// The memory of a value that is kept in memory only, to be written.
+    pub(crate) fn define_in_memory(&mut self, result: Value, part: usize) -> Result<Mem, Refused> {
+        let local = self.analysis.locals.local(result).ok_or(Reason::Internal("a result is no value"))?;
+        self.assign(local)?;
+        self.part_mut(local, part).stored = true;
+        self.slot(local, part)
+    }
+
+    /// The memory of a value that is kept in memory only; constants come from the function's own.
+    pub(crate) fn memory(&mut self, value: Value, part: usize) -> Result<Mem, Refused> {
+        self.force(value)?;
+        match self.source(value, part)? {
+            Source::Local(local, part) => self.slot(local, part),
+            Source::Bits(bits) => Ok(self.constant_memory(bits, 16)),
+            _ => Err(Reason::Internal("not in memory").into()),
+        }
+    }
+
+    /// Clears the bits of a register above `bits`, or fills them with the sign.
+    pub(crate) fn extend(&mut self, reg: Gp, bits: u32, signed: bool) {
+        match (bits, signed) {
+            (64, _) => {}
+            (32, false) => self.asm.mov(Width::B4, reg, reg),
+            (32, true) => self.asm.movsx(Width::B8, Width::B4, reg, reg),
+            (8 | 16, false) => self.asm.movzx(Width::of_bits(bits), reg, reg),
+            (8 | 16, true) => self.asm.movsx(Width::B8, Width::of_bits(bits), reg, reg),
+            (1..=31, false) => self.asm.alu_i(Alu::And, Width::B4, reg, ((1_u32 << bits) - 1) as i32),
+            _ => {
+                use super::asm::Shift;
+                let right = if signed { Shift::Sar } else { Shift::Shr };
+                let width = if bits < 32 { Width::B4 } else { Width::B8 };
+                let by = (width.bits() - bits) as u8;
+                self.asm.shift_i(Shift::Shl, width, reg, by);
+                self.asm.shift_i(right, width, reg, by);
+                if width == Width::B4 && signed {
+                    self.asm.movsx(Width::B8, Width::B4, reg, reg);
+                }
+            }
+        }
+    }
+}

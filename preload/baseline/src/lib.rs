@@ -1,0 +1,55 @@
+//! The baseline compiler: machine code of one function of a bitcode module, without LLVM, in two passes over its
+//! instructions: one that analyses, one that emits.
+//!
+//! Not used by the runtime yet: it is to answer first calls, with the engine for what it refuses.
+//!
+//! ```text
+//! FunctionBody (autojit-bitcode)
+//!   -> analysis   order of the blocks, loops, how long values live, how often they are used
+//!   -> arch       emission: registers, frame, ABI, selection, exceptions; bytes
+//!   -> Code       text, constants, relocations, frame, LSDA, lines
+//! ```
+//!
+//! What it does not know is [`Refused`] with a reason, before any code is handed out; it never guesses. It runs in
+//! other people's processes: no panics, no unsafe code, time and memory linear in the size of the function. The same
+//! bitcode gives the same code on every machine.
+//!
+//! For later: counters of entries belong behind the prologue, counters of loops at the loop headers that the analysis
+//! finds; there every live value is in its slot, at a fixed distance from rbp, so that the slots describe the frame.
+
+#![forbid(unsafe_code)]
+
+mod analysis;
+mod arch;
+mod code;
+mod features;
+mod parts;
+mod refused;
+mod rodata;
+
+use autojit_bitcode::{FunctionBody, Module};
+
+pub use code::{Code, Frame, LineRow, Lsda, Relocation, RelocationKind, Runtime, Target};
+pub use refused::{Reason, Refused};
+
+/// Compiles the functions of a module; keeps what it found out about the module's types.
+pub struct Baseline<'m> {
+    module: &'m Module<'m>,
+    parts: parts::PartTable,
+}
+
+impl<'m> Baseline<'m> {
+    /// A compiler for a module.
+    pub fn new(module: &'m Module<'m>) -> Self {
+        Self { module, parts: parts::PartTable::default() }
+    }
+
+    /// Compiles a function whose body has been read.
+    ///
+    /// # Errors
+    /// It contains something that is not supported.
+    pub fn compile(&mut self, body: &FunctionBody) -> Result<Code, Refused> {
+        let analysis = analysis::Analysis::of(body)?;
+        arch::x86_64::compile(self.module, body, &analysis, &mut self.parts)
+    }
+}

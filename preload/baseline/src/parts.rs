@@ -1,0 +1,153 @@
+//! Types as the parts that values of them are kept in: each fits one register.
+//!
+//! A scalar has one part, an integer of more than 64 bits two, a structure or array those of its elements, in order.
+//! Computed once for each type of a module.
+
+use autojit_bitcode::{Type, TypeId, TypeTable};
+
+use crate::refused::{Reason, Refused};
+
+/// Parts of a value at most; larger aggregates are rare as values.
+const MOST: usize = 32;
+
+/// The kind of register that a part is kept in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bank {
+    /// Integers and pointers.
+    Gp,
+    /// Floats and vectors.
+    Xmm,
+    /// `x86_fp80`: kept in memory only.
+    X87,
+}
+
+/// A part of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PartType {
+    /// Where it is kept.
+    pub bank: Bank,
+    /// Bits that mean something; of integers the rest of the register is undefined.
+    pub bits: u16,
+    /// Its place in memory, from the start of the value.
+    pub offset: u32,
+    /// It is a vector.
+    pub vector: bool,
+}
+
+impl PartType {
+    /// Bytes that a spill slot has for it.
+    pub(crate) fn slot_bytes(self) -> u32 {
+        match self.bank {
+            Bank::Gp => 8,
+            Bank::Xmm if self.bits <= 64 => 8,
+            _ => 16,
+        }
+    }
+
+    /// Bytes that a store of it to memory writes.
+    pub(crate) fn store_bytes(self) -> u32 {
+        u32::from(self.bits).div_ceil(8)
+    }
+}
+
+/// The parts of a module's types.
+#[derive(Debug, Default)]
+pub(crate) struct PartTable {
+    /// By type: where in `parts`, and how many.
+    known: Vec<Option<Result<(u32, u32), Reason>>>,
+    parts: Vec<PartType>,
+}
+
+/// Whether the result of an operation on this vector can be kept in one register of 16 bytes: element bits and count.
+pub(crate) fn vector_shape(types: &TypeTable, id: TypeId) -> Option<(u32, u32, bool)> {
+    let Type::Vector { element, count, scalable: false } = types.get(id) else { return None };
+    let (bits, float) = match types.get(element) {
+        Type::Int(bits @ (8 | 16 | 32 | 64)) => (bits, false),
+        Type::Pointer(0) => (64, false),
+        Type::Float => (32, true),
+        Type::Double => (64, true),
+        _ => return None,
+    };
+    (count.is_power_of_two() && (32..=128).contains(&(bits * count))).then_some((bits, count, float))
+}
+
+impl PartTable {
+    /// The parts of a type; none for `void`.
+    pub(crate) fn of(&mut self, types: &TypeTable, id: TypeId) -> Result<&[PartType], Refused> {
+        let index = id.0 as usize;
+        if self.known.len() <= index {
+            self.known.resize(index + 1, None);
+        }
+        let known = match self.known[index] {
+            Some(known) => known,
+            None => {
+                let mut parts = Vec::new();
+                let known = collect(types, id, 0, &mut parts).map(|()| {
+                    let first = self.parts.len() as u32;
+                    self.parts.extend_from_slice(&parts);
+                    (first, parts.len() as u32)
+                });
+                self.known[index] = Some(known);
+                known
+            }
+        };
+        let (first, count) = known?;
+        Ok(&self.parts[first as usize..(first + count) as usize])
+    }
+}
+
+fn collect(types: &TypeTable, id: TypeId, offset: u32, parts: &mut Vec<PartType>) -> Result<(), Reason> {
+    let mut add = |bank, bits: u32, vector| {
+        if parts.len() == MOST {
+            return Err(Reason::Type("an aggregate of many parts"));
+        }
+        parts.push(PartType { bank, bits: bits as u16, offset, vector });
+        Ok(())
+    };
+    match types.get(id) {
+        Type::Void | Type::Label | Type::Metadata => Ok(()),
+        Type::Int(bits @ 0..=64) => add(Bank::Gp, bits, false),
+        Type::Int(bits @ 65..=128) => {
+            add(Bank::Gp, 64, false)?;
+            parts.push(PartType {
+                bank: Bank::Gp,
+                bits: bits as u16 - 64,
+                offset: offset + 8,
+                vector: false,
+            });
+            Ok(())
+        }
+        Type::Int(_) => Err(Reason::WideInteger),
+        Type::Pointer(0) => add(Bank::Gp, 64, false),
+        Type::Pointer(_) => Err(Reason::Type("a pointer into another address space")),
+        Type::Float => add(Bank::Xmm, 32, false),
+        Type::Double => add(Bank::Xmm, 64, false),
+        Type::X86Fp80 => add(Bank::X87, 80, false),
+        Type::Half => Err(Reason::Type("half")),
+        Type::BFloat => Err(Reason::Type("bfloat")),
+        Type::Fp128 => Err(Reason::Type("fp128")),
+        Type::Vector { .. } => match vector_shape(types, id) {
+            Some((bits, count, _)) => add(Bank::Xmm, bits * count, true),
+            None => Err(Reason::Vector("type")),
+        },
+        Type::Array { element, count } => {
+            let size = types.layout(element).ok_or(Reason::Type("without a layout"))?.size;
+            if count > MOST as u64 || size > 1 << 20 {
+                return Err(Reason::Type("an aggregate of many parts"));
+            }
+            for index in 0..count as u32 {
+                collect(types, element, offset + index * size as u32, parts)?;
+            }
+            Ok(())
+        }
+        Type::Struct { fields, .. } => {
+            for (index, &field) in fields.iter().enumerate() {
+                let at = types.field_offset(id, index as u32).ok_or(Reason::Type("without a layout"))?;
+                let at = u32::try_from(at).map_err(|_| Reason::Size)?;
+                collect(types, field, offset.checked_add(at).ok_or(Reason::Size)?, parts)?;
+            }
+            Ok(())
+        }
+        _ => Err(Reason::Type("of another kind")),
+    }
+}

@@ -1,0 +1,47 @@
+//! Programs in C and C++ that write numbers: what the baseline compiler's code writes is what clang's writes, at every
+//! level of the front end, with and without debug information.
+
+mod support;
+
+use support::{Program, source};
+
+/// How front ends are asked for IR that no optimiser has seen, and for some that it has.
+const LEVELS: [&[&str]; 4] =
+    [&["-O0"], &["-O0", "-g"], &["-O2", "-Xclang", "-disable-llvm-passes"], &["-O1"]];
+
+fn check(name: &str) {
+    for flags in LEVELS {
+        eprintln!("{name} {flags:?}");
+        Program::build(&source(name), flags).check_all();
+    }
+}
+
+#[test]
+fn integers() {
+    check("integers.c");
+}
+
+#[test]
+fn control_flow() {
+    check("control_flow.c");
+}
+
+#[test]
+fn memory() {
+    check("memory.c");
+}
+
+#[test]
+fn calls() {
+    check("calls.c");
+}
+
+#[test]
+fn floats() {
+    check("floats.c");
+}
+
+#[test]
+fn exceptions() {
+    check("exceptions.cpp");
+}
