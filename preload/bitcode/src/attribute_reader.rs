@@ -97,6 +97,15 @@ impl Fields<'_> {
     }
 }
 
+/// The number of an attribute; that of `memory` has its version in the uppermost byte.
+fn int(kind: AttributeKind, encoded: u64) -> Read<u64> {
+    match (kind, encoded >> 56) {
+        (AttributeKind::Memory, 1) => Ok(encoded & u64::MAX >> 8),
+        (AttributeKind::Memory, _) => Err(Reason::Version),
+        _ => Ok(encoded),
+    }
+}
+
 fn group(record: &[u64], types: &TypeTable, table: &mut Attributes) -> Read<()> {
     let mut fields = Fields { left: record };
     let id = u32::try_from(fields.next()?).map_err(|_| Reason::Attribute)?;
@@ -119,7 +128,7 @@ fn group(record: &[u64], types: &TypeTable, table: &mut Attributes) -> Read<()> 
         mask |= 1 << kind as u8;
         table.entries.push(match form {
             0 | 5 => Stored::Enum(kind),
-            1 => Stored::Int(kind, fields.next()?),
+            1 => Stored::Int(kind, int(kind, fields.next()?)?),
             6 => {
                 let ty = fields.next()?;
                 if ty >= types.len() as u64 {

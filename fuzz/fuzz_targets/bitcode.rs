@@ -1,0 +1,12 @@
+//! The bitcode reader: a module and all of its functions, from any bytes.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../preload/bitcode/tests/drive/mod.rs"]
+mod drive;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = drive::drive(bytes);
+});

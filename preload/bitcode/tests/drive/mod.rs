@@ -1,0 +1,110 @@
+//! Asks for everything that the reader has to say of some bytes, and checks what it promises of each body.
+
+use autojit_bitcode::{
+    Attribute, AttributeList, Block, Constant, Definition, FunctionBody, Inst, Module, Predecessors, Result,
+    TypeId, Value,
+};
+
+/// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
+pub fn drive(bytes: &[u8]) -> Result<usize> {
+    let module = Module::parse(bytes)?;
+    let types = module.types();
+    for id in 0..types.len() as u32 + 1 {
+        let id = TypeId(id);
+        let layout = types.layout(id);
+        assert!(
+            layout.is_none_or(|layout| layout.store_size() <= layout.size && layout.align.is_power_of_two())
+        );
+        let _ = (types.get(id), types.name(id), types.field_offset(id, 0), types.field_offset(id, u32::MAX));
+    }
+    let mut elements = Vec::new();
+    let mut body = FunctionBody::default();
+    for value in 0..module.values() + 1 {
+        constant(&module, module.constant(Value(value)), &mut elements);
+    }
+    let mut read = 0;
+    for (index, global) in module.globals().iter().enumerate() {
+        let index = index as u32;
+        let _ = (module.name(global), module.section(global.section), module.comdat(global.comdat));
+        attributes(module.attributes(global.attributes));
+        let initializer = global.initializer.map(|value| module.type_of(value).is_some());
+        assert_ne!(initializer, Some(false));
+        let with_records = module.read_function_with_debug_records(index, &mut body);
+        let result = module.read_function(index, &mut body);
+        assert!(result.is_ok() || with_records.is_err(), "{result:?}");
+        if result.is_ok() {
+            check(&module, &body);
+            read += 1;
+        }
+    }
+    Ok(read)
+}
+
+fn attributes(list: AttributeList<'_>) {
+    for set in [list.function(), list.result(), list.parameter(0), list.parameter(7)] {
+        for attribute in set.iter() {
+            match attribute {
+                Attribute::Enum(kind) | Attribute::Range(kind) => {
+                    assert!(set.has(kind) && !kind.text().is_empty())
+                }
+                Attribute::Int(kind, _) => assert!(set.int(kind).is_some()),
+                Attribute::Type(kind, _) => assert!(set.ty(kind).is_some()),
+                Attribute::String(key, _) => assert!(set.string(key).is_some()),
+            }
+        }
+    }
+}
+
+fn constant(module: &Module<'_>, constant: Option<Constant<'_>>, elements: &mut Vec<u64>) {
+    if let Some(Constant::Data(data)) = constant {
+        assert!(module.data(&data, elements).is_err() || elements.len() == data.len());
+    }
+}
+
+/// What a consumer need not check itself.
+fn check(module: &Module<'_>, body: &FunctionBody) {
+    let exists = |value: Value| match body.definition(module, value) {
+        Some(Definition::Constant) => body.constant(module, value).is_some(),
+        Some(Definition::Instruction(inst)) => {
+            body.instruction(inst).is_some_and(|instruction| instruction.result == value)
+        }
+        Some(Definition::Argument(index)) => index < body.arguments() && body.argument(index) == value,
+        Some(Definition::Global(index)) => (index as usize) < module.globals().len(),
+        Some(Definition::Metadata(_)) => true,
+        None => false,
+    };
+    let good =
+        |value: Value| exists(value) && (value.metadata().is_some() || body.type_of(module, value).is_some());
+    let mut elements = Vec::new();
+    for value in 0..body.values() + 1 {
+        constant(module, body.constant(module, Value(value)), &mut elements);
+    }
+    let mut next = 0;
+    for block in 0..body.blocks.len() as u32 {
+        let mut terminated = false;
+        for (Inst(inst), instruction) in body.block(Block(block)) {
+            assert!(!terminated && inst == next);
+            next += 1;
+            terminated = instruction.opcode.is_terminator();
+            assert!(body.operands(instruction).iter().all(|&value| good(value)), "{instruction:?}");
+            assert!(body.phi(instruction).all(|(_, block)| (block.0 as usize) < body.blocks.len()));
+            let _ = (body.indices(instruction), body.location(Inst(inst)), instruction.source_type());
+            let _ = (instruction.predicate(), instruction.rmw(), instruction.failure_ordering());
+            if let Some(call) = body.call(instruction) {
+                attributes(module.attributes(call.attributes));
+                for bundle in call.bundles {
+                    assert!(body.bundle(bundle).iter().all(|&value| good(value)));
+                    let _ = module.bundle_tag(bundle.tag);
+                }
+            }
+        }
+        assert!(terminated);
+        assert!(body.successors(Block(block)).iter().all(|target| (target.0 as usize) < body.blocks.len()));
+    }
+    assert_eq!(next as usize, body.instructions.len());
+    let mut predecessors = Predecessors::default();
+    predecessors.compute(body);
+    let edges: usize = (0..body.blocks.len() as u32).map(|block| predecessors.of(Block(block)).len()).sum();
+    let targets: usize = (0..body.blocks.len() as u32).map(|block| body.successors(Block(block)).len()).sum();
+    assert_eq!(edges, targets);
+}
