@@ -3,6 +3,8 @@
 //! A scalar has one part, an integer of more than 64 bits two, a structure or array those of its elements, in order.
 //! Computed once for each type of a module.
 
+use std::rc::Rc;
+
 use autojit_bitcode::{Type, TypeId, TypeTable};
 
 use crate::refused::{Reason, Refused};
@@ -53,10 +55,12 @@ impl PartType {
 /// The parts of a module's types.
 #[derive(Debug, Default)]
 pub(crate) struct PartTable {
-    /// By type: where in `parts`, and how many.
-    known: Vec<Option<Result<(u32, u32), Reason>>>,
-    parts: Vec<PartType>,
+    /// By type.
+    known: Vec<Option<Result<Parts, Reason>>>,
 }
+
+/// The parts of a type.
+pub(crate) type Parts = Rc<[PartType]>;
 
 /// Whether the result of an operation on this vector can be kept in one register of 16 bytes: element bits and count.
 pub(crate) fn vector_shape(types: &TypeTable, id: TypeId) -> Option<(u32, u32, bool)> {
@@ -73,26 +77,16 @@ pub(crate) fn vector_shape(types: &TypeTable, id: TypeId) -> Option<(u32, u32, b
 
 impl PartTable {
     /// The parts of a type; none for `void`.
-    pub(crate) fn of(&mut self, types: &TypeTable, id: TypeId) -> Result<&[PartType], Refused> {
+    pub(crate) fn of(&mut self, types: &TypeTable, id: TypeId) -> Result<Parts, Refused> {
         let index = id.0 as usize;
         if self.known.len() <= index {
             self.known.resize(index + 1, None);
         }
-        let known = match self.known[index] {
-            Some(known) => known,
-            None => {
-                let mut parts = Vec::new();
-                let known = collect(types, id, 0, &mut parts).map(|()| {
-                    let first = self.parts.len() as u32;
-                    self.parts.extend_from_slice(&parts);
-                    (first, parts.len() as u32)
-                });
-                self.known[index] = Some(known);
-                known
-            }
-        };
-        let (first, count) = known?;
-        Ok(&self.parts[first as usize..(first + count) as usize])
+        let known = self.known[index].get_or_insert_with(|| {
+            let mut parts = Vec::new();
+            collect(types, id, 0, &mut parts).map(|()| parts.into())
+        });
+        Ok(known.clone()?)
     }
 }
 

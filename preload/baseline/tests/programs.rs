@@ -43,5 +43,13 @@ fn floats() {
 
 #[test]
 fn exceptions() {
-    check("exceptions.cpp");
+    // The standard library's headers take their time.
+    for flags in [LEVELS[0], LEVELS[3]] {
+        Program::build(&source("exceptions.cpp"), flags).check_all();
+    }
+}
+
+#[test]
+fn large_frames() {
+    Program::build(&source("large_frames.ll"), &[]).check_all();
 }

@@ -145,7 +145,18 @@ impl Generator {
             }
             Ty::Float | Ty::Double => self
                 .random
-                .of(&["0.0", "-0.0", "1.0", "-1.5", "1.0e9", "-3.0e9", "4294967296.0", "0.5", "1024.25", "-9223372036854775808.0"])
+                .of(&[
+                    "0.0",
+                    "-0.0",
+                    "1.0",
+                    "-1.5",
+                    "1.0e9",
+                    "-3.0e9",
+                    "4294967296.0",
+                    "0.5",
+                    "1024.25",
+                    "-9223372036854775808.0",
+                ])
                 .to_string(),
         }
     }
@@ -321,7 +332,8 @@ impl Generator {
         let mut header = format!("{head}:\n  {counter} = phi i32 [ 0, %{before} ], [ {after}, %{last} ]\n");
         for (index, (ty, name)) in types.iter().zip(&names).enumerate() {
             let (start, end) = (&starts[index], &ends[index]);
-            let _ = writeln!(header, "  {name} = phi {} [ {start}, %{before} ], [ {end}, %{last} ]", ty.name());
+            let _ =
+                writeln!(header, "  {name} = phi {} [ {start}, %{before} ], [ {end}, %{last} ]", ty.name());
         }
         self.out.insert_str(at, &header);
         // What the header and the straight part defined dominates the exit.
@@ -357,7 +369,9 @@ impl Generator {
         let bits = self.int();
         let ty = Ty::Int(bits);
         let (name, a, b) = (ty.name(), self.value(ty), self.value(ty));
-        let op = self.random.of(&["add", "sub", "mul", "and", "or", "xor", "shl", "lshr", "ashr", "udiv", "urem", "sdiv", "srem"]);
+        let op = self.random.of(&[
+            "add", "sub", "mul", "and", "or", "xor", "shl", "lshr", "ashr", "udiv", "urem", "sdiv", "srem",
+        ]);
         match op {
             "shl" | "lshr" | "ashr" => {
                 if bits == 1 {
@@ -394,7 +408,8 @@ impl Generator {
             let ty = self.random.of(&[Ty::Float, Ty::Double]);
             let (a, b) = (self.value(ty), self.value(ty));
             let predicate = self.random.of(&[
-                "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une", "uno",
+                "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq", "ugt", "uge", "ult", "ule", "une",
+                "uno",
             ]);
             self.emit(Ty::Int(1), &format!("fcmp {predicate} {} {a}, {b}", ty.name()));
             return;
@@ -442,7 +457,10 @@ impl Generator {
         let text = match self.random.below(3) {
             0 => format!("getelementptr inbounds [16 x i64], ptr %mem, i64 0, i64 {masked}"),
             1 => format!("getelementptr inbounds i16, ptr %mem, i64 {masked}"),
-            _ => format!("getelementptr inbounds {{ i64, [3 x i16], i32 }}, ptr %mem, i64 {masked}, i32 1, i64 {}", offset % 3),
+            _ => format!(
+                "getelementptr inbounds {{ i64, [3 x i16], i32 }}, ptr %mem, i64 {masked}, i32 1, i64 {}",
+                offset % 3
+            ),
         };
         self.line(&format!("{address} = {text}"));
         if self.random.chance(2) {
@@ -485,7 +503,10 @@ impl Generator {
             }
             2 => {
                 let op = self.random.of(&["fshl", "fshr"]);
-                self.emit(ty, &format!("call i{bits} @llvm.{op}.i{bits}(i{bits} {a}, i{bits} {b}, i{bits} {c})"));
+                self.emit(
+                    ty,
+                    &format!("call i{bits} @llvm.{op}.i{bits}(i{bits} {a}, i{bits} {b}, i{bits} {c})"),
+                );
             }
             3 | 4 => {
                 let op = self.random.of(&["sadd", "uadd", "ssub", "usub", "smul", "umul"]);
@@ -527,7 +548,9 @@ impl Generator {
             "fneg" => self.emit(ty, &format!("fneg {name} {a}")),
             "fabs" | "sqrt" => self.emit(ty, &format!("call {name} @llvm.{op}.{suffix}({name} {a})")),
             // The sign of NaN is not defined: only numbers give their sign away.
-            "copysign" => self.emit(ty, &format!("call {name} @llvm.copysign.{suffix}({name} {a}, {name} 1.0)")),
+            "copysign" => {
+                self.emit(ty, &format!("call {name} @llvm.copysign.{suffix}({name} {a}, {name} 1.0)"))
+            }
             op => self.emit(ty, &format!("{op} {name} {a}, {b}")),
         };
     }

@@ -14,8 +14,8 @@
 //! behind it; a loop header's frame is described by the slots of its live values, all relative to rbp.
 
 use super::Compiler;
-use super::asm::{Alu, Assembler, Gp, Mem, Rm, Width, gp};
-use super::registers::CALLEE_SAVED;
+use super::asm::{Alu, Assembler, Cond, Gp, Mem, Rm, Width, gp};
+use super::registers::{CALLEE_SAVED, SCRATCH};
 use crate::code::Frame;
 use crate::refused::{Reason, Refused};
 
@@ -23,6 +23,8 @@ use crate::refused::{Reason, Refused};
 const SAVED: i32 = 40;
 /// The longest prologue: two pushes and a move, four pushes of two bytes, and `sub rsp, imm32`.
 const PROLOGUE: u32 = 1 + 3 + 1 + 4 * 2 + 7;
+/// How far the stack pointer may go down without touching what it passes.
+pub(crate) const PAGE: i32 = 4096;
 /// Frames beyond this are refused: distances in them are computed in 32 bits.
 const LARGEST: i32 = 1 << 30;
 /// The callee-saved registers in the order in which they are pushed, with their DWARF numbers.
@@ -87,6 +89,7 @@ impl Compiler<'_> {
     /// Leaves room for the prologue.
     pub(crate) fn reserve_prologue(&mut self) {
         self.asm.raw(&[0xcc; PROLOGUE as usize]);
+        self.asm.bind(self.entry);
     }
 
     /// Sets rsp to where the prologue leaves it: a landing pad may be entered with it lower.
@@ -118,7 +121,12 @@ impl Compiler<'_> {
         }
         let saved = prologue.offset();
         let below = size - 8 * pushed.len() as i32;
-        if below > 0 {
+        let probed = self.signature.probes && below >= PAGE;
+        // e9: a jump to the code that touches the pages, which is behind the epilogue.
+        let jump = [0xe9, 0, 0, 0, 0];
+        if probed {
+            prologue.raw(&jump);
+        } else if below > 0 {
             prologue.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), below);
         }
         let bytes = prologue.offset();
@@ -139,15 +147,38 @@ impl Compiler<'_> {
         }
         let at_return = self.asm.offset();
         self.asm.ret();
+        let behind = self.asm.offset();
+        if probed {
+            self.asm.patch(PROLOGUE - 4, &(behind - PROLOGUE).to_le_bytes());
+            self.probe(below);
+        }
         let frame = Frame {
             pushed: start + established_from,
             established: start + established,
             saved_registers: pushed.iter().zip(3..).map(|((_, dwarf), nth)| (*dwarf, nth * 8)).collect(),
             saved: start + saved,
-            returns: vec![(at_return, self.asm.offset())],
+            returns: vec![(at_return, behind)],
             size: size as u32,
         };
         (start, frame)
+    }
+}
+
+impl Compiler<'_> {
+    /// Lowers rsp by `below`, page by page, and goes on with the function.
+    fn probe(&mut self, below: i32) {
+        let pages = below & -PAGE;
+        self.asm.lea(SCRATCH, Mem::at(gp::RSP, -pages));
+        let again = self.asm.label();
+        self.asm.bind(again);
+        self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), PAGE);
+        self.asm.mov_mi(Width::B8, Mem::at(gp::RSP, 0), 0);
+        self.asm.alu(Alu::Cmp, Width::B8, gp::RSP, SCRATCH);
+        self.asm.jcc(Cond::Ne, again);
+        if below > pages {
+            self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), below - pages);
+        }
+        self.asm.jmp(self.entry);
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Compiler<'a> {
     parts: Vec<Part>,
     /// By block.
     labels: Vec<Label>,
+    /// Behind the prologue.
+    entry: Label,
     epilogue: Label,
     /// The position of the block that is being emitted.
     position: u32,
@@ -77,7 +79,7 @@ pub(crate) fn compile(
     part_table: &mut PartTable,
 ) -> Result<Code, Refused> {
     let mut asm = Assembler::default();
-    let epilogue = asm.label();
+    let (entry, epilogue) = (asm.label(), asm.label());
     let labels = body.blocks.iter().map(|_| asm.label()).collect();
     let remaining =
         |info: &crate::analysis::Info| Assignment { remaining: info.uses, ..Assignment::default() };
@@ -95,6 +97,7 @@ pub(crate) fn compile(
         assignments: analysis.values.iter().map(remaining).collect(),
         parts: Vec::with_capacity(analysis.values.len()),
         labels,
+        entry,
         epilogue,
         position: 0,
         inst: 0,

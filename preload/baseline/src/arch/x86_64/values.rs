@@ -10,7 +10,7 @@ use super::Compiler;
 use super::asm::{Alu, Gp, Mem, Rm, Width, Xmm, gp};
 use super::constants::Source;
 use super::registers::Reg;
-use crate::parts::{Bank, PartType};
+use crate::parts::{Bank, PartType, Parts};
 use crate::refused::{Reason, Refused};
 
 /// How deeply deferred values may consist of others.
@@ -62,9 +62,9 @@ pub(crate) struct Part {
 
 impl Compiler<'_> {
     /// The types of the parts of a value.
-    pub(crate) fn parts_of(&mut self, value: Value) -> Result<Vec<PartType>, Refused> {
+    pub(crate) fn parts_of(&mut self, value: Value) -> Result<Parts, Refused> {
         let ty = self.type_of(value)?;
-        Ok(self.part_table.of(self.types, ty)?.to_vec())
+        self.part_table.of(self.types, ty)
     }
 
     /// The type of a part of a value.
@@ -77,7 +77,7 @@ impl Compiler<'_> {
     /// The only part of a value that has one.
     pub(crate) fn single(&mut self, value: Value) -> Result<PartType, Refused> {
         let ty = self.type_of(value)?;
-        match self.part_table.of(self.types, ty)? {
+        match &*self.part_table.of(self.types, ty)? {
             [part] => Ok(*part),
             _ => Err(Reason::Type("of several parts here").into()),
         }
@@ -101,7 +101,7 @@ impl Compiler<'_> {
         let types = self.parts_of(self.analysis.locals.value(local))?;
         let first = self.parts.len() as u32;
         let mut place = 0_u32;
-        for &ty in &types {
+        for &ty in &*types {
             let bytes = ty.slot_bytes();
             place = place.next_multiple_of(bytes);
             self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, place });

@@ -21,7 +21,7 @@ impl Compiler<'_> {
         let parts = self.parts_of(value)?;
         let instruction = *self.instruction(inst)?;
         self.check_atomic(&instruction, &parts)?;
-        match parts.as_slice() {
+        match &*parts {
             [PartType { bank: Bank::Gp, bits: bits @ (8 | 16 | 32 | 64), .. }] => {
                 Ok(Width::of_bits((*bits).into()))
             }

@@ -64,7 +64,7 @@ impl Compiler<'_> {
         };
         let predicate = instruction.predicate();
         let parts = self.parts_of(left)?;
-        match (instruction.opcode, parts.as_slice()) {
+        match (instruction.opcode, &*parts) {
             (Opcode::ICmp, [part]) if part.bank == Bank::Gp => {
                 self.compare_ints(predicate, left, right, *part)
             }
@@ -213,7 +213,7 @@ impl Compiler<'_> {
             return Err(Reason::Vector("select").into());
         }
         let parts = self.parts_of(result)?;
-        if let &[PartType { bank: Bank::X87, .. }] = parts.as_slice() {
+        if let &[PartType { bank: Bank::X87, .. }] = &*parts {
             return self.select_x87(result, condition, yes, no);
         }
         // Everything is in registers before the flags are set; what is chosen by a branch must not need any after it.

@@ -13,9 +13,6 @@ use crate::refused::{Reason, Refused};
 
 /// The calling conventions that are the C convention on x86-64.
 pub(crate) const C_LIKE: [u16; 3] = [0, 8, 9];
-/// Frames beyond this are touched page by page if the function asks for it.
-const PAGE: i32 = 4096;
-
 /// What the rest of the function must know of its own signature.
 #[derive(Debug, Default)]
 pub(crate) struct Signature {
@@ -129,7 +126,7 @@ impl Compiler<'_> {
         };
         let attributes = self.module.attributes(global.attributes);
         let mut places = Arguments::default();
-        let parts = self.part_table.of(self.types, result)?.to_vec();
+        let parts = self.part_table.of(self.types, result)?;
         self.signature.results = result_places(&parts);
         let mut address = None;
         if self.signature.results.is_none() {
@@ -240,21 +237,14 @@ impl Compiler<'_> {
     /// Notes dynamic allocas before anything depends on whether there are some.
     fn check_allocas(&mut self) -> Result<(), Refused> {
         let body = self.body;
-        let mut fixed = 0_u64;
         for (index, instruction) in body.instructions.iter().enumerate() {
             match instruction.opcode {
-                Opcode::Alloca => match self.static_size(index as u32)? {
-                    Some(size) => fixed = fixed.saturating_add(size),
-                    None => self.frame.dynamic = true,
-                },
+                Opcode::Alloca if self.static_size(index as u32)?.is_none() => self.frame.dynamic = true,
                 Opcode::Call | Opcode::Invoke if self.restores_stack(instruction) => {
                     self.frame.dynamic = true
                 }
                 _ => {}
             }
-        }
-        if self.signature.probes && fixed >= PAGE as u64 {
-            return Err(Reason::Form("a frame that must be probed").into());
         }
         Ok(())
     }

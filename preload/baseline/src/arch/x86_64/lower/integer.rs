@@ -33,7 +33,7 @@ impl Compiler<'_> {
             return self.lower_vector_arithmetic(opcode, result, left, right);
         }
         let parts = self.parts_of(result)?;
-        let &[part] = parts.as_slice() else {
+        let &[part] = &*parts else {
             return self.lower_wide_arithmetic(opcode, result, left, right);
         };
         let width = Width::of_bits(part.bits.into()).at_least_32();
@@ -104,7 +104,7 @@ impl Compiler<'_> {
             return self.lower_vector_shift(opcode, result, left, right);
         }
         let parts = self.parts_of(result)?;
-        let &[part] = parts.as_slice() else {
+        let &[part] = &*parts else {
             return self.lower_wide_shift(opcode, result, left, right);
         };
         let bits = u32::from(part.bits);
@@ -152,7 +152,7 @@ impl Compiler<'_> {
             return Err(Reason::Vector("division").into());
         }
         let parts = self.parts_of(result)?;
-        let &[part] = parts.as_slice() else {
+        let &[part] = &*parts else {
             return self.lower_wide_division(opcode, result, left, right);
         };
         let bits = u32::from(part.bits);

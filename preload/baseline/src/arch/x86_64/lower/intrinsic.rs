@@ -144,6 +144,8 @@ impl Compiler<'_> {
                 self.call_library(name, result, values)
             }
 
+            (b"load.relative", &[base, offset]) => self.lower_load_relative(result, base, offset),
+
             (b"va_start", &[list]) => self.lower_va_start(list),
             (b"va_copy", &[to, from]) => self.lower_va_copy(to, from),
             (b"stacksave", _) => {
@@ -183,6 +185,16 @@ impl Compiler<'_> {
                 detail: String::from_utf8_lossy(other).into_owned(),
             }),
         }
+    }
+
+    /// The base, and what 32 bits at an offset to it say.
+    fn lower_load_relative(&mut self, result: Value, base: Value, offset: Value) -> Result<(), Refused> {
+        let part = self.single(offset)?;
+        let (own, base) = (self.extended(offset, part, true)?, self.gp(base, 0)?);
+        let mem = Mem { index: Some((own, 0)), ..Mem::at(base, 0) };
+        self.asm.movsx(Width::B8, Width::B4, own, mem);
+        self.asm.alu(super::super::asm::Alu::Add, Width::B8, own, base);
+        self.define(result, 0, own)
     }
 
     fn define_bits(&mut self, result: Value, bits: u64) -> Result<(), Refused> {

@@ -3,8 +3,9 @@
 use autojit_bitcode::{Flags, Instruction, Opcode, Ordering, Type, Value};
 
 use super::super::Compiler;
-use super::super::asm::{Alu, Gp, Mem, Rm, Shift, Width, gp};
+use super::super::asm::{Alu, Cond, Gp, Mem, Shift, Width, gp};
 use super::super::constants::Source;
+use super::super::frame::PAGE;
 use super::super::registers::{Reg, SCRATCH};
 use super::super::values::State;
 use crate::parts::{Bank, PartType};
@@ -74,14 +75,14 @@ impl Compiler<'_> {
     /// Lowers `load`.
     pub(crate) fn lower_load(&mut self, inst: u32, address: Value) -> Result<(), Refused> {
         let instruction = *self.instruction(inst)?;
-        let parts = self.part_table.of(self.types, instruction.ty)?.to_vec();
+        let parts = self.part_table.of(self.types, instruction.ty)?;
         if instruction.flags.has(Flags::ATOMIC) {
             self.check_atomic(&instruction, &parts)?;
         }
         let mem = self.address(address)?;
         if !self.is_used(instruction.result) {
             // Volatile: it happens all the same.
-            let [part] = parts.as_slice() else {
+            let [part] = &*parts else {
                 return Err(Reason::Form("volatile load of several parts").into());
             };
             if part.bank == Bank::Gp {
@@ -345,9 +346,6 @@ impl Compiler<'_> {
         count: Value,
         align: u32,
     ) -> Result<(), Refused> {
-        if self.signature.probes {
-            return Err(Reason::Form("a dynamic alloca that must be probed").into());
-        }
         let size = self.size_of(instruction.source_type())?;
         let size = i32::try_from(size).map_err(|_| Reason::Size)?;
         let bits = u32::from(self.single(count)?.bits);
@@ -356,10 +354,23 @@ impl Compiler<'_> {
         self.asm.imul_i(Width::B8, bytes, bytes, size);
         self.asm.alu_i(Alu::Add, Width::B8, bytes, 15);
         self.asm.alu_i(Alu::And, Width::B8, bytes, -16);
-        self.asm.alu(Alu::Sub, Width::B8, gp::RSP, bytes);
+        self.asm.mov(Width::B8, SCRATCH, gp::RSP);
+        self.asm.alu(Alu::Sub, Width::B8, SCRATCH, bytes);
         if align > 16 {
-            self.asm.alu_i(Alu::And, Width::B8, Rm::from(gp::RSP), -(align as i32));
+            self.asm.alu_i(Alu::And, Width::B8, SCRATCH, -(align as i32));
         }
+        if self.signature.probes {
+            // Touches each page that is passed.
+            let (again, done) = (self.asm.label(), self.asm.label());
+            self.asm.bind(again);
+            self.asm.alu_i(Alu::Sub, Width::B8, gp::RSP, PAGE);
+            self.asm.alu(Alu::Cmp, Width::B8, gp::RSP, SCRATCH);
+            self.asm.jcc(Cond::B, done);
+            self.asm.mov_mi(Width::B8, Mem::at(gp::RSP, 0), 0);
+            self.asm.jmp(again);
+            self.asm.bind(done);
+        }
+        self.asm.mov(Width::B8, gp::RSP, SCRATCH);
         self.asm.mov(Width::B8, bytes, gp::RSP);
         self.define(instruction.result, 0, bytes)
     }

@@ -23,7 +23,7 @@ impl Compiler<'_> {
 
     /// The number of bits in the upper half.
     fn high_bits(&mut self, value: Value) -> Result<u32, Refused> {
-        match self.parts_of(value)?.as_slice() {
+        match &*self.parts_of(value)? {
             [_, high] => Ok(high.bits.into()),
             _ => Err(Reason::Internal("not an integer of two halves").into()),
         }
