@@ -63,16 +63,16 @@ impl Field {
     }
 
     #[inline(always)]
-    pub fn read_ahead(&self, window: &mut Window, cursor: &Cursor<'_>) -> u64 {
+    pub fn read_ahead(&self, window: &mut Window<'_>) -> u64 {
         match self.encoding {
-            Encoding::Fixed => window.fixed(cursor, self.width.into(), self.value),
-            Encoding::Vbr => window.vbr(cursor, self.width.into(), self.value),
+            Encoding::Fixed => window.fixed(self.width.into(), self.value),
+            Encoding::Vbr => window.vbr(self.width.into(), self.value),
             Encoding::Literal => self.value,
-            Encoding::Char6 => char6(window.fixed(cursor, 6, 63)).into(),
+            Encoding::Char6 => char6(window.fixed(6, 63)).into(),
             Encoding::Wide => {
-                let low = window.fixed(cursor, 32, u32::MAX.into());
+                let low = window.fixed(32, u32::MAX.into());
                 let width = u32::from(self.width) - 32;
-                low | window.fixed(cursor, width, (1 << width) - 1) << 32
+                low | window.fixed(width, (1 << width) - 1) << 32
             }
         }
     }

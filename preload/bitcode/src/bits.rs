@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
                 let chunk = word & (more - 1);
                 // What does not fit into 64 bits is no number of LLVM's.
                 if shift > 63 || chunk << shift >> shift != chunk {
-                    self.bit = u64::MAX;
+                    self.bit = BEYOND;
                     return 0;
                 }
                 value |= chunk << shift;
@@ -148,25 +148,25 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Some bits ahead of a cursor, for records of many short fields.
-pub(crate) struct Window {
+/// Some bits ahead of a cursor, for records of many short fields: kept in registers, which is why nothing that is not
+/// inlined takes it by reference.
+pub(crate) struct Window<'a> {
+    bytes: &'a [u8],
     word: u64,
     /// How many bits of the word are left.
     left: u32,
     bit: u64,
 }
 
-impl Window {
+impl<'a> Window<'a> {
     #[inline(always)]
-    pub fn new(cursor: &Cursor<'_>) -> Self {
-        Window { word: cursor.word(), left: 57, bit: cursor.bit }
+    pub fn new(cursor: &Cursor<'a>) -> Self {
+        Window { bytes: cursor.bytes, word: cursor.word(), left: 57, bit: cursor.bit }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn refill(&mut self, cursor: &Cursor<'_>) {
-        let ahead = Cursor { bit: self.bit, ..*cursor };
-        self.word = ahead.word();
+    #[inline(always)]
+    fn refill(&mut self) {
+        self.word = Cursor { bytes: self.bytes, bit: self.bit, end: 0 }.word();
         self.left = 57;
     }
 
@@ -174,14 +174,14 @@ impl Window {
     fn take(&mut self, width: u32) {
         self.word >>= width;
         self.left -= width;
-        self.bit = self.bit.saturating_add(width.into());
+        self.bit = self.bit.wrapping_add(width.into());
     }
 
     /// A number of `width` bits, at most 57, which `mask` covers.
     #[inline(always)]
-    pub fn fixed(&mut self, cursor: &Cursor<'_>, width: u32, mask: u64) -> u64 {
+    pub fn fixed(&mut self, width: u32, mask: u64) -> u64 {
         if self.left < width {
-            self.refill(cursor);
+            self.refill();
         }
         let value = self.word & mask;
         self.take(width);
@@ -190,34 +190,29 @@ impl Window {
 
     /// A number in chunks of `width` bits, of which `more` is the highest.
     #[inline(always)]
-    pub fn vbr(&mut self, cursor: &Cursor<'_>, width: u32, more: u64) -> u64 {
+    pub fn vbr(&mut self, width: u32, more: u64) -> u64 {
         if self.left < width {
-            self.refill(cursor);
+            self.refill();
         }
         let word = self.word;
-        let mut value = word & (more - 1);
+        let value = word & (more - 1);
         self.take(width);
         if word & more == 0 {
             return value;
         }
-        // Two chunks are common enough.
-        if self.left >= width && self.word & more == 0 {
-            value |= (self.word & (more - 1)) << (width - 1);
-            self.take(width);
-            return value;
+        // Numbers of values have two to four chunks of six bits: these are put together without branches.
+        const STOPS: u64 = 0x82_0820;
+        let stops = !word & STOPS;
+        if width == 6 && stops != 0 && self.left >= 18 {
+            let bits = stops.trailing_zeros() + 1;
+            let packed = word & 0x1f | word >> 1 & 0x3e0 | word >> 2 & 0x7c00 | word >> 3 & 0xf_8000;
+            self.take(bits - width);
+            return packed & ((1 << (bits - bits / 6)) - 1);
         }
-        self.vbr_long(cursor, width, value)
-    }
-
-    #[inline(never)]
-    fn vbr_long(&mut self, cursor: &Cursor<'_>, width: u32, first: u64) -> u64 {
-        let mut ahead = Cursor { bit: self.bit, ..*cursor };
-        let rest = ahead.vbr(width);
-        let shift = width - 1;
-        self.bit = if rest << shift >> shift == rest { ahead.bit } else { u64::MAX };
-        self.word = Cursor { bit: self.bit, ..*cursor }.word();
-        self.left = 57;
-        first | rest << shift
+        let (rest, bit) = rest_of_vbr(self.bytes, self.bit, width);
+        self.bit = bit;
+        self.refill();
+        value | rest
     }
 
     /// Moves the cursor to where the window has come.
@@ -226,6 +221,18 @@ impl Window {
         cursor.bit = self.bit;
     }
 }
+
+/// The chunks of a number behind the first, and where it ends.
+#[inline(never)]
+fn rest_of_vbr(bytes: &[u8], bit: u64, width: u32) -> (u64, u64) {
+    let mut ahead = Cursor { bytes, bit, end: 0 };
+    let rest = ahead.vbr(width);
+    let shift = width - 1;
+    if rest << shift >> shift == rest { (rest << shift, ahead.bit) } else { (0, BEYOND) }
+}
+
+/// A position behind all bytes, where a number that is none leaves the cursor.
+const BEYOND: u64 = 1 << 62;
 
 /// A signed number, whose sign is in the lowest bit.
 pub(crate) const fn signed(encoded: u64) -> i64 {

@@ -202,7 +202,7 @@ impl<'a, 'i> Reader<'a, 'i> {
     #[inline(always)]
     pub fn step<'r>(&mut self, record: &'r mut Record) -> Result<Step<'r>> {
         let mut window = Window::new(&self.cursor);
-        let abbreviation = window.fixed(&self.cursor, self.width, (1 << self.width) - 1) as u32;
+        let abbreviation = window.fixed(self.width, (1 << self.width) - 1) as u32;
         let (code, count) = if abbreviation > UNABBREVIATED {
             let index = (abbreviation - FIRST_ABBREVIATION) as usize;
             let known = &self.known.list;
@@ -217,9 +217,9 @@ impl<'a, 'i> Reader<'a, 'i> {
             let Some((code, fields)) = fields.split_first() else {
                 return Err(self.error(Reason::Abbreviation));
             };
-            let code = code.read_ahead(&mut window, &self.cursor);
+            let code = code.read_ahead(&mut window);
             for (into, field) in record.room(fields.len()).iter_mut().zip(fields) {
-                *into = field.read_ahead(&mut window, &self.cursor);
+                *into = field.read_ahead(&mut window);
             }
             let (count, tail) = (fields.len(), found.tail);
             window.done(&mut self.cursor);
@@ -229,8 +229,8 @@ impl<'a, 'i> Reader<'a, 'i> {
                 Tail::Blob => return Err(self.error(Reason::Record)),
             }
         } else if abbreviation == UNABBREVIATED {
-            let code = window.vbr(&self.cursor, 6, 32);
-            let count = window.vbr(&self.cursor, 6, 32);
+            let code = window.vbr(6, 32);
+            let count = window.vbr(6, 32);
             window.done(&mut self.cursor);
             if count > self.cursor.left() / 6 {
                 return Err(self.error(Reason::Record));
@@ -286,9 +286,11 @@ impl<'a, 'i> Reader<'a, 'i> {
     ) -> Result<&'r [u64]> {
         let count = self.array_length(element)? as usize;
         let all = record.room(before + count);
-        for into in all.iter_mut().skip(before) {
-            *into = element.read(&mut self.cursor);
+        let mut window = Window::new(&self.cursor);
+        for into in all.get_mut(before..).unwrap_or_default() {
+            *into = element.read_ahead(&mut window);
         }
+        window.done(&mut self.cursor);
         self.cursor.check()?;
         Ok(all)
     }
@@ -374,7 +376,7 @@ impl<'a, 'i> Reader<'a, 'i> {
 fn plain_fields(cursor: &mut Cursor<'_>, count: u32, record: &mut Record) {
     let mut window = Window::new(cursor);
     for into in record.room(count as usize) {
-        *into = window.vbr(cursor, 6, 32);
+        *into = window.vbr(6, 32);
     }
     window.done(cursor);
 }

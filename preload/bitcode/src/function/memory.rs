@@ -42,11 +42,10 @@ impl FunctionReader<'_, '_> {
         if !kind.is_storable() || kind == Kind::Opaque {
             return Err(Reason::Type);
         }
-        match (align, self.types.layout(ty)) {
-            (Align::NONE, Some(layout)) => Ok(Align::of(layout.align)),
-            (Align::NONE, None) => Err(Reason::Unsupported),
-            _ => Ok(align),
+        if align != Align::NONE {
+            return Ok(align);
         }
+        self.types.layout(ty).map(|layout| Align::of(layout.align)).ok_or(Reason::Unsupported)
     }
 
     fn pointer(&mut self, fields: &mut Fields<'_>) -> Read<Value> {
