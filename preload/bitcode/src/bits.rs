@@ -28,6 +28,11 @@ impl<'a> Cursor<'a> {
         self.bit
     }
 
+    /// Goes to another position.
+    pub fn go(&mut self, bit: u64) {
+        self.bit = bit;
+    }
+
     pub fn end(&self) -> u64 {
         self.end
     }

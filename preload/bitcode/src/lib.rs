@@ -50,7 +50,7 @@
 //! # Metadata
 //!
 //! Bodies carry lines, columns and the numbers of their scopes. Names of scopes and files, and where a scope was
-//! inlined, need the module's metadata, which is not read until it is asked for.
+//! inlined, need the module's metadata, which is not read until [`Metadata`] is made.
 //!
 //! # Room for a digest of contents
 //!
@@ -76,6 +76,7 @@ mod function;
 mod global_reader;
 mod globals;
 mod ids;
+mod metadata;
 mod module;
 mod module_reader;
 mod opcode;
@@ -91,6 +92,7 @@ pub use constants::{Constant, DEPTH, Data, InlineAsm};
 pub use error::{Error, Reason, Result};
 pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
 pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};
+pub use metadata::{File, Metadata, Scope, ScopeKind};
 pub use module::Module;
 pub use opcode::{Flags, Opcode, Ordering, Predicate, RmwOp, TailKind};
 pub use types::{Layout, Type, TypeTable};

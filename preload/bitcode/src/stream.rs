@@ -121,6 +121,20 @@ impl<'a, 'i> Reader<'a, 'i> {
         }
     }
 
+    /// Goes back to where something was read before.
+    pub fn go(&mut self, bit: u64) {
+        self.cursor.go(bit);
+    }
+
+    /// What is at a place where [`next`](Self::next) was called before: definitions that are there are known.
+    pub fn next_again(&mut self) -> Result<Next> {
+        let known = (self.own.list.len(), self.own.fields.len());
+        let next = self.next();
+        self.own.list.truncate(known.0);
+        self.own.fields.truncate(known.1);
+        next
+    }
+
     fn number(&mut self, width: u32) -> Result<u32> {
         let value = self.cursor.vbr(width);
         self.cursor.check()?;

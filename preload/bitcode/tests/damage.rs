@@ -4,7 +4,6 @@ mod drive;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use autojit_bitcode::{Module, Reason};
 use drive::drive;
@@ -62,23 +61,34 @@ fn foreign_bytes_have_their_reasons() {
     assert_ne!(reason(&two), Reason::NotBitcode);
 }
 
-/// Functions, switches and constants a hundred times as large take about a hundred times as long.
+/// The processor time of this thread so far: other tests run beside this one.
+fn processor_time() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel counts it");
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).expect("nanoseconds")
+}
+
+/// A function with its switch and constants that is twenty times as large takes no longer than twenty small ones.
 #[test]
 fn time_is_linear() {
-    let time = |size: usize| {
+    const SMALL: usize = 5_000;
+    const TIMES: usize = 20;
+    let make = |size: usize| {
         let mut text = String::from("define i64 @f(i64 %0) {\n switch i64 %0, label %d [\n");
         (0..size).for_each(|case| text += &format!("i64 {case}, label %d\n"));
         text += "]\nd:\n";
         (1..size).for_each(|value| text += &format!("%v{value} = add i64 %0, {}\n", value * 7));
         text += "ret i64 %0\n}\n@t = global [2 x i64] zeroinitializer\n";
-        let bytes = assemble(&format!("linear-{size}"), &text);
-        let once = || {
-            let start = Instant::now();
-            assert_eq!(drive(&bytes), Ok(1));
-            start.elapsed()
-        };
-        (0..3).map(|_| once()).min().expect("three times").as_secs_f64()
+        assemble(&format!("linear-{size}"), &text)
     };
-    let (small, large) = (time(1_000), time(100_000));
-    assert!(large < small * 400.0, "{small} s and {large} s");
+    let time = |bytes: &[u8], times: usize| {
+        let once = || {
+            let start = processor_time();
+            (0..times).for_each(|_| assert_eq!(drive(bytes), Ok(1)));
+            processor_time() - start
+        };
+        (0..4).map(|_| once()).min().expect("four times") as f64
+    };
+    let (small, large) = (time(&make(SMALL), TIMES), time(&make(SMALL * TIMES), 1));
+    // Quadratic time would be twenty times as long.
+    assert!(large < small * 6.0, "{small} ns and {large} ns");
 }

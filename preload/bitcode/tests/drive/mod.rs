@@ -1,8 +1,8 @@
 //! Asks for everything that the reader has to say of some bytes, and checks what it promises of each body.
 
 use autojit_bitcode::{
-    Attribute, AttributeList, Block, Constant, Definition, FunctionBody, Inst, Module, Predecessors, Result,
-    TypeId, Value,
+    Attribute, AttributeList, Block, Constant, DebugLocation, Definition, FunctionBody, Inst, Metadata,
+    Module, Predecessors, Result, TypeId, Value,
 };
 
 /// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
@@ -23,6 +23,7 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
         constant(&module, module.constant(Value(value)), &mut elements);
     }
     let mut read = 0;
+    let mut metadata = Metadata::new(&module).ok();
     for (index, global) in module.globals().iter().enumerate() {
         let index = index as u32;
         let _ = (module.name(global), module.section(global.section), module.comdat(global.comdat));
@@ -34,10 +35,31 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
         assert!(result.is_ok() || with_records.is_err(), "{result:?}");
         if result.is_ok() {
             check(&module, &body);
+            if let Some(metadata) = &mut metadata {
+                names(metadata, &body);
+            }
             read += 1;
         }
     }
     Ok(read)
+}
+
+/// Where each instruction is, through all that was inlined.
+fn names(metadata: &mut Metadata<'_>, body: &FunctionBody) {
+    if metadata.enter(body).is_err() {
+        return;
+    }
+    for inst in 0..body.instructions.len() as u32 {
+        let mut location = body.location(Inst(inst)).copied();
+        // Damaged locations may be inlined into one another.
+        for _ in 0..8 {
+            let Some(DebugLocation { scope, inlined_at, .. }) = location else { break };
+            if let Ok(scope) = metadata.subprogram(scope) {
+                let _ = metadata.file(scope.file);
+            }
+            location = metadata.location(inlined_at).ok();
+        }
+    }
 }
 
 fn attributes(list: AttributeList<'_>) {

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 
 use autojit_bitcode::{
-    Block, DebugLocation, FunctionBody, Global, GlobalKind, Inst, Linkage, Module, Predecessors, ThreadLocal,
-    TypeId, UnnamedAddr, Value, Visibility,
+    Block, DebugLocation, FunctionBody, Global, GlobalKind, Inst, Linkage, Metadata, Module, Predecessors,
+    ThreadLocal, TypeId, UnnamedAddr, Value, Visibility,
 };
 use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
 use llvm_sys::comdat::LLVMGetComdat;
 use llvm_sys::core::*;
+use llvm_sys::debuginfo::LLVMMetadataKind;
 use llvm_sys::debuginfo::*;
 use llvm_sys::prelude::*;
 use llvm_sys::target::{LLVMGetModuleDataLayout, LLVMTargetDataRef};
@@ -44,6 +45,9 @@ pub struct Comparison<'m> {
     /// Constants that are known to be the same.
     pub known: HashMap<(LLVMValueRef, Value), ()>,
     scopes: HashMap<u32, LLVMMetadataRef>,
+    metadata: Metadata<'m>,
+    /// The function's symbol and line.
+    subprogram: Option<(Vec<u8>, u32)>,
     /// Whether the text says `dso_local` of a global.
     dso_local: HashMap<Vec<u8>, bool>,
     /// How often an instruction was printed: it takes as long as the module is large.
@@ -75,6 +79,8 @@ impl Comparison<'_> {
             types: HashMap::new(),
             known: HashMap::new(),
             scopes: HashMap::new(),
+            metadata: Metadata::new(&module).map_err(|error| format!("metadata: {error:?}"))?,
+            subprogram: None,
             dso_local: HashMap::new(),
             printed: 0,
             counts: Counts { modules: 1, ..Counts::default() },
@@ -240,6 +246,11 @@ impl Comparison<'_> {
         module.read_function(index, &mut self.body).map_err(|error| format!("{error:?}"))?;
         let theirs = self.globals[index as usize];
         self.counts.functions += 1;
+        self.metadata.enter(&self.body).map_err(|error| format!("metadata: {error:?}"))?;
+        let subprogram = LLVMGetSubprogram(theirs);
+        self.subprogram = (!subprogram.is_null()).then(|| {
+            (module.name(&module.globals()[index as usize]).to_vec(), LLVMDISubprogramGetLine(subprogram))
+        });
         let of_module = self.values.len();
         self.blocks.clear();
         self.scopes.clear();
@@ -323,8 +334,58 @@ impl Comparison<'_> {
             [(scope, LLVMDILocationGetScope(theirs)), (inlined_at, LLVMDILocationGetInlinedAt(theirs))]
         {
             same!(ours == 0, theirs.is_null(), "scope");
+            if ours != 0 && !self.scopes.contains_key(&ours) {
+                self.node(ours, theirs).map_err(|reason| format!("scope {ours}: {reason}"))?;
+            }
             if ours != 0 {
                 same!(*self.scopes.entry(ours).or_insert(theirs), theirs, "scope {ours}");
+            }
+        }
+        let Some((name, line)) = self.subprogram.as_ref().filter(|_| inlined_at == 0) else { return Ok(()) };
+        let function = self.metadata.subprogram(scope).map_err(|error| format!("{error:?}"))?;
+        same!(function.line, *line, "line of the function");
+        let symbol = if function.linkage_name.is_empty() { function.name } else { function.linkage_name };
+        if !name.is_empty() && !symbol.is_empty() {
+            // Symbols may have got a suffix or a prefix since, and constructors another number.
+            let found = name.windows(symbol.len()).any(|part| part == symbol);
+            same!(found || symbol.starts_with(b"_ZN"), true, "symbol {}", String::from_utf8_lossy(symbol));
+        }
+        Ok(())
+    }
+
+    /// Compares a scope's file, or the place where it was inlined.
+    unsafe fn node(&mut self, ours: u32, theirs: LLVMMetadataRef) -> Same {
+        let failed = |error| format!("{error:?}");
+        if matches!(LLVMGetMetadataKind(theirs), LLVMMetadataKind::LLVMDILocationMetadataKind) {
+            let location = self.metadata.location(ours).map_err(failed)?;
+            same!(location.line, LLVMDILocationGetLine(theirs), "line");
+            same!(location.column, LLVMDILocationGetColumn(theirs), "column");
+            let scope = self.metadata.scope(location.scope).map_err(failed)?;
+            return self.file(scope.file, LLVMDIScopeGetFile(LLVMDILocationGetScope(theirs)));
+        }
+        let scope = self.metadata.scope(ours).map_err(failed)?;
+        if matches!(LLVMGetMetadataKind(theirs), LLVMMetadataKind::LLVMDISubprogramMetadataKind) {
+            same!(scope.line, LLVMDISubprogramGetLine(theirs), "line");
+        }
+        self.file(scope.file, LLVMDIScopeGetFile(theirs))
+    }
+
+    unsafe fn file(&mut self, ours: u32, theirs: LLVMMetadataRef) -> Same {
+        same!(ours == 0, theirs.is_null(), "file");
+        if ours != 0 {
+            let ours = self.metadata.file(ours).map_err(|error| format!("{error:?}"))?;
+            let mut length = 0;
+            for (ours, get) in [
+                (ours.name, LLVMDIFileGetFilename as unsafe extern "C" fn(_, _) -> _),
+                (ours.directory, LLVMDIFileGetDirectory),
+            ] {
+                let text: *const std::ffi::c_char = get(theirs, &mut length);
+                let text = if length == 0 {
+                    &[][..]
+                } else {
+                    std::slice::from_raw_parts(text.cast(), length as usize)
+                };
+                same!(ours, text, "name of a file or directory");
             }
         }
         Ok(())
