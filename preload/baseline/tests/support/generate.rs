@@ -16,6 +16,9 @@ pub enum Ty {
 
 const INTS: [u32; 11] = [1, 8, 16, 32, 64, 64, 32, 128, 7, 24, 37];
 
+/// The widths of the variables of each function.
+const VARIABLES: [u32; 7] = [64, 32, 8, 16, 64, 32, 64];
+
 impl Ty {
     fn name(self) -> String {
         match self {
@@ -197,6 +200,11 @@ impl Generator {
         self.block = "entry".into();
         self.line("%mem = alloca [32 x i64], align 16");
         self.line("call void @llvm.memset.p0.i64(ptr %mem, i8 3, i64 256, i1 false)");
+        for (index, bits) in VARIABLES.into_iter().enumerate() {
+            let start = self.constant(Ty::Int(bits));
+            self.line(&format!("%x{index} = alloca i{bits}"));
+            self.line(&format!("store i{bits} {start}, ptr %x{index}"));
+        }
         self.region(4);
         let value = self.value(result);
         self.line(&format!("ret {} {value}", result.name()));
@@ -342,8 +350,9 @@ impl Generator {
     }
 
     fn instruction(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(26) {
             0..=6 => self.arithmetic(),
+            20.. => self.variable(),
             7 | 8 => self.comparison(),
             9 | 10 => self.conversion(),
             11 => self.select(),
@@ -446,6 +455,18 @@ impl Generator {
         let (ty, a) = self.any();
         let (b, condition) = (self.value(ty), self.value(Ty::Int(1)));
         self.emit(ty, &format!("select i1 {condition}, {0} {a}, {0} {b}", ty.name()));
+    }
+
+    /// Loads and stores of variables of which nothing else exists.
+    fn variable(&mut self) {
+        let index = self.random.below(VARIABLES.len() as u64) as usize;
+        let ty = Ty::Int(VARIABLES[index]);
+        if self.random.chance(2) {
+            let value = self.value(ty);
+            self.line(&format!("store {} {value}, ptr %x{index}", ty.name()));
+        } else {
+            self.emit(ty, &format!("load {}, ptr %x{index}", ty.name()));
+        }
     }
 
     fn memory(&mut self) {

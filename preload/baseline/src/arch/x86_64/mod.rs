@@ -3,7 +3,7 @@
 //! | step | where |
 //! | --- | --- |
 //! | frame, prologue, epilogue | [`frame`] |
-//! | which value is in which register | [`registers`], [`values`] |
+//! | which value is in which register | [`registers`], [`values`], [`variables`] |
 //! | constants and addresses of globals | [`constants`] |
 //! | addresses in operands | [`address`] |
 //! | where arguments and results are | [`abi`] |
@@ -25,6 +25,7 @@ mod frame;
 mod lower;
 mod registers;
 mod values;
+mod variables;
 
 use autojit_bitcode::{Block, FunctionBody, Module, Opcode, TypeTable, Value};
 
@@ -108,6 +109,7 @@ pub(crate) fn compile(
         addressed: Vec::new(),
     };
     compiler.check_function()?;
+    compiler.choose_variables()?;
     compiler.reserve_prologue();
     compiler.enter()?;
     for position in 0..analysis.order.blocks.len() as u32 {

@@ -65,6 +65,8 @@ pub(crate) struct RegisterFile {
     occupied: u32,
     temporary: u32,
     locked: u32,
+    /// Not given out: variables.
+    reserved: u32,
     /// Callee-saved registers that were ever given out.
     pub saved: u32,
     clock: u32,
@@ -122,6 +124,17 @@ impl RegisterFile {
         self.locked &= !reg.bit();
     }
 
+    /// What the instruction uses at this point.
+    pub(crate) fn in_use(&self) -> (u32, u32) {
+        (self.temporary, self.locked)
+    }
+
+    /// Gives back what has been taken since [`in_use`](Self::in_use).
+    pub(crate) fn only_in_use(&mut self, (temporary, locked): (u32, u32)) {
+        self.temporary &= temporary;
+        self.locked &= locked;
+    }
+
     /// The instruction has ended: no temporaries, nothing locked.
     pub(crate) fn end_instruction(&mut self) {
         self.temporary = 0;
@@ -133,6 +146,12 @@ impl RegisterFile {
         CALLEE_SAVED & reg.bit() == 0
     }
 
+    /// Keeps a register for a variable.
+    pub(crate) fn reserve(&mut self, reg: Reg) {
+        self.reserved |= reg.bit();
+        self.saved |= reg.bit() & CALLEE_SAVED;
+    }
+
     fn take_temporary(&mut self, reg: Reg) {
         self.temporary |= reg.bit();
         self.locked |= reg.bit();
@@ -141,7 +160,7 @@ impl RegisterFile {
 
     /// A free register, the cheapest.
     fn free(&self, bank: Bank) -> Option<Reg> {
-        let free = !(self.occupied | self.temporary);
+        let free = !(self.occupied | self.temporary | self.reserved);
         let choices = match bank {
             Bank::Gp => [CALLER_SAVED, CALLEE_SAVED & self.saved, CALLEE_SAVED],
             _ => [VECTORS, 0, 0],

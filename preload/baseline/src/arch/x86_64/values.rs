@@ -26,6 +26,8 @@ pub(crate) enum State {
     Deferred(u32, u8),
     /// The address of the frame's bytes from this distance to rbp on.
     Frame(i32),
+    /// A variable that is in this register.
+    Variable(Reg),
     /// In registers or its slot.
     Live,
 }
@@ -214,12 +216,19 @@ impl Compiler<'_> {
 
     /// Makes a deferred value come into being.
     pub(crate) fn force(&mut self, value: Value) -> Result<(), Refused> {
+        // A variable's register is as good.
+        if self.variable(value).is_some() {
+            return Ok(());
+        }
         if let Some(inst) = self.deferred(value)
             && let Some(local) = self.analysis.locals.local(value)
         {
             self.assignments[local].state = State::None;
+            let before = self.regs.in_use();
             self.emit(inst)?;
             self.consume_operands(inst);
+            // What it took to compute it is over; the result itself may be moved or stored until it is read.
+            self.regs.only_in_use(before);
         }
         Ok(())
     }
@@ -253,6 +262,9 @@ impl Compiler<'_> {
 
     /// A part of a value in a register, to be read until the instruction ends.
     pub(crate) fn read(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
+        if let Some(reg) = self.variable(value) {
+            return Ok(reg);
+        }
         self.force(value)?;
         match self.source(value, part)? {
             Source::Local(local, part) if self.assignments[local].state == State::Live => {
@@ -286,6 +298,10 @@ impl Compiler<'_> {
         part: usize,
         dst: impl Into<Reg>,
     ) -> Result<(), Refused> {
+        if let Some(reg) = self.variable(value) {
+            self.move_register(dst.into(), reg);
+            return Ok(());
+        }
         self.force(value)?;
         let source = self.source(value, part)?;
         self.load_source(dst.into(), source, value, part)
@@ -293,6 +309,11 @@ impl Compiler<'_> {
 
     /// A part of a value in a temporary register, to be changed: the value's own if it is not needed afterwards.
     pub(crate) fn own(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
+        if let Some(variable) = self.variable(value) {
+            let reg = self.temporary(Bank::Gp)?;
+            self.move_register(reg, variable);
+            return Ok(reg);
+        }
         self.force(value)?;
         let source = self.source(value, part)?;
         if let Source::Local(local, part) = source
@@ -324,6 +345,9 @@ impl Compiler<'_> {
 
     /// A part of a value as an operand of so many bytes: in a register, or in memory if it is there and not in one.
     pub(crate) fn operand(&mut self, value: Value, part: usize, bytes: u32) -> Result<Rm, Refused> {
+        if let Some(reg) = self.variable(value) {
+            return Ok(reg.gp().into());
+        }
         if let Some(mem) = self.deferred_load(value, bytes)? {
             return Ok(mem.into());
         }

@@ -226,10 +226,7 @@ impl Compiler<'_> {
             }
         }
         if let Callee::Pointer(value) = callee {
-            match self.source(value, 0)? {
-                Source::Bits(bits) => self.asm.mov_i(SCRATCH, bits as u64),
-                _ => self.read_into(value, 0, SCRATCH)?,
-            }
+            self.read_into(value, 0, SCRATCH)?;
         }
         self.drop_across_call()?;
         if plan.variadic {
@@ -292,7 +289,8 @@ impl Compiler<'_> {
     /// Puts a part of a value into a particular register, for a call or return.
     pub(crate) fn take_for(&mut self, reg: Reg, value: Value, part: usize) -> Result<(), Refused> {
         self.force(value)?;
-        if let Source::Local(local, part) = self.source(value, part)?
+        if self.variable(value).is_none()
+            && let Source::Local(local, part) = self.source(value, part)?
             && self.assignments[local].state == State::Live
             && self.part(local, part).reg == Some(reg)
         {

@@ -41,7 +41,9 @@ impl Compiler<'_> {
                     | UDiv
             )
         });
-        plain && whole && takes_memory && self.analysis.values[local].user == inst + 1 && self.defer(inst)
+        let variable = body.operands(instruction).first().is_some_and(|at| self.variable_at(*at).is_some());
+        let suits = variable || (plain && whole && takes_memory);
+        suits && self.analysis.values[local].user == inst + 1 && self.defer(inst)
     }
 
     /// The load that a value is deferred as.
@@ -76,6 +78,11 @@ impl Compiler<'_> {
     pub(crate) fn lower_load(&mut self, inst: u32, address: Value) -> Result<(), Refused> {
         let instruction = *self.instruction(inst)?;
         let parts = self.part_table.of(self.types, instruction.ty)?;
+        if let Some(variable) = self.variable_at(address) {
+            let reg = self.temporary(Bank::Gp)?;
+            self.move_register(reg, variable);
+            return self.define(instruction.result, 0, reg);
+        }
         if instruction.flags.has(Flags::ATOMIC) {
             self.check_atomic(&instruction, &parts)?;
         }
@@ -187,6 +194,9 @@ impl Compiler<'_> {
     pub(crate) fn lower_store(&mut self, inst: u32, value: Value, address: Value) -> Result<(), Refused> {
         let instruction = *self.instruction(inst)?;
         let parts = self.parts_of(value)?;
+        if let Some(variable) = self.variable_at(address) {
+            return self.read_into(value, 0, variable);
+        }
         if instruction.flags.has(Flags::ATOMIC) {
             self.check_atomic(&instruction, &parts)?;
             if instruction.ordering == Ordering::SequentiallyConsistent {
@@ -311,7 +321,9 @@ impl Compiler<'_> {
         let Some(local) = self.analysis.locals.local(instruction.result) else {
             return Err(Reason::Internal("an alloca without a result").into());
         };
-        if self.analysis.values[local].uses == 0 {
+        if self.analysis.values[local].uses == 0
+            || matches!(self.assignments[local].state, State::Variable(_))
+        {
             return Ok(());
         }
         let source = self.types.layout(instruction.source_type()).ok_or(Reason::Type("without a layout"))?;

@@ -89,7 +89,8 @@ impl Compiler<'_> {
             }
             (Store, &[value, address]) => self.lower_store(inst, value, address),
             (GetElementPtr, _) => {
-                if in_order && self.defer(inst) {
+                let may_move = !self.takes_deferred_load(inst) || self.is_used_next(inst);
+                if in_order && may_move && self.defer(inst) {
                     return Ok(());
                 }
                 self.lower_address(inst, result)

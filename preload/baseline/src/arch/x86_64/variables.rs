@@ -1,0 +1,169 @@
+//! Variables: allocas that live in registers for the whole function.
+//!
+//! Front ends put every local variable into memory at -O0. Those of which nothing but whole loads and stores exist may as
+//! well be in a register; the ones that are used most, loops counted, get the callee-saved ones, so that calls and
+//! unwinding keep them. Not in functions that return twice: the second time, registers are those of the first.
+
+use autojit_bitcode::{AttributeKind, Block, Flags, FunctionBody, Instruction, Opcode, Type, Value};
+
+use super::Compiler;
+use super::asm::{Gp, gp};
+use super::registers::Reg;
+use super::values::State;
+use crate::analysis::{Info, Order};
+use crate::refused::Refused;
+
+/// The registers, in the order in which they are given out.
+const REGISTERS: [Gp; 5] = [gp::RBX, gp::R12, gp::R13, gp::R14, gp::R15];
+/// Uses that pay for saving and restoring the register.
+const WORTH: u64 = 4;
+/// How much more a use counts in a loop, as a power of two, and how many loops count.
+const LOOP: u32 = 3;
+const DEEPEST: u32 = 6;
+
+/// What is known of an alloca.
+#[derive(Clone, Copy, Debug, Default)]
+struct Candidate {
+    /// Bytes of it, and of each access; 0 if it is none.
+    bytes: u64,
+    uses: u64,
+}
+
+/// How much a use counts, by position.
+fn weights(order: &Order) -> Vec<u64> {
+    let mut depths: Vec<u32> = Vec::with_capacity(order.loops.len());
+    for around in &order.loops {
+        let outer = depths.get(around.parent as usize).copied().unwrap_or(0);
+        depths.push(outer + 1);
+    }
+    let depth = |inner: &u32| depths.get(*inner as usize).copied().unwrap_or(0);
+    order.innermost.iter().map(|inner| 1 << (LOOP * depth(inner).min(DEEPEST))).collect()
+}
+
+impl Compiler<'_> {
+    /// Chooses the variables. They have their registers from here on.
+    pub(crate) fn choose_variables(&mut self) -> Result<(), Refused> {
+        let (body, analysis) = (self.body, self.analysis);
+        let mut candidates = vec![Candidate::default(); analysis.values.len()];
+        let Some(entry) = body.blocks.first() else { return Ok(()) };
+        let mut any = false;
+        for (inst, instruction) in (0..entry.end).zip(&body.instructions) {
+            if instruction.opcode == Opcode::Alloca
+                && let Some(local) = analysis.locals.local(instruction.result)
+                && self.static_size(inst)?.is_some()
+                && let Some(bytes) = self.register_bytes(instruction.source_type())
+                && body.operands(instruction).first().is_some_and(|count| self.is_one(*count))
+            {
+                candidates[local].bytes = bytes;
+                any = true;
+            }
+        }
+        if !any {
+            return Ok(());
+        }
+        let weights = weights(&analysis.order);
+        for (&block, &weight) in analysis.order.blocks.iter().zip(&weights) {
+            for (_, instruction) in body.block(Block(block)) {
+                if self.returns_twice(instruction) {
+                    return Ok(());
+                }
+                self.count_uses(&mut candidates, instruction, weight);
+            }
+        }
+        let worth =
+            |(local, it): (usize, &Candidate)| (it.bytes > 0 && it.uses >= WORTH).then_some((it.uses, local));
+        let mut chosen: Vec<(u64, usize)> = candidates.iter().enumerate().filter_map(worth).collect();
+        // The same for the same bitcode: by uses, then by number.
+        chosen.sort_unstable_by_key(|(uses, local)| (std::cmp::Reverse(*uses), *local));
+        for ((_, local), reg) in chosen.into_iter().zip(REGISTERS) {
+            self.assignments[local].state = State::Variable(reg.into());
+            self.regs.reserve(reg.into());
+        }
+        Ok(())
+    }
+
+    fn is_one(&mut self, count: Value) -> bool {
+        matches!(self.constant_bits(count), Ok(Some(1)))
+    }
+
+    /// The size of a type that fits a general-purpose register exactly.
+    fn register_bytes(&self, ty: autojit_bitcode::TypeId) -> Option<u64> {
+        match self.types.get(ty) {
+            Type::Int(bits @ (8 | 16 | 32 | 64)) => Some(u64::from(bits) / 8),
+            Type::Pointer(0) => Some(8),
+            _ => None,
+        }
+    }
+
+    fn count_uses(&self, candidates: &mut [Candidate], instruction: &Instruction, weight: u64) {
+        let body: &FunctionBody = self.body;
+        let operands = body.operands(instruction);
+        let plain = !instruction.flags.has(Flags::VOLATILE) && !instruction.flags.has(Flags::ATOMIC);
+        let (address, bytes) = match (instruction.opcode, operands) {
+            (Opcode::Load, [address]) if plain => (Some(*address), self.register_bytes(instruction.ty)),
+            (Opcode::Store, [value, address]) if plain && value != address => {
+                let ty = body.type_of(self.module, *value);
+                (Some(*address), ty.and_then(|ty| self.register_bytes(ty)))
+            }
+            (Opcode::Call, _) if self.is_lifetime(instruction) => return,
+            _ => (None, None),
+        };
+        for operand in operands {
+            let Some(local) = self.analysis.locals.local(*operand) else { continue };
+            let Some(candidate) = candidates.get_mut(local).filter(|it| it.bytes > 0) else { continue };
+            if address == Some(*operand) && bytes == Some(candidate.bytes) {
+                candidate.uses = candidate.uses.saturating_add(weight);
+            } else {
+                candidate.bytes = 0;
+            }
+        }
+    }
+
+    fn is_lifetime(&self, instruction: &Instruction) -> bool {
+        self.body.call(instruction).is_some_and(|call| {
+            let global = self.module.globals().get(call.callee.0 as usize);
+            global.is_some_and(|global| self.module.name(global).starts_with(b"llvm.lifetime."))
+        })
+    }
+
+    fn returns_twice(&self, instruction: &Instruction) -> bool {
+        self.body.call(instruction).is_some_and(|call| {
+            let twice = |list| self.module.attributes(list).function().has(AttributeKind::ReturnsTwice);
+            let global = self.module.globals().get(call.callee.0 as usize);
+            twice(call.attributes) || global.is_some_and(|global| twice(global.attributes))
+        })
+    }
+
+    /// The register of the variable that a deferred load reads. Only the next instruction may look at it, so nothing has
+    /// written to it since.
+    pub(crate) fn variable(&self, value: Value) -> Option<Reg> {
+        let &[address] = self.body.operands(self.deferred_load_of(value)?) else { return None };
+        self.variable_at(address)
+    }
+
+    /// The register of the variable that is at an address.
+    pub(crate) fn variable_at(&self, address: Value) -> Option<Reg> {
+        match self.state_of(address) {
+            State::Variable(reg) => Some(reg),
+            _ => None,
+        }
+    }
+
+    /// Whether a deferred load is among an instruction's operands: it must not move away from that.
+    pub(crate) fn takes_deferred_load(&self, inst: u32) -> bool {
+        let instruction = self.body.instructions.get(inst as usize);
+        instruction.is_some_and(|instruction| {
+            self.body.operands(instruction).iter().any(|operand| self.deferred_load_of(*operand).is_some())
+        })
+    }
+
+    /// Whether the only user of an instruction's result is the next instruction.
+    pub(crate) fn is_used_next(&self, inst: u32) -> bool {
+        let result = self.body.instructions.get(inst as usize).map(|it| it.result);
+        let local = result.and_then(|result| self.analysis.locals.local(result));
+        local.is_some_and(|local| {
+            let info: Info = self.analysis.values[local];
+            info.uses == 1 && info.user == inst + 1
+        })
+    }
+}
