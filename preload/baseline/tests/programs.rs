@@ -53,3 +53,8 @@ fn exceptions() {
 fn large_frames() {
     Program::build(&source("large_frames.ll"), &[]).check_all();
 }
+
+#[test]
+fn vectors() {
+    Program::build(&source("vectors.ll"), &[]).check_all();
+}

@@ -23,6 +23,9 @@ impl Compiler<'_> {
         value: Value,
     ) -> Result<(), Refused> {
         let _ = inst;
+        if self.is_lane_comparison(value) {
+            return self.lower_lane_mask(opcode, result, value);
+        }
         let (from, to) = (self.parts_of(value)?, self.parts_of(result)?);
         let vector = |compiler: &Self, value| -> Result<bool, Refused> {
             Ok(matches!(compiler.types.get(compiler.type_of(value)?), Type::Vector { .. }))

@@ -100,7 +100,7 @@ impl Compiler<'_> {
             (AtomicRmw, &[address, value]) => self.lower_rmw(inst, address, value),
 
             (ICmp | FCmp, &[left, right]) => {
-                if in_order && self.defer_comparison(inst) {
+                if in_order && (self.defer_comparison(inst) || self.defer_lanes(inst)) {
                     return Ok(());
                 }
                 self.lower_comparison(inst, left, right)

@@ -209,4 +209,85 @@ impl Compiler<'_> {
             _ => return Err(Reason::Vector("shuffle").into()),
         })
     }
+
+    /// The comparison of vectors that a value is deferred as.
+    pub(crate) fn is_lane_comparison(&self, value: Value) -> bool {
+        let instruction = self.deferred(value).and_then(|inst| self.body.instructions.get(inst as usize));
+        instruction.is_some_and(|it| {
+            let left = self.body.operands(it).first().and_then(|left| self.type_of(*left).ok());
+            it.opcode == Opcode::ICmp
+                && left.is_some_and(|left| matches!(self.types.get(left), Type::Vector { .. }))
+        })
+    }
+
+    /// Defers a comparison of vectors of which only a mask is made: vectors of single bits have no registers.
+    pub(crate) fn defer_lanes(&mut self, inst: u32) -> bool {
+        let Some(instruction) = self.body.instructions.get(inst as usize) else { return false };
+        let &[left, _] = self.body.operands(instruction) else { return false };
+        let vector = self.type_of(left).is_ok_and(|ty| matches!(self.types.get(ty), Type::Vector { .. }));
+        let user =
+            self.analysis.locals.local(instruction.result).map(|local| self.analysis.values[local].user);
+        let user = user.and_then(|user| self.body.instructions.get(user as usize));
+        let mask = user.is_some_and(|user| matches!(user.opcode, Opcode::SExt | Opcode::BitCast));
+        instruction.opcode == Opcode::ICmp
+            && vector
+            && mask
+            && !self.takes_deferred_load(inst)
+            && self.defer(inst)
+    }
+
+    /// Lowers what makes a mask of a comparison: lanes of ones and zeros, or a bit of each lane.
+    pub(crate) fn lower_lane_mask(
+        &mut self,
+        opcode: Opcode,
+        result: Value,
+        value: Value,
+    ) -> Result<(), Refused> {
+        let body = self.body;
+        let inst = self.deferred(value).ok_or(Reason::Internal("not a comparison"))?;
+        let instruction = body.instructions.get(inst as usize).ok_or(Reason::Internal("an instruction"))?;
+        let &[left, right] = body.operands(instruction) else {
+            return Err(Reason::Internal("a comparison without operands").into());
+        };
+        let (bits, count, float) = self.shape(left)?;
+        if float || bits * count != 128 {
+            return Err(Reason::Vector("comparison").into());
+        }
+        use autojit_bitcode::Predicate::{IntEq, IntNe, IntSge, IntSgt, IntSle, IntSlt};
+        let (equal, greater) = match bits {
+            8 => (Sse::Pcmpeqb, Sse::Pcmpgtb),
+            16 => (Sse::Pcmpeqw, Sse::Pcmpgtw),
+            32 => (Sse::Pcmpeqd, Sse::Pcmpgtd),
+            _ => return Err(Reason::Vector("comparison of wide lanes").into()),
+        };
+        let (sse, a, b, negated) = match instruction.predicate() {
+            IntEq => (equal, left, right, false),
+            IntNe => (equal, left, right, true),
+            IntSgt => (greater, left, right, false),
+            IntSle => (greater, left, right, true),
+            IntSlt => (greater, right, left, false),
+            IntSge => (greater, right, left, true),
+            _ => return Err(Reason::Vector("unsigned comparison").into()),
+        };
+        self.force(a)?;
+        let other = self.xmm(b, 0)?;
+        let own = self.temporary_x()?;
+        self.read_into(a, 0, own)?;
+        self.asm.sse(Prefix::P66, sse, own, other);
+        if negated {
+            let ones = self.constant_memory(u128::MAX, 16);
+            self.asm.sse(Prefix::P66, Sse::Pxor, own, ones);
+        }
+        match (opcode, self.types.get(self.type_of(result)?)) {
+            (Opcode::SExt, Type::Vector { .. }) if self.shape(result)?.0 == bits => {
+                self.define(result, 0, own)
+            }
+            (Opcode::BitCast, Type::Int(16)) if bits == 8 => {
+                let mask = self.temporary_gp()?;
+                self.asm.pmovmskb(mask, own);
+                self.define(result, 0, mask)
+            }
+            _ => Err(Reason::Vector("mask of another width").into()),
+        }
+    }
 }
