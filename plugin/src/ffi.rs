@@ -22,6 +22,8 @@ pub struct Build {
 
 /// Takes the bodies out of a module; true if it changed the module.
 pub type Callback = unsafe extern "C" fn(LLVMModuleRef, *const Build) -> bool;
+/// Sees the directory and the name of a file.
+pub type VisitFile = unsafe extern "C" fn(*mut c_void, *const u8, usize, *const u8, usize);
 /// Sees an instruction or a function.
 pub type VisitInstruction = unsafe extern "C" fn(*mut c_void, LLVMValueRef);
 
@@ -63,6 +65,8 @@ unsafe extern "C" {
         context: *mut c_void,
         visit: VisitInstruction,
     );
+    pub fn autojit_shim_unit(module: LLVMModuleRef, context: *mut c_void, visit: VisitFile) -> u16;
+    pub fn autojit_shim_file(function: LLVMValueRef, context: *mut c_void, visit: VisitFile) -> u32;
     pub fn autojit_shim_size(function: LLVMValueRef) -> usize;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);

@@ -6,8 +6,10 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
+use autojit_store::FunctionKind;
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
 use autojit_trampoline::emit::{Binding, Import, Module as Record, Stub, Text, Visibility};
+use autojit_trampoline::lines::{File, Unit};
 
 use crate::container::Encoded;
 use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
@@ -28,6 +30,7 @@ pub fn leave(
     encoded: &Encoded,
     placed: &Placed,
 ) {
+    let files = Files::of(module, plan);
     let mut text = Text::default();
     text.alone();
     // With -masm=intel, or after assembly of the module's own that does not switch back.
@@ -50,6 +53,9 @@ pub fn leave(
     });
     text.stubs(&stubs.collect::<Vec<_>>());
     record(plan, encoded, placed, &mut text);
+    if let Some(files) = files {
+        files.describe(encoded, &mut text);
+    }
     if matches!(placed, Placed::Embedded) {
         module.keep(&[module.add_constant(CONTAINER_SYMBOL, STORE_SECTION, &encoded.bytes, CONTAINER_ALIGN)]);
     }
@@ -57,6 +63,40 @@ pub fn leave(
     let before = module.inline_asm();
     let line_end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     module.set_inline_asm(&format!("{before}{line_end}{}", text.0));
+}
+
+/// The source files that lazy functions are in.
+struct Files {
+    language: u16,
+    unit: File,
+    files: Vec<File>,
+    /// The index of `main`, its file and its line.
+    main: Option<(u32, usize, u32)>,
+}
+
+impl Files {
+    /// Those of a module with debug information, as long as its bodies are there.
+    fn of(module: Module, plan: &Plan) -> Option<Self> {
+        let (language, unit) = module.unit()?;
+        let (mut files, mut numbers, mut main) = (Vec::new(), HashMap::new(), None);
+        for (index, function) in plan.functions.iter().enumerate() {
+            let Some((file, line)) = module.file_of(function.value) else { continue };
+            let number = *numbers.entry(file).or_insert_with_key(|file| {
+                files.push(file.clone());
+                files.len() - 1
+            });
+            let stub = function.kind == FunctionKind::Stub && function.group.is_none();
+            if stub && function.name == "main" {
+                main = Some((index as u32, number, line));
+            }
+        }
+        (!files.is_empty()).then_some(Self { language, unit, files, main })
+    }
+
+    fn describe(&self, encoded: &Encoded, text: &mut Text) {
+        let Self { language, unit: file, files, main } = self;
+        text.lines(&Unit { file, language: *language, files, main: *main, key: encoded.key });
+    }
 }
 
 /// Keeps what only the import table refers to: optimisers see no assembler text. Declarations are listed too, because

@@ -6,6 +6,7 @@
 #include "host.h"
 
 #include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/BinaryFormat/Dwarf.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfoMetadata.h"
 #include "llvm/IR/Function.h"
@@ -108,6 +109,14 @@ Value *compute(Constant *C, const GlobalValue *Wanted, Value *Address, Instructi
                                        : Builder.CreateInsertValue(Whole, Part, Index);
   }
   return Whole;
+}
+
+// Sees the directory and the name of a file.
+using VisitFile = void (*)(void *, const char *, size_t, const char *, size_t);
+
+void visit(const DIScope &Scope, void *Context, VisitFile Visit) {
+  StringRef Directory = Scope.getDirectory(), Name = Scope.getFilename();
+  Visit(Context, Directory.data(), Directory.size(), Name.data(), Name.size());
 }
 
 } // namespace
@@ -226,6 +235,30 @@ void autojit_shim_vector_functions(LLVMModuleRef M, void *Machine, void *Context
   for (Function &F : *unwrap(M))
     if (F.isDeclaration() && Library.isFunctionVectorizable(F.getName()))
       Visit(Context, wrap(&F));
+}
+
+// Visits the file of a module's first unit that describes lines; returns the unit's language, 0 if there is none.
+uint16_t autojit_shim_unit(LLVMModuleRef M, void *Context, VisitFile Visit) {
+  for (DICompileUnit *Unit : unwrap(M)->debug_compile_units()) {
+    if (Unit->getEmissionKind() != DICompileUnit::FullDebug && Unit->getEmissionKind() != DICompileUnit::LineTablesOnly)
+      continue;
+    visit(*Unit, Context, Visit);
+    DISourceLanguageName Language = Unit->getSourceLanguage();
+    if (!Language.hasVersionedName())
+      return Language.getUnversionedName();
+    auto Known = dwarf::toDW_LANG(dwarf::SourceLanguageName(Language.getName()), Language.getVersion());
+    return Known ? *Known : 0;
+  }
+  return 0;
+}
+
+// Visits the file that a function is in; returns the line on which it opens, 0 if its lines are not described.
+unsigned autojit_shim_file(LLVMValueRef F, void *Context, VisitFile Visit) {
+  const DISubprogram *Subprogram = unwrap<Function>(F)->getSubprogram();
+  if (!Subprogram || !Subprogram->getFile())
+    return 0;
+  visit(*Subprogram, Context, Visit);
+  return Subprogram->getScopeLine();
 }
 
 size_t autojit_shim_size(LLVMValueRef F) { return unwrap<Function>(F)->getInstructionCount(); }

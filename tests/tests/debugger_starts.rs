@@ -86,6 +86,52 @@ fn a_long_start_says_what_it_does() {
     assert_eq!((warm.number("compiled"), warm.number("from_cache")), (0.0, 192.0));
 }
 
+/// What gdb says to commands about a program of main.c and other.c that plain gdb starts, with flags for the linker.
+fn plain_gdb(linker: &str, flags: &[&str], commands: &[&str]) -> String {
+    let scratch = Scratch::new(&format!("gdb_files_{linker}_{}", flags.len()));
+    let directory = repository().join("tests/programs/debugger");
+    let compile = |name: &str| {
+        let flags = ["-O0", "-g", "-ffunction-sections"].map(str::to_owned);
+        object(How::Lazy, &directory.join(name), &flags, scratch.path())
+    };
+    let objects = ["main.c", "other.c"].map(compile);
+    let output = scratch.path().join("program");
+    let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    Link { linker, cxx: false, flags: &flags }.run(&objects, &output);
+    let (outcome, stats) = start(&scratch, &output, commands);
+    assert!(stats.number("compiled") + stats.number("from_cache") >= 4.0, "{stats:?}");
+    format!("{}{}", outcome.text(), outcome.errors())
+}
+
+#[test]
+fn plain_gdb_knows_files_before_run() {
+    let commands =
+        ["break main.c:20", "break 24", "tbreak main", "run", "info breakpoints", "continue", "continue"];
+    for (linker, flags) in [
+        ("lld", &["-Wl,--gc-sections", "-Wl,--icf=all"][..]),
+        ("bfd", &["-Wl,--gc-sections", "-no-pie"]),
+        ("gold", &["-Wl,--icf=all"]),
+        ("mold", &[]),
+    ] {
+        let text = plain_gdb(linker, flags, &commands);
+        assert!(!text.contains("pending"), "{linker}: {text}");
+        // The second is in the file of `main`; each has one location once the program runs.
+        for told in
+            ["in twice at ", "main.c:20\n", "2       breakpoint     keep y", "Breakpoint 1, twice (v=3) at"]
+        {
+            assert!(text.contains(told), "{linker}: no '{told}': {text}");
+        }
+        assert!(!text.contains("MULTIPLE"), "{linker}: {text}");
+    }
+}
+
+#[test]
+fn breakpoints_move_to_their_lines() {
+    let commands = ["break other.c:5", "break main", "run", "info breakpoints", "continue"];
+    let text = plain_gdb("lld", &[], &commands);
+    assert!(text.contains("other.c, line 1000000.") && text.contains("in other_total at"), "{text}");
+}
+
 #[test]
 fn breakpoints_in_files_can_be_set_before_run() {
     let scratch = Scratch::new("gdb_by_launcher");

@@ -122,7 +122,7 @@ pub fn is_writable(symbol: &str) -> bool {
 }
 
 /// A string as the operand of `.asciz`.
-fn asciz(text: &[u8]) -> String {
+pub(crate) fn asciz(text: &[u8]) -> String {
     let mut out = String::from("\"");
     for &byte in text {
         match byte {

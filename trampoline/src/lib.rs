@@ -3,6 +3,7 @@
 //! - [`contract`]: the tables that a lazy image carries ([`contract::Slot`], [`contract::ModuleRecord`],
 //!   [`contract::ImageRecord`]), their sections and their symbols. The plugin writes them, the runtime reads them.
 //! - [`emit`]: those tables and the stubs as assembler text, for the plugin.
+//! - [`lines`]: what debuggers find in the file about lines of lazy functions, as assembler text.
 //! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
 //! - [`linked`]: what the static library has in the place of that code.
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
@@ -19,6 +20,7 @@ pub mod contract;
 pub mod debugger;
 pub mod emit;
 pub mod entry;
+pub mod lines;
 pub mod linked;
 pub mod mem;
 pub mod stack;

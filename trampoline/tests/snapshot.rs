@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use autojit_trampoline::emit::{Binding, Import, Module, Stub, Text, Visibility};
+use autojit_trampoline::lines::{File, Unit};
 
 fn check(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots").join(name);
@@ -82,6 +83,18 @@ fn modules() {
         direct: &[],
     });
     check("module-embedded.s", text.0.strip_suffix(&boot).unwrap());
+}
+
+#[test]
+fn lines() {
+    let file = |directory: &str, name: &str| File { directory: directory.into(), name: name.into() };
+    let unit = file("/src", "unit.c");
+    let files = [unit.clone(), file("/src", "/usr/include/inline.h"), file("/src/part", "odd \"name\".h")];
+    let mut text = Text::default();
+    let key = std::array::from_fn(|index| index as u8);
+    text.lines(&Unit { file: &unit, language: 0x1d, files: &files, main: Some((3, 0, 22)), key });
+    text.lines(&Unit { file: &unit, language: 0x1d, files: &files[..1], main: None, key });
+    check("lines.s", &text.0);
 }
 
 #[test]

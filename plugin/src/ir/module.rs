@@ -9,6 +9,8 @@ use llvm_sys::LLVMLinkage;
 use llvm_sys::core::*;
 use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 
+use autojit_trampoline::lines::File;
+
 use super::{Module, Value, string, walk};
 use crate::ffi;
 use crate::host::Host;
@@ -17,6 +19,24 @@ use crate::host::Host;
 unsafe extern "C" fn push_value(found: *mut std::ffi::c_void, value: LLVMValueRef) {
     // SAFETY: `found` is the caller's vector, and outlives the walk.
     unsafe { (*found.cast::<Vec<Value>>()).push(Value(value)) }
+}
+
+/// Puts what the shim visits into its context, an optional file.
+unsafe extern "C" fn put_file(
+    found: *mut std::ffi::c_void,
+    directory: *const u8,
+    directory_len: usize,
+    name: *const u8,
+    name_len: usize,
+) {
+    let bytes = |data: *const u8, len: usize| match len {
+        0 => Vec::new(),
+        // SAFETY: the shim's strings, as long as this runs.
+        _ => unsafe { std::slice::from_raw_parts(data, len) }.to_vec(),
+    };
+    let file = File { directory: bytes(directory, directory_len), name: bytes(name, name_len) };
+    // SAFETY: `found` is the caller's option, and outlives the visit.
+    unsafe { *found.cast::<Option<File>>() = Some(file) }
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in ir.rs")]
@@ -149,6 +169,20 @@ impl Module {
     /// whole unit do not: generated for what stays, they would be many times the size of all the stubs.
     pub fn drop_description(self, taken: Value) {
         unsafe { ffi::autojit_shim_drop_description(taken.0) }
+    }
+
+    /// The language and the file of the first unit that describes lines.
+    pub fn unit(self) -> Option<(u16, File)> {
+        let mut file = None;
+        let language = unsafe { ffi::autojit_shim_unit(self.0, (&raw mut file).cast(), put_file) };
+        file.filter(|_| language != 0).map(|file| (language, file))
+    }
+
+    /// The file that a function is in, and the line on which it opens, if its lines are described.
+    pub fn file_of(self, function: Value) -> Option<(File, u32)> {
+        let mut file = None;
+        let line = unsafe { ffi::autojit_shim_file(function.0, (&raw mut file).cast(), put_file) };
+        file.filter(|file: &File| !file.name.is_empty()).map(|file| (file, line))
     }
 
     /// A new private constant with `bytes` in `section`.
