@@ -179,8 +179,8 @@ pub fn bind(module: &'static Module) {
         }
     };
     let lines = match pack::generation(&content).map(|generation| KeptLines::of(directory, key, generation)) {
-        None => names::Lines::None,
-        Some(Ok(kept)) => names::Lines::Kept(kept),
+        None => None,
+        Some(Ok(kept)) => Some(kept),
         Some(Err(error)) => {
             let path = path(directory);
             log::debug!("the lines of {} in the cache {path} are not usable: {error}", module.source());
@@ -202,12 +202,11 @@ pub fn bind(module: &'static Module) {
     if claimed.functions.is_empty() {
         return;
     }
-    match claimed.publish(module, &unit, description, lines) {
+    match claimed.publish(module, &unit, description, lines.map_or(names::Lines::None, names::Lines::Kept)) {
         Ok(bound) => {
             log::debug!("{bound} functions of {} came from the cache", module.source());
             let (function, offset) = claimed.functions[0];
             let text = function.code().expect("it was published") - offset as usize;
-            let lines = if let names::Lines::Kept(lines) = lines { Some(lines) } else { None };
             note(Noted { module, unit, kept: Some((text, lines)) });
         }
         Err(error @ LinkError::Object(_)) => damaged(&error),

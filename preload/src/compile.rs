@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use autojit_abi::{EngineApi, OpenOptions};
 use autojit_code::lock::Guard;
+use autojit_code::unit::Lines;
 use autojit_code::{Symbol, Unit, place};
 use autojit_protocol::What;
 
@@ -25,11 +26,11 @@ use crate::symbols::{self, Names};
 use crate::{cache, daemon, image_cache, lifecycle, names, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
-struct Batch<'w> {
+pub struct Batch<'w> {
     module: &'static Module,
     claimed: RefCell<Vec<&'static Function>>,
-    /// It is all that this has.
-    whole: Option<&'w Whole>,
+    /// It has all of the module's own functions, by index, and is kept for debuggers.
+    whole: Option<&'w [bool]>,
 }
 
 /// Makes `root` ready, with those that the engine compiles along; or returns because another thread owns it, or has
@@ -71,79 +72,6 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     })
 }
 
-/// A module all of whose functions are to be made ready for a debugger, to which it is described in full.
-#[derive(Debug)]
-pub struct Whole {
-    module: &'static Module,
-    /// By index: those that are this module's to define.
-    functions: Vec<bool>,
-}
-
-impl Whole {
-    /// The module; which of its functions are its own is settled now, in the order in which modules come.
-    ///
-    /// # Errors
-    /// Its container cannot be had.
-    pub fn of(module: &'static Module) -> Result<Self, Failure> {
-        module.open()?;
-        if module.lock_engine().0.is_null() {
-            module.describe_in_full();
-        }
-        let own = |index| module.function(index).is_some_and(symbols::is_chosen);
-        let functions = (0..module.record().functions).map(own).collect();
-        Ok(Self { module, functions })
-    }
-
-    /// The name of its source file.
-    pub fn source(&self) -> String {
-        self.module.source()
-    }
-
-    /// How many functions it defines.
-    pub fn len(&self) -> usize {
-        self.functions.iter().filter(|own| **own).count()
-    }
-
-    /// Publishes what the object cache has. False if it has nothing.
-    ///
-    /// # Errors
-    /// It cannot be linked. Its functions are cold.
-    pub fn bind(&self) -> Result<bool, Failure> {
-        let Some(object) = cache::described(self.module, &self.functions) else { return Ok(false) };
-        let mut batch = self.batch();
-        let unit = Unit::of(object).map_err(|error| cannot_link(&error))?;
-        batch.claim_defined(&unit, None).map_err(|error| Failure::new(format_args!("{error}")))?;
-        batch.whole = None;
-        batch.finish(unit, &Held::new(Object::Kept(object)), &stats::COUNTERS.from_cache, false)?;
-        Ok(true)
-    }
-
-    /// Compiles and publishes it.
-    ///
-    /// # Errors
-    /// It cannot be had at once. Its functions are cold, and each may still be had by itself.
-    pub fn compile(&self) -> Result<(), Failure> {
-        let compiler = Compiler::choose()?;
-        let handle = self.module.lock_engine();
-        self.batch().run(compiler, handle, None)
-    }
-
-    /// Compiles it for the object cache alone, with the engine.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn keep(&self, api: &'static EngineApi) -> Result<(), Failure> {
-        let mut handle = self.module.lock_engine();
-        let object = self.batch().run_engine(api, &mut handle, None)?;
-        cache::keep_described(self.module, &self.functions, object.bytes());
-        Ok(())
-    }
-
-    fn batch(&self) -> Batch<'_> {
-        Batch { module: self.module, claimed: RefCell::default(), whole: Some(self) }
-    }
-}
-
 /// The two halves of a batch, for the statistics: compiling, with the module locked, and linking.
 struct Halves<'a> {
     handle: Option<Guard<'a, EngineHandle>>,
@@ -168,13 +96,22 @@ impl Drop for Halves<'_> {
     }
 }
 
-impl Batch<'_> {
-    fn claim(root: &'static Function) -> Option<Self> {
-        root.claim().then(|| Self { module: root.module(), claimed: RefCell::new(vec![root]), whole: None })
+impl<'w> Batch<'w> {
+    /// Of no functions yet. `whole`: of which the module defines, if it is to have all of them.
+    pub fn of(module: &'static Module, whole: Option<&'w [bool]>) -> Self {
+        Self { module, claimed: RefCell::default(), whole }
     }
 
-    /// Compiles, links and publishes. The module stays locked while it is compiled.
-    fn run(
+    fn claim(root: &'static Function) -> Option<Self> {
+        root.claim().then(|| Self { claimed: RefCell::new(vec![root]), ..Self::of(root.module(), None) })
+    }
+
+    /// Compiles, links and publishes what is chosen around `root`, or, without a root, whatever is cold. The module stays
+    /// locked while it is compiled.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub fn run(
         &self,
         compiler: Compiler,
         handle: Guard<'_, EngineHandle>,
@@ -190,7 +127,9 @@ impl Batch<'_> {
             },
         };
         let handle = halves.handle.as_mut().expect("the module is locked until its code is there");
-        let object = Held::new(Object::Engine(self.run_engine(api, handle, root)?));
+        let claim = |index| self.claim_index(index);
+        let root = root.map(Function::index);
+        let object = Held::new(Object::Engine(run_engine(self.module, api, handle, root, &claim)?));
         halves.compiled();
         if object.bytes().is_empty() {
             return Ok(());
@@ -199,51 +138,7 @@ impl Batch<'_> {
         self.finish(unit, &object, &stats::COUNTERS.compiled, true)
     }
 
-    /// Has the engine compile the batch that it chooses around `root`, or, without a root, whatever is cold.
-    fn run_engine(
-        &self,
-        api: &'static EngineApi,
-        handle: &mut EngineHandle,
-        root: Option<&Function>,
-    ) -> Result<Owned, Failure> {
-        self.module.verify()?;
-        let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
-        if handle.0.is_null() {
-            let Opened { bytes, place, .. } = self.module.open()?;
-            let options = OpenOptions {
-                opt_override: lifecycle::opt_override(),
-                batch_limit: 0,
-                full_debug: self.module.described_in_full(),
-            };
-            // SAFETY: the container is mapped for ever; the pointers are to variables of this function.
-            let status = unsafe {
-                (api.open)(bytes.as_ptr(), bytes.len(), &raw const options, &raw mut handle.0, error.out())
-            };
-            if status != 0 {
-                return Err(Failure::new(format_args!("reading its bitcode in {place}: {}", error.text())));
-            }
-        }
-        // SAFETY: the module is open, and locked by the caller; claim_callback gets the batch that it expects.
-        let status = unsafe {
-            let context = std::ptr::from_ref(self).cast_mut().cast::<c_void>();
-            match root {
-                Some(root) => {
-                    let (index, out, error) = (root.index(), object.out(), error.out());
-                    (api.compile)(handle.0, index, claim_callback, context, out, error)
-                }
-                None => (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out()),
-            }
-        };
-        if status != 0 {
-            return Err(Failure::new(format_args!(
-                "generating code: {}; build its file without autojit",
-                error.text()
-            )));
-        }
-        Ok(object)
-    }
-
-    /// The same with autojitd, which chooses without knowing what is cold; links and publishes it as well.
+    /// Has autojitd compile it, which chooses without knowing what is cold; links and publishes it as well.
     ///
     /// # Errors
     /// Nobody answers.
@@ -272,7 +167,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// `root` is not among them.
-    fn claim_defined(&self, unit: &Unit<'_>, root: Option<&Function>) -> Result<(), String> {
+    pub fn claim_defined(&self, unit: &Unit<'_>, root: Option<&Function>) -> Result<(), String> {
         let Opened { container, .. } = self.module.open().map_err(|failure| failure.to_string())?;
         let mut found = root.is_none();
         for function in unit.functions.iter().filter(|function| function.global) {
@@ -304,21 +199,12 @@ impl Batch<'_> {
         counter: &'static Counter,
         keep: bool,
     ) -> Result<(), Failure> {
-        let memory = self.module.image().memory();
-        let mut claimed = self.claimed.borrow_mut();
-        claimed.sort_unstable_by_key(|function| function.index());
-        let owned = |function: &'static Function| {
-            claimed.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
-                && symbols::is_chosen(function)
-        };
-        let mut names = Names { module: self.module, owned: &owned };
-        let linked = place(&unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
-        let described = object.lines().map_or(names::Lines::None, names::Lines::Object);
-        let origin = Origin::Compiled { counter, object: object.bytes(), claimed: &claimed };
-        publish(self.module, memory, linked, described, origin).map_err(|error| cannot_link(&error))?;
+        let lines = object.lines().map(|object| unit.lines_of(object));
+        let lines = lines.map_or(names::Lines::None, |lines| names::Lines::Objects(vec![lines]));
+        self.link(&unit, lines, &[unit.lines_of(object.bytes())], counter, &[])?;
         match self.whole {
-            Some(whole) => {
-                cache::keep_described(self.module, &whole.functions, object.bytes());
+            Some(functions) => {
+                cache::keep_described(self.module, functions, object.bytes());
             }
             // What a debugger wants to know is no use to others.
             None if !self.module.described_in_full() => {
@@ -328,10 +214,86 @@ impl Batch<'_> {
         }
         Ok(())
     }
+
+    /// Links and publishes a unit that was made of `objects`, those of its functions that are claimed. `counter` counts
+    /// them, but for those that `kept` has by index, which are from the cache.
+    ///
+    /// # Errors
+    /// It cannot be linked.
+    pub fn link(
+        &self,
+        unit: &Unit<'_>,
+        lines: names::Lines,
+        objects: &[Lines<'_>],
+        counter: &'static Counter,
+        kept: &[bool],
+    ) -> Result<(), Failure> {
+        let memory = self.module.image().memory();
+        let mut claimed = self.claimed.borrow_mut();
+        claimed.sort_unstable_by_key(|function| function.index());
+        let owned = |function: &'static Function| {
+            claimed.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
+                && symbols::is_chosen(function)
+        };
+        let mut names = Names { module: self.module, owned: &owned };
+        let linked = place(unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
+        let origin = Origin::Compiled { counter, kept, objects, claimed: &claimed };
+        publish(self.module, memory, linked, lines, origin).map_err(|error| cannot_link(&error))?;
+        Ok(())
+    }
+}
+
+/// Has the engine compile the batch that it chooses around function `root` of a module, or, without a root, all functions
+/// that `claim` grants. The module is locked by the caller.
+///
+/// # Errors
+/// LLVM's.
+pub fn run_engine(
+    module: &'static Module,
+    api: &'static EngineApi,
+    handle: &mut EngineHandle,
+    root: Option<u32>,
+    claim: &dyn Fn(u32) -> bool,
+) -> Result<Owned, Failure> {
+    module.verify()?;
+    let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
+    if handle.0.is_null() {
+        let Opened { bytes, place, .. } = module.open()?;
+        let options = OpenOptions {
+            opt_override: lifecycle::opt_override(),
+            batch_limit: 0,
+            full_debug: module.described_in_full(),
+        };
+        // SAFETY: the container is mapped for ever; the pointers are to variables of this function.
+        let status = unsafe {
+            (api.open)(bytes.as_ptr(), bytes.len(), &raw const options, &raw mut handle.0, error.out())
+        };
+        if status != 0 {
+            return Err(Failure::new(format_args!("reading its bitcode in {place}: {}", error.text())));
+        }
+    }
+    // SAFETY: the module is open, and locked by the caller; claim_callback gets the pointer that it expects.
+    let status = unsafe {
+        let context = (&raw const claim).cast_mut().cast::<c_void>();
+        match root {
+            Some(root) => {
+                let (out, error) = (object.out(), error.out());
+                (api.compile)(handle.0, root, claim_callback, context, out, error)
+            }
+            None => (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out()),
+        }
+    };
+    if status != 0 {
+        return Err(Failure::new(format_args!(
+            "generating code: {}; build its file without autojit",
+            error.text()
+        )));
+    }
+    Ok(object)
 }
 
 /// What is wrong with an object.
-fn cannot_link(error: &dyn std::fmt::Display) -> Failure {
+pub fn cannot_link(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
 }
 
@@ -347,7 +309,7 @@ impl Drop for Batch<'_> {
 
 /// Whether the engine may take function `index` of the module into the batch.
 unsafe extern "C" fn claim_callback(context: *mut c_void, index: u32) -> bool {
-    // SAFETY: run_engine passes the batch, and waits for the engine.
-    let batch = unsafe { &*context.cast::<Batch<'_>>() };
-    batch.claim_index(index)
+    // SAFETY: run_engine passes its parameter of this type, and waits for the engine.
+    let claim = unsafe { &*context.cast::<&dyn Fn(u32) -> bool>() };
+    claim(index)
 }

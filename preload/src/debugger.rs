@@ -12,7 +12,8 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use autojit_code::lock::Lock;
-use autojit_code::{Code, Description, debug_file};
+use autojit_code::unit::{Lines, Piece};
+use autojit_code::{Code, Description, Section, debug_file};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
@@ -89,16 +90,25 @@ fn is_off() -> bool {
     lifecycle::options().is_none_or(|options| options.debugger == Debugger::Off)
 }
 
-/// Tells debuggers of `code`, which was linked from `object` and belongs to `module`.
-pub fn register(module: &'static Module, object: &[u8], code: &Code<'_>) {
+/// Tells debuggers of `code`, which was linked from `objects` and belongs to `module`.
+pub fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code<'_>) {
     if is_off() {
         return;
     }
     // Without variables nothing refers to symbols that are elsewhere.
     let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
-    match debug_file(object, &code.sections, address) {
-        Ok(file) => add(file.into(), code.text.start),
-        Err(error) => log::info!("code of {} is not described to debuggers: {error}", module.source()),
+    for Lines { object, sections } in objects {
+        let section = |&(index, piece, offset): &(u32, Piece, u32)| Section {
+            index,
+            name: "",
+            address: code.pieces[piece as usize] + offset as usize,
+            size: 0,
+        };
+        let sections: Vec<_> = sections.iter().map(section).collect();
+        match debug_file(object, &sections, address) {
+            Ok(file) => add(file.into(), code.text.start),
+            Err(error) => log::info!("code of {} is not described to debuggers: {error}", module.source()),
+        }
     }
 }
 

@@ -67,6 +67,7 @@ mod undisturbed;
 #[cfg_attr(feature = "static", path = "linked/unwind.rs")]
 mod unwind;
 mod unwinders;
+mod whole;
 
 /// What the runtime has instead of the C library's wrappers.
 use autojit_sys as sys;

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
 use autojit_code::lock::Lock;
-use autojit_code::unit::Piece;
+use autojit_code::unit::{self, Piece};
 use autojit_code::{Area, Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf64::program_header::ProgramHeader;
@@ -42,12 +42,12 @@ struct Batch {
 }
 
 /// What describes the lines of code that is being published.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub enum Lines {
     /// Nothing.
     None,
-    /// The object that it was linked from.
-    Object(&'static [u8]),
+    /// The objects that it was linked from.
+    Objects(Vec<unit::Lines<'static>>),
     /// The object cache has this.
     Kept(cache::KeptLines),
 }
@@ -63,21 +63,22 @@ impl Described {
     /// The objects.
     fn objects(&mut self) -> &[describe::Linked<'static>] {
         if let Self::Later(kept, pieces) = self {
-            let lines = kept.read().into_iter().filter_map(|lines| {
-                let Cow::Borrowed(object) = lines.object else { return None };
-                let place = |(index, piece, offset): (u32, Piece, u32)| {
-                    (index, pieces[piece as usize] + offset as usize)
-                };
-                let sections: Vec<_> = lines.sections.into_iter().map(place).collect();
-                Some(describe::Linked { object, sections: sections.leak() })
-            });
-            *self = Self::Now(lines.collect());
+            *self = Self::Now(kept.read().iter().filter_map(|lines| linked(lines, pieces)).collect());
         }
         match self {
             Self::Now(objects) => objects,
             Self::Later(..) => &[],
         }
     }
+}
+
+/// An object of code whose pieces are there.
+fn linked(lines: &unit::Lines<'static>, pieces: &[usize; 4]) -> Option<describe::Linked<'static>> {
+    let Cow::Borrowed(object) = lines.object else { return None };
+    let place =
+        |&(index, piece, offset): &(u32, Piece, u32)| (index, pieces[piece as usize] + offset as usize);
+    let sections: Vec<_> = lines.sections.iter().map(place).collect();
+    Some(describe::Linked { object, sections: sections.leak() })
 }
 
 /// What the lock protects.
@@ -209,10 +210,8 @@ pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
     }
     let lines = match lines {
         Lines::None => Described::Now(Vec::new()),
-        Lines::Object(object) => {
-            let sections: Vec<_> =
-                code.sections.iter().map(|section| (section.index, section.address)).collect();
-            Described::Now(vec![describe::Linked { object, sections: sections.leak() }])
+        Lines::Objects(objects) => {
+            Described::Now(objects.iter().filter_map(|lines| linked(lines, &code.pieces)).collect())
         }
         Lines::Kept(kept) => Described::Later(kept, code.pieces),
     };

@@ -2,74 +2,145 @@
 //! before anything of them runs, so that breakpoints, types and variables are known at once.
 //!
 //! Receives a registered image; hands on nothing: its modules are published. What the object cache has of a module is
-//! bound. The rest is compiled, by this process and a helper, a copy of it that leaves objects in the cache; and if that
-//! takes long, another helper says so.
+//! bound. The rest is compiled in parts (whole.rs), by this process and helpers, copies of it that leave objects in the
+//! cache; and if that takes long, another helper says so.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
+use autojit_abi::EngineApi;
 use autojit_sys::{Helper, sleep_for};
 
-use crate::compile::Whole;
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, Object};
 use crate::failure::Failure;
 use crate::image::Image;
+use crate::whole::Whole;
 use crate::{cache, debugger, log as messages, sys};
 
 /// How long it may take without a word.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How often it is looked at what the helper has done.
+/// How often it is looked at what the helpers have done.
 const STEP: Duration = Duration::from_millis(2);
+/// Helpers at most: each may need as much memory as a compiler.
+const HELPERS: usize = 7;
 
 /// Makes the image's functions ready. What cannot be had now is compiled when it is called, or fails then.
 pub fn prepare(image: &'static Image) {
     image.prepare();
-    let told = |result: Result<bool, Failure>, source: String| {
-        result.unwrap_or_else(|failure| {
-            log::info!("{source} is not described to the debugger: {failure}");
-            false
-        })
-    };
     // In the order of the modules, which settles where an inline function is defined.
-    let missing: Vec<Whole> = image
+    let missing: Vec<Pending> = image
         .modules()
         .iter()
         .filter_map(|module| {
-            let whole = Whole::of(module).map_err(|failure| told(Err(failure), module.source())).ok()?;
-            let bound = whole.len() == 0 || told(whole.bind(), module.source());
-            (!bound).then_some(whole)
+            let whole = Whole::of(module).map_err(|failure| tell(&module.source(), &failure)).ok()?;
+            Pending::of(whole)
         })
         .collect();
     if missing.is_empty() {
         return;
     }
     let name = debugger::tracer().unwrap_or_else(|| b"a debugger".to_vec());
-    let _announcer = announce(&missing, &name);
-    let shared = Shares::of(missing.len());
-    let helper = shared.as_ref().and_then(|shares| help(&missing, shares));
-    for (number, whole) in missing.iter().enumerate() {
-        let mut result = Ok(false);
-        if let (Some(shares), Some(helper)) = (&shared, &helper)
-            && !shares.take(number)
-        {
-            while !shares.is_done(number) && helper.is_running() {
-                sleep_for(STEP);
+    let _announcer = announce(missing.iter().map(Pending::len).sum(), &name);
+    match Compiler::choose() {
+        Ok(Compiler::Engine(api)) => compile(api, missing),
+        Ok(compiler @ Compiler::Daemon) => {
+            for Pending { whole, .. } in missing {
+                whole.compile_in_one(compiler).unwrap_or_else(|failure| tell(&whole.source(), &failure));
             }
-            result = whole.bind();
         }
-        if !matches!(result, Ok(true)) {
-            result = whole.compile().map(|()| true);
-        }
-        told(result, whole.source());
+        Err(failure) => tell("the program", &failure),
     }
 }
 
+fn tell(source: &str, failure: &Failure) {
+    log::info!("{source} is not described to the debugger: {failure}");
+}
+
+/// A module that lacks the objects of some parts.
+struct Pending {
+    whole: Whole,
+    /// By part.
+    objects: Vec<Option<Object>>,
+}
+
+impl Pending {
+    /// The module. None if it has been published, or has nothing.
+    fn of(whole: Whole) -> Option<Self> {
+        if whole.len() == 0 {
+            return None;
+        }
+        let one =
+            if whole.parts() == 1 { None } else { whole.kept_in_one().map(|object| vec![Some(object)]) };
+        let objects = one.unwrap_or_else(|| (0..whole.parts()).map(|part| whole.kept(part)).collect());
+        let pending = Self { whole, objects };
+        if pending.missing().next().is_some() {
+            return Some(pending);
+        }
+        pending.publish();
+        None
+    }
+
+    /// The parts without an object.
+    fn missing(&self) -> impl Iterator<Item = usize> {
+        self.objects.iter().enumerate().filter(|(_, object)| object.is_none()).map(|(part, _)| part)
+    }
+
+    /// How many functions are in these.
+    fn len(&self) -> usize {
+        self.missing().map(|part| self.whole.part_len(part)).sum()
+    }
+
+    /// Compiles a part.
+    fn compile(&mut self, api: &'static EngineApi, part: usize) {
+        match self.whole.compile(api, part) {
+            Ok(object) => self.objects[part] = Some(object),
+            Err(failure) => tell(&self.whole.source(), &failure),
+        }
+    }
+
+    fn publish(self) {
+        let Self { whole, objects } = self;
+        let result = whole.publish(objects.into_iter().flatten().collect());
+        result.unwrap_or_else(|failure| tell(&whole.source(), &failure));
+    }
+}
+
+/// Compiles and publishes modules with the engine.
+fn compile(api: &'static EngineApi, mut missing: Vec<Pending>) {
+    let items: Vec<(usize, usize)> = (missing.iter().enumerate())
+        .flat_map(|(module, pending)| pending.missing().map(move |part| (module, part)))
+        .collect();
+    let shares = Shares::of(items.len());
+    let helpers = shares.as_ref().map_or(Vec::new(), |shares| help(api, &missing, &items, shares));
+    let mut left = Vec::new();
+    for (item, &(module, part)) in items.iter().enumerate() {
+        match &shares {
+            Some(shares) if !shares.take(item, OWN) => left.push(item),
+            _ => missing[module].compile(api, part),
+        }
+    }
+    for item in left {
+        let (module, part) = items[item];
+        let shares = shares.as_ref().expect("it was taken by a helper");
+        while let Some(helper) = shares.helper_at(item)
+            && helpers[helper].is_running()
+        {
+            sleep_for(STEP);
+        }
+        match missing[module].whole.kept(part) {
+            Some(object) => missing[module].objects[part] = Some(object),
+            // What has failed there fails here again, and is told.
+            None => missing[module].compile(api, part),
+        }
+    }
+    missing.into_iter().for_each(Pending::publish);
+}
+
 /// Says after a while what takes so long, until it is dropped.
-fn announce(missing: &[Whole], debugger: &[u8]) -> Option<Helper> {
+fn announce(functions: usize, debugger: &[u8]) -> Option<Helper> {
     if log::max_level() < log::LevelFilter::Warn {
         return None;
     }
-    let functions: usize = missing.iter().map(Whole::len).sum();
     let name = String::from_utf8_lossy(debugger.trim_ascii()).into_owned();
     let work = || {
         sleep_for(PATIENCE);
@@ -79,55 +150,64 @@ fn announce(missing: &[Whole], debugger: &[u8]) -> Option<Helper> {
     unsafe { Helper::start(work) }.ok()
 }
 
-/// Has a helper compile from the end of the list. None if there is no way to.
-fn help(missing: &[Whole], shares: &Shares) -> Option<Helper> {
-    // The engine is loaded before, so that it is the same in both.
-    let Ok(Compiler::Engine(api)) = Compiler::choose() else { return None };
-    let work = || {
-        for (number, whole) in missing.iter().enumerate().rev() {
-            if !shares.take(number) {
-                break;
+/// Has a helper on each other processor compile from the end of the list.
+fn help(
+    api: &'static EngineApi,
+    missing: &[Pending],
+    items: &[(usize, usize)],
+    shares: &Shares,
+) -> Vec<Helper> {
+    let count = (sys::processors() - 1).min(items.len() - 1).min(HELPERS);
+    let start = |number: usize| {
+        let work = || {
+            for (item, &(module, part)) in items.iter().enumerate().rev() {
+                if shares.take(item, number as u32) {
+                    let _ = missing[module].whole.compile(api, part);
+                    shares.done(item);
+                }
             }
-            // What fails here fails again where it is told.
-            let _ = whole.keep(api);
-            shares.done(number);
-        }
+        };
+        // SAFETY: this is the only thread (Shares::of), and holds no locks that the work takes. What it changes is its own
+        // copy, the files of the cache, which appear whole, and the shares.
+        unsafe { Helper::start(work) }.ok()
     };
-    // SAFETY: this is the only thread (Shares::of), and holds no locks that the work takes. What it changes is its own
-    // copy, the files of the cache, which appear whole, and the shares.
-    unsafe { Helper::start(work) }.ok()
+    (0..count).map_while(start).collect()
 }
 
-/// Which process compiles what.
+/// Which process compiles which item.
 struct Shares(&'static [AtomicU32]);
 
 const FREE: u32 = 0;
-const TAKEN: u32 = 1;
-const DONE: u32 = 2;
+/// The item is there, or its process has given it up.
+const DONE: u32 = u32::MAX;
+/// The number of this process; helpers count from 0.
+const OWN: u32 = u32::MAX - 2;
 
 impl Shares {
-    /// Shares of so many modules. None if a helper would be of no use.
-    fn of(modules: usize) -> Option<Self> {
-        let size = (modules * size_of::<AtomicU32>()).next_multiple_of(4096);
-        if modules < 2 || !debugger::is_only_thread() || !cache::is_used() {
+    /// Shares of so many items. None if helpers would be of no use.
+    fn of(items: usize) -> Option<Self> {
+        let size = (items * size_of::<AtomicU32>()).next_multiple_of(4096);
+        if items < 2 || !debugger::is_only_thread() || !cache::is_used() {
             return None;
         }
         let pages = sys::map_shared_pages(size).ok()?;
         // SAFETY: fresh zeroed pages, unmapped on drop.
-        Some(Self(unsafe { std::slice::from_raw_parts(pages.cast(), modules) }))
+        Some(Self(unsafe { std::slice::from_raw_parts(pages.cast(), items) }))
     }
 
-    /// Makes a module this process's to compile, unless it is the other's.
-    fn take(&self, number: usize) -> bool {
-        self.0[number].compare_exchange(FREE, TAKEN, SeqCst, SeqCst).is_ok()
+    /// Makes an item that of a process, unless it is another's.
+    fn take(&self, item: usize, process: u32) -> bool {
+        self.0[item].compare_exchange(FREE, process + 1, SeqCst, SeqCst).is_ok()
     }
 
-    fn done(&self, number: usize) {
-        self.0[number].store(DONE, SeqCst);
+    fn done(&self, item: usize) {
+        self.0[item].store(DONE, SeqCst);
     }
 
-    fn is_done(&self, number: usize) -> bool {
-        self.0[number].load(SeqCst) == DONE
+    /// The helper that is at work on an item.
+    fn helper_at(&self, item: usize) -> Option<usize> {
+        let word = self.0[item].load(SeqCst);
+        (word != FREE && word <= OWN).then(|| word as usize - 1)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Receives a linked object and the functions that it was compiled for; hands on nothing: their slots lead to it. The
 //! order of the steps is the contract with every other thread.
 
+use autojit_code::unit::Lines;
 use autojit_code::{Code, CodeMemory, Description, LinkError, Linked};
 use autojit_store::Symbol;
 
@@ -18,8 +19,10 @@ pub enum Origin<'a> {
     Compiled {
         /// What counts its functions.
         counter: &'static Counter,
-        /// The object.
-        object: &'a [u8],
+        /// By index, those that are counted as the cache's instead; short if there are none.
+        kept: &'a [bool],
+        /// The objects that it was made of.
+        objects: &'a [Lines<'a>],
         /// Functions of the module, some of which it defines.
         claimed: &'a [&'static Function],
     },
@@ -55,7 +58,7 @@ pub fn publish(
 
     // 3. Debuggers: breakpoints are to be set in the code before anybody runs it.
     match &publication {
-        Publication::Compiled { object, .. } => debugger::register(module, object, &code),
+        Publication::Compiled { objects, .. } => debugger::register(module, objects, &code),
         Publication::Cache(_) => debugger::register_described(description, &code),
     }
 
@@ -73,10 +76,13 @@ pub fn publish(
         log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());
     };
     let published = match publication {
-        Publication::Compiled { counter, claimed, .. } => {
+        Publication::Compiled { counter, kept, claimed, .. } => {
             let defined = defined(module, &code, claimed);
-            defined.iter().for_each(|(function, address)| publish(function, *address));
-            counter.add(defined.len() as u64);
+            for (function, address) in &defined {
+                publish(function, *address);
+                let is_kept = kept.get(function.index() as usize) == Some(&true);
+                if is_kept { &stats::COUNTERS.from_cache } else { counter }.add(1);
+            }
             defined.len()
         }
         Publication::Cache(claimed) => {
@@ -91,15 +97,20 @@ pub fn publish(
 
 /// What is left of the origin once the code has its place.
 enum Publication<'a> {
-    Compiled { counter: &'static Counter, object: &'a [u8], claimed: &'a [&'static Function] },
+    Compiled {
+        counter: &'static Counter,
+        kept: &'a [bool],
+        objects: &'a [Lines<'a>],
+        claimed: &'a [&'static Function],
+    },
     Cache(&'a [(&'static Function, u32)]),
 }
 
 impl<'a> Publication<'a> {
     fn of(origin: Origin<'a>, code: &Code<'_>) -> (Self, Option<Description>) {
         match origin {
-            Origin::Compiled { counter, object, claimed } => {
-                (Self::Compiled { counter, object, claimed }, None)
+            Origin::Compiled { counter, kept, objects, claimed } => {
+                (Self::Compiled { counter, kept, objects, claimed }, None)
             }
             Origin::Cache { described: (bytes, functions), claimed } => {
                 (Self::Cache(claimed), Description::bind(bytes, functions, code.text.start))

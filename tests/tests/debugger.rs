@@ -115,6 +115,20 @@ fn gdb_steps_between_lazy_functions() {
 }
 
 #[test]
+fn gdb_steps_between_parts_of_a_module() {
+    let scratch = Scratch::new("gdb_parts");
+    let [plain, lazy] = [How::Plain, How::Lazy].map(|how| program(&scratch, how, &["many.c"], &[]));
+    compare(
+        &plain,
+        &lazy,
+        "break first\nbreak many.c:28\nrun\nprint counter\nnext\nstep\nbt\ninfo args\nprint counter\nup\n\
+         info args\nprint counter\ncontinue\nprint result\nfinish\nfinish\nbreak f139\nbreak f10\ncontinue\nbt\n\
+         continue\nbt\ninfo breakpoints\nkill\n",
+        &["last (n=2) at", "#1  0x in first (n=1) at", "$3 = 6\n", "$4 = 12\n", "f139 (n=12) at"],
+    );
+}
+
+#[test]
 fn gdb_steps_from_plain_code_by_way_of_the_first_line() {
     let scratch = Scratch::new("gdb_plain_steps");
     let lazy = program(&scratch, How::Lazy, &["callee.c"], &["caller.c"]);

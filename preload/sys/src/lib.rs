@@ -456,6 +456,16 @@ pub fn thread_pointer() -> usize {
     pointer
 }
 
+/// How many processors the calling thread may use.
+pub fn processors() -> usize {
+    // As many as the kernel can be built for (NR_CPUS).
+    let mut mask = [0_u64; 128];
+    let arguments = [0, size_of_val(&mask), mask.as_mut_ptr() as usize, 0, 0, 0];
+    // SAFETY: the kernel writes into the mask, of this size.
+    let _ = unsafe { syscall(libc::SYS_sched_getaffinity, arguments) };
+    mask.iter().map(|word| word.count_ones() as usize).sum::<usize>().max(1)
+}
+
 /// The process's id.
 pub fn process_id() -> u32 {
     // SAFETY: no arguments, cannot fail.
