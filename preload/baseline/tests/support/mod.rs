@@ -7,6 +7,7 @@
 
 pub mod generate;
 pub mod link;
+pub mod numbers;
 pub mod unwind;
 
 use std::ffi::CString;
