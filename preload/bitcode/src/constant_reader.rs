@@ -22,6 +22,9 @@ pub(crate) struct Scratch {
     stack: Vec<(u32, u32)>,
 }
 
+/// The widest integer constants, in bits: a few bits of input must not become a megabyte each.
+const WIDEST: u32 = 4096;
+
 /// For a value in `pending` that may have any type.
 pub(crate) const ANY: TypeId = TypeId(u32::MAX);
 
@@ -80,7 +83,7 @@ impl ConstantReader<'_> {
 
     fn constant(&mut self, code: u32, ty: TypeId, record: &[u64]) -> Read<Entry> {
         match (code, record) {
-            (2, []) => Ok(self.null(ty)),
+            (2, []) => self.null(ty),
             (3, []) => Ok(leaf(Kind::Undef, 0)),
             (26, []) => Ok(leaf(Kind::Poison, 0)),
             (4, &[value]) => self.integer(ty, value),
@@ -166,9 +169,12 @@ impl ConstantReader<'_> {
     }
 
     /// Zero: numbers as numbers, so that there is one form for each.
-    fn null(&mut self, ty: TypeId) -> Entry {
-        match self.types.entry(ty) {
+    fn null(&mut self, ty: TypeId) -> Read<Entry> {
+        Ok(match self.types.entry(ty) {
             Some(entry) if entry.kind == TypeKind::Int && entry.a <= 64 => leaf(Kind::Int, 0),
+            Some(entry) if entry.kind == TypeKind::Int && entry.a > WIDEST => {
+                return Err(Reason::Unsupported);
+            }
             Some(entry) if entry.kind == TypeKind::Int => {
                 let (start, count) = (self.table.words.len(), entry.a.div_ceil(64) as usize);
                 self.table.words.resize(start + count, 0);
@@ -176,11 +182,12 @@ impl ConstantReader<'_> {
             }
             Some(entry) if entry.kind.is_float() => leaf(Kind::Float, 0),
             _ => leaf(Kind::Null, 0),
-        }
+        })
     }
 
     fn width(&self, ty: TypeId) -> Read<u32> {
         match self.types.entry(ty) {
+            Some(entry) if entry.kind == TypeKind::Int && entry.a > WIDEST => Err(Reason::Unsupported),
             Some(entry) if entry.kind == TypeKind::Int => Ok(entry.a),
             // A vector of one number: LLVM writes it only when told to.
             Some(entry) if entry.kind == TypeKind::Vector => Err(Reason::Unsupported),

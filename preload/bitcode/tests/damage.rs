@@ -61,6 +61,16 @@ fn foreign_bytes_have_their_reasons() {
     assert_ne!(reason(&two), Reason::NotBitcode);
 }
 
+/// A few bits of input do not become a megabyte each.
+#[test]
+fn constants_of_great_width_are_refused() {
+    for value in ["0", "-1"] {
+        let bytes = assemble("wide", &format!("@a = global i8388608 {value}\n@b = global i4096 {value}"));
+        assert_eq!(drive(&bytes).map_err(|error| error.reason), Err(Reason::Unsupported));
+    }
+    assert_eq!(drive(&assemble("narrow", "@a = global i4096 0")), Ok(0));
+}
+
 /// The processor time of this thread so far: other tests run beside this one.
 fn processor_time() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("the kernel counts it");
