@@ -3,9 +3,11 @@
 //! Objects are added when they are published, and removed when their image was unloaded. Readers come from any thread at
 //! any time, signal handlers included; they take no lock, allocate nothing, and see the table before or after a change.
 //!
-//! The table is an array sorted by address. Arenas grow upwards, so a new object mostly goes behind the last one: it is
-//! written there, then the length is raised. Otherwise (threads that publish in another order, several memories, a full
-//! array) a new array replaces the old one, which is freed when no reader is in the table.
+//! The table consists of *runs*, arrays sorted by address. Arenas grow upwards, so a new object mostly goes behind the last
+//! one of some run: it is written there, then the run's length is raised. Otherwise (threads that publish in another order,
+//! a further memory) it opens a run of its own, which is merged with those that are not much larger: there are few runs,
+//! and however many objects come in whatever order, each is copied a few times. A full or merged run is a new array in a
+//! new table, which replaces the old one; that is freed when no reader is in it.
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
@@ -13,6 +15,7 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::description::Description;
@@ -82,9 +85,20 @@ struct Entry {
 }
 
 /// The first `len` entries are there, sorted by start, and do not change any more.
-struct Table {
+struct Run {
     len: AtomicUsize,
     entries: Box<[UnsafeCell<Option<Entry>>]>,
+}
+
+// SAFETY: as for `UnwindTable`.
+unsafe impl Sync for Run {}
+// SAFETY: nothing in it belongs to a thread.
+unsafe impl Send for Run {}
+
+/// Runs, the largest first when the table was made, but for the last. Tables that follow one another share those that stay.
+#[derive(Default)]
+struct Table {
+    runs: Vec<Arc<Run>>,
 }
 
 /// All code of the runtime's making in the process, of any number of code memories.
@@ -128,10 +142,8 @@ impl UnwindTable {
         if old.is_some_and(|table| table.append(entry)) {
             return;
         }
-        let mut all = old.map_or(Vec::new(), Table::copy);
-        let place = all.partition_point(|e| e.is_some_and(|e| e.start < entry.start));
-        all.insert(place, Some(entry));
-        self.replace(&mut replaced, Table::new(all));
+        let new = old.map_or_else(Table::default, Table::share).with(entry);
+        self.replace(&mut replaced, new);
     }
 
     /// Removes all code in `range`, which nobody runs any more.
@@ -139,10 +151,12 @@ impl UnwindTable {
         let mut replaced = self.replaced.lock();
         // SAFETY: as in `register`.
         let Some(old) = (unsafe { self.current.load(Ordering::Relaxed).as_ref() }) else { return };
-        let mut all = old.copy();
-        all.retain(|entry| entry.is_some_and(|entry| !range.contains(&entry.start)));
-        if all.len() != old.len.load(Ordering::Relaxed) {
-            self.replace(&mut replaced, Table::new(all));
+        let mut all: Vec<Entry> = old.runs.iter().flat_map(|run| run.all()).collect();
+        let before = all.len();
+        all.retain(|entry| !range.contains(&entry.start));
+        if all.len() != before {
+            all.sort_unstable_by_key(|entry| entry.start);
+            self.replace(&mut replaced, Table { runs: vec![Arc::new(Run::new(all))] });
         }
     }
 
@@ -316,18 +330,76 @@ fn header(address: usize) -> [u8; HEADER_LEN] {
 }
 
 impl Table {
-    /// A copy of the visible entries.
-    fn copy(&self) -> Vec<Option<Entry>> {
-        // SAFETY: entries that are visible do not change any more.
-        self.entries().iter().map(|cell| unsafe { *cell.get() }).collect()
+    /// Another one with the same runs.
+    fn share(&self) -> Self {
+        Self { runs: self.runs.clone() }
     }
 
-    /// A table of `all`, which is sorted, with room for more.
-    fn new(mut all: Vec<Option<Entry>>) -> Self {
+    /// Adds `entry` to a run that it can follow, if that has room. The caller holds the lock.
+    fn append(&self, entry: Entry) -> bool {
+        self.runs.iter().rev().any(|run| run.append(entry))
+    }
+
+    /// This table with `entry`, for which no run had room: behind the run that it can follow, else in one of its own.
+    fn with(mut self, entry: Entry) -> Self {
+        let follows = |run: &Arc<Run>| run.last().is_none_or(|last| last.start < entry.start);
+        let mut all = match self.runs.iter().rposition(follows) {
+            Some(full) => self.runs.remove(full).all(),
+            None => Vec::new(),
+        };
+        all.push(entry);
+        self.merge();
+        self.runs.push(Arc::new(Run::new(all)));
+        self
+    }
+
+    /// Leaves runs each of which has more than twice the entries of the next: they have grown since they were made.
+    fn merge(&mut self) {
+        self.runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
+        let mut sorted: Vec<Arc<Run>> = Vec::with_capacity(self.runs.len() + 1);
+        for run in self.runs.drain(..).rev() {
+            match sorted.pop_if(|smaller| run.len() <= 2 * smaller.len()) {
+                None => sorted.push(run),
+                Some(smaller) => {
+                    let mut all = [run.all(), smaller.all()].concat();
+                    all.sort_unstable_by_key(|entry| entry.start);
+                    sorted.push(Arc::new(Run::new(all)));
+                }
+            }
+        }
+        sorted.reverse();
+        self.runs = sorted;
+    }
+
+    fn find(&self, pc: usize) -> Option<&'static Object> {
+        self.runs.iter().find_map(|run| run.find(pc))
+    }
+}
+
+impl Run {
+    /// The visible entries.
+    fn all(&self) -> Vec<Entry> {
+        // SAFETY: entries that are visible do not change any more.
+        self.entries().iter().filter_map(|cell| unsafe { *cell.get() }).collect()
+    }
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// The last of them.
+    fn last(&self) -> Option<Entry> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// A run of `all`, which is sorted, with room for more.
+    fn new(all: Vec<Entry>) -> Self {
         let len = all.len();
-        all.resize((2 * len).max(16), None);
-        let entries = all.into_iter().map(UnsafeCell::new).collect();
-        Self { len: AtomicUsize::new(len), entries }
+        #[cfg(test)]
+        tests::COPIED.with(|copied| copied.set(copied.get() + len));
+        let entries = all.into_iter().map(Some).chain(std::iter::repeat_n(None, len.max(15)));
+        Self { len: AtomicUsize::new(len), entries: entries.map(UnsafeCell::new).collect() }
     }
 
     /// The visible entries.
@@ -369,8 +441,12 @@ impl Table {
 mod tests {
     use super::*;
     use crate::link::Function;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+
+    thread_local! {
+        /// Entries that were copied into new runs.
+        pub(super) static COPIED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
 
     fn code(start: usize) -> Code<'static> {
         let end = start + 0x100;
@@ -408,6 +484,30 @@ mod tests {
             assert!(table.symbols(start + 0x50).eq([first, second]));
             assert_eq!(table.fdes(start).count(), 1);
             assert_eq!(table.symbol(start + 0x80), None);
+        }
+    }
+
+    #[test]
+    fn objects_are_copied_a_few_times_whatever_their_order() {
+        const COUNT: usize = 20_000;
+        // Of one memory; downwards; of eight memories in turn; in an order that is none.
+        let orders: [fn(usize) -> usize; 4] = [
+            |number| number,
+            |number| COUNT - number,
+            |number| number % 8 * COUNT + number,
+            |number| number * 7919 % COUNT,
+        ];
+        for (order, place) in orders.into_iter().enumerate() {
+            let table = UnwindTable::new();
+            COPIED.set(0);
+            (0..COUNT).for_each(|number| table.register(&mut code(0x1000 + place(number) * 0x1000), None));
+            assert!(COPIED.get() < 20 * COUNT, "order {order}: {} of {COUNT}", COPIED.get());
+            // SAFETY: nothing replaces it.
+            let runs = unsafe { (*table.current.load(Ordering::SeqCst)).runs.len() };
+            assert!(runs <= 16, "order {order}: {runs} runs");
+            for number in 0..COUNT {
+                assert!(table.find(0x1010 + place(number) * 0x1000).is_some(), "order {order}: {number}");
+            }
         }
     }
 
