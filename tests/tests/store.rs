@@ -444,3 +444,14 @@ fn messages_are_as_many_as_wanted() {
     }
     assert_works(&program.run_with(&[("AUTOJIT_LOG", OsStr::new("off"))]));
 }
+
+#[test]
+fn small_modules_have_small_containers() {
+    let program = Program::build("store-small", Kept::Directory, Kept::Directory);
+    let lens: Vec<_> =
+        program.containers().iter().map(|file| fs::metadata(file).expect("it is there").len()).collect();
+    assert_eq!(lens.len(), 2);
+    // Without what all modules have in common; with it, each has more than 2,200.
+    assert!(lens.iter().any(|len| *len < 700) && lens.iter().all(|len| *len < 1400), "{lens:?}");
+    assert_eq!(program.run().text(), OUTPUT);
+}

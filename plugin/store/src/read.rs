@@ -1,8 +1,8 @@
 //! Reading containers: from bytes that may be anything to names, kinds and bitcode.
 
 use crate::{
-    ALIGN, Error, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED, Key,
-    MAGIC, NO_IMPORT, OptLevel, START, SYMBOL, Symbol, VERSION, hash_name, index_check,
+    ALIGN, DICTIONARY, Error, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION,
+    KEYED, Key, MAGIC, NO_IMPORT, OptLevel, START, SYMBOL, Symbol, VERSION, hash_name, index_check,
 };
 
 /// A container whose index was checked. The bitcode is checked when it is unpacked.
@@ -222,7 +222,9 @@ impl<'a> Container<'a> {
         {
             return Err(damaged);
         }
-        match zstd::bulk::decompress(self.packed, length) {
+        let mut unpacker =
+            zstd::bulk::Decompressor::with_dictionary(DICTIONARY).map_err(|_| damaged.clone())?;
+        match unpacker.decompress(self.packed, length) {
             Ok(bitcode) if bitcode.len() == length => Ok(bitcode),
             _ => Err(damaged),
         }

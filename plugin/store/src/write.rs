@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::{
-    ALIGN, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED, Key, MAGIC,
-    NO_IMPORT, OptLevel, START, SYMBOL, VERSION, hash_name, index_check,
+    ALIGN, DICTIONARY, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED,
+    Key, MAGIC, NO_IMPORT, OptLevel, START, SYMBOL, VERSION, hash_name, index_check,
 };
 
 /// zstd's level. At -O0 the plugin's time is what a build waits for: each level more costs a percent of sqlite3.c's
@@ -75,7 +75,7 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
         contents.functions.len() * FUNCTION + contents.imports.len() * IMPORT + symbols.len() * SYMBOL
     );
 
-    let mut packer = zstd::bulk::Compressor::new(LEVEL)?;
+    let mut packer = zstd::bulk::Compressor::with_dictionary(LEVEL, DICTIONARY)?;
     packer.include_checksum(true)?;
     let packed = packer.compress(contents.bitcode)?;
 
