@@ -211,6 +211,14 @@ pub fn all() -> Result<Vec<Program>> {
             ..Program::new("modules-all", "the same program, and all are entered", modules()?)
         },
         Program {
+            arguments: ["some", "of them"].map(str::to_owned).to_vec(),
+            levels: &[O0],
+            columns: &[C::Later, C::LaterRss],
+            only: true,
+            targets: &[(O0, C::Later, 0.8)],
+            ..Program::new("modules-66", "the same program, and 66 are entered, as by git config", modules()?)
+        },
+        Program {
             targets: &[
                 (O0, C::Compile, 0.90),
                 (O0, C::ObjectsStore, 0.05),
@@ -241,8 +249,8 @@ fn ours(file: &str) -> PathBuf {
     scratch::repository().join("benchmark/programs").join(file)
 }
 
-/// A program of 1,011 modules. It enters three of them, or all if it has an argument: through ten that call a hundred each,
-/// so that what it does not do is not in what it enters. Its sources are written beside the executable.
+/// A program of 1,011 modules. It enters three of them; all if it has an argument, through ten that call a hundred each, so
+/// that what it does not do is not in what it enters; 66 if it has two. Its sources are written beside the executable.
 fn modules() -> Result<Source> {
     let executable = std::env::current_exe()?;
     let directory = executable.with_file_name("autojit-benchmark-modules");
@@ -256,10 +264,12 @@ fn modules() -> Result<Source> {
     let mut texts = vec![(
         "modules.c".to_owned(),
         format!(
-            "#include <stdio.h>\nint f1(int), f999(int);\n{}int main(int n, char **arguments) {{\n\
-             (void)arguments;\nint sum = n > 1 ? 0{} : f1(n) + f999(n);\nprintf(\"%d\\n\", sum);\n\
-             return 0;\n}}\n",
+            "#include <stdio.h>\nint f1(int), f999(int);\n{}{}int main(int n, char **arguments) {{\n\
+             (void)arguments;\nint sum = n > 2 ? 0{} : n > 1 ? 0{} : f1(n) + f999(n);\n\
+             printf(\"%d\\n\", sum);\nreturn 0;\n}}\n",
             declare("group", 0..10),
+            declare("f", 400..465),
+            sum("f", 400..465),
             sum("group", 0..10)
         ),
     )];
