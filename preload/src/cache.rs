@@ -84,10 +84,35 @@ struct Waiting {
     since: Duration,
     /// What may become part of an image pack.
     noted: Vec<Noted>,
+    /// How long that waits, from when.
+    packs_wait: Duration,
+    packs_since: Duration,
 }
 
-static WAITING: Lock<Waiting> =
-    Lock::new(Waiting { modules: BTreeMap::new(), since: Duration::ZERO, noted: Vec::new() });
+impl Waiting {
+    /// Whether image packs are to be written while the program runs. Each time makes a group of its own, so it is done
+    /// less and less often.
+    fn packs_are_due(&mut self) -> bool {
+        let now = sys::monotonic_time();
+        if self.packs_since == Duration::ZERO {
+            self.packs_since = now;
+        }
+        let due = now - self.packs_since > self.packs_wait;
+        if due {
+            self.packs_since = now;
+            self.packs_wait *= 2;
+        }
+        due
+    }
+}
+
+static WAITING: Lock<Waiting> = Lock::new(Waiting {
+    modules: BTreeMap::new(),
+    since: Duration::ZERO,
+    noted: Vec::new(),
+    packs_wait: PATIENCE.saturating_mul(2),
+    packs_since: Duration::ZERO,
+});
 
 /// Keeps a unit of code that this process has published, made of the object `lines` if that describes lines. `new`: nobody
 /// else writes it to the file of its module.
@@ -127,16 +152,21 @@ pub fn flush_if_due() {
         !waiting.modules.is_empty() && sys::monotonic_time() - waiting.since > PATIENCE
     };
     if due {
-        flush();
+        write(false);
     }
 }
 
 /// Writes what waits. The caller is inside the gate.
 pub fn flush() {
+    write(true);
+}
+
+fn write(last: bool) {
     let Some(directory) = directory() else { return };
-    let (modules, mut noted) = {
+    let (modules, mut noted, packs) = {
         let mut waiting = WAITING.lock();
-        (std::mem::take(&mut waiting.modules), std::mem::take(&mut waiting.noted))
+        let packs = last || waiting.packs_are_due();
+        (std::mem::take(&mut waiting.modules), std::mem::take(&mut waiting.noted), packs)
     };
     for (key, Pending { module, units, local }) in modules {
         match autojit_cache::add(directory, &key, &units, &local) {
@@ -145,8 +175,11 @@ pub fn flush() {
         }
         noted.extend(units.into_iter().map(|unit| Noted { module, unit, kept: None }));
     }
-    let rest = image_cache::write(directory, noted);
-    WAITING.lock().noted.extend(rest);
+    let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
+    // In the order in which it was needed.
+    let mut waiting = WAITING.lock();
+    rest.append(&mut waiting.noted);
+    waiting.noted = rest;
 }
 
 /// Binds everything that the cache has of a module. Called once for each.
@@ -197,7 +230,6 @@ pub fn bind(module: &'static Module) {
             return;
         }
     };
-    module.image().adopt_slots(module);
     let claimed = Claimed::of(module, &unit);
     if claimed.functions.is_empty() {
         return;
@@ -255,13 +287,18 @@ impl Claimed {
             functions: Vec::with_capacity(unit.functions.len()),
             serves: vec![false; module.function_count()],
         };
-        for function in unit.functions.iter().filter(|function| function.global) {
-            if let Symbol::Function(index) = function.symbol
-                && let Some(claimed) = module.function(index).and_then(symbols::served)
-                && claimed.claim()
-            {
-                all.functions.push((claimed, function.offset));
-                all.serves[index as usize] = true;
+        let globals = unit.functions.iter().filter(|function| function.global);
+        let named = globals.filter_map(|definition| match definition.symbol {
+            Symbol::Function(index) => Some((module.function(index)?, definition.offset)),
+            _ => None,
+        });
+        // All are named before they learn their slots.
+        let named: Vec<_> = named.collect();
+        module.image().adopt_slots(module);
+        for (function, offset) in named {
+            if let Some(claimed) = symbols::served(function).filter(|claimed| claimed.claim()) {
+                all.functions.push((claimed, offset));
+                all.serves[function.index() as usize] = true;
             }
         }
         all
@@ -283,7 +320,8 @@ impl Claimed {
         let mut names = Names { module, owned: &owned };
         let linked = place_described(unit, memory, &mut names)?;
         let described = (description, unit.functions.len());
-        publish(module, memory, linked, lines, Origin::Cache { described, claimed: &self.functions })
+        let origin = Origin::Cache { described, claimed: &self.functions, unnamed: &|_| 0 };
+        publish(module, memory, linked, lines, origin)
     }
 }
 

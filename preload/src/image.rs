@@ -211,17 +211,27 @@ fn module_of(record: *const ModuleRecord) -> Option<&'static Module> {
 
 /// The function whose static stub is at `address`. None if there is no stub of a registered image.
 pub fn function_of_stub(address: usize) -> Option<&'static Function> {
+    let slot = slot_at_stub(address)?;
+    // SAFETY: the slot is an image's.
+    let function = unsafe { function_of_slot(slot) }?;
+    function.adopt(slot);
+    Some(function)
+}
+
+/// The slot of the static stub at `address`. None if there is no stub of a registered image.
+pub fn slot_at_stub(address: usize) -> Option<&'static Slot> {
     let image = image_with_code(address)?;
     // SAFETY: the bytes are the image's code, which is mapped and readable.
     let slot = unsafe { slot_of_stub(address as *const u8) }? as usize;
-    let first = image.slots.start;
-    if !image.slots.contains(&slot) || !(slot - first).is_multiple_of(size_of::<Slot>()) {
-        return None;
-    }
+    let is_slot = image.slots.contains(&slot) && (slot - image.slots.start).is_multiple_of(size_of::<Slot>());
     // SAFETY: the slot is one of the image's.
-    let function = unsafe { function_of_slot(slot as *const Slot) }?;
-    function.adopt(slot as *const Slot);
-    Some(function)
+    is_slot.then(|| unsafe { &*(slot as *const Slot) })
+}
+
+/// The code that a slot leads to. None if it leads to its stub's tail.
+pub fn code_behind(slot: &Slot) -> Option<usize> {
+    let target = slot.target.load(Ordering::Acquire);
+    all().all(|image| !image.place.range.contains(&target)).then_some(target)
 }
 
 /// The function whose entry, made by the runtime, is at `address`.
@@ -366,7 +376,7 @@ impl Image {
         !self.place.executable || loaded::each(find_main).unwrap_or(false)
     }
 
-    /// Tells the functions of `module` that have slots in the image which those are.
+    /// Tells the functions of `module` that were named and have slots in the image which those are.
     pub fn adopt_slots(&self, module: &'static Module) {
         let runs = self.slot_runs.get_or_init(|| {
             let mut runs: Vec<SlotRun> = Vec::with_capacity(self.modules.len());
@@ -388,24 +398,27 @@ impl Image {
             for number in run.clone() {
                 let slot = (self.slots.start + number as usize * size_of::<Slot>()) as *const Slot;
                 // SAFETY: a slot of the image's.
-                if let Some(function) = module.function(unsafe { (*slot).index }) {
+                if let Some(function) = module.named_function(unsafe { (*slot).index }) {
                     function.adopt(slot);
                 }
             }
         }
     }
 
+    /// The slot of this number, if it is that of the function of `index` in `module`.
+    pub fn slot_of(&self, number: u32, module: &Module, index: u32) -> Option<&'static Slot> {
+        let slot = self.slots.start + number as usize * size_of::<Slot>();
+        // SAFETY: a slot of the image's.
+        let slot = self.slots.contains(&slot).then(|| unsafe { &*(slot as *const Slot) })?;
+        // SAFETY: as above.
+        let is_it = std::ptr::eq(unsafe { slot.record() }, module.record()) && slot.index == index;
+        is_it.then_some(slot)
+    }
+
     /// Tells a function its slot, which `number` most likely is the number of. False if it has none in the image.
     pub fn adopt_slot(&self, function: &'static Function, number: u32) -> bool {
-        let slot = self.slots.start + number as usize * size_of::<Slot>();
-        let is_it = self.slots.contains(&slot) && {
-            let slot = slot as *const Slot;
-            // SAFETY: a slot of the image's.
-            let (record, index) = unsafe { ((*slot).record(), (*slot).index) };
-            std::ptr::eq(record, function.module().record()) && index == function.index()
-        };
-        if is_it {
-            function.adopt(slot as *const Slot);
+        if let Some(slot) = self.slot_of(number, function.module(), function.index()) {
+            function.adopt(slot);
         } else if !function.has_slot() {
             self.adopt_slots(function.module());
         }
@@ -418,6 +431,11 @@ impl Image {
         Some(((slot - self.slots.start) / size_of::<Slot>()) as u32)
     }
 
+    /// Whether an address is one of the image's.
+    pub fn contains(&self, address: usize) -> bool {
+        self.place.range.contains(&address)
+    }
+
     /// Where in the image a module of it is.
     pub fn place_of(&self, module: &Module) -> u32 {
         let record = std::ptr::from_ref(module.record()) as usize;
@@ -427,6 +445,11 @@ impl Image {
     /// Its pack in the object cache, which `open` opens the first time.
     pub fn pack(&'static self, open: fn(&Self) -> Option<ImagePack>) -> Option<&'static ImagePack> {
         self.pack.get_or_init(|| open(self)).as_ref()
+    }
+
+    /// Its pack, if that was opened.
+    pub fn opened_pack(&self) -> Option<&ImagePack> {
+        self.pack.get()?.as_ref()
     }
 
     /// Calls `work` if the image is loaded, which it stays until `work` is done.

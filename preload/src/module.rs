@@ -6,19 +6,19 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr};
 
 use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
 use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
 
-use crate::cache;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
 use crate::lifecycle;
 use crate::sys::{self, File};
+use crate::{cache, image_cache};
 use autojit_code::lock::Lock;
 
 /// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere.
@@ -166,8 +166,8 @@ impl Module {
     }
 
     /// Whether all of its functions have code.
-    pub fn is_complete(&self) -> bool {
-        self.functions().filter(|function| function.code().is_some()).count() == self.function_count()
+    pub fn is_complete(&'static self) -> bool {
+        (0..self.count).all(|index| self.function(index).is_some_and(|function| function.code().is_some()))
     }
 
     /// Whether its container is not in the image.
@@ -269,9 +269,14 @@ impl Module {
         // SAFETY: null, or what was stored below: a function, which lives for ever.
         Some(unsafe { known.as_ref() }.unwrap_or_else(|| {
             let made = Box::into_raw(Box::new(Function::new(self, index)));
-            match entry.compare_exchange(std::ptr::null_mut(), made, AcqRel, Acquire) {
-                // SAFETY: made above, and never freed.
-                Ok(_) => unsafe { &*made },
+            // SeqCst: see image_cache::introduce.
+            match entry.compare_exchange(std::ptr::null_mut(), made, SeqCst, SeqCst) {
+                Ok(_) => {
+                    // SAFETY: made above, and never freed.
+                    let made: &'static Function = unsafe { &*made };
+                    image_cache::introduce(made);
+                    made
+                }
                 Err(known) => {
                     // Another thread was quicker.
                     // SAFETY: `made` came from Box::into_raw, and nothing else refers to it; the other one lives for ever.
@@ -284,12 +289,23 @@ impl Module {
         }))
     }
 
+    /// The function of an index, if it was ever named.
+    pub fn named_function(&self, index: u32) -> Option<&'static Function> {
+        let table = self.table.load(SeqCst);
+        if table.is_null() || index >= self.count {
+            return None;
+        }
+        // SAFETY: the table has an entry for each function, and is never freed; entries are null or functions, which live
+        // for ever.
+        unsafe { (*table.add(index as usize)).load(SeqCst).as_ref() }
+    }
+
     fn make_table(&self) -> *mut AtomicPtr<Function> {
         // Of zeros, which large allocations consist of already: no page of it is touched before it is used.
         let made: Box<[*mut Function]> = vec![std::ptr::null_mut(); self.count as usize].into();
         let made = Box::into_raw(made);
         let table = made.cast::<AtomicPtr<Function>>();
-        match self.table.compare_exchange(std::ptr::null_mut(), table, AcqRel, Acquire) {
+        match self.table.compare_exchange(std::ptr::null_mut(), table, SeqCst, SeqCst) {
             Ok(_) => table,
             Err(known) => {
                 // Another thread was quicker.
@@ -349,6 +365,13 @@ impl Module {
         }
         // SAFETY: an emitted record of a loaded image, and the index is in range.
         Some(unsafe { record.import(index) } as usize)
+    }
+
+    /// The GOT cell of an import, if it has one.
+    pub fn import_cell(&self, index: u32) -> Option<usize> {
+        let record = self.record();
+        // SAFETY: as above.
+        (index < record.got_imports).then(|| unsafe { record.import_place(index) } as usize)
     }
 }
 

@@ -13,7 +13,6 @@ use crate::stats::Counter;
 use crate::{debugger, names, perf, stats, symbols, unwind};
 
 /// Where code comes from, with the functions that the calling thread owns: no others are published.
-#[derive(Debug)]
 pub enum Origin<'a> {
     /// The engine or autojitd has compiled it for this process.
     Compiled {
@@ -32,6 +31,9 @@ pub enum Origin<'a> {
         described: (&'static mut [u8], usize),
         /// Functions, and where they are in the code.
         claimed: &'a [(&'static Function, u32)],
+        /// Publishes what is not claimed, as nothing has named it yet; gets the address of the text, returns the number of
+        /// functions.
+        unnamed: &'a dyn Fn(usize) -> usize,
     },
 }
 
@@ -59,7 +61,7 @@ pub fn publish(
     // 3. Debuggers: breakpoints are to be set in the code before anybody runs it.
     match &publication {
         Publication::Compiled { objects, .. } => debugger::register(module, objects, &code),
-        Publication::Cache(_) => debugger::register_described(description, &code),
+        Publication::Cache(..) => debugger::register_described(description, &code),
     }
 
     // 4. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 5, as
@@ -85,10 +87,11 @@ pub fn publish(
             }
             defined.len()
         }
-        Publication::Cache(claimed) => {
+        Publication::Cache(claimed, unnamed) => {
             claimed.iter().for_each(|(function, at)| publish(function, code.text.start + *at as usize));
-            stats::COUNTERS.from_cache.add(claimed.len() as u64);
-            claimed.len()
+            let functions = claimed.len() + unnamed(code.text.start);
+            stats::COUNTERS.from_cache.add(functions as u64);
+            functions
         }
     };
     stats::COUNTERS.code_bytes.add(code.text.len() as u64);
@@ -103,7 +106,7 @@ enum Publication<'a> {
         objects: &'a [Lines<'a>],
         claimed: &'a [&'static Function],
     },
-    Cache(&'a [(&'static Function, u32)]),
+    Cache(&'a [(&'static Function, u32)], &'a dyn Fn(usize) -> usize),
 }
 
 impl<'a> Publication<'a> {
@@ -112,8 +115,8 @@ impl<'a> Publication<'a> {
             Origin::Compiled { counter, kept, objects, claimed } => {
                 (Self::Compiled { counter, kept, objects, claimed }, None)
             }
-            Origin::Cache { described: (bytes, functions), claimed } => {
-                (Self::Cache(claimed), Description::bind(bytes, functions, code.text.start))
+            Origin::Cache { described: (bytes, functions), claimed, unnamed } => {
+                (Self::Cache(claimed, unnamed), Description::bind(bytes, functions, code.text.start))
             }
         }
     }

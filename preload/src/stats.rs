@@ -14,7 +14,7 @@ use autojit_protocol::json::quote;
 use crate::function::State;
 use crate::options::{Mode, StatsSink};
 use crate::sys::{self, File};
-use crate::{image, lifecycle};
+use crate::{image, image_cache, lifecycle};
 
 /// A number that only grows.
 #[derive(Debug)]
@@ -165,6 +165,7 @@ fn json(process: u32) -> String {
         .flat_map(|module| module.functions())
         .filter(|function| function.state() == State::Ready)
         .count();
+    let bound = bound + image::all().map(image_cache::unnamed).sum::<usize>();
     let from_daemon = c.from_daemon.get();
     let daemon = lifecycle::mode() == Mode::Daemon || from_daemon != 0;
     let mode = if daemon { "daemon" } else { "inprocess" };

@@ -90,6 +90,17 @@ pub fn is_chosen(function: &'static Function) -> bool {
     chosen(function).is_some_and(|chosen| std::ptr::eq(chosen, function))
 }
 
+/// Binds a call of what is at `address`, by code that most likely calls nothing cold; what is cold is noted to be called
+/// directly later if `noted`.
+pub fn bind_call(address: usize, noted: bool) -> Target {
+    let Some(slot) = image::slot_at_stub(address) else { return bind_address(address, Usage::Call) };
+    match image::code_behind(slot) {
+        Some(code) => Target { address: code, pending: None },
+        None if noted => bind_address(address, Usage::Call),
+        None => Target { address, pending: None },
+    }
+}
+
 /// Binds a function that the code generator made up.
 pub fn bind_library_function(
     name: &str,
@@ -112,8 +123,14 @@ pub fn bind_function(function: &'static Function, usage: Usage) -> Result<Target
         return bind_import(function.module(), import, usage)
             .map_err(|text| Failure::new(format_args!("{text}")));
     }
-    let function = chosen(function).expect("only functions with stubs can be somebody else's");
-    if usage == Usage::Address && kind == FunctionKind::Inline {
+    bind_stubless(function, kind == FunctionKind::Inline, usage)
+}
+
+/// The same for a function without a stub, of which is known whether it is an inline one.
+pub fn bind_stubless(function: &'static Function, inline: bool, usage: Usage) -> Result<Target, Failure> {
+    let chosen = || chosen(function).expect("only functions with stubs can be somebody else's");
+    let function = if inline { chosen() } else { function };
+    if usage == Usage::Address && inline {
         // Static data or plain code may have taken the same function's address.
         if let Some(address) = function.module().image().static_address(function.info().name) {
             return Ok(Target { address, pending: None });

@@ -151,13 +151,23 @@ impl ModuleRecord {
     /// The record must be one that the plugin emitted, in a loaded and relocated image, and `index` less than
     /// `got_imports + direct_imports`.
     pub unsafe fn import(&self, index: u32) -> *const u8 {
+        // SAFETY: the caller's promise. A GOT cell is 8-byte aligned and relocated before any code of the image runs.
+        unsafe {
+            let there = self.import_place(index);
+            if index < self.got_imports { there.cast::<*const u8>().read() } else { there }
+        }
+    }
+
+    /// Where the entry of an import leads: to its GOT cell if it has one, else to what is imported.
+    ///
+    /// # Safety
+    /// As above.
+    pub unsafe fn import_place(&self, index: u32) -> *const u8 {
         debug_assert!(index < self.got_imports + self.direct_imports);
         // SAFETY: index is in the table (caller), and the table's entries are 4 bytes each and 4-byte aligned.
         unsafe {
             let entry = self.import_table().add(index as usize);
-            let there = entry.cast::<u8>().offset(entry.read() as isize);
-            // A GOT cell is 8-byte aligned and relocated before any code of the image runs.
-            if index < self.got_imports { there.cast::<*const u8>().read() } else { there }
+            entry.cast::<u8>().offset(entry.read() as isize)
         }
     }
 }

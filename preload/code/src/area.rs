@@ -14,6 +14,10 @@ use crate::memory::{Arena, MemoryError};
 use crate::reservation;
 use crate::space;
 use crate::stub::StubBlock;
+use crate::sys;
+
+/// Bytes of a piece that are worth a system call.
+const WANTED: usize = 3 * PAGE;
 
 /// What the lock protects.
 #[derive(Debug)]
@@ -201,6 +205,15 @@ impl Block<'_> {
                 _ => unsafe { std::slice::from_raw_parts_mut(piece.alias as *mut u8, size) },
             }
         })
+    }
+
+    /// Brings its pages into memory, which are about to be written, if they are many: a fault for each costs more.
+    pub fn want(&self) {
+        for piece in self.pieces.iter().filter(|piece| piece.len >= WANTED) {
+            // Other blocks have the rest of the first page, and of the last one.
+            let (start, end) = (piece.alias & !(PAGE - 1), (piece.alias + piece.len).next_multiple_of(PAGE));
+            sys::populate(start, end - start);
+        }
     }
 
     /// Makes the block's text executable and its rodata read-only, and keeps it for ever.

@@ -28,6 +28,7 @@ pub mod describe;
 mod description;
 mod eh_frame;
 mod fixups;
+mod groups;
 pub mod image_pack;
 mod layout;
 pub mod link;

@@ -128,6 +128,15 @@ impl CodeMemory {
         Ok(memory)
     }
 
+    /// Lets the first area have room for `text` bytes of text, if there is none yet: each further one takes a dozen system
+    /// calls.
+    pub fn expect(&self, text: usize) {
+        let mut growth = self.growth.lock();
+        if self.newest().is_none() {
+            growth.next = (2 * text).next_power_of_two().clamp(FIRST, growth.largest.max(FIRST));
+        }
+    }
+
     /// Its areas, the newest first.
     pub fn areas(&self) -> impl Iterator<Item = &Area> {
         let mut next = self.newest.load(Ordering::Acquire).cast_const();

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fixups;
+use crate::reloc::Relax;
 use crate::unit::{External, Fixups, Function, Group, Lines, Piece, Source, Symbol, Unit, Usage};
 
 /// The unit in the making.
@@ -29,19 +30,22 @@ impl<'l> Unit<'l> {
     /// which functions (by index) only the module itself can name. None if the pieces are too large for one unit. The
     /// lines are those of the units, which may be large: borrowed if theirs are.
     pub fn merge(units: &[&Self], is_local: impl Fn(u32) -> bool) -> Option<Self> {
-        Self::merge_modules(units, is_local, |_| None)
+        Self::merge_modules(units, is_local, |_| None, |_| false)
     }
 
     /// The same of units of several modules, whose functions and imports have numbers in common. `target` is the function
-    /// that an import leads to, if it is one of these: a call by way of the import holds its place, too.
+    /// that an import leads to, if it is one of these: a call by way of the import holds its place, too. What `is_near`
+    /// says is within reach, wherever the code will be: it is referred to without a GOT cell.
     pub(crate) fn merge_modules(
         units: &[&Self],
         is_local: impl Fn(u32) -> bool,
         target: impl Fn(u32) -> Option<u32>,
+        is_near: impl Fn(&Symbol<'_>) -> bool,
     ) -> Option<Self> {
         let mut merged = Merged { aligns: [1; 4], ..Merged::default() };
         units.iter().try_for_each(|unit| merged.add(unit))?;
-        merged.finish(is_local, target)
+        merged.bind_own(target);
+        merged.finish(is_local, is_near)
     }
 }
 
@@ -206,11 +210,8 @@ impl<'l> Merged<'l> {
         number
     }
 
-    fn finish(
-        mut self,
-        is_local: impl Fn(u32) -> bool,
-        target: impl Fn(u32) -> Option<u32>,
-    ) -> Option<Unit<'l>> {
+    /// Gives externals that are called their definitions in the unit.
+    fn bind_own(&mut self, target: impl Fn(u32) -> Option<u32>) {
         let own: BTreeMap<&Symbol<'_>, u32> = (self.functions.iter())
             .filter(|(function, _)| function.global)
             .map(|(function, _)| (&function.symbol, function.offset))
@@ -222,14 +223,37 @@ impl<'l> Merged<'l> {
             };
             external.own = own.get(behind.as_ref().unwrap_or(&external.symbol)).copied();
         }
+    }
+
+    fn finish(
+        mut self,
+        is_local: impl Fn(u32) -> bool,
+        is_near: impl Fn(&Symbol<'_>) -> bool,
+    ) -> Option<Unit<'l>> {
+        let is_settled = |external: &External<'_>| {
+            external.own.is_some() && matches!(external.symbol, Symbol::Function(index) if is_local(index))
+        };
         let mut fixups = Vec::with_capacity(self.fixups.len());
-        for (mut group, place) in self.fixups {
+        for (mut group, mut place) in std::mem::take(&mut self.fixups) {
+            if let Source::Relax(relax, cell) = group.source {
+                let near = match self.cells[cell as usize] {
+                    Source::Address(external) | Source::Branch { external, .. } => {
+                        let external = &self.externals[external as usize];
+                        is_near(&external.symbol) || is_settled(external)
+                    }
+                    _ => true,
+                };
+                if near {
+                    (group.source, place) = self.relax(&group, relax, cell, place)?;
+                }
+            }
             if let Source::Branch { external, .. } = group.source
-                && let External { symbol, own: Some(own), .. } = &self.externals[external as usize]
+                && let external = &self.externals[external as usize]
+                && let Some(own) = external.own
             {
                 let field = &mut self.pieces[group.piece as usize][place as usize..];
-                group.form.shift(field, i64::from(*own))?;
-                if matches!(symbol, Symbol::Function(index) if is_local(*index)) {
+                group.form.shift(field, i64::from(own))?;
+                if is_settled(external) {
                     group.source = Source::Inside(Piece::Text, 0);
                 }
             }
@@ -237,6 +261,7 @@ impl<'l> Merged<'l> {
                 fixups.push((group, place));
             }
         }
+        self.keep_cells(&mut fixups);
         self.functions.sort_by_key(|(function, _)| function.offset);
         let (functions, names): (Vec<_>, _) = self.functions.into_iter().unzip();
         Some(Unit {
@@ -251,5 +276,39 @@ impl<'l> Merged<'l> {
             sections: Vec::new(),
             lines: self.lines,
         })
+    }
+
+    /// Changes an instruction so that it does without its cell; returns what its operand refers to, and where that is.
+    fn relax(&mut self, group: &Group, relax: Relax, cell: u32, place: u32) -> Option<(Source, u32)> {
+        let bytes = &mut self.pieces[group.piece as usize];
+        let old = place as usize;
+        if !relax.fits(bytes, old) {
+            return None;
+        }
+        let field: [u8; 4] = *bytes.get(old..)?.first_chunk()?;
+        let new = relax.apply(bytes, old);
+        bytes[new..new + 4].copy_from_slice(&field);
+        let (source, inside) = match self.cells[cell as usize] {
+            Source::Inside(piece, offset) => (Source::Inside(piece, 0), offset),
+            Source::Branch { external, .. } => (Source::Branch { external, site: relax != Relax::Mov }, 0),
+            other => (other, 0),
+        };
+        group.form.shift(&mut bytes[new..], (old - new) as i64 + i64::from(inside))?;
+        Some((source, new as u32))
+    }
+
+    /// Leaves one cell for each thing that is referred to by way of one.
+    fn keep_cells(&mut self, fixups: &mut [(Group, u32)]) {
+        let mut numbers: BTreeMap<(u8, u32), u32> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for (group, _) in fixups {
+            let (Source::Cell(cell) | Source::Relax(_, cell)) = &mut group.source else { continue };
+            let content = self.cells[*cell as usize];
+            *cell = *numbers.entry(content.packed()).or_insert_with(|| {
+                kept.push(content);
+                kept.len() as u32 - 1
+            });
+        }
+        self.cells = kept;
     }
 }

@@ -33,7 +33,7 @@ use crate::unit::{External, Fixups, Function, Lines, Piece, Source, Symbol, Tabl
 
 /// The version of the format, of what the code in it may rely on, and of what the linker makes of an object: raised when
 /// the same object gives other bytes (tests/packs.rs compares).
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
@@ -193,6 +193,10 @@ pub fn decode<'a>(bytes: &'a [u8], key: &Key) -> Result<Unit<'a>, PackError> {
 
 fn decode_whole(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
     let unit = decode_checked(bytes)?;
+    let externals = 0..unit.externals.len();
+    if !externals.into_iter().all(|number| unit.externals.get(number).is_some()) {
+        return Err(PackError::Damaged("a symbol of no kind"));
+    }
     unit.check().map_err(PackError::Damaged)?;
     Ok(unit)
 }
@@ -224,14 +228,14 @@ pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
 }
 
 /// The unit in `bytes`, which have passed [`check`], with or without the description; to be placed, as nobody has looked
-/// at its fixups.
+/// at its fixups and externals.
 ///
 /// # Errors
 /// They contradict themselves.
 pub fn decode_checked(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
     let code = code_len(bytes).and_then(|len| bytes.get(..len));
     let unit = code.and_then(read).ok_or(PackError::Damaged("its tables contradict one another"))?;
-    unit.check_tables().map_err(PackError::Damaged)?;
+    unit.check_rest().map_err(PackError::Damaged)?;
     Ok(unit)
 }
 
@@ -271,10 +275,12 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     Some(Unit {
         pieces: pieces.map(Cow::Borrowed),
         aligns: [number(4) as u32, number(5) as u32, number(6) as u32, number(7) as u32],
-        externals: Table::packed(externals, strings)?,
+        externals: Table::unchecked(externals, strings),
         cells: cells.as_chunks().0.iter().map(cell).collect::<Option<_>>()?,
         fixups: Fixups { groups: Cow::Borrowed(groups), places: Cow::Borrowed(places) },
-        functions: Table::packed(functions, strings)?,
+        functions: Table::packed(functions, strings, |function: &Function<'_>| {
+            function.is_within(number(0))
+        })?,
         names: Vec::new(),
         frame_index: Cow::Borrowed(frame_index),
         sections: Vec::new(),
@@ -283,6 +289,7 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
 }
 
 /// What [`Strings::symbol`] gave.
+#[inline]
 fn symbol<'a>(kind: u8, start: u32, len: u32, strings: &'a str) -> Option<Symbol<'a>> {
     Some(match kind {
         0 => {
@@ -305,8 +312,10 @@ impl<'a> Record<'a> for External<'a> {
     fn unpacked(bytes: &[u8], strings: &'a str) -> Option<Self> {
         let entry: &[u8; 16] = bytes.first_chunk()?;
         let usage = if flag(entry[13])? { Usage::Address } else { Usage::Call };
-        let symbol = symbol(entry[12], word(entry, 0), word(entry, 4), strings)?;
-        let own = word(entry, 8);
+        let (words, _) = entry.as_chunks::<4>();
+        let word = |at: usize| u32::from_le_bytes(words[at]);
+        let symbol = symbol(entry[12], word(0), word(1), strings)?;
+        let own = word(2);
         Some(Self { symbol, usage, weak: flag(entry[14])?, own: (own != NONE).then_some(own) })
     }
 }
@@ -316,8 +325,10 @@ impl<'a> Record<'a> for Function<'a> {
 
     fn unpacked(bytes: &[u8], strings: &'a str) -> Option<Self> {
         let entry: &[u8; 20] = bytes.first_chunk()?;
-        let symbol = symbol(entry[16], word(entry, 0), word(entry, 4), strings)?;
-        Some(Self { symbol, offset: word(entry, 8), size: word(entry, 12), global: flag(entry[17])? })
+        let (words, _) = entry.as_chunks::<4>();
+        let word = |at: usize| u32::from_le_bytes(words[at]);
+        let symbol = symbol(entry[16], word(0), word(1), strings)?;
+        Some(Self { symbol, offset: word(2), size: word(3), global: flag(entry[17])? })
     }
 }
 

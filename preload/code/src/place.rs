@@ -2,6 +2,7 @@
 //! addresses of its externals; takes a block, copies the pieces, writes GOT cells and far stubs, applies the fixups.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
@@ -26,8 +27,6 @@ struct Bound {
     target: Target,
     /// Where branches go: the target, or a far stub that they reach.
     branch: usize,
-    /// Where the unit has a definition that is not the one.
-    own: u32,
 }
 
 /// Places `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
@@ -81,58 +80,67 @@ fn place_all<'a>(
     let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
     let mut place = Place { unit, area, sizes, bases, externals, new_stubs: Vec::new() };
     for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
-        place.externals.others[bound].branch = place.far_stub(number as u32);
+        place.externals.branches.insert(bound, place.far_stub(number as u32));
         place.new_stubs.push(target);
     }
     place.all(block, functions)
 }
 
-/// What stands for the unit's own definition in [`Externals::numbers`].
-const OWN: u32 = u32::MAX;
+/// What stands for the unit's own definition in [`Externals::addresses`].
+const OWN: usize = usize::MAX;
 
-/// What the externals of a unit are bound to. Most of a unit from a cache are its own functions.
+/// What the externals of a unit are bound to. There are many, and most are nothing but an address.
 struct Externals {
-    /// By external: [`OWN`], or where it is in `others`.
-    numbers: Vec<u32>,
-    others: Vec<Bound>,
+    /// By external: [`OWN`], or an address.
+    addresses: Vec<usize>,
+    /// The tokens of those that have one.
+    pending: BTreeMap<u32, u64>,
+    /// The far stubs of those that branches do not reach.
+    branches: BTreeMap<u32, usize>,
 }
 
 impl Externals {
     fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
-        let mut all = Self { numbers: Vec::with_capacity(unit.externals.len()), others: Vec::new() };
-        for external in unit.externals.iter() {
+        let addresses = Vec::with_capacity(unit.externals.len());
+        let mut all = Self { addresses, pending: BTreeMap::new(), branches: BTreeMap::new() };
+        let text = unit.pieces[Piece::Text as usize].len();
+        for number in 0..unit.externals.len() {
+            let external = unit.externals.get(number).filter(|external| external.is_within(text));
+            let external = external.ok_or_else(damaged)?;
             if external.own.is_some() && resolver.defines(&external.symbol) {
-                all.numbers.push(OWN);
+                all.addresses.push(OWN);
                 continue;
             }
             let target = resolver
                 .resolve(&external.symbol, external.usage, external.weak)
                 .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?;
-            all.numbers.push(all.others.len() as u32);
-            let own = external.own.unwrap_or(0);
-            all.others.push(Bound { target, branch: target.address, own });
+            all.addresses.push(target.address);
+            all.pending.extend(target.pending.map(|pending| (number as u32, pending)));
         }
         Ok(all)
     }
 
     /// What an external is bound to: None for the unit's own definition.
-    fn get(&self, external: u32) -> Result<Option<&Bound>, LinkError> {
-        let number = *self.numbers.get(external as usize).ok_or_else(damaged)?;
-        Ok(self.others.get(number as usize))
+    fn get(&self, external: u32) -> Result<Option<Bound>, LinkError> {
+        let address = *self.addresses.get(external as usize).ok_or_else(damaged)?;
+        if address == OWN {
+            return Ok(None);
+        }
+        let pending = self.pending.get(&external).copied();
+        let branch = self.branches.get(&external).copied().unwrap_or(address);
+        Ok(Some(Bound { target: Target { address, pending }, branch }))
     }
 
-    /// Binds what branches do not reach to far stubs that are there already; returns where the others are in `others`,
-    /// and their addresses.
-    fn far_stubs(&mut self, needs: &Needs, area: &Area) -> Vec<(usize, usize)> {
+    /// Binds what branches do not reach to far stubs that are there already; returns the other externals, and their
+    /// addresses.
+    fn far_stubs(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
+        self.branches.clear();
         let mut new = Vec::new();
-        for (number, branched) in self.numbers.iter().zip(&needs.branched) {
-            let Some(bound) = self.others.get_mut(*number as usize) else { continue };
-            let address = bound.target.address;
-            bound.branch = address;
-            if *branched && !area.reaches(address) {
-                match area.lock().far_stubs.get(&address) {
-                    Some(known) => bound.branch = *known,
-                    None => new.push((*number as usize, address)),
+        for (number, address) in self.addresses.iter().enumerate() {
+            if needs.branched[number] && *address != OWN && !area.reaches(*address) {
+                match area.lock().far_stubs.get(address) {
+                    Some(known) => drop(self.branches.insert(number as u32, *known)),
+                    None => new.push((number as u32, *address)),
                 }
             }
         }
@@ -247,6 +255,7 @@ impl<'a> Place<'_, 'a> {
     fn all(&self, mut block: Block<'a>, functions: Vec<Listed<'a>>) -> Result<Linked<'a>, LinkError> {
         let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, functions, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
+        block.want();
         self.copy_pieces(&mut block);
         self.write_cells(&mut block)?;
         let arenas = block.all_bytes();
@@ -330,7 +339,9 @@ impl<'a> Place<'_, 'a> {
                 Some(bound) => {
                     let pending = bound.target.pending.filter(|_| patched);
                     site = pending.map(|pending| (pending, bound.branch));
-                    bound.branch.wrapping_sub(bound.own as usize)
+                    // Where the unit has a definition that is not the one, the places hold its offset.
+                    let own = self.unit.externals.get(external as usize).and_then(|external| external.own);
+                    bound.branch.wrapping_sub(own.unwrap_or(0) as usize)
                 }
                 None => self.bases[0],
             },
@@ -346,6 +357,17 @@ impl<'a> Place<'_, 'a> {
         };
         let missing = form.missing(symbol, base, self.cell(0));
         if missing == 0 && site.is_none() {
+            return Ok(());
+        }
+        if site.is_none() && form == Form::Rel32 {
+            // Most of them.
+            for place in places {
+                let offset = fixups::offset(place);
+                let field = bytes.get_mut(offset..).and_then(<[u8]>::first_chunk_mut).ok_or_else(damaged)?;
+                let sum = i64::from(i32::from_le_bytes(*field)).wrapping_add(missing);
+                let sum = i32::try_from(sum).map_err(|_| LinkError::OutOfReach(self.describe(source)))?;
+                *field = sum.to_le_bytes();
+            }
             return Ok(());
         }
         for place in places {

@@ -36,12 +36,17 @@ impl<T> From<Vec<T>> for Table<'_, T> {
 }
 
 impl<'a, T: Record<'a>> Table<'a, T> {
-    /// A packed table; None if an entry is none.
-    pub fn packed(entries: &'a [u8], strings: &'a str) -> Option<Self> {
-        let good = entries
-            .chunks(T::SIZE)
-            .all(|entry| entry.len() == T::SIZE && T::unpacked(entry, strings).is_some());
-        good.then_some(Self::Packed { entries, strings })
+    /// A packed table; None if an entry is none that is `good`.
+    pub fn packed(entries: &'a [u8], strings: &'a str, good: impl Fn(&T) -> bool) -> Option<Self> {
+        let is_good = |entry: &[u8]| {
+            entry.len() == T::SIZE && T::unpacked(entry, strings).is_some_and(|entry| good(&entry))
+        };
+        entries.chunks(T::SIZE).all(is_good).then_some(Self::Packed { entries, strings })
+    }
+
+    /// A packed table at whose entries nobody has looked: [`get`](Self::get) is to be used, which does.
+    pub fn unchecked(entries: &'a [u8], strings: &'a str) -> Self {
+        Self::Packed { entries, strings }
     }
 
     /// How many entries there are.
@@ -70,7 +75,7 @@ impl<'a, T: Record<'a>> Table<'a, T> {
 
     /// All entries.
     pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        // Every entry is one: packed() has looked.
+        // Every entry is one, if packed() has looked.
         (0..self.len()).filter_map(|index| self.get(index))
     }
 }

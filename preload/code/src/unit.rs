@@ -95,6 +95,20 @@ pub struct Function<'a> {
     pub global: bool,
 }
 
+impl External<'_> {
+    /// Whether its definition, if it has one, is one that is called in a text of this length.
+    pub(crate) fn is_within(&self, text: usize) -> bool {
+        self.own.is_none_or(|own| self.usage == Usage::Call && own as usize <= text)
+    }
+}
+
+impl Function<'_> {
+    /// Whether it is in a text of this length.
+    pub(crate) fn is_within(&self, text: usize) -> bool {
+        self.offset.checked_add(self.size).is_some_and(|end| end as usize <= text)
+    }
+}
+
 /// What a fixup takes for S.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -230,6 +244,18 @@ impl Unit<'_> {
     /// # Errors
     /// What is wrong.
     pub(crate) fn check_tables(&self) -> Result<(), &'static str> {
+        let text = self.pieces[Piece::Text as usize].len();
+        if !self.functions.iter().all(|function| function.is_within(text)) {
+            return Err("a function outside the code");
+        }
+        if !self.externals.iter().all(|external| external.is_within(text)) {
+            return Err("a definition outside the code");
+        }
+        self.check_rest()
+    }
+
+    /// The same without functions and externals.
+    pub(crate) fn check_rest(&self) -> Result<(), &'static str> {
         let lens = Piece::ALL.map(|piece| self.pieces[piece as usize].len());
         let text = lens[Piece::Text as usize];
         if lens.iter().any(|len| u32::try_from(*len).is_err()) {
@@ -242,16 +268,6 @@ impl Unit<'_> {
             |cell: &Source| matches!(cell, Source::Inside(..) | Source::Address(_) | Source::Branch { .. });
         if !self.cells.iter().all(|cell| in_cell(cell) && self.has(*cell)) {
             return Err("a GOT cell that holds nothing");
-        }
-        let is_own = |own: u32, usage: Usage| usage == Usage::Call && own as usize <= text;
-        if !self.externals.iter().all(|it| it.own.is_none_or(|own| is_own(own, it.usage))) {
-            return Err("a definition outside the code");
-        }
-        let inside = |function: Function<'_>| {
-            function.offset.checked_add(function.size).is_some_and(|end| end as usize <= text)
-        };
-        if !self.functions.iter().all(inside) {
-            return Err("a function outside the code");
         }
         if !self.names.is_empty() && self.names.len() != self.functions.len() {
             return Err("names of other functions");

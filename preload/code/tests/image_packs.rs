@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use autojit_code::image_pack::{
-    self, Facts, Group, Index, NONE, Reference, ReferenceKind, References, still_useful,
+    self, ELSEWHERE, Facts, Group, Import, Index, NONE, Reference, ReferenceKind, References, still_useful,
 };
 use autojit_code::pack::{self, Key, PackError};
 use autojit_code::{CodeMemory, Resolver, Symbol, Target, Unit, Usage, place};
@@ -58,12 +58,14 @@ impl Facts for Image {
         Some(Reference { module, index, other: 20 + index, slot: module * 10, kind })
     }
 
-    fn target(&self, module: u32, import: u32) -> Option<(u32, u32)> {
-        match (module, import) {
+    fn import(&self, module: u32, import: u32) -> Import {
+        let target = match (module, import) {
             (1, 5) => Some((3, 0)),
             (3, 9) => Some((4, 0)),
+            (20.., _) => None,
             other => panic!("{other:?} is no import"),
-        }
+        };
+        Import { target, value: None, near: false }
     }
 }
 
@@ -167,7 +169,7 @@ fn functions_are_found_by_module() {
         [None, Some(0), None, Some(1), Some(2), None]
     );
     let groups = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0)];
-    let groups = groups.map(|(module, function)| index.group_of(module, function));
+    let groups = groups.map(|(module, function)| Some(index.find(module, function)?.0));
     assert_eq!(groups, [Some(0), None, Some(0), Some(0), Some(1), None, None]);
     let references = index.references(0).expect("they are whole");
     let all: Vec<_> =
@@ -180,7 +182,7 @@ fn functions_are_found_by_module() {
     assert_eq!(import.other, second as u32);
     let outside =
         all.iter().find(|it| it.kind == ReferenceKind::Import && it.index == 9).expect("it is there");
-    assert_eq!(outside.other, NONE);
+    assert_eq!(outside.other, ELSEWHERE, "the other group has it");
     for (group, place) in index.groups.iter().enumerate() {
         let code = &bytes[place.pack.clone()];
         let generation = pack::generation(code).expect("it has lines");
@@ -207,7 +209,7 @@ fn groups_are_written_again_as_long_as_they_are_of_use() {
     let moved = image_pack::encode(&groups, |place| key_at(place - 1), &KEY).expect("the packs are good");
     let moved_index = open(&moved).expect("it is whole");
     assert_eq!(moved_index.module(1), Some((&[3; 32], 4)));
-    assert_eq!(moved_index.group_of(1, 0), Some(0));
+    assert_eq!(moved_index.find(1, 0).map(|it| it.0), Some(0));
     // One of three functions is gone, then two; one is in newer code, then two.
     let count = |gone: &[u32], covered: &[(u32, u32)]| again(gone, covered).len();
     assert_eq!((count(&[2], &[]), count(&[4], &[]), count(&[2, 4, 5], &[])), (2, 1, 0));
@@ -224,7 +226,7 @@ fn use_it(bytes: &[u8]) -> Result<(), String> {
     let text = |error: PackError| error.to_string();
     let index = open(bytes).map_err(text)?;
     for module in 0..index.len() as u32 + 1 {
-        index.group_of(module, 0);
+        index.find(module, 0);
     }
     for (group, place_of) in index.groups.iter().enumerate() {
         let references = index.references(group).map_err(text)?;
@@ -287,8 +289,101 @@ fn tables_that_contradict_one_another() {
                 let _ = pack::generation(&damaged[place.lines.clone()]);
             }
             (0..=index.len() as u32).for_each(|module| {
-                let _ = (index.module(module), index.module_at(module), index.group_of(module, 0));
+                let _ = (index.module(module), index.module_at(module), index.find(module, 0));
             });
         }
     }
+}
+
+/// Two modules that take the address of `far` and call it, each by an import of its own, and what is known of those.
+struct Far {
+    near: bool,
+    value: Option<u64>,
+}
+
+impl Facts for Far {
+    fn function(&self, module: u32, index: u32) -> Option<Reference> {
+        Image.function(module, index)
+    }
+
+    fn import(&self, _: u32, index: u32) -> Import {
+        let value = self.value.map(|value| value + u64::from(index));
+        Import { target: None, value, near: self.near && index == 7 }
+    }
+}
+
+#[test]
+fn imports_that_lead_to_the_same_are_one() {
+    const TEXT: &str = "int far(int);\ntypedef int type(int);\ntype *address(void) { return far; }\n\
+                        int call(int n) { return far(n) + 1; }\n";
+    let object = compile("c", TEXT, &["-O1", "-fPIC", "-fno-plt"]);
+    let unit = || {
+        let unit = Unit::of(&object).expect("a good object");
+        unit.numbered(|name| match name {
+            "far" => Some(Symbol::Import(7)),
+            "address" => Some(Symbol::Function(0)),
+            "call" => Some(Symbol::Function(2)),
+            _ => None,
+        })
+    };
+    let units = [unit(), unit()];
+    let group = |near: bool, value: Option<u64>| {
+        let units: Vec<_> = units.iter().zip(1..).map(|(unit, module)| (module, unit)).collect();
+        Group::of(&units, &Far { near, value }, &KEY).expect("it is small")
+    };
+    let count = |group: &Group<'_>| {
+        let unit = pack::decode(&group.pack, &KEY).expect("it is whole");
+        (unit.externals.len(), unit.cells.len(), unit.fixups.groups().count())
+    };
+    // Called, and its address taken; each in its own cell, unless it is in the image.
+    let (apart, together, near) = (group(false, None), group(false, Some(8)), group(true, Some(8)));
+    let of_same = |group: &Group<'_>| -> Vec<u32> {
+        let imports = group.references.iter().filter(|reference| reference.kind == ReferenceKind::Import);
+        imports.map(|import| import.slot).collect()
+    };
+    assert_eq!(of_same(&apart), [NONE, NONE]);
+    let first = near.references.iter().position(|it| it.kind == ReferenceKind::Import).expect("it is there");
+    assert_eq!((of_same(&together), of_same(&near)), (vec![NONE, first as u32], vec![NONE, first as u32]));
+    assert_eq!(count(&apart).0, 2 * count(&together).0);
+    assert_eq!(count(&apart).1, 2 * count(&together).1);
+    assert!(count(&together).1 > 0);
+    assert_eq!(count(&near).1, 0, "what is in the image needs no cell");
+    // And the code does the same.
+    let memory = memory();
+    for group in [apart, together, near] {
+        let unit = pack::decode(&group.pack, &KEY).expect("it is whole");
+        let mut names = Everything(memory.newest().map_or(0, |area| area.range().start));
+        // A function beside the code, as one in the image is.
+        let stub = place(&pack_of_far(), memory, &mut names).expect("it can be placed");
+        let far = stub.commit().expect("there is room").text.start;
+        let code = place(&unit, memory, &mut Everything(far)).expect("it can be placed");
+        let code = code.commit().expect("there is room");
+        let all: Vec<_> =
+            unit.functions.iter().map(|it| (it.symbol, code.text.start + it.offset as usize)).collect();
+        assert_eq!(all.len(), 4);
+        for (symbol, at) in all {
+            let Symbol::Function(number) = symbol else { panic!("{symbol:?}") };
+            if group.references[number as usize].index == 0 {
+                // SAFETY: a committed function of this type, from the source above.
+                assert_eq!(unsafe { std::mem::transmute::<usize, extern "C" fn() -> usize>(at)() }, far);
+            } else {
+                // SAFETY: as above.
+                assert_eq!(unsafe { std::mem::transmute::<usize, extern "C" fn(i32) -> i32>(at)(5) }, 36);
+            }
+        }
+    }
+}
+
+/// Everything leads to one address.
+struct Everything(usize);
+
+impl Resolver for Everything {
+    fn resolve(&mut self, _: &Symbol<'_>, _: Usage, _: bool) -> Result<Target, String> {
+        Ok(Target { address: self.0, pending: None })
+    }
+}
+
+fn pack_of_far() -> Unit<'static> {
+    let object: &'static [u8] = compile("c", "int far(int n) { return n * 7; }\n", &["-O1"]).leak();
+    Unit::of(object).expect("a good object")
 }

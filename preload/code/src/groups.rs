@@ -1,0 +1,304 @@
+//! Image packs in the making: units of several modules become a group, groups a file.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::arena::PAGE;
+use crate::image_pack::{
+    CHECKED, ELSEWHERE, GROUP, HEADER, Index, MAGIC, NONE, Place, Reference, ReferenceKind,
+};
+use crate::pack::{self, Key, PackError, VERSION};
+use crate::unit::{Symbol, Unit};
+
+/// A group to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// What its numbers stand for.
+    pub references: Vec<Reference>,
+    /// Where imports lead, by number, if that is a function that the group lacks: module and index.
+    pub outside: Vec<(u32, (u32, u32))>,
+    /// Its pack.
+    pub pack: Cow<'a, [u8]>,
+    /// The lines of that, or nothing.
+    pub lines: Cow<'a, [u8]>,
+}
+
+/// A function that a group defines: module and index, and its offset, [`NONE`] for an inline one.
+pub type Defined = ((u32, u32), u32);
+
+/// What is known of an import.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// The function of the image, as module and index, that it leads to, if it is one.
+    pub target: Option<(u32, u32)>,
+    /// Imports with the same value lead to the same.
+    pub value: Option<u64>,
+    /// Whether it leads into the image.
+    pub near: bool,
+}
+
+/// What a group needs to know of an image. Modules are known by their place in it.
+pub trait Facts {
+    /// What is known of function `index` of `module`.
+    fn function(&self, module: u32, index: u32) -> Option<Reference>;
+    /// What is known of import `index` of `module`.
+    fn import(&self, module: u32, index: u32) -> Import;
+}
+
+/// The numbers of a group in the making.
+struct Numbers<'f> {
+    facts: &'f dyn Facts,
+    all: Vec<Reference>,
+    functions: BTreeMap<(u32, u32), u32>,
+    imports: BTreeMap<(u32, u32), u32>,
+    /// The first import of a value.
+    values: BTreeMap<u64, u32>,
+    known: BTreeMap<u32, Import>,
+}
+
+impl Numbers<'_> {
+    fn function(&mut self, module: u32, index: u32) -> u32 {
+        let next = self.all.len() as u32;
+        let number = *self.functions.entry((module, index)).or_insert(next);
+        if number == next {
+            let unknown =
+                Reference { module: NONE, index, other: NONE, slot: NONE, kind: ReferenceKind::Local };
+            self.all.push(self.facts.function(module, index).unwrap_or(unknown));
+        }
+        number
+    }
+
+    /// The number by which the code knows an import.
+    fn import(&mut self, module: u32, index: u32) -> u32 {
+        let next = self.all.len() as u32;
+        let number = *self.imports.entry((module, index)).or_insert(next);
+        if number == next {
+            let import = self.facts.import(module, index);
+            let first = import.value.map_or(next, |value| *self.values.entry(value).or_insert(next));
+            let slot = if first == next { NONE } else { first };
+            self.all.push(Reference { module, index, other: NONE, slot, kind: ReferenceKind::Import });
+            self.known.insert(next, import);
+        }
+        Some(self.all[number as usize].slot).filter(|slot| *slot != NONE).unwrap_or(number)
+    }
+
+    /// Once all functions have their numbers: where imports lead; and those that lead to none of these.
+    fn find_targets(&mut self) -> Vec<(u32, (u32, u32))> {
+        let mut outside = Vec::new();
+        for (number, import) in &self.known {
+            let Some(target) = import.target else { continue };
+            if self.all[*number as usize].slot != NONE {
+                continue;
+            }
+            match self.functions.get(&target) {
+                Some(function) => self.all[*number as usize].other = *function,
+                None => outside.push((*number, target)),
+            }
+        }
+        outside
+    }
+
+    /// Whether a symbol is within reach of all code of the image.
+    fn is_near(&self, symbol: &Symbol<'_>) -> bool {
+        match symbol {
+            Symbol::Name(_) => false,
+            Symbol::Function(number) => {
+                let Reference { module, other, kind, .. } = self.all[*number as usize];
+                kind == ReferenceKind::Stub && other != NONE && self.facts.import(module, other).near
+            }
+            Symbol::Import(number) => self.known.get(number).is_some_and(|import| import.near),
+        }
+    }
+}
+
+impl Group<'static> {
+    /// The group of these units, each of the module at a place in the image, in a file for `key`. None if they are too
+    /// large to be one.
+    pub fn of(units: &[(u32, &Unit<'_>)], facts: &dyn Facts, key: &Key) -> Option<Self> {
+        let numbers = std::cell::RefCell::new(Numbers {
+            facts,
+            all: Vec::new(),
+            functions: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            values: BTreeMap::new(),
+            known: BTreeMap::new(),
+        });
+        // Functions come first.
+        for (module, unit) in units {
+            let symbols = unit.functions.iter().map(|function| function.symbol);
+            for symbol in symbols.chain(unit.externals.iter().map(|external| external.symbol)) {
+                if let Symbol::Function(index) = symbol {
+                    numbers.borrow_mut().function(*module, index);
+                }
+            }
+        }
+        let renumbered = units.iter().map(|(module, unit)| {
+            unit.renumbered(
+                |index| numbers.borrow_mut().function(*module, index),
+                |index| numbers.borrow_mut().import(*module, index),
+            )
+        });
+        let renumbered: Vec<_> = renumbered.collect();
+        let mut numbers = numbers.into_inner();
+        let outside = numbers.find_targets();
+        let is_local = |number: u32| numbers.all[number as usize].kind == ReferenceKind::Local;
+        let target = |number: u32| Some(numbers.all[number as usize].other).filter(|target| *target != NONE);
+        let units: Vec<_> = renumbered.iter().collect();
+        let merged = Unit::merge_modules(&units, is_local, target, |symbol| numbers.is_near(symbol))?;
+        let pack = pack::encode(&merged, key);
+        let lines = pack::generation(&pack).map(|it| pack::encode_lines(&merged.lines, key, it));
+        let lines = lines.unwrap_or_default().into();
+        Some(Self { references: numbers.all, outside, pack: pack.into(), lines })
+    }
+}
+
+impl Group<'_> {
+    /// The functions that it defines for others: module and index, and where in its text, unless it is an inline one.
+    ///
+    /// # Errors
+    /// Its pack is damaged.
+    pub fn functions(&self, key: &Key) -> Result<Vec<Defined>, PackError> {
+        let unit = pack::decode(&self.pack, key)?;
+        let functions = unit.functions.iter().filter(|function| function.global);
+        let reference = |function: crate::unit::Function<'_>| match function.symbol {
+            Symbol::Function(number) => {
+                self.references.get(number as usize).map(|reference| (reference, function.offset))
+            }
+            _ => None,
+        };
+        let known = functions.filter_map(reference).filter(|(reference, _)| reference.module != NONE);
+        Ok(known
+            .map(|(reference, offset)| {
+                let offset = if reference.kind == ReferenceKind::Inline { NONE } else { offset };
+                ((reference.module, reference.index), offset)
+            })
+            .collect())
+    }
+}
+
+/// The image pack for `key` of these groups, of which the last that has a function counts. `key_at` gives the key of the
+/// module at a place in the image.
+///
+/// # Errors
+/// A pack is damaged.
+pub fn encode(groups: &[Group<'_>], key_at: impl Fn(u32) -> Key, key: &Key) -> Result<Vec<u8>, PackError> {
+    let mut functions: BTreeMap<(u32, u32), (u32, u32)> = BTreeMap::new();
+    for (group, number) in groups.iter().zip(0..) {
+        let of_group = group.functions(key)?.into_iter();
+        functions.extend(of_group.map(|(function, offset)| (function, (number, offset))));
+    }
+    let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
+    for module in groups.iter().flat_map(|group| &group.references).map(|reference| reference.module) {
+        numbers.insert(module, 0);
+    }
+    numbers.remove(&NONE);
+    numbers.values_mut().zip(0..).for_each(|(number, next)| *number = next);
+
+    let mut index = Vec::new();
+    index.extend_from_slice(key);
+    for number in [numbers.len(), functions.len(), groups.len(), 0] {
+        index.extend_from_slice(&(number as u32).to_le_bytes());
+    }
+    // The length, when it is known.
+    index.extend_from_slice(&[0; 8]);
+    let (mut rest, mut first) = (functions.keys().peekable(), 0u32);
+    for place in numbers.keys() {
+        while rest.next_if(|(module, _)| module < place).is_some() {
+            first += 1;
+        }
+        index.extend_from_slice(&key_at(*place));
+        index.extend_from_slice(&place.to_le_bytes());
+        index.extend_from_slice(&first.to_le_bytes());
+    }
+    for ((_, function), (group, offset)) in &functions {
+        for number in [function, group, offset] {
+            index.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    let (mut references, mut places) = (Vec::new(), Vec::new());
+    let first = CHECKED + index.len() + groups.len() * GROUP;
+    for group in groups {
+        let start = references.len();
+        let mut all = group.references.clone();
+        for (number, _) in group.outside.iter().filter(|(_, target)| functions.contains_key(target)) {
+            all[*number as usize].other = ELSEWHERE;
+        }
+        for reference in all {
+            let module = numbers.get(&reference.module).copied().unwrap_or(NONE);
+            references.extend_from_slice(&Reference { module, ..reference }.packed());
+        }
+        let check = xxh3_64(&references[start..]);
+        let references = first + start..first + references.len();
+        places.push(Place { references, check, pack: 0..0, lines: 0..0 });
+    }
+    let mut at = first + references.len();
+    for (place, group) in places.iter_mut().zip(groups) {
+        at = at.next_multiple_of(PAGE);
+        place.pack = at..at + group.pack.len();
+        at = place.pack.end;
+    }
+    for (place, group) in places.iter_mut().zip(groups) {
+        at = at.next_multiple_of(8);
+        place.lines = at..at + group.lines.len();
+        at = place.lines.end;
+    }
+    index[HEADER - CHECKED - 8..HEADER - CHECKED].copy_from_slice(&(at as u64).to_le_bytes());
+    places.iter().for_each(|place| index.extend_from_slice(&place.packed()));
+
+    let mut out = Vec::with_capacity(at);
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&xxh3_64(&index).to_le_bytes());
+    out.extend_from_slice(&index);
+    debug_assert_eq!(out.len(), first);
+    out.extend_from_slice(&references);
+    for (place, group) in places.iter().zip(groups) {
+        out.resize(place.pack.start, 0);
+        out.extend_from_slice(&group.pack);
+    }
+    for (place, group) in places.iter().zip(groups) {
+        out.resize(place.lines.start, 0);
+        out.extend_from_slice(&group.lines);
+    }
+    Ok(out)
+}
+
+/// The groups of an image pack, to be written again: without those of which less than half would still be of use.
+/// `place_now` gives the place in the image of a module by its number in `index`, None if it is gone; `covered` says which
+/// functions, by place and index, newer code replaces; `slot_now` which slot a function has.
+pub fn still_useful<'a>(
+    bytes: &'a [u8],
+    index: &Index<'a>,
+    key: &Key,
+    place_now: impl Fn(u32) -> Option<u32>,
+    covered: impl Fn(u32, u32) -> bool,
+    slot_now: impl Fn(u32, u32) -> Option<u32>,
+) -> Vec<Group<'a>> {
+    let group = |number: usize| {
+        let place = &index.groups[number];
+        let references = index.references(number).ok()?;
+        let references = (0..references.len() as u32).map(|number| {
+            let reference = references.get(number)?;
+            let module = place_now(reference.module).unwrap_or(NONE);
+            let is_stub = module != NONE && reference.kind == ReferenceKind::Stub;
+            let slot = match reference.kind {
+                ReferenceKind::Import => reference.slot,
+                _ if is_stub => slot_now(module, reference.index).unwrap_or(NONE),
+                _ => NONE,
+            };
+            Some(Reference { module, slot, ..reference })
+        });
+        let (pack, lines) = (&bytes[place.pack.clone()], &bytes[place.lines.clone()]);
+        let references = references.collect::<Option<_>>()?;
+        let group = Group { references, outside: Vec::new(), pack: pack.into(), lines: lines.into() };
+        let unit = pack::decode(pack, key).ok()?;
+        let all = unit.functions.iter().filter(|function| function.global).count();
+        let functions = group.functions(key).ok()?;
+        let useful = functions.iter().filter(|((module, index), _)| !covered(*module, *index)).count();
+        (2 * useful > all).then_some(group)
+    };
+    (0..index.groups.len()).filter_map(group).collect()
+}
