@@ -320,7 +320,8 @@ impl Claimed {
         let mut names = Names { module, owned: &owned };
         let linked = place_described(unit, memory, &mut names)?;
         let described = (description, unit.functions.len());
-        let origin = Origin::Cache { described, claimed: &self.functions, unnamed: &|_| 0 };
+        let counter = &stats::COUNTERS.from_cache;
+        let origin = Origin::Described { counter, described, claimed: &self.functions, unnamed: &|_| 0 };
         publish(module, memory, linked, lines, origin)
     }
 }

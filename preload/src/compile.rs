@@ -23,7 +23,7 @@ use crate::module::{EngineHandle, Module, Opened};
 use crate::publish::{Origin, publish};
 use crate::stats::Counter;
 use crate::symbols::{self, Names};
-use crate::{cache, daemon, image_cache, lifecycle, names, stats, sys};
+use crate::{baseline, cache, daemon, image_cache, lifecycle, names, stats, sys};
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
 pub struct Batch<'w> {
@@ -41,20 +41,30 @@ pub struct Batch<'w> {
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
     lifecycle::notice_unloads();
-    // Most often with what the program has called next in earlier runs.
-    image_cache::bind(root);
-    if root.code().is_some() {
-        return Ok(());
+    if baseline::is_alone() {
+        module.open()?;
+    } else {
+        // Most often with what the program has called next in earlier runs.
+        image_cache::bind(root);
+        if root.code().is_some() {
+            return Ok(());
+        }
+        module.open()?;
+        // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
+        module.bind_cached();
+        if root.state() == State::Cold {
+            cache::bind_copies(root);
+        }
+        // Another thread may be binding it, too.
+        if root.state() != State::Cold {
+            return Ok(());
+        }
     }
-    module.open()?;
-    // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
-    module.bind_cached();
-    if root.state() == State::Cold {
-        cache::bind_copies(root);
-    }
-    // Another thread may be binding it, too.
-    if root.state() != State::Cold {
-        return Ok(());
+    if baseline::serves(module) {
+        baseline::compile(root)?;
+        if root.state() != State::Cold {
+            return Ok(());
+        }
     }
     // Before the module's lock: threads that compile in other modules may wait for the engine, too.
     let compiler = Compiler::choose()?;

@@ -261,7 +261,9 @@ impl ImagePack {
             unnamed.iter().for_each(|unnamed| unnamed.publish(self, image, text));
             unnamed.len()
         };
-        let origin = Origin::Cache { described, claimed: &claimed.functions, unnamed: &publish_unnamed };
+        let counter = &stats::COUNTERS.from_cache;
+        let origin =
+            Origin::Described { counter, described, claimed: &claimed.functions, unnamed: &publish_unnamed };
         let bound = publish(&image.modules()[0], memory, linked, lines, origin)?;
         log::debug!("{bound} functions of {} came from its image pack", image.name());
         Ok(())

@@ -7,6 +7,7 @@
 //! - [`image`], [`module`], [`function`]: what has registered, down to one function and its state.
 //! - [`resolver`]: a first call. **Start reading here.** [`compile`]: a batch goes through the [`compiler`], which is the
 //!   [`engine`] or the [`daemon`], the linker (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
+//! - [`baseline`]: first calls without LLVM, if it is asked for.
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`], [`unwinders`]: exceptions pass through our code. [`confine`]:
 //!   what the program is about to give up is fetched first.
 //! - [`debugger`]: what gdb is told.
@@ -23,6 +24,7 @@
 #[cfg(not(feature = "static"))]
 mod addresses;
 mod alloc;
+mod baseline;
 #[cfg_attr(test, allow(dead_code, reason = "tests have the C library's"))]
 mod c_functions;
 mod c_library;

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::image::{self, Image};
 use crate::library::{self, thread_end};
-use crate::options::{self, Calls, Mode, Options};
+use crate::options::{self, Baseline, Calls, Mode, Options};
 use crate::undisturbed::Uninterrupted;
 use crate::{c_library, debugger, fork, log, resolver, stats, sys};
 use autojit_code::lock::Lock;
@@ -93,6 +93,11 @@ pub fn opt_override() -> i32 {
 /// Whether calls are to pass the stubs of functions that have code.
 pub fn calls_pass_stubs() -> bool {
     options().is_some_and(|options| options.calls == Calls::Stubs)
+}
+
+/// What the baseline compiler is for.
+pub fn baseline() -> Baseline {
+    options().map_or(Baseline::Off, |options| options.baseline)
 }
 
 /// Registers an image, starting the runtime if it is the first. Ends the process if the image cannot run.

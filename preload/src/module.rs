@@ -13,6 +13,7 @@ use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
 use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
 
+use crate::baseline;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
@@ -43,6 +44,8 @@ struct Entered {
     bound: Lock<bool>,
     /// Whether its types and variables are described to a debugger.
     full_debug: AtomicBool,
+    /// Its bitcode, as the baseline compiler has it.
+    bitcode: Lock<baseline::State>,
     /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
     engine: Lock<EngineHandle>,
 }
@@ -94,6 +97,7 @@ impl Module {
                 verified: OnceLock::new(),
                 bound: Lock::new(false),
                 full_debug: AtomicBool::new(false),
+                bitcode: Lock::new(baseline::State::Closed),
                 engine: Lock::new(EngineHandle(std::ptr::null_mut())),
             })
         })
@@ -333,6 +337,7 @@ impl Module {
     /// Lets go of what the engine keeps of it, once nobody can call its functions any more.
     pub fn close(&self) {
         let Some(entered) = self.entered.get() else { return };
+        *entered.bitcode.lock() = baseline::State::Closed;
         let handle = std::mem::replace(&mut entered.engine.lock().0, std::ptr::null_mut());
         if !handle.is_null()
             && let Ok(api) = lifecycle::engine().api()
@@ -345,6 +350,11 @@ impl Module {
     /// The engine's handle, for the calling thread alone.
     pub fn lock_engine(&self) -> autojit_code::lock::Guard<'_, EngineHandle> {
         self.entered().engine.lock()
+    }
+
+    /// Its bitcode, for the calling thread alone.
+    pub fn lock_bitcode(&self) -> autojit_code::lock::Guard<'_, baseline::State> {
+        self.entered().bitcode.lock()
     }
 
     /// From now on, its types and variables are described to the debugger. To be said before the engine opens it.

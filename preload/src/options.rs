@@ -1,7 +1,7 @@
 //! The options of the process: see the crate autojit-options. The environment is read in place, since getenv is a function
 //! that the program may have replaced.
 
-pub use autojit_options::{BadValue, Calls, Debugger, Mode, Options, StatsSink};
+pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Options, StatsSink};
 use autojit_options::{Level, Reader};
 
 use crate::c_library::each_variable;

@@ -25,8 +25,10 @@ pub enum Origin<'a> {
         /// Functions of the module, some of which it defines.
         claimed: &'a [&'static Function],
     },
-    /// The object cache.
-    Cache {
+    /// The object cache, or the baseline compiler.
+    Described {
+        /// What counts its functions.
+        counter: &'static Counter,
         /// What describes it, without the addresses yet; and how many functions that has.
         described: (&'static mut [u8], usize),
         /// Functions, and where they are in the code.
@@ -61,7 +63,7 @@ pub fn publish(
     // 3. Debuggers: breakpoints are to be set in the code before anybody runs it.
     match &publication {
         Publication::Compiled { objects, .. } => debugger::register(module, objects, &code),
-        Publication::Cache(..) => debugger::register_described(description, &code),
+        Publication::Described { .. } => debugger::register_described(description, &code),
     }
 
     // 4. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 5, as
@@ -87,10 +89,10 @@ pub fn publish(
             }
             defined.len()
         }
-        Publication::Cache(claimed, unnamed) => {
+        Publication::Described { counter, claimed, unnamed } => {
             claimed.iter().for_each(|(function, at)| publish(function, code.text.start + *at as usize));
             let functions = claimed.len() + unnamed(code.text.start);
-            stats::COUNTERS.from_cache.add(functions as u64);
+            counter.add(functions as u64);
             functions
         }
     };
@@ -106,7 +108,11 @@ enum Publication<'a> {
         objects: &'a [Lines<'a>],
         claimed: &'a [&'static Function],
     },
-    Cache(&'a [(&'static Function, u32)], &'a dyn Fn(usize) -> usize),
+    Described {
+        counter: &'static Counter,
+        claimed: &'a [(&'static Function, u32)],
+        unnamed: &'a dyn Fn(usize) -> usize,
+    },
 }
 
 impl<'a> Publication<'a> {
@@ -115,9 +121,10 @@ impl<'a> Publication<'a> {
             Origin::Compiled { counter, kept, objects, claimed } => {
                 (Self::Compiled { counter, kept, objects, claimed }, None)
             }
-            Origin::Cache { described: (bytes, functions), claimed, unnamed } => {
-                (Self::Cache(claimed, unnamed), Description::bind(bytes, functions, code.text.start))
-            }
+            Origin::Described { counter, described: (bytes, functions), claimed, unnamed } => (
+                Self::Described { counter, claimed, unnamed },
+                Description::bind(bytes, functions, code.text.start),
+            ),
         }
     }
 }

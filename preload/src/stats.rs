@@ -4,11 +4,13 @@
 //! child that was forked and exits writes as well; as a file name without %p would be its parent's, it appends its
 //! process id to it.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use autojit_code::lock::Lock;
 use autojit_protocol::json::quote;
 
 use crate::function::State;
@@ -56,6 +58,8 @@ pub struct Counters {
     pub functions: Counter,
     /// Functions compiled in this process.
     pub compiled: Counter,
+    /// Functions that the baseline compiler has compiled.
+    pub baseline: Counter,
     /// Functions bound from the cache.
     pub from_cache: Counter,
     /// Files of the cache that were opened.
@@ -68,6 +72,8 @@ pub struct Counters {
     pub batches: Counter,
     /// Time in the engine, opening modules included, or waiting for autojitd.
     pub compile_time: Counter,
+    /// Time that the baseline compiler took, linking and publishing included.
+    pub baseline_time: Counter,
     /// Time spent linking and publishing.
     pub link_time: Counter,
     /// Time to load the engine.
@@ -85,18 +91,28 @@ pub static COUNTERS: Counters = Counters {
     modules: Counter::new(),
     functions: Counter::new(),
     compiled: Counter::new(),
+    baseline: Counter::new(),
     from_cache: Counter::new(),
     cache_files: Counter::new(),
     cached: Counter::new(),
     from_daemon: Counter::new(),
     batches: Counter::new(),
     compile_time: Counter::new(),
+    baseline_time: Counter::new(),
     link_time: Counter::new(),
     engine_load_time: Counter::new(),
     callsites_rewritten: Counter::new(),
     resolver_calls: Counter::new(),
     code_bytes: Counter::new(),
 };
+
+/// How many functions the baseline compiler has left to the engine, by reason.
+static REFUSED: Lock<BTreeMap<String, u64>> = Lock::new(BTreeMap::new());
+
+/// Notes that a function was left to the engine.
+pub fn refuse(reason: String) {
+    *REFUSED.lock().entry(reason).or_default() += 1;
+}
 
 /// The process that counts; another id than the process's own means that it was forked.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -169,6 +185,14 @@ fn json(process: u32) -> String {
     let from_daemon = c.from_daemon.get();
     let daemon = lifecycle::mode() == Mode::Daemon || from_daemon != 0;
     let mode = if daemon { "daemon" } else { "inprocess" };
+    let mut refused = String::from("{");
+    for (number, (reason, count)) in REFUSED.lock().iter().enumerate() {
+        refused.push_str(if number == 0 { "" } else { ", " });
+        quote(&mut refused, reason);
+        // Writing to a String cannot fail.
+        let _ = write!(refused, ": {count}");
+    }
+    refused.push('}');
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write!(text, "{{\"pid\": {process}, \"program\": ");
@@ -176,11 +200,14 @@ fn json(process: u32) -> String {
     let _ = writeln!(
         text,
         ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
+         \"baseline\": {}, \"baseline_ms\": {}, \"refused\": {refused}, \
          \"from_cache\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
         c.functions.get(),
         c.compiled.get(),
+        c.baseline.get(),
+        c.baseline_time.milliseconds(),
         c.from_cache.get(),
         c.cache_files.get(),
         c.cached.get(),
@@ -226,6 +253,9 @@ mod tests {
             "functions",
             "bound",
             "compiled",
+            "baseline",
+            "baseline_ms",
+            "refused",
             "from_cache",
             "cache_files",
             "cached",

@@ -26,6 +26,7 @@
 //! | `static: FUNCTION…` | symbols that must be ordinary functions in the lazy program |
 //! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=` |
 //! | `repeat: N` | run the lazy program N times |
+//! | `baseline: REASON` | why it is not run with AUTOJIT_BASELINE=on: a gap |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
 use std::path::{Path, PathBuf};
@@ -77,6 +78,8 @@ pub struct Program {
     pub stats: Vec<Condition>,
     /// `repeat`
     pub repeat: u32,
+    /// `baseline`
+    pub baseline: Option<String>,
     /// `dynamic`
     pub dynamic: Option<String>,
 }
@@ -186,6 +189,7 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "lazy" => program.lazy.extend(words()),
             "static" => program.ordinary.extend(words()),
             "stats" => program.stats.push(parse_condition(value).ok_or_else(bad)?),
+            "baseline" if !value.is_empty() => program.baseline = Some(value.to_owned()),
             "dynamic" if !value.is_empty() => program.dynamic = Some(value.to_owned()),
             "repeat" => program.repeat = value.parse().map_err(|_| bad())?,
             _ => return Err(bad()),

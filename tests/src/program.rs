@@ -6,7 +6,9 @@ use std::process::Command;
 
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
 use crate::directives::{self, Addressing, Exit, Level, Program};
-use crate::run::{Outcome, command, daemon_command, lazy_command, run, static_command, warm_command};
+use crate::run::{
+    Outcome, baseline_command, command, daemon_command, lazy_command, run, static_command, warm_command,
+};
 use crate::scratch::{Scratch, dist};
 use crate::stats::Stats;
 use crate::stubs::{Function, function};
@@ -20,11 +22,13 @@ pub enum Mode {
     Warm,
     /// Nothing is compiled yet, and autojitd compiles for the process.
     Daemon,
+    /// Nothing is compiled yet, and the process compiles without LLVM what it can.
+    Baseline,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cold, Self::Warm, Self::Daemon];
+    pub const ALL: [Self; 4] = [Self::Cold, Self::Warm, Self::Daemon, Self::Baseline];
 
     /// The command that runs a lazy executable in this mode, with cache and statistics in `directory`.
     pub fn command(self, executable: &Path, directory: &Path) -> Command {
@@ -32,6 +36,7 @@ impl Mode {
             Self::Cold => lazy_command(executable, directory),
             Self::Warm => warm_command(executable, directory),
             Self::Daemon => daemon_command(executable, directory),
+            Self::Baseline => baseline_command(executable, directory),
         }
     }
 }
@@ -247,6 +252,9 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
     }
     let directory = executable.parent().expect("a file has a directory");
     for mode in Mode::ALL {
+        if mode == Mode::Baseline && program.baseline.is_some() {
+            continue;
+        }
         for _ in 0..program.repeat {
             let mut command = mode.command(executable, directory);
             // Programs may fork, and each process writes statistics.
@@ -259,6 +267,7 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
                     Mode::Cold => stats.assert_lazy(),
                     Mode::Warm => stats.assert_warm(),
                     Mode::Daemon => stats.assert_from_daemon(),
+                    Mode::Baseline => stats.assert_baseline(),
                 }
                 assert_eq!(stats.number("pid"), f64::from(outcome.pid));
                 if whole && mode == Mode::Cold {

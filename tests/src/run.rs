@@ -117,6 +117,13 @@ pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     command
 }
 
+/// `program` as a command that runs lazily, with first calls compiled by the baseline compiler, and no object cache.
+pub fn baseline_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let mut command = lazy_command(program, directory);
+    command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1").env("AUTOJIT_BASELINE", "on");
+    command
+}
+
 /// `program` as a command that runs lazily, with code from the tests' daemon, which must be there, and nothing else.
 pub fn daemon_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     let mut command = lazy_command(program, directory);

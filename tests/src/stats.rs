@@ -7,12 +7,14 @@ use serde_json::Value;
 use crate::directives::Condition;
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 16] = [
+const NUMBERS: [&str; 18] = [
     "pid",
     "modules",
     "functions",
     "bound",
     "compiled",
+    "baseline",
+    "baseline_ms",
     "from_cache",
     "cache_files",
     "cached",
@@ -90,6 +92,27 @@ impl Stats {
         );
         assert_eq!(self.string("mode"), "inprocess");
         assert_eq!(self.number("from_daemon"), 0.0);
+    }
+
+    /// Checks that the baseline compiler has compiled lazy functions, or has said why it could not.
+    pub fn assert_baseline(&self) {
+        let [functions, bound, baseline, compiled] =
+            ["functions", "bound", "baseline", "compiled"].map(|key| self.number(key));
+        assert!(
+            bound <= functions && baseline + compiled <= functions,
+            "more code than functions: {}",
+            self.0
+        );
+        let refused: f64 =
+            self.0["refused"].as_object().expect("it is there").values().filter_map(Value::as_f64).sum();
+        assert!(baseline + refused > 0.0, "it was not asked: {}", self.0);
+        assert!(
+            refused == 0.0 || self.number("engine_load_ms") > 0.0,
+            "the rest is for the engine: {}",
+            self.0
+        );
+        assert!(compiled == 0.0 || refused > 0.0, "the engine was not asked: {}", self.0);
+        assert_eq!((self.number("from_cache"), self.number("from_daemon")), (0.0, 0.0));
     }
 
     /// Checks that the program had lazy functions, and that autojitd has compiled what it called.

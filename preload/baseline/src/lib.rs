@@ -1,7 +1,8 @@
 //! The baseline compiler: machine code of one function of a bitcode module, without LLVM, in two passes over its
 //! instructions: one that analyses, one that emits.
 //!
-//! Not used by the runtime yet: it is to answer first calls, with the engine for what it refuses.
+//! The runtime has it answer first calls if AUTOJIT_BASELINE asks for it, with the engine for what it refuses
+//! (preload/src/baseline).
 //!
 //! ```text
 //! FunctionBody (autojit-bitcode)

@@ -1,6 +1,6 @@
 //! The function's own read-only memory: constants, each kept once, and jump tables.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::code::{Relocation, RelocationKind, Target};
 
@@ -11,7 +11,7 @@ pub(crate) struct Rodata {
     pub bytes: Vec<u8>,
     /// Relocations of jump tables.
     pub relocations: Vec<Relocation>,
-    known: HashMap<(u128, u32), u32>,
+    known: BTreeMap<(u128, u32), u32>,
 }
 
 impl Rodata {

@@ -48,6 +48,11 @@ pub(crate) fn frames(unit: &Unit<'_>) -> Vec<u8> {
     frames
 }
 
+/// The description of `unit`, which was not in a file, in memory for ever; to be bound ([`Description::bind`]).
+pub fn describe(unit: &Unit<'_>) -> &'static mut [u8] {
+    encode(unit, &frames(unit)).leak()
+}
+
 /// Where [`frames`] are, for code at 0.
 pub(crate) const FRAMES_AT: usize = DISTANCE;
 

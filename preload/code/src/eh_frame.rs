@@ -87,6 +87,7 @@ const SDATA2: u8 = 0x0a;
 const SDATA4: u8 = 0x0b;
 const SDATA8: u8 = 0x0c;
 const PCREL: u8 = 0x10;
+const INDIRECT: u8 = 0x80;
 
 /// Reads from a slice with checks. All methods return None at the end of the data.
 struct Reader<'a> {
@@ -276,6 +277,51 @@ pub fn plain_frame(address: usize, text: &Range<usize>) -> [u8; PLAIN_FRAME_LEN]
     frame
 }
 
+/// Where an FDE has the address of its code, from its first byte; four bytes, relative to themselves.
+pub const FDE_START: u32 = 8;
+/// Where it has that of its language-specific data, if it has any.
+pub const FDE_LSDA: u32 = 17;
+
+/// A CIE for code that is entered with the CFA at rsp+8. With a `personality`, also where the distance to the cell with that
+/// routine's address belongs, and its FDEs have language-specific data.
+pub fn cie(personality: bool) -> (Vec<u8>, Option<u32>) {
+    if !personality {
+        return (CIE.to_vec(), None);
+    }
+    let mut bytes = vec![0; 8];
+    bytes.push(1); //                                       version
+    bytes.extend_from_slice(b"zPLR\0");
+    bytes.extend_from_slice(&[1, 0x78, 16]); //              code and data alignment factors, rip
+    bytes.extend_from_slice(&[7, INDIRECT | PCREL | SDATA4, 0, 0, 0, 0]); // augmentation data: P,
+    let cell = bytes.len() as u32 - 4;
+    bytes.extend_from_slice(&[PCREL | SDATA4, PCREL | SDATA4]); //         L, R
+    bytes.extend_from_slice(&[0x0c, 7, 8, 0x90, 1]); //      DW_CFA_def_cfa rsp+8, DW_CFA_offset rip at CFA-8
+    (sized(bytes), Some(cell))
+}
+
+/// An FDE `distance` bytes behind its CIE, for `size` bytes of code, whose address is still to come, as is that of its
+/// language-specific data if it has an `lsda`.
+pub fn fde(distance: u32, size: u32, instructions: &[u8], lsda: bool) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    bytes.extend_from_slice(&(distance + 4).to_le_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&size.to_le_bytes());
+    bytes.push(if lsda { 4 } else { 0 });
+    if lsda {
+        bytes.extend_from_slice(&[0; 4]);
+    }
+    bytes.extend_from_slice(instructions);
+    sized(bytes)
+}
+
+/// An entry with its length, padded with DW_CFA_nop.
+fn sized(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let length = bytes.len() as u32 - 4;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +335,28 @@ mod tests {
         bytes.extend([0; 4]);
         let fde = Fde { start: TEXT.start, end: TEXT.end, fde: address + CIE.len() };
         assert_eq!(index(&bytes, address, &TEXT), Ok(vec![fde]));
+    }
+
+    #[test]
+    fn frames_in_the_making_are_read_back() {
+        for personality in [false, true] {
+            let (mut bytes, cell) = cie(personality);
+            assert_eq!(cell.is_some(), personality);
+            let at = bytes.len();
+            let frame = fde(at as u32, 0x40, &[0x41, 0x0e, 16], personality);
+            assert_eq!(frame.len() % 8, 0);
+            bytes.extend_from_slice(&frame);
+            let address = 0x20000;
+            let start = at + FDE_START as usize;
+            let distance = (TEXT.start as i32).wrapping_sub((address + start) as i32);
+            bytes[start..start + 4].copy_from_slice(&distance.to_le_bytes());
+            if personality {
+                // Language-specific data has its place in front of the instructions.
+                assert_eq!(&frame[FDE_LSDA as usize - 1..FDE_LSDA as usize + 5], [4, 0, 0, 0, 0, 0x41]);
+            }
+            let expected = Fde { start: TEXT.start, end: TEXT.start + 0x40, fde: address + at };
+            assert_eq!(index(&bytes, address, &TEXT), Ok(vec![expected]));
+        }
     }
 
     #[test]

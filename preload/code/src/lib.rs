@@ -5,6 +5,7 @@
 //! - [`reservation`]: the address space that images within reach of each other share.
 //! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
 //!   and by commit [`Code`].
+//! - [`Builder`]: a unit from a code generator that makes no object.
 //! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one; [`image_pack`]: those of many modules.
 //! - [`debug_file`]: a linked object as debuggers read it.
 //! - [`stub`]: stubs for functions that have none in the object file.
@@ -23,6 +24,7 @@
 
 mod area;
 mod arena;
+mod builder;
 mod debug_file;
 pub mod describe;
 mod description;
@@ -50,13 +52,15 @@ pub mod unit;
 pub mod unwind;
 
 pub use area::Area;
+pub use builder::{Access, Builder};
 pub use debug_file::debug_file;
-pub use description::Description;
+pub use description::{Description, describe as describe_unit};
 pub use eh_frame::Fde;
 pub use link::{CallSite, Code, Function, LinkError, Linked, Resolver, Section, Target, link};
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;
 pub use place::{place, place_described};
+pub use reloc::Form;
 pub use reservation::Booking;
 pub use stub::RuntimeStub;
 pub use unit::{Symbol, Unit, Usage};

@@ -129,6 +129,28 @@ impl Value for Calls {
     }
 }
 
+/// What the baseline compiler is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// Nothing.
+    Off,
+    /// What it knows; the rest is for the engine.
+    On,
+    /// Everything: what it does not know is an error, and compiled code of earlier runs is not used.
+    Only,
+}
+
+impl Value for Baseline {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "off" => Self::Off,
+            "on" => Self::On,
+            "only" => Self::Only,
+            _ => return None,
+        })
+    }
+}
+
 /// Who compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

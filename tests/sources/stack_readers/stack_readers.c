@@ -8,6 +8,7 @@
 //# prints: next descriptor 3
 //# prints: leaf < three < main
 //# stats: compiled >= 4
+//# baseline: its code has no lines yet
 //# dynamic: nothing is interposed there: compiled code has no names
 #include <fcntl.h>
 #include <stdint.h>
