@@ -20,6 +20,16 @@ pub struct Build {
     pub machine: *mut c_void,
 }
 
+/// What is known of a function's labels: `Labels` of shim.cpp.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Labels {
+    /// Whether anything refers to one.
+    pub used: bool,
+    /// Whether the function refers to one that is nowhere.
+    pub missing: bool,
+}
+
 /// Takes the bodies out of a module; true if it changed the module.
 pub type Callback = unsafe extern "C" fn(LLVMModuleRef, *const Build) -> bool;
 /// Sees the directory and the name of a file.
@@ -42,7 +52,7 @@ unsafe extern "C" {
         function: LLVMValueRef,
         context: *mut c_void,
         visit: VisitInstruction,
-    ) -> bool;
+    ) -> Labels;
     pub fn autojit_shim_assembles(
         calls: *const LLVMValueRef,
         count: usize,

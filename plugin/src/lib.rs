@@ -94,7 +94,10 @@ enum Outcome {
 
 /// The steps, for a module that can be handled.
 fn outline(module: Module, options: &Options, host: &Host) -> Result<Outcome, String> {
-    let selection = select::select(module, host, options);
+    let selection = match select::select(module, host, options) {
+        Ok(selection) => selection,
+        Err(why) => return Ok(Outcome::Untouched(why)),
+    };
     if selection.lazy.is_empty() {
         return Ok(Outcome::Untouched("no function can be compiled later"));
     }

@@ -82,8 +82,8 @@ const SANITIZERS: [&str; 11] = [
     "safestack",
 ];
 
-/// Chooses the functions whose bodies leave.
-pub fn select(module: Module, host: &Host, options: &Options) -> Selection {
+/// Chooses the functions whose bodies leave. The error says why nothing of the module can be compiled later.
+pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selection, &'static str> {
     let constructors = constructors(module);
     let mut assembly = Vec::new();
     let mut lazy: Vec<Value> = Vec::new();
@@ -98,12 +98,15 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Selection {
         if is_elsewhere(function) {
             inlined.insert(function);
         }
-        let (instructions, has_labels) = function.notable_instructions();
+        let (instructions, labels) = function.notable_instructions();
+        if labels.missing {
+            return Err("a function in it has the address of a label that is nowhere");
+        }
         assembly.extend(instructions.iter().filter(|instruction| inline_assembly::is_call(**instruction)));
         match stays(function, &constructors) {
             None => {
                 notable.extend(instructions);
-                labelled.extend(has_labels.then_some(function));
+                labelled.extend(labels.used.then_some(function));
                 lazy.push(function);
                 is_lazy.insert(function);
             }
@@ -150,7 +153,7 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Selection {
     // Whether an allocation is elided (that of a coroutine's frame, say) is the optimiser's choice each time; all define them.
     dead.retain(|function| !is_allocator(&function.name()));
     let unreferenced = dead.into_iter().collect();
-    Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, ask_the_loader, mentioned }
+    Ok(Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, ask_the_loader, mentioned })
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.

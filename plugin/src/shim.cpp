@@ -39,6 +39,15 @@ struct Build {
   void *Machine;
 };
 
+// What is known of a function's labels. Layout shared with src/ffi.rs.
+struct Labels {
+  // Whether anything refers to one.
+  bool Used;
+  // Whether the function refers to one that is nowhere. clang makes such modules where a lambda reads a constant with a
+  // label of the function around it, and takes it for a label of the lambda.
+  bool Missing;
+};
+
 // Takes the bodies out of a module; true if it changed the module.
 using Callback = bool (*)(LLVMModuleRef, const Build *);
 Callback TakeBodies;
@@ -196,12 +205,13 @@ const char *autojit_shim_intrinsic(LLVMValueRef Call, size_t *Length) {
 
 // Visits the few instructions that selection and plan look at: calls of inline assembly and of intrinsics on
 // floating-point numbers, resume, conversions between unusual types, remainders of floating-point numbers, and divisions
-// of integers of 128 bits; returns whether anything refers to a label of the function. One walk, on this side of the
-// border: instructions are many, and not in the cache.
-bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, LLVMValueRef)) {
-  bool Labels = false;
+// of integers of 128 bits. One walk, on this side of the border: instructions are many, and not in the cache.
+Labels autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, LLVMValueRef)) {
+  Labels Found = {false, false};
   for (BasicBlock &Block : *unwrap<Function>(F)) {
-    Labels |= Block.hasAddressTaken();
+    Found.Used |= Block.hasAddressTaken();
+    if (auto *End = dyn_cast_or_null<IndirectBrInst>(Block.getTerminator()))
+      Found.Missing |= any_of(successors(End), [](const BasicBlock *Label) { return !Label->getParent(); });
     for (Instruction &I : Block) {
       bool Notable = false;
       if (auto *Call = dyn_cast<CallBase>(&I))
@@ -223,7 +233,7 @@ bool autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, L
         Visit(Context, wrap(&I));
     }
   }
-  return Labels;
+  return Found;
 }
 
 // Visits the functions that a module declares and that the library of vector functions has a variant of.

@@ -304,8 +304,8 @@ impl Value {
     }
 
     /// The instructions of a function that run inline assembly, or that the code generator may call a library function
-    /// for; and whether anything refers to its labels.
-    pub fn notable_instructions(self) -> (Vec<Value>, bool) {
+    /// for; and what is known of its labels.
+    pub fn notable_instructions(self) -> (Vec<Value>, ffi::Labels) {
         unsafe extern "C" fn push(found: *mut std::ffi::c_void, instruction: LLVMValueRef) {
             // SAFETY: `found` is the vector below, which outlives the walk.
             unsafe { (*found.cast::<Vec<Value>>()).push(Value(instruction)) }
