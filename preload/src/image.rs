@@ -199,8 +199,17 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 /// The slot must be a stub's (contract).
 pub unsafe fn function_of_slot(slot: *const Slot) -> Option<&'static Function> {
     // SAFETY: the caller's promise.
-    let (record, index) = unsafe { ((*slot).record(), (*slot).index) };
-    module_of(record)?.function(index)
+    let (module, index) = unsafe { (module_of_slot(slot), (*slot).index) };
+    module?.function(index)
+}
+
+/// The module of a slot. None for a slot of no registered image.
+///
+/// # Safety
+/// The slot must be a stub's (contract).
+pub unsafe fn module_of_slot(slot: *const Slot) -> Option<&'static Module> {
+    // SAFETY: the caller's promise.
+    module_of(unsafe { (*slot).record() })
 }
 
 /// The module of a record in a registered image.

@@ -51,6 +51,7 @@ mod library;
 mod lifecycle;
 mod loaded;
 mod log;
+mod missing;
 mod module;
 mod names;
 #[cfg(not(test))]

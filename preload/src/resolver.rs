@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::fork::Inside;
 use crate::function::{Function, State, rewrite_call};
 use crate::undisturbed::Undisturbed;
-use crate::{compile, image, lifecycle, log, stats};
+use crate::{compile, image, lifecycle, log, missing, stats};
 
 /// Makes `slot` lead to the finished code of its function, or ends the process.
 ///
@@ -27,8 +27,10 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
 
     // Which function is it?
     // SAFETY: the trampoline passes the slot of the stub that called it.
-    let function =
-        unsafe { image::function_of_slot(slot) }.expect("the entry cells of registered images lead here");
+    let Some(function) = (unsafe { image::function_of_slot(slot) }) else {
+        // SAFETY: as above, and the slots of all other stubs have a function.
+        unsafe { missing::report(slot) }
+    };
     function.adopt(slot);
 
     // One thread compiles it, and others along with it. The rest sleep until it has code. No lock is held here.

@@ -5,7 +5,8 @@
 //! 1. a function of the module that has no static stub: its code if it is ready and only called, else the stub that
 //!    the runtime makes for it. An inline function is the image's one copy, whichever module asks;
 //! 2. an import, or a function of the module with a static stub (whose address is an import, too): the import table's
-//!    address. If that is a stub, a call binds to the code behind it, or is noted to be rewritten later;
+//!    address. If that is a stub, a call binds to the code behind it, or is noted to be rewritten later; if nothing defines
+//!    it, a call binds to a stub that says so;
 //! 3. what the code generator made up (`memcpy`, `__udivti3`, `_Unwind_Resume`): the first definition in the dynamic
 //!    symbol tables of the objects that the image sees, else in the static symbol table of the image, else in that of
 //!    the executable, else a helper that the runtime brings along.
@@ -19,7 +20,7 @@ use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
 use crate::module::Module;
-use crate::{helpers, image, lifecycle, loaded, scope};
+use crate::{helpers, image, lifecycle, loaded, missing, scope};
 use autojit_code::lock::Lock;
 
 /// The names of one module.
@@ -41,6 +42,7 @@ impl Names<'_> {
 
 impl Resolver for Names<'_> {
     fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        let required = is_required(usage, weak);
         // An address is that of the stub, or of the PLT entry that leads there.
         let usage = if lifecycle::calls_pass_stubs() { Usage::Address } else { usage };
         match self.numbered(symbol)? {
@@ -48,7 +50,7 @@ impl Resolver for Names<'_> {
                 let function = self.module.function(index).ok_or("the container is damaged")?;
                 bind_function(function, usage).map_err(|failure| failure.to_string())
             }
-            Symbol::Import(index) => bind_import(self.module, index, usage),
+            Symbol::Import(index) => bind_import(self.module, index, usage, required),
             Symbol::Name(name) => bind_library_function(&name, self.module.image(), usage, weak),
         }
     }
@@ -120,7 +122,7 @@ pub fn bind_function(function: &'static Function, usage: Usage) -> Result<Target
     if kind == FunctionKind::Stub {
         let import =
             import.ok_or_else(|| Failure::new(format_args!("it has no entry in the import table")))?;
-        return bind_import(function.module(), import, usage)
+        return bind_import(function.module(), import, usage, false)
             .map_err(|text| Failure::new(format_args!("{text}")));
     }
     bind_stubless(function, kind == FunctionKind::Inline, usage)
@@ -145,10 +147,22 @@ pub fn bind_stubless(function: &'static Function, inline: bool, usage: Usage) ->
     }
 }
 
-/// Binds an import.
-pub fn bind_import(module: &'static Module, index: u32, usage: Usage) -> Result<Target, String> {
-    let address = module.import(index).ok_or("it is not in the module's import table")?;
-    Ok(bind_address(address, usage))
+/// Whether code calls what it names, and does not ask first whether anything defines it.
+pub fn is_required(usage: Usage, weak: bool) -> bool {
+    usage == Usage::Call && !weak
+}
+
+/// Binds an import, to a stub that says so if it is [required](is_required) and nothing defines it.
+pub fn bind_import(
+    module: &'static Module,
+    index: u32,
+    usage: Usage,
+    required: bool,
+) -> Result<Target, String> {
+    match module.import(index).ok_or("it is not in the module's import table")? {
+        0 if required => Ok(Target { address: missing::stub(module, index)?, pending: None }),
+        address => Ok(bind_address(address, usage)),
+    }
 }
 
 /// A call to a stub may go to the code behind it.

@@ -219,6 +219,12 @@ impl Resolver for Names<'_> {
         match (reference.kind, symbol) {
             (ReferenceKind::Import, Symbol::Import(_)) => {
                 let address = self.destination(number, &reference)?;
+                if address == 0
+                    && let Some(module) = self.module(&reference)
+                {
+                    let required = symbols::is_required(usage, weak);
+                    return symbols::bind_import(module, reference.index, usage, required);
+                }
                 Ok(match usage {
                     Usage::Address => Target { address, pending: None },
                     Usage::Call => symbols::bind_call(address, reference.other != NONE),
@@ -231,7 +237,7 @@ impl Resolver for Names<'_> {
                     return Ok(Target { address: self.image.address(), pending: None });
                 };
                 if kind == ReferenceKind::Stub {
-                    return symbols::bind_import(module, reference.other, usage);
+                    return symbols::bind_import(module, reference.other, usage, false);
                 }
                 let function = module.function(reference.index).ok_or("a function that is not there")?;
                 let inline = kind == ReferenceKind::Inline;
