@@ -2,10 +2,10 @@
 //! files, and the other forms of a compiler's output.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::{How, plugin};
-use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link};
+use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link, try_to_link};
 use autojit_tests::run::{attempt, command, tool};
 use autojit_tests::scratch::Scratch;
 
@@ -48,6 +48,35 @@ fn renamed_symbols_are_followed() {
         let renamed = scratch.path().join("renamed-main.o");
         tool(command("objcopy").args(["--redefine-sym", "helper=other"]).arg(&main).arg(&renamed));
         assert_42(&scratch, &link(&scratch, linker, &[renamed, helper.clone()], &[]), linker);
+    }
+}
+
+/// Images have one copy of some symbols, whose names all objects agree in, and linkers define others. Without them a link
+/// fails: nothing is lost silently.
+#[test]
+fn objects_without_the_names_of_the_tables_do_not_link() {
+    let scratch = Scratch::new("lost-names");
+    let refuse = |objects: &[PathBuf], linker: &str, lost: &str| {
+        let refused = try_to_link(&scratch, linker, objects, &[]);
+        assert!(!refused.status.success() && refused.errors().contains(lost), "{linker}: {refused}");
+    };
+    let change = |flag: &str, object: &Path| {
+        let changed = object.with_extension("changed.o");
+        tool(command("objcopy").arg(flag).arg(object).arg(&changed));
+        changed
+    };
+    let main = compile(&scratch, How::Lazy, "main.c", MAIN, &[]);
+    let helper = compile(&scratch, How::Lazy, "helper.c", HELPER, &[]);
+    let calls = MAIN.replace("helper", "p_helper");
+    let calls = compile(&scratch, How::Plain, "calls.c", &calls, &[]);
+    let prefixed = [calls, change("--prefix-symbols=p_", &helper)];
+    for linker in LINKERS {
+        refuse(&prefixed, linker, "p___start_autojit_slots");
+    }
+    // One such object has all that it needs. mold says nothing of the second one.
+    let hidden = [change("--localize-hidden", &main), change("--localize-hidden", &helper)];
+    for linker in ["bfd", "gold", "lld"] {
+        refuse(&hidden, linker, "__autojit_entry");
     }
 }
 
