@@ -29,6 +29,8 @@ pub struct Function {
     pub dso_local: bool,
     /// Whether another definition may take its place.
     pub interposable: bool,
+    /// Whether bodies refer to this definition even where linkers and the loader find another one by its name.
+    pub named_directly: bool,
     /// The alignment of its address, if the source asks for one; else 0.
     pub align: u32,
     /// Its entry in the import table, if it has a stub.
@@ -110,7 +112,7 @@ impl Plan {
                 if !optional && !used.body_address && is_only_called(function) {
                     plan.direct.push(Import::of_callee(Some(function), function.name()));
                 } else {
-                    plan.import(function, optional);
+                    plan.import(function, optional, false);
                 }
             }
             if selection.inlined.contains(&function) && !used.stays {
@@ -120,7 +122,7 @@ impl Plan {
         for alias in module.aliases().chain(module.ifuncs()) {
             let used = uses.of(alias);
             if used.body && !thread_locals::is_alias(alias) {
-                plan.import(alias, !used.required);
+                plan.import(alias, !used.required, false);
             }
         }
         for (name, weak) in library_calls::of(module, selection, optimised) {
@@ -166,7 +168,7 @@ impl Plan {
                 self.leaving.push(variable);
             }
         } else {
-            self.import(variable, !used.required || selection.unreferenced.contains(&variable));
+            self.import(variable, !used.required || selection.unreferenced.contains(&variable), false);
         }
     }
 
@@ -198,7 +200,7 @@ impl Plan {
         if kind == FunctionKind::Stub && value.name() == "main" && !self.is_here(value) && !used.body {
             self.direct.push(Import::of_callee(Some(value), value.name()));
         } else if kind == FunctionKind::Stub {
-            self.import(value, false);
+            self.import(value, false, self.has_local_alias(value));
         }
         self.functions.push(Function {
             value,
@@ -209,6 +211,7 @@ impl Plan {
             group: value.comdat_name(),
             dso_local: self.is_here(value),
             interposable: replaceable || preemptible,
+            named_directly: value.is_local() && value.comdat_name().is_none() || self.has_local_alias(value),
             align,
             import: None, // numbered when all are known
         });
@@ -221,13 +224,25 @@ impl Plan {
         visibility(value) != Visibility::Default || (value.is_dso_local() && !self.shared)
     }
 
-    /// `optional`: perhaps nothing defines it, as code that refers to it may never come to be.
-    fn import(&mut self, value: Value, optional: bool) {
+    /// Whether the compiler would refer to a function by a local name (-fno-semantic-interposition).
+    fn has_local_alias(&self, value: Value) -> bool {
+        self.shared
+            && value.is_dso_local()
+            && value.kind() == Kind::LLVMFunctionValueKind
+            && value.linkage() == Linkage::LLVMExternalLinkage
+            && !value.is_declaration()
+            && visibility(value) == Visibility::Default
+            && value.comdat_name().is_none()
+    }
+
+    /// `own`: this definition, whatever its name leads to. `optional`: perhaps nothing defines it, as code that refers to it
+    /// may never come to be.
+    fn import(&mut self, value: Value, optional: bool, own: bool) {
         let name = value.name();
         let private = value.linkage() == Linkage::LLVMPrivateLinkage;
         let defined = !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
         let hidden = value.visibility() == IrVisibility::LLVMHiddenVisibility;
-        let own = value.is_local() || (defined && self.is_here(value));
+        let own = own || value.is_local() || (defined && self.is_here(value));
         let import = Import {
             value: Some(value),
             name: container_name(&name),

@@ -189,7 +189,7 @@ fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
     // The stubs that are surely in the object, and that no other definition can take the place of.
     let own: HashMap<Value, u32> = plan
         .stubs()
-        .filter(|(_, function)| function.group.is_none() && function.binding == Binding::Local)
+        .filter(|(_, function)| function.named_directly)
         .map(|(index, function)| (function.value, index))
         .collect();
     let (got, direct) = (entries(&plan.got, &own), entries(&plan.direct, &own));
