@@ -4,6 +4,11 @@
 // Receives the functions that leave; visits what only such references name. Most references are plainly there to stay:
 // nothing but what a program reads or is told when it runs decides whether they are reached, and one of these settles a
 // symbol. For those that are left, the functions around them are copied into a module of their own and optimised.
+//
+// A batch is optimised with less around it, and may keep what is removed here. So only what no run reaches counts: what an
+// optimiser may choose (`__builtin_constant_p`, the sizes of objects, other calls in the place of library functions) is
+// settled as far as it is in each function alone, and unknown from there on. Functions with references that other choices
+// remove have to stay.
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
@@ -11,6 +16,7 @@
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DebugInfo.h"
 #include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/IntrinsicInst.h"
@@ -18,6 +24,8 @@
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/IPO/AlwaysInliner.h"
+#include "llvm/Transforms/IPO/InferFunctionAttrs.h"
 #include "llvm/Transforms/Utils/Cloning.h"
 #include "llvm/Transforms/Utils/ValueMapper.h"
 
@@ -198,16 +206,25 @@ private:
       if (auto *F = dyn_cast<Function>(Old)) {
         New->setCallingConv(F->getCallingConv());
         New->setAttributes(F->getAttributes());
+        // As in containers: it is not what its name says.
+        if (!F->isDeclaration() && !Functions.contains(F))
+          New->addFnAttr(Attribute::NoBuiltin);
       }
       return New;
     }
     auto *Variable = dyn_cast<GlobalVariable>(Old);
-    const bool Known = Variable && Variable->hasDefinitiveInitializer() && (Variable->isConstant() || isOurs(*Variable));
+    const bool Sized = Variable && Variable->hasDefinitiveInitializer();
+    const bool Known = Sized && (Variable->isConstant() || isOurs(*Variable));
     auto *New = new GlobalVariable(*To, Old->getValueType(), Variable && Variable->isConstant(),
                                    Known ? GlobalValue::InternalLinkage : GlobalValue::ExternalLinkage, nullptr,
                                    Old->getName(), nullptr, Old->getThreadLocalMode(), Old->getAddressSpace());
-    if (Known)
+    if (Known) {
       Pending.push_back({Variable, New});
+    } else if (Sized) {
+      New->setInitializer(PoisonValue::get(Variable->getValueType()));
+      New->setLinkage(GlobalValue::AvailableExternallyLinkage);
+      New->setExternallyInitialized(true);
+    }
     return New;
   }
 
@@ -243,24 +260,87 @@ struct Discard final : DiagnosticHandler {
   bool handleDiagnostics(const DiagnosticInfo &) override { return true; }
 };
 
-void optimise(Module &M, TargetMachine *Machine, OptimizationLevel Level) {
-  LLVMContext &Context = M.getContext();
-  auto Host = Context.getDiagnosticHandler();
-  Context.setDiagnosticHandler(std::make_unique<Discard>());
+// As the engine does (preload/engine/shim/compile.cpp).
+struct KeepSizes : PassInfoMixin<KeepSizes> {
+  PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
+    for (GlobalVariable &V : M.globals())
+      if (V.isDeclaration() && V.isExternallyInitialized()) {
+        V.setInitializer(PoisonValue::get(V.getValueType()));
+        V.setLinkage(GlobalValue::AvailableExternallyLinkage);
+      }
+    return PreservedAnalyses::all();
+  }
+};
+
+class Optimiser {
+public:
+  Optimiser(Module &M, TargetMachine *Machine, OptimizationLevel Level)
+      : M(M), Level(Level), Builder(Machine), Library(M.getTargetTriple()), Host(M.getContext().getDiagnosticHandler()) {
+    M.getContext().setDiagnosticHandler(std::make_unique<Discard>());
+    Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
+    Builder.registerOptimizerEarlyEPCallback(
+        [](ModulePassManager &Passes, OptimizationLevel, ThinOrFullLTOPhase) { Passes.addPass(KeepSizes()); });
+    Builder.registerModuleAnalyses(Modules);
+    Builder.registerCGSCCAnalyses(Graph);
+    Builder.registerFunctionAnalyses(Functions);
+    Builder.registerLoopAnalyses(Loops);
+    Builder.crossRegisterProxies(Loops, Functions, Graph, Modules);
+  }
+  ~Optimiser() { M.getContext().setDiagnosticHandler(std::move(Host)); }
+
+  // What is done to each function whatever is around it.
+  void alone() {
+    ModulePassManager Passes;
+    Passes.addPass(InferFunctionAttrsPass());
+    Passes.addPass(AlwaysInlinerPass());
+    Passes.addPass(createModuleToFunctionPassAdaptor(
+        Builder.buildFunctionSimplificationPipeline(Level, ThinOrFullLTOPhase::None)));
+    Passes.run(M, Modules);
+    Modules.clear();
+    Functions.clear();
+  }
+
+  void whole() { Builder.buildPerModuleDefaultPipeline(Level).run(M, Modules); }
+
+private:
+  Module &M;
+  OptimizationLevel Level;
   LoopAnalysisManager Loops;
   FunctionAnalysisManager Functions;
   CGSCCAnalysisManager Graph;
   ModuleAnalysisManager Modules;
-  PassBuilder Builder(Machine);
-  TargetLibraryInfoImpl Library(M.getTargetTriple());
-  Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
-  Builder.registerModuleAnalyses(Modules);
-  Builder.registerCGSCCAnalyses(Graph);
-  Builder.registerFunctionAnalyses(Functions);
-  Builder.registerLoopAnalyses(Loops);
-  Builder.crossRegisterProxies(Loops, Functions, Graph, Modules);
-  Builder.buildPerModuleDefaultPipeline(Level).run(M, Modules);
-  Context.setDiagnosticHandler(std::move(Host));
+  PassBuilder Builder;
+  TargetLibraryInfoImpl Library;
+  std::unique_ptr<DiagnosticHandler> Host;
+};
+
+// Whether an optimiser may choose what a call returns.
+bool isChoice(const Instruction &I) {
+  auto *Call = dyn_cast<IntrinsicInst>(&I);
+  return Call && is_contained({Intrinsic::is_constant, Intrinsic::objectsize, Intrinsic::coro_alloc}, Call->getIntrinsicID());
+}
+
+// Makes what is still to be chosen unknown.
+void leaveOpen(Module &M) {
+  for (Function &F : M)
+    for (Instruction &I : make_early_inc_range(llvm::instructions(F)))
+      if (isChoice(I)) {
+        Constant *Unknown = M.getOrInsertGlobal("__autojit_unknown." + Twine(I.getType()->getIntegerBitWidth()).str(), I.getType());
+        I.replaceAllUsesWith(IRBuilder<>(&I).CreateLoad(I.getType(), Unknown, /*isVolatile=*/true));
+        I.eraseFromParent();
+      }
+}
+
+// Leaves nothing to know of a function's calls but whether they are reached.
+void hide(Function &F, const Twine &Name) {
+  static constexpr Attribute::AttrKind Removable[] = {Attribute::Memory, Attribute::WillReturn, Attribute::Speculatable};
+  F.setName(Name);
+  for (Attribute::AttrKind Kind : Removable)
+    F.removeFnAttr(Kind);
+  for (User *U : F.users())
+    if (auto *Call = dyn_cast<CallBase>(U))
+      for (Attribute::AttrKind Kind : Removable)
+        Call->removeFnAttr(Kind);
 }
 
 class Search {
@@ -280,19 +360,31 @@ public:
         look(V);
   }
 
-  // Those of them that really have none.
-  SmallVector<GlobalValue *, 8> removed(TargetMachine *Machine, OptimizationLevel Level) {
-    SmallVector<GlobalValue *, 8> Found;
+  // Visits those of them that no run reaches, and the functions that have to stay because of the others.
+  void decide(TargetMachine *Machine, OptimizationLevel Level, function_ref<void(GlobalValue &)> Removed,
+              function_ref<void(const Function &)> Stays) {
     if (Doubtful.empty())
-      return Found;
-    Copy Copied(M, Around);
-    optimise(*Copied.To, Machine, Level);
-    for (GlobalValue *Global : Doubtful) {
-      GlobalValue *Left = Copied.To->getNamedValue(Global->getName());
-      if (!Left || Left->use_empty())
-        Found.push_back(Global);
+      return;
+    // Whether the frame of a coroutine is allocated is chosen where it is called, and rarely what a symbol hangs on.
+    const auto Settled = [](const Instruction *I) { return I->getFunction()->isPresplitCoroutine(); };
+    SmallVector<GlobalValue *, 8> Rest;
+    for (auto [Global, Left] : zip(Doubtful, remaining(Machine, Level, /*Chosen=*/false))) {
+      SmallVector<const Instruction *, 16> Users;
+      if (!Left)
+        Removed(*Global);
+      else if (instructions(*Global, Users) && none_of(Users, Settled))
+        Rest.push_back(Global);
     }
-    return Found;
+    const auto Chooses = [](const Function *F) { return any_of(llvm::instructions(*F), isChoice); };
+    if (Rest.empty() || none_of(Around, Chooses))
+      return;
+    Doubtful = std::move(Rest);
+    for (auto [Global, Left] : zip(Doubtful, remaining(Machine, Level, /*Chosen=*/true))) {
+      SmallVector<const Instruction *, 16> Users;
+      if (!Left && instructions(*Global, Users))
+        for (const Instruction *I : Users)
+          Stays(*I->getFunction());
+    }
   }
 
 private:
@@ -305,6 +397,32 @@ private:
   // Instructions that are optimised for this: what that costs must not be noticed.
   size_t Budget = 1500;
   static constexpr size_t Inlined = 700;
+
+  // Whether there are references to each of the doubtful globals in the end. `Chosen`: as the optimiser chooses.
+  SmallVector<bool, 8> remaining(TargetMachine *Machine, OptimizationLevel Level, bool Chosen) {
+    Copy Copied(M, Around);
+    Optimiser Optimise(*Copied.To, Machine, Level);
+    if (!Chosen) {
+      Optimise.alone();
+      leaveOpen(*Copied.To);
+    }
+    TargetLibraryInfoImpl Library(M.getTargetTriple());
+    SmallVector<std::string, 8> Names;
+    for (GlobalValue *Global : Doubtful) {
+      Names.push_back(Global->getName().str());
+      LibFunc Known;
+      auto *F = dyn_cast_or_null<Function>(Copied.To->getNamedValue(Names.back()));
+      if (F && (!Chosen || Library.getLibFunc(*F, Known)))
+        hide(*F, Names.back() = ("__autojit_hidden." + Twine(Names.size())).str());
+    }
+    Optimise.whole();
+    SmallVector<bool, 8> Left;
+    for (const std::string &Name : Names) {
+      const GlobalValue *Global = Copied.To->getNamedValue(Name);
+      Left.push_back(Global && !Global->use_empty());
+    }
+    return Left;
+  }
 
   void look(GlobalValue &Global) {
     SmallVector<const Instruction *, 16> Users;
@@ -347,9 +465,11 @@ private:
 
 extern "C" {
 
-// Visits the declared globals to which the functions that leave will not refer when they are optimised.
+// Visits the declared globals to which the functions that leave will not refer when they are optimised, and those of these
+// functions that have to stay.
 void autojit_shim_dead_references(LLVMModuleRef M, const LLVMValueRef *Leaving, size_t Count, void *Machine,
-                                  uint8_t Speed, uint8_t Size, void *Context, void (*Visit)(void *, LLVMValueRef)) {
+                                  uint8_t Speed, uint8_t Size, void *Dead, void *Staying,
+                                  void (*Visit)(void *, LLVMValueRef)) {
   static const OptimizationLevel Levels[] = {OptimizationLevel::O0, OptimizationLevel::O1, OptimizationLevel::O2,
                                              OptimizationLevel::O3};
   OptimizationLevel Level = Size == 1   ? OptimizationLevel::Os
@@ -357,8 +477,9 @@ void autojit_shim_dead_references(LLVMModuleRef M, const LLVMValueRef *Leaving, 
                                         : Levels[std::min<unsigned>(Speed, 3)];
   Search Search(*unwrap(M), ArrayRef(Leaving, Count));
   Search.look();
-  for (GlobalValue *Global : Search.removed(static_cast<TargetMachine *>(Machine), Level))
-    Visit(Context, wrap(Global));
+  Search.decide(
+      static_cast<TargetMachine *>(Machine), Level, [&](GlobalValue &Global) { Visit(Dead, wrap(&Global)); },
+      [&](const Function &F) { Visit(Staying, wrap(&F)); });
 }
 
 } // extern "C"

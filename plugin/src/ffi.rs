@@ -72,7 +72,8 @@ unsafe extern "C" {
         machine: *mut c_void,
         speed: u8,
         size: u8,
-        context: *mut c_void,
+        dead: *mut c_void,
+        staying: *mut c_void,
         visit: VisitInstruction,
     );
     pub fn autojit_shim_unit(module: LLVMModuleRef, context: *mut c_void, visit: VisitFile) -> u16;

@@ -142,16 +142,24 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
     for (function, why) in staying.into_iter().chain(host_only::callers(module, host)) {
         drop_with_callers(function, why, host.optimises(), &mut drop);
     }
+    lazy.retain(|function| is_lazy.contains(function));
+    let (dead, chosen) =
+        if host.optimises() { module.dead_references(&lazy, host) } else { (Vec::new(), Vec::new()) };
+    let mut drop = |function: Value, why: &str| {
+        if is_lazy.remove(&function) {
+            options.debug(&format!("{} is compiled as usual: {why}", function.name()));
+        }
+    };
+    let why = "the optimiser chooses whether it calls something that needs no definition then";
     let mut decided = HashSet::new();
-    for (function, why) in host_only::decided(module) {
+    for (function, why) in
+        host_only::decided(module).into_iter().chain(chosen.into_iter().map(|function| (function, why)))
+    {
         decided.extend(drop_with_callers(function, why, host.optimises(), &mut drop));
     }
     let copied = host_only::inlined_into(decided, &is_lazy, host.optimises());
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
-    let mut dead = if host.optimises() { module.dead_references(&lazy, host) } else { Vec::new() };
-    // Whether an allocation is elided (that of a coroutine's frame, say) is the optimiser's choice each time; all define them.
-    dead.retain(|function| !is_allocator(&function.name()));
     let unreferenced = dead.into_iter().collect();
     Ok(Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, ask_the_loader, mentioned })
 }

@@ -132,19 +132,27 @@ impl Module {
     }
 
     /// The declared globals to which the functions `leaving` do not refer any more when they are optimised as `host`
-    /// wants.
-    pub fn dead_references(self, leaving: &[Value], host: &Host) -> Vec<Value> {
+    /// wants; and those of the functions that refer to others or not, as the optimiser chooses.
+    pub fn dead_references(self, leaving: &[Value], host: &Host) -> (Vec<Value>, Vec<Value>) {
         let leaving: Vec<_> = leaving.iter().map(|function| function.0).collect();
-        let mut found = Vec::new();
-        let context = std::ptr::from_mut(&mut found).cast();
+        let (mut dead, mut staying) = (Vec::new(), Vec::new());
+        let contexts = [&mut dead, &mut staying].map(|found| std::ptr::from_mut(found).cast());
         let (data, count, opt) = (leaving.as_ptr(), leaving.len(), host.opt);
         unsafe {
             let (machine, visit) = (host.machine, push_value);
             ffi::autojit_shim_dead_references(
-                self.0, data, count, machine, opt.speed, opt.size, context, visit,
+                self.0,
+                data,
+                count,
+                machine,
+                opt.speed,
+                opt.size,
+                contexts[0],
+                contexts[1],
+                visit,
             );
         }
-        found
+        (dead, staying)
     }
 
     /// Makes the compilation fail with this message.

@@ -2,13 +2,16 @@
 // write them. The plain program links, so the lazy one does.
 //# levels: o1 o2 o3_g os o2_nopie
 //# prints: 6 1 3 12 0 8
-//# lazy: main twice by_size by_constant folded by_table
+//# prints: 8 5 22 3
+//# lazy: main twice by_size by_constant folded by_table by_object_size unreached
+//# static: by_choice by_chosen_size
 #include <stdio.h>
 #include <string.h>
 
 void never_defined(void);
 int never_defined_either(int);
 void wrong_size(void), not_a_constant(void), not_folded(void), not_known(void), table_changed(void);
+void no_such_size(void), not_chosen(void), size_not_chosen(void);
 extern int no_such_variable;
 
 int twice(int x) {
@@ -59,8 +62,47 @@ __attribute__((noinline)) int by_table(void) {
     return table[3];
 }
 
+// Sizes of objects, and library functions that other ones replace, are no different in a batch.
+static char object[8];
+__attribute__((noinline)) int by_object_size(void) {
+    if (__builtin_object_size(object, 0) != 8) no_such_size();
+    return sizeof object;
+}
+static int no_messages = 1;
+__attribute__((noinline)) int unreached(int n) {
+    if (!no_messages) {
+        printf("never\n");
+        never_defined();
+    }
+    return n + 4;
+}
+
+// What the optimiser may choose, and chooses by way of inlining here: only the compiler itself is sure to do it again.
+volatile int sink;
+static int large(int n) {
+    if (!__builtin_constant_p(n)) not_chosen();
+    for (int i = 0; i < 3; i++) {
+        sink += i * n;
+        sink ^= n;
+        if (sink & 8) sink += 3;
+        if (sink & 16) sink += 5;
+        sink -= i;
+        if (sink & 32) sink += 7;
+    }
+    return n + 1;
+}
+__attribute__((noinline)) int by_choice(void) { return large(21); }
+static inline int room(char *in, int size) {
+    if (__builtin_object_size(in, 0) == (unsigned long)-1) size_not_chosen();
+    sink += in[0] + size;
+    if (sink & 8) sink += 3;
+    return size;
+}
+__attribute__((noinline)) int by_chosen_size(void) { return room(object + 1, 1) + room(object, 2); }
+
 int main(int argc, char **argv) {
     (void)argv;
+    printf("%d %d %d %d\n", by_object_size(), unreached(argc), by_choice(), by_chosen_size());
     unsigned char one = 1;
     unsigned four = 2;
     printf("%d %d %lu %d %lu %d\n", twice(argc + 2), argc, by_size(&one, &four), by_constant(), folded(), by_table());
