@@ -3,21 +3,21 @@
 //! In that form every function that leaves is external, has default visibility and no comdat, and is not dso_local, so
 //! that with position-independent code each reference to it keeps a relocation, which the runtime binds to the
 //! function's one address or its code. Data that stays is declared: dso_local if it is in this image, so that code
-//! near the image reaches it directly, else through the GOT; optimisers also get the values of constants. Constants that
-//! travel are defined. Functions that stay
-//! keep their bodies, which nobody reads.
+//! near the image reaches it directly, else through the GOT; optimisers also get the values of constants, and of other
+//! variables that they have the size that their type says. Constants that travel are defined. Functions that stay
+//! keep their bodies, which are not read.
 //!
 //! Nothing is cloned: the module takes that form, is written, and takes its old form again, but for the lists of its
 //! debug information: the object has no use for them.
 
 use std::collections::HashSet;
 
-use autojit_store::{Contents, Key, OptLevel};
+use autojit_store::{Contents, Key};
 use llvm_sys::prelude::LLVMComdatRef;
 
 use crate::constants;
 use crate::host::Host;
-use crate::ir::{Attachments, IrVisibility, Linkage, Module, Value};
+use crate::ir::{Attachments, IrVisibility, Kind, Linkage, Module, Value};
 use crate::plan::{Plan, container_name};
 use crate::select::Selection;
 
@@ -30,7 +30,7 @@ pub struct Encoded {
 
 /// Writes the container of `plan`'s functions.
 pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) -> Result<Encoded, String> {
-    let form = ContainerForm::take(module, plan, selection, host.opt);
+    let form = ContainerForm::take(module, plan, selection, host);
     let bitcode = module.bitcode();
     form.leave();
 
@@ -74,6 +74,7 @@ struct ContainerForm {
 struct Variable {
     value: Value,
     initializer: Option<Value>,
+    initialized_elsewhere: bool,
     linkage: Linkage,
     visibility: IrVisibility,
     dso_local: bool,
@@ -92,12 +93,13 @@ struct Declared {
 }
 
 impl ContainerForm {
-    fn take(module: Module, plan: &Plan, selection: &Selection, opt: OptLevel) -> Self {
+    fn take(module: Module, plan: &Plan, selection: &Selection, host: &Host) -> Self {
         let asm = module.inline_asm();
         module.set_inline_asm("");
         let description = module.take_description();
         let direct: HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
-        let exposed: HashSet<_> = if opt.speed > 0 { exposed(module, plan) } else { HashSet::new() };
+        let exposed: HashSet<_> = if host.optimises() { exposed(module, plan) } else { HashSet::new() };
+        let sized: HashSet<_> = if host.looks_at_sizes() { sized(plan) } else { HashSet::new() };
         for table in plan.carried.iter().filter(|variable| !variable.is_constant()) {
             // Of labels, and nobody changes it. It does not come back.
             table.set_constant(true);
@@ -106,7 +108,12 @@ impl ContainerForm {
             .variables()
             .filter(|variable| !plan.carried.contains(variable))
             .map(|variable| {
-                declare_variable(variable, direct.contains(&variable), exposed.contains(&variable))
+                let known = match () {
+                    () if exposed.contains(&variable) => Known::Value,
+                    () if sized.contains(&variable) => Known::Size,
+                    () => Known::Nothing,
+                };
+                declare_variable(variable, direct.contains(&variable), known)
             })
             .collect();
         let mut functions = Vec::new();
@@ -115,6 +122,11 @@ impl ContainerForm {
                 continue;
             }
             if selection.is_lazy.contains(&function) {
+                // Optimisers do not take local functions for those of the C library that have their names. What allocates is
+                // seen through where it is defined, else pairs of calls are useless and results are different.
+                if function.is_local() || ALLOCATES.contains(&&*function.name()) {
+                    function.set_attribute(NO_BUILTIN, true);
+                }
                 function.set_comdat(std::ptr::null_mut());
                 function.set_linkage(Linkage::LLVMExternalLinkage);
                 function.set_visibility(IrVisibility::LLVMDefaultVisibility);
@@ -132,6 +144,7 @@ impl ContainerForm {
         for saved in self.variables {
             let Variable { value, .. } = saved;
             value.set_initializer(saved.initializer);
+            value.set_initialized_elsewhere(saved.initialized_elsewhere);
             value.set_linkage(saved.linkage);
             value.set_visibility(saved.visibility);
             value.set_dso_local(saved.dso_local);
@@ -167,6 +180,9 @@ fn rename(module: Module) -> Vec<(Value, String)> {
     renamed.collect()
 }
 
+/// Functions of which optimisers know that they return new memory, beside those that always stay.
+const ALLOCATES: [&str; 4] = ["strdup", "strndup", "__strdup", "__strndup"];
+
 /// The attribute of functions that are not what their name says to the optimiser.
 const NO_BUILTIN: &str = "nobuiltin";
 
@@ -180,10 +196,31 @@ fn exposed(module: Module, plan: &Plan) -> HashSet<Value> {
     variables.filter(|variable| constants::has_known_value(module, *variable, &known)).collect()
 }
 
-fn declare_variable(value: Value, direct: bool, exposed: bool) -> Variable {
+/// The variables of which optimisers of bodies may know that they have the size of their type (`__builtin_object_size`,
+/// bounds checks): no other definition takes their place.
+fn sized(plan: &Plan) -> HashSet<Value> {
+    let imports = plan.imports().filter_map(|import| import.value);
+    imports
+        .filter(|value| {
+            value.kind() == Kind::LLVMGlobalVariableValueKind && value.has_definitive_initializer()
+        })
+        .collect()
+}
+
+/// What optimisers of bodies are told of a variable that stays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    /// By an initialiser that says nothing, and that something else replaces before the program starts.
+    Size,
+    Value,
+}
+
+fn declare_variable(value: Value, direct: bool, known: Known) -> Variable {
     let saved = Variable {
         value,
         initializer: value.initializer(),
+        initialized_elsewhere: value.is_initialized_elsewhere(),
         linkage: value.linkage(),
         visibility: value.visibility(),
         dso_local: value.is_dso_local(),
@@ -191,10 +228,14 @@ fn declare_variable(value: Value, direct: bool, exposed: bool) -> Variable {
         attachments: value.take_attachments(),
     };
     value.set_comdat(std::ptr::null_mut());
-    if exposed {
-        value.set_linkage(Linkage::LLVMAvailableExternallyLinkage);
-    } else {
-        value.set_initializer(None);
+    match known {
+        Known::Value => value.set_linkage(Linkage::LLVMAvailableExternallyLinkage),
+        Known::Size => {
+            value.set_linkage(Linkage::LLVMAvailableExternallyLinkage);
+            value.set_initializer(saved.initializer.map(Value::poison));
+            value.set_initialized_elsewhere(true);
+        }
+        Known::Nothing => value.set_initializer(None),
     }
     let replaceable = matches!(
         saved.linkage,
@@ -203,7 +244,7 @@ fn declare_variable(value: Value, direct: bool, exposed: bool) -> Variable {
     if replaceable {
         // It may be at the address of another variable.
         value.set_linkage(Linkage::LLVMExternalWeakLinkage);
-    } else if !exposed {
+    } else if known == Known::Nothing {
         value.set_linkage(Linkage::LLVMExternalLinkage);
     }
     value.set_visibility(IrVisibility::LLVMDefaultVisibility);

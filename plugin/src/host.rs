@@ -35,6 +35,11 @@ impl Host {
         }
     }
 
+    /// Whether anything computes the sizes of objects: the optimiser, or a pass that checks bounds.
+    pub fn looks_at_sizes(&self) -> bool {
+        self.optimises() || self.options.contains("bounds-checking")
+    }
+
     /// Whether functions are inlined, and code that cannot run is removed.
     pub fn optimises(&self) -> bool {
         self.opt.speed > 0

@@ -168,11 +168,14 @@ fn remove_bodies(plan: &Plan, selection: &Selection) {
         constant.set_linkage(Linkage::LLVMExternalLinkage);
         constant.set_initializer(None);
     }
-    let constants = plan.leaving.iter().copied();
-    let bodies = plan.functions.iter().map(|function| function.value).chain(plan.unneeded.iter().copied());
-    for value in constants.chain(bodies) {
-        if !value.is_global_used() {
-            value.erase();
+    for value in plan.leaving.iter().chain(&plan.unneeded).filter(|value| !value.is_global_used()) {
+        value.erase();
+    }
+    for function in &plan.functions {
+        if !function.value.is_global_used() {
+            function.value.erase();
+        } else if !selection.copied.contains(&function.value) {
+            function.value.declare_as_defined(function.binding == Binding::Local);
         }
     }
 }

@@ -184,6 +184,17 @@ void autojit_shim_delete_body(LLVMValueRef V, bool Leak) {
   F->deleteBody();
 }
 
+// The optimiser infers attributes of declarations from names that the C library has, but not if they are optnone.
+void autojit_shim_declare_as_defined(LLVMValueRef V, bool Local) {
+  auto *F = unwrap<Function>(V);
+  if (Local)
+    return F->addFnAttr(Attribute::NoBuiltin);
+  for (Attribute::AttrKind Contrary : {Attribute::AlwaysInline, Attribute::OptimizeForSize, Attribute::MinSize})
+    F->removeFnAttr(Contrary);
+  F->addFnAttr(Attribute::NoInline);
+  F->addFnAttr(Attribute::OptimizeNone);
+}
+
 void autojit_shim_erase(LLVMValueRef V) { unwrap<GlobalValue>(V)->eraseFromParent(); }
 
 // Whether anything uses V, constants that nothing uses themselves set aside.

@@ -114,6 +114,56 @@ fn every_module_has_a_test() {
     assert_eq!(list.split_whitespace().count(), here);
 }
 
+/// What a constant of each of LLVM's kinds looks like in `kinds.ll`.
+const KINDS: [(&str, &str); 22] = [
+    ("UndefValue", "i32 undef"),
+    ("PoisonValue", "i32 poison"),
+    ("ConstantAggregateZero", "[2 x i16] zeroinitializer"),
+    ("ConstantDataArray", "[2 x i16] [i16 1"),
+    ("ConstantDataVector", "<2 x i16> <i16 1"),
+    ("ConstantInt", "i32 1"),
+    ("ConstantFP", "float 1.0"),
+    ("ConstantTargetNone", "target(\"spirv.Event\") zeroinitializer"),
+    ("ConstantPointerNull", "ptr null"),
+    ("ConstantTokenNone", "token none"),
+    ("ConstantArray", "[2 x ptr] [ptr @"),
+    ("ConstantStruct", "{ i32 1, ptr @"),
+    ("ConstantVector", "<2 x ptr> <ptr @"),
+    ("Function", "[2 x ptr] [ptr @variable, ptr @first]"),
+    ("GlobalAlias", "(ptr @alias)"),
+    ("GlobalIFunc", "(ptr @resolved)"),
+    ("GlobalVariable", "(ptr @table)"),
+    ("BlockAddress", "blockaddress(@body"),
+    ("ConstantExpr", "ptr getelementptr ("),
+    ("DSOLocalEquivalent", "dso_local_equivalent @"),
+    ("NoCFIValue", "no_cfi @"),
+    ("ConstantPtrAuth", "ptrauth ("),
+];
+
+/// A kind that a new LLVM brings must be tried before the plugin meets it.
+#[test]
+fn every_kind_of_constant_is_tried() {
+    let config = Command::new("llvm-config-22").arg("--includedir").output().expect("llvm-config-22 runs");
+    let headers = String::from_utf8(config.stdout).expect("a path");
+    let path = Path::new(headers.trim()).join("llvm/IR/Value.def");
+    let list = std::fs::read_to_string(&path).expect("LLVM's list of values");
+    let module = std::fs::read_to_string(root().join("plugin/tests/modules/kinds.ll")).expect("the module");
+    let mut kinds: Vec<&str> = list
+        .lines()
+        .filter_map(|line| {
+            let (what, rest) = line.trim().strip_prefix("HANDLE_")?.split_once('(')?;
+            let named = ["CONSTANT", "CONSTANT_EXCLUDE_LLVM_C_API", "GLOBAL_VALUE"].contains(&what);
+            named.then(|| rest.trim_end_matches(')'))
+        })
+        .collect();
+    kinds.sort_unstable();
+    let mut tried = KINDS.map(|(kind, _)| kind);
+    tried.sort_unstable();
+    assert_eq!(kinds, tried);
+    let missing: Vec<_> = KINDS.iter().filter(|(_, text)| !module.contains(text)).collect();
+    assert!(missing.is_empty(), "kinds.ll has no {missing:?}");
+}
+
 /// The residue is written after globals were erased. Reading one of them often goes unnoticed, or crashes rustc.
 #[test]
 fn erased_globals_are_not_read() {

@@ -134,6 +134,26 @@ impl Value {
         unsafe { LLVMSetInitializer(self.0, value.map_or(std::ptr::null_mut(), |v| v.0)) }
     }
 
+    /// Whether something unknown gives a variable its value before the program starts.
+    pub fn is_initialized_elsewhere(self) -> bool {
+        unsafe { LLVMIsExternallyInitialized(self.0) != 0 }
+    }
+
+    pub fn set_initialized_elsewhere(self, elsewhere: bool) {
+        unsafe { LLVMSetExternallyInitialized(self.0, elsewhere.into()) }
+    }
+
+    /// The poison value of a value's type.
+    pub fn poison(self) -> Value {
+        Value(unsafe { LLVMGetPoison(LLVMTypeOf(self.0)) })
+    }
+
+    /// Makes a declaration one of a function that the module has defined: optimisers infer nothing from its name. `local`:
+    /// nor is it taken for a function of the C library.
+    pub fn declare_as_defined(self, local: bool) {
+        unsafe { ffi::autojit_shim_declare_as_defined(self.0, local) }
+    }
+
     /// Takes the metadata attachments off.
     pub fn take_attachments(self) -> Attachments {
         unsafe {

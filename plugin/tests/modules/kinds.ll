@@ -51,6 +51,10 @@ define i32 @body(i1 %choice, i64 %number) personality ptr @personality {
 end:
   ret i32 0
 }
+define i8 @suspended() presplitcoroutine {
+  %result = call i8 @llvm.coro.suspend(token none, i1 false)
+  ret i8 %result
+}
 define internal void @first() { ret void }
 define internal void @second() { ret void }
 define internal void @third() { ret void }
@@ -60,6 +64,7 @@ define internal void @authentic() { ret void }
 define internal ptr @resolver() { ret ptr @first }
 declare i32 @personality(...)
 declare void @use(ptr)
+declare i8 @llvm.coro.suspend(token, i1)
 declare void @llvm.experimental.noalias.scope.decl(metadata)
 !0 = !{!1}
 !1 = distinct !{!1, !2}

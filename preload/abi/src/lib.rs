@@ -13,7 +13,7 @@ pub const ENGINE_ABI: u32 = 3;
 ///
 /// The revision is raised when the same container gives other code than before; a test of the engine compares
 /// (tests/revision.rs). What users have in their caches survives every other change.
-pub const GENERATOR: [u8; 32] = padded(concat!("ORC 1, LLVM ", env!("AUTOJIT_LLVM_VERSION")));
+pub const GENERATOR: [u8; 32] = padded(concat!("ORC 2, LLVM ", env!("AUTOJIT_LLVM_VERSION")));
 
 /// `text` with zeros behind it.
 const fn padded(text: &str) -> [u8; 32] {

@@ -38,6 +38,8 @@ std::optional<BuildOptions> BuildOptions::read(StringRef Words, std::string &Err
   return BuildOptions{Words.str()};
 }
 
+bool BuildOptions::checksBounds() const { return StringRef(Words).contains(BoundsChecking); }
+
 StringRef BuildOptions::value(StringRef Name) const {
   SmallVector<StringRef, 8> All;
   StringRef(Words).split(All, ' ', -1, /*KeepEmpty=*/false);

@@ -17,6 +17,8 @@ struct BuildOptions {
   // A builder's tuning for a level.
   llvm::PipelineTuningOptions tuning(unsigned Speed, unsigned Size) const;
   llvm::TargetOptions target() const;
+  // Whether its passes compute the sizes of objects.
+  bool checksBounds() const;
   // Adds the passes that the host would have added to its pipeline.
   void addPasses(llvm::PassBuilder &Builder) const;
 

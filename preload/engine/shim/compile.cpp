@@ -65,12 +65,27 @@ std::unique_ptr<TargetMachine> createMachine(const Kind &Kind) {
                                                                    CodeModel::Small, Levels[Kind.Speed]));
 }
 
+// Defines again what stands for variables of the program, for their sizes: the optimiser forgets definitions of others before
+// it settles what is left of `llvm.objectsize`.
+struct KeepSizes : PassInfoMixin<KeepSizes> {
+  PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
+    for (GlobalVariable &V : M.globals())
+      if (V.isDeclaration() && V.isExternallyInitialized()) {
+        V.setInitializer(PoisonValue::get(V.getValueType()));
+        V.setLinkage(GlobalValue::AvailableExternallyLinkage);
+      }
+    return PreservedAnalyses::all();
+  }
+};
+
 // The optimiser, with analysis managers that are emptied after each batch.
 class Optimizer {
 public:
   Optimizer(TargetMachine &Machine, const Kind &Kind)
       : Library(Kind.Target), Builder(&Machine, Kind.Build.tuning(Kind.Speed, Kind.Size)), Level(level(Kind)) {
     Kind.Build.addPasses(Builder);
+    Builder.registerOptimizerEarlyEPCallback(
+        [](ModulePassManager &Passes, OptimizationLevel, ThinOrFullLTOPhase) { Passes.addPass(KeepSizes()); });
     Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
     Builder.registerModuleAnalyses(Modules);
     Builder.registerCGSCCAnalyses(Graph);

@@ -175,6 +175,15 @@ Batch::Batch(autojit_shim_module &From) : From(From) {
   }
 }
 
+// Makes a declaration one of a function that the program defines: optimisers infer attributes of declarations from names that
+// the C library has, but not if they are optnone.
+static void declareAsDefined(Function &F) {
+  for (Attribute::AttrKind Contrary : {Attribute::AlwaysInline, Attribute::OptimizeForSize, Attribute::MinSize})
+    F.removeFnAttr(Contrary);
+  F.addFnAttr(Attribute::NoInline);
+  F.addFnAttr(Attribute::OptimizeNone);
+}
+
 Function *Batch::declare(const GlobalValue &Old, FunctionType *Type) {
   if (Function *New = To->getFunction(Old.getName()))
     return New;
@@ -188,6 +197,8 @@ Function *Batch::declare(const GlobalValue &Old, FunctionType *Type) {
     if (OldFunction->isDeclaration()) {
       New->setLinkage(OldFunction->getLinkage());
       New->copyMetadata(OldFunction, 0);
+    } else if (From.Options.speed > 0) {
+      declareAsDefined(*New);
     }
   } else {
     // An alias or indirect function: the optimiser takes two strong declarations for two addresses.
@@ -199,13 +210,13 @@ Function *Batch::declare(const GlobalValue &Old, FunctionType *Type) {
 GlobalVariable *Batch::declareVariable(const GlobalValue &Old) {
   const auto *Variable = dyn_cast<GlobalVariable>(&Old);
   bool Defined = Variable && Variable->hasInitializer();
-  if (Defined && !Variable->isConstant()) {
+  if (Defined && !Variable->isConstant() && !Old.hasAvailableExternallyLinkage()) {
     // A copy for each batch would be a different variable each time.
     Error = "the module defines the variable " + Old.getName().str();
     Defined = false;
   }
-  // At -O0 nobody looks into constants that are defined elsewhere.
-  if (Defined && Old.hasAvailableExternallyLinkage() && From.Options.speed == 0)
+  // At -O0 only checks of bounds look at what is defined elsewhere.
+  if (Defined && Old.hasAvailableExternallyLinkage() && From.Options.speed == 0 && !From.Build.checksBounds())
     Defined = false;
   auto Linkage = Defined || (Variable && Variable->isDeclaration()) ? Old.getLinkage() : GlobalValue::ExternalLinkage;
   auto *New = new GlobalVariable(*To, Old.getValueType(), Variable && Variable->isConstant(), Linkage, nullptr,

@@ -1,0 +1,66 @@
+// What optimisers know of the sizes of variables: in optimised builds, inline functions ask for them, and
+// _FORTIFY_SOURCE ends programs that write beyond.
+//# sources: sizes_elsewhere.c
+//# flags: -D_FORTIFY_SOURCE=2 -fno-stack-protector
+//# linkers: lld
+//# levels: o1 o2 o3_g os o2_pic
+//# prints: sizes 8 10 8 20 80000 7 12
+//# prints: parts 10 6
+//# prints: unknown 1 1 1
+//# prints: copied, as it fits
+//# prints: ended by signal 6
+//# lazy: main variable part local alias constant table overflow
+//# stats: compiled >= 8
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+char array[8];
+static char local_array[12];
+extern char other_name[8] __attribute__((alias("array")));
+const char text[20] = "x";
+const int many[20000] = {1};
+char replaceable[16] __attribute__((weak));
+extern char elsewhere[];
+struct {
+    char first[4], second[6];
+} structure;
+
+static inline size_t size(const void *p) { return __builtin_object_size(p, 0); }
+static inline size_t part_size(const void *p) { return __builtin_object_size(p, 1); }
+static inline size_t run_time_size(const void *p) { return __builtin_dynamic_object_size(p, 0); }
+
+#define APART __attribute__((noinline))
+APART size_t variable(void) { return size(array); }
+APART size_t local(void) { return size(local_array + 2); }
+APART size_t alias(void) { return size(other_name); }
+APART size_t constant(void) { return size(text); }
+APART size_t table(void) { return size(many); }
+APART size_t from(int i) { return run_time_size(array + i); }
+APART size_t either(int first) { return size(first ? array : local_array); }
+APART int part(void) { return size(structure.first) * 10 + part_size(structure.second); }
+APART size_t weak(void) { return size(replaceable); }
+APART size_t undefined(void) { return size(elsewhere); }
+APART void overflow(const char *what) { strcpy(array, what); }
+
+int main(int argc, char **argv) {
+    printf("sizes %zu %zu %zu %zu %zu %zu %zu\n", variable(), local(), alias(), constant(), table(), from(argc), either(argc));
+    printf("parts %d %d\n", part() / 10, part() % 10);
+    printf("unknown %d %d %d\n", weak() == (size_t)-1, undefined() == (size_t)-1, size(argv) == (size_t)-1);
+    overflow("copied,");
+    printf("%s as it fits\n", array);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        // The message of the C library goes to the terminal, if there is one.
+        close(2);
+        overflow("more than eight characters");
+        _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    printf("ended by signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    return 0;
+}

@@ -1,0 +1,2 @@
+// The second unit of object_sizes.c.
+char elsewhere[4];
