@@ -294,6 +294,11 @@ fn extensions() {
         &["-O0", "-fsanitize=local-bounds", "-O2 -fsanitize=bounds -fsanitize-trap=all"],
     );
     check_lazy(
+        "bounds-of-variables",
+        "bounds_of_variables.c",
+        &["-O0 -fsanitize=local-bounds", "-O1 -fsanitize=local-bounds", "-O2 -fsanitize=local-bounds"],
+    );
+    check_lazy(
         "vector-library",
         "vector_library.c",
         &["-O2 -ffast-math -fveclib=libmvec -lmvec", "-O0 -fveclib=libmvec"],

@@ -1,6 +1,6 @@
 // Labels that other functions read: lambdas, local classes and blocks; tables in structures, tables that another function
 // changes, distances of labels.
-//# sources: label_blocks.c
+//# sources: label_blocks.c label_owners.cpp
 //# flags: -fblocks
 //# linkers: lld
 //# levels: standard o1
@@ -10,12 +10,19 @@
 //# prints: distances 21
 //# prints: given away 21
 //# prints: blocks 21
+//# prints: inlined 2 instances 5 9
+//# prints: swapped 5 2
+//# prints: thread 2 section 2
+//# prints: changes itself 1 2
+//# prints: nested 2 captured 2 kept 1 2
+//# prints: method 2 generic 1 2
 //# static: _Z6lambdai
 //# lazy: _Z10given_awayi main
 //# stats: compiled >= 4
 #include <cstdio>
 
 extern "C" int blocks(int);
+void owners();
 
 int lambda(int i) {
     static void *const table[] = {&&one, &&two};
@@ -79,4 +86,5 @@ int main() {
     std::printf("distances %d\n", distances(1) * 10 + distances(0));
     std::printf("given away %d\n", given_away(1) * 10 + given_away(0));
     std::printf("blocks %d\n", blocks(1) * 10 + blocks(0));
+    owners();
 }
