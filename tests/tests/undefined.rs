@@ -1,7 +1,7 @@
 //! Calls of functions that nothing defines, which the build's optimiser removes: where code is compiled without it, such a
 //! call says what is missing, and where.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
