@@ -11,6 +11,8 @@
 //! its own, which no longer follows the alias. [`ArenaState::commit`] notices that and completes such a page; a patch
 //! that does not arrive there is no loss, as the slot remains right.
 //!
+//! In /proc/PID/maps text is execute-only ([`protect_text`]).
+//!
 //! Other shared memory is anonymous, and its second mapping made with mremap, for text too where no memfd is to be had:
 //! that takes a descriptor for a moment, and falls under the limit for file sizes (RLIMIT_FSIZE, SIGXFSZ).
 //!
@@ -310,7 +312,10 @@ unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usiz
     unsafe {
         let alias = sys::mmap(0, range.len(), writable, flags)?;
         sys::map_again(alias, range.len(), range.start)
-            .and_then(|()| protect(arena, range.clone()))
+            .and_then(|()| match arena {
+                Arena::Text => protect_text(range),
+                _ => protect(arena, range.clone()),
+            })
             // Nobody knows of the alias.
             .inspect_err(|_| sys::munmap(alias, range.len()))?;
         Ok(alias)
@@ -340,11 +345,11 @@ unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Err
             if used < len {
                 ((start + used) as *mut u8).write_volatile(TRAP);
             }
-            protect(Arena::Text, start..start + len)
+            protect_text(&(start..start + len))
         };
         dumped()
             // Where memory must not become executable it can be from the start.
-            .or_else(|_| view(permissions(Arena::Text)).map(drop))
+            .or_else(|_| view(permissions(Arena::Text)).and_then(|_| protect_text(&(start..start + len))))
             .inspect_err(|_| sys::munmap(alias, used))?;
         range.end = start + used;
         Ok(alias)
@@ -387,6 +392,7 @@ unsafe fn map_file_twice(arena: Arena, range: &Range<usize>) -> Result<usize, Er
     unsafe {
         let alias = file.map(0, range.len(), writable, libc::MAP_SHARED)?;
         file.map(range.start, range.len(), permissions(arena), libc::MAP_SHARED | libc::MAP_FIXED)
+            .and_then(|_| if arena == Arena::Text { protect_text(range) } else { Ok(()) })
             .inspect_err(|_| sys::munmap(alias, range.len()))?;
         Ok(alias)
     }
@@ -405,6 +411,19 @@ fn permissions(arena: Arena) -> i32 {
 fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
     // SAFETY: whole pages that nobody writes at this address: fresh ones, or those of one block that is finished.
     unsafe { sys::mprotect(range.start, range.len(), permissions(arena)) }
+}
+
+/// Gives text that is mapped from memory with a path its permissions: to be executed, and no others in the eyes of those
+/// who read /proc/PID/maps. Symbolizers open the path of each mapping that is readable and executable, and complain of one
+/// that is not there ("/memfd:autojit (deleted)"). The processor has no such permission, so that the text can be read as
+/// before: unwinders, and [`complete_page`], do so. Where protection keys withhold it after all, it gets both.
+fn protect_text(text: &Range<usize>) -> Result<(), Errno> {
+    // SAFETY: whole pages that nothing writes at this address; that they can be read is seen to here.
+    let hidden = unsafe { sys::execute_only(text.start, text.len()) };
+    match hidden {
+        Ok(()) if sys::is_readable(text.start) => Ok(()),
+        _ => protect(Arena::Text, text.clone()),
+    }
 }
 
 /// Puts a private copy of the pages, changed by `change`, in their place, at once for all readers.

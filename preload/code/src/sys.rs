@@ -71,6 +71,32 @@ pub unsafe fn mprotect(address: usize, len: usize, prot: i32) -> Result<(), Errn
     unsafe { syscall(libc::SYS_mprotect, [address, len, prot as usize, 0, 0, 0]) }.map(drop)
 }
 
+/// Leaves of the permissions of executable pages only that to execute them, as the kernel has it. Its way of making
+/// execute-only memory of protection keys is avoided: `pkey_mprotect(2)` names the key that everything has. Processors
+/// without such keys refuse that call, and know no execute-only memory.
+///
+/// # Safety
+/// If they cannot be read afterwards, nothing may read them: see [`is_readable`].
+pub unsafe fn execute_only(address: usize, len: usize) -> Result<(), Errno> {
+    let permissions = libc::PROT_EXEC;
+    // SAFETY: the caller's.
+    unsafe {
+        match syscall(libc::SYS_pkey_mprotect, [address, len, permissions as usize, 0, 0, 0]) {
+            Err(Errno(libc::EINVAL)) => mprotect(address, len, permissions),
+            other => other.map(drop),
+        }
+    }
+}
+
+/// Whether the calling thread can read the 8 bytes at `address`.
+pub fn is_readable(address: usize) -> bool {
+    // The kernel reads the set before it looks at what is to be done with it, for which there is no such number.
+    const NOTHING: usize = usize::MAX;
+    const SET: usize = 8;
+    // SAFETY: changes nothing.
+    unsafe { syscall(libc::SYS_rt_sigprocmask, [NOTHING, address, 0, SET, 0, 0]) == Err(Errno(libc::EINVAL)) }
+}
+
 /// `mremap(2)`: moves the mapping `from..from + len` to `to`, in place of what is there.
 ///
 /// # Safety
