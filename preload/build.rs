@@ -12,6 +12,7 @@ const EXPORTS: &[&str] = &[
     "chroot", "unshare", "setns",
     "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setresuid", "setresgid",
     "setrlimit", "setrlimit64", "prlimit", "prlimit64", "prctl",
+    "pivot_root", "mlockall",
 ];
 
 fn main() {

@@ -16,7 +16,7 @@ use autojit_protocol::What;
 
 use crate::compiler::{Compiler, Held, Object};
 use crate::daemon::Gone;
-use crate::engine::Owned;
+use crate::engine::{self, Owned};
 use crate::failure::Failure;
 use crate::function::{Function, State};
 use crate::module::{EngineHandle, Module, Opened};
@@ -266,6 +266,17 @@ pub fn run_engine(
     claim: &dyn Fn(u32) -> bool,
 ) -> Result<Owned, Failure> {
     module.verify()?;
+    engine::on_its_stack(|| call_engine(module, api, handle, root, claim))?
+}
+
+/// The same, on a stack that is large enough for it.
+fn call_engine(
+    module: &'static Module,
+    api: &'static EngineApi,
+    handle: &mut EngineHandle,
+    root: Option<u32>,
+    claim: &dyn Fn(u32) -> bool,
+) -> Result<Owned, Failure> {
     let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
     if handle.0.is_null() {
         let Opened { bytes, place, .. } = module.open()?;

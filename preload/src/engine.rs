@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::sync::OnceLock;
 
 use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, GENERATOR};
+use autojit_trampoline::stack::with_compiler_stack;
 
 use crate::failure::Failure;
 use crate::library::Library;
@@ -74,7 +75,7 @@ impl Engine {
                 self.path.to_string_lossy()
             ))
         };
-        let library = Library::load(&self.path).map_err(|error| failure(&error))?;
+        let library = on_its_stack(|| Library::load(&self.path))?.map_err(|error| failure(&error))?;
         let entry = library.find(ENGINE_SYMBOL).ok_or_else(|| failure(&"this is not autojit's compiler"))?;
         // SAFETY: the symbol's type and the lifetime of its result (autojit_abi).
         let api = unsafe {
@@ -96,6 +97,21 @@ impl Engine {
         log::info!("loaded {} (LLVM {})", self.path.to_string_lossy(), api.llvm_major);
         Ok(Loaded { library, api })
     }
+}
+
+/// Runs `f` with as much stack as LLVM may need.
+///
+/// # Errors
+/// There is no memory for it.
+pub fn on_its_stack<T>(f: impl FnOnce() -> T) -> Result<T, Failure> {
+    let mut result = None;
+    with_compiler_stack(|| result = Some(f())).map_err(|error| {
+        let error = sys::Errno(error.0);
+        Failure::new(format_args!(
+            "mapping the compiler's stack: {error}; the process may have as many mappings as vm.max_map_count allows"
+        ))
+    })?;
+    Ok(result.expect("it has run"))
 }
 
 /// The engine's path in the directory of this library.

@@ -7,7 +7,7 @@ use libc::{Dl_info, gid_t, pid_t, uid_t};
 
 use crate::loaded::{Next, Visit};
 use crate::unwind::FoundObject;
-use crate::{addresses, confine, lifecycle, objects, scope, sys, unwind};
+use crate::{addresses, confine, lifecycle, locked, objects, scope, sys, unwind};
 
 /// What the constructor of an image with lazy code calls (autojit_trampoline::contract::REGISTER_SYMBOL).
 ///
@@ -119,6 +119,7 @@ type Limits = *const libc::rlimit64;
 interpose! {
     fn chroot(path: *const c_char) -> c_int { confine::leave_files() }
     fn unshare(flags: c_int) -> c_int { confine::before_unshare(flags) }
+    fn pivot_root(new: *const c_char, old: *const c_char) -> c_int { confine::leave_files() }
     fn setns(descriptor: c_int, kind: c_int) -> c_int { confine::leave_files() }
     fn setuid(user: uid_t) -> c_int { confine::before_user(user) }
     fn seteuid(user: uid_t) -> c_int { confine::before_user(user) }
@@ -148,6 +149,19 @@ interpose! {
     fn prctl(operation: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
         confine::before_prctl(operation)
     }
+}
+
+/// Interposes the C library's function of this name.
+///
+/// # Safety
+/// As for the C library's.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mlockall(flags: c_int) -> c_int {
+    static NEXT: Next = Next::new("mlockall");
+    locked::lock_all(flags, |flags| {
+        // SAFETY: the function of that name has this type, and takes any flags.
+        unsafe { std::mem::transmute::<usize, unsafe extern "C" fn(c_int) -> c_int>(NEXT.address())(flags) }
+    })
 }
 
 /// Runs when the library is initialised. glibc passes the program's arguments.

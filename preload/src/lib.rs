@@ -9,7 +9,7 @@
 //!   [`engine`] or the [`daemon`], the linker (crate autojit-code) with [`symbols`] as its source of addresses, and [`publish`].
 //! - [`baseline`]: first calls without LLVM, if it is asked for.
 //! - [`fork`], [`gate`]: no child inherits half of anything. [`unwind`], [`unwinders`]: exceptions pass through our code. [`confine`]:
-//!   what the program is about to give up is fetched first.
+//!   what the program is about to give up is fetched first; [`locked`]: mlockall.
 //! - [`debugger`]: what gdb is told.
 //! - [`names`], [`addresses`], [`objects`]: names and lines of compiled code, for those who ask the C library; [`perf`].
 //! - [`loaded`], [`scope`], [`elf_file`], [`helpers`]: where symbols come from; [`library`]: how the engine is loaded.
@@ -50,6 +50,8 @@ mod image_cache;
 mod library;
 mod lifecycle;
 mod loaded;
+#[cfg(not(feature = "static"))]
+mod locked;
 mod log;
 mod missing;
 mod module;

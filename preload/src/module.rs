@@ -13,13 +13,12 @@ use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
 use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
 
-use crate::baseline;
 use crate::failure::Failure;
 use crate::function::Function;
 use crate::image::Image;
 use crate::lifecycle;
 use crate::sys::{self, File};
-use crate::{cache, image_cache};
+use crate::{baseline, cache, engine, image_cache};
 use autojit_code::lock::Lock;
 
 /// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere.
@@ -343,7 +342,9 @@ impl Module {
             && let Ok(api) = lifecycle::engine().api()
         {
             // SAFETY: the handle came from this engine, and no longer is where others could find it.
-            unsafe { (api.close)(handle) }
+            let close = || unsafe { (api.close)(handle) };
+            // Without a stack its memory is lost, and nothing else.
+            let _ = engine::on_its_stack(close);
         }
     }
 

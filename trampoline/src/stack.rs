@@ -1,9 +1,10 @@
 //! Stacks for the resolver, and the switch to them.
 //!
-//! A first call can happen anywhere: on a thread with a 16 KiB stack, on a signal stack of 8 KiB. The resolver may
-//! run a compiler, so [`with_resolver_stack`] takes a closure and runs it on a stack of [`STACK_SIZE`] bytes, from a
-//! pool that all threads share without locks. Nested use takes another stack. Nothing here allocates, uses
-//! thread-local storage or touches `errno`.
+//! A first call can happen anywhere: on a thread with a 16 KiB stack, on a signal stack of 8 KiB. So
+//! [`with_resolver_stack`] takes a closure and runs it on a stack of [`STACK_SIZE`] bytes, from a pool that all threads
+//! share without locks. That is enough to bind code; LLVM runs on a [larger one](with_compiler_stack), which processes
+//! without LLVM never map: address space is limited (`ulimit -v`), and locked memory is (mlockall(2)). Nested use takes
+//! another stack. Nothing here allocates, uses thread-local storage or touches `errno`.
 
 use std::arch::naked_asm;
 use std::ffi::c_void;
@@ -12,53 +13,69 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::sys::{self, Errno};
 
-/// Size of a resolver stack, bytes, guard page included: what LLVM's recursive passes are used to.
-pub const STACK_SIZE: usize = 8 << 20;
+/// Size of a resolver stack, bytes, guard included.
+pub const STACK_SIZE: usize = 512 << 10;
+/// Size of a stack for the compiler, bytes, guard included: what LLVM's recursive passes are used to.
+const COMPILER_STACK_SIZE: usize = 8 << 20;
 /// Size of the part at the low end that faults, bytes. One page is enough where every function probes its frame, but
 /// LLVM's C++ does not: 64 KiB is more than any of its frames.
 const GUARD_SIZE: usize = 64 << 10;
 
-/// Idle stacks. Null where there is none. Whoever swaps a stack out owns it, so there is no next pointer to go stale
-/// under a reader (the ABA problem of linked lists). What does not fit in is unmapped; more first calls than this at
-/// once are rare.
-static IDLE: [AtomicPtr<u8>; 16] = [const { AtomicPtr::new(std::ptr::null_mut()) }; 16];
+/// Stacks of one size.
+struct Pool {
+    size: usize,
+    /// Idle stacks. Null where there is none. Whoever swaps a stack out owns it, so there is no next pointer to go stale
+    /// under a reader (the ABA problem of linked lists). What does not fit in is unmapped; more first calls than this at
+    /// once are rare.
+    idle: [AtomicPtr<u8>; 16],
+}
 
-/// A stack that belongs to one call of [`with_resolver_stack`].
+static RESOLVER: Pool = Pool::new(STACK_SIZE);
+static COMPILER: Pool = Pool::new(COMPILER_STACK_SIZE);
+
+impl Pool {
+    const fn new(size: usize) -> Self {
+        Self { size, idle: [const { AtomicPtr::new(std::ptr::null_mut()) }; 16] }
+    }
+
+    fn take(&'static self) -> Result<Stack, Errno> {
+        for cell in &self.idle {
+            // The plain load keeps idle cells in the shared state when several threads look for a stack.
+            if !cell.load(Ordering::Relaxed).is_null() {
+                let base = cell.swap(std::ptr::null_mut(), Ordering::Acquire);
+                if !base.is_null() {
+                    return Ok(Stack { pool: self, base });
+                }
+            }
+        }
+        Ok(Stack { pool: self, base: sys::map_stack(self.size, GUARD_SIZE)? })
+    }
+}
+
+/// A stack that belongs to one call of [`with_resolver_stack`] or [`with_compiler_stack`].
 struct Stack {
+    pool: &'static Pool,
     /// The lowest byte of the mapping.
     base: *mut u8,
 }
 
 impl Stack {
-    fn take() -> Result<Self, Errno> {
-        for cell in &IDLE {
-            // The plain load keeps idle cells in the shared state when several threads look for a stack.
-            if !cell.load(Ordering::Relaxed).is_null() {
-                let base = cell.swap(std::ptr::null_mut(), Ordering::Acquire);
-                if !base.is_null() {
-                    return Ok(Self { base });
-                }
-            }
-        }
-        Ok(Self { base: sys::map_stack(STACK_SIZE, GUARD_SIZE)? })
-    }
-
     /// Behind the highest byte; 16-byte aligned, as the convention wants it before a call.
     fn top(&self) -> *mut u8 {
-        self.base.wrapping_add(STACK_SIZE)
+        self.base.wrapping_add(self.pool.size)
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
         let null = std::ptr::null_mut();
-        for cell in &IDLE {
+        for cell in &self.pool.idle {
             if cell.compare_exchange(null, self.base, Ordering::Release, Ordering::Relaxed).is_ok() {
                 return;
             }
         }
-        // SAFETY: the mapping is ours, and whoever ran on it has returned.
-        unsafe { sys::unmap(self.base, STACK_SIZE) }
+        // SAFETY: the mapping is ours, and what ran on it has returned.
+        unsafe { sys::unmap(self.base, self.pool.size) }
     }
 }
 
@@ -70,6 +87,24 @@ impl Drop for Stack {
 /// # Errors
 /// The kernel's reason for not mapping another stack. `f` has not run then.
 pub fn with_resolver_stack<F: FnOnce()>(f: F) -> Result<(), Errno> {
+    with_stack(&RESOLVER, f)
+}
+
+/// [`with_resolver_stack`] with as much stack as LLVM may need.
+///
+/// # Errors
+/// As there.
+pub fn with_compiler_stack<F: FnOnce()>(f: F) -> Result<(), Errno> {
+    with_stack(&COMPILER, f)
+}
+
+/// Where the stacks of [`with_compiler_stack`] lie that nothing runs on.
+pub fn idle_compiler_stacks() -> impl Iterator<Item = std::ops::Range<usize>> {
+    let bases = COMPILER.idle.iter().map(|cell| cell.load(Ordering::Relaxed) as usize);
+    bases.filter(|base| *base != 0).map(|base| base..base + COMPILER_STACK_SIZE)
+}
+
+fn with_stack<F: FnOnce()>(pool: &'static Pool, f: F) -> Result<(), Errno> {
     /// The first frame on the new stack. `extern "C"`: a panic ends the process here.
     unsafe extern "C" fn run<F: FnOnce()>(f: *mut c_void) {
         // SAFETY: f is the ManuallyDrop<F> below, which this one call consumes.
@@ -77,7 +112,7 @@ pub fn with_resolver_stack<F: FnOnce()>(f: F) -> Result<(), Errno> {
         f();
     }
 
-    let stack = Stack::take()?;
+    let stack = pool.take()?;
     let mut f = ManuallyDrop::new(f);
     // SAFETY: run::<F> gets what it expects, and the stack is ours until it has returned.
     unsafe { switch(run::<F>, (&raw mut f).cast(), stack.top()) };
@@ -161,12 +196,12 @@ mod tests {
             let block = std::hint::black_box([1_u8; 1024]);
             if here() < floor { 0 } else { recurse(floor) + usize::from(std::hint::black_box(&block)[9]) }
         }
-        let mut depth = 0;
-        with_resolver_stack(|| {
-            depth = recurse(here() - (STACK_SIZE - GUARD_SIZE - (32 << 10)));
-        })
-        .unwrap();
-        assert!(depth > 500, "{depth}");
+        let mut depths = [0; 2];
+        let [resolver, compiler] = &mut depths;
+        let room = GUARD_SIZE + (32 << 10);
+        with_resolver_stack(|| *resolver = recurse(here() - (STACK_SIZE - room))).unwrap();
+        with_compiler_stack(|| *compiler = recurse(here() - (COMPILER_STACK_SIZE - room))).unwrap();
+        assert!(depths[0] > 100 && depths[1] > 1000, "{depths:?}");
     }
 
     #[test]

@@ -118,9 +118,9 @@ fn the_resolver_may_make_first_calls() {
 
 static MASK_INSIDE: AtomicU64 = AtomicU64::new(0);
 
-/// A resolver that needs a megabyte of stack and looks at the signals that are blocked.
+/// A resolver that needs more stack than the program has there, and looks at the signals that are blocked.
 unsafe extern "C" fn publish_with_appetite(slot: *const Slot, frame: &mut Frame) {
-    let block = std::hint::black_box([1_u8; 1 << 20]);
+    let block = std::hint::black_box([1_u8; 1 << 17]);
     assert_eq!(std::hint::black_box(&block)[12_345], 1);
     // SAFETY: a null set changes nothing; sigset_t is larger than the 8 bytes that this reads of it.
     unsafe {

@@ -13,8 +13,9 @@ use crate::memory::MemoryError;
 use crate::space::{self, REACH, Side};
 use crate::sys;
 
-/// The size of the first reservation, if no image wants more.
-const FIRST: usize = 4 << 20;
+/// The size of the first reservation, if no image wants more: what is reserved counts against limits of address space
+/// (`ulimit -v`) and of locked memory (mlockall(2)).
+const FIRST: usize = 1 << 20;
 /// The size up to which they double.
 const LARGEST: usize = 64 << 20;
 
@@ -183,6 +184,21 @@ pub fn trim(keep: usize) {
         }
         reservation.free.retain(|free| !free.is_empty());
     }
+}
+
+/// What is reserved and has no area.
+pub fn free() -> Vec<Range<usize>> {
+    STATE.lock().all.iter().flat_map(|reservation| reservation.free.iter().cloned()).collect()
+}
+
+/// Everything that the process has mapped, by address, but for the kernel's page at the end.
+///
+/// # Errors
+/// /proc is not there.
+pub fn mappings() -> Result<Vec<Range<usize>>, MemoryError> {
+    let mut all = space::mappings()?;
+    all.retain(|range| range.end < usize::MAX / 2);
+    Ok(all)
 }
 
 /// For the fork handlers: no range is being taken until [`after_fork`].

@@ -9,12 +9,15 @@
 //! unloaded) and the dynamic linker. Its thread-local variables lie in the room that libautojit.so has in each thread
 //! ([`autojit_trampoline::tls`]). It is never unloaded, and its destructors do not run.
 //!
-//! * [`relocate`]: fills in addresses; [`substitutes`]: functions of the C library that it must not use, among them
+//! * [`relocate`]: fills in addresses; [`memory`]: what is mapped for it; [`substitutes`]: functions of the C library that it must not use, among them
 //!   those of [`thread_end`]
 
+mod memory;
 mod relocate;
 mod substitutes;
 pub mod thread_end;
+
+pub use memory::mapped;
 
 use std::ffi::{CStr, CString};
 
@@ -106,6 +109,7 @@ impl Library {
             return Err(Failure::new(format_args!("the file is damaged")));
         }
         let base = sys::reserve_pages(end.next_multiple_of(PAGE)).map_err(failure)?;
+        memory::note(base..base + end.next_multiple_of(PAGE));
         for segment in segments() {
             // SAFETY: the reservation spans all segments, and nobody else knows it.
             unsafe { map_segment(&file, base, segment) }.map_err(failure)?;

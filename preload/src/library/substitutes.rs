@@ -4,13 +4,15 @@ use std::ffi::{c_int, c_void};
 
 use autojit_trampoline::tls;
 
-use super::{TLS_START, thread_end};
+use super::{TLS_START, memory, thread_end};
 use crate::sys;
 
 /// The address of the substitute for `name`.
 pub fn find(name: &str) -> Option<usize> {
     match name {
         "__tls_get_addr" => Some(tls_get_addr as *const () as usize),
+        "mmap" | "mmap64" => Some(memory::map as *const () as usize),
+        "munmap" => Some(memory::unmap as *const () as usize),
         "qsort" => Some(sort as *const () as usize),
         "pthread_key_create" => Some(thread_end::create_key as *const () as usize),
         "pthread_key_delete" => Some(thread_end::delete_key as *const () as usize),

@@ -40,6 +40,7 @@ impl fmt::Display for Errno {
             libc::EIO => "input/output error",
             libc::EBADF => "bad file descriptor",
             libc::ENOMEM => "out of memory",
+            libc::EAGAIN => "a limit was reached, perhaps that of locked memory (`ulimit -l`)",
             libc::EACCES => "permission denied",
             libc::ENOTDIR => "not a directory",
             libc::EISDIR => "is a directory",
@@ -388,6 +389,13 @@ pub fn reserve_pages(size: usize) -> Result<usize, Errno> {
 pub unsafe fn protect_pages(address: usize, size: usize, protection: i32) -> Result<(), Errno> {
     // SAFETY: the caller's promise.
     unsafe { syscall(libc::SYS_mprotect, [address, size, protection as usize, 0, 0, 0]) }.map(|_| ())
+}
+
+/// Keeps pages in memory; with `on_fault`, those that are not there yet once they are used.
+pub fn lock_pages(range: &std::ops::Range<usize>, on_fault: bool) -> Result<(), Errno> {
+    let flags = if on_fault { libc::MLOCK_ONFAULT as usize } else { 0 };
+    // SAFETY: changes nothing but where the pages are.
+    unsafe { syscall(libc::SYS_mlock2, [range.start, range.len(), flags, 0, 0, 0]) }.map(|_| ())
 }
 
 /// Gives pages back.
