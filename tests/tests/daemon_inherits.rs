@@ -1,4 +1,5 @@
-//! What autojitd does not keep of the process that has started it: limits, priority, processors, signals, mask of files.
+//! What autojitd does not keep of the process that has started it: limits, priority, processors, signals, mask of files,
+//! preloaded libraries.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +34,11 @@ fn daemon(program: &str, directory: &Path) -> Command {
 fn a_detached_daemon_leaves_what_it_inherits() {
     let scratch = Scratch::new("daemon-inherits");
     let autojitd = scratch::dist("bin/autojitd");
-    let start = format!("nice -n 7 taskset 1 {} --detach", autojitd.display());
+    let start = format!(
+        "LD_PRELOAD={} nice -n 7 taskset 1 {} --detach",
+        scratch::dist("lib/libautojit.so").display(),
+        autojitd.display()
+    );
     tool(&mut limited(daemon("bash", scratch.path()), &start));
     let status =
         tool(daemon(autojitd.to_str().expect("a path of ours"), scratch.path()).arg("--status")).text();
@@ -41,10 +46,12 @@ fn a_detached_daemon_leaves_what_it_inherits() {
     let pid: String = pid.chars().take_while(char::is_ascii_digit).collect();
     let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).expect("it runs");
     let own = |name: &str| fs::read_to_string(format!("/proc/self/{name}")).expect("it runs");
+    let preloaded = [read("maps"), read("environ")].concat().contains("libautojit.so");
     let (limits, status, stat) = (read("limits"), read("status"), read("stat"));
     let own_status = own("status");
     tool(daemon(autojitd.to_str().expect("a path of ours"), scratch.path()).arg("--stop"));
 
+    assert!(!preloaded, "it was started with LD_PRELOAD");
     // Root may raise hard limits, others only the soft ones: to the hard ones.
     for name in ["Max file size", "Max cpu time", "Max stack size", "Max data size", "Max address space"] {
         let line = limits.lines().find(|line| line.starts_with(name)).expect("it is there");

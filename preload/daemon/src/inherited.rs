@@ -1,8 +1,11 @@
 //! What a process inherits from the one that started it and a daemon must not keep: it serves other programs, for longer.
 //!
-//! Limits, priorities, processors and signals of a build tool or of a program under test would slow down or end the
+//! Limits, priorities, processors, signals and preloaded libraries of a build tool or of a program under test would slow down or end the
 //! compiles of all others. What the system does not let it change stays. A daemon in the foreground keeps everything: a
 //! service manager has chosen it.
+
+use std::ffi::CString;
+use std::os::unix::ffi::OsStringExt;
 
 /// Limits that are raised as far as the system allows.
 const LIMITS: [libc::__rlimit_resource_t; 9] = [
@@ -16,6 +19,26 @@ const LIMITS: [libc::__rlimit_resource_t; 9] = [
     libc::RLIMIT_RSS,
     libc::RLIMIT_STACK,
 ];
+
+/// What makes the loader put libraries of others into a process: a runtime like ours, or one under test.
+const PRELOADED: [&str; 2] = ["LD_PRELOAD", "LD_AUDIT"];
+
+/// Starts this program again without the libraries that it was preloaded with; returns if there are none, or nothing
+/// can be done. To be called while there is one thread.
+pub fn shed_libraries() {
+    if PRELOADED.iter().all(|name| std::env::var_os(name).is_none()) {
+        return;
+    }
+    let own = CString::from(c"/proc/self/exe");
+    // SAFETY: there is one thread (caller).
+    PRELOADED.iter().for_each(|name| unsafe { std::env::remove_var(name) });
+    let arguments: Vec<_> =
+        std::env::args_os().map(|argument| CString::new(argument.into_vec()).unwrap_or_default()).collect();
+    let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+    pointers.push(std::ptr::null());
+    // SAFETY: C strings and a null-terminated array of them. Without /proc it fails, and the process goes on.
+    unsafe { libc::execv(own.as_ptr(), pointers.as_ptr()) };
+}
 
 /// Puts the process into the state of one that a login has started. Signals are neither blocked nor ignored afterwards,
 /// but for SIGXFSZ: a file that may not grow is an error.

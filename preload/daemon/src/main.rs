@@ -65,8 +65,14 @@ fn main() -> ExitCode {
         }
         Action::Status => ask(&Message::Status),
         Action::Stop => ask(&Message::Stop),
-        Action::Stdio => stdio(arguments),
-        Action::Serve if arguments.detach => detach(arguments),
+        Action::Stdio => {
+            inherited::shed_libraries();
+            stdio(arguments)
+        }
+        Action::Serve if arguments.detach => {
+            inherited::shed_libraries();
+            detach(arguments)
+        }
         Action::Serve => serve(arguments, || ()),
     };
     match done {
