@@ -202,6 +202,7 @@ fn converse<T>(
                     "generating code: {reason}; build its file without autojit"
                 ))));
             }
+            Message::Refused { reason } => return Err(ConnectionError::Refused(reason.into_owned()).into()),
             _ => return Err(Trouble::Nonsense("what answers something else".into())),
         }
     }

@@ -63,10 +63,22 @@ impl Blob {
     /// There is no room for it.
     pub fn open(self) -> Result<Bytes, Errno> {
         Ok(match self {
-            Self::File(file, _) => Bytes::Mapped(file.map()?),
+            // A process may have as many mappings as the system allows (vm.max_map_count), and room for bytes.
+            Self::File(file, len) => match file.map() {
+                Ok(map) => Bytes::Mapped(map),
+                Err(error) => Bytes::Own(read(&file, len).ok_or(error)?),
+            },
             Self::Inline(bytes) => Bytes::Own(bytes),
         })
     }
+}
+
+/// All bytes of a file, if there is memory for them.
+fn read(file: &File, len: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.resize(len, 0);
+    (file.read_at(0, &mut bytes) == Ok(len)).then_some(bytes)
 }
 
 /// What the files in memory are called in /proc.
