@@ -91,6 +91,51 @@ fn store_and_abi_need_no_unsafe_code() {
     });
 }
 
+/// The names of functions in `text` that come from the crate libc: called, or taken the address of.
+fn functions_of_libc(text: &str) -> impl Iterator<Item = &str> {
+    text.split("libc::").skip(1).filter_map(|rest| {
+        let end = rest.find(|next: char| !next.is_alphanumeric() && next != '_')?;
+        let (name, behind) = rest.split_at(end);
+        // Types are in lower case as well; constants and macros are not.
+        let function = name.trim_start_matches('_').starts_with(char::is_lowercase)
+            && (behind.starts_with('(') || behind.starts_with(" as "));
+        function.then_some(name)
+    })
+}
+
+/// In the program's process, `libc::malloc` would be the runtime's own, and all others would bind to what the program may
+/// have replaced: the runtime makes system calls, and looks up what only the C library can do.
+#[test]
+fn the_runtime_calls_no_function_of_the_c_library() {
+    const RUNTIME: [&str; 11] = [
+        "preload/src/",
+        "preload/sys/src/",
+        "preload/code/src/",
+        "preload/cache/src/",
+        "preload/options/src/",
+        "preload/baseline/src/",
+        "preload/bitcode/src/",
+        "preload/abi/src/",
+        "preload/daemon/protocol/src/",
+        "plugin/store/src/",
+        "trampoline/src/",
+    ];
+    const ALLOWED: [(&str, &str); 0] = [];
+    none(&files(".rs"), |name, text| {
+        if !RUNTIME.iter().any(|folder| name.starts_with(folder)) {
+            return None;
+        }
+        let broken = functions_of_libc(code(text)).find(|function| !ALLOWED.contains(&(name, *function)));
+        broken.map(|function| format!("calls the C library's {function}"))
+    });
+}
+
+#[test]
+fn functions_of_libc_are_recognised() {
+    let text = "libc::stat, libc::free(block), libc::PROT_READ | libc::malloc as usize, libc::WEXITSTATUS(0)";
+    assert_eq!(functions_of_libc(text).collect::<Vec<_>>(), ["free", "malloc"]);
+}
+
 #[test]
 fn nothing_is_left_for_later() {
     const MARKS: [&str; 3] = [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("#[ign", "ore")];
