@@ -24,7 +24,7 @@
 //! | `exit: STATUS` | its exit status, or `signal N` |
 //! | `lazy: FUNCTION…` | symbols that must be stubs in the lazy program, or not be in it at all |
 //! | `static: FUNCTION…` | symbols that must be ordinary functions in the lazy program |
-//! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=` |
+//! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=`, and KEY may be a sum, as `a+b` |
 //! | `repeat: N` | run the lazy program N times |
 //! | `baseline: REASON` | why it is not run with AUTOJIT_BASELINE=on: a gap |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
@@ -102,7 +102,7 @@ impl Default for Exit {
 /// What a number of the statistics must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
-    /// The key in the statistics.
+    /// The key in the statistics, or several with `+` between them.
     pub key: String,
     /// `==`, `>=` or `<=`.
     pub operator: String,

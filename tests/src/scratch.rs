@@ -42,7 +42,23 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     /// The directory of the test `name`, which must be unique.
     pub fn new(name: &str) -> Self {
-        let path = base().join("run").join(name);
+        Self::at(base().join("run").join(name))
+    }
+
+    /// The same where programs of other users can be: the repository may lie in a home directory.
+    pub fn reachable(name: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let open = |directory: &Path| {
+            directory.metadata().is_ok_and(|found| !found.is_dir() || found.permissions().mode() & 0o001 != 0)
+        };
+        let scratch = Self::new(name);
+        if scratch.path().ancestors().all(open) {
+            return scratch;
+        }
+        Self::at(std::env::temp_dir().join(format!("autojit-tests-{name}-{}", std::process::id())))
+    }
+
+    fn at(path: PathBuf) -> Self {
         if path.exists() {
             fs::remove_dir_all(&path).expect("the directory of an earlier run can be removed");
         }

@@ -129,7 +129,7 @@ impl Stats {
     /// Checks a program's own conditions.
     pub fn assert_conditions(&self, conditions: &[Condition]) {
         for condition in conditions {
-            let value = self.number(&condition.key);
+            let value = condition.key.split('+').map(|key| self.number(key)).sum();
             assert!(condition.holds(value), "{condition:?} does not hold: {}", self.0);
         }
     }

@@ -372,7 +372,7 @@ fn it_ends_with_the_program_that_started_it() {
     child.wait().expect("it is ours");
     let start = Instant::now();
     while facts(daemon).is_some() {
-        assert!(start.elapsed() < Duration::from_secs(30), "the daemon outlives its program");
+        assert!(start.elapsed() < Duration::from_secs(60), "the daemon outlives its program");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

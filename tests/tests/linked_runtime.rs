@@ -158,12 +158,15 @@ fn programs_of_set_user_id_take_no_orders_from_the_environment() {
         eprintln!("only root can make programs of another user's");
         return;
     }
-    let scratch = Scratch::new("linked-runtime-setuid");
+    let scratch = Scratch::reachable("linked-runtime-setuid");
+    let runtime = scratch.directory("lib").join("libautojit.so");
+    fs::copy(dist("lib/libautojit.so"), &runtime).expect("the directory is ours");
+    let found = format!("-Wl,-rpath,{}", scratch.path().join("lib").display());
     let objects = [
         compile(&scratch, How::Lazy, "main.c", MAIN, &["-O0", "-fPIC"]),
         compile(&scratch, How::Lazy, "helper.c", HELPER, &["-O0", "-fPIC"]),
     ];
-    for flags in [&["-lautojit-runtime"][..], &["-static", "-lautojit_static-x86_64"]] {
+    for flags in [&["-lautojit-runtime", &found][..], &["-static", "-lautojit_static-x86_64"]] {
         let program = link(&scratch, "bfd", &objects, flags);
         std::os::unix::fs::chown(&program, Some(65534), None).expect("root may");
         tool(command("chmod").arg("4755").arg(&program));

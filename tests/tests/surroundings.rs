@@ -341,7 +341,7 @@ fn setuid_programs_explain_themselves() {
     if !is_root("setuid_programs_explain_themselves") {
         return;
     }
-    let scratch = Scratch::new("setuid");
+    let scratch = Scratch::reachable("setuid");
     let program = build(&scratch, How::Lazy, "program", MAIN, &["-g"]);
     chown(&program, Some(65533), None).expect("root may");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).expect("root may");

@@ -202,7 +202,7 @@ fn it_ends_with_a_client_that_waits_for_no_answer() {
         unsafe { libc::kill(child.id() as i32, libc::SIGCONT) };
         let start = Instant::now();
         while child.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < Duration::from_secs(20), "it is still there");
+            assert!(start.elapsed() < Duration::from_secs(60), "it is still there");
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -35,7 +35,8 @@ __attribute__((noinline)) void with_avx512(void) {
 
 int main(void) {
     printf("%d callees\n", callees());
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) with_avx512();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        with_avx512();
     else puts("skipped: the processor has no AVX-512");
     puts("compared");
     return 0;
