@@ -497,7 +497,18 @@ fn the_library_shows_few_symbols_and_needs_the_c_library_only() {
     let names = ["backtrace_symbols", "backtrace_symbols_fd", "dl_iterate_phdr", "dladdr", "dladdr1"];
     // What a program may not do before the engine is loaded (src/confine.rs).
     let users = ["setegid", "seteuid", "setgid", "setregid", "setresgid", "setresuid", "setreuid", "setuid"];
-    let others = ["chroot", "prctl", "prlimit", "prlimit64", "setns", "setrlimit", "setrlimit64", "unshare"];
+    let others = [
+        "chroot",
+        "mlockall",
+        "pivot_root",
+        "prctl",
+        "prlimit",
+        "prlimit64",
+        "setns",
+        "setrlimit",
+        "setrlimit64",
+        "unshare",
+    ];
     let own = ["_Unwind_Find_FDE", "__autojit_register", "_dl_find_object"];
     let mut expected = [&own[..], &names, &users, &others].concat();
     expected.sort_unstable();
