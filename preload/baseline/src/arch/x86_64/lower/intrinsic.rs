@@ -40,6 +40,7 @@ impl Compiler<'_> {
         if name.starts_with(b"dbg.") {
             return Ok(());
         }
+        // What optimisers know of a value (is.constant, objectsize) is theirs to say: programs are protected by it.
         match (base(name), arguments) {
             (
                 b"lifetime.start"
@@ -69,11 +70,6 @@ impl Compiler<'_> {
                 | b"preserve.static.offset",
                 &[value, ..],
             ) => self.lower_copy(result, value),
-            (b"is.constant", _) => self.define_bits(result, 0),
-            (b"objectsize", &[_, least, ..]) => {
-                let least = self.constant_bits(least)?.unwrap_or(0) & 1 != 0;
-                self.define_bits(result, if least { 0 } else { u64::MAX })
-            }
             (b"trap", _) => {
                 self.asm.ud2();
                 Ok(())
