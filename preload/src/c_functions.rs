@@ -48,6 +48,9 @@ define! {
     "pthread_key_create" = create_key;
     "pthread_key_delete" = delete_key;
     "pthread_setspecific" = set_value;
+    // zstd asks these weak ones for a number of a trace (lib/common/zstd_trace.h).
+    "ZSTD_trace_decompress_begin" = no_trace;
+    "ZSTD_trace_decompress_end" = trace_nothing;
 }
 
 #[cfg(not(feature = "static"))]
@@ -55,21 +58,16 @@ define! {
     "malloc" = allocate;
     "realloc" = reallocate;
     "free" = release;
-    // zstd asks these weak ones for a number of a trace (lib/common/zstd_trace.h).
-    "ZSTD_trace_decompress_begin" = no_trace;
-    "ZSTD_trace_decompress_end" = trace_nothing;
     // Static programs have no such calls: linkers make them constants.
     "__tls_get_addr" = tls::get_address;
 }
 
 /// No trace.
-#[cfg(not(feature = "static"))]
 unsafe extern "C" fn no_trace(_: *const c_void) -> u64 {
     0
 }
 
 /// The end of none.
-#[cfg(not(feature = "static"))]
 unsafe extern "C" fn trace_nothing(_: u64, _: *const c_void) {}
 
 /// A system call, as the C library's functions give back its result.

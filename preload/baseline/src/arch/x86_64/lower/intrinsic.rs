@@ -193,12 +193,6 @@ impl Compiler<'_> {
         self.define(result, 0, own)
     }
 
-    fn define_bits(&mut self, result: Value, bits: u64) -> Result<(), Refused> {
-        let reg = self.temporary_gp()?;
-        self.asm.mov_i(reg, bits);
-        self.define(result, 0, reg)
-    }
-
     fn call_library(&mut self, name: &[u8], result: Value, values: &[Value]) -> Result<(), Refused> {
         let names = library_names(name).ok_or(Reason::Internal("a library function without a name"))?;
         let Some(&first) = values.first() else { return Err(Reason::Internal("no arguments").into()) };
