@@ -9,8 +9,8 @@
 //! rest of an area is announced in slices, whose file comes to exist when they hold code; and once a file was
 //! written, new code goes to the next slice, about which nobody has read yet.
 //!
-//! The file is a memory file under a high descriptor, opened as /proc/PID/fd/N: not /proc/self, as those who are asked for
-//! names may ask another process (llvm-symbolizer). Its content is never changed (others may have mapped it): a new one
+//! The file is a memory file under a high descriptor, opened as /proc/PID/fd/N: not /proc/self, as a reader may hand the path
+//! to another process (llvm-symbolizer). Its content is never changed (others may have mapped it): a new one
 //! takes its descriptor. Slices that hold no code yet are announced under a descriptor that will be taken when they do. A
 //! forked child has the same descriptors, and names with its own id.
 
@@ -180,7 +180,7 @@ static FILE_NAMES: [AtomicPtr<c_char>; DESCRIPTORS] =
 
 /// Names the files, of which the first has the descriptor `first`.
 fn name_files(first: i32) {
-    // The id that the process has for those who see this /proc, of whichever namespace it is.
+    // The process's id in the namespace that this /proc belongs to.
     let process = sys::read_link(c"/proc/self").unwrap_or_else(|_| b"self".to_vec());
     for (descriptor, name) in (first..).zip(&FILE_NAMES) {
         let path = sys::c_string(&[b"/proc/", &process, b"/fd/", descriptor.to_string().as_bytes()]);

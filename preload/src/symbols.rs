@@ -130,7 +130,7 @@ pub fn bind_function(function: &'static Function, usage: Usage) -> Result<Target
 
 /// The same for a function without a stub, of which is known whether it is an inline one.
 pub fn bind_stubless(function: &'static Function, inline: bool, usage: Usage) -> Result<Target, Failure> {
-    let chosen = || chosen(function).expect("only functions with stubs can be somebody else's");
+    let chosen = || chosen(function).expect("only functions with stubs can be of another module");
     let function = if inline { chosen() } else { function };
     if usage == Usage::Address && inline {
         // Static data or plain code may have taken the same function's address.

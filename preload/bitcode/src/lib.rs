@@ -1,6 +1,6 @@
 //! A reader of LLVM 22 bitcode in safe Rust, without LLVM.
 //!
-//! It is made for a code generator that compiles one function at a time, in somebody else's process: a module is opened
+//! It is made for a code generator that compiles one function at a time, inside other programs: a module is opened
 //! in one walk over its own blocks, function bodies are skipped until one is asked for, and a body is read in one walk
 //! into flat arrays that are used again for the next. Nothing is trusted: every number is checked, what is unknown or
 //! damaged is an [`Error`] with a [`Reason`], and time and memory are linear in the bytes that are read.

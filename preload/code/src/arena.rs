@@ -413,8 +413,8 @@ fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
     unsafe { sys::mprotect(range.start, range.len(), permissions(arena)) }
 }
 
-/// Gives text that is mapped from memory with a path its permissions: to be executed, and no others in the eyes of those
-/// who read /proc/PID/maps. Symbolizers open the path of each mapping that is readable and executable, and complain of one
+/// Gives text that is mapped from memory with a path its permissions: to be executed, and no others as /proc/PID/maps
+/// lists them. Symbolizers open the path of each mapping that is readable and executable, and complain of one
 /// that is not there ("/memfd:autojit (deleted)"). The processor has no such permission, so that the text can be read as
 /// before: unwinders, and [`complete_page`], do so. Where protection keys withhold it after all, it gets both.
 fn protect_text(text: &Range<usize>) -> Result<(), Errno> {

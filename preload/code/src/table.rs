@@ -44,7 +44,7 @@ impl<'a, T: Record<'a>> Table<'a, T> {
         entries.chunks(T::SIZE).all(is_good).then_some(Self::Packed { entries, strings })
     }
 
-    /// A packed table at whose entries nobody has looked: [`get`](Self::get) is to be used, which does.
+    /// A packed table whose entries were not checked: [`get`](Self::get) checks the one that it returns.
     pub fn unchecked(entries: &'a [u8], strings: &'a str) -> Self {
         Self::Packed { entries, strings }
     }

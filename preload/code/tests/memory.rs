@@ -251,7 +251,7 @@ fn what_is_not_used_can_be_given_back() {
 #[test]
 fn permissions() {
     let objects: Vec<_> = (0..4).map(object).collect();
-    // What has a path in the maps is not to be opened by those who read them.
+    // Symbolizers open the path of each mapping that the maps list as readable and executable.
     for (memory, of_text) in [(memory(), "--x"), (private_memory(), "r-x")] {
         for (number, object) in objects.iter().enumerate() {
             let linked = link(object, memory, &mut Symbols::new(memory)).unwrap();

@@ -150,7 +150,7 @@ options! {
         "the engine, instead of libautojit-engine.so beside libautojit.so";
     mode: Mode = Mode::Auto, [Runtime]
         "AUTOJIT_MODE" "auto|inprocess|daemon" ["auto"]
-        "who compiles: inprocess the program; daemon autojitd (started if need be); auto autojitd if it listens";
+        "where code is compiled: inprocess in the program; daemon by autojitd (started if need be); auto by autojitd if it listens";
     socket_path: Option<Vec<u8>> = None, [Plugin, Runtime, Daemon]
         "AUTOJIT_SOCKET_PATH" "FILE" [""]
         "where autojitd listens [$XDG_RUNTIME_DIR/autojitd.sock, else run/autojitd.sock in the cache's directory]";

@@ -278,7 +278,7 @@ fn listening() -> Result<Connection, Trouble> {
     Ok(Connection::new(socket))
 }
 
-/// Says who is here, and learns who is there: whether it keeps code where this process looks for it.
+/// Exchanges `Hello` and `Welcome`, which tells whether the daemon keeps code where this process looks for it.
 fn greet(mut connection: Connection) -> Result<(Connection, bool), Trouble> {
     let program = image::program().into();
     connection.send(&Message::Hello { version: VERSION, generator: GENERATOR, program }, None)?;

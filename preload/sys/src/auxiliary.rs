@@ -60,7 +60,7 @@ pub fn auxiliary(kind: u64) -> Option<usize> {
     find(vector.into_iter(), kind)
 }
 
-/// Whether the process has rights that the user who started it has not (set-user-ID, capabilities).
+/// Whether the process has more rights than the process that started it (set-user-ID, capabilities).
 pub fn runs_with_other_rights() -> bool {
     auxiliary(libc::AT_SECURE).map_or_else(
         || {

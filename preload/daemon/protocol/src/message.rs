@@ -24,8 +24,8 @@ pub enum What {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "fields are described with their messages")]
 pub enum Message<'a> {
-    /// The first: who is there. `generator` is the engine's (autojit_abi::GENERATOR): the code of another one is not for
-    /// this client. `program` is for the status, and tells functions that ran in one program from those of others.
+    /// The first message, by which a client introduces itself. `generator` is the engine's (autojit_abi::GENERATOR): the code of
+    /// another one is not for this client. `program` is for the status, and tells functions that ran in one program from those of others.
     Hello { version: u32, generator: [u8; 32], program: Cow<'a, str> },
     /// A module that will be used: the blob is its container. No answer. From those who were answered `Unknown`, and from
     /// the plugin, which has just made it (`made`). What ran of it before, when it was another one, may be compiled ahead.
