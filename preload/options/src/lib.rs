@@ -150,7 +150,7 @@ options! {
         "the engine, instead of libautojit-engine.so beside libautojit.so";
     mode: Mode = Mode::Auto, [Runtime]
         "AUTOJIT_MODE" "auto|inprocess|daemon" ["auto"]
-        "where code is compiled: inprocess in the program; daemon by autojitd (started if need be); auto by autojitd if it listens";
+        "where code is compiled: in the program, by autojitd (started if need be), or (auto) by autojitd if it runs";
     socket_path: Option<Vec<u8>> = None, [Plugin, Runtime, Daemon]
         "AUTOJIT_SOCKET_PATH" "FILE" [""]
         "where autojitd listens [$XDG_RUNTIME_DIR/autojitd.sock, else run/autojitd.sock in the cache's directory]";
@@ -338,6 +338,13 @@ mod tests {
     #[test]
     fn documentation_is_the_table() {
         compare("docs/options.md", &markdown());
+    }
+
+    #[test]
+    fn help_fits_terminals() {
+        for line in help().lines() {
+            assert!(line.chars().count() <= 120, "{} columns: {line}", line.chars().count());
+        }
     }
 
     #[test]
