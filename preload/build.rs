@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// The symbols that the library shows (src/exports.rs).
+/// The symbols that the library shows (src/startup/exports.rs).
 #[rustfmt::skip]
 const EXPORTS: &[&str] = &[
     "__autojit_register", "_Unwind_Find_FDE", "_dl_find_object",

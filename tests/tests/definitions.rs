@@ -95,7 +95,8 @@ fn archive() -> PathBuf {
 
 /// What the static library refers to for compiled code's sake, and does not call: see there.
 fn held() -> BTreeSet<String> {
-    let text = std::fs::read_to_string(repository().join("preload/src/linked/next.rs")).expect("it is there");
+    let text = std::fs::read_to_string(repository().join("preload/src/platform/loaded/next_static.rs"))
+        .expect("it is there");
     let (_, list) = text.split_once("\nheld! {").expect("the list is there");
     let (list, _) = list.split_once('}').expect("the list ends");
     list.split_whitespace().map(str::to_owned).collect()

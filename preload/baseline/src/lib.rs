@@ -2,7 +2,7 @@
 //! instructions: one that analyses, one that emits.
 //!
 //! The runtime has it answer first calls if AUTOJIT_BASELINE asks for it, with the engine for what it refuses
-//! (preload/src/baseline).
+//! (preload/src/compile/baseline).
 //!
 //! ```text
 //! FunctionBody (autojit-bitcode)

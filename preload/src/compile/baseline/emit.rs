@@ -1,0 +1,174 @@
+//! Machine code becomes a unit: pieces, externals by name, fixups, frames.
+//!
+//! Receives what the baseline compiler hands on; hands on what the linker places.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use autojit_baseline::{Code, Relocation, RelocationKind, Target};
+use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
+use autojit_code::unit::Piece;
+use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
+
+use super::constants::Constants;
+use super::{Error, frames};
+use crate::program::function::Function;
+
+/// A unit in the making, of one function.
+pub struct Emitter<'b> {
+    pub bitcode: &'b Bitcode<'static>,
+    pub builder: Builder<'static>,
+    /// By what they stand for.
+    externals: BTreeMap<(Target, bool), u32>,
+    /// The module's own constants that the function uses, copied.
+    constants: Constants,
+    /// The function: its global, and where its code is.
+    own: (u32, u32),
+    rodata: u32,
+}
+
+/// The unit of `code`, which is that of `function`, the global of this index.
+pub fn unit(
+    bitcode: &Bitcode<'static>,
+    code: &Code,
+    global: u32,
+    function: &'static Function,
+) -> Result<Unit<'static>, Error> {
+    let mut builder = Builder::new();
+    let text = builder.append(Piece::Text, &code.text, 16);
+    let rodata = builder.append(Piece::Rodata, &code.rodata, code.rodata_align.max(1));
+    builder.function(Symbol::Function(function.index()), function.info().name, text, code.text.len() as u32);
+    let mut emitter = Emitter {
+        bitcode,
+        builder,
+        externals: BTreeMap::new(),
+        constants: Constants::default(),
+        own: (global, text),
+        rodata,
+    };
+    for relocation in &code.text_relocations {
+        emitter.relocate(Piece::Text, text, relocation)?;
+    }
+    for relocation in &code.rodata_relocations {
+        emitter.relocate(Piece::Rodata, rodata, relocation)?;
+    }
+    emitter.frame(code, text)?;
+    Ok(emitter.builder.finish()?)
+}
+
+impl Emitter<'_> {
+    /// The unwind table, with what a personality routine reads.
+    fn frame(&mut self, code: &Code, text: u32) -> Result<(), Error> {
+        let lsda = match &code.lsda {
+            None => None,
+            Some(lsda) => {
+                let at = self.builder.append(Piece::Rodata, &lsda.bytes, 8);
+                for relocation in &lsda.relocations {
+                    self.relocate(Piece::Rodata, at, relocation)?;
+                }
+                Some(at)
+            }
+        };
+        let personality = match code.personality {
+            Some(global) if lsda.is_some() => Some(self.external(Target::Global(global), Usage::Address)?),
+            _ => None,
+        };
+        let cie = self.builder.cie(personality)?;
+        let covered = (text, code.text.len() as u32);
+        self.builder.fde(cie, covered, &frames::instructions(&code.frame), lsda)?;
+        Ok(())
+    }
+
+    fn relocate(&mut self, piece: Piece, base: u32, relocation: &Relocation) -> Result<(), Error> {
+        let at = base + relocation.offset;
+        let (form, access) = match relocation.kind {
+            RelocationKind::Pc32 => (Form::Rel32, Access::Address),
+            RelocationKind::Call => (Form::Rel32, Access::Call),
+            RelocationKind::GotRelaxable => (Form::Rel32, Access::Cell),
+            RelocationKind::Abs64 => (Form::Abs64, Access::Address),
+        };
+        self.refer(piece, at, relocation.addend, form, relocation.target, access)
+    }
+
+    /// The place `at` refers to a target.
+    pub fn refer(
+        &mut self,
+        piece: Piece,
+        at: u32,
+        addend: i64,
+        form: Form,
+        target: Target,
+        access: Access,
+    ) -> Result<(), Error> {
+        let inside = match target {
+            Target::Text => Some((Piece::Text, self.own.1)),
+            Target::Rodata => Some((Piece::Rodata, self.rodata)),
+            Target::Global(global) if self.is_copied(global) => {
+                if access == Access::Cell {
+                    return Err(Error::Refused("a constant by way of the global offset table".into()));
+                }
+                Some((Piece::Rodata, self.constant(global)?))
+            }
+            Target::Global(_) | Target::Runtime(_) => None,
+        };
+        match inside {
+            Some(inside) => self.builder.point(piece, at, addend, form, inside)?,
+            None => {
+                let usage = if access == Access::Call { Usage::Call } else { Usage::Address };
+                let external = self.external(target, usage)?;
+                self.builder.refer(piece, at, addend, form, (external, access))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a global is a constant of this module whose address means nothing, so that it travels with the bodies.
+    fn is_copied(&self, global: u32) -> bool {
+        self.bitcode.globals().get(global as usize).is_some_and(|global| {
+            global.kind == GlobalKind::Variable
+                && matches!(global.linkage, Linkage::Internal | Linkage::Private)
+                && global.constant
+                && global.initializer.is_some()
+        })
+    }
+
+    /// Where the copy of a constant is in rodata.
+    fn constant(&mut self, global: u32) -> Result<u32, Error> {
+        if let Some(known) = self.constants.get(global) {
+            return Ok(known);
+        }
+        Constants::emit(self, global)
+    }
+
+    /// Notes where the copy of a constant is.
+    pub fn note(&mut self, global: u32, at: u32) {
+        self.constants.note(global, at);
+    }
+
+    fn external(&mut self, target: Target, usage: Usage) -> Result<u32, Error> {
+        let key = (target, usage == Usage::Call);
+        if let Some(known) = self.externals.get(&key) {
+            return Ok(*known);
+        }
+        let (name, weak, own) = match target {
+            Target::Runtime(function) => (Cow::Borrowed(function.0), false, None),
+            Target::Global(number) => {
+                let global = self.bitcode.globals().get(number as usize);
+                let global = global.ok_or_else(|| Error::Refused("a global that is not there".into()))?;
+                // What only this module can name stays in the image, with a name for the import table.
+                if matches!(global.linkage, Linkage::Internal | Linkage::Private) {
+                    return Err(Error::Refused("a local global".into()));
+                }
+                let name = std::str::from_utf8(self.bitcode.name(global));
+                let name = name.map_err(|_| Error::Refused("a name that is not UTF-8".into()))?;
+                let own = (number == self.own.0 && usage == Usage::Call).then_some(self.own.1);
+                (Cow::Borrowed(name), global.linkage == Linkage::ExternalWeak, own)
+            }
+            Target::Text | Target::Rodata => return Err(Error::Refused("a place of its own by name".into())),
+        };
+        let symbol = Symbol::Name(name.into_owned().into());
+        let external = self.builder.external(symbol, usage, weak, own);
+        self.externals.insert(key, external);
+        Ok(external)
+    }
+}

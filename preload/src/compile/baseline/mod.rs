@@ -1,0 +1,228 @@
+//! First calls without LLVM: the baseline compiler (crate autojit-baseline), one function at a time.
+//!
+//! Receives a cold function; hands on a ready one, or says that it is for the engine. The container's bitcode is unpacked and
+//! opened once for each module; everything behind the machine code ([`emit`]) is as for the engine's.
+
+mod constants;
+mod emit;
+mod frames;
+
+use std::fmt;
+use std::mem::ManuallyDrop;
+
+use autojit_baseline::Baseline;
+use autojit_bitcode::{FunctionBody, Linkage, Module as Bitcode};
+use autojit_code::{LinkError, describe_unit, place};
+use autojit_store::Symbol;
+
+use crate::link::names;
+use crate::link::publish::{Origin, publish};
+use crate::program::function::Function;
+use crate::program::module::Module;
+use crate::program::symbols::{self, Names};
+use crate::settings::failure::Failure;
+use crate::settings::options;
+use crate::settings::stats;
+use crate::startup::lifecycle;
+use crate::sys;
+
+/// The bitcode of a module, opened. Fields are dropped in this order.
+pub struct Open {
+    compiler: ManuallyDrop<Baseline<'static>>,
+    body: FunctionBody,
+    /// What the two above and below borrow from each other. From Box::into_raw.
+    bitcode: *mut Bitcode<'static>,
+    bytes: *mut [u8],
+    /// By function of the container, its index among the globals.
+    globals: Vec<Option<u32>>,
+}
+
+// SAFETY: the pointers are to memory that this alone owns.
+unsafe impl Send for Open {}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // SAFETY: the compiler borrows the bitcode, and that the bytes; each came from Box::into_raw and is freed once.
+        unsafe {
+            ManuallyDrop::drop(&mut self.compiler);
+            drop(Box::from_raw(self.bitcode));
+            drop(Box::from_raw(self.bytes));
+        }
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Open({} functions)", self.globals.len())
+    }
+}
+
+/// What is known of a module's bitcode.
+#[derive(Debug, Default)]
+pub enum State {
+    /// Nothing was compiled of it yet.
+    #[default]
+    Closed,
+    /// It is open.
+    Open(Box<Open>),
+    /// All of it is for the engine.
+    Refused,
+}
+
+/// Why a function is not compiled.
+enum Error {
+    /// It is for the engine: what it has that is not supported.
+    Refused(String),
+    /// It was compiled, and cannot be linked.
+    Link(LinkError),
+}
+
+impl From<LinkError> for Error {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<autojit_baseline::Refused> for Error {
+    fn from(refused: autojit_baseline::Refused) -> Self {
+        Self::Refused(refused.to_string())
+    }
+}
+
+/// Whether functions of `module` may be compiled here.
+pub fn serves(module: &Module) -> bool {
+    // Debuggers that want to know variables get the engine's code, which describes them.
+    lifecycle::baseline() != options::Baseline::Off && !module.described_in_full()
+}
+
+/// Whether everything is compiled here, or fails.
+pub fn is_alone() -> bool {
+    lifecycle::baseline() == options::Baseline::Only
+}
+
+/// Makes `root` ready, or leaves it cold for the engine; or returns because another thread owns it.
+///
+/// # Errors
+/// It cannot be had: it was refused, and there is nothing else to compile it.
+pub fn compile(root: &'static Function) -> Result<(), Failure> {
+    let module = root.module();
+    let since = sys::monotonic_time();
+    let mut state = module.lock_bitcode();
+    // Not earlier: the thread that held the lock may have compiled it.
+    if !root.claim() {
+        return Ok(());
+    }
+    let result = open(module, &mut state).and_then(|open| run(open, root));
+    stats::COUNTERS.baseline_time.add_time(sys::monotonic_time() - since);
+    let Err(error) = result else { return Ok(()) };
+    let failed = |failure| {
+        root.fail();
+        Err(failure)
+    };
+    match error {
+        Error::Refused(reason) if is_alone() => failed(Failure::new(format_args!(
+            "the baseline compiler does not know {reason}; AUTOJIT_BASELINE=on has such functions compiled by the engine"
+        ))),
+        Error::Refused(reason) => {
+            root.unclaim();
+            log::debug!("{} of {} is for the engine: {reason}", root.info().name, module.source());
+            stats::refuse(reason);
+            Ok(())
+        }
+        Error::Link(error) => failed(Failure::new(format_args!("linking its code: {error}"))),
+    }
+}
+
+/// The module's bitcode.
+fn open<'s>(module: &'static Module, state: &'s mut State) -> Result<&'s mut Open, Error> {
+    if matches!(state, State::Closed) {
+        *state = match read(module) {
+            Ok(open) => State::Open(Box::new(open)),
+            Err(reason) => {
+                log::info!("{} is for the engine: {reason}", module.source());
+                State::Refused
+            }
+        };
+    }
+    match state {
+        State::Open(open) => Ok(open),
+        _ => Err(Error::Refused("its module".into())),
+    }
+}
+
+fn read(module: &'static Module) -> Result<Open, String> {
+    module.verify().map_err(|failure| failure.to_string())?;
+    let container = &module.opened().ok_or("it is not open")?.container;
+    if !container.options().is_empty() {
+        return Err(format!("it was built with {}", container.options()));
+    }
+    let bytes = Box::into_raw(container.bitcode().map_err(|error| error.to_string())?.into_boxed_slice());
+    // SAFETY: freed by Open's destructor, or below, after everything that borrows it.
+    let parsed = Bitcode::parse(unsafe { &*bytes });
+    let bitcode = match parsed {
+        Ok(bitcode) => Box::into_raw(Box::new(bitcode)),
+        Err(error) => {
+            // SAFETY: from Box::into_raw above; nothing has kept a reference.
+            drop(unsafe { Box::from_raw(bytes) });
+            return Err(format!("{error:?}"));
+        }
+    };
+    // SAFETY: as for the bytes.
+    let opened: &'static Bitcode<'static> = unsafe { &*bitcode };
+    let mut globals = vec![None; module.function_count()];
+    let (mut missing, mut asked) = (None, None);
+    for (number, global) in opened.globals().iter().enumerate() {
+        let name = std::str::from_utf8(opened.name(global)).unwrap_or_default();
+        match container.find(name) {
+            Some(Symbol::Function(index)) if opened.has_body(number as u32) => {
+                globals[index as usize] = Some(number as u32);
+            }
+            Some(Symbol::Import(index))
+                if global.linkage != Linkage::ExternalWeak && module.import(index) == Some(0) =>
+            {
+                missing = Some(name);
+            }
+            // Optimisers answer them where the function that asks was inlined: _FORTIFY_SOURCE relies on it.
+            None if ["llvm.objectsize.", "llvm.is.constant."].iter().any(|asked| name.starts_with(asked)) => {
+                asked = Some(name);
+            }
+            _ => {}
+        }
+    }
+    let compiler = ManuallyDrop::new(Baseline::new(opened));
+    let open = Open { compiler, body: FunctionBody::default(), bitcode, bytes, globals };
+    match (missing, asked) {
+        // Only what the optimiser makes of the bodies does not refer to it.
+        (Some(name), _) => Err(format!("nothing defines {name}")),
+        (None, Some(name)) => Err(format!("it has {name}")),
+        (None, None) => Ok(open),
+    }
+}
+
+/// Compiles, links and publishes a function that the calling thread owns.
+fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
+    let module = root.module();
+    let global = open.globals.get(root.index() as usize).copied().flatten();
+    let global = global.ok_or_else(|| Error::Refused("a function without a body".into()))?;
+    // SAFETY: it lives as long as `open`, and is not changed.
+    let bitcode = unsafe { &*open.bitcode };
+    bitcode
+        .read_function(global, &mut open.body)
+        .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
+    let code = open.compiler.compile(&open.body)?;
+    let unit = emit::unit(bitcode, &code, global, root)?;
+    let description = describe_unit(&unit);
+
+    let memory = module.image().memory();
+    let owned = |function: &'static Function| std::ptr::eq(function, root) && symbols::is_chosen(function);
+    let mut resolver = Names { module, owned: &owned };
+    let linked = place(&unit, memory, &mut resolver)?;
+    let origin = Origin::Described {
+        counter: &stats::COUNTERS.baseline,
+        described: (description, 1),
+        claimed: &[(root, unit.functions.get(0).map_or(0, |function| function.offset))],
+        unnamed: &|_| 0,
+    };
+    publish(module, memory, linked, names::Lines::None, origin)?;
+    Ok(())
+}

@@ -1,0 +1,340 @@
+//! One batch: functions that are claimed, compiled, linked and published together.
+//!
+//! Receives a cold function; hands on ready ones. Only the module's lock is held, and only while the engine works on
+//! the module: other modules compile at the same time, and threads that wait for a function of the batch sleep on its
+//! state.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::time::Duration;
+
+use autojit_abi::{EngineApi, OpenOptions};
+use autojit_code::lock::Guard;
+use autojit_code::unit::Lines;
+use autojit_code::{Symbol, Unit, place};
+use autojit_protocol::What;
+
+use crate::compile::compiler::{Compiler, Held, Object};
+use crate::compile::daemon::Gone;
+use crate::compile::engine::{self, Owned};
+use crate::compile::{baseline, cache, daemon, image_cache};
+use crate::link::names;
+use crate::link::publish::{Origin, publish};
+use crate::program::function::{Function, State};
+use crate::program::module::{EngineHandle, Module, Opened};
+use crate::program::symbols::{self, Names};
+use crate::settings::failure::Failure;
+use crate::settings::stats;
+use crate::settings::stats::Counter;
+use crate::startup::lifecycle;
+use crate::sys;
+
+/// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
+pub struct Batch<'w> {
+    module: &'static Module,
+    claimed: RefCell<Vec<&'static Function>>,
+    /// It has all of the module's own functions, by index, and is kept for debuggers.
+    whole: Option<&'w [bool]>,
+}
+
+/// Makes `root` ready, with those that the engine compiles along; or returns because another thread owns it, or has
+/// made it ready, by now.
+///
+/// # Errors
+/// It cannot be had. It is marked as failed, and the process is to end.
+pub fn compile(root: &'static Function) -> Result<(), Failure> {
+    let module = root.module();
+    lifecycle::notice_unloads();
+    if baseline::is_alone() {
+        module.open()?;
+    } else {
+        // Most often with what the program has called next in earlier runs.
+        image_cache::bind(root);
+        if root.code().is_some() {
+            return Ok(());
+        }
+        module.open()?;
+        // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
+        module.bind_cached();
+        if root.state() == State::Cold {
+            cache::bind_copies(root);
+        }
+        // Another thread may be binding it, too.
+        if root.state() != State::Cold {
+            return Ok(());
+        }
+    }
+    if baseline::serves(module) {
+        baseline::compile(root)?;
+        if root.state() != State::Cold {
+            return Ok(());
+        }
+    }
+    // Before the module's lock: threads that compile in other modules may wait for the engine, too.
+    let compiler = Compiler::choose()?;
+    let handle = module.lock_engine();
+    // Not earlier: the thread that held the lock may have compiled it along.
+    let Some(batch) = Batch::claim(root) else { return Ok(()) };
+    let result = batch.run(compiler, handle, Some(root)).and_then(|()| match root.code() {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(format_args!("generating code: the compiler did not define it"))),
+    });
+    cache::flush_if_due();
+    result.inspect_err(|_| {
+        batch.claimed.borrow_mut().retain(|function| !std::ptr::eq(*function, root));
+        root.fail();
+    })
+}
+
+/// The two halves of a batch, for the statistics: compiling, with the module locked, and linking.
+struct Halves<'a> {
+    handle: Option<Guard<'a, EngineHandle>>,
+    since: Duration,
+}
+
+impl Halves<'_> {
+    /// The functions of the batch are claimed, and their code is there.
+    fn compiled(&mut self) {
+        if self.handle.take().is_some() {
+            let now = sys::monotonic_time();
+            stats::COUNTERS.compile_time.add_time(now - self.since);
+            self.since = now;
+        }
+    }
+}
+
+impl Drop for Halves<'_> {
+    fn drop(&mut self) {
+        self.compiled();
+        stats::COUNTERS.link_time.add_time(sys::monotonic_time() - self.since);
+    }
+}
+
+impl<'w> Batch<'w> {
+    /// Of no functions yet. `whole`: of which the module defines, if it is to have all of them.
+    pub fn of(module: &'static Module, whole: Option<&'w [bool]>) -> Self {
+        Self { module, claimed: RefCell::default(), whole }
+    }
+
+    fn claim(root: &'static Function) -> Option<Self> {
+        root.claim().then(|| Self { claimed: RefCell::new(vec![root]), ..Self::of(root.module(), None) })
+    }
+
+    /// Compiles, links and publishes what is chosen around `root`, or, without a root, whatever is cold. The module stays
+    /// locked while it is compiled.
+    ///
+    /// # Errors
+    /// It cannot be had.
+    pub fn run(
+        &self,
+        compiler: Compiler,
+        handle: Guard<'_, EngineHandle>,
+        root: Option<&'static Function>,
+    ) -> Result<(), Failure> {
+        let mut halves = Halves { handle: Some(handle), since: sys::monotonic_time() };
+        stats::COUNTERS.batches.add(1);
+        let api = match compiler {
+            Compiler::Engine(api) => api,
+            Compiler::Daemon => match self.run_daemon(&mut halves, root) {
+                Ok(result) => return result,
+                Err(gone) => Compiler::instead_of(gone)?,
+            },
+        };
+        let handle = halves.handle.as_mut().expect("the module is locked until its code is there");
+        let claim = |index| self.claim_index(index);
+        let root = root.map(Function::index);
+        let object = Held::new(Object::Engine(run_engine(self.module, api, handle, root, &claim)?));
+        halves.compiled();
+        if object.bytes().is_empty() {
+            return Ok(());
+        }
+        let unit = Unit::of(object.bytes()).map_err(|error| cannot_link(&error))?;
+        self.finish(unit, &object, &stats::COUNTERS.compiled, true)
+    }
+
+    /// Has autojitd compile it, which chooses without knowing what is cold; links and publishes it as well.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    fn run_daemon(
+        &self,
+        halves: &mut Halves<'_>,
+        root: Option<&Function>,
+    ) -> Result<Result<(), Failure>, Gone> {
+        let what = root.map_or(What::Everything, |root| What::Function(root.index()));
+        daemon::request(self.module, what, Compiler::may_spawn(), |code| -> Result<_, String> {
+            let object = Held::new(Object::Daemon(code.object));
+            if object.bytes().is_empty() && root.is_none() {
+                return Ok(Ok(()));
+            }
+            let unit = Unit::of(object.bytes()).map_err(|error| format!("an object with {error}"))?;
+            self.claim_defined(&unit, root)?;
+            halves.compiled();
+            // What autojitd keeps is code whose calls are bound.
+            let keep = !code.kept || lifecycle::calls_pass_stubs();
+            Ok(self.finish(unit, &object, &stats::COUNTERS.from_daemon, keep))
+        })
+        .map(Result::flatten)
+    }
+
+    /// Claims the functions that a unit defines, if they are cold. What others have made ready, or are about to, stays.
+    ///
+    /// # Errors
+    /// `root` is not among them.
+    pub fn claim_defined(&self, unit: &Unit<'_>, root: Option<&Function>) -> Result<(), String> {
+        let Opened { container, .. } = self.module.open().map_err(|failure| failure.to_string())?;
+        let mut found = root.is_none();
+        for function in unit.functions.iter().filter(|function| function.global) {
+            let Symbol::Name(name) = &function.symbol else { continue };
+            if let Some(Symbol::Function(index)) = autojit_cache::number(container, name) {
+                found |= root.is_some_and(|root| root.index() == index);
+                self.claim_index(index);
+            }
+        }
+        if found { Ok(()) } else { Err("code without the function".into()) }
+    }
+
+    /// Claims function `index` of the module, if it is cold, and the definition that its name stands for (another
+    /// module's may have won).
+    fn claim_index(&self, index: u32) -> bool {
+        let Some(function) = self.module.function(index) else { return false };
+        let granted = symbols::is_chosen(function) && function.claim();
+        if granted {
+            self.claimed.borrow_mut().push(function);
+        }
+        granted
+    }
+
+    /// Links and publishes the unit of an object, whose functions `counter` counts, and keeps it for later runs if `keep`.
+    fn finish(
+        &self,
+        unit: Unit<'_>,
+        object: &Held,
+        counter: &'static Counter,
+        keep: bool,
+    ) -> Result<(), Failure> {
+        let lines = object.lines().map(|object| unit.lines_of(object));
+        let lines = lines.map_or(names::Lines::None, |lines| names::Lines::Objects(vec![lines]));
+        self.link(&unit, lines, &[unit.lines_of(object.bytes())], counter, &[])?;
+        match self.whole {
+            Some(functions) => {
+                cache::keep_described(self.module, functions, object.bytes());
+            }
+            // What a debugger wants to know is no use to others.
+            None if !self.module.described_in_full() => {
+                cache::keep(self.module, unit, object.lines(), keep);
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Links and publishes a unit that was made of `objects`, those of its functions that are claimed. `counter` counts
+    /// them, but for those that `kept` has by index, which are from the cache.
+    ///
+    /// # Errors
+    /// It cannot be linked.
+    pub fn link(
+        &self,
+        unit: &Unit<'_>,
+        lines: names::Lines,
+        objects: &[Lines<'_>],
+        counter: &'static Counter,
+        kept: &[bool],
+    ) -> Result<(), Failure> {
+        let memory = self.module.image().memory();
+        let mut claimed = self.claimed.borrow_mut();
+        claimed.sort_unstable_by_key(|function| function.index());
+        let owned = |function: &'static Function| {
+            claimed.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
+                && symbols::is_chosen(function)
+        };
+        let mut names = Names { module: self.module, owned: &owned };
+        let linked = place(unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
+        let origin = Origin::Compiled { counter, kept, objects, claimed: &claimed };
+        publish(self.module, memory, linked, lines, origin).map_err(|error| cannot_link(&error))?;
+        Ok(())
+    }
+}
+
+/// Has the engine compile the batch that it chooses around function `root` of a module, or, without a root, all functions
+/// that `claim` grants. The module is locked by the caller.
+///
+/// # Errors
+/// LLVM's.
+pub fn run_engine(
+    module: &'static Module,
+    api: &'static EngineApi,
+    handle: &mut EngineHandle,
+    root: Option<u32>,
+    claim: &dyn Fn(u32) -> bool,
+) -> Result<Owned, Failure> {
+    module.verify()?;
+    engine::on_its_stack(|| call_engine(module, api, handle, root, claim))?
+}
+
+/// The same, on a stack that is large enough for it.
+fn call_engine(
+    module: &'static Module,
+    api: &'static EngineApi,
+    handle: &mut EngineHandle,
+    root: Option<u32>,
+    claim: &dyn Fn(u32) -> bool,
+) -> Result<Owned, Failure> {
+    let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
+    if handle.0.is_null() {
+        let Opened { bytes, place, .. } = module.open()?;
+        let options = OpenOptions {
+            opt_override: lifecycle::opt_override(),
+            batch_limit: 0,
+            full_debug: module.described_in_full(),
+        };
+        // SAFETY: the container is mapped for ever; the pointers are to variables of this function.
+        let status = unsafe {
+            (api.open)(bytes.as_ptr(), bytes.len(), &raw const options, &raw mut handle.0, error.out())
+        };
+        if status != 0 {
+            return Err(Failure::new(format_args!("reading its bitcode in {place}: {}", error.text())));
+        }
+    }
+    // SAFETY: the module is open, and locked by the caller; claim_callback gets the pointer that it expects.
+    let status = unsafe {
+        let context = (&raw const claim).cast_mut().cast::<c_void>();
+        match root {
+            Some(root) => {
+                let (out, error) = (object.out(), error.out());
+                (api.compile)(handle.0, root, claim_callback, context, out, error)
+            }
+            None => (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out()),
+        }
+    };
+    if status != 0 {
+        return Err(Failure::new(format_args!(
+            "generating code: {}; build its file without autojit",
+            error.text()
+        )));
+    }
+    Ok(object)
+}
+
+/// What is wrong with an object.
+pub fn cannot_link(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format_args!("linking its code: {error}; build its file without autojit"))
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for function in self.claimed.get_mut().drain(..) {
+            if function.code().is_none() {
+                function.unclaim();
+            }
+        }
+    }
+}
+
+/// Whether the engine may take function `index` of the module into the batch.
+unsafe extern "C" fn claim_callback(context: *mut c_void, index: u32) -> bool {
+    // SAFETY: run_engine passes its parameter of this type, and waits for the engine.
+    let claim = unsafe { &*context.cast::<&dyn Fn(u32) -> bool>() };
+    claim(index)
+}

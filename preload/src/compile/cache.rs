@@ -1,0 +1,433 @@
+//! The object cache: what was compiled is kept, and later runs bind it without the engine.
+//!
+//! Receives the units that this process compiled ([`keep`]), writes them at the end of the process, or when it has had
+//! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
+//! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use autojit_cache::{Directory, Kind};
+use autojit_code::lock::Lock;
+use autojit_code::pack::{self, Key};
+use autojit_code::unit::Lines;
+use autojit_code::{LinkError, Symbol, Unit, place_described};
+use autojit_store::FunctionKind;
+
+use crate::compile::image_cache::{self, Noted};
+use crate::link::names;
+use crate::link::publish::{Origin, publish};
+use crate::program::function::{Function, State};
+use crate::program::module::Module;
+use crate::program::symbols::{self, Names};
+use crate::settings::options::{self, Options};
+use crate::settings::stats;
+use crate::startup::lifecycle;
+use crate::sys;
+
+/// How long compiled code may wait to be written while the program runs.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The cache of this process.
+#[derive(Debug)]
+pub struct Cache(pub Option<Directory>);
+
+impl Cache {
+    /// The cache that the options ask for. Nothing is opened yet.
+    pub fn new(options: &Options) -> Self {
+        if options.disable_object_cache {
+            return Self(None);
+        }
+        let directory =
+            Directory::locate(options.cache_dir.as_deref(), options::variable, options.cache_size.0);
+        if directory.is_none() {
+            log::debug!("no object cache: neither AUTOJIT_CACHE_DIR nor XDG_CACHE_HOME nor HOME is set");
+        }
+        Self(directory)
+    }
+}
+
+/// Whether the process has left its files.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is read or written: the process will see other files, or none, or as another user.
+pub fn close() {
+    CLOSED.store(true, Ordering::Relaxed);
+}
+
+/// The directory, if there is one in use.
+pub fn directory() -> Option<&'static Directory> {
+    lifecycle::cache().0.as_ref().filter(|_| !CLOSED.load(Ordering::Relaxed))
+}
+
+/// Its path, for messages.
+pub fn path(directory: &Directory) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(directory.path())
+}
+
+/// The key of a module's code.
+fn key_of(module: &Module) -> Key {
+    let key = autojit_cache::key_of(&module.record().key, lifecycle::opt_override());
+    // In other cache files, calls of functions that only their own module can name are bound.
+    if lifecycle::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
+}
+
+/// Code that waits to be written.
+struct Pending {
+    module: &'static Module,
+    units: Vec<Unit<'static>>,
+    /// Those of the functions in it that only their own module can name.
+    local: BTreeSet<u32>,
+}
+
+struct Waiting {
+    modules: BTreeMap<Key, Pending>,
+    since: Duration,
+    /// What may become part of an image pack.
+    noted: Vec<Noted>,
+    /// How long that waits, from when.
+    packs_wait: Duration,
+    packs_since: Duration,
+}
+
+impl Waiting {
+    /// Whether image packs are to be written while the program runs. Each time makes a group of its own, so it is done
+    /// less and less often.
+    fn packs_are_due(&mut self) -> bool {
+        let now = sys::monotonic_time();
+        if self.packs_since == Duration::ZERO {
+            self.packs_since = now;
+        }
+        let due = now - self.packs_since > self.packs_wait;
+        if due {
+            self.packs_since = now;
+            self.packs_wait *= 2;
+        }
+        due
+    }
+}
+
+static WAITING: Lock<Waiting> = Lock::new(Waiting {
+    modules: BTreeMap::new(),
+    since: Duration::ZERO,
+    noted: Vec::new(),
+    packs_wait: PATIENCE.saturating_mul(2),
+    packs_since: Duration::ZERO,
+});
+
+/// Keeps a unit of code that this process has published, made of the object `lines` if that describes lines. `new`: nobody
+/// else writes it to the file of its module.
+pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]>, new: bool) {
+    if directory().is_none() {
+        return;
+    }
+    let Some(opened) = module.opened() else { return };
+    let unit = autojit_cache::compiled(&opened.container, unit, lines);
+    if !new {
+        note(Noted { module, unit, kept: None });
+        return;
+    }
+    let mut local = match lifecycle::calls_pass_stubs() {
+        true => BTreeSet::new(),
+        false => autojit_cache::local_functions(&opened.container, &unit),
+    };
+    let mut waiting = WAITING.lock();
+    if waiting.modules.is_empty() {
+        waiting.since = sys::monotonic_time();
+    }
+    let none = || Pending { module, units: Vec::new(), local: BTreeSet::new() };
+    let pending = waiting.modules.entry(key_of(module)).or_insert_with(none);
+    pending.units.push(unit);
+    pending.local.append(&mut local);
+}
+
+/// Keeps what may become part of an image pack.
+fn note(noted: Noted) {
+    WAITING.lock().noted.push(noted);
+}
+
+/// Writes what waits, if it has waited for long enough: the program may never come to its end.
+pub fn flush_if_due() {
+    let due = {
+        let waiting = WAITING.lock();
+        !waiting.modules.is_empty() && sys::monotonic_time() - waiting.since > PATIENCE
+    };
+    if due {
+        write(false);
+    }
+}
+
+/// Writes what waits. The caller is inside the gate.
+pub fn flush() {
+    write(true);
+}
+
+fn write(last: bool) {
+    let Some(directory) = directory() else { return };
+    let (modules, mut noted, packs) = {
+        let mut waiting = WAITING.lock();
+        let packs = last || waiting.packs_are_due();
+        (std::mem::take(&mut waiting.modules), std::mem::take(&mut waiting.noted), packs)
+    };
+    for (key, Pending { module, units, local }) in modules {
+        match autojit_cache::add(directory, &key, &units, &local) {
+            Ok(functions) => stats::COUNTERS.cached.add(functions),
+            Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
+        }
+        noted.extend(units.into_iter().map(|unit| Noted { module, unit, kept: None }));
+    }
+    let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
+    // In the order in which it was needed.
+    let mut waiting = WAITING.lock();
+    rest.append(&mut waiting.noted);
+    waiting.noted = rest;
+}
+
+/// Binds everything that the cache has of a module. Called once for each.
+pub fn bind(module: &'static Module) {
+    let Some(directory) = directory() else { return };
+    let key = key_of(module);
+    let content = match directory.map_changeable(&key, Kind::Code) {
+        Ok(content) => content,
+        Err(sys::Errno(libc::ENOENT)) => return,
+        Err(error) => {
+            let path = path(directory);
+            log::debug!("reading the code of {} from the cache {path}: {error}", module.source());
+            return;
+        }
+    };
+    stats::COUNTERS.cache_files.add(1);
+    let damaged = |error: &dyn std::fmt::Display| {
+        let path = path(directory);
+        log::debug!("the code of {} in the cache {path} is not usable: {error}", module.source());
+        directory.remove(&key, Kind::Code);
+    };
+    if let Some(len) = pack::code_len(&content) {
+        content.want(len);
+    }
+    let description = match pack::check(&content, &key) {
+        Ok(description) => description,
+        Err(error) => {
+            damaged(&error);
+            return;
+        }
+    };
+    let lines = match pack::generation(&content).map(|generation| KeptLines::of(directory, key, generation)) {
+        None => None,
+        Some(Ok(kept)) => Some(kept),
+        Some(Err(error)) => {
+            let path = path(directory);
+            log::debug!("the lines of {} in the cache {path} are not usable: {error}", module.source());
+            return;
+        }
+    };
+    // Names and unwind tables of the code are read in it as long as the code is there.
+    let (code, description) = content.leak().split_at_mut(description);
+    let code: &'static [u8] = code;
+    let unit = match pack::decode_checked(code) {
+        Ok(unit) => unit,
+        Err(error) => {
+            damaged(&error);
+            return;
+        }
+    };
+    let claimed = Claimed::of(module, &unit);
+    if claimed.functions.is_empty() {
+        return;
+    }
+    match claimed.publish(module, &unit, description, lines.map_or(names::Lines::None, names::Lines::Kept)) {
+        Ok(bound) => {
+            log::debug!("{bound} functions of {} came from the cache", module.source());
+            let (function, offset) = claimed.functions[0];
+            let text = function.code().expect("it was published") - offset as usize;
+            note(Noted { module, unit, kept: Some((text, lines)) });
+        }
+        Err(error @ LinkError::Object(_)) => damaged(&error),
+        // As if they were not there.
+        Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
+    }
+}
+
+/// Binds what the cache has of modules that hold the same inline function as `root`, until that has code: which module
+/// an earlier run has compiled it of depends on the order of calls.
+pub fn bind_copies(root: &'static Function) {
+    // In a first run there is nothing to be found.
+    if directory().is_none() || stats::COUNTERS.from_cache.get() == 0 || root.kind().0 != FunctionKind::Inline
+    {
+        return;
+    }
+    let name = root.info().name;
+    for module in root.module().image().modules().iter().filter(|module| !module.is_bound()) {
+        let Ok(opened) = module.open() else { continue };
+        let Some(autojit_store::Symbol::Function(index)) = opened.container.find(name) else { continue };
+        if let Some(copy) = module.function(index) {
+            image_cache::bind(copy);
+        }
+        if root.state() == State::Cold {
+            module.bind_cached();
+        }
+        if root.state() != State::Cold {
+            return;
+        }
+    }
+}
+
+/// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
+pub struct Claimed {
+    /// The functions, and where their code is in the unit.
+    pub functions: Vec<(&'static Function, u32)>,
+    /// By number in the unit, whether its definition serves one of them.
+    pub serves: Vec<bool>,
+}
+
+impl Claimed {
+    /// The functions that code of `unit` is for, as far as they are cold. Inline ones may be another module's, which has
+    /// named them first: code of any module will do.
+    fn of(module: &'static Module, unit: &Unit<'_>) -> Self {
+        let mut all = Self {
+            functions: Vec::with_capacity(unit.functions.len()),
+            serves: vec![false; module.function_count()],
+        };
+        let globals = unit.functions.iter().filter(|function| function.global);
+        let named = globals.filter_map(|definition| match definition.symbol {
+            Symbol::Function(index) => Some((module.function(index)?, definition.offset)),
+            _ => None,
+        });
+        // All are named before they learn their slots.
+        let named: Vec<_> = named.collect();
+        module.image().adopt_slots(module);
+        for (function, offset) in named {
+            if let Some(claimed) = symbols::served(function).filter(|claimed| claimed.claim()) {
+                all.functions.push((claimed, offset));
+                all.serves[function.index() as usize] = true;
+            }
+        }
+        all
+    }
+
+    fn publish(
+        &self,
+        module: &'static Module,
+        unit: &Unit<'_>,
+        description: &'static mut [u8],
+        lines: names::Lines,
+    ) -> Result<usize, LinkError> {
+        let memory = module.image().memory();
+        let owned = |function: &'static Function| {
+            // With a stub, it may be another image's definition that calls lead to.
+            let own = || function.kind().0 != FunctionKind::Stub || symbols::is_chosen(function);
+            self.serves[function.index() as usize] && own()
+        };
+        let mut names = Names { module, owned: &owned };
+        let linked = place_described(unit, memory, &mut names)?;
+        let described = (description, unit.functions.len());
+        let counter = &stats::COUNTERS.from_cache;
+        let origin = Origin::Described { counter, described, claimed: &self.functions, unnamed: &|_| 0 };
+        publish(module, memory, linked, lines, origin)
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        for (function, _) in self.functions.drain(..).filter(|(function, _)| function.code().is_none()) {
+            function.unclaim();
+        }
+    }
+}
+
+/// The lines of code that was bound. They are mapped with it, so that they are there when somebody asks, whatever has
+/// become of the file; they are not read before. Files of names are made of them, so their bytes stay for ever.
+#[derive(Clone, Copy, Debug)]
+pub struct KeptLines {
+    content: &'static [u8],
+    key: Key,
+    generation: u64,
+    /// What to remove if they are damaged.
+    with: Kind,
+}
+
+impl KeptLines {
+    fn of(directory: &Directory, key: Key, generation: u64) -> Result<Self, String> {
+        let content = directory.map(&key, Kind::Lines).map_err(|error| error.to_string())?;
+        if !pack::are_lines_of(&content, &key, generation) {
+            return Err("they belong to other code".into());
+        }
+        stats::COUNTERS.cache_files.add(1);
+        Ok(Self { content: content.leak(), key, generation, with: Kind::Code })
+    }
+
+    /// Those of a group of an image pack.
+    pub fn in_image(content: &'static [u8], key: Key, generation: u64) -> Self {
+        Self { content, key, generation, with: Kind::Image }
+    }
+
+    /// What they are. None if they are damaged: then they and their code are removed, for the next run to make both.
+    pub fn read(&self) -> Vec<Lines<'static>> {
+        pack::decode_lines(self.content, &self.key, self.generation).unwrap_or_else(|| {
+            log::debug!("lines of compiled code in the cache are damaged");
+            if let Some(directory) = directory() {
+                directory.remove(&self.key, self.with);
+                if self.with == Kind::Code {
+                    directory.remove(&self.key, Kind::Lines);
+                }
+            }
+            Vec::new()
+        })
+    }
+}
+
+/// The key of the object of a whole module that defines `functions`: which these are depends on the image.
+fn key_of_described(module: &Module, functions: &[bool]) -> Key {
+    let functions: Vec<u8> = functions.iter().map(|defined| u8::from(*defined)).collect();
+    autojit_store::digest(&[b"autojit described", &key_of(module), &functions])
+}
+
+/// The object of a whole module that defines `functions` and describes everything to debuggers. Its bytes stay.
+pub fn described(module: &Module, functions: &[bool]) -> Option<&'static [u8]> {
+    let directory = directory()?;
+    let key = key_of_described(module, functions);
+    let content = directory.map(&key, Kind::Described).ok()?.leak();
+    match pack::decode_lines(content, &key, 0).and_then(|mut lines| lines.pop()) {
+        Some(Lines { object: Cow::Borrowed(object), .. }) => Some(object),
+        _ => {
+            log::debug!("the description of {} in the cache is damaged", module.source());
+            directory.remove(&key, Kind::Described);
+            None
+        }
+    }
+}
+
+/// Keeps such an object for later starts under a debugger. False if it is not kept.
+pub fn keep_described(module: &Module, functions: &[bool], object: &[u8]) -> bool {
+    let Some(directory) = directory() else { return false };
+    let key = key_of_described(module, functions);
+    let lines = Lines { object: object.into(), sections: Vec::new() };
+    match directory.write(&key, &[(Kind::Described, &pack::encode_lines(&[lines], &key, 0))]) {
+        Ok(()) => true,
+        Err(error) => {
+            log::debug!("keeping the description of {}: {error}", module.source());
+            false
+        }
+    }
+}
+
+/// Whether there is a cache.
+pub fn is_used() -> bool {
+    directory().is_some()
+}
+
+/// For the fork handlers: nothing is being added until [`after_fork`].
+pub fn before_fork() {
+    WAITING.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { WAITING.unlock() }
+}

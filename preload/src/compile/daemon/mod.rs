@@ -1,0 +1,209 @@
+//! autojitd as the compiler: requests, with limits, and another try if something is wrong with the one who answers.
+//!
+//! Receives functions to compile; hands on the objects, as the engine would have made them in this process. Connections
+//! wait in [`pool`] for the next request; [`spawn`] starts a daemon where none listens.
+//!
+//! Whatever comes is checked: a daemon that is silent, closes the connection or says what is no answer costs a
+//! connection, never the program. Everything is a raw system call, as on the whole path of a first call.
+
+mod pool;
+mod spawn;
+
+use std::ffi::CString;
+use std::time::Duration;
+
+use autojit_protocol::connection::SILENCE;
+use autojit_protocol::packet::{Blob, Bytes};
+use autojit_protocol::{ConnectionError, Message, What};
+
+use crate::compile::library;
+use crate::program::module::{Module, Opened};
+use crate::settings::failure::Failure;
+use crate::settings::options::{self, Options};
+use crate::startup::lifecycle;
+use crate::sys;
+use pool::{Link, POOL};
+
+pub use pool::{after_fork, after_fork_in_child, before_fork};
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take if it is for a whole module, with everything that debuggers want to know.
+const PATIENCE_FOR_EVERYTHING: Duration = Duration::from_secs(600);
+/// How often a request is made: a daemon that was restarted is found at the second time, a new one is started for the
+/// third.
+const ATTEMPTS: u32 = 4;
+/// How often a container is handed over in one request: it may be dropped again where many are.
+const DELIVERIES: u32 = 2;
+
+/// Where daemons are, as the environment says when the runtime starts: later it is the program's to change.
+#[derive(Debug)]
+pub struct Place {
+    /// The socket of the one that listens.
+    socket: Option<CString>,
+    /// AUTOJIT_DAEMON_PATH.
+    program: Option<CString>,
+    /// PATH.
+    search: Vec<u8>,
+}
+
+impl Place {
+    /// What the options and the environment say.
+    pub fn new(options: &Options) -> Self {
+        let cache = autojit_cache::Directory::locate(options.cache_dir.as_deref(), options::variable, 0);
+        let given = options.socket_path.as_deref();
+        Self {
+            socket: autojit_protocol::place::socket_path(
+                given,
+                options::variable,
+                cache.as_ref().map(autojit_cache::Directory::root),
+            ),
+            program: options.daemon_path.as_deref().map(sys::absolute),
+            search: options::variable(b"PATH").unwrap_or_default(),
+        }
+    }
+}
+
+/// There is no daemon (any more): why.
+#[derive(Debug)]
+pub struct Gone(pub String);
+
+impl From<Gone> for Failure {
+    fn from(gone: Gone) -> Self {
+        let otherwise = if library::IS_POSSIBLE {
+            "start it, set AUTOJIT_DAEMON_PATH, or use AUTOJIT_MODE=inprocess"
+        } else {
+            "start it, or set AUTOJIT_DAEMON_PATH"
+        };
+        Self::new(format_args!("asking autojitd: {}; {otherwise}", gone.0))
+    }
+}
+
+/// Code that autojitd has made.
+pub struct Code {
+    /// The object.
+    pub object: Bytes,
+    /// Whether this process's object cache will have it.
+    pub kept: bool,
+}
+
+/// Why a connection is not to be used again.
+enum Trouble {
+    Connection(ConnectionError),
+    /// What it has sent is no answer.
+    Nonsense(String),
+    /// It could not be started.
+    Start(String),
+}
+
+impl<E: Into<ConnectionError>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self::Connection(error.into())
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Connection(error) => error.fmt(f),
+            Self::Nonsense(text) => write!(f, "it has sent {text}"),
+            Self::Start(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Connects with a daemon unless that has happened: with one that listens, or, if `spawn`, one of the program's own.
+///
+/// # Errors
+/// There is none.
+pub fn connect(spawn: bool) -> Result<(), Gone> {
+    if pool::is_connected() {
+        return Ok(());
+    }
+    POOL.take(spawn).map(|link| POOL.give_back(link))
+}
+
+/// Asks for code of a module and passes it to `accept`, which says why it is none, if it is not. What that returns, or
+/// why the compiler has refused.
+///
+/// # Errors
+/// Nobody answers.
+pub fn request<T>(
+    module: &'static Module,
+    what: What,
+    spawn: bool,
+    mut accept: impl FnMut(Code) -> Result<T, String>,
+) -> Result<Result<T, Failure>, Gone> {
+    let mut last = String::new();
+    for _ in 0..ATTEMPTS {
+        let mut link = POOL.take(spawn)?;
+        match converse(&mut link, module, what, &mut accept) {
+            Ok(answer) => {
+                POOL.give_back(link);
+                return Ok(answer);
+            }
+            Err(trouble) => {
+                last = trouble.to_string();
+                log::info!("autojitd is asked again: {last}");
+                POOL.lose(link, &last);
+            }
+        }
+    }
+    Err(Gone(last))
+}
+
+/// One request over one connection.
+fn converse<T>(
+    link: &mut Link,
+    module: &'static Module,
+    what: What,
+    accept: &mut impl FnMut(Code) -> Result<T, String>,
+) -> Result<Result<T, Failure>, Trouble> {
+    let (key, level) = (module.record().key, lifecycle::opt_override());
+    let keep = lifecycle::cache().0.is_some() && what != What::Everything;
+    let compile = |inline| Message::Compile { key, level, what, inline, keep };
+    let patience = if what == What::Everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
+    let start = sys::monotonic_time();
+    let (mut inline, mut deliveries) = (false, 0);
+    link.connection.send(&compile(inline), None)?;
+    loop {
+        if sys::monotonic_time() - start > patience {
+            return Err(ConnectionError::Silent.into());
+        }
+        let mut packet = match link.connection.receive(SILENCE) {
+            // Bytes need no descriptor.
+            Err(ConnectionError::Lost) if !inline => {
+                inline = true;
+                link.connection.send(&compile(inline), None)?;
+                continue;
+            }
+            packet => packet?,
+        };
+        let blob = packet.blob.take();
+        match packet.message().map_err(ConnectionError::Malformed)? {
+            Message::Working => {}
+            Message::Unknown if deliveries < DELIVERIES => {
+                deliveries += 1;
+                let bytes = match module.verify().and_then(|()| module.open()) {
+                    Ok(Opened { bytes, .. }) => bytes,
+                    Err(failure) => return Ok(Err(failure)),
+                };
+                let given = Message::Module { key, level, made: false };
+                link.connection.send(&given, Some(Blob::new(bytes)))?;
+                link.connection.send(&compile(inline), None)?;
+            }
+            Message::Code { kept } => {
+                let object = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
+                let code = Code { object, kept: kept && link.shares_cache };
+                return accept(code).map(Ok).map_err(Trouble::Nonsense);
+            }
+            Message::Failed { reason } => {
+                return Ok(Err(Failure::new(format_args!(
+                    "generating code: {reason}; build its file without autojit"
+                ))));
+            }
+            Message::Refused { reason } => return Err(ConnectionError::Refused(reason.into_owned()).into()),
+            _ => return Err(Trouble::Nonsense("what answers something else".into())),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Image packs: one file of the cache with what a program has needed of many modules of an image.
+//!
+//! Receives functions that are called for the first time ([`bind`]), and what was bound by other ways
+//! ([`Noted`], from [`cache`]); hands on code. The pack of an image is opened with the first of its functions. Code in it
+//! is bound group by group: a group has what an earlier run had needed one after the other, of whatever modules. What the
+//! pack lacks is for the module's own file, or a compiler; if a process has needed that for several modules, it writes the
+//! pack anew at its end ([`write`]). docs/cache-format.md describes the file.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use autojit_cache::Kind;
+use autojit_code::image_pack::{self, Index};
+use autojit_code::lock::Lock;
+use autojit_code::pack::{self, Key};
+use autojit_code::{LinkError, place_described};
+
+use crate::compile::cache;
+use crate::compile::cache::{KeptLines, path};
+use crate::link::names;
+use crate::link::publish::{Origin, publish};
+use crate::program::function::Function;
+use crate::program::image::Image;
+use crate::program::module::Module;
+use crate::settings::stats;
+use crate::startup::lifecycle;
+use crate::sys;
+
+mod group;
+mod write;
+
+use group::{Definitions, Names};
+pub use write::{Noted, write};
+
+/// So many modules whose own files a process has opened, or that it has compiled, are worth a new image pack; an image
+/// with fewer has none.
+const MODULES: usize = 8;
+/// Bytes that come into memory when one of them is read, if the file is in the page cache: 64 KiB on Linux.
+const FAULT_AROUND: usize = 64 << 10;
+
+/// Where a module of the pack is was not asked yet.
+const UNKNOWN: usize = 0;
+/// A module of the pack is no longer in the image.
+const GONE: usize = 1;
+
+/// The image pack of an image, open.
+#[derive(Debug)]
+pub struct ImagePack {
+    key: Key,
+    index: Index<'static>,
+    /// Where the texts of the groups are; 0 for one that is not bound.
+    texts: Vec<AtomicUsize>,
+    /// The packs of the groups; each is taken when it is bound.
+    packs: Lock<Vec<Option<&'static mut [u8]>>>,
+    lines: Vec<&'static [u8]>,
+    /// If the image is not the one that the pack was written for: its modules by key, and those of the image.
+    /// Its modules by number: [`UNKNOWN`], [`GONE`], or the address of a [`Module`].
+    modules: Vec<AtomicUsize>,
+    /// Bytes of all packs, about half of which is text.
+    packs_len: usize,
+    numbers: OnceLock<BTreeMap<&'static Key, u32>>,
+    places: OnceLock<BTreeMap<&'static Key, u32>>,
+}
+
+/// The key of the image's pack. Not that of its content: after an edit most of it is still good.
+fn key_of(image: &Image) -> Key {
+    autojit_cache::key_of_image(image.name(), lifecycle::opt_override())
+}
+
+/// Binds the group that `function` is in, if the image's pack has it. The caller is inside the gate.
+pub fn bind(function: &'static Function) {
+    let module = function.module();
+    let image = module.image();
+    let Some(pack) = image.pack(open) else { return };
+    if let Some(number) = pack.number_of(image, module)
+        && let Some((group, _)) = pack.index.find(number, function.index())
+    {
+        pack.bind_group(image, group);
+    }
+}
+
+/// Gives a function that was just named its code, if the group that it is in is bound: most functions of a group are
+/// never named, so nothing is made for them when it is. The name is noted before the group is looked at, and a group
+/// before the names of its functions are (both SeqCst): the one or the other is seen.
+pub fn introduce(function: &'static Function) {
+    let module = function.module();
+    let image = module.image();
+    if let Some(pack) = image.opened_pack()
+        && let Some(number) = pack.number_of(image, module)
+        && let Some((group, Some(offset))) = pack.index.find(number, function.index())
+    {
+        let text = pack.texts[group].load(SeqCst);
+        if text != 0 && function.claim() {
+            function.publish(text + offset as usize);
+        }
+    }
+}
+
+/// How many functions of the image have code that nothing has named.
+pub fn unnamed(image: &'static Image) -> usize {
+    let Some(pack) = image.opened_pack() else { return 0 };
+    let of_module = |number: u32| {
+        let Some(module) = pack.module(image, number) else { return 0 };
+        let functions = pack.index.functions(number);
+        functions.filter(|(index, group)| pack.is_unnamed(module, *index, *group)).count()
+    };
+    (0..pack.index.len() as u32).map(of_module).sum()
+}
+
+/// Binds everything that the image's pack has.
+pub fn bind_all(image: &'static Image) {
+    if let Some(pack) = image.pack(open) {
+        (0..pack.index.groups.len()).for_each(|group| pack.bind_group(image, group));
+    }
+}
+
+/// Whether an image pack is worth while; not where calls are to pass stubs, as those in one lead to code.
+fn may_have_one(image: &Image) -> bool {
+    image.modules().len() >= MODULES && !lifecycle::calls_pass_stubs()
+}
+
+fn open(image: &Image) -> Option<ImagePack> {
+    if !may_have_one(image) {
+        return None;
+    }
+    let directory = cache::directory()?;
+    let key = key_of(image);
+    let unusable = |error: &dyn std::fmt::Display| {
+        log::debug!(
+            "the image pack of {} in the cache {} is not usable: {error}",
+            image.name(),
+            path(directory)
+        );
+    };
+    let content = match directory.map_changeable(&key, Kind::Image) {
+        Ok(content) => content,
+        Err(sys::Errno(libc::ENOENT)) => return None,
+        Err(error) => {
+            unusable(&error);
+            return None;
+        }
+    };
+    stats::COUNTERS.cache_files.add(1);
+    let (len, packs) = (content.len(), image_pack::packs_at(&content).unwrap_or(content.len()));
+    if let Err(error) = Index::open(&content[..packs], len, &key) {
+        unusable(&error);
+        directory.remove(&key, Kind::Image);
+        return None;
+    }
+    // Names and unwind tables of the code are read in it as long as the code is there.
+    let (head, mut rest) = content.leak().split_at_mut(packs);
+    let index = Index::open(head, len, &key).ok()?;
+    let mut at = packs;
+    let mut take = |range: &std::ops::Range<usize>| {
+        let (_, behind) = std::mem::take(&mut rest).split_at_mut(range.start - at);
+        let (taken, behind) = behind.split_at_mut(range.len());
+        (rest, at) = (behind, range.end);
+        taken
+    };
+    let bytes = index.groups.iter().map(|group| Some(take(&group.pack))).collect();
+    let lines = index.groups.iter().map(|group| &*take(&group.lines)).collect();
+    let modules = (0..index.len()).map(|_| AtomicUsize::new(UNKNOWN)).collect();
+    let (numbers, places) = (OnceLock::new(), OnceLock::new());
+    let texts = index.groups.iter().map(|_| AtomicUsize::new(0)).collect();
+    let packs_len = index.groups.iter().map(|group| group.pack.len()).sum();
+    Some(ImagePack { key, index, packs_len, texts, packs: Lock::new(bytes), lines, modules, numbers, places })
+}
+
+/// The modules of an image by key.
+fn places(image: &'static Image) -> BTreeMap<&'static Key, u32> {
+    image.modules().iter().zip(0..).map(|(module, place)| (&module.record().key, place)).collect()
+}
+
+impl ImagePack {
+    /// The pack's number of a module.
+    fn number_of(&self, image: &Image, module: &Module) -> Option<u32> {
+        let key = &module.record().key;
+        let at_place = self.index.module_at(image.place_of(module));
+        let is_it = |number: &u32| self.index.module(*number).is_some_and(|(it, _)| it == key);
+        at_place.filter(is_it).or_else(|| {
+            let all =
+                || (0..self.index.len() as u32).map(|number| Some((self.index.module(number)?.0, number)));
+            self.numbers.get_or_init(|| all().flatten().collect()).get(key).copied()
+        })
+    }
+
+    /// Where in the image the module of a number is, if it is still there.
+    fn place_of(&self, image: &'static Image, number: u32) -> Option<u32> {
+        let (key, place) = self.index.module(number)?;
+        let is_it = image.modules().get(place as usize).is_some_and(|module| module.record().key == *key);
+        if is_it { Some(place) } else { self.places.get_or_init(|| places(image)).get(key).copied() }
+    }
+
+    /// The module of a number, if the image still has it.
+    fn module(&self, image: &'static Image, number: u32) -> Option<&'static Module> {
+        let known = self.modules.get(number as usize)?;
+        let mut module = known.load(Relaxed);
+        if module == UNKNOWN {
+            let place = self.place_of(image, number);
+            let found = place.and_then(|place| image.modules().get(place as usize));
+            module = found.map_or(GONE, |module| std::ptr::from_ref(module) as usize);
+            known.store(module, Relaxed);
+        }
+        // SAFETY: the address of a module, which lives for ever.
+        (module != GONE).then(|| unsafe { &*(module as *const Module) })
+    }
+
+    /// Whether a function has code of a group, and nothing has named it.
+    fn is_unnamed(&self, module: &Module, index: u32, group: usize) -> bool {
+        self.texts[group].load(SeqCst) != 0 && module.named_function(index).is_none()
+    }
+
+    /// Binds a group, once. Other threads that want to have one of the image wait.
+    fn bind_group(&self, image: &'static Image, group: usize) {
+        let mut packs = self.packs.lock();
+        let Some(bytes) = packs.get_mut(group).and_then(Option::take) else { return };
+        if let Err(error) = self.bind_bytes(image, group, bytes) {
+            let Some(directory) = cache::directory() else { return };
+            let name = image.name();
+            log::debug!(
+                "group {group} of the image pack of {name} in the cache {}: {error}",
+                path(directory)
+            );
+            if matches!(error, LinkError::Object(_)) {
+                directory.remove(&self.key, Kind::Image);
+            }
+        }
+    }
+
+    fn bind_bytes(
+        &self,
+        image: &'static Image,
+        group: usize,
+        bytes: &'static mut [u8],
+    ) -> Result<(), LinkError> {
+        let damaged = |error: pack::PackError| LinkError::Object(error.to_string());
+        let references = self.index.references(group).map_err(damaged)?;
+        if let Some(len) = pack::code_len(bytes).filter(|len| *len > FAULT_AROUND) {
+            sys::want(&bytes[..len]);
+        }
+        let description = pack::check(bytes, &self.key).map_err(damaged)?;
+        let lines = match (pack::generation(bytes), self.lines[group]) {
+            (None, _) => names::Lines::None,
+            (Some(generation), content) if pack::are_lines_of(content, &self.key, generation) => {
+                names::Lines::Kept(KeptLines::in_image(content, self.key, generation))
+            }
+            (Some(_), _) => return Err(LinkError::Object("its lines belong to other code".into())),
+        };
+        let (code, description) = bytes.split_at_mut(description);
+        let unit = pack::decode_checked(code).map_err(damaged)?;
+        let mut names = Names::new(self, image, references);
+        names.check_imports().map_err(|what| LinkError::Object(what.into()))?;
+        let Definitions { claimed, unnamed } = names.claim(&unit);
+        if claimed.functions.is_empty() && unnamed.is_empty() {
+            return Ok(());
+        }
+        let memory = image.memory();
+        memory.expect(self.packs_len / 2);
+        let linked = place_described(&unit, memory, &mut names)?;
+        let described = (description, unit.functions.len());
+        let publish_unnamed = |text: usize| {
+            self.texts[group].store(text, SeqCst);
+            unnamed.iter().for_each(|unnamed| unnamed.publish(self, image, text));
+            unnamed.len()
+        };
+        let counter = &stats::COUNTERS.from_cache;
+        let origin =
+            Origin::Described { counter, described, claimed: &claimed.functions, unnamed: &publish_unnamed };
+        let bound = publish(&image.modules()[0], memory, linked, lines, origin)?;
+        log::debug!("{bound} functions of {} came from its image pack", image.name());
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! A group of an image pack in this process: whose functions its code is, and what its numbers stand for.
+//!
+//! Receives the unit of a group; claims the functions that were named already ([`Names::claim`]), resolves what the code
+//! refers to, and lets calls lead to the functions that nothing has named ([`Unnamed::publish`]).
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Release;
+
+use autojit_code::image_pack::{NONE, Reference, ReferenceKind, References};
+use autojit_code::{Resolver, Symbol, Target, Unit, Usage};
+use autojit_trampoline::contract::Slot;
+
+use super::ImagePack;
+use crate::compile::cache;
+use crate::program::image::{self, Image};
+use crate::program::module::Module;
+use crate::program::symbols;
+
+/// What the numbers of a group stand for in this process.
+pub struct Names<'a> {
+    pack: &'a ImagePack,
+    image: &'static Image,
+    references: References<'static>,
+    /// By number, what is known of a function of the group. Functions have the first numbers.
+    functions: Vec<Known>,
+    /// For imports of modules that are gone: others that lead to the same.
+    stand_ins: OnceCell<BTreeMap<u32, Reference>>,
+}
+
+/// The functions of a group whose code is the one that is being linked.
+pub struct Definitions {
+    /// Those that were named, and where they are in the code.
+    pub claimed: cache::Claimed,
+    /// The others.
+    pub unnamed: Vec<Unnamed>,
+}
+
+/// A function that nothing has named yet: its code is found when it is.
+pub struct Unnamed {
+    /// The number of its slot, which is known to be the one, if it has a stub.
+    slot: u32,
+    /// The number of its module in the pack.
+    module: u32,
+    index: u32,
+    offset: u32,
+}
+
+impl Unnamed {
+    /// Lets calls lead to its code, in the text of a group that is known to be bound.
+    pub fn publish(&self, pack: &ImagePack, image: &'static Image, text: usize) {
+        let code = text + self.offset as usize;
+        let Some(module) = pack.module(image, self.module) else { return };
+        if let Some(function) = module.named_function(self.index) {
+            // Named meanwhile: it may have other code already.
+            if function.claim() {
+                function.publish(code);
+            }
+        } else if let Some(slot) = image.slot_of(self.slot, module, self.index) {
+            slot.target.store(code, Release);
+        }
+    }
+}
+
+/// What is known of a function of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// The code that is being linked is not its own.
+    Nothing,
+    /// It is, but calls by its module lead elsewhere.
+    Served,
+    /// It is, and that is where calls by its module lead.
+    Chosen,
+    /// Likewise, by way of this stub.
+    Stub(usize),
+}
+
+impl<'a> Names<'a> {
+    /// What is known before anything was claimed.
+    pub fn new(pack: &'a ImagePack, image: &'static Image, references: References<'static>) -> Self {
+        Self { pack, image, references, functions: Vec::new(), stand_ins: OnceCell::new() }
+    }
+}
+
+impl Names<'_> {
+    fn module(&self, reference: &Reference) -> Option<&'static Module> {
+        self.pack.module(self.image, reference.module)
+    }
+
+    /// The address of an import of a module that is there.
+    fn import(&self, reference: &Reference) -> Option<usize> {
+        self.module(reference)?.import(reference.index)
+    }
+
+    /// Checks that imports with one number for the code lead to the same.
+    pub fn check_imports(&self) -> Result<(), &'static str> {
+        for (reference, number) in self.references.iter().zip(0..) {
+            let reference = reference.ok_or("a reference of no kind")?;
+            if reference.kind != ReferenceKind::Import || reference.slot == NONE {
+                continue;
+            }
+            let first = self.references.get(reference.slot).filter(|_| reference.slot < number);
+            let first = first.filter(|first| first.kind == ReferenceKind::Import && first.slot == NONE);
+            let first = self.import(&first.ok_or("an import that is none")?);
+            if first.zip(self.import(&reference)).is_some_and(|(one, other)| one != other) {
+                return Err("imports that lead to different places now");
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the code of a number's import leads; anywhere if all modules with it have changed: nothing will run it.
+    fn destination(&self, number: u32, reference: &Reference) -> Result<usize, &'static str> {
+        if let Some(module) = self.module(reference) {
+            return module.import(reference.index).ok_or("an import that is not there");
+        }
+        let stand_ins = self.stand_ins.get_or_init(|| {
+            let all = self.references.iter().flatten();
+            let there = all.filter(|it| it.kind == ReferenceKind::Import && self.module(it).is_some());
+            there.map(|it| (it.slot, it)).collect()
+        });
+        let found = stand_ins.get(&number).and_then(|other| self.import(other));
+        Ok(found.unwrap_or_else(|| self.image.address()))
+    }
+
+    /// The functions that code of `unit` is for, as far as they are cold.
+    pub fn claim(&mut self, unit: &Unit<'_>) -> Definitions {
+        let claimed = cache::Claimed { functions: Vec::new(), serves: Vec::new() };
+        let unnamed = Vec::with_capacity(unit.functions.len());
+        let mut all = Definitions { claimed, unnamed };
+        self.functions.reserve(unit.functions.len() + unit.functions.len() / 4);
+        // With their names, which must be known for it.
+        let name_all = log::log_enabled!(log::Level::Debug);
+        for definition in unit.functions.iter().filter(|function| function.global) {
+            let Symbol::Function(number) = definition.symbol else { continue };
+            let Some(reference) = self.references.get(number) else { continue };
+            let Some(module) = self.module(&reference) else { continue };
+            let slot = match reference.kind {
+                ReferenceKind::Stub => self.image.slot_of(reference.slot, module, reference.index),
+                ReferenceKind::Local => None,
+                ReferenceKind::Inline | ReferenceKind::Import => {
+                    self.claim_one(&mut all.claimed, module, reference, number, definition.offset);
+                    continue;
+                }
+            };
+            let is_known = name_all || module.named_function(reference.index).is_some();
+            if is_known || (slot.is_none() && reference.kind == ReferenceKind::Stub) {
+                self.claim_one(&mut all.claimed, module, reference, number, definition.offset);
+                continue;
+            }
+            let slot_number = slot.map_or(NONE, |_| reference.slot);
+            let Reference { module: number_of_module, index, .. } = reference;
+            let offset = definition.offset;
+            let unnamed = Unnamed { slot: slot_number, module: number_of_module, index, offset };
+            all.unnamed.push(unnamed);
+            let known = self.where_calls_lead(&reference, module, slot.map(std::ptr::from_ref));
+            self.note(number, known);
+        }
+        all
+    }
+
+    /// Claims a function that was named, or must be.
+    fn claim_one(
+        &mut self,
+        claimed: &mut cache::Claimed,
+        module: &'static Module,
+        reference: Reference,
+        number: u32,
+        offset: u32,
+    ) {
+        let Some(function) = module.function(reference.index) else { return };
+        let served = match reference.kind {
+            ReferenceKind::Stub => self.image.adopt_slot(function, reference.slot).then_some(function),
+            ReferenceKind::Local => Some(function),
+            ReferenceKind::Inline => symbols::chosen(function),
+            ReferenceKind::Import => None,
+        };
+        let Some(served) = served.filter(|served| served.claim()) else { return };
+        claimed.functions.push((served, offset));
+        let slot = function.slot().map(|slot| slot as *const Slot);
+        let known = self.where_calls_lead(&reference, module, slot);
+        self.note(number, known);
+    }
+
+    fn note(&mut self, number: u32, known: Known) {
+        let number = number as usize;
+        if self.functions.len() <= number {
+            self.functions.resize(number + 1, Known::Nothing);
+        }
+        self.functions[number] = known;
+    }
+
+    /// What is known of a function with this slot whose code is being linked.
+    fn where_calls_lead(
+        &self,
+        reference: &Reference,
+        module: &'static Module,
+        slot: Option<*const Slot>,
+    ) -> Known {
+        if reference.kind != ReferenceKind::Stub {
+            return Known::Chosen;
+        }
+        let stub = module.import(reference.other).unwrap_or(0);
+        let leads_to = image::slot_at_stub(stub).map(std::ptr::from_ref);
+        if leads_to.is_some() && leads_to == slot { Known::Stub(stub) } else { Known::Served }
+    }
+
+    fn known(&self, number: u32) -> Known {
+        self.functions.get(number as usize).copied().unwrap_or(Known::Nothing)
+    }
+}
+
+impl Resolver for Names<'_> {
+    fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
+        let number = match symbol {
+            Symbol::Name(name) => return symbols::bind_library_function(name, self.image, usage, weak),
+            Symbol::Function(number) | Symbol::Import(number) => *number,
+        };
+        let reference = self.references.get(number).ok_or("a number of nothing")?;
+        match (reference.kind, symbol) {
+            (ReferenceKind::Import, Symbol::Import(_)) => {
+                let address = self.destination(number, &reference)?;
+                if address == 0
+                    && let Some(module) = self.module(&reference)
+                {
+                    let required = symbols::is_required(usage, weak);
+                    return symbols::bind_import(module, reference.index, usage, required);
+                }
+                Ok(match usage {
+                    Usage::Address => Target { address, pending: None },
+                    Usage::Call => symbols::bind_call(address, reference.other != NONE),
+                })
+            }
+            (ReferenceKind::Import, _) | (_, Symbol::Import(_)) => Err("a number of something else".into()),
+            (kind, _) => {
+                let Some(module) = self.module(&reference) else {
+                    // Code of a module that has changed: nothing will run it.
+                    return Ok(Target { address: self.image.address(), pending: None });
+                };
+                if kind == ReferenceKind::Stub {
+                    return symbols::bind_import(module, reference.other, usage, false);
+                }
+                let function = module.function(reference.index).ok_or("a function that is not there")?;
+                let inline = kind == ReferenceKind::Inline;
+                symbols::bind_stubless(function, inline, usage).map_err(|failure| failure.to_string())
+            }
+        }
+    }
+
+    fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
+        match symbol {
+            Symbol::Name(_) => true,
+            Symbol::Function(number) => matches!(self.known(*number), Known::Chosen | Known::Stub(_)),
+            // The place of its function is known if the import leads there now, too.
+            Symbol::Import(number) => self.references.get(*number).is_some_and(|import| {
+                let Known::Stub(stub) = self.known(import.other) else { return false };
+                self.destination(*number, &import) == Ok(stub)
+            }),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Writing image packs: what a process had to get otherwise becomes groups of a new file.
+
+use std::collections::BTreeSet;
+
+use autojit_cache::{Directory, Kind};
+use autojit_code::image_pack::{
+    self, Facts, Group, Import, Index, NONE, Reference, ReferenceKind, still_useful,
+};
+use autojit_code::pack::Key;
+use autojit_code::{Symbol, Unit};
+use autojit_store::FunctionKind;
+
+use super::{MODULES, key_of, may_have_one, places};
+use crate::compile::cache::{KeptLines, path};
+use crate::link::unwind;
+use crate::program::image::{self, Image};
+use crate::program::module::Module;
+
+/// Functions of the first group, unless one module has more. Each has twice as many as the one before: a process that
+/// needs it has bound as much already, and what is in one group calls one another directly.
+const GROUP_FUNCTIONS: usize = 256;
+/// Bytes of code of the first group; likewise.
+const GROUP_CODE: usize = 128 << 10;
+/// How often they double.
+const LARGEST_SCALE: usize = 5;
+
+/// Code of a module that came by another way than the image pack.
+#[derive(Debug)]
+pub struct Noted {
+    /// Its module.
+    pub module: &'static Module,
+    /// As cache files have it.
+    pub unit: Unit<'static>,
+    /// If its names and lines are in a file: where its text is.
+    pub kept: Option<(usize, Option<KeptLines>)>,
+}
+
+/// What is known of an image.
+struct ImageFacts(&'static Image);
+
+impl ImageFacts {
+    fn module(&self, place: u32) -> Option<&'static Module> {
+        self.0.modules().get(place as usize)
+    }
+}
+
+impl Facts for ImageFacts {
+    fn function(&self, module: u32, index: u32) -> Option<Reference> {
+        let function = self.module(module)?.function(index)?;
+        let (kind, import) = function.kind();
+        let kind = match kind {
+            FunctionKind::Local => ReferenceKind::Local,
+            FunctionKind::Inline => ReferenceKind::Inline,
+            FunctionKind::Stub => ReferenceKind::Stub,
+        };
+        if kind == ReferenceKind::Stub && !function.has_slot() {
+            self.0.adopt_slots(function.module());
+        }
+        let slot = self.0.number_of_slot(function).unwrap_or(NONE);
+        Some(Reference { module, index, other: import.unwrap_or(NONE), slot, kind })
+    }
+
+    fn import(&self, module: u32, import: u32) -> Import {
+        let Some(module) = self.module(module) else { return Import::default() };
+        let Some(address) = module.import(import) else { return Import::default() };
+        let target = image::function_of_stub(address).and_then(|function| {
+            let module = function.module();
+            std::ptr::eq(module.image(), self.0).then(|| (self.0.place_of(module), function.index()))
+        });
+        // An address of the image, or a cell of its GOT, which has one for each symbol.
+        let near = self.0.contains(address);
+        let value = if near { Some(address) } else { module.import_cell(import).map(|cell| cell | CELL) };
+        Import { target, value: value.map(|value| value as u64), near }
+    }
+}
+
+/// Tells cells from what is in them.
+const CELL: usize = 1 << (usize::BITS - 1);
+
+/// Writes the packs of images for which that is worth while, and returns what is left of `noted`.
+pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
+    let modules = |noted: &[Noted], image: &Image| {
+        let of_image = noted.iter().filter(|it| std::ptr::eq(it.module.image(), image));
+        of_image.map(|it| image.place_of(it.module)).collect::<BTreeSet<_>>().len()
+    };
+    for image in image::all().filter(|image| may_have_one(image)) {
+        if modules(&noted, image) < MODULES {
+            continue;
+        }
+        let (of_image, others) = noted.into_iter().partition(|it| std::ptr::eq(it.module.image(), image));
+        noted = others;
+        let key = key_of(image);
+        let old = directory.read(&key, Kind::Image).ok();
+        let bytes = image.while_loaded(|| encode(image, of_image, old.as_deref(), &key)).flatten();
+        let written = bytes.map(|bytes| directory.write_part(&key, Kind::Image, &bytes));
+        if let Some(Err(error)) = written {
+            log::debug!(
+                "writing the image pack of {} to the cache {}: {error}",
+                image.name(),
+                path(directory)
+            );
+        }
+    }
+    noted
+}
+
+/// The new pack of an image; None if there is no need for one.
+fn encode(image: &'static Image, noted: Vec<Noted>, old: Option<&[u8]>, key: &Key) -> Option<Vec<u8>> {
+    let facts = ImageFacts(image);
+    let old = old.and_then(|bytes| {
+        let head = &bytes[..image_pack::packs_at(bytes)?];
+        Some((bytes, Index::open(head, bytes.len(), key).ok()?))
+    });
+    let new: BTreeSet<(u32, u32)> = noted.iter().flat_map(|it| functions(image, it)).collect();
+    // By number in the old pack: where the module is now.
+    let now: Vec<Option<u32>> = match &old {
+        None => Vec::new(),
+        Some((_, index)) => {
+            let places = places(image);
+            let module = |number| index.module(number).and_then(|(key, _)| places.get(key).copied());
+            (0..index.len() as u32).map(module).collect()
+        }
+    };
+    let known = |(module, function): &(u32, u32)| {
+        let Some((_, index)) = &old else { return false };
+        let number = now.iter().position(|place| *place == Some(*module));
+        number.is_some_and(|number| index.find(number as u32, *function).is_some())
+    };
+    let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|(module, _)| *module).collect();
+    if missing.len() < MODULES {
+        // Another process has written it meanwhile.
+        return None;
+    }
+    let mut groups = match &old {
+        None => Vec::new(),
+        Some((bytes, index)) => still_useful(
+            bytes,
+            index,
+            key,
+            |number| now.get(number as usize).copied().flatten(),
+            |module, function| new.contains(&(module, function)),
+            |module, index| image.number_of_slot(facts.module(module)?.function(index)?),
+        ),
+    };
+    let noted: Vec<_> = noted.into_iter().filter_map(|it| named(image, it)).collect();
+    let mut rest = &noted[..];
+    for len in
+        group_lens(noted.iter().map(|(_, unit)| (unit.functions.len(), unit.pieces[0].len())), groups.len())
+    {
+        let (group, behind) = rest.split_at(len);
+        rest = behind;
+        let units: Vec<_> = group.iter().map(|(place, unit)| (*place, unit)).collect();
+        groups.extend(Group::of(&units, &facts, key));
+    }
+    let key_at = |place: u32| image.modules()[place as usize].record().key;
+    image_pack::encode(&groups, key_at, key).ok()
+}
+
+/// How many units each group has, of these with so many functions and bytes of code, behind `before` groups.
+fn group_lens(units: impl Iterator<Item = (usize, usize)>, before: usize) -> Vec<usize> {
+    let mut lens: Vec<usize> = Vec::new();
+    let (mut functions, mut code) = (0, 0);
+    for (more_functions, more_code) in units {
+        functions += more_functions;
+        code += more_code;
+        let scale = 1 << (before + lens.len().saturating_sub(1)).min(LARGEST_SCALE);
+        match lens.last_mut() {
+            Some(len) if functions <= GROUP_FUNCTIONS * scale && code <= GROUP_CODE * scale => *len += 1,
+            _ => {
+                lens.push(1);
+                (functions, code) = (more_functions, more_code);
+            }
+        }
+    }
+    lens
+}
+
+/// The functions of noted code that others can call.
+fn functions(image: &Image, noted: &Noted) -> Vec<(u32, u32)> {
+    let place = image.place_of(noted.module);
+    let functions = noted.unit.functions.iter().filter(|function| function.global);
+    let index = |function: autojit_code::unit::Function<'_>| match function.symbol {
+        Symbol::Function(index) => Some((place, index)),
+        _ => None,
+    };
+    functions.filter_map(index).collect()
+}
+
+/// Noted code with names and lines, and the place of its module. None if those are gone.
+fn named(image: &Image, noted: Noted) -> Option<(u32, Unit<'static>)> {
+    let Noted { module, mut unit, kept } = noted;
+    if let Some((text, lines)) = kept {
+        let named = unwind::TABLE.symbols(text);
+        unit.names = named.map(|named| named.name.to_string_lossy().into_owned().into()).collect();
+        unit.lines = lines.map(|lines| lines.read()).unwrap_or_default();
+        if unit.lines.is_empty() && lines.is_some() {
+            return None;
+        }
+    }
+    (unit.names.len() == unit.functions.len()).then(|| (image.place_of(module), unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_programs_have_few_groups() {
+        let lens = |count: usize, before: usize| group_lens((0..count).map(|_| (1, 100)), before);
+        assert_eq!(lens(0, 0), []);
+        assert_eq!(lens(256, 0), [256]);
+        assert_eq!(lens(1011, 0), [256, 512, 243]);
+        assert_eq!(lens(8539, 0).len(), 6);
+        assert_eq!(lens(1000, 2), [1000]);
+        // One module may have more; code counts as well.
+        assert_eq!(group_lens([(1000, 9), (1, 9), (1, 9)].into_iter(), 0), [1, 2]);
+        assert_eq!(group_lens([(1, 200 << 10), (1, 200 << 10), (1, 1)].into_iter(), 0), [1, 2]);
+    }
+}

@@ -1,0 +1,13 @@
+//! Where code comes from: the engine, autojitd, the baseline compiler, the cache.
+
+pub mod baseline;
+pub mod batch;
+pub mod cache;
+pub mod compiler;
+pub mod daemon;
+pub mod engine;
+pub mod image_cache;
+#[cfg_attr(feature = "static", path = "library_static.rs")]
+pub mod library;
+pub mod prepare;
+pub mod whole;

@@ -1,0 +1,185 @@
+//! A module all of whose functions are to be made ready for a debugger, to which it is described in full.
+//!
+//! Receives a module; hands on its functions, published together, so that calls between them do not pass stubs. A large
+//! module is compiled in parts, each into an object of its own, by as many processes (prepare.rs). The object cache keeps
+//! the objects.
+
+use autojit_abi::EngineApi;
+use autojit_code::unit::Lines;
+use autojit_code::{Symbol, Unit};
+
+use crate::compile::batch::{Batch, cannot_link, run_engine};
+use crate::compile::cache;
+use crate::compile::compiler::{Compiler, Held, Object};
+use crate::link::names;
+use crate::program::module::Module;
+use crate::program::symbols;
+use crate::settings::failure::Failure;
+use crate::settings::stats;
+use crate::startup::lifecycle;
+
+/// Functions of a part. Each part's object describes the types that it uses and the variables of the module again.
+const PART: usize = 64;
+/// Parts that a module has at most.
+const MOST: usize = 8;
+
+/// The module, and its parts.
+#[derive(Debug)]
+pub struct Whole {
+    module: &'static Module,
+    /// By index: those that are this module's to define.
+    functions: Vec<bool>,
+    /// The same for each part. One that is all of it is not listed.
+    parts: Vec<Vec<bool>>,
+}
+
+impl Whole {
+    /// The module; which of its functions are its own is settled now, in the order in which modules come.
+    ///
+    /// # Errors
+    /// Its container cannot be had.
+    pub fn of(module: &'static Module) -> Result<Self, Failure> {
+        module.open()?;
+        if module.lock_engine().0.is_null() {
+            module.describe_in_full();
+        }
+        let own = |index| module.function(index).is_some_and(symbols::is_chosen);
+        let functions: Vec<bool> = (0..module.record().functions).map(own).collect();
+        let parts = split(&functions);
+        Ok(Self { module, functions, parts })
+    }
+
+    /// The name of its source file.
+    pub fn source(&self) -> String {
+        self.module.source()
+    }
+
+    /// How many functions it defines.
+    pub fn len(&self) -> usize {
+        count(&self.functions)
+    }
+
+    /// How many parts it has.
+    pub fn parts(&self) -> usize {
+        self.parts.len().max(1)
+    }
+
+    /// By index, the functions of a part.
+    fn part(&self, number: usize) -> &[bool] {
+        self.parts.get(number).unwrap_or(&self.functions)
+    }
+
+    /// How many functions a part defines.
+    pub fn part_len(&self, number: usize) -> usize {
+        count(self.part(number))
+    }
+
+    /// What the object cache has of a part.
+    pub fn kept(&self, number: usize) -> Option<Object> {
+        cache::described(self.module, self.part(number)).map(Object::Kept)
+    }
+
+    /// The object of the whole module, if the object cache has that.
+    pub fn kept_in_one(&self) -> Option<Object> {
+        cache::described(self.module, &self.functions).map(Object::Kept)
+    }
+
+    /// Has the engine compile a part, and the object cache keep it.
+    ///
+    /// # Errors
+    /// LLVM's.
+    pub fn compile(&self, api: &'static EngineApi, number: usize) -> Result<Object, Failure> {
+        let part = self.part(number);
+        let mut handle = self.module.lock_engine();
+        stats::COUNTERS.batches.add(1);
+        let claim = |index: u32| part.get(index as usize) == Some(&true);
+        let object = run_engine(self.module, api, &mut handle, None, &claim)?;
+        cache::keep_described(self.module, part, object.bytes());
+        Ok(Object::Engine(object))
+    }
+
+    /// Has autojitd, if that is the compiler, compile all of it, and publishes it.
+    ///
+    /// # Errors
+    /// It cannot be had. Its functions are cold, and each may still be had by itself.
+    pub fn compile_in_one(&self, compiler: Compiler) -> Result<(), Failure> {
+        let handle = self.module.lock_engine();
+        Batch::of(self.module, Some(&self.functions)).run(compiler, handle, None)
+    }
+
+    /// Publishes what objects, those of parts, define. Functions of the others are cold.
+    ///
+    /// # Errors
+    /// They cannot be linked. All functions are cold.
+    pub fn publish(&self, objects: Vec<Object>) -> Result<(), Failure> {
+        let container = &self.module.open()?.container;
+        let batch = Batch::of(self.module, None);
+        let (mut kept, mut held) = (vec![false; self.functions.len()], Vec::new());
+        for object in objects {
+            let from_cache = matches!(object, Object::Kept(_));
+            held.push((Held::new(object), from_cache));
+        }
+        let mut units = Vec::new();
+        for (object, from_cache) in &held {
+            let unit = Unit::of(object.bytes()).map_err(|error| cannot_link(&error))?;
+            batch.claim_defined(&unit, None).map_err(|error| Failure::new(format_args!("{error}")))?;
+            let unit = autojit_cache::compiled(container, unit, Some(object.bytes()));
+            for function in unit.functions.iter().filter(|_| *from_cache) {
+                if let Symbol::Function(index) = function.symbol {
+                    kept[index as usize] = true;
+                }
+            }
+            units.push(unit);
+        }
+        let mut local = std::collections::BTreeSet::new();
+        if !lifecycle::calls_pass_stubs() {
+            units.iter().for_each(|unit| local.append(&mut autojit_cache::local_functions(container, unit)));
+        }
+        let unit = Unit::merge(&units.iter().collect::<Vec<_>>(), |index| local.contains(&index))
+            .ok_or_else(|| cannot_link(&"the code of one module is too large"))?;
+        let staying = |(lines, (object, _)): (&Lines<'_>, &(Held, bool))| {
+            Some(Lines { object: object.lines()?.into(), sections: lines.sections.clone() })
+        };
+        let lines: Option<Vec<Lines<'static>>> = unit.lines.iter().zip(&held).map(staying).collect();
+        let lines = lines.map_or(names::Lines::None, names::Lines::Objects);
+        batch.link(&unit, lines, &unit.lines, &stats::COUNTERS.compiled, &kept)
+    }
+}
+
+fn count(functions: &[bool]) -> usize {
+    functions.iter().filter(|own| **own).count()
+}
+
+/// Parts of those functions, as long as they are many: neighbours stay together, for they call one another.
+fn split(functions: &[bool]) -> Vec<Vec<bool>> {
+    let all = count(functions);
+    let parts = (all / PART).min(MOST);
+    if parts < 2 {
+        return Vec::new();
+    }
+    let mut split = vec![vec![false; functions.len()]; parts];
+    let own = functions.iter().enumerate().filter(|(_, own)| **own);
+    own.enumerate().for_each(|(nth, (index, _))| split[nth * parts / all][index] = true);
+    split
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_have_each_function_once() {
+        for (functions, parts) in [(0, 0), (127, 0), (128, 2), (300, 4), (10_000, MOST)] {
+            // Every third one is another module's.
+            let own: Vec<bool> = (0..functions * 3 / 2).map(|index| index % 3 != 1).collect();
+            let split = split(&own);
+            assert_eq!(split.len(), parts, "{functions}");
+            for (index, own) in own.iter().enumerate().filter(|_| parts != 0) {
+                let holders = split.iter().filter(|part| part[index]).count();
+                assert_eq!(holders, usize::from(*own), "{functions}: {index}");
+            }
+            let sizes = split.iter().map(|part| count(part));
+            assert!(sizes.clone().max().unwrap_or(0) - sizes.min().unwrap_or(0) <= 1, "{functions}");
+        }
+    }
+}

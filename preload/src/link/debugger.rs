@@ -1,0 +1,213 @@
+//! Debuggers: which code there is, with names and lines for all of it, and with types and variables if a debugger
+//! started the process.
+//!
+//! Receives linked objects and registered images; hands on files to the debugger, through gdb's JIT interface
+//! (autojit_trampoline::debugger). An entry of its list costs a copy of the object's tables, or nothing if the code is from
+//! the cache, which has the file ready; so everybody gets one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
+//! compile, so it is for processes that are being debugged when an image registers: the image's modules are compiled
+//! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::ops::Range;
+
+use autojit_code::lock::Lock;
+use autojit_code::unit::{Lines, Piece};
+use autojit_code::{Code, Description, Section, debug_file};
+use autojit_store::Symbol;
+use autojit_trampoline::debugger::{Entry, changed, descriptor};
+
+use crate::program::module::Module;
+use crate::settings::options::Debugger;
+use crate::startup::lifecycle;
+use crate::sys::File;
+
+/// One thread at a time changes the list.
+static LIST: Lock<()> = Lock::new(());
+
+/// For the fork handlers: the list is whole until [`after_fork`].
+pub fn before_fork() {
+    LIST.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { LIST.unlock() }
+}
+
+/// Whether a debugger is to get full information of images that register now.
+pub fn wants_everything() -> bool {
+    match lifecycle::options().map(|options| options.debugger) {
+        Some(Debugger::Auto) => tracer().is_some_and(|name| is_debugger(&name)),
+        Some(Debugger::On) => true,
+        Some(Debugger::Off) | None => false,
+    }
+}
+
+/// The name of the process that traces this one.
+pub fn tracer() -> Option<Vec<u8>> {
+    let id = status(b"TracerPid:")?;
+    if id == b"0" {
+        return None;
+    }
+    let path = std::ffi::CString::new([b"/proc/", &id[..], b"/comm"].concat()).ok()?;
+    start_of(&path)
+}
+
+/// Whether this thread is the only one of the process.
+pub fn is_only_thread() -> bool {
+    status(b"Threads:").is_some_and(|threads| threads == b"1")
+}
+
+/// A field of the process's status.
+fn status(name: &[u8]) -> Option<Vec<u8>> {
+    let status = start_of(c"/proc/self/status")?;
+    let mut lines = status.split(|&byte| byte == b'\n');
+    Some(lines.find_map(|line| line.strip_prefix(name))?.trim_ascii().to_vec())
+}
+
+/// What is looked for is at the start, and /proc gives as much as there is room for.
+fn start_of(path: &CStr) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 4096];
+    let count = File::open(path, libc::O_RDONLY, 0).and_then(|file| file.read(&mut bytes)).ok()?;
+    bytes.truncate(count);
+    Some(bytes)
+}
+
+/// Whether a tracer of this name wants to know variables. strace and its like do not.
+fn is_debugger(name: &[u8]) -> bool {
+    let has = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
+    // gdb, gdbserver; lldb, lldb-server, codelldb; rr, whose recordings gdb replays.
+    has(b"gdb") || has(b"lldb") || name.trim_ascii() == b"rr"
+}
+
+/// Whether nobody is to be told.
+fn is_off() -> bool {
+    lifecycle::options().is_none_or(|options| options.debugger == Debugger::Off)
+}
+
+/// Tells debuggers of `code`, which was linked from `objects` and belongs to `module`.
+pub fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code<'_>) {
+    if is_off() {
+        return;
+    }
+    // Without variables nothing refers to symbols that are elsewhere.
+    let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
+    for Lines { object, sections } in objects {
+        let section = |&(index, piece, offset): &(u32, Piece, u32)| Section {
+            index,
+            name: "",
+            address: code.pieces[piece as usize] + offset as usize,
+            size: 0,
+        };
+        let sections: Vec<_> = sections.iter().map(section).collect();
+        match debug_file(object, &sections, address) {
+            Ok(file) => add(file.into(), code.text.start),
+            Err(error) => log::info!("code of {} is not described to debuggers: {error}", module.source()),
+        }
+    }
+}
+
+/// Tells debuggers of code from the cache.
+pub fn register_described(description: Option<Description>, code: &Code<'_>) {
+    if let Some(description) = description.filter(|_| !is_off()) {
+        add(description.bytes().into(), code.text.start);
+    }
+}
+
+/// The address of a symbol that debugging information mentions.
+fn address_of(module: &'static Module, name: &str) -> Option<usize> {
+    match module.opened()?.container.find(name) {
+        Some(Symbol::Import(index)) => module.import(index).filter(|address| *address != 0),
+        // Its stub, in this module or another.
+        Some(Symbol::Function(index)) => {
+            module.function(index)?.kind().1.and_then(|import| module.import(import))
+        }
+        None => module.image().variable(name),
+    }
+}
+
+/// A file in the list.
+#[repr(C)]
+struct Registered {
+    /// First, as the list consists of these.
+    entry: Entry,
+    /// The address of its code.
+    code: usize,
+    /// What the entry points to.
+    _file: Cow<'static, [u8]>,
+}
+
+/// Puts the file of the code at `code` into the list.
+fn add(file: Cow<'static, [u8]>, code: usize) {
+    let (null, length) = (std::ptr::null_mut(), file.len() as u64);
+    let entry = Entry { next: null, previous: null, file: file.as_ptr(), length };
+    let entry = Box::into_raw(Box::new(Registered { entry, code, _file: file })).cast::<Entry>();
+    let _one_at_a_time = LIST.lock();
+    let list = descriptor();
+    // SAFETY: the lock makes the list this thread's, and its entries live until they are taken out.
+    unsafe {
+        (*entry).next = (*list).first;
+        if let Some(next) = (*list).first.as_mut() {
+            next.previous = entry;
+        }
+        (*list).first = entry;
+        (*list).relevant = entry;
+        (*list).action = ADDED;
+    }
+    changed();
+}
+
+/// Takes the files of all code in `range` out of the list: its image was unloaded.
+pub fn forget(range: &Range<usize>) {
+    let _one_at_a_time = LIST.lock();
+    let list = descriptor();
+    // SAFETY: as above; what is taken out nobody else knows but the debugger, which is done with it when `changed`
+    // returns.
+    unsafe {
+        let mut next = (*list).first;
+        while !next.is_null() {
+            let entry = next;
+            next = (*entry).next;
+            if !range.contains(&(*entry.cast::<Registered>()).code) {
+                continue;
+            }
+            match (*entry).previous.as_mut() {
+                Some(previous) => previous.next = next,
+                None => (*list).first = next,
+            }
+            if let Some(next) = next.as_mut() {
+                next.previous = (*entry).previous;
+            }
+            (*list).relevant = entry;
+            (*list).action = REMOVED;
+            changed();
+            (*list).relevant = std::ptr::null_mut();
+            drop(Box::from_raw(entry.cast::<Registered>()));
+        }
+    }
+}
+
+/// gdb's JIT_REGISTER_FN.
+const ADDED: u32 = 1;
+/// gdb's JIT_UNREGISTER_FN.
+const REMOVED: u32 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debuggers_are_told_from_tracers() {
+        for name in ["gdb\n", "gdbserver\n", "gdb-multiarch\n", "lldb-server\n", "rr\n"] {
+            assert!(is_debugger(name.as_bytes()), "{name}");
+        }
+        for name in ["strace\n", "ltrace\n", "perf\n", "rrdtool\n"] {
+            assert!(!is_debugger(name.as_bytes()), "{name}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The map for perf (AUTOJIT_PERF_MAP): /tmp/perf-PID.map, a line "START SIZE NAME" for each compiled function.
+//!
+//! Receives published code. perf looks there for functions in memory that belongs to no file (tools/perf/Documentation/
+//! jit-interface.txt), and only for the process that a sample was taken in: a forked child gets a map with all that it
+//! has inherited.
+
+use std::ffi::CString;
+use std::fmt::Write;
+
+use autojit_code::{Code, Named};
+
+use crate::link::{names, unwind};
+use crate::startup::lifecycle;
+use crate::sys::{self, File};
+
+/// Adds the functions of `code`, which has been registered, to the map, if there is to be one.
+pub fn write(code: &Code<'_>) {
+    if !wanted() {
+        return;
+    }
+    let mut text = String::new();
+    let functions = unwind::TABLE.symbols(code.text.start);
+    functions.for_each(|Named { name, start, size }| line(&mut text, start, size, &name.to_string_lossy()));
+    append(&text);
+}
+
+/// Writes the map of a child process.
+pub fn after_fork_in_child() {
+    if !wanted() {
+        return;
+    }
+    let mut text = String::new();
+    names::each_function(|Named { name, start, size }| line(&mut text, start, size, &name.to_string_lossy()));
+    append(&text);
+}
+
+fn wanted() -> bool {
+    lifecycle::options().is_some_and(|options| options.perf_map)
+}
+
+fn line(text: &mut String, start: usize, size: usize, name: &str) {
+    // Strings take everything.
+    let _ = writeln!(text, "{start:x} {size:x} {name}");
+}
+
+/// One write, so that lines of several threads do not mix.
+fn append(text: &str) {
+    let path = CString::new(format!("/tmp/perf-{}.map", sys::process_id())).unwrap_or_default();
+    // Anybody may put a link into /tmp.
+    let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
+    let result =
+        File::open(&path, flags, 0o644).and_then(|file| sys::write(file.descriptor(), text.as_bytes()));
+    if let Err(error) = result {
+        log::warn!("writing {}: {error}", path.to_string_lossy());
+    }
+}

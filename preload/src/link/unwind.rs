@@ -1,0 +1,161 @@
+//! Stack unwinding through code of ours: the answers to `_Unwind_Find_FDE` and `_dl_find_object`.
+//!
+//! libgcc's unwinder calls the first by its public name, and if it is linked into the program (-static-libgcc), the
+//! second. A preloaded definition comes first: it answers from the table of what the runtime has linked, and asks the
+//! next definition for everything else. (Unwinders that know neither call dl_iterate_phdr: objects.rs.) The unwinder
+//! may be at work in any thread, in a signal handler, or while the loader's lock is held: no lock is taken here, and
+//! nothing is allocated. (Once somebody has asked for names, names.rs does both, with signals blocked.)
+
+use std::ffi::{c_int, c_void};
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use autojit_code::{Code, Description, UnwindTable};
+
+use crate::link::{names, unwinders};
+use crate::platform::loaded::{self, Next};
+use crate::program::image;
+
+/// Everything that the runtime has linked: what is registered here is known to all unwinders.
+pub static TABLE: UnwindTable = UnwindTable::new();
+
+/// Makes published code known to unwinders.
+pub fn register(code: &mut Code<'_>, description: Option<Description>) {
+    TABLE.register(code, description);
+    if !code.eh_frame.is_empty() && !comes_first() {
+        unwinders::register(code.eh_frame.start);
+    }
+}
+
+/// Whether unwinders find the definitions here: if the runtime is linked, not preloaded, the C library may come first.
+fn comes_first() -> bool {
+    const UNKNOWN: u8 = 0;
+    const FIRST: u8 = 1;
+    const LATER: u8 = 2;
+    static ORDER: AtomicU8 = AtomicU8::new(UNKNOWN);
+    if ORDER.load(Ordering::Relaxed) == UNKNOWN {
+        let own = crate::startup::exports::dl_iterate_phdr as *const () as usize;
+        let first = loaded::find("dl_iterate_phdr", 0).is_some_and(|found| found.address == own);
+        ORDER.store(if first { FIRST } else { LATER }, Ordering::Relaxed);
+    }
+    ORDER.load(Ordering::Relaxed) == FIRST
+}
+
+/// libgcc's `struct dwarf_eh_bases`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Bases {
+    /// Base for text-relative pointers in the tables; unused on x86-64.
+    pub text: *const c_void,
+    /// Base for data-relative pointers in the tables.
+    pub data: *const c_void,
+    /// The first address that the FDE covers.
+    pub function: *const c_void,
+}
+
+/// The type of `_Unwind_Find_FDE`.
+type Find = unsafe extern "C" fn(*const c_void, *mut Bases) -> *const c_void;
+
+/// A place that asks for FDEs, and the definition that answers it for all other code; 0 as long as there is none.
+struct Asked {
+    caller: AtomicUsize,
+    next: AtomicUsize,
+}
+
+/// The places that have asked: an unwinder has one or two. By place, because an unwinder may come with a library and go
+/// with it: another one would call from somewhere else.
+static ASKED: [Asked; 8] = [const { Asked { caller: AtomicUsize::new(0), next: AtomicUsize::new(0) } }; 8];
+
+/// The FDE that covers `pc`, or null, for the one that calls from in front of `caller`.
+///
+/// # Safety
+/// As for libgcc's function: `bases` must be writable.
+pub unsafe extern "C" fn find_fde(pc: *const c_void, bases: *mut Bases, caller: usize) -> *const c_void {
+    if let Some(found) = TABLE.find(pc as usize) {
+        // Who walks a stack may ask for names afterwards.
+        names::keep_up();
+        let null = std::ptr::null();
+        // SAFETY: the caller's promise. Our tables are PC-relative: they need neither base.
+        unsafe { bases.write(Bases { text: null, data: null, function: found.function as *const c_void }) };
+        return found.fde.cast();
+    }
+    match next(caller) {
+        // SAFETY: the definition has this type, and its arguments are the caller's.
+        Some(find) => unsafe { find(pc, bases) },
+        None => std::ptr::null(),
+    }
+}
+
+fn next(caller: usize) -> Option<Find> {
+    let known = ASKED
+        .iter()
+        .find(|asked| asked.caller.load(Ordering::Acquire) == caller)
+        .map_or(0, |asked| asked.next.load(Ordering::Acquire));
+    let address = if known == 0 { find_next(caller) } else { known };
+    // SAFETY: a function of that name and type (libgcc's unwind-dw2-fde.h), or null, which is None.
+    unsafe { std::mem::transmute::<usize, Option<Find>>(address) }
+}
+
+/// The unwinder's own definition, or else the first one there is; noted if there is room.
+fn find_next(caller: usize) -> usize {
+    let name = "_Unwind_Find_FDE";
+    let own = loaded::each(|object| match object.contains(caller) {
+        true => ControlFlow::Break(object.define(name)),
+        false => ControlFlow::Continue(()),
+    });
+    let definition = own.flatten().or_else(|| loaded::find(name, loaded::own_address()));
+    // SAFETY: what is loaded is relocated before its unwinder runs.
+    let Some(address) = definition.map(|definition| unsafe { definition.resolve() }) else { return 0 };
+    let free = |asked: &&Asked| {
+        let taken = asked.caller.compare_exchange(0, caller, Ordering::AcqRel, Ordering::Acquire);
+        matches!(taken, Ok(0)) || taken == Err(caller)
+    };
+    if let Some(asked) = ASKED.iter().find(free) {
+        asked.next.store(address, Ordering::Release);
+    }
+    address
+}
+
+/// glibc's `struct dl_find_object` (dlfcn.h), of which x86-64 has these fields.
+#[repr(C)]
+#[derive(Debug)]
+pub struct FoundObject {
+    flags: u64,
+    start: *const c_void,
+    end: *const c_void,
+    link_map: *const c_void,
+    eh_frame: *const c_void,
+    reserved: [u64; 7],
+}
+
+static DL_FIND_OBJECT: Next = Next::new("_dl_find_object");
+
+/// The object around `address`: 0, or -1 if there is none. Compiled code counts to its image, but for its addresses
+/// and its unwind information.
+///
+/// # Safety
+/// As for the C library's function: `found` must be writable.
+pub unsafe fn find_object(address: *const c_void, found: *mut FoundObject) -> c_int {
+    // Older C libraries have no such function, and nobody who calls it.
+    let Some(next) = DL_FIND_OBJECT.find() else { return -1 };
+    // SAFETY: the C library's function has this type.
+    let next: unsafe extern "C" fn(*const c_void, *mut FoundObject) -> c_int =
+        unsafe { std::mem::transmute(next) };
+    let Some(frames) = TABLE.frames(address as usize) else {
+        // SAFETY: the caller's promise.
+        return unsafe { next(address, found) };
+    };
+    let Some(image) = image::owner(address as usize) else { return -1 };
+    // Who walks a stack may ask for names afterwards.
+    names::keep_up();
+    // SAFETY: as above; `next` fills the structure if it returns 0.
+    unsafe {
+        let result = next(image.address() as *const c_void, found);
+        if result == 0 {
+            (*found).start = frames.text.start as *const c_void;
+            (*found).end = frames.text.end as *const c_void;
+            (*found).eh_frame = frames.header.cast();
+        }
+        result
+    }
+}

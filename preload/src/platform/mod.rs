@@ -1,0 +1,14 @@
+//! What the runtime stands on inside a program: the C library and what replaces it, loaded objects, their symbols.
+
+pub mod alloc;
+#[cfg_attr(test, allow(dead_code, reason = "tests have the C library's"))]
+mod c_functions;
+pub mod c_library;
+pub mod elf_file;
+pub mod gate;
+pub mod helpers;
+pub mod loaded;
+#[cfg(not(test))]
+mod no_unwinder;
+pub mod scope;
+pub mod undisturbed;

@@ -1,0 +1,301 @@
+//! One lazily compiled function and its life: cold, compiling, ready or failed.
+//!
+//! Receives claims and publications, hands on addresses. Exactly one thread at a time owns a function that is
+//! compiling; the others sleep on its state. All fields are atomics: a function is looked at by threads that hold no
+//! lock.
+//!
+//! What must hold between them: code is stored before the slot is looked up in [`Function::publish`], and the slot
+//! before the code is looked up in [`Function::runtime_stub`]; so whoever comes second sees the other's work, and the
+//! slot leads to the code. Likewise for call sites ([`Function::add_call_site`]).
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
+
+use autojit_code::{CodeMemory, RuntimeStub, patch_call};
+use autojit_store::{Container, FunctionInfo, FunctionKind};
+use autojit_trampoline::contract::Slot;
+
+use crate::link::unwind;
+use crate::program::module::Module;
+use crate::settings::{failure::Failure, log, stats};
+use crate::startup::lifecycle;
+use crate::sys;
+use autojit_code::lock::Lock;
+
+/// Where a function is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum State {
+    /// Nobody has called it.
+    Cold = 0,
+    /// Some thread compiles it.
+    Compiling = 1,
+    /// As `Compiling`, and somebody sleeps on the state.
+    Awaited = 2,
+    /// It has code.
+    Ready = 3,
+    /// It cannot be compiled: the process is about to end.
+    Failed = 4,
+}
+
+impl State {
+    fn from_word(word: u32) -> Self {
+        [Self::Cold, Self::Compiling, Self::Awaited, Self::Ready, Self::Failed][word as usize]
+    }
+}
+
+/// A lazily compiled function. Lives for ever.
+#[derive(Debug)]
+pub struct Function {
+    module: &'static Module,
+    index: u32,
+    state: AtomicU32,
+    /// First byte of its code; 0 before it is ready.
+    code: AtomicUsize,
+    /// A slot that leads to it; null if none is known yet.
+    slot: AtomicPtr<Slot>,
+    /// The stub that the runtime made for it; 0 if it made none.
+    stub: AtomicUsize,
+    /// For inline functions, the copy that serves the image; null if nobody has asked yet.
+    copy: AtomicPtr<Function>,
+    /// Calls to be rewritten once it is ready.
+    call_sites: AtomicPtr<PendingCall>,
+}
+
+/// A call in code of ours that goes through a stub.
+#[derive(Debug)]
+struct PendingCall {
+    /// The memory that the call lies in.
+    memory: &'static CodeMemory,
+    /// The opcode's address.
+    site: usize,
+    /// Where it leads now.
+    stub: usize,
+    next: *mut PendingCall,
+}
+
+/// Two threads make stubs one after the other.
+static STUBS: Lock<()> = Lock::new(());
+
+/// For the fork handlers: no stub is being made until [`after_fork`].
+pub fn before_fork() {
+    STUBS.raw_lock();
+}
+
+/// Undoes [`before_fork`], in parent or child.
+///
+/// # Safety
+/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
+pub unsafe fn after_fork() {
+    // SAFETY: the caller's promise.
+    unsafe { STUBS.unlock() }
+}
+
+impl Function {
+    /// A cold function.
+    pub fn new(module: &'static Module, index: u32) -> Self {
+        Self {
+            module,
+            index,
+            state: AtomicU32::new(State::Cold as u32),
+            code: AtomicUsize::new(0),
+            slot: AtomicPtr::new(ptr::null_mut()),
+            stub: AtomicUsize::new(0),
+            copy: AtomicPtr::new(ptr::null_mut()),
+            call_sites: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// The module that it belongs to.
+    pub fn module(&self) -> &'static Module {
+        self.module
+    }
+
+    /// Its index in the module's container.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// What the container says of it, which is opened if code of the function came without.
+    ///
+    /// # Panics
+    /// If the container is damaged, which [`Module::open`] has excluded.
+    pub fn info(&self) -> FunctionInfo<'static> {
+        self.container().function(self.index).expect("the index is one of the container's")
+    }
+
+    /// Its kind and import, as [`info`](Self::info) has them: without a look at its name, which lies far away.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn kind(&self) -> (FunctionKind, Option<u32>) {
+        self.container().kind(self.index).expect("the index is one of the container's")
+    }
+
+    /// The container, without which there is no going on.
+    fn container(&self) -> &'static Container<'static> {
+        match self.module.open() {
+            Ok(opened) => &opened.container,
+            Err(failure) => {
+                let source = self.module.source();
+                log::die(
+                    lifecycle::started(),
+                    format_args!("cannot look up a function of {source}: {failure}"),
+                )
+            }
+        }
+    }
+
+    /// Where it is in its life.
+    pub fn state(&self) -> State {
+        State::from_word(self.state.load(SeqCst))
+    }
+
+    /// Its code, once it is ready.
+    pub fn code(&self) -> Option<usize> {
+        (self.state() == State::Ready).then(|| self.code.load(SeqCst))
+    }
+
+    /// Makes a cold function the calling thread's to compile. False if it is not cold.
+    pub fn claim(&self) -> bool {
+        self.state.compare_exchange(State::Cold as u32, State::Compiling as u32, SeqCst, SeqCst).is_ok()
+    }
+
+    /// Gives a claimed function back, cold.
+    pub fn unclaim(&self) {
+        self.leave_compiling(State::Cold);
+    }
+
+    /// Marks a claimed function as one that cannot be compiled.
+    pub fn fail(&self) {
+        self.leave_compiling(State::Failed);
+    }
+
+    /// Sleeps while another thread compiles it.
+    pub fn wait(&self) {
+        let (compiling, awaited) = (State::Compiling as u32, State::Awaited as u32);
+        // The owner wakes only when it finds the state awaited: it spares a system call for each function.
+        let _ = self.state.compare_exchange(compiling, awaited, SeqCst, SeqCst);
+        while self.state() == State::Awaited {
+            sys::futex_wait(&self.state, awaited);
+        }
+    }
+
+    fn leave_compiling(&self, state: State) {
+        let before = State::from_word(self.state.swap(state as u32, SeqCst));
+        debug_assert!(matches!(before, State::Compiling | State::Awaited), "{before:?}");
+        if before == State::Awaited {
+            sys::futex_wake(&self.state, i32::MAX);
+        }
+    }
+
+    /// Notes a slot that leads to it, unless one is known.
+    pub fn adopt(&self, slot: *const Slot) {
+        let _ = self.slot.compare_exchange(ptr::null_mut(), slot.cast_mut(), SeqCst, SeqCst);
+    }
+
+    /// The copy of an inline function that serves the image, which `find` finds the first time.
+    pub fn chosen_copy(&self, find: impl FnOnce() -> &'static Self) -> &'static Self {
+        // SAFETY: null, or what was stored below: a function, which lives for ever.
+        if let Some(copy) = unsafe { self.copy.load(SeqCst).as_ref() } {
+            return copy;
+        }
+        let copy = find();
+        self.copy.store(ptr::from_ref(copy).cast_mut(), SeqCst);
+        copy
+    }
+
+    /// Whether a slot is known that leads to it.
+    pub fn has_slot(&self) -> bool {
+        !self.slot.load(SeqCst).is_null()
+    }
+
+    /// The address of the slot that leads to it, if one is known.
+    pub fn slot(&self) -> Option<usize> {
+        Some(self.slot.load(SeqCst) as usize).filter(|slot| *slot != 0)
+    }
+
+    /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, then the
+    /// calls that waited for it.
+    pub fn publish(&self, code: usize) {
+        self.code.store(code, SeqCst);
+        self.lead_slot_to(self.slot.load(SeqCst), code);
+        self.leave_compiling(State::Ready);
+        self.rewrite_calls();
+    }
+
+    fn lead_slot_to(&self, slot: *const Slot, code: usize) {
+        // SAFETY: slots live as long as their image, and this function is one of it.
+        if let Some(slot) = unsafe { slot.as_ref() } {
+            slot.target.store(code, std::sync::atomic::Ordering::Release);
+        }
+    }
+
+    /// The address of the stub that the runtime makes for a function without a static one.
+    pub fn runtime_stub(&self) -> Result<usize, Failure> {
+        debug_assert_ne!(self.kind().0, FunctionKind::Stub);
+        let made = self.stub.load(SeqCst);
+        if made != 0 {
+            return Ok(made);
+        }
+        let memory = self.module.image().memory();
+        let _one_at_a_time = STUBS.lock();
+        let made = self.stub.load(SeqCst);
+        if made != 0 {
+            return Ok(made);
+        }
+        let trampoline = autojit_trampoline::entry::address();
+        let stub = RuntimeStub::create(memory, &unwind::TABLE, self.module.record(), self.index, trampoline)
+            .map_err(|error| Failure::new(format_args!("making a stub for it: {error}")))?;
+        self.slot.store(ptr::from_ref(stub.slot).cast_mut(), SeqCst);
+        // Not its state: publish may be between code and state.
+        let code = self.code.load(SeqCst);
+        if code != 0 {
+            self.lead_slot_to(stub.slot, code);
+        }
+        self.stub.store(stub.function, SeqCst);
+        Ok(stub.function)
+    }
+
+    /// Notes that the call at `site` in `memory` leads to `stub`, a stub of this function, and is to be rewritten; at
+    /// once if the function has become ready meanwhile.
+    pub fn add_call_site(&self, memory: &'static CodeMemory, site: usize, stub: usize) {
+        let call = Box::into_raw(Box::new(PendingCall { memory, site, stub, next: ptr::null_mut() }));
+        let mut head = self.call_sites.load(SeqCst);
+        loop {
+            // SAFETY: nobody else knows the new entry yet.
+            unsafe { (*call).next = head };
+            match self.call_sites.compare_exchange_weak(head, call, SeqCst, SeqCst) {
+                Ok(_) => break,
+                Err(now) => head = now,
+            }
+        }
+        if self.state() == State::Ready {
+            self.rewrite_calls();
+        }
+    }
+
+    /// Makes the calls that wait for this ready function direct ones.
+    fn rewrite_calls(&self) {
+        // Most often nothing waits. Whoever adds a call after this look finds the function ready.
+        if self.call_sites.load(SeqCst).is_null() {
+            return;
+        }
+        let code = self.code.load(SeqCst);
+        // The list is taken as a whole, so no entry can come back while it is walked (no ABA).
+        let mut next = self.call_sites.swap(ptr::null_mut(), SeqCst);
+        while !next.is_null() {
+            // SAFETY: entries come from Box::into_raw, and the swap made the list this thread's.
+            let call = unsafe { Box::from_raw(next) };
+            rewrite_call(call.memory, call.site, call.stub, code);
+            next = call.next;
+        }
+    }
+}
+
+/// Makes the call at `site`, which leads to `stub`, one to `code`, if it can and may be.
+pub fn rewrite_call(memory: &CodeMemory, site: usize, stub: usize, code: usize) {
+    if !lifecycle::calls_pass_stubs() && patch_call(memory, site, stub, code) {
+        stats::COUNTERS.callsites_rewritten.add(1);
+    }
+}

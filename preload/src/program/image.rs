@@ -1,0 +1,588 @@
+//! Images with lazily compiled code: the executable and shared libraries that registered themselves.
+//!
+//! Receives [`ImageRecord`]s; knows each image's place in memory, its file, its modules and its code memory; hands on
+//! the function that a slot or a stub stands for. The list only grows, and its readers take no lock. An image that was
+//! unloaded is found out when another one registers, or when a function is compiled ([`notice_unloads`]).
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::CString;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use autojit_code::{Booking, CodeMemory};
+use autojit_trampoline::contract::{
+    CONTRACT_VERSION, IMAGE_MAGIC, ImageRecord, ModuleRecord, Slot, slot_of_stub,
+};
+use goblin::elf::program_header::{PF_R, PF_W, PF_X};
+
+use crate::compile::image_cache;
+use crate::compile::image_cache::ImagePack;
+use crate::link::{debugger, names, unwind};
+use crate::platform::elf_file::{ElfFile, SymbolTable, Symbols};
+use crate::platform::loaded::{self, Definition, Object};
+use crate::platform::scope;
+use crate::program::function::Function;
+use crate::program::module::Module;
+use crate::program::symbols;
+use crate::settings::failure::Failure;
+use crate::settings::stats;
+use crate::sys::Map;
+use crate::sys::{self, File};
+use autojit_code::lock::Lock;
+
+mod memory;
+
+pub use memory::{memory_around, owner};
+
+/// An image. Lives for ever, in a list.
+#[derive(Debug)]
+pub struct Image {
+    place: Place,
+    slots: Range<usize>,
+    records: Range<usize>,
+    modules: Box<[Module]>,
+    /// Its file, mapped, once it was asked for; None inside if that is out of reach.
+    file: Lock<Option<Option<Arc<Map>>>>,
+    /// The cell through which its stubs' tails call.
+    entry: usize,
+    /// The static symbol table of its file, once it was asked for.
+    symbols: Lock<Option<SymbolTable>>,
+    /// The variables in it, by name: None for a name of several.
+    variables: OnceLock<BTreeMap<String, Option<usize>>>,
+    memory: OnceLock<CodeMemory>,
+    /// Address space for that, until it is there.
+    booking: Lock<Booking>,
+    /// Where the slots of each module lie, by its place: linkers keep those of one object together.
+    slot_runs: OnceLock<Vec<SlotRun>>,
+    /// By name, the one copy of each inline function that serves the image.
+    inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
+    /// Its pack in the object cache, once it was asked for.
+    pack: OnceLock<Option<ImagePack>>,
+    /// Whether it is described to a debugger in full.
+    prepared: AtomicBool,
+    unloaded: AtomicBool,
+    next: *const Image,
+}
+
+// SAFETY: `next` is written before the image is shared; the other fields are Send and Sync.
+unsafe impl Send for Image {}
+// SAFETY: as above.
+unsafe impl Sync for Image {}
+
+/// Hashes names as containers do: they come from there, so nobody gains by making them collide.
+#[derive(Debug, Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 ^= autojit_store::hash(bytes);
+    }
+
+    /// What ends a name: the length is in its hash.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The place of a module, and the numbers of slots that belong to it, one behind the other. There are many.
+type SlotRun = (u32, Range<u32>);
+
+/// Where an image lies.
+#[derive(Clone, Debug)]
+struct Place {
+    base: usize,
+    range: Range<usize>,
+    code: Vec<Range<usize>>,
+    readable: Vec<Range<usize>>,
+    executable: bool,
+    /// For messages.
+    name: String,
+    /// To open.
+    path: CString,
+}
+
+/// The list's head.
+static IMAGES: AtomicPtr<Image> = AtomicPtr::new(std::ptr::null_mut());
+
+/// All images that are loaded.
+pub fn all() -> impl Iterator<Item = &'static Image> {
+    let mut next = IMAGES.load(Ordering::Acquire).cast_const();
+    std::iter::from_fn(move || {
+        // SAFETY: images are never freed.
+        let image = unsafe { next.as_ref() }?;
+        next = image.next;
+        Some(image)
+    })
+    .filter(|image| !image.unloaded.load(Ordering::Acquire))
+}
+
+/// Registers the image of `record`, whose entry cell is to hold `trampoline`. None if it has
+/// registered before. `debugged`: a debugger wants to know everything of it. The caller holds the lifecycle's lock.
+///
+/// # Errors
+/// The image was made for another runtime, or something it needs is not there: the program cannot run.
+///
+/// # Safety
+/// The record must be one of a loaded and relocated image (contract).
+pub unsafe fn register(
+    record: *const ImageRecord,
+    trampoline: usize,
+    debugged: bool,
+) -> Result<Option<&'static Image>, Failure> {
+    // SAFETY: the caller's promise.
+    let tables = unsafe { &*record };
+    if tables.magic != IMAGE_MAGIC || tables.version != CONTRACT_VERSION {
+        return Err(Failure::new(format_args!(
+            "it was linked for contract version {}, this runtime has version {CONTRACT_VERSION}; use the plugin \
+             and the runtime of one release",
+            tables.version
+        )));
+    }
+    // SAFETY: the cell is the image's (contract).
+    let entry = unsafe { &*tables.entry_cell() };
+    if entry.load(Ordering::Acquire) == trampoline {
+        // The constructor of an image whose stubs were called before.
+        return Ok(None);
+    }
+    let place = Place::of(record as usize)
+        .ok_or_else(|| Failure::new(format_args!("no loaded object is around its tables")))?;
+    all().filter(|old| overlap(&old.place.range, &place.range)).for_each(Image::unload);
+    let image = Image::new(tables, place);
+    for module in &image.modules {
+        module.check()?;
+    }
+    log::info!(
+        "{}: {} modules, {} stubs",
+        image.place.name,
+        image.modules.len(),
+        image.slots.len() / size_of::<Slot>()
+    );
+    stats::COUNTERS.modules.add(image.modules.len() as u64);
+    stats::COUNTERS
+        .functions
+        .add(image.modules.iter().map(|module| u64::from(module.record().functions)).sum());
+    let image: &'static Image = Box::leak(Box::new(image));
+    for module in &image.modules {
+        module.attach(image);
+    }
+    image.book(debugged);
+    IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
+    entry.store(trampoline, Ordering::Release);
+    Ok(Some(image))
+}
+
+/// The loader's count of unloaded objects when [`notice_unloads`] last looked.
+static UNLOADS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether the loader has unloaded objects that [`notice_unloads`] has not seen.
+pub fn unloads_unnoticed() -> bool {
+    loaded::unloads() != UNLOADS.load(Ordering::Acquire)
+}
+
+/// Finds out which images the program has unloaded. The caller holds the lifecycle's lock.
+pub fn notice_unloads() {
+    let now = loaded::unloads();
+    if UNLOADS.load(Ordering::Acquire) != now {
+        all().filter(|image| !image.is_executable() && !image.is_loaded()).for_each(Image::unload);
+        symbols::forget_found();
+        UNLOADS.store(now, Ordering::Release);
+    }
+}
+
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+/// The function that `slot` is to lead to. None for a slot of no registered image.
+///
+/// # Safety
+/// The slot must be a stub's (contract).
+pub unsafe fn function_of_slot(slot: *const Slot) -> Option<&'static Function> {
+    // SAFETY: the caller's promise.
+    let (module, index) = unsafe { (module_of_slot(slot), (*slot).index) };
+    module?.function(index)
+}
+
+/// The module of a slot. None for a slot of no registered image.
+///
+/// # Safety
+/// The slot must be a stub's (contract).
+pub unsafe fn module_of_slot(slot: *const Slot) -> Option<&'static Module> {
+    // SAFETY: the caller's promise.
+    module_of(unsafe { (*slot).record() })
+}
+
+/// The module of a record in a registered image.
+fn module_of(record: *const ModuleRecord) -> Option<&'static Module> {
+    let image = all().find(|image| image.records.contains(&(record as usize)))?;
+    image.modules.get((record as usize - image.records.start) / size_of::<ModuleRecord>())
+}
+
+/// The function whose static stub is at `address`. None if there is no stub of a registered image.
+pub fn function_of_stub(address: usize) -> Option<&'static Function> {
+    let slot = slot_at_stub(address)?;
+    // SAFETY: the slot is an image's.
+    let function = unsafe { function_of_slot(slot) }?;
+    function.adopt(slot);
+    Some(function)
+}
+
+/// The slot of the static stub at `address`. None if there is no stub of a registered image.
+pub fn slot_at_stub(address: usize) -> Option<&'static Slot> {
+    let image = image_with_code(address)?;
+    // SAFETY: the bytes are the image's code, which is mapped and readable.
+    let slot = unsafe { slot_of_stub(address as *const u8) }? as usize;
+    let is_slot = image.slots.contains(&slot) && (slot - image.slots.start).is_multiple_of(size_of::<Slot>());
+    // SAFETY: the slot is one of the image's.
+    is_slot.then(|| unsafe { &*(slot as *const Slot) })
+}
+
+/// The code that a slot leads to. None if it leads to its stub's tail.
+pub fn code_behind(slot: &Slot) -> Option<usize> {
+    let target = slot.target.load(Ordering::Acquire);
+    all().all(|image| !image.place.range.contains(&target)).then_some(target)
+}
+
+/// The function whose entry, made by the runtime, is at `address`.
+pub fn function_of_entry(address: usize) -> Option<&'static Function> {
+    let memory = owner(address)?.reserved_memory()?;
+    // Only what is in the table is known to be mapped. What has a name there is code, not an entry.
+    if !unwind::TABLE.contains(address) || unwind::TABLE.symbol(address).is_some() {
+        return None;
+    }
+    // SAFETY: entries are shorter than their distance from one another, and their text is mapped as a whole.
+    let slot = unsafe { slot_of_stub(address as *const u8) }?;
+    let data = memory.area_of(address)?.arena(autojit_code::Arena::Data);
+    let ours = data.contains(&(slot as usize)) && slot.is_aligned();
+    // SAFETY: what such a jump goes through is data of ours; a cell that is no slot leads to no module.
+    if ours { unsafe { function_of_slot(slot) } } else { None }
+}
+
+/// Where the PLT entry at `address` leads, if it is one of a registered image: into the image's own PLT until the loader
+/// has bound it.
+pub fn behind_plt(address: usize) -> Option<usize> {
+    let image = image_with_code(address)?;
+    // SAFETY: the bytes are the image's code, which is mapped and readable.
+    let cell = unsafe { slot_of_stub(address as *const u8) }? as usize;
+    let readable = |cell: usize| image.place.readable.iter().any(|segment| segment.contains(&cell));
+    if !cell.is_multiple_of(size_of::<usize>()) || !readable(cell) {
+        return None;
+    }
+    // SAFETY: an aligned word of the image; the loader may be binding it.
+    Some(unsafe { (*(cell as *const AtomicUsize)).load(Ordering::Relaxed) })
+}
+
+/// The image with code at `address`, as much as [`slot_of_stub`] looks at.
+fn image_with_code(address: usize) -> Option<&'static Image> {
+    const STUB: usize = 16;
+    all().find(|image| {
+        image.place.code.iter().any(|code| code.contains(&address) && code.contains(&(address + STUB - 1)))
+    })
+}
+
+impl Place {
+    /// The object around `address`.
+    fn of(address: usize) -> Option<Self> {
+        loaded::each(|object| {
+            if !object.contains(address) {
+                return ControlFlow::Continue(());
+            }
+            let executable = object.name.is_empty();
+            let path =
+                if executable { c"/proc/self/exe".to_owned() } else { sys::absolute(object.name.to_bytes()) };
+            let name = if executable { program() } else { path.to_string_lossy().into_owned() };
+            ControlFlow::Break(Self {
+                base: object.base,
+                range: object.range(),
+                code: object.segments(PF_X).collect(),
+                readable: object.segments(PF_R).collect(),
+                executable,
+                name,
+                path,
+            })
+        })
+    }
+}
+
+/// The executable's path.
+pub fn program() -> String {
+    let path = sys::read_link(c"/proc/self/exe").unwrap_or_default();
+    String::from_utf8_lossy(&path).into_owned()
+}
+
+impl Image {
+    fn new(tables: &ImageRecord, place: Place) -> Self {
+        let (slots, records) = (tables.slots(), tables.modules());
+        let records = records.start as usize..records.end as usize;
+        let modules = records
+            .clone()
+            .step_by(size_of::<ModuleRecord>())
+            // SAFETY: the linker put the records one behind the other (contract).
+            .map(|record| unsafe { Module::new(record as *const ModuleRecord) })
+            .collect();
+        Self {
+            place,
+            slots: slots.start as usize..slots.end as usize,
+            records,
+            modules,
+            file: Lock::new(None),
+            entry: tables.entry_cell() as usize,
+            symbols: Lock::new(None),
+            variables: OnceLock::new(),
+            memory: OnceLock::new(),
+            booking: Lock::new(Booking::default()),
+            slot_runs: OnceLock::new(),
+            inline: Lock::new(HashMap::default()),
+            pack: OnceLock::new(),
+            prepared: AtomicBool::new(false),
+            unloaded: AtomicBool::new(false),
+            next: IMAGES.load(Ordering::Acquire),
+        }
+    }
+
+    /// Its path.
+    pub fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// Whether it is the executable.
+    pub fn is_executable(&self) -> bool {
+        self.place.executable
+    }
+
+    /// The readable bytes from `address` to the end of the segment that it lies in.
+    pub fn bytes_from(&self, address: usize) -> Option<&'static [u8]> {
+        let segment = self.place.readable.iter().find(|segment| segment.contains(&address))?;
+        // SAFETY: the image is loaded as long as its functions are called, and what is asked for here is read-only.
+        Some(unsafe { std::slice::from_raw_parts(address as *const u8, segment.end - address) })
+    }
+
+    /// The function `name` in the static symbol table of the image's file, if it is not stripped.
+    pub fn static_symbol(&self, name: &str) -> Option<Definition> {
+        self.with_symbols(|symbols| symbols.find(name, self.place.base))
+    }
+
+    /// The variable `name` of the image, if it is not stripped and has one of that name only.
+    pub fn variable(&self, name: &str) -> Option<usize> {
+        let make = || match self.file() {
+            Some(map) => ElfFile::parse(&map).map_or_else(BTreeMap::new, |file| file.variables()),
+            None => BTreeMap::new(),
+        };
+        let found = (*self.variables.get_or_init(make).get(name)?)?;
+        Some(self.place.base.wrapping_add(found))
+    }
+
+    /// The name of the function around `address`, if the image is not stripped.
+    pub fn name_around(&self, address: usize) -> Option<String> {
+        self.with_symbols(|symbols| {
+            symbols.name_around(address.wrapping_sub(self.place.base)).map(str::to_owned)
+        })
+    }
+
+    /// Whether its dynamic symbol table has the functions that are not hidden: an executable's only if it was asked for.
+    pub fn exports_its_functions(&self) -> bool {
+        let find_main = |object: loaded::Object<'_>| ControlFlow::Break(object.define("main").is_some());
+        !self.place.executable || loaded::each(find_main).unwrap_or(false)
+    }
+
+    /// Tells the functions of `module` that were named and have slots in the image which those are.
+    pub fn adopt_slots(&self, module: &'static Module) {
+        let runs = self.slot_runs.get_or_init(|| {
+            let mut runs: Vec<SlotRun> = Vec::with_capacity(self.modules.len());
+            for (slot, number) in self.slots.clone().step_by(size_of::<Slot>()).zip(0..) {
+                // SAFETY: a slot of the image's.
+                let record = unsafe { (*(slot as *const Slot)).record() } as usize;
+                let place = ((record - self.records.start) / size_of::<ModuleRecord>()) as u32;
+                match runs.last_mut() {
+                    Some((last, run)) if *last == place => run.end = number + 1,
+                    _ => runs.push((place, number..number + 1)),
+                }
+            }
+            runs.sort_unstable_by_key(|(place, run)| (*place, run.start));
+            runs
+        });
+        let place = self.place_of(module);
+        let first = runs.partition_point(|(other, _)| *other < place);
+        for (_, run) in runs[first..].iter().take_while(|(other, _)| *other == place) {
+            for number in run.clone() {
+                let slot = (self.slots.start + number as usize * size_of::<Slot>()) as *const Slot;
+                // SAFETY: a slot of the image's.
+                if let Some(function) = module.named_function(unsafe { (*slot).index }) {
+                    function.adopt(slot);
+                }
+            }
+        }
+    }
+
+    /// The slot of this number, if it is that of the function of `index` in `module`.
+    pub fn slot_of(&self, number: u32, module: &Module, index: u32) -> Option<&'static Slot> {
+        let slot = self.slots.start + number as usize * size_of::<Slot>();
+        // SAFETY: a slot of the image's.
+        let slot = self.slots.contains(&slot).then(|| unsafe { &*(slot as *const Slot) })?;
+        // SAFETY: as above.
+        let is_it = std::ptr::eq(unsafe { slot.record() }, module.record()) && slot.index == index;
+        is_it.then_some(slot)
+    }
+
+    /// Tells a function its slot, which `number` most likely is the number of. False if it has none in the image.
+    pub fn adopt_slot(&self, function: &'static Function, number: u32) -> bool {
+        if let Some(slot) = self.slot_of(number, function.module(), function.index()) {
+            function.adopt(slot);
+        } else if !function.has_slot() {
+            self.adopt_slots(function.module());
+        }
+        function.has_slot()
+    }
+
+    /// The number of a function's slot, if it is known and one of the image's.
+    pub fn number_of_slot(&self, function: &Function) -> Option<u32> {
+        let slot = function.slot().filter(|slot| self.slots.contains(slot))?;
+        Some(((slot - self.slots.start) / size_of::<Slot>()) as u32)
+    }
+
+    /// Whether an address is one of the image's.
+    pub fn contains(&self, address: usize) -> bool {
+        self.place.range.contains(&address)
+    }
+
+    /// Where in the image a module of it is.
+    pub fn place_of(&self, module: &Module) -> u32 {
+        let record = std::ptr::from_ref(module.record()) as usize;
+        ((record - self.records.start) / size_of::<ModuleRecord>()) as u32
+    }
+
+    /// Its pack in the object cache, which `open` opens the first time.
+    pub fn pack(&'static self, open: fn(&Self) -> Option<ImagePack>) -> Option<&'static ImagePack> {
+        self.pack.get_or_init(|| open(self)).as_ref()
+    }
+
+    /// Its pack, if that was opened.
+    pub fn opened_pack(&self) -> Option<&ImagePack> {
+        self.pack.get()?.as_ref()
+    }
+
+    /// Calls `work` if the image is loaded, which it stays until `work` is done.
+    pub fn while_loaded<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
+        let mut work = Some(work);
+        loaded::each(|object| match work.take_if(|_| self.is(object)) {
+            Some(work) => ControlFlow::Break(work()),
+            None => ControlFlow::Continue(()),
+        })
+    }
+
+    /// Its modules.
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// Its file. None if that is out of reach, or another one: if the file was replaced since, or if the loader was run
+    /// as a program and then ran this one. Then it is as good as stripped.
+    fn file(&self) -> Option<Arc<Map>> {
+        let map = || {
+            let map = File::open(&self.place.path, libc::O_RDONLY, 0).and_then(|file| file.map()).ok()?;
+            let start = self.bytes_from(self.place.range.start)?;
+            ElfFile::parse(&map)?.is_mapped(start).then(|| Arc::new(map))
+        };
+        self.file.lock().get_or_insert_with(map).clone()
+    }
+
+    /// Opens and maps what compiles of its functions may want to have from outside the process, the object cache
+    /// included.
+    pub fn provide(&'static self) {
+        // Failures are kept, and told when somebody asks.
+        let _ = self.file();
+        image_cache::bind_all(self);
+        for module in &self.modules {
+            if module.open().is_ok() {
+                module.bind_cached();
+            }
+        }
+    }
+
+    fn with_symbols<R>(&self, use_them: impl FnOnce(&Symbols<'_>) -> R) -> R {
+        let mut table = self.symbols.lock();
+        use_them(table.get_or_insert_with(|| SymbolTable::of(self.file())).symbols())
+    }
+
+    /// Whether it is still loaded, and not another one in its place, be it of the same name.
+    pub fn is_loaded(&self) -> bool {
+        self.while_loaded(|| ()).is_some()
+    }
+
+    /// Whether it is this loaded object.
+    fn is(&self, object: Object<'_>) -> bool {
+        object.base == self.place.base
+            && object.range() == self.place.range
+            && object.segments(PF_W).any(|data| data.contains(&self.entry))
+            // SAFETY: an aligned word of a loaded object's data. Nothing but an image that has registered holds
+            // this address there.
+            && unsafe { (*(self.entry as *const AtomicUsize)).load(Ordering::Acquire) }
+                == autojit_trampoline::entry::address()
+    }
+
+    /// Lets go of everything that belongs to the image, which the program has unloaded: whoever runs its functions
+    /// would run what is not there. Its modules and functions stay, as empty shells. The caller holds the lifecycle's
+    /// lock.
+    pub fn unload(&self) {
+        log::info!("{} was unloaded", self.place.name);
+        self.unloaded.store(true, Ordering::Release);
+        if let Some(memory) = self.reserved_memory() {
+            for area in memory.areas() {
+                unwind::TABLE.unregister(&area.range());
+                debugger::forget(&area.range());
+            }
+            names::forget(memory);
+            // A debugger's breakpoints stay where they were written, for all it knows: no other code may come there.
+            if !self.prepared.load(Ordering::Relaxed) {
+                // SAFETY: the image's functions can no longer be called or returned to, and unwinders do not know of
+                // them.
+                unsafe { memory.release() };
+            }
+        }
+        *self.booking.lock() = Booking::default();
+        self.modules.iter().for_each(Module::close);
+        *self.symbols.lock() = None;
+        *self.file.lock() = None;
+        self.inline.lock().clear();
+    }
+
+    /// The address that `name`, an inline function, has in a static part of the process: taking its address must give
+    /// this one. None if no object file has it.
+    pub fn static_address(&'static self, name: &str) -> Option<usize> {
+        if let Some(definition) = scope::find(name, self.address()).or_else(|| self.static_symbol(name)) {
+            // SAFETY: the image is loaded and relocated.
+            return Some(unsafe { definition.resolve() });
+        }
+        if !self.with_symbols(|symbols| symbols.is_empty()) {
+            return None;
+        }
+        // Stripped: the other modules' import tables know.
+        self.modules.iter().find_map(|module| {
+            let opened = module.open().ok()?;
+            module.import(opened.import_of(name)?).filter(|address| *address != 0)
+        })
+    }
+
+    /// From now on, it is described to a debugger in full. To be said before it has code memory.
+    pub fn prepare(&self) {
+        self.prepared.store(true, Ordering::Relaxed);
+    }
+
+    /// An address inside it.
+    pub fn address(&self) -> usize {
+        self.slots.start
+    }
+
+    /// The copy of an inline function that serves the image: `function`, if it is the first of its name.
+    pub fn inline_function(&self, function: &'static Function) -> &'static Function {
+        match self.modules.len() {
+            // Names are long, and there are many.
+            1 => function,
+            _ => self.inline.lock().entry(function.info().name).or_insert(function),
+        }
+    }
+}

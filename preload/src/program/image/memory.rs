@@ -1,0 +1,76 @@
+//! The code memory of an image: booked when it registers, made when its first function gets code.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use autojit_code::{Booking, CodeMemory};
+
+use super::{Image, all};
+use crate::startup::lifecycle;
+
+impl Image {
+    /// Books address space for its code: later the program's heap may have taken all that is in reach.
+    pub(super) fn book(&self, debugged: bool) {
+        /// What a function takes, roughly: some are never called, others come with inline functions.
+        const FUNCTION: usize = 1 << 10;
+        /// What few functions and their areas take.
+        const LEAST: usize = 512 << 10;
+        let functions: usize = self.modules.iter().map(|module| module.record().functions as usize).sum();
+        let size = (functions * FUNCTION).max(LEAST);
+        *self.booking.lock() = Booking::new(self.reach(), debugged, size);
+    }
+
+    /// What its code must be able to reach with 32 bits.
+    fn reach(&self) -> Range<usize> {
+        /// What has no room beside it within reach.
+        const LARGE: usize = (1 << 31) - (2 << 20);
+        /// What compilers of the small code model add to an address, mostly.
+        const ADDEND: usize = 16 << 20;
+        let whole = &self.place.range;
+        if whole.len() < LARGE {
+            return whole.clone();
+        }
+        // Variables beyond two gigabytes are reached by way of the GOT, or by code of another model, which is static.
+        let mut reach = self.slots.start.min(self.records.start)..self.slots.end.max(self.records.end);
+        let mut include = |start: usize, end: usize| {
+            reach = reach.start.min(start)..reach.end.max(end);
+        };
+        self.place.code.iter().for_each(|code| include(code.start, code.end));
+        for module in &self.modules {
+            let direct = module.direct_imports().filter(|address| whole.contains(address));
+            direct.for_each(|address| include(address, address.saturating_add(ADDEND).min(whole.end)));
+        }
+        reach
+    }
+
+    /// The image's code memory, made when it is first needed.
+    pub fn memory(&self) -> &CodeMemory {
+        let make = || {
+            // perf looks into its map for anonymous memory only, which that of a memory file is not.
+            let options = lifecycle::options();
+            let private = options.is_some_and(|options| options.perf_map);
+            let make = match self.prepared.load(Ordering::Relaxed) {
+                true => CodeMemory::new_for_debugger,
+                false if private => CodeMemory::new_private,
+                false => CodeMemory::new,
+            };
+            make(self.reach(), std::mem::take(&mut *self.booking.lock()))
+        };
+        self.memory.get_or_init(make)
+    }
+
+    /// The image's code memory, if it has been needed.
+    pub fn reserved_memory(&self) -> Option<&CodeMemory> {
+        self.memory.get()
+    }
+}
+
+/// The image whose code memory `address` lies in.
+pub fn owner(address: usize) -> Option<&'static Image> {
+    all().find(|image| image.reserved_memory().is_some_and(|memory| memory.contains(address)))
+}
+
+/// The memory that `address` lies in, if it lies in code of ours.
+pub fn memory_around(address: usize) -> Option<&'static CodeMemory> {
+    all().filter_map(Image::reserved_memory).find(|memory| memory.contains(address))
+}

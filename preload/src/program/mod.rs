@@ -1,0 +1,7 @@
+//! What has registered: images, their modules, functions and their states, and what names stand for.
+
+pub mod function;
+pub mod image;
+pub mod missing;
+pub mod module;
+pub mod symbols;

@@ -1,0 +1,408 @@
+//! One lazily compiled module of an image: its record, its container, its functions.
+//!
+//! Receives a [`ModuleRecord`]; finds the container by its key, in the image's file or in a store directory, at the
+//! first call of any of the module's functions; hands on [`Function`]s and the engine's handle.
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr};
+
+use autojit_abi::EngineModule;
+use autojit_store::{Container, FunctionKind, Symbol, file_name};
+use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
+
+use crate::compile::{baseline, cache, engine, image_cache};
+use crate::program::function::Function;
+use crate::program::image::Image;
+use crate::settings::failure::Failure;
+use crate::startup::lifecycle;
+use crate::sys::{self, File};
+use autojit_code::lock::Lock;
+
+/// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere.
+#[derive(Debug)]
+pub struct Module {
+    record: *const ModuleRecord,
+    image: AtomicPtr<Image>,
+    /// Its functions, each as soon as it is named; null if none was. Few of many are.
+    table: AtomicPtr<AtomicPtr<Function>>,
+    /// How many they are: the record goes with the image.
+    count: u32,
+    entered: OnceLock<Box<Entered>>,
+}
+
+/// What is known of a module whose container was asked for.
+#[derive(Debug)]
+struct Entered {
+    opened: OnceLock<Result<Opened, Failure>>,
+    /// Whether the index of the container is what was written.
+    verified: OnceLock<Result<(), Failure>>,
+    /// Whether the object cache was asked for its code.
+    bound: Lock<bool>,
+    /// Whether its types and variables are described to a debugger.
+    full_debug: AtomicBool,
+    /// Its bitcode, as the baseline compiler has it.
+    bitcode: Lock<baseline::State>,
+    /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
+    engine: Lock<EngineHandle>,
+}
+
+/// The engine's handle of a module, or null.
+#[derive(Debug)]
+pub struct EngineHandle(pub *mut EngineModule);
+
+// SAFETY: the engine lets any thread use a module, one at a time (autojit_abi).
+unsafe impl Send for EngineHandle {}
+
+// SAFETY: the record is read-only, in an image that stays loaded as long as anybody calls its functions.
+unsafe impl Send for Module {}
+// SAFETY: as above; the other fields are Sync.
+unsafe impl Sync for Module {}
+
+/// What opening a module's container yields.
+pub struct Opened {
+    /// The bytes of the container, which may lie in front of others.
+    pub bytes: &'static [u8],
+    /// Its index.
+    pub container: Container<'static>,
+    /// Where it lies, for messages.
+    pub place: String,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Opened({} bytes)", self.bytes.len())
+    }
+}
+
+impl Module {
+    /// The module of `record`, not opened yet; [`attach`](Self::attach) is to follow.
+    ///
+    /// # Safety
+    /// `record` must be readable as long as the module is used.
+    pub unsafe fn new(record: *const ModuleRecord) -> Self {
+        let (image, table) = (AtomicPtr::default(), AtomicPtr::default());
+        // SAFETY: the caller's promise.
+        let count = unsafe { (*record).functions };
+        Self { record, image, table, count, entered: OnceLock::new() }
+    }
+
+    fn entered(&self) -> &Entered {
+        self.entered.get_or_init(|| {
+            Box::new(Entered {
+                opened: OnceLock::new(),
+                verified: OnceLock::new(),
+                bound: Lock::new(false),
+                full_debug: AtomicBool::new(false),
+                bitcode: Lock::new(baseline::State::Closed),
+                engine: Lock::new(EngineHandle(std::ptr::null_mut())),
+            })
+        })
+    }
+
+    /// Tells the module its image.
+    pub fn attach(&self, image: &'static Image) {
+        self.image.store(std::ptr::from_ref(image).cast_mut(), Release);
+    }
+
+    /// Its image.
+    pub fn image(&self) -> &'static Image {
+        // SAFETY: null, or what was stored above: an image, which lives for ever.
+        unsafe { self.image.load(Acquire).as_ref() }.expect("attached when the image was registered")
+    }
+
+    /// Its record.
+    pub fn record(&self) -> &'static ModuleRecord {
+        // SAFETY: readable (see new).
+        unsafe { &*self.record }
+    }
+
+    /// The name of its source file.
+    pub fn source(&self) -> String {
+        // SAFETY: the record's string (contract).
+        unsafe { CStr::from_ptr(self.record().source_name()) }.to_string_lossy().into_owned()
+    }
+
+    /// What can be checked without opening the container.
+    ///
+    /// # Errors
+    /// A record of another contract, or a container file that is not there.
+    pub fn check(&self) -> Result<(), Failure> {
+        let record = self.record();
+        if record.magic != MODULE_MAGIC {
+            return Err(Failure::new(format_args!("its table of modules is damaged")));
+        }
+        if u32::from(record.version) != CONTRACT_VERSION {
+            return Err(Failure::new(format_args!(
+                "{} was compiled by an autojit with contract version {}, this runtime has version \
+                 {CONTRACT_VERSION}; build it again with the plugin of the runtime's release (compiler caches may \
+                 hand out older objects: docs/ccache.md)",
+                self.source(),
+                record.version
+            )));
+        }
+        match self.container_path() {
+            Some(path) => sys::readable(&path).map_err(|error| {
+                Failure::new(format_args!(
+                    "the code of {} is not in its store: opening {}: {error}; restore the file or build the \
+                     program again, with AUTOJIT_STORE=embed if the directory does not stay",
+                    self.source(),
+                    path.to_string_lossy()
+                ))
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The file of a container that is not in the image.
+    fn container_path(&self) -> Option<CString> {
+        let record = self.record();
+        if !self.is_outside() || record.store_directory().is_null() {
+            return None;
+        }
+        // SAFETY: the record's string (contract).
+        let directory = unsafe { CStr::from_ptr(record.store_directory()) };
+        let path = [directory.to_bytes(), b"/", file_name(&record.key).as_bytes()].concat();
+        Some(CString::new(path).expect("made of C strings"))
+    }
+
+    /// Whether all of its functions have code.
+    pub fn is_complete(&'static self) -> bool {
+        (0..self.count).all(|index| self.function(index).is_some_and(|function| function.code().is_some()))
+    }
+
+    /// Whether its container is not in the image.
+    fn is_outside(&self) -> bool {
+        self.record().store == StoreKind::Directory as u8
+    }
+
+    /// Opens the container, once. Its names and kinds can be used; that they are what was written is for
+    /// [`verify`](Self::verify) to find out.
+    ///
+    /// # Errors
+    /// The container is missing, truncated, visibly damaged or of another version.
+    pub fn open(&'static self) -> Result<&'static Opened, Failure> {
+        self.entered().opened.get_or_init(|| self.read()).as_ref().map_err(Clone::clone)
+    }
+
+    /// Checks an opened container against its checksum, once: before anything is compiled from it. Code from the cache
+    /// is known by the checksum of the container that it was compiled from.
+    ///
+    /// # Errors
+    /// The container was altered.
+    pub fn verify(&'static self) -> Result<(), Failure> {
+        let Opened { container, place, .. } = self.open()?;
+        let check = || {
+            container
+                .check_index()
+                .map_err(|error| Failure::new(format_args!("reading its bitcode in {place}: {error}")))
+        };
+        self.entered().verified.get_or_init(check).clone()
+    }
+
+    /// Binds what the object cache has of the module, once. Other threads that enter the module wait.
+    pub fn bind_cached(&'static self) {
+        let mut bound = self.entered().bound.lock();
+        if !*bound {
+            *bound = true;
+            cache::bind(self);
+        }
+    }
+
+    /// Whether the object cache was asked for its code, and what it has is bound.
+    pub fn is_bound(&self) -> bool {
+        self.entered.get().is_some_and(|entered| entered.bound.try_lock().is_some_and(|bound| *bound))
+    }
+
+    /// What [`open`](Self::open) yielded, if it was called.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.entered.get()?.opened.get()?.as_ref().ok()
+    }
+
+    fn read(&'static self) -> Result<Opened, Failure> {
+        let record = self.record();
+        let (bytes, place) = match self.container_path() {
+            Some(path) => {
+                let place = path.to_string_lossy().into_owned();
+                let map = File::open(&path, libc::O_RDONLY, 0).and_then(|file| file.map());
+                let bytes = map.map_err(|error| {
+                    Failure::new(format_args!(
+                        "opening {place}: {error}; restore the file or build the program again"
+                    ))
+                })?;
+                (bytes.keep(), place)
+            }
+            None => {
+                let place = self.image().name().to_owned();
+                let bytes = self.image().bytes_from(record.embedded_container() as usize);
+                (bytes.ok_or_else(|| Failure::new(format_args!("{place} does not hold its bitcode")))?, place)
+            }
+        };
+        let failure =
+            |cause: &dyn fmt::Display| Failure::new(format_args!("reading its bitcode in {place}: {cause}"));
+        let container = Container::open(bytes).map_err(|error| failure(&error))?;
+        if container.key() != record.key {
+            return Err(failure(&"the container there is another one"));
+        }
+        if container.function_count() != record.functions
+            || (0..record.functions).any(|index| container.kind(index).is_none())
+            || u64::from(container.import_count())
+                != u64::from(record.got_imports) + u64::from(record.direct_imports)
+        {
+            // Most likely because it was altered.
+            container.check_index().map_err(|error| failure(&error))?;
+            return Err(failure(&"the container does not fit the program"));
+        }
+        Ok(Opened { bytes: &bytes[..container.byte_len()], container, place })
+    }
+
+    /// The function of an index. The container need not be opened for it: functions of other modules are named all
+    /// the time.
+    pub fn function(&'static self, index: u32) -> Option<&'static Function> {
+        if index >= self.count {
+            return None;
+        }
+        let table = self.table.load(Acquire);
+        let table = if table.is_null() { self.make_table() } else { table };
+        // SAFETY: the table has an entry for each function, and is never freed.
+        let entry = unsafe { &*table.add(index as usize) };
+        let known = entry.load(Acquire);
+        // SAFETY: null, or what was stored below: a function, which lives for ever.
+        Some(unsafe { known.as_ref() }.unwrap_or_else(|| {
+            let made = Box::into_raw(Box::new(Function::new(self, index)));
+            // SeqCst: see image_cache::introduce.
+            match entry.compare_exchange(std::ptr::null_mut(), made, SeqCst, SeqCst) {
+                Ok(_) => {
+                    // SAFETY: made above, and never freed.
+                    let made: &'static Function = unsafe { &*made };
+                    image_cache::introduce(made);
+                    made
+                }
+                Err(known) => {
+                    // Another thread was quicker.
+                    // SAFETY: `made` came from Box::into_raw, and nothing else refers to it; the other one lives for ever.
+                    unsafe {
+                        drop(Box::from_raw(made));
+                        &*known
+                    }
+                }
+            }
+        }))
+    }
+
+    /// The function of an index, if it was ever named.
+    pub fn named_function(&self, index: u32) -> Option<&'static Function> {
+        let table = self.table.load(SeqCst);
+        if table.is_null() || index >= self.count {
+            return None;
+        }
+        // SAFETY: the table has an entry for each function, and is never freed; entries are null or functions, which live
+        // for ever.
+        unsafe { (*table.add(index as usize)).load(SeqCst).as_ref() }
+    }
+
+    fn make_table(&self) -> *mut AtomicPtr<Function> {
+        // Of zeros, which large allocations consist of already: no page of it is touched before it is used.
+        let made: Box<[*mut Function]> = vec![std::ptr::null_mut(); self.count as usize].into();
+        let made = Box::into_raw(made);
+        let table = made.cast::<AtomicPtr<Function>>();
+        match self.table.compare_exchange(std::ptr::null_mut(), table, SeqCst, SeqCst) {
+            Ok(_) => table,
+            Err(known) => {
+                // Another thread was quicker.
+                // SAFETY: it came from Box::into_raw, and nothing else refers to it.
+                drop(unsafe { Box::from_raw(made) });
+                known
+            }
+        }
+    }
+
+    /// Those of its functions that were ever named.
+    pub fn functions(&self) -> impl Iterator<Item = &'static Function> {
+        let table = self.table.load(Acquire);
+        let count = if table.is_null() { 0 } else { self.count as usize };
+        // SAFETY: the table has an entry for each function, and is never freed; entries are null or functions, which live
+        // for ever.
+        (0..count).filter_map(move |index| unsafe { (*table.add(index)).load(Acquire).as_ref() })
+    }
+
+    /// How many functions it has.
+    pub fn function_count(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Lets go of what the engine keeps of it, once nobody can call its functions any more.
+    pub fn close(&self) {
+        let Some(entered) = self.entered.get() else { return };
+        *entered.bitcode.lock() = baseline::State::Closed;
+        let handle = std::mem::replace(&mut entered.engine.lock().0, std::ptr::null_mut());
+        if !handle.is_null()
+            && let Ok(api) = lifecycle::engine().api()
+        {
+            // SAFETY: the handle came from this engine, and no longer is where others could find it.
+            let close = || unsafe { (api.close)(handle) };
+            // Without a stack its memory is lost, and nothing else.
+            let _ = engine::on_its_stack(close);
+        }
+    }
+
+    /// The engine's handle, for the calling thread alone.
+    pub fn lock_engine(&self) -> autojit_code::lock::Guard<'_, EngineHandle> {
+        self.entered().engine.lock()
+    }
+
+    /// Its bitcode, for the calling thread alone.
+    pub fn lock_bitcode(&self) -> autojit_code::lock::Guard<'_, baseline::State> {
+        self.entered().bitcode.lock()
+    }
+
+    /// From now on, its types and variables are described to the debugger. To be said before the engine opens it.
+    pub fn describe_in_full(&self) {
+        self.entered().full_debug.store(true, Relaxed);
+    }
+
+    /// Whether its types and variables are described to a debugger.
+    pub fn described_in_full(&self) -> bool {
+        self.entered.get().is_some_and(|it| it.full_debug.load(Relaxed))
+    }
+
+    /// The address of an import, 0 if it is a weak one that nothing defines.
+    pub fn import(&self, index: u32) -> Option<usize> {
+        let record = self.record();
+        if index >= record.got_imports + record.direct_imports {
+            return None;
+        }
+        // SAFETY: an emitted record of a loaded image, and the index is in range.
+        Some(unsafe { record.import(index) } as usize)
+    }
+
+    /// The GOT cell of an import, if it has one.
+    pub fn import_cell(&self, index: u32) -> Option<usize> {
+        let record = self.record();
+        // SAFETY: as above.
+        (index < record.got_imports).then(|| unsafe { record.import_place(index) } as usize)
+    }
+}
+
+impl Module {
+    /// The addresses that its bodies refer to without a GOT.
+    pub fn direct_imports(&self) -> impl Iterator<Item = usize> {
+        let record = self.record();
+        (record.got_imports..record.got_imports + record.direct_imports)
+            .filter_map(|index| self.import(index))
+    }
+}
+
+impl Opened {
+    /// The index of the import with the address of `name`, whether the module defines `name` or not.
+    pub fn import_of(&self, name: &str) -> Option<u32> {
+        match self.container.find(name)? {
+            Symbol::Import(index) => Some(index),
+            Symbol::Function(index) => {
+                self.container.function(index).filter(|info| info.kind == FunctionKind::Stub)?.import
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What the user says and sees: options, messages, failures, statistics.
+
+pub mod failure;
+pub mod log;
+pub mod options;
+pub mod stats;

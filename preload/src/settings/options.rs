@@ -1,0 +1,46 @@
+//! The options of the process: see the crate autojit-options. The environment is read in place, since getenv is a function
+//! that the program may have replaced.
+
+pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Options, StatsSink};
+use autojit_options::{Level, Reader};
+
+use crate::platform::c_library::each_variable;
+use crate::sys;
+
+/// The options, and the variables whose values were no good.
+pub fn from_environment() -> (Options, Vec<BadValue>) {
+    let (mut options, bad) = Options::read(Reader::Runtime, |visit| each_variable(visit));
+    // The program may change its working directory.
+    let Options { stats, engine_path, socket_path, daemon_path, .. } = &mut options;
+    let file = match stats {
+        StatsSink::File(file) => Some(file),
+        StatsSink::Off | StatsSink::Stderr => None,
+    };
+    for path in [engine_path, socket_path, daemon_path].into_iter().flatten().chain(file) {
+        *path = sys::absolute(path).into_bytes();
+    }
+    (options, bad)
+}
+
+/// The level of messages.
+pub fn level(options: &Options) -> log::LevelFilter {
+    match options.log {
+        Level::Off => log::LevelFilter::Off,
+        Level::Error => log::LevelFilter::Error,
+        Level::Warn => log::LevelFilter::Warn,
+        Level::Info => log::LevelFilter::Info,
+        Level::Debug => log::LevelFilter::Debug,
+    }
+}
+
+/// The value of an environment variable that is not one of ours.
+pub fn variable(name: &[u8]) -> Option<Vec<u8>> {
+    let mut value = None;
+    each_variable(|variable| {
+        let rest = variable.strip_prefix(name).and_then(|rest| rest.strip_prefix(b"="));
+        if value.is_none() && rest.is_some_and(|rest| !rest.is_empty()) {
+            value = rest.map(<[u8]>::to_vec);
+        }
+    });
+    value
+}

@@ -1,0 +1,205 @@
+//! Forks: what a child process inherits of the runtime is whole.
+//!
+//! Handlers of pthread_atfork close the [`Gate`], so that no thread is inside the resolver, take the runtime's locks,
+//! and seal the code memory: its pages are shared between parent and child, so neither may write to them afterwards.
+//! Both sides release the locks again. A child that came without handlers (raw clone) is found out by a page that the
+//! kernel wipes in it, and does the same when it first enters. A child that shares the memory (vfork, posix_spawn) is no other process
+//! in this sense, and the page is not wiped in it.
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+use autojit_code::reservation;
+
+use crate::compile::{cache, daemon};
+use crate::link::{debugger, names, perf, unwind, unwinders};
+use crate::platform::c_library;
+use crate::platform::gate::{Entered, Gate};
+use crate::program::{function, image, symbols};
+use crate::settings::failure::Failure;
+use crate::settings::log;
+use crate::settings::stats;
+use crate::startup::lifecycle;
+use crate::{ALLOCATOR, sys};
+
+/// Threads in the resolver, and the thread that forks.
+static GATE: Gate = Gate::new();
+
+/// The first byte of a page that is zero in a child until its handler (or [`adopt_process`]) has run, 1 otherwise. Null
+/// before [`install`], or if the kernel (before Linux 4.14) cannot wipe pages: raw clones are not found out then.
+static PAGE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The signal mask of the thread that forks, while the gate is closed.
+static MASK: AtomicU64 = AtomicU64::new(0);
+
+/// Being inside the gate, with the process's memory its own, until drop.
+pub struct Inside {
+    entered: Entered<'static>,
+}
+
+impl Inside {
+    /// Enters as soon as no other thread forks.
+    pub fn enter() -> Self {
+        let inside = Self { entered: GATE.enter() };
+        if inside.entered.forking() {
+            // A fork handler of the program's, before or after ours, calls a function for the first time.
+            // SAFETY: the gate is closed by this thread, so `prepare` has taken the locks in it.
+            unsafe { release() };
+        }
+        if is_unmarked() && !inside.entered.forking() {
+            adopt_process();
+        }
+        inside
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        if self.entered.forking() {
+            hold();
+        }
+    }
+}
+
+/// Installs the handlers.
+///
+/// # Errors
+/// There is no memory.
+pub fn install() -> Result<(), Failure> {
+    const PAGE_SIZE: usize = 4096;
+    let failure = |error: sys::Errno| Failure::new(format_args!("preparing for forks: {error}"));
+    let page = sys::map_pages(PAGE_SIZE).map_err(failure)?;
+    // SAFETY: a fresh page that lives for ever.
+    if unsafe { sys::wipe_on_fork(page, PAGE_SIZE) }.is_ok() {
+        PAGE.store(page, Ordering::Relaxed);
+        mark();
+    }
+    // SAFETY: the handlers are functions of this library, which is never unloaded.
+    let result = unsafe { c_library::register_atfork(prepare, parent, child, std::ptr::null()) };
+    #[cfg(feature = "static")]
+    // SAFETY: as above.
+    let result =
+        result.or_else(|| Some(unsafe { crate::platform::loaded::register_atfork(prepare, parent, child) }));
+    match result.unwrap_or(libc::ENOSYS) {
+        0 => Ok(()),
+        error => Err(failure(sys::Errno(error))),
+    }
+}
+
+/// Says that this process's memory is its own.
+fn mark() {
+    let page = PAGE.load(Ordering::Relaxed);
+    if !page.is_null() {
+        // SAFETY: the page is writable and lives for ever; it is written by single threads of new processes only.
+        unsafe { page.write_volatile(1) }
+    }
+}
+
+/// Whether this process came from another one without the handlers.
+fn is_unmarked() -> bool {
+    let page = PAGE.load(Ordering::Relaxed);
+    // SAFETY: the page is readable and lives for ever.
+    !page.is_null() && unsafe { page.read_volatile() } == 0
+}
+
+/// Puts a child that came without the handlers in order.
+fn adopt_process() {
+    // The caller is inside; anybody else was a thread of the parent's.
+    if GATE.inside() > 1 {
+        log::die(
+            true,
+            format_args!(
+                "this process was made by a clone system call while another thread of its parent compiled; use \
+                 fork(), which waits for it"
+            ),
+        );
+    }
+    for memory in image::all().filter_map(image::Image::reserved_memory) {
+        // SAFETY: a process begins with one thread, and this is its first work here.
+        if let Err(error) = unsafe { memory.detach() } {
+            log::die(true, format_args!("cannot separate code memory from the parent process's: {error}"));
+        }
+    }
+    // SAFETY: as above.
+    unsafe { unwind::TABLE.detach() };
+    daemon::after_fork_in_child();
+    stats::after_fork_in_child();
+    names::after_fork_in_child();
+    perf::after_fork_in_child();
+    mark();
+}
+
+unsafe extern "C" fn prepare() {
+    // From here to the other handlers no signal handler may enter, as it would wait for its own thread.
+    let mask = sys::set_signal_mask(u64::MAX);
+    if is_unmarked() {
+        drop(Inside::enter());
+    }
+    GATE.close();
+    MASK.store(mask, Ordering::Relaxed);
+    hold();
+}
+
+unsafe extern "C" fn parent() {
+    // SAFETY: `prepare` has run in this thread.
+    unsafe { release() };
+    open_gate();
+}
+
+unsafe extern "C" fn child() {
+    mark();
+    // SAFETY: `prepare` has run in the parent's thread that this one is a copy of.
+    unsafe { release() };
+    daemon::after_fork_in_child();
+    stats::after_fork_in_child();
+    names::after_fork_in_child();
+    perf::after_fork_in_child();
+    open_gate();
+}
+
+fn open_gate() {
+    let mask = MASK.load(Ordering::Relaxed);
+    GATE.open();
+    sys::set_signal_mask(mask);
+}
+
+/// Takes all locks, in the order in which the runtime nests them, and seals the code.
+fn hold() {
+    lifecycle::before_fork();
+    function::before_fork();
+    symbols::before_fork();
+    names::before_fork();
+    cache::before_fork();
+    daemon::before_fork();
+    for memory in image::all().filter_map(image::Image::reserved_memory) {
+        memory.before_fork();
+    }
+    reservation::before_fork();
+    unwinders::before_fork();
+    unwind::TABLE.before_fork();
+    debugger::before_fork();
+    ALLOCATOR.before_fork();
+}
+
+/// Undoes [`hold`].
+///
+/// # Safety
+/// `hold` must have run in this thread, or in the thread of the parent that forked.
+unsafe fn release() {
+    // SAFETY: the caller's promise.
+    unsafe {
+        ALLOCATOR.after_fork();
+        debugger::after_fork();
+        unwind::TABLE.after_fork();
+        unwinders::after_fork();
+        reservation::after_fork();
+        for memory in image::all().filter_map(image::Image::reserved_memory) {
+            memory.after_fork();
+        }
+        names::after_fork();
+        daemon::after_fork();
+        cache::after_fork();
+        symbols::after_fork();
+        function::after_fork();
+        lifecycle::after_fork();
+    }
+}

@@ -1,0 +1,11 @@
+//! How the program enters the runtime: exported symbols, images that register, first calls, forks.
+
+#[cfg(not(feature = "static"))]
+mod confine;
+#[cfg_attr(feature = "static", path = "exports_static.rs")]
+pub mod exports;
+pub mod fork;
+pub mod lifecycle;
+#[cfg(not(feature = "static"))]
+mod locked;
+mod resolver;

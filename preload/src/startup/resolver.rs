@@ -1,0 +1,95 @@
+//! The resolver: what happens at the first call of a function.
+//!
+//! A stub's tail has called the trampoline, which has saved the program's registers, blocked signals and cancellation,
+//! and switched to a stack of the runtime's. When the resolver returns, the trampoline restores everything and returns
+//! into the tail, which jumps through the slot.
+
+use autojit_trampoline::contract::{ENDBR64, INDIRECT_LEN, Slot};
+use autojit_trampoline::entry::Frame;
+
+use crate::compile::batch;
+use crate::platform::undisturbed::Undisturbed;
+use crate::program::function::{Function, State, rewrite_call};
+use crate::program::{image, missing};
+use crate::settings::failure::Failure;
+use crate::settings::{log, stats};
+use crate::startup::fork::Inside;
+use crate::startup::lifecycle;
+
+/// Makes `slot` lead to the finished code of its function, or ends the process.
+///
+/// # Safety
+/// Only the trampoline may call it, with what a stub's tail passed.
+pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
+    // The program must not notice: errno is as before when this is dropped.
+    let _undisturbed = Undisturbed::new();
+
+    // A thread that forks waits until nobody is in here; a child that came without a fork handler is put in order.
+    let _inside = Inside::enter();
+    stats::COUNTERS.resolver_calls.add(1);
+
+    // Which function is it?
+    // SAFETY: the trampoline passes the slot of the stub that called it.
+    let Some(function) = (unsafe { image::function_of_slot(slot) }) else {
+        // SAFETY: as above, and the slots of all other stubs have a function.
+        unsafe { missing::report(slot) }
+    };
+    function.adopt(slot);
+
+    // One thread compiles it, and others along with it. The rest sleep until it has code. No lock is held here.
+    let code = loop {
+        match function.state() {
+            State::Ready => break function.code().expect("ready functions have code"),
+            State::Compiling | State::Awaited => function.wait(),
+            State::Cold => {
+                batch::compile(function).unwrap_or_else(|failure| give_up(function, frame, &failure))
+            }
+            // The thread that failed has said why.
+            State::Failed => log::die_along(),
+        }
+    };
+    lifecycle::note_start(function.module().image());
+
+    // The slot: publishing has set it, unless another slot of the function was known then.
+    // SAFETY: as above. Release: the code's bytes are visible to whoever reads its address.
+    unsafe { (*slot).target.store(code, std::sync::atomic::Ordering::Release) };
+
+    // The call that led here, if it is in our own code, goes straight to the function from now on.
+    let site = (frame.caller as usize).wrapping_sub(CALL_LENGTH);
+    if let Some(memory) = image::memory_around(site) {
+        for stub in stubs_of_tail(frame.tail as usize) {
+            rewrite_call(memory, site, stub, code);
+        }
+    }
+}
+
+/// Length of `call rel32`.
+const CALL_LENGTH: usize = 5;
+
+/// Where the stub with this tail may begin: with or without `endbr64`. A call to the wrong one does not exist.
+fn stubs_of_tail(return_address: usize) -> [usize; 2] {
+    // Behind the jump and the tail's call, both of this length (autojit_trampoline::emit).
+    let first = return_address.wrapping_sub(2 * INDIRECT_LEN);
+    [first, first.wrapping_sub(ENDBR64.len())]
+}
+
+/// Says why `function` cannot be had, and ends the process.
+fn give_up(function: &'static Function, frame: &Frame, failure: &Failure) -> ! {
+    let module = function.module();
+    let name = match module.opened() {
+        Some(_) => Some(function.info().name.to_owned()),
+        // Without its container the function has a name in the symbol table at most.
+        None => module.image().name_around(frame.tail as usize),
+    };
+    let source = module.source();
+    let started = lifecycle::started();
+    match name {
+        Some(name) => {
+            log::die(started, format_args!("cannot compile function '{name}' of {source}: {failure}"))
+        }
+        None => {
+            let index = function.index();
+            log::die(started, format_args!("cannot compile function {index} of {source}: {failure}"))
+        }
+    }
+}
