@@ -5,15 +5,17 @@ use std::time::Instant;
 use autojit_protocol::{Blob, Incoming, Message, Outgoing};
 use autojit_sys::{Errno, File};
 
+use crate::requests::RequestId;
+
 /// Bytes that may wait for a client that does not take them.
 const BACKLOG: usize = 512 << 20;
 /// Bytes of a message that is not whole, of one client.
 pub const UNFINISHED: usize = 300 << 20;
 
-/// What a client has shown to be.
+/// What a client is by its first message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It has said nothing yet.
+    /// It has sent nothing yet.
     Unknown,
     /// It may ask for code.
     Program,
@@ -32,17 +34,17 @@ pub struct Client {
     outgoing: Outgoing,
     /// What it is.
     pub role: Role,
-    /// What it says it is called.
+    /// The name that it gives itself.
     pub program: String,
     /// The request that it waits for.
-    pub request: Option<u64>,
+    pub request: Option<RequestId>,
     /// Whether the answer must not have a descriptor.
     pub inline: bool,
-    /// When it was last told anything.
+    /// When something was last sent to it.
     pub told: Instant,
     /// When it came.
     pub since: Instant,
-    /// Whether it is to be left when it has everything.
+    /// Whether its connection is closed once it has everything.
     pub leaving: bool,
 }
 
@@ -64,17 +66,17 @@ impl Client {
         }
     }
 
-    /// Where it speaks.
+    /// Where its messages come from.
     pub fn input(&self) -> &File {
         &self.input
     }
 
-    /// Where it listens.
+    /// Where messages to it go.
     pub fn output(&self) -> &File {
         self.output.as_ref().unwrap_or(&self.input)
     }
 
-    /// Takes in what it says now; false if it is gone.
+    /// Takes in what it has sent; false if it is gone.
     pub fn fill(&mut self) -> bool {
         match self.incoming.fill(&self.input) {
             Ok(more) => more,
@@ -83,7 +85,7 @@ impl Client {
         }
     }
 
-    /// Tells it something.
+    /// Puts a message behind those that it has yet to take.
     pub fn tell(&mut self, message: &Message<'_>, blob: Option<Blob>) {
         self.told = Instant::now();
         self.outgoing.push(message, blob);

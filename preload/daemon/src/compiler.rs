@@ -101,7 +101,7 @@ impl Compiler {
         }
     }
 
-    /// Takes in what the daemon has said by now; false if it is gone.
+    /// Takes in what the daemon has sent by now; false if it has ended.
     fn listen(&mut self) -> Result<bool, Errno> {
         loop {
             while let Some(mut packet) = self.incoming.take().map_err(|_| Errno(libc::EPROTO))? {
@@ -276,7 +276,7 @@ impl Compiler {
             if start.elapsed() > AHEAD_TIME || compiled > AHEAD_FUNCTIONS {
                 break;
             }
-            // What cannot be compiled is told when somebody wants it.
+            // An error is reported when a client asks for the function.
             let Ok((object, functions)) =
                 self.compile(&variant, What::Function(root), |index| !done.contains(index))
             else {

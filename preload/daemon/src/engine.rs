@@ -41,7 +41,7 @@ impl Engine {
         };
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|error| failure(&error))?;
         let symbol = CString::new(ENGINE_SYMBOL).map_err(|error| failure(&error))?;
-        // SAFETY: the library's constructors are LLVM's and mimalloc's; the symbol has the type that autojit_abi says.
+        // SAFETY: the library's constructors are LLVM's and mimalloc's; the symbol has the type that autojit_abi gives it.
         let api = unsafe {
             let library = libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
             let entry =
@@ -128,7 +128,7 @@ impl Output {
 impl Drop for Output {
     fn drop(&mut self) {
         if !self.buffer.data.is_null() {
-            // SAFETY: the buffer came from this engine, and nobody has released it.
+            // SAFETY: the buffer came from this engine, and is released here alone.
             unsafe { (self.engine.0.release_buffer)(self.buffer) }
         }
     }
@@ -174,7 +174,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        // SAFETY: the handle came from this engine, and nobody has closed it.
+        // SAFETY: the handle came from this engine, and is closed here alone.
         unsafe { (self.engine.0.close)(self.module) }
     }
 }

@@ -52,7 +52,7 @@ pub fn leave() {
         let lowest = libc::sched_param { sched_priority: 0 };
         libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const lowest);
         libc::setpriority(libc::PRIO_PROCESS, 0, 0);
-        // No class of its own: what the nice value says.
+        // No class of its own: the nice value decides.
         const IOPRIO_WHO_PROCESS: i32 = 1;
         libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, 0);
         let all: libc::cpu_set_t = std::mem::transmute([0xff_u8; size_of::<libc::cpu_set_t>()]);

@@ -1,5 +1,5 @@
-//! What the daemon and its compilers say to each other: jobs and results, on a socket pair, in the packets that clients
-//! use. Both are of one build and one program, so this language has no versions; it is read with care all the same.
+//! The messages between the daemon and its compilers: jobs and results, on a socket pair, in the packets that clients
+//! use. Both are of one build and one program, so this protocol has no versions; it is read with care all the same.
 
 use autojit_protocol::message::Key;
 use autojit_protocol::{Blob, Outgoing, Packet, What};
@@ -77,7 +77,7 @@ pub enum Job {
     Write,
     /// Forget a module.
     Close(Variant),
-    /// These functions were compiled by another compiler: who compiles the module ahead leaves them out.
+    /// These functions were compiled by another compiler: the one that compiles the module ahead leaves them out.
     Compiled {
         /// Of this module.
         variant: Variant,

@@ -63,7 +63,7 @@ pub fn cache() -> Option<Directory> {
     Directory::locate(options.cache_dir.as_deref(), variable, options.cache_size.0)
 }
 
-/// The socket's path, whether or not anybody listens there.
+/// The socket's path, whether or not a daemon listens there.
 ///
 /// # Errors
 /// There is no place for it: in words.
@@ -85,7 +85,7 @@ impl Listener {
         if number(b"LISTEN_PID") != Some(std::process::id()) || number(b"LISTEN_FDS").unwrap_or(0) == 0 {
             return None;
         }
-        // SAFETY: systemd has opened this descriptor for this process (sd_listen_fds(3)), and nobody else here uses it.
+        // SAFETY: systemd has opened this descriptor for this process (sd_listen_fds(3)), and nothing else here uses it.
         let socket = unsafe {
             libc::fcntl(ACTIVATED, libc::F_SETFD, libc::FD_CLOEXEC);
             libc::fcntl(ACTIVATED, libc::F_SETFL, libc::O_NONBLOCK);
@@ -94,10 +94,10 @@ impl Listener {
         Some(Self { socket: socket.into(), path: None, _lock: None })
     }
 
-    /// Listens at the path that the environment says. A daemon that is there already may have `patience` to leave.
+    /// Listens at the path that the environment names. A daemon that is there already may have `patience` to leave.
     ///
     /// # Errors
-    /// Somebody else does, or nobody can.
+    /// Another daemon does, or it cannot be done.
     pub fn take(patience: Duration) -> Result<Self, NoListener> {
         let start = Instant::now();
         loop {
@@ -160,7 +160,7 @@ impl Listener {
         self.path.as_ref().is_none_or(|path| autojit_sys::status(path).is_ok())
     }
 
-    /// Nobody finds it any more. To be called by the daemon itself, not by its children.
+    /// Removes it from where programs look. To be called by the daemon itself, not by its children.
     pub fn remove(&self) {
         if let Some(path) = &self.path {
             // It may be gone already.
@@ -169,7 +169,7 @@ impl Listener {
     }
 }
 
-/// Removes a socket at which nobody listens. EADDRINUSE if somebody does, or if it is something else.
+/// Removes a socket at which no process listens. EADDRINUSE if one does, or if it is something else.
 fn remove_stale(path: &CStr) -> Result<(), Errno> {
     match autojit_sys::status(path) {
         Err(Errno(libc::ENOENT)) => Ok(()),

@@ -33,7 +33,7 @@ struct Object {
     used: u64,
 }
 
-/// All of them.
+/// All containers and objects.
 #[derive(Debug)]
 pub struct Modules {
     modules: HashMap<autojit_store::Key, Module>,
@@ -79,7 +79,7 @@ impl Modules {
         };
         let bytes = file.map().map_err(|error| error.to_string())?;
         let container = Container::open(&bytes).map_err(|error| error.to_string())?;
-        // The rest has checksums of its own, and whoever could write a container on purpose could as well write to the
+        // The rest has checksums of its own, and a process that could send a false container could as well write to the
         // user's object cache: SHA-256 of a large one would be the longest part of its first request.
         if container.key() != key {
             return Err("the container is another one".into());
@@ -194,7 +194,7 @@ pub fn blob(file: &File, len: usize) -> Option<Blob> {
     }
 }
 
-/// A blob with the file's bytes, for those who cannot be sent descriptors.
+/// A blob with the file's bytes, for clients that cannot be sent descriptors.
 pub fn inline(file: &File) -> Option<Blob> {
     file.map().ok().map(|bytes| Blob::Inline(bytes.to_vec()))
 }

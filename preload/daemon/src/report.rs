@@ -3,39 +3,41 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use crate::client::Role;
-use crate::pool::Task;
-use crate::server::Server;
+use crate::state::State;
 
 /// What the daemon has done.
 #[derive(Debug)]
 pub struct Counters {
     /// When it began.
     since: Instant,
+    /// Where it listens.
+    socket: String,
     /// Requests for code.
     pub requests: u64,
     /// Those that were answered with what was compiled already.
     pub hits: u64,
-    /// Those that waited for the same as another one.
+    /// Those that waited for the same as others.
     pub shared: u64,
     /// Those that could not be met.
     pub failed: u64,
-    /// Clients that were sent away.
+    /// Clients whose connection was closed for what they sent.
     pub refused: u64,
     /// Functions compiled.
     pub compiled: u64,
-    /// Those before anybody asked.
+    /// Those of them that were compiled ahead.
     pub ahead: u64,
-    /// Compilers that have died.
+    /// Compilers that have ended by themselves.
     pub crashed: u64,
     /// Compilers that were ended because they had become large.
     pub retired: u64,
 }
 
-impl Default for Counters {
-    fn default() -> Self {
+impl Counters {
+    /// None yet, of a daemon that listens at `socket`.
+    pub fn new(socket: String) -> Self {
         Self {
             since: Instant::now(),
+            socket,
             requests: 0,
             hits: 0,
             shared: 0,
@@ -57,24 +59,21 @@ fn own_memory() -> u64 {
     resident.saturating_sub(shared) * 4
 }
 
-impl Server {
+impl State {
     /// The state of the daemon, as JSON with a line for each number.
     pub fn report(&self) -> String {
-        let compilers = &self.children;
-        let busy = compilers.iter().filter(|child| !matches!(child.task, Task::None)).count();
-        let unwritten = compilers.iter().filter(|child| child.pending).count();
-        let programs = self.clients.values().filter(|client| client.role == Role::Program).count();
-        let memory: u64 = compilers.iter().map(|child| child.memory >> 10).sum();
+        let compilers = || self.compilers.iter();
+        let memory: u64 = compilers().map(|child| child.memory >> 10).sum();
         let (modules, objects, bytes) = self.modules.counts();
         let c = &self.counters;
         let numbers = [
             ("pid", std::process::id().into()),
             ("uptime_s", c.since.elapsed().as_secs()),
-            ("clients", programs as u64),
-            ("queue", self.queue.len() as u64),
-            ("compilers", compilers.len() as u64),
-            ("busy", busy as u64),
-            ("unwritten", unwritten as u64),
+            ("clients", self.clients.programs() as u64),
+            ("queue", self.requests.queued() as u64),
+            ("compilers", compilers().count() as u64),
+            ("busy", compilers().filter(|child| !child.is_idle()).count() as u64),
+            ("unwritten", compilers().filter(|child| child.pending).count() as u64),
             ("requests", c.requests),
             ("cache_hits", c.hits),
             ("shared", c.shared),
@@ -95,7 +94,7 @@ impl Server {
             writeln!(text, "  \"{name}\": {number},").expect("a String takes everything");
         }
         text += "  \"socket\": ";
-        autojit_protocol::json::quote(&mut text, &self.place());
+        autojit_protocol::json::quote(&mut text, &c.socket);
         text += "\n}";
         text
     }

@@ -1,79 +1,51 @@
 //! The daemon at work: one thread that waits for clients and compilers, and never for anything else.
 //!
-//! Receives messages of clients; hands on jobs to compilers and their results to all who wait for them. What can take
-//! long (compiling, reading and writing the cache) happens in the compilers.
+//! Receives messages; hands them to the handlers ([`talk`], [`outcome`]) and has jobs given to compilers ([`schedule`]). What
+//! can take long (compiling, reading and writing the cache) happens in the compilers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeSet;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
+use autojit_protocol::Message;
 use autojit_protocol::connection::WORKING_INTERVAL;
-use autojit_protocol::{Message, What};
 use autojit_sys::{Errno, Wanted, poll};
 
+use crate::ahead::Ahead;
 use crate::arguments::Arguments;
-use crate::client::{Client, Role};
+use crate::client::Client;
+use crate::clients::Clients;
+use crate::compilers::{BEFORE_WRITING, Compilers};
 use crate::engine::Engine;
-use crate::job::Variant;
-use crate::listen::Listener;
+use crate::listen::{self, Listener};
 use crate::modules::Modules;
-use crate::pool::{Child, Task};
 use crate::report::Counters;
+use crate::requests::Requests;
 use crate::signals::Signals;
+use crate::state::State;
+use crate::{outcome, schedule, talk};
 
-/// Clients at the same time.
-const CLIENTS: usize = 1000;
-/// Compilers that are started before anybody asks.
-const READY: usize = 2;
-/// How long a compiler has nothing to do before it writes to the cache.
-pub const BEFORE_WRITING: Duration = Duration::from_millis(30);
 /// How long writing may take when the daemon ends.
 const LAST_WRITES: Duration = Duration::from_secs(3);
 /// How often the daemon looks whether its socket is still there.
 const LOOK: Duration = Duration::from_secs(10);
+/// Clients that are let in before others are served again.
+const AT_ONCE: usize = 16;
 
-/// Something that clients wait for.
+/// The event loop: descriptors and times.
 #[derive(Debug)]
-pub struct Request {
-    pub(crate) variant: Variant,
-    pub(crate) what: What,
-    pub(crate) keep: bool,
-    pub(crate) program: String,
-    pub(crate) clients: Vec<u64>,
-    /// Whether what belongs with the function is left out: a compiler has died of it.
-    pub(crate) alone: bool,
-}
-
-/// The daemon.
 pub struct Server {
-    pub(crate) arguments: Arguments,
-    pub(crate) engine: Engine,
-    pub(crate) cache: Option<Directory>,
-    pub(crate) listener: Option<Listener>,
-    pub(crate) signals: Signals,
-    /// Whether modules are compiled ahead (AUTOJIT_PREFETCH).
-    pub(crate) prefetch: bool,
-    pub(crate) clients: BTreeMap<u64, Client>,
-    pub(crate) children: Vec<Child>,
-    pub(crate) modules: Modules,
-    /// Compilers that were told to end.
-    pub(crate) ending: Vec<i32>,
-    /// Clients that are let in at the same time.
-    pub(crate) client_limit: usize,
-    pub(crate) requests: BTreeMap<u64, Request>,
-    /// Requests that no compiler has yet.
-    pub(crate) queue: VecDeque<u64>,
-    pub(crate) ahead: VecDeque<Variant>,
-    pub(crate) counters: Counters,
-    pub(crate) number: u64,
-    /// When the last client left, or the daemon began.
-    pub(crate) idle_since: Instant,
-    /// When a compiler last got a job or finished one.
-    pub(crate) busy: Instant,
-    pub(crate) looked: Instant,
-    /// When starting a compiler last failed.
-    pub(crate) failed_start: Option<Instant>,
-    pub(crate) stopping: Option<Instant>,
+    state: State,
+    /// None if it serves one client only.
+    listener: Option<Listener>,
+    signals: Signals,
+    /// How long it stays without a client.
+    idle_exit: Option<Duration>,
+    /// When it last looked for its socket.
+    looked: Instant,
+    /// When it was told to end.
+    stopping: Option<Instant>,
 }
 
 impl Server {
@@ -82,67 +54,41 @@ impl Server {
     /// # Errors
     /// No compiler can be started: in words.
     pub fn new(
-        arguments: Arguments,
+        arguments: &Arguments,
         engine: Engine,
         cache: Option<Directory>,
         listener: Option<Listener>,
         signals: Signals,
-        prefetch: bool,
     ) -> Result<Self, String> {
         // A part of the descriptors each for containers, objects and clients; the rest is for what is on its way.
         let limit = (autojit_sys::soft_limit(libc::RLIMIT_NOFILE).min(1 << 16) as usize / 5).max(2);
-        let mut server = Self {
-            arguments,
-            engine,
-            cache,
-            listener,
-            signals,
-            prefetch,
-            clients: BTreeMap::new(),
-            children: Vec::new(),
+        let compilers = Compilers::start(arguments, engine, cache.clone(), listener.is_none())
+            .map_err(|error| format!("starting a compiler: {error}"))?;
+        let state = State {
+            clients: Clients::new(limit),
+            requests: Requests::default(),
+            // Without a cache there is no record of what ran.
+            ahead: Ahead::new(listen::options().prefetch && cache.is_some()),
+            compilers,
             modules: Modules::new(limit),
-            ending: Vec::new(),
-            client_limit: CLIENTS.min(limit),
-            requests: BTreeMap::new(),
-            queue: VecDeque::new(),
-            ahead: VecDeque::new(),
-            counters: Counters::default(),
-            number: 0,
-            idle_since: Instant::now(),
-            busy: Instant::now(),
-            looked: Instant::now(),
-            failed_start: None,
-            stopping: None,
+            counters: Counters::new(listener.as_ref().map_or("(none)".into(), Listener::name)),
+            cache,
+            stopping: false,
         };
-        // They are there, and warm, when the first requests come.
-        let first = if server.listener.is_some() { server.arguments.jobs.min(READY) } else { 1 };
-        for _ in 0..first {
-            let child = server.child(false).map_err(|error| format!("starting a compiler: {error}"))?;
-            server.children.push(child);
-        }
-        Ok(server)
+        let (idle_exit, looked) = (arguments.idle_exit, Instant::now());
+        Ok(Self { state, listener, signals, idle_exit, looked, stopping: None })
     }
 
     /// Serves a client that is connected already.
     pub fn add(&mut self, client: Client) {
-        self.number += 1;
-        self.clients.insert(self.number, client);
+        self.state.clients.add(client);
     }
 
-    /// The socket's path, for the report.
-    pub fn place(&self) -> String {
-        self.listener.as_ref().map_or("(none)".into(), Listener::name)
-    }
-
-    pub(crate) fn child(&self, background: bool) -> std::io::Result<Child> {
-        Child::start(self.engine, self.cache.clone(), background)
-    }
-
-    /// Works until it is told to stop, or nobody needs it.
+    /// Works until it is told to stop, or is not needed any more.
     pub fn run(mut self) {
         while !self.is_over() {
-            self.start_jobs();
-            self.flush();
+            schedule::start_jobs(&mut self.state);
+            self.state.flush();
             self.wait();
         }
         if let Some(listener) = &self.listener {
@@ -151,163 +97,113 @@ impl Server {
     }
 
     fn is_over(&mut self) -> bool {
-        if let Some(since) = self.stopping {
-            let writing = self.children.iter().any(|child| match child.task {
-                Task::Write => true,
-                // What nobody has asked for is not waited for.
-                Task::Ahead => false,
-                Task::None | Task::Request(_) => child.pending,
-            });
-            let told = self.clients.values().all(Client::is_told);
-            return (!writing && told) || since.elapsed() > LAST_WRITES;
+        if !self.state.stopping && self.is_needless() {
+            self.state.stop();
         }
-        let nobody = self.clients.is_empty() && self.requests.is_empty();
-        let over = match &self.listener {
+        if !self.state.stopping {
+            return false;
+        }
+        let since = self.stopping.get_or_insert_with(Instant::now);
+        let done = !self.state.compilers.are_writing() && self.state.clients.are_told();
+        done || since.elapsed() > LAST_WRITES
+    }
+
+    /// Whether programs cannot find the daemon, or it has been idle for long enough.
+    fn is_needless(&mut self) -> bool {
+        let state = &self.state;
+        let Some(listener) = &self.listener else {
             // Its one client was all there was.
-            None => nobody,
-            Some(listener) => {
-                let lost = self.looked.elapsed() > LOOK && {
-                    self.looked = Instant::now();
-                    !listener.is_there()
-                };
-                let idle = nobody
-                    && self.ahead.is_empty()
-                    && self.children.iter().all(|child| matches!(child.task, Task::None));
-                lost || (idle
-                    && self.arguments.idle_exit.is_some_and(|limit| self.idle_since.elapsed() >= limit))
-            }
+            return state.is_unused();
         };
-        if over {
-            self.stop();
-            return self.is_over();
+        if self.looked.elapsed() > LOOK {
+            self.looked = Instant::now();
+            if !listener.is_there() {
+                return true;
+            }
         }
-        false
-    }
-
-    pub(crate) fn stop(&mut self) {
-        self.stopping.get_or_insert_with(Instant::now);
-        self.ahead.clear();
-        // Whoever ends while others are compiled for goes on by himself.
-        for client in self.clients.values_mut() {
-            client.tell(&Message::Stopping, None);
-            // Whoever has told the daemon to end sees when it has.
-            client.leaving = client.role != Role::Tool;
-        }
-    }
-
-    fn flush(&mut self) {
-        let gone: Vec<u64> = self
-            .clients
-            .iter_mut()
-            .filter_map(|(number, client)| (!client.flush()).then_some(*number))
-            .collect();
-        gone.into_iter().for_each(|number| self.leave(number));
-        let left = self.clients.iter().filter(|(_, client)| client.leaving && client.is_told());
-        let left: Vec<u64> = left.map(|(number, _)| *number).collect();
-        left.into_iter().for_each(|number| self.leave(number));
-        // Those who are gone show when they are read.
-        for child in &mut self.children {
-            let _ = child.flush();
-        }
-    }
-
-    /// Forgets a client.
-    pub(crate) fn leave(&mut self, number: u64) {
-        if self.clients.remove(&number).is_none() {
-            return;
-        }
-        for request in self.requests.values_mut() {
-            request.clients.retain(|client| *client != number);
-        }
-        // What nobody waits for any more is not begun.
-        let requests = &self.requests;
-        let (kept, dropped): (VecDeque<_>, VecDeque<_>) =
-            self.queue.iter().partition(|number| requests.get(number).is_some_and(|r| !r.clients.is_empty()));
-        self.queue = kept;
-        for number in dropped {
-            self.requests.remove(&number);
-        }
-        self.idle_since = Instant::now();
+        let idle = state.is_unused() && state.ahead.is_empty() && state.compilers.are_idle();
+        let absent = state.clients.absent().filter(|_| idle);
+        self.idle_exit.zip(absent).is_some_and(|(limit, absent)| absent >= limit)
     }
 
     /// How long nothing needs to be done if nothing happens.
-    fn patience(&self) -> Option<Duration> {
-        if self.stopping.is_some()
-            || self.children.iter().any(|child| child.pending)
-            || self.failed_start.is_some()
-        {
-            return Some(BEFORE_WRITING);
+    fn patience(&self) -> Duration {
+        let state = &self.state;
+        if state.stopping || state.compilers.have_to_write() || state.compilers.are_missing() {
+            return BEFORE_WRITING;
         }
-        if !self.requests.is_empty() || self.clients.values().any(|client| client.role == Role::Unknown) {
-            return Some(WORKING_INTERVAL / 2);
+        if state.has_deadlines() {
+            return WORKING_INTERVAL / 2;
         }
-        if self.listener.is_none() {
-            // The one client may have gone since the last look.
-            return self.clients.is_empty().then_some(Duration::ZERO);
+        if self.listener.is_none() && state.clients.is_empty() {
+            return Duration::ZERO;
         }
-        let idle = self.arguments.idle_exit.filter(|_| self.clients.is_empty());
-        Some(
-            idle.map_or(LOOK, |limit| limit.saturating_sub(self.idle_since.elapsed()).min(LOOK))
-                + Duration::from_millis(1),
-        )
+        let until_exit =
+            self.idle_exit.zip(state.clients.absent()).map(|(limit, absent)| limit.saturating_sub(absent));
+        until_exit.map_or(LOOK, |time| time.min(LOOK)) + Duration::from_millis(1)
     }
 
+    /// Waits until something happens, and handles it.
     fn wait(&mut self) {
-        let wanted = |fd, events| Wanted { fd, events, revents: 0 };
-        let both = |write: bool| libc::POLLIN | if write { libc::POLLOUT } else { 0 };
-        let accepting = self.stopping.is_none() && self.clients.len() < self.client_limit;
-        let mut all = vec![
-            wanted(self.signals.descriptor(), libc::POLLIN),
-            wanted(
-                self.listener.as_ref().filter(|_| accepting).map_or(-1, |it| it.socket().descriptor()),
-                libc::POLLIN,
-            ),
+        let accepting = !self.state.stopping && self.state.clients.room() > 0;
+        let listener = self.listener.as_ref().map_or(-1, |it| it.socket().descriptor());
+        let mut wanted = vec![
+            Wanted { fd: self.signals.descriptor(), events: libc::POLLIN, revents: 0 },
+            Wanted { fd: if accepting { listener } else { -1 }, events: libc::POLLIN, revents: 0 },
         ];
-        for child in &self.children {
-            let (descriptor, write) = child.wanted();
-            all.push(wanted(descriptor, both(write)));
-        }
-        let clients: Vec<u64> = self.clients.keys().copied().collect();
-        for client in self.clients.values() {
-            let apart = client.input().descriptor() != client.output().descriptor();
-            // Who waits for an answer has nothing to say: his end shows all the same (POLLHUP).
-            all.push(wanted(client.input().descriptor(), both(!apart && !client.is_told())));
-            if apart {
-                all.push(wanted(
-                    client.output().descriptor(),
-                    if client.is_told() { 0 } else { libc::POLLOUT },
-                ));
-            }
-        }
-        match poll(&mut all, self.patience()) {
+        self.state.compilers.wanted(&mut wanted);
+        self.state.clients.wanted(&mut wanted);
+        match poll(&mut wanted, Some(self.patience())) {
             Ok(_) => {}
             Err(Errno(libc::EINTR)) => return,
             Err(error) => {
                 // Out of memory for now, say.
                 crate::say(format_args!("waiting: {error}"));
-                std::thread::sleep(WORKING_INTERVAL);
+                thread::sleep(WORKING_INTERVAL);
                 return;
             }
         }
-        let happened: std::collections::BTreeSet<i32> =
-            all.iter().filter(|it| it.revents & !libc::POLLOUT != 0).map(|it| it.fd).collect();
+        let happened: BTreeSet<i32> =
+            wanted.iter().filter(|it| it.revents & !libc::POLLOUT != 0).map(|it| it.fd).collect();
         if happened.contains(&self.signals.descriptor()) && self.signals.read() {
-            self.stop();
+            self.state.stop();
         }
-        self.hear_children(&happened);
-        for number in clients {
-            let Some(client) = self.clients.get_mut(&number) else { continue };
-            if happened.contains(&client.input().descriptor()) {
-                if client.fill() {
-                    self.hear(number);
-                } else {
-                    self.leave(number);
-                }
+        // Before compilers are heard: their answers may close connections, and descriptors are used again.
+        let heard = self.state.clients.heard(&happened);
+        outcome::hear_compilers(&mut self.state, &happened);
+        for id in heard {
+            match self.state.clients.get(id).map(Client::fill) {
+                Some(true) => talk::hear(&mut self.state, id),
+                Some(false) => self.state.leave(id),
+                None => {}
             }
         }
-        if self.listener.as_ref().is_some_and(|it| happened.contains(&it.socket().descriptor())) {
+        if accepting && happened.contains(&listener) {
             self.accept();
         }
-        self.keep_alive();
+        let silent = self.state.clients.keep_alive();
+        if self.listener.is_some() {
+            silent.into_iter().for_each(|id| self.state.leave(id));
+        }
+    }
+
+    fn accept(&mut self) {
+        let Some(listener) = &self.listener else { return };
+        for _ in 0..self.state.clients.room().min(AT_ONCE) {
+            let socket = match listener.socket().accept() {
+                Ok(socket) => socket,
+                // No room for a descriptor: they wait until one is closed.
+                Err(Errno(libc::EMFILE | libc::ENFILE)) => return thread::sleep(Duration::from_millis(5)),
+                Err(_) => return,
+            };
+            let user = socket.peer().map(|peer| peer.user);
+            let mut client = Client::new(socket, None);
+            if user != Ok(autojit_sys::user()) {
+                let reason = "this autojitd serves another user".into();
+                client.tell(&Message::Refused { reason }, None);
+                client.leaving = true;
+            }
+            self.state.clients.add(client);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The compilers: child processes, forked from the daemon when it has the engine but has never used it.
+//! A compiler, as the daemon sees it: a child process, forked when the engine is loaded but has never been used.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,6 +10,7 @@ use autojit_sys::{Errno, File};
 use crate::compiler;
 use crate::engine::Engine;
 use crate::job::{Functions, Job, Variant};
+use crate::requests::RequestId;
 
 /// Modules that a compiler has open at most, each with its container. The engine itself sees to it that LLVM's part of
 /// them stays small.
@@ -20,8 +21,8 @@ const OPEN: usize = 64;
 pub enum Task {
     /// Nothing.
     None,
-    /// A request, by its number.
-    Request(u64),
+    /// A request.
+    Request(RequestId),
     /// Compiling ahead.
     Ahead,
     /// Writing to the cache.
@@ -60,7 +61,7 @@ impl Child {
         let errno = |error: Errno| io::Error::from_raw_os_error(error.0);
         let (socket, theirs) = File::socket_pair().map_err(errno)?;
         let daemon = std::process::id();
-        // SAFETY: this process has one thread, so the child may do what it likes.
+        // SAFETY: this process has one thread, so the child may call everything.
         match unsafe { libc::fork() } {
             -1 => Err(io::Error::last_os_error()),
             0 => {
@@ -80,6 +81,11 @@ impl Child {
                 memory: 0,
             }),
         }
+    }
+
+    /// Whether it has nothing to do.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.task, Task::None)
     }
 
     /// The descriptor to wait for, and whether there is something to send.
@@ -146,24 +152,41 @@ impl Child {
     /// Sends what waits.
     ///
     /// # Errors
-    /// It is gone.
+    /// Its end of the socket is closed.
     pub fn flush(&mut self) -> Result<(), Errno> {
         self.outgoing.flush(&self.socket).map(drop)
     }
 
-    /// What it has said. None at the end, or if it has said nonsense: it is gone.
+    /// What it has sent. None at the end, or if it has sent nonsense.
     pub fn receive(&mut self) -> Option<Vec<Packet>> {
         let mut packets = Vec::new();
         loop {
             match self.incoming.fill(&self.socket) {
                 Ok(true) => {}
                 Err(Errno(libc::EAGAIN)) => return Some(packets),
-                // What it has said before it went counts.
+                // What it sent before its end counts.
                 Ok(false) | Err(_) => return (!packets.is_empty()).then_some(packets),
             }
             while let Some(packet) = self.incoming.take().ok()? {
                 packets.push(packet);
             }
+        }
+    }
+
+    /// Waits for the end of a compiler whose socket is closed, and says how it ended.
+    pub fn reap(self) -> String {
+        let mut status = 0;
+        // SAFETY: the kernel writes the status. A child that sent nonsense is ended here.
+        unsafe {
+            if libc::waitpid(self.process, &raw mut status, libc::WNOHANG) == 0 {
+                libc::kill(self.process, libc::SIGKILL);
+                libc::waitpid(self.process, &raw mut status, 0);
+            }
+        }
+        if libc::WIFSIGNALED(status) {
+            format!("signal {}", libc::WTERMSIG(status))
+        } else {
+            format!("exit status {}", libc::WEXITSTATUS(status))
         }
     }
 }
@@ -178,8 +201,8 @@ fn become_compiler(
 ) -> io::Result<()> {
     /// Where the socket goes, behind the standard descriptors; all others are closed.
     const SOCKET: i32 = 3;
-    // SAFETY: a process of its own with one thread; the descriptors that are closed are the daemon's, whose objects
-    // in this copy of its memory nobody uses any more.
+    // SAFETY: a process of its own with one thread; the descriptors that are closed are the daemon's, and their objects
+    // in this copy of its memory are not used again.
     let socket = unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         // The daemon may have ended before that.

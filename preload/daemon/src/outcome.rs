@@ -1,0 +1,146 @@
+//! What compilers answer: code, failures, and their own end.
+
+use std::collections::BTreeSet;
+use std::mem;
+
+use autojit_protocol::{Blob, Message, Packet, What};
+use autojit_sys::File;
+
+use crate::child::{Child, Task};
+use crate::compilers::Received;
+use crate::job::{Functions, Outcome, Variant};
+use crate::requests::RequestId;
+use crate::state::State;
+use crate::talk;
+
+/// Handles the messages of the compilers at whose sockets something has `happened`.
+pub fn hear_compilers(state: &mut State, happened: &BTreeSet<i32>) {
+    let mut next = 0;
+    while let Some((at, received)) = state.compilers.receive(next, happened) {
+        match received {
+            Received::Packets(packets) => {
+                packets.into_iter().for_each(|packet| hear(state, at, packet));
+                next = at + 1;
+            }
+            Received::End(child) => {
+                bury(state, child);
+                next = at;
+            }
+        }
+    }
+}
+
+fn hear(state: &mut State, at: usize, mut packet: Packet) {
+    let blob = packet.blob.take();
+    let Some(outcome) = Outcome::of(&packet) else { return };
+    state.compilers.note_work();
+    let compiler = state.compilers.get(at);
+    match outcome {
+        Outcome::Idle { pending, memory } => {
+            (compiler.pending, compiler.memory, compiler.task) = (pending, memory, Task::None);
+        }
+        Outcome::Code { variant, functions, memory } => {
+            compiler.memory = memory;
+            let file = match blob {
+                Some(Blob::File(file, _)) => Ok(file),
+                Some(Blob::Inline(bytes)) => File::sealed(c"object", &[&bytes]),
+                None => return,
+            };
+            let request = finish(compiler);
+            let count = functions.iter().count() as u64;
+            if matches!(compiler.task, Task::Ahead) {
+                state.counters.ahead += count;
+            }
+            state.counters.compiled += count;
+            match file {
+                Ok(file) => deliver(state, at, request, variant, functions, file),
+                Err(_) => {
+                    let reason = "autojitd has no memory left".into();
+                    answer(state, request, &Message::Refused { reason }, None);
+                }
+            }
+        }
+        Outcome::Failed(reason) => {
+            let Some(id) = finish(compiler) else { return };
+            // It may be the container that is damaged: the next client that asks sends its own.
+            if let Some(variant) = state.requests.get(id).map(|request| request.variant) {
+                compiler.forget(&variant);
+                state.modules.forget(&variant.key);
+            }
+            fail(state, id, reason);
+        }
+    }
+}
+
+/// The request that a compiler has worked on; it has nothing to do now. None if it does something else, and goes on.
+fn finish(compiler: &mut Child) -> Option<RequestId> {
+    match mem::replace(&mut compiler.task, Task::None) {
+        Task::Request(id) => Some(id),
+        task => {
+            compiler.task = task;
+            None
+        }
+    }
+}
+
+fn answer(state: &mut State, request: Option<RequestId>, message: &Message<'_>, object: Option<&File>) {
+    if let Some(id) = request {
+        let answered = state.answer(id, message, object);
+        talk::hear_all(state, answered);
+    }
+}
+
+fn fail(state: &mut State, id: RequestId, reason: String) {
+    state.counters.failed += 1;
+    answer(state, Some(id), &Message::Failed { reason: reason.into() }, None);
+}
+
+/// Hands out an object, and remembers it.
+fn deliver(
+    state: &mut State,
+    at: usize,
+    request: Option<RequestId>,
+    variant: Variant,
+    functions: Functions,
+    file: File,
+) {
+    let asked = request.and_then(|id| state.requests.get(id));
+    let everything = asked.is_some_and(|request| request.what == What::Everything);
+    let kept = asked.is_none_or(|request| request.keep && !everything);
+    if kept {
+        state.compilers.get(at).pending = true;
+    }
+    answer(state, request, &Message::Code { kept }, Some(&file));
+    if everything {
+        return;
+    }
+    for id in state.requests.answered_by(variant, &functions) {
+        state.counters.shared += 1;
+        answer(state, Some(id), &Message::Code { kept }, Some(&file));
+    }
+    if request.is_some() {
+        state.compilers.inform(variant, &functions);
+    }
+    let Ok(len) = file.size() else { return };
+    state.modules.insert(variant, functions, file, len, kept);
+}
+
+/// A compiler has ended. Its request is tried once more without what might have been the reason.
+fn bury(state: &mut State, child: Child) {
+    let request = if let Task::Request(id) = child.task { Some(id) } else { None };
+    let how = child.reap();
+    state.counters.crashed += 1;
+    let Some(id) = request else {
+        return crate::say(format_args!("a compiler has ended: {how}"));
+    };
+    let Some(request) = state.requests.get(id) else { return };
+    let function = match request.what {
+        What::Function(index) => Some(index),
+        What::Everything => None,
+    };
+    let what = state.modules.describe(&request.variant.key, function);
+    crate::say(format_args!("a compiler has ended while it compiled {what}: {how}"));
+    if !state.requests.retry_alone(id) {
+        fail(state, id, format!("{what}: the compiler has ended: {how}"));
+    }
+}
