@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use autojit_tests::compile::{Link, lazy_object};
-use autojit_tests::run::{command, lazy_command, run, tool};
+use autojit_tests::run::{baseline_command, command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
 
@@ -61,7 +62,12 @@ fn program(scratch: &Scratch) -> PathBuf {
 fn maps_name_what_was_compiled() {
     let scratch = Scratch::new("perf-map");
     let program = program(&scratch);
-    let mut lazy = lazy_command(&program, scratch.path());
+    assert_map(lazy_command(&program, scratch.path()), &scratch, "compiled");
+    assert_map(baseline_command(&program, scratch.path()), &scratch, "baseline");
+}
+
+/// Its map names all functions, whose number is that of `key` in the statistics.
+fn assert_map(mut lazy: Command, scratch: &Scratch, key: &str) {
     lazy.env("AUTOJIT_PERF_MAP", "1").env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
     let outcome = run(&mut lazy, scratch.path(), b"");
     let text = outcome.assert_code(0).text();
@@ -70,7 +76,7 @@ fn maps_name_what_was_compiled() {
     assert!(parent.contains_key("main") && parent.contains_key("in_parent"), "{parent:?}");
     assert!(["main", "in_parent", "in_child"].iter().all(|name| child.contains_key(*name)), "{child:?}");
     let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
-    assert_eq!(parent.len() as f64, stats.number("compiled"));
+    assert_eq!(parent.len() as f64, stats.number(key));
 }
 
 #[test]

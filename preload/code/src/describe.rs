@@ -5,7 +5,6 @@
 //! for those who read names and lines of a process from files (libbacktrace, Rust's standard library). The file has no
 //! contents beside that: its code is in memory. Sections of the same name are put one behind the other, as linkers do.
 
-use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::ops::Range;
 
@@ -18,6 +17,7 @@ use goblin::elf::section_header::{
 use goblin::elf::sym::{STB_GLOBAL, STT_FUNC};
 use goblin::elf64::section_header::SectionHeader;
 
+use crate::dwarf::{FunctionLines, Sections};
 use crate::link::LinkError;
 use crate::object::{Object, malformed};
 use crate::unwind::Named;
@@ -53,18 +53,20 @@ pub fn has_lines(object: &[u8]) -> bool {
     })
 }
 
-/// The file. `text` is where the code is. Objects that make no sense are left out:
-/// they have been linked, so there are none.
-pub fn elf(
+/// The file. `text` is where the code is; `lines` describe functions that are not in the objects. Objects that make no
+/// sense are left out: they have been linked, so there are none.
+pub fn elf<'l>(
     text: &Range<usize>,
     functions: impl IntoIterator<Item = Named>,
     objects: impl IntoIterator<Item = Linked<'static>>,
+    lines: impl IntoIterator<Item = &'l FunctionLines>,
 ) -> Vec<u8> {
-    let mut debug = BTreeMap::new();
+    let mut debug = Sections::new();
     for linked in objects {
         // What it has added until an error comes up is never referred to.
         let _ = add_object(&mut debug, &linked);
     }
+    lines.into_iter().for_each(|function| function.append(&mut debug, BASE));
     let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
     for Named { name, start, size } in functions {
         symbols.extend((strings.len() as u32).to_le_bytes());
@@ -89,7 +91,7 @@ pub(crate) const TEXT: u16 = 1;
 pub(crate) const STRINGS: u32 = 3;
 
 /// Adds the debug sections of an object to those by name.
-fn add_object<'a>(debug: &mut BTreeMap<&'a str, Vec<u8>>, linked: &Linked<'a>) -> Result<(), LinkError> {
+fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), LinkError> {
     let object = Object::parse(linked.object)?;
     // Where each section of the object is: its address in memory, or its place in the file's section of that name.
     let mut places = vec![None; object.sections.len()];
@@ -240,7 +242,7 @@ mod tests {
     #[test]
     fn readers_of_elf_files_find_the_symbols() {
         let function = Named { name: c"work", start: 0x7000_1010, size: 0x20 };
-        let bytes = elf(&(0x7000_1000..0x7000_2000), [function], []);
+        let bytes = elf(&(0x7000_1000..0x7000_2000), [function], [], []);
         let elf = Elf::parse(&bytes).expect("it is an ELF file");
         let name = |at| elf.shdr_strtab.get_at(at);
         let sections: Vec<_> = elf.section_headers.iter().filter_map(|header| name(header.sh_name)).collect();
@@ -254,7 +256,7 @@ mod tests {
     #[test]
     fn what_is_no_object_is_left_out() {
         let linked = Linked { object: b"no object", sections: &[] };
-        assert_eq!(elf(&(0..0), [], [linked]), elf(&(0..0), [], []));
+        assert_eq!(elf(&(0..0), [], [linked], []), elf(&(0..0), [], [], []));
         assert!(!has_lines(b"no object"));
     }
 }

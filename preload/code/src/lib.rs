@@ -13,6 +13,7 @@
 //! - [`unwind`]: program counter -> FDE and name, without locks.
 //! - [`describe`]: an ELF file with names and lines of linked code, for those who want to read one; [`Description`]: the
 //!   one that code from a cache comes with.
+//! - [`dwarf`]: lines of functions that were compiled without an object.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
 //! The order in which the runtime uses them: [`CodeMemory::new`] once per image; for each object [`link()`],
@@ -28,6 +29,7 @@ mod builder;
 mod debug_file;
 pub mod describe;
 mod description;
+pub mod dwarf;
 mod eh_frame;
 mod fixups;
 mod groups;

@@ -144,7 +144,7 @@ options! {
         "stubs: every call passes the function's address, where tools and tests have put a probe or a jump";
     baseline: Baseline = Baseline::Off, [Runtime]
         "AUTOJIT_BASELINE" "on|off|only" ["off"]
-        "an experiment: first calls are compiled without LLVM, without lines yet; only: what it does not know is an error";
+        "an experiment: first calls are compiled without LLVM; only: what it does not know is an error";
     engine_path: Option<Vec<u8>> = None, [Runtime, Daemon]
         "AUTOJIT_ENGINE_PATH" "FILE" [""]
         "the engine, instead of libautojit-engine.so beside libautojit.so";

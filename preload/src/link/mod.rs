@@ -3,6 +3,7 @@
 #[cfg(not(feature = "static"))]
 pub mod addresses;
 pub mod debugger;
+pub mod lines;
 pub mod names;
 #[cfg(not(feature = "static"))]
 pub mod objects;

@@ -14,20 +14,19 @@
 //! takes its descriptor. Slices that hold no code yet are announced under a descriptor that will be taken when they do. A
 //! forked child has the same descriptors, and names with its own id.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, c_char};
 use std::ops::Range;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
-use autojit_code::lock::Lock;
-use autojit_code::unit::{self, Piece};
+use autojit_code::lock::{Guard, Lock};
 use autojit_code::{Area, Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf64::program_header::ProgramHeader;
 
-use crate::compile::cache;
+pub use crate::link::lines::Lines;
+use crate::link::lines::{Bitcode, Described};
 use crate::link::unwind;
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::image;
@@ -41,46 +40,6 @@ struct Batch {
     eh_frame: usize,
     /// The objects that describe its lines, and their loaded sections.
     lines: Described,
-}
-
-/// What describes the lines of code that is being published.
-#[derive(Debug)]
-pub enum Lines {
-    /// Nothing.
-    None,
-    /// The objects that it was linked from.
-    Objects(Vec<unit::Lines<'static>>),
-    /// The object cache has this.
-    Kept(cache::KeptLines),
-}
-
-/// The same for code that has its place.
-enum Described {
-    Now(Vec<describe::Linked<'static>>),
-    /// Read when somebody asks; where the unit's pieces are.
-    Later(cache::KeptLines, [usize; 4]),
-}
-
-impl Described {
-    /// The objects.
-    fn objects(&mut self) -> &[describe::Linked<'static>] {
-        if let Self::Later(kept, pieces) = self {
-            *self = Self::Now(kept.read().iter().filter_map(|lines| linked(lines, pieces)).collect());
-        }
-        match self {
-            Self::Now(objects) => objects,
-            Self::Later(..) => &[],
-        }
-    }
-}
-
-/// An object of code whose pieces are there.
-fn linked(lines: &unit::Lines<'static>, pieces: &[usize; 4]) -> Option<describe::Linked<'static>> {
-    let Cow::Borrowed(object) = lines.object else { return None };
-    let place =
-        |&(index, piece, offset): &(u32, Piece, u32)| (index, pieces[piece as usize] + offset as usize);
-    let sections: Vec<_> = lines.sections.iter().map(place).collect();
-    Some(describe::Linked { object, sections: sections.leak() })
 }
 
 /// What the lock protects.
@@ -210,13 +169,7 @@ pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
     if code.text.is_empty() {
         return;
     }
-    let lines = match lines {
-        Lines::None => Described::Now(Vec::new()),
-        Lines::Objects(objects) => {
-            Described::Now(objects.iter().filter_map(|lines| linked(lines, &code.pieces)).collect())
-        }
-        Lines::Kept(kept) => Described::Later(kept, code.pieces),
-    };
+    let lines = Described::of(lines, code);
     let batch = Batch { text: code.text.clone(), memory, eh_frame: code.eh_frame.start, lines };
     let mut state = STATE.lock();
     state.batches.push(batch);
@@ -337,7 +290,7 @@ pub unsafe fn after_fork() {
 fn bring_up_to_date() {
     let _uninterrupted = Uninterrupted::new();
     let _inside = Inside::enter();
-    let mut state = STATE.lock();
+    let mut state = lock_with_lines();
     let state = &mut *state;
     if state.batches.len() == state.described {
         return;
@@ -363,6 +316,32 @@ fn bring_up_to_date() {
     LATER.store(files[1].0, SeqCst);
     state.described = state.batches.len();
     DESCRIBED.store(state.described, SeqCst);
+}
+
+/// The state, when the lines of all code are there that can be had.
+fn lock_with_lines() -> Guard<'static, State> {
+    loop {
+        let state = STATE.lock();
+        let mut asked = state.batches.iter().filter_map(|batch| batch.lines.bitcode());
+        let Some(Bitcode { module, read, .. }) = asked.next() else { return state };
+        let (module, read) = (*module, *read);
+        let of_module = |bitcode: &&Bitcode| std::ptr::eq(bitcode.module, module);
+        let asked = state.batches.iter().filter_map(|batch| batch.lines.bitcode()).filter(of_module);
+        let functions: Vec<_> = asked.flat_map(|bitcode| bitcode.functions.iter().copied()).collect();
+        // Without the lock: images stay loaded by the loader's, which others hold when they ask.
+        drop(state);
+        let lines = module.image().while_loaded(|| read(module, &functions)).unwrap_or_default();
+        let mut lines: BTreeMap<_, _> = lines.into_iter().map(|lines| (lines.start, lines)).collect();
+        let read: BTreeSet<_> = functions.iter().map(|function| function.start).collect();
+        for batch in &mut STATE.lock().batches {
+            if let Some(bitcode) = batch.lines.bitcode().filter(of_module)
+                && bitcode.functions.iter().all(|function| read.contains(&function.start))
+            {
+                let found = bitcode.functions.iter().filter_map(|function| lines.remove(&function.start));
+                batch.lines = Described::Lines(found.collect());
+            }
+        }
+    }
 }
 
 /// Whether two addresses lie in one area.
@@ -481,7 +460,8 @@ fn write_file(
     let linked: Vec<_> = batches.iter_mut().flat_map(|batch| batch.lines.objects().to_vec()).collect();
     let starts = || batches.iter().map(|batch| batch.text.start);
     let functions = starts().flat_map(|start| unwind::TABLE.symbols(start));
-    let content = describe::elf(&whole, functions, linked);
+    let lines = batches.iter().flat_map(|batch| batch.lines.lines());
+    let content = describe::elf(&whole, functions, linked, lines);
     *announced = (*announced + 1).min(DESCRIPTORS as i32 - 1);
     if let Ok(file) = File::memory(c"autojit-names")
         && let Ok(identity) = file.identity()

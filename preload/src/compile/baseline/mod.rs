@@ -6,6 +6,7 @@
 mod constants;
 mod emit;
 mod frames;
+pub mod lines;
 
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -15,7 +16,7 @@ use autojit_bitcode::{FunctionBody, Linkage, Module as Bitcode};
 use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
 
-use crate::link::names;
+use crate::link::lines::Lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::Function;
 use crate::program::module::Module;
@@ -223,6 +224,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
         claimed: &[(root, unit.functions.get(0).map_or(0, |function| function.offset))],
         unnamed: &|_| 0,
     };
-    publish(module, memory, linked, names::Lines::None, origin)?;
+    let lines = if code.lines.is_empty() { Lines::None } else { lines::later(module, &unit) };
+    publish(module, memory, linked, lines, origin)?;
     Ok(())
 }
