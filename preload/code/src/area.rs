@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use autojit_sys as sys;
+
 use crate::arena::{ArenaState, PAGE, Piece};
 use crate::lock::{Guard, Lock};
 use crate::memory::{Arena, MemoryError};
 use crate::reservation;
 use crate::space;
 use crate::stub::StubBlock;
-use crate::sys;
 
 /// Bytes of a piece that are worth a system call.
 const WANTED: usize = 3 * PAGE;
@@ -212,7 +213,7 @@ impl Block<'_> {
         for piece in self.pieces.iter().filter(|piece| piece.len >= WANTED) {
             // Other blocks have the rest of the first page, and of the last one.
             let (start, end) = (piece.alias & !(PAGE - 1), (piece.alias + piece.len).next_multiple_of(PAGE));
-            sys::populate(start, end - start);
+            sys::populate_pages(start, end - start);
         }
     }
 

@@ -21,9 +21,10 @@
 
 use std::ops::Range;
 
+use autojit_sys::{self as sys, Errno, File};
+
 use crate::memory::{Arena, MemoryError};
 use crate::place::TRAP;
-use crate::sys::{self, Errno, Fd};
 
 /// Size of a chunk, if the arena has that much, and no block needs more: pages that are not used take no memory, but
 /// each chunk is a mapping or two, of which a process can have so many.
@@ -253,7 +254,7 @@ impl ArenaState {
             let keep = !chunk.sealed || chunk.users > 0;
             if !keep {
                 // SAFETY: the alias is the chunk's, no block writes through it (users), and no patch does (sealed).
-                unsafe { sys::munmap(alias, chunk.range.len()) };
+                unsafe { sys::unmap_pages(alias, chunk.range.len()) };
             }
             keep
         });
@@ -264,7 +265,7 @@ impl ArenaState {
         for chunk in self.chunks.drain(..) {
             if let Backing::Shared { alias } = chunk.backing {
                 // SAFETY: the alias is the chunk's, which nobody writes to any more (CodeMemory::release).
-                unsafe { sys::munmap(alias, chunk.range.len()) };
+                unsafe { sys::unmap_pages(alias, chunk.range.len()) };
             }
         }
         (self.cursor, self.mapped) = (self.limit, self.limit);
@@ -281,7 +282,7 @@ impl ArenaState {
                     .map_err(|e| MemoryError::System("mmap (copying code after a raw fork)", e.0))?;
             }
             // SAFETY: the alias is the chunk's; this is the only thread, and the chunk is forgotten here.
-            unsafe { sys::munmap(alias, chunk.range.len()) };
+            unsafe { sys::unmap_pages(alias, chunk.range.len()) };
         }
         self.chunks = chunks;
         self.chunks.retain(|chunk| !matches!(chunk.backing, Backing::Shared { .. }));
@@ -298,7 +299,7 @@ fn map_private(range: &Range<usize>) -> Result<(), Errno> {
     let prot = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
     // SAFETY: the range is behind the arena's cursor: reserved for it, and never given to a block.
-    unsafe { sys::mmap(range.start, range.len(), prot, flags) }.map(drop)
+    unsafe { sys::map_anonymous(range.start, range.len(), prot, flags) }.map(drop)
 }
 
 /// Maps fresh anonymous memory twice, as the arena wants it at `range`; returns the writable alias.
@@ -310,14 +311,14 @@ unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usiz
     let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
     // SAFETY: not MAP_FIXED; the range is free (caller).
     unsafe {
-        let alias = sys::mmap(0, range.len(), writable, flags)?;
-        sys::map_again(alias, range.len(), range.start)
+        let alias = sys::map_anonymous(0, range.len(), writable, flags)?;
+        sys::map_pages_again(alias, range.len(), range.start)
             .and_then(|()| match arena {
                 Arena::Text => protect_text(range),
                 _ => protect(arena, range.clone()),
             })
             // Nobody knows of the alias.
-            .inspect_err(|_| sys::munmap(alias, range.len()))?;
+            .inspect_err(|_| sys::unmap_pages(alias, range.len()))?;
         Ok(alias)
     }
 }
@@ -329,17 +330,18 @@ unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usiz
 /// # Safety
 /// As above.
 unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Errno> {
-    if sys::file_size_limit() < range.len() {
+    if sys::soft_limit(libc::RLIMIT_FSIZE) < range.len() as u64 {
         return Err(Errno(libc::EFBIG));
     }
-    let file = Fd::memory(c"autojit", range.len())?;
+    let file = File::memory(c"autojit")?;
+    file.set_size(range.len())?;
     let writable = libc::PROT_READ | libc::PROT_WRITE;
     let (start, len) = (range.start, range.len());
     let used = if len - PAGE >= needed { len - PAGE } else { len };
     // SAFETY: not MAP_FIXED for the alias; the range is free (caller), and the byte is in its last page.
     unsafe {
-        let alias = file.map(0, used, writable, libc::MAP_SHARED)?;
-        let view = |permissions| file.map(start, len, permissions, libc::MAP_PRIVATE | libc::MAP_FIXED);
+        let alias = file.map_at(0, used, writable, libc::MAP_SHARED, 0)?;
+        let view = |permissions| file.map_at(start, len, permissions, libc::MAP_PRIVATE | libc::MAP_FIXED, 0);
         let dumped = || {
             view(writable)?;
             if used < len {
@@ -350,7 +352,7 @@ unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Err
         dumped()
             // Where memory must not become executable it can be from the start.
             .or_else(|_| view(permissions(Arena::Text)).and_then(|_| protect_text(&(start..start + len))))
-            .inspect_err(|_| sys::munmap(alias, used))?;
+            .inspect_err(|_| sys::unmap_pages(alias, used))?;
         range.end = start + used;
         Ok(alias)
     }
@@ -386,14 +388,15 @@ fn complete_page(piece: &Piece) -> Result<(), Errno> {
 /// # Safety
 /// As above.
 unsafe fn map_file_twice(arena: Arena, range: &Range<usize>) -> Result<usize, Errno> {
-    let file = Fd::memory(c"autojit", range.len())?;
+    let file = File::memory(c"autojit")?;
+    file.set_size(range.len())?;
     let writable = libc::PROT_READ | libc::PROT_WRITE;
     // SAFETY: as above.
     unsafe {
-        let alias = file.map(0, range.len(), writable, libc::MAP_SHARED)?;
-        file.map(range.start, range.len(), permissions(arena), libc::MAP_SHARED | libc::MAP_FIXED)
+        let alias = file.map_at(0, range.len(), writable, libc::MAP_SHARED, 0)?;
+        file.map_at(range.start, range.len(), permissions(arena), libc::MAP_SHARED | libc::MAP_FIXED, 0)
             .and_then(|_| if arena == Arena::Text { protect_text(range) } else { Ok(()) })
-            .inspect_err(|_| sys::munmap(alias, range.len()))?;
+            .inspect_err(|_| sys::unmap_pages(alias, range.len()))?;
         Ok(alias)
     }
 }
@@ -410,7 +413,7 @@ fn permissions(arena: Arena) -> i32 {
 /// Gives pages the permissions of their arena.
 fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
     // SAFETY: whole pages that nobody writes at this address: fresh ones, or those of one block that is finished.
-    unsafe { sys::mprotect(range.start, range.len(), permissions(arena)) }
+    unsafe { sys::protect_pages(range.start, range.len(), permissions(arena)) }
 }
 
 /// Gives text that is mapped from memory with a path its permissions: to be executed, and no others as /proc/PID/maps
@@ -419,7 +422,7 @@ fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
 /// before: unwinders, and [`complete_page`], do so. Where protection keys withhold it after all, it gets both.
 fn protect_text(text: &Range<usize>) -> Result<(), Errno> {
     // SAFETY: whole pages that nothing writes at this address; that they can be read is seen to here.
-    let hidden = unsafe { sys::execute_only(text.start, text.len()) };
+    let hidden = unsafe { sys::protect_execute_only(text.start, text.len()) };
     match hidden {
         Ok(()) if sys::is_readable(text.start) => Ok(()),
         _ => protect(Arena::Text, text.clone()),
@@ -435,13 +438,13 @@ fn replace_by_private(
     let prot = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE;
     // SAFETY: not MAP_FIXED.
-    let copy = unsafe { sys::mmap(0, range.len(), prot, flags)? };
+    let copy = unsafe { sys::map_anonymous(0, range.len(), prot, flags)? };
     // SAFETY: the range is mapped readable (a chunk's view), the copy is fresh and of the same length; the final move
     // replaces pages by pages that differ only where nothing runs yet.
     unsafe {
         std::ptr::copy_nonoverlapping(range.start as *const u8, copy as *mut u8, range.len());
         change(std::slice::from_raw_parts_mut(copy as *mut u8, range.len()));
         protect(arena, copy..copy + range.len())?;
-        sys::move_mapping(copy, range.len(), range.start)
+        sys::move_pages(copy, range.len(), range.start)
     }
 }

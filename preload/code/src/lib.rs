@@ -48,7 +48,6 @@ pub mod reservation;
 mod settle;
 mod space;
 pub mod stub;
-mod sys;
 mod table;
 pub mod unit;
 pub mod unwind;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::sys;
+use autojit_sys as sys;
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -56,7 +56,7 @@ impl<T> Lock<T> {
     /// A guard must have been forgotten, in this thread or in the thread whose image this process is (fork).
     pub unsafe fn unlock(&self) {
         if self.state.swap(FREE, Ordering::Release) == CONTENDED {
-            sys::futex_wake(&self.state);
+            sys::futex_wake(&self.state, 1);
         }
     }
 

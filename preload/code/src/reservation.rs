@@ -7,11 +7,12 @@
 
 use std::ops::Range;
 
+use autojit_sys as sys;
+
 use crate::arena::PAGE;
 use crate::lock::Lock;
 use crate::memory::MemoryError;
 use crate::space::{self, REACH, Side};
-use crate::sys;
 
 /// The size of the first reservation, if no image wants more: what is reserved counts against limits of address space
 /// (`ulimit -v`) and of locked memory (mlockall(2)).
@@ -160,7 +161,7 @@ pub(crate) unsafe fn give_back(range: &Range<usize>) {
         return;
     };
     // SAFETY: unused (caller), and within a reservation of ours.
-    if unsafe { sys::mmap(range.start, range.len(), libc::PROT_NONE, flags) }.is_err() {
+    if unsafe { sys::map_anonymous(range.start, range.len(), libc::PROT_NONE, flags) }.is_err() {
         // Its memory stays, and is never used again.
         return;
     }
@@ -179,7 +180,7 @@ pub fn trim(keep: usize) {
             let kept = free.len().min(left);
             left -= kept;
             // SAFETY: no area has the range.
-            unsafe { sys::munmap(free.start + kept, free.len() - kept) };
+            unsafe { sys::unmap_pages(free.start + kept, free.len() - kept) };
             free.end = free.start + kept;
         }
         reservation.free.retain(|free| !free.is_empty());
@@ -232,7 +233,7 @@ impl State {
         // What was trimmed is not free.
         if *bookings == 0 && free.first() == Some(range) {
             // SAFETY: all of it is free.
-            unsafe { sys::munmap(range.start, range.len()) };
+            unsafe { sys::unmap_pages(range.start, range.len()) };
             // The next one may be for the same image, opened again.
             self.next = range.len().clamp(FIRST, LARGEST);
             self.all.swap_remove(number);

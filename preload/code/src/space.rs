@@ -4,8 +4,9 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use autojit_sys::{self as sys, Errno, File};
+
 use crate::memory::MemoryError;
-use crate::sys::{self, Errno, Fd};
 
 /// The smallest that an image books: what may be left of a hole that it was put into.
 pub const SMALLEST: usize = 32 << 10;
@@ -40,7 +41,7 @@ pub fn reserve(
     smallest: usize,
     side: Side,
 ) -> Result<Range<usize>, MemoryError> {
-    let share = sys::address_space_limit() / LIMITED_PART;
+    let share = usize::try_from(sys::soft_limit(libc::RLIMIT_AS)).unwrap_or(usize::MAX) / LIMITED_PART;
     let largest = if share < largest { 1 << share.max(SMALLEST).ilog2() } else { largest };
     let request = Request { image, largest: largest.max(smallest), smallest, refused: Cell::new(None) };
     request.satisfy(side).ok_or_else(|| match request.refused.get() {
@@ -175,7 +176,8 @@ fn start_of_heap() -> Option<usize> {
     /// Of `start_brk`, behind the command's name and its parenthesis (proc(5), /proc/pid/stat: field 47).
     const FIELD: usize = 47 - 3;
     let mut buffer = [0; 2048];
-    let len = Fd::open(c"/proc/self/stat").and_then(|stat| stat.read(&mut buffer)).ok()?;
+    let len =
+        File::open(c"/proc/self/stat", libc::O_RDONLY, 0).and_then(|stat| stat.read(&mut buffer)).ok()?;
     let text = &buffer[..len];
     let fields = &text[text.iter().rposition(|byte| *byte == b')')? + 2..];
     let field = fields.split(|byte| *byte == b' ').nth(FIELD)?;
@@ -186,12 +188,12 @@ fn start_of_heap() -> Option<usize> {
 fn map_at(base: usize, size: usize) -> Result<bool, Errno> {
     let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
     // SAFETY: NOREPLACE: nothing that is mapped is touched.
-    match unsafe { sys::mmap(base, size, libc::PROT_NONE, flags) } {
+    match unsafe { sys::map_anonymous(base, size, libc::PROT_NONE, flags) } {
         Ok(address) if address == base => Ok(true),
         Ok(address) => {
             // Kernels before 4.17 take the address for a hint.
             // SAFETY: the mapping was made here, and nothing else refers to it.
-            unsafe { sys::munmap(address, size) };
+            unsafe { sys::unmap_pages(address, size) };
             Ok(false)
         }
         Err(Errno(libc::EEXIST)) => Ok(false),
@@ -243,7 +245,8 @@ fn page_up(address: usize) -> usize {
 
 /// The address ranges in use, by address.
 pub fn mappings() -> Result<Vec<Range<usize>>, MemoryError> {
-    let maps = Fd::open(c"/proc/self/maps").map_err(|e| MemoryError::System("open /proc/self/maps", e.0))?;
+    let maps = File::open(c"/proc/self/maps", libc::O_RDONLY, 0)
+        .map_err(|e| MemoryError::System("open /proc/self/maps", e.0))?;
     let mut parser = Parser::default();
     let mut buffer = vec![0; 16 << 10];
     loop {

@@ -218,6 +218,6 @@ impl Drop for Shares {
     fn drop(&mut self) {
         let size = size_of_val(self.0).next_multiple_of(4096);
         // SAFETY: mapped in `of`; the slice is not used any more.
-        unsafe { sys::unmap_pages(self.0.as_ptr().cast_mut().cast(), size) };
+        unsafe { sys::unmap_pages(self.0.as_ptr() as usize, size) };
     }
 }

@@ -157,7 +157,7 @@ unsafe impl GlobalAlloc for Allocator {
                 heap.free[class] = block;
             }
             // SAFETY: alloc mapped it for this layout, or realloc moved it.
-            None => unsafe { sys::unmap_pages(block, pages(layout.size())) },
+            None => unsafe { sys::unmap_pages(block as usize, pages(layout.size())) },
         }
     }
 
@@ -168,7 +168,7 @@ unsafe impl GlobalAlloc for Allocator {
             (Some(old), Some(new)) if old == new => block,
             (None, None) => {
                 // SAFETY: a mapping of ours, which the caller gives up.
-                let moved = unsafe { sys::remap_pages(block, pages(layout.size()), pages(size)) };
+                let moved = unsafe { sys::resize_pages(block, pages(layout.size()), pages(size)) };
                 moved.unwrap_or(ptr::null_mut())
             }
             _ => {

@@ -83,8 +83,8 @@ impl Deref for Content {
 impl Drop for Content {
     fn drop(&mut self) {
         if let Self::Mapped(bytes) = self {
-            // SAFETY: the mapping was made for this value, which nobody borrows any more.
-            let _ = unsafe { syscall(libc::SYS_munmap, [bytes.as_ptr() as usize, bytes.len(), 0, 0, 0, 0]) };
+            // SAFETY: the mapping was made for this value, which is not borrowed any more.
+            unsafe { crate::unmap_pages(bytes.as_ptr() as usize, bytes.len()) };
         }
     }
 }
@@ -127,7 +127,7 @@ impl Drop for Changeable {
     fn drop(&mut self) {
         if !self.0.is_empty() {
             // SAFETY: the mapping was made for this value, which nobody borrows any more.
-            unsafe { crate::unmap_pages(self.0.as_mut_ptr(), self.0.len()) };
+            unsafe { crate::unmap_pages(self.0.as_ptr() as usize, self.0.len()) };
         }
     }
 }

@@ -13,6 +13,7 @@ mod auxiliary;
 mod files;
 mod helper;
 mod map;
+mod memory;
 mod places;
 mod signals;
 mod sockets;
@@ -22,6 +23,7 @@ pub use auxiliary::*;
 pub use files::*;
 pub use helper::{Helper, sleep_for};
 pub use map::Map;
+pub use memory::*;
 pub use places::*;
 pub use signals::*;
 pub use sockets::*;
@@ -149,14 +151,6 @@ impl File {
         }
     }
 
-    /// A file without a name that lives in memory.
-    pub fn memory(name: &CStr) -> Result<Self, Errno> {
-        let flags = libc::MFD_CLOEXEC as usize;
-        // SAFETY: the kernel reads the name up to its NUL.
-        unsafe { syscall(libc::SYS_memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0]) }
-            .map(|descriptor| Self(descriptor as i32))
-    }
-
     /// What tells the file from others: its device and inode.
     pub fn identity(&self) -> Result<(u64, u64), Errno> {
         Self::identity_of(self.0).ok_or(Errno(libc::EBADF))
@@ -253,24 +247,6 @@ impl File {
         Ok(done)
     }
 
-    /// Maps `size` bytes from `offset` privately, with the protection `protection`, over what is at `address`.
-    ///
-    /// # Safety
-    /// `[address, address + size)`, up to the end of its last page, must come from [`reserve_pages`], and nobody may
-    /// use what is there. All must be multiples of the page size, but for `size`.
-    pub unsafe fn map_at(
-        &self,
-        address: usize,
-        size: usize,
-        protection: i32,
-        offset: usize,
-    ) -> Result<(), Errno> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_FIXED;
-        let arguments = [address, size, protection as usize, flags as usize, self.0 as usize, offset];
-        // SAFETY: the caller's promise.
-        unsafe { syscall(libc::SYS_mmap, arguments) }.map(|_| ())
-    }
-
     /// Maps the whole file, read-only. The file must not shrink in that time, as with any program that runs from a
     /// file.
     pub fn map(&self) -> Result<Map, Errno> {
@@ -289,14 +265,7 @@ impl File {
 
 /// The first number that no descriptor of the process can have.
 pub fn descriptor_limit() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the kernel writes a struct rlimit; process 0 is the calling one.
-    let _ = unsafe {
-        let nowhere = std::ptr::null::<libc::rlimit>() as usize;
-        let limit = (&raw mut limit) as usize;
-        syscall(libc::SYS_prlimit64, [0, libc::RLIMIT_NOFILE as usize, nowhere, limit, 0, 0])
-    };
-    limit.rlim_cur
+    soft_limit(libc::RLIMIT_NOFILE)
 }
 
 /// Whether `path` can be read.
@@ -351,87 +320,6 @@ pub fn read_link(path: &CStr) -> Result<Vec<u8>, Errno> {
     };
     target.truncate(length);
     Ok(target)
-}
-
-/// Fresh zeroed pages, readable and writable; `size` is a multiple of the page size.
-pub fn map_pages(size: usize) -> Result<*mut u8, Errno> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: a fresh private mapping harms nobody.
-    unsafe {
-        syscall(
-            libc::SYS_mmap,
-            [0, size, (libc::PROT_READ | libc::PROT_WRITE) as usize, flags as usize, usize::MAX, 0],
-        )
-    }
-    .map(|address| address as *mut u8)
-}
-
-/// Fresh zeroed pages, readable and writable, which copies of the process share; `size` is a multiple of the page size.
-pub fn map_shared_pages(size: usize) -> Result<*mut u8, Errno> {
-    let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
-    let arguments = [0, size, (libc::PROT_READ | libc::PROT_WRITE) as usize, flags as usize, usize::MAX, 0];
-    // SAFETY: a fresh mapping harms nobody.
-    unsafe { syscall(libc::SYS_mmap, arguments) }.map(|address| address as *mut u8)
-}
-
-/// Address space of `size` bytes, a multiple of the page size, that nobody can use yet.
-pub fn reserve_pages(size: usize) -> Result<usize, Errno> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    let arguments = [0, size, libc::PROT_NONE as usize, flags as usize, usize::MAX, 0];
-    // SAFETY: a fresh private mapping harms nobody.
-    unsafe { syscall(libc::SYS_mmap, arguments) }
-}
-
-/// Sets the protection of pages.
-///
-/// # Safety
-/// The pages must be the caller's, and nobody may do with them what the new protection forbids.
-pub unsafe fn protect_pages(address: usize, size: usize, protection: i32) -> Result<(), Errno> {
-    // SAFETY: the caller's promise.
-    unsafe { syscall(libc::SYS_mprotect, [address, size, protection as usize, 0, 0, 0]) }.map(|_| ())
-}
-
-/// Keeps pages in memory; with `on_fault`, those that are not there yet once they are used.
-pub fn lock_pages(range: &std::ops::Range<usize>, on_fault: bool) -> Result<(), Errno> {
-    let flags = if on_fault { libc::MLOCK_ONFAULT as usize } else { 0 };
-    // SAFETY: changes nothing but where the pages are.
-    unsafe { syscall(libc::SYS_mlock2, [range.start, range.len(), flags, 0, 0, 0]) }.map(|_| ())
-}
-
-/// Gives pages back.
-///
-/// # Safety
-/// `[address, address + size)` must be mapped by this module, and nobody may use it any more.
-pub unsafe fn unmap_pages(address: *mut u8, size: usize) {
-    // SAFETY: see above.
-    let _ = unsafe { syscall(libc::SYS_munmap, [address as usize, size, 0, 0, 0, 0]) };
-}
-
-/// Moves pages to a mapping of another size; what is new is zero.
-///
-/// # Safety
-/// As [`unmap_pages`]; the old address is dead when this succeeds.
-pub unsafe fn remap_pages(address: *mut u8, old: usize, new: usize) -> Result<*mut u8, Errno> {
-    // SAFETY: see above.
-    unsafe { syscall(libc::SYS_mremap, [address as usize, old, new, libc::MREMAP_MAYMOVE as usize, 0, 0]) }
-        .map(|address| address as *mut u8)
-}
-
-/// Makes the kernel zero these pages in a child that comes without shared memory (fork, clone without CLONE_VM).
-///
-/// # Safety
-/// `[address, address + size)` must come from [`map_pages`].
-pub unsafe fn wipe_on_fork(address: *mut u8, size: usize) -> Result<(), Errno> {
-    // SAFETY: see above.
-    unsafe { syscall(libc::SYS_madvise, [address as usize, size, libc::MADV_WIPEONFORK as usize, 0, 0, 0]) }
-        .map(|_| ())
-}
-
-/// Gives the memory of a mapped file back; what is read of it later comes from the file again.
-pub fn release_pages(file: &'static [u8]) {
-    let arguments = [file.as_ptr() as usize, file.len(), libc::MADV_DONTNEED as usize, 0, 0, 0];
-    // SAFETY: nobody writes to a mapping that is lent for ever, so the file has all that is in it.
-    let _ = unsafe { syscall(libc::SYS_madvise, arguments) };
 }
 
 /// Sleeps until woken, or returns at once if the word is not `expected`. Wakes up for no reason now and then.
@@ -540,24 +428,5 @@ mod tests {
         assert_eq!(directory, std::env::current_dir().unwrap().into_os_string().into_encoded_bytes());
         let program = read_link(c"/proc/self/exe").unwrap();
         assert_eq!(program, std::env::current_exe().unwrap().into_os_string().into_encoded_bytes());
-    }
-
-    #[test]
-    fn pages_are_wiped_in_a_child() {
-        let page = map_pages(4096).unwrap();
-        // SAFETY: the page is ours; the child only looks at it and leaves.
-        unsafe {
-            page.write(7);
-            wipe_on_fork(page, 4096).unwrap();
-            let child = libc::fork();
-            if child == 0 {
-                exit(i32::from(page.read()));
-            }
-            let mut status = 0;
-            libc::waitpid(child, &mut status, 0);
-            assert_eq!(libc::WEXITSTATUS(status), 0);
-            assert_eq!(page.read(), 7);
-            unmap_pages(page, 4096);
-        }
     }
 }

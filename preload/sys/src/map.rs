@@ -46,7 +46,7 @@ impl Drop for Map {
     fn drop(&mut self) {
         if !self.address.is_null() {
             // SAFETY: the mapping is this one's, and the bytes were lent for its life only.
-            unsafe { crate::unmap_pages(self.address.cast_mut(), self.size) };
+            unsafe { crate::unmap_pages(self.address as usize, self.size) };
         }
     }
 }

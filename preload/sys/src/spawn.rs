@@ -62,7 +62,7 @@ pub fn spawn(
         }
     });
     // SAFETY: mapped above; both processes have left it.
-    unsafe { unmap_pages(stacks, 2 * STACK) };
+    unsafe { unmap_pages(stacks as usize, 2 * STACK) };
     result
 }
 

@@ -208,7 +208,9 @@ unsafe fn map_segment(file: &File, base: usize, segment: &ProgramHeader) -> Resu
     if file_end > first {
         let offset = segment.p_offset as usize & !(PAGE - 1);
         // SAFETY: the caller's promise; address and offset are of one page.
-        unsafe { file.map_at(first, file_end - first, protection, offset)? };
+        unsafe {
+            file.map_at(first, file_end - first, protection, libc::MAP_PRIVATE | libc::MAP_FIXED, offset)?
+        };
     }
     if end > file_end && protection & libc::PROT_WRITE != 0 {
         let zeroes = file_end.next_multiple_of(PAGE);
