@@ -95,6 +95,18 @@ impl Fixups<'_> {
         })
     }
 
+    /// The externals that groups branch to. Reads nothing else of them.
+    pub(crate) fn branches(&self) -> impl Iterator<Item = u32> {
+        let branches = self.groups.as_chunks::<GROUP>().0.iter().filter(|group| Source::is_branch(group[10]));
+        branches.map(|&[n0, n1, n2, n3, ..]| u32::from_le_bytes([n0, n1, n2, n3]))
+    }
+
+    /// Whether a group's value depends on where the GOT is.
+    pub(crate) fn use_got(&self) -> bool {
+        let groups = self.groups.as_chunks::<GROUP>().0;
+        groups.iter().any(|group| Source::is_got(group[10]) || group[9] == Form::GotRel64 as u8)
+    }
+
     /// Whether the tables consist of whole entries, and each place belongs to a group.
     pub(crate) fn are_whole(&self) -> bool {
         let counts = || self.groups().map(|group| group.map(|(_, places)| places.len()));

@@ -80,11 +80,15 @@ fn place_all<'a>(
     let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
     let mut place = Place { unit, area, sizes, bases, externals, new_stubs: Vec::new() };
     for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
-        place.externals.branches.insert(bound, place.far_stub(number as u32));
+        let far_stub = place.far_stub(number as u32);
+        place.externals.branch_to(bound, far_stub);
         place.new_stubs.push(target);
     }
     place.all(block, functions)
 }
+
+/// Bits of a word of [`Externals::marks`].
+const BITS: usize = u64::BITS as usize;
 
 /// What stands for the unit's own definition in [`Externals::addresses`].
 const OWN: usize = usize::MAX;
@@ -93,6 +97,8 @@ const OWN: usize = usize::MAX;
 struct Externals {
     /// By external: [`OWN`], or an address.
     addresses: Vec<usize>,
+    /// By external, a bit: whether it is in one of the following.
+    marks: Vec<u64>,
     /// The tokens of those that have one.
     pending: BTreeMap<u32, u64>,
     /// The far stubs of those that branches do not reach.
@@ -102,7 +108,8 @@ struct Externals {
 impl Externals {
     fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
         let addresses = Vec::with_capacity(unit.externals.len());
-        let mut all = Self { addresses, pending: BTreeMap::new(), branches: BTreeMap::new() };
+        let marks = vec![0; unit.externals.len().div_ceil(BITS)];
+        let mut all = Self { addresses, marks, pending: BTreeMap::new(), branches: BTreeMap::new() };
         let text = unit.pieces[Piece::Text as usize].len();
         for number in 0..unit.externals.len() {
             let external = unit.externals.get(number).filter(|external| external.is_within(text));
@@ -115,7 +122,10 @@ impl Externals {
                 .resolve(&external.symbol, external.usage, external.weak)
                 .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?;
             all.addresses.push(target.address);
-            all.pending.extend(target.pending.map(|pending| (number as u32, pending)));
+            if let Some(pending) = target.pending {
+                all.pending.insert(number as u32, pending);
+                all.mark(number as u32);
+            }
         }
         Ok(all)
     }
@@ -126,24 +136,38 @@ impl Externals {
         if address == OWN {
             return Ok(None);
         }
+        if (self.marks[external as usize / BITS] >> (external as usize % BITS)) & 1 == 0 {
+            return Ok(Some(Bound { target: Target { address, pending: None }, branch: address }));
+        }
         let pending = self.pending.get(&external).copied();
         let branch = self.branches.get(&external).copied().unwrap_or(address);
         Ok(Some(Bound { target: Target { address, pending }, branch }))
+    }
+
+    fn mark(&mut self, external: u32) {
+        self.marks[external as usize / BITS] |= 1 << (external as usize % BITS);
+    }
+
+    /// Lets branches to an external go to a far stub.
+    fn branch_to(&mut self, external: u32, far_stub: usize) {
+        self.branches.insert(external, far_stub);
+        self.mark(external);
     }
 
     /// Binds what branches do not reach to far stubs that are there already; returns the other externals, and their
     /// addresses.
     fn far_stubs(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
         self.branches.clear();
-        let mut new = Vec::new();
+        let (mut new, mut known) = (Vec::new(), Vec::new());
         for (number, address) in self.addresses.iter().enumerate() {
             if needs.branched[number] && *address != OWN && !area.reaches(*address) {
                 match area.lock().far_stubs.get(address) {
-                    Some(known) => drop(self.branches.insert(number as u32, *known)),
+                    Some(stub) => known.push((number as u32, *stub)),
                     None => new.push((number as u32, *address)),
                 }
             }
         }
+        known.into_iter().for_each(|(number, stub)| self.branch_to(number, stub));
         new
     }
 }
@@ -159,13 +183,10 @@ struct Needs {
 impl Needs {
     fn of(unit: &Unit<'_>) -> Result<Self, LinkError> {
         let mut needs = Self { branched: vec![false; unit.externals.len()], got: false };
-        for group in unit.fixups.groups() {
-            let (Group { form, source, .. }, _) = group.ok_or_else(damaged)?;
-            if let Source::Branch { external, .. } = source {
-                *needs.branched.get_mut(external as usize).ok_or_else(damaged)? = true;
-            }
-            needs.got |= source == Source::GotBase || form == Form::GotRel64;
+        for external in unit.fixups.branches() {
+            *needs.branched.get_mut(external as usize).ok_or_else(damaged)? = true;
         }
+        needs.got = unit.fixups.use_got();
         Ok(needs)
     }
 }

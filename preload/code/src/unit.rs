@@ -200,6 +200,16 @@ impl Source {
         }
     }
 
+    /// Whether a packed kind is that of a branch.
+    pub(crate) fn is_branch(kind: u8) -> bool {
+        kind == OUTSIDE + 1 || kind == OUTSIDE + 2
+    }
+
+    /// Whether a packed kind is that of the GOT's address.
+    pub(crate) fn is_got(kind: u8) -> bool {
+        kind == OUTSIDE + 7
+    }
+
     /// What [`packed`](Self::packed) gave.
     pub(crate) fn unpacked(kind: u8, number: u32) -> Option<Self> {
         Some(match kind {

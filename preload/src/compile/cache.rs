@@ -78,12 +78,16 @@ fn key_of(module: &Module) -> Key {
 struct Pending {
     module: &'static Module,
     units: Vec<Unit<'static>>,
+    /// When each of them came.
+    times: Vec<u64>,
     /// Those of the functions in it that only their own module can name.
     local: BTreeSet<u32>,
 }
 
 struct Waiting {
     modules: BTreeMap<Key, Pending>,
+    /// How much code came, as it were a clock.
+    count: u64,
     since: Duration,
     /// What may become part of an image pack.
     noted: Vec<Noted>,
@@ -92,7 +96,17 @@ struct Waiting {
     packs_since: Duration,
 }
 
+/// Whether anything ever waited.
+static NEWS: AtomicBool = AtomicBool::new(false);
+
 impl Waiting {
+    /// The time at which code comes.
+    fn tick(&mut self) -> u64 {
+        NEWS.store(true, Ordering::Relaxed);
+        self.count += 1;
+        self.count
+    }
+
     /// Whether image packs are to be written while the program runs. Each time makes a group of its own, so it is done
     /// less and less often.
     fn packs_are_due(&mut self) -> bool {
@@ -111,6 +125,7 @@ impl Waiting {
 
 static WAITING: Lock<Waiting> = Lock::new(Waiting {
     modules: BTreeMap::new(),
+    count: 0,
     since: Duration::ZERO,
     noted: Vec::new(),
     packs_wait: PATIENCE.saturating_mul(2),
@@ -126,7 +141,7 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
     let Some(opened) = module.opened() else { return };
     let unit = autojit_cache::compiled(&opened.container, unit, lines);
     if !new {
-        note(Noted { module, unit, kept: None });
+        note(module, unit, None);
         return;
     }
     let mut local = match lifecycle::calls_pass_stubs() {
@@ -137,15 +152,24 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();
     }
-    let none = || Pending { module, units: Vec::new(), local: BTreeSet::new() };
+    let time = waiting.tick();
+    let none = || Pending { module, units: Vec::new(), times: Vec::new(), local: BTreeSet::new() };
     let pending = waiting.modules.entry(key_of(module)).or_insert_with(none);
     pending.units.push(unit);
+    pending.times.push(time);
     pending.local.append(&mut local);
 }
 
-/// Keeps what may become part of an image pack.
-fn note(noted: Noted) {
-    WAITING.lock().noted.push(noted);
+/// Keeps what may become part of an image pack. `kept`: see [`Noted`].
+fn note(module: &'static Module, unit: Unit<'static>, kept: Option<(usize, Option<KeptLines>)>) {
+    let mut waiting = WAITING.lock();
+    let time = waiting.tick();
+    waiting.noted.push(Noted { module, unit, time, kept });
+}
+
+/// Whether the process has had code that may be written. Takes no lock.
+pub fn has_news() -> bool {
+    NEWS.load(Ordering::Relaxed)
 }
 
 /// Writes what waits, if it has waited for long enough: the program may never come to its end.
@@ -171,15 +195,15 @@ fn write(last: bool) {
         let packs = last || waiting.packs_are_due();
         (std::mem::take(&mut waiting.modules), std::mem::take(&mut waiting.noted), packs)
     };
-    for (key, Pending { module, units, local }) in modules {
+    for (key, Pending { module, units, times, local }) in modules {
         match autojit_cache::add(directory, &key, &units, &local) {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
             Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
         }
-        noted.extend(units.into_iter().map(|unit| Noted { module, unit, kept: None }));
+        let units = units.into_iter().zip(times);
+        noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None }));
     }
     let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
-    // In the order in which it was needed.
     let mut waiting = WAITING.lock();
     rest.append(&mut waiting.noted);
     waiting.noted = rest;
@@ -242,7 +266,7 @@ pub fn bind(module: &'static Module) {
             log::debug!("{bound} functions of {} came from the cache", module.source());
             let (function, offset) = claimed.functions[0];
             let text = function.code().expect("it was published") - offset as usize;
-            note(Noted { module, unit, kept: Some((text, lines)) });
+            note(module, unit, Some((text, lines)));
         }
         Err(error @ LinkError::Object(_)) => damaged(&error),
         // As if they were not there.

@@ -1,6 +1,6 @@
 //! Image packs: one file of the cache with what a program has needed of many modules of an image.
 //!
-//! Receives functions that are called for the first time ([`bind`]), and what was bound by other ways
+//! Receives functions that are called for the first time ([`bind`]), executables ([`bind_first`]), and what was bound by other ways
 //! ([`Noted`], from [`cache`]); hands on code. The pack of an image is opened with the first of its functions. Code in it
 //! is bound group by group: a group has what an earlier run had needed one after the other, of whatever modules. What the
 //! pack lacks is for the module's own file, or a compiler; if a process has needed that for several modules, it writes the
@@ -17,6 +17,7 @@ use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
 use autojit_code::{LinkError, place_described};
 
+use crate::compile::baseline;
 use crate::compile::cache;
 use crate::compile::cache::{KeptLines, path};
 use crate::link::names;
@@ -81,6 +82,14 @@ pub fn bind(function: &'static Function) {
     }
 }
 
+/// Binds the first group that the pack of the executable has, before the program begins: it has what an earlier run needed
+/// first, so most often `main`, whose first call would bind it from a stack of its own. Whether it was bound. The caller is
+/// inside the gate.
+pub fn bind_first(image: &'static Image) -> bool {
+    let pack = if baseline::is_alone() { None } else { image.pack(open) };
+    pack.is_some_and(|pack| pack.bind_group(image, 0))
+}
+
 /// Gives a function that was just named its code, if the group that it is in is bound: most functions of a group are
 /// never named, so nothing is made for them when it is. The name is noted before the group is looked at, and a group
 /// before the names of its functions are (both SeqCst): the one or the other is seen.
@@ -112,7 +121,9 @@ pub fn unnamed(image: &'static Image) -> usize {
 /// Binds everything that the image's pack has.
 pub fn bind_all(image: &'static Image) {
     if let Some(pack) = image.pack(open) {
-        (0..pack.index.groups.len()).for_each(|group| pack.bind_group(image, group));
+        for group in 0..pack.index.groups.len() {
+            pack.bind_group(image, group);
+        }
     }
 }
 
@@ -212,12 +223,12 @@ impl ImagePack {
         self.texts[group].load(SeqCst) != 0 && module.named_function(index).is_none()
     }
 
-    /// Binds a group, once. Other threads that want to have one of the image wait.
-    fn bind_group(&self, image: &'static Image, group: usize) {
+    /// Binds a group, once. Other threads that want to have one of the image wait. Whether functions were bound.
+    fn bind_group(&self, image: &'static Image, group: usize) -> bool {
         let mut packs = self.packs.lock();
-        let Some(bytes) = packs.get_mut(group).and_then(Option::take) else { return };
-        if let Err(error) = self.bind_bytes(image, group, bytes) {
-            let Some(directory) = cache::directory() else { return };
+        let Some(bytes) = packs.get_mut(group).and_then(Option::take) else { return false };
+        self.bind_bytes(image, group, bytes).unwrap_or_else(|error| {
+            let Some(directory) = cache::directory() else { return 0 };
             let name = image.name();
             log::debug!(
                 "group {group} of the image pack of {name} in the cache {}: {error}",
@@ -226,7 +237,8 @@ impl ImagePack {
             if matches!(error, LinkError::Object(_)) {
                 directory.remove(&self.key, Kind::Image);
             }
-        }
+            0
+        }) > 0
     }
 
     fn bind_bytes(
@@ -234,7 +246,7 @@ impl ImagePack {
         image: &'static Image,
         group: usize,
         bytes: &'static mut [u8],
-    ) -> Result<(), LinkError> {
+    ) -> Result<usize, LinkError> {
         let damaged = |error: pack::PackError| LinkError::Object(error.to_string());
         let references = self.index.references(group).map_err(damaged)?;
         if let Some(len) = pack::code_len(bytes).filter(|len| *len > FAULT_AROUND) {
@@ -254,7 +266,7 @@ impl ImagePack {
         names.check_imports().map_err(|what| LinkError::Object(what.into()))?;
         let Definitions { claimed, unnamed } = names.claim(&unit);
         if claimed.functions.is_empty() && unnamed.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let memory = image.memory();
         memory.expect(self.packs_len / 2);
@@ -270,6 +282,6 @@ impl ImagePack {
             Origin::Described { counter, described, claimed: &claimed.functions, unnamed: &publish_unnamed };
         let bound = publish(&image.modules()[0], memory, linked, lines, origin)?;
         log::debug!("{bound} functions of {} came from its image pack", image.name());
-        Ok(())
+        Ok(bound)
     }
 }

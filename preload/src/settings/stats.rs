@@ -121,9 +121,17 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// Whether this process has written.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
 
-/// Notes the process that the counts begin in.
+/// Notes the process that the counts begin in, if a file is to have them. The options are known.
 pub fn begin() {
-    PROCESS.store(sys::process_id(), Relaxed);
+    let wanted = lifecycle::options().map(|options| &options.stats);
+    if matches!(wanted, Some(StatsSink::File(_))) {
+        PROCESS.store(sys::process_id(), Relaxed);
+    }
+}
+
+/// Whether they are to be written at the end.
+pub fn are_wanted() -> bool {
+    lifecycle::options().is_some_and(|options| options.stats != StatsSink::Off)
 }
 
 /// In a child after a fork: it writes for itself.

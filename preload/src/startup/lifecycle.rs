@@ -13,6 +13,7 @@ use autojit_trampoline::stack::with_resolver_stack;
 use crate::compile::cache::{self, Cache};
 use crate::compile::daemon::Place;
 use crate::compile::engine::Engine;
+use crate::compile::image_cache;
 use crate::compile::library::{self, thread_end};
 use crate::link::debugger;
 use crate::platform::c_library;
@@ -128,6 +129,11 @@ pub unsafe fn register(record: *const ImageRecord) {
                 ::log::info!("{} is not described to the debugger: {error:?}", image.name());
             }
         }
+        Ok(Some((image, false))) if image.is_executable() => {
+            if image_cache::bind_first(image) {
+                note_start(image);
+            }
+        }
         Ok(_) => {}
         // Whatever has run already: the code of this image has not.
         Err(failure) => log::die(false, format_args!("cannot run {}: {failure}", name_of(record))),
@@ -227,7 +233,7 @@ pub unsafe fn after_fork() {
 
 /// At exit: what was compiled goes to the cache, and statistics are written. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
-    if asleep() {
+    if asleep() || !(cache::has_news() || stats::are_wanted()) {
         return;
     }
     let _uninterrupted = Uninterrupted::new();

@@ -3,7 +3,7 @@
 //! Receives the unit of a group; claims the functions that were named already ([`Names::claim`]), resolves what the code
 //! refers to, and lets calls lead to the functions that nothing has named ([`Unnamed::publish`]).
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Release;
 
@@ -22,6 +22,8 @@ pub struct Names<'a> {
     pack: &'a ImagePack,
     image: &'static Image,
     references: References<'static>,
+    /// The module that was asked for last: neighbours in the tables are of one module mostly.
+    last: Cell<(u32, Option<&'static Module>)>,
     /// By number, what is known of a function of the group. Functions have the first numbers.
     functions: Vec<Known>,
     /// For imports of modules that are gone: others that lead to the same.
@@ -78,13 +80,19 @@ enum Known {
 impl<'a> Names<'a> {
     /// What is known before anything was claimed.
     pub fn new(pack: &'a ImagePack, image: &'static Image, references: References<'static>) -> Self {
-        Self { pack, image, references, functions: Vec::new(), stand_ins: OnceCell::new() }
+        let last = Cell::new((NONE, None));
+        Self { pack, image, references, last, functions: Vec::new(), stand_ins: OnceCell::new() }
     }
 }
 
 impl Names<'_> {
     fn module(&self, reference: &Reference) -> Option<&'static Module> {
-        self.pack.module(self.image, reference.module)
+        let (number, mut module) = self.last.get();
+        if number != reference.module {
+            module = self.pack.module(self.image, reference.module);
+            self.last.set((reference.module, module));
+        }
+        module
     }
 
     /// The address of an import of a module that is there.

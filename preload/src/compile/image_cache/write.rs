@@ -31,6 +31,8 @@ pub struct Noted {
     pub module: &'static Module,
     /// As cache files have it.
     pub unit: Unit<'static>,
+    /// When it came: code that comes earlier has smaller numbers.
+    pub time: u64,
     /// If its names and lines are in a file: where its text is.
     pub kept: Option<(usize, Option<KeptLines>)>,
 }
@@ -87,8 +89,11 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         if modules(&noted, image) < MODULES {
             continue;
         }
-        let (of_image, others) = noted.into_iter().partition(|it| std::ptr::eq(it.module.image(), image));
+        let (mut of_image, others): (Vec<_>, _) =
+            noted.into_iter().partition(|it| std::ptr::eq(it.module.image(), image));
         noted = others;
+        // What is needed together comes into one group.
+        of_image.sort_by_key(|it| it.time);
         let key = key_of(image);
         let old = directory.read(&key, Kind::Image).ok();
         let bytes = image.while_loaded(|| encode(image, of_image, old.as_deref(), &key)).flatten();
@@ -188,7 +193,7 @@ fn functions(image: &Image, noted: &Noted) -> Vec<(u32, u32)> {
 
 /// Noted code with names and lines, and the place of its module. None if those are gone.
 fn named(image: &Image, noted: Noted) -> Option<(u32, Unit<'static>)> {
-    let Noted { module, mut unit, kept } = noted;
+    let Noted { module, mut unit, kept, .. } = noted;
     if let Some((text, lines)) = kept {
         let named = unwind::TABLE.symbols(text);
         unit.names = named.map(|named| named.name.to_string_lossy().into_owned().into()).collect();
