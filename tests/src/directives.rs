@@ -27,6 +27,7 @@
 //! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=`, and KEY may be a sum, as `a+b` |
 //! | `repeat: N` | run the lazy program N times |
 //! | `baseline: REASON` | why it is not run with AUTOJIT_BASELINE=on: a gap |
+//! | `refuses: REASON` | what the baseline compiler leaves to the engine in it; all other programs must run without |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ pub struct Program {
     pub repeat: u32,
     /// `baseline`
     pub baseline: Option<String>,
+    /// `refuses`
+    pub refuses: Option<String>,
     /// `dynamic`
     pub dynamic: Option<String>,
 }
@@ -190,6 +193,7 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "static" => program.ordinary.extend(words()),
             "stats" => program.stats.push(parse_condition(value).ok_or_else(bad)?),
             "baseline" if !value.is_empty() => program.baseline = Some(value.to_owned()),
+            "refuses" if !value.is_empty() => program.refuses = Some(value.to_owned()),
             "dynamic" if !value.is_empty() => program.dynamic = Some(value.to_owned()),
             "repeat" => program.repeat = value.parse().map_err(|_| bad())?,
             _ => return Err(bad()),

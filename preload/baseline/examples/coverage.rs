@@ -1,6 +1,7 @@
 //! Compiles all functions of bitcode files and reports how many were refused, why, and what each took.
 //!
-//! `cargo run --release -p autojit-baseline --example coverage -- FILE.bc…`
+//! `cargo run --release -p autojit-baseline --example coverage -- [--together] FILE.bc…`: with `--together`, one table of
+//! all files.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,10 +23,33 @@ struct Totals {
 }
 
 fn main() {
-    for path in std::env::args().skip(1) {
-        match measure(&path) {
-            Ok(totals) => report(&path, &totals),
+    let mut paths: Vec<String> = std::env::args().skip(1).collect();
+    let together = paths.first().is_some_and(|first| first == "--together");
+    if together {
+        paths.remove(0);
+    }
+    let mut all = Totals::default();
+    for path in &paths {
+        match measure(path) {
+            Ok(totals) if together => all.add(totals),
+            Ok(totals) => report(path, &totals),
             Err(error) => println!("{path}: {error}"),
+        }
+    }
+    if together {
+        report(&format!("{} files", paths.len()), &all);
+    }
+}
+
+impl Totals {
+    fn add(&mut self, other: Self) {
+        self.compiled += other.compiled;
+        self.instructions += other.instructions;
+        self.text += other.text;
+        self.read += other.read;
+        self.compile += other.compile;
+        for (reason, names) in other.refused {
+            self.refused.entry(reason).or_default().extend(names);
         }
     }
 }

@@ -10,7 +10,7 @@ use autojit_bitcode::{Type, TypeId, TypeTable};
 use crate::refused::{Reason, Refused};
 
 /// Parts of a value at most; larger aggregates are rare as values.
-const MOST: usize = 32;
+pub(crate) const MOST: usize = 32;
 
 /// The kind of register that a part is kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,16 @@ pub(crate) fn vector_shape(types: &TypeTable, id: TypeId) -> Option<(u32, u32, b
     (count.is_power_of_two() && (32..=128).contains(&(bits * count))).then_some((bits, count, float))
 }
 
+/// The bits of a vector's elements; None for those that are not supported.
+pub(crate) fn lane_bits(types: &TypeTable, element: TypeId) -> Option<u32> {
+    match types.get(element) {
+        Type::Int(bits @ (1 | 8 | 16 | 32 | 64)) => Some(bits),
+        Type::Pointer(0) | Type::Double => Some(64),
+        Type::Float => Some(32),
+        _ => None,
+    }
+}
+
 impl PartTable {
     /// The parts of a type; none for `void`.
     pub(crate) fn of(&mut self, types: &TypeTable, id: TypeId) -> Result<Parts, Refused> {
@@ -120,10 +130,11 @@ fn collect(types: &TypeTable, id: TypeId, offset: u32, parts: &mut Vec<PartType>
         Type::Half => Err(Reason::Type("half")),
         Type::BFloat => Err(Reason::Type("bfloat")),
         Type::Fp128 => Err(Reason::Type("fp128")),
-        Type::Vector { .. } => match vector_shape(types, id) {
-            Some((bits, count, _)) => add(Bank::Xmm, bits * count, true),
-            None => Err(Reason::Vector("type")),
-        },
+        Type::Vector { element, count, scalable: false } => {
+            let bits = lane_bits(types, element).ok_or(Reason::Vector("type"))?;
+            collect_vector(bits.checked_mul(count).ok_or(Reason::Size)?, bits == 1, offset, parts)
+        }
+        Type::Vector { .. } => Err(Reason::Vector("scalable")),
         Type::Array { element, count } => {
             let size = types.layout(element).ok_or(Reason::Type("without a layout"))?.size;
             if count > MOST as u64 || size > 1 << 20 {
@@ -144,4 +155,26 @@ fn collect(types: &TypeTable, id: TypeId, offset: u32, parts: &mut Vec<PartType>
         }
         _ => Err(Reason::Type("of another kind")),
     }
+}
+
+/// A vector of so many bits: registers as large as they fit, or words for single bits.
+fn collect_vector(bits: u32, of_bits: bool, offset: u32, parts: &mut Vec<PartType>) -> Result<(), Reason> {
+    let mut done = 0;
+    while done < bits {
+        let left = bits - done;
+        let (bank, size) = match left {
+            _ if of_bits => (Bank::Gp, left.min(64)),
+            128.. => (Bank::Xmm, 128),
+            64.. => (Bank::Xmm, 64),
+            32.. => (Bank::Xmm, 32),
+            16.. => (Bank::Gp, 16),
+            _ => (Bank::Gp, left),
+        };
+        if parts.len() == MOST {
+            return Err(Reason::Vector("of many parts"));
+        }
+        parts.push(PartType { bank, bits: size as u16, offset: offset + done / 8, vector: true });
+        done += size;
+    }
+    Ok(())
 }

@@ -58,3 +58,11 @@ fn large_frames() {
 fn vectors() {
     Program::build(&source("vectors.ll"), &[]).check_all();
 }
+
+#[test]
+fn tails() {
+    check("tails.c");
+    for flags in [["-O0", "-fstack-protector-strong"], ["-O0", "-fstack-protector-all"]] {
+        Program::build(&source("tails.c"), &flags).check_all();
+    }
+}

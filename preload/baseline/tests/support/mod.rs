@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub mod cases;
 pub mod generate;
 pub mod link;
 pub mod numbers;
@@ -187,11 +188,24 @@ impl Program {
         symbol(self.reference, name)
     }
 
-    /// Runs `unsigned long run(unsigned long long *out)` both ways and compares what it wrote.
-    pub fn check(&self) {
+    /// Runs `run` both ways: where what it wrote differs, and both values.
+    pub fn differences(&self) -> Vec<(usize, u64, u64)> {
+        let (ours, theirs) = self.results();
+        assert_eq!(ours.len(), theirs.len());
+        let pairs = ours.into_iter().zip(theirs).enumerate();
+        pairs.filter(|(_, (ours, theirs))| ours != theirs).map(|(index, (a, b))| (index, a, b)).collect()
+    }
+
+    fn results(&self) -> (Vec<u64>, Vec<u64>) {
         let theirs = call_run(self.reference("run"));
         let ours = call_run(self.function("run"));
         assert!(!theirs.is_empty(), "the program writes nothing");
+        (ours, theirs)
+    }
+
+    /// Runs `unsigned long run(unsigned long long *out)` both ways and compares what it wrote.
+    pub fn check(&self) {
+        let (ours, theirs) = self.results();
         for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             assert_eq!(ours, theirs, "value {index}: {ours:#x} instead of {theirs:#x}");
         }

@@ -3,7 +3,7 @@
 //! Receives what the baseline compiler hands on; hands on what the linker places.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_baseline::{Code, Relocation, RelocationKind, Target};
 use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
@@ -25,13 +25,15 @@ pub struct Emitter<'b> {
     /// The function: its global, and where its code is.
     own: (u32, u32),
     rodata: u32,
+    /// Globals that nothing defines.
+    missing: &'b BTreeSet<u32>,
 }
 
-/// The unit of `code`, which is that of `function`, the global of this index.
+/// The unit of `code`, which is that of `function`, the global of this index. `missing`: globals that nothing defines.
 pub fn unit(
     bitcode: &Bitcode<'static>,
     code: &Code,
-    global: u32,
+    (global, missing): (u32, &BTreeSet<u32>),
     function: &'static Function,
 ) -> Result<Unit<'static>, Error> {
     let mut builder = Builder::new();
@@ -45,6 +47,7 @@ pub fn unit(
         constants: Constants::default(),
         own: (global, text),
         rodata,
+        missing,
     };
     for relocation in &code.text_relocations {
         emitter.relocate(Piece::Text, text, relocation)?;
@@ -155,6 +158,9 @@ impl Emitter<'_> {
             Target::Global(number) => {
                 let global = self.bitcode.globals().get(number as usize);
                 let global = global.ok_or_else(|| Error::Refused("a global that is not there".into()))?;
+                if self.missing.contains(&number) {
+                    return Err(Error::Refused("what nothing defines".into()));
+                }
                 // What only this module can name stays in the image, with a name for the import table.
                 if matches!(global.linkage, Linkage::Internal | Linkage::Private) {
                     return Err(Error::Refused("a local global".into()));

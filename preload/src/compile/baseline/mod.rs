@@ -6,8 +6,10 @@
 mod constants;
 mod emit;
 mod frames;
+mod inlining;
 pub mod lines;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
 
@@ -16,6 +18,7 @@ use autojit_bitcode::{FunctionBody, Linkage, Module as Bitcode};
 use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
 
+use self::inlining::Inlining;
 use crate::link::lines::Lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::Function;
@@ -36,6 +39,9 @@ pub struct Open {
     bytes: *mut [u8],
     /// By function of the container, its index among the globals.
     globals: Vec<Option<u32>>,
+    /// Globals that nothing defines.
+    missing: BTreeSet<u32>,
+    inlining: Inlining,
 }
 
 // SAFETY: the pointers are to memory that this alone owns.
@@ -154,8 +160,8 @@ fn open<'s>(module: &'static Module, state: &'s mut State) -> Result<&'s mut Ope
 fn read(module: &'static Module) -> Result<Open, String> {
     module.verify().map_err(|failure| failure.to_string())?;
     let container = &module.opened().ok_or("it is not open")?.container;
-    if !container.options().is_empty() {
-        return Err(format!("it was built with {}", container.options()));
+    if let Some(word) = container.options().split(' ').find(|word| !is_for_optimisers(word)) {
+        return Err(format!("it was built with {word}"));
     }
     let bytes = Box::into_raw(container.bitcode().map_err(|error| error.to_string())?.into_boxed_slice());
     // SAFETY: freed by Open's destructor, or below, after everything that borrows it.
@@ -171,33 +177,49 @@ fn read(module: &'static Module) -> Result<Open, String> {
     // SAFETY: as for the bytes.
     let opened: &'static Bitcode<'static> = unsafe { &*bitcode };
     let mut globals = vec![None; module.function_count()];
-    let (mut missing, mut asked) = (None, None);
+    let mut missing = BTreeSet::new();
     for (number, global) in opened.globals().iter().enumerate() {
+        let number = number as u32;
         let name = std::str::from_utf8(opened.name(global)).unwrap_or_default();
         match container.find(name) {
-            Some(Symbol::Function(index)) if opened.has_body(number as u32) => {
-                globals[index as usize] = Some(number as u32);
+            Some(Symbol::Function(index)) if opened.has_body(number) => {
+                globals[index as usize] = Some(number);
             }
             Some(Symbol::Import(index))
                 if global.linkage != Linkage::ExternalWeak && module.import(index) == Some(0) =>
             {
-                missing = Some(name);
-            }
-            // Optimisers answer them where the function that asks was inlined: _FORTIFY_SOURCE relies on it.
-            None if ["llvm.objectsize.", "llvm.is.constant."].iter().any(|asked| name.starts_with(asked)) => {
-                asked = Some(name);
+                missing.insert(number);
             }
             _ => {}
         }
     }
+    let inlining = Inlining::of(opened, &missing);
     let compiler = ManuallyDrop::new(Baseline::new(opened));
-    let open = Open { compiler, body: FunctionBody::default(), bitcode, bytes, globals };
-    match (missing, asked) {
-        // Only what the optimiser makes of the bodies does not refer to it.
-        (Some(name), _) => Err(format!("nothing defines {name}")),
-        (None, Some(name)) => Err(format!("it has {name}")),
-        (None, None) => Ok(open),
-    }
+    Ok(Open { compiler, body: FunctionBody::default(), bitcode, bytes, globals, missing, inlining })
+}
+
+/// Whether a word of a build's options (preload/engine/shim/build.cpp) says how to optimise, and nothing else.
+fn is_for_optimisers(word: &str) -> bool {
+    let name = word.split_once('=').map_or(word, |(name, _)| name);
+    // What may be fused, reordered or assumed need not be; traps and threads are as the strictest choice has them. Where
+    // results depend on fusing, the code generator knows from the instructions.
+    [
+        "",
+        "contract",
+        "vectorize",
+        "slp",
+        "unroll",
+        "interleave",
+        "align-loops",
+        "no-infs",
+        "no-nans",
+        "no-signed-zeros",
+        "no-trapping",
+        "single-thread",
+        "trap-unreachable",
+        "no-trap-after-noreturn",
+    ]
+    .contains(&name)
 }
 
 /// Compiles, links and publishes a function that the calling thread owns.
@@ -205,13 +227,16 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let module = root.module();
     let global = open.globals.get(root.index() as usize).copied().flatten();
     let global = global.ok_or_else(|| Error::Refused("a function without a body".into()))?;
+    if open.inlining.concerns(global) {
+        return Err(Error::Refused("what depends on inlining".into()));
+    }
     // SAFETY: it lives as long as `open`, and is not changed.
     let bitcode = unsafe { &*open.bitcode };
     bitcode
         .read_function(global, &mut open.body)
         .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
     let code = open.compiler.compile(&open.body)?;
-    let unit = emit::unit(bitcode, &code, global, root)?;
+    let unit = emit::unit(bitcode, &code, (global, &open.missing), root)?;
     let description = describe_unit(&unit);
 
     let memory = module.image().memory();

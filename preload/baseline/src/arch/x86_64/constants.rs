@@ -6,6 +6,7 @@ use super::Compiler;
 use super::asm::{Gp, Mem, Prefix, Sse, Width, Xmm};
 use super::registers::SCRATCH;
 use crate::code::{RelocationKind, Target};
+use crate::parts::lane_bits;
 use crate::refused::{Reason, Refused};
 
 /// Constant expressions and aggregates are nested this deeply at most.
@@ -56,7 +57,7 @@ impl Compiler<'_> {
             Constant::Float(bits) => Source::Bits(bits),
             Constant::Aggregate(elements) => {
                 if matches!(self.types.get(ty), Type::Vector { .. }) {
-                    return self.vector(ty, elements, deep);
+                    return self.vector(ty, elements, part, deep);
                 }
                 let mut part = part;
                 for &element in elements {
@@ -72,9 +73,10 @@ impl Compiler<'_> {
                 let mut words = Vec::new();
                 self.module.data(&data, &mut words).map_err(|_| Reason::Bitcode)?;
                 match self.types.get(ty) {
-                    Type::Vector { element, .. } => {
-                        let bits = self.element_bits(element)?;
-                        Source::Bits(pack(words.into_iter().map(u128::from), bits))
+                    Type::Vector { .. } => {
+                        let (bits, first, count) = self.lanes_of_part(ty, part)?;
+                        let lanes = words.into_iter().skip(first).take(count);
+                        Source::Bits(pack(lanes.map(u128::from), bits))
                     }
                     _ => Source::Bits(words.get(part).copied().unwrap_or(0).into()),
                 }
@@ -194,17 +196,21 @@ impl Compiler<'_> {
         Ok(i64::try_from(layout.size).map_err(|_| Reason::Size)?)
     }
 
-    fn element_bits(&self, element: TypeId) -> Result<u32, Refused> {
-        Ok(self.types.layout(element).ok_or(Reason::Type("without a layout"))?.bits as u32)
-    }
-
-    fn vector(&mut self, ty: TypeId, elements: &[Value], deep: u32) -> Result<Source, Refused> {
+    /// The bits of a vector's elements, the first that is in a part, and how many are.
+    fn lanes_of_part(&mut self, ty: TypeId, part: usize) -> Result<(u32, usize, usize), Refused> {
         let Type::Vector { element, .. } = self.types.get(ty) else {
             return Err(Reason::Internal("not a vector").into());
         };
-        let bits = self.element_bits(element)?;
+        let bits = lane_bits(self.types, element).ok_or(Reason::Vector("type"))?;
+        let parts = self.part_table.of(self.types, ty)?;
+        let part = parts.get(part).ok_or(Reason::Internal("a part out of range"))?;
+        Ok((bits, (part.offset * 8 / bits) as usize, (u32::from(part.bits) / bits) as usize))
+    }
+
+    fn vector(&mut self, ty: TypeId, elements: &[Value], part: usize, deep: u32) -> Result<Source, Refused> {
+        let (bits, first, count) = self.lanes_of_part(ty, part)?;
         let mut all = Vec::new();
-        for &element in elements {
+        for &element in elements.iter().skip(first).take(count) {
             match self.constant(element, 0, deep)? {
                 Source::Bits(bits) => all.push(bits),
                 _ => return Err(Reason::Constant("a vector of addresses").into()),

@@ -14,21 +14,29 @@
 //! behind it; a loop header's frame is described by the slots of its live values, all relative to rbp.
 
 use super::Compiler;
-use super::asm::{Alu, Assembler, Cond, Gp, Mem, Rm, Width, gp};
+use super::asm::{Alu, Assembler, Cond, Gp, Label, Mem, Rm, Width, gp};
 use super::registers::{CALLEE_SAVED, SCRATCH};
-use crate::code::Frame;
+use crate::code::{Frame, Runtime, Target};
 use crate::refused::{Reason, Refused};
 
 /// Bytes below rbp for the callee-saved registers.
 const SAVED: i32 = 40;
-/// The longest prologue: two pushes and a move, four pushes of two bytes, and `sub rsp, imm32`.
-const PROLOGUE: u32 = 1 + 3 + 1 + 4 * 2 + 7;
+/// Room for the longest prologue: two pushes and a move, four pushes of two bytes, and `sub rsp, imm32`. A whole number
+/// of words, which functions begin with, so that places in the code are aligned as they are laid out.
+const PROLOGUE: u32 = (1_u32 + 3 + 1 + 4 * 2 + 7).next_multiple_of(8);
 /// How far the stack pointer may go down without touching what it passes.
 pub(crate) const PAGE: i32 = 4096;
 /// Frames beyond this are refused: distances in them are computed in 32 bits.
 const LARGEST: i32 = 1 << 30;
 /// The callee-saved registers in the order in which they are pushed, with their DWARF numbers.
 const PUSHED: [(Gp, u8); 5] = [(gp::RBX, 3), (gp::R12, 12), (gp::R13, 13), (gp::R14, 14), (gp::R15, 15)];
+
+/// A call in the place of the function: the frame is taken down at `exit`, then control goes to the target, or to rax.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub exit: Label,
+    pub target: Option<Target>,
+}
 
 /// What has been given out of the frame.
 #[derive(Debug)]
@@ -129,27 +137,44 @@ impl Compiler<'_> {
         } else if below > 0 {
             prologue.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), below);
         }
-        let bytes = prologue.offset();
-        let start = PROLOGUE - bytes;
+        // The jump does not come to what is behind it.
+        let filler = prologue.offset().next_multiple_of(8) - prologue.offset();
+        if probed {
+            prologue.raw(&[0xcc; 7][..filler as usize]);
+        } else {
+            prologue.nop(filler);
+        }
+        let start = PROLOGUE - prologue.offset();
+        let behind_jump = PROLOGUE - filler;
         if let Some((prologue, _)) = prologue.finish() {
             self.asm.patch(start, &prologue);
         }
 
+        let mut overruns = Vec::new();
+        let mut returns = Vec::new();
         self.asm.bind(self.epilogue);
-        if pushed.is_empty() {
-            self.asm.leave();
-        } else {
-            self.asm.lea(gp::RSP, Mem::at(gp::RBP, -8 * pushed.len() as i32));
-            for (reg, _) in pushed.iter().rev() {
-                self.asm.pop(*reg);
-            }
-            self.asm.pop(gp::RBP);
-        }
+        self.take_down(&pushed, &mut overruns);
         let at_return = self.asm.offset();
         self.asm.ret();
-        let behind = self.asm.offset();
+        returns.push((at_return, self.asm.offset()));
+        for Tail { exit, target } in std::mem::take(&mut self.tails) {
+            self.asm.bind(exit);
+            self.take_down(&pushed, &mut overruns);
+            let at_jump = self.asm.offset();
+            match target {
+                Some(target) => self.asm.jmp_symbol(target),
+                None => self.asm.jmp_rm(gp::RAX),
+            }
+            returns.push((at_jump, self.asm.offset()));
+        }
+        if !overruns.is_empty() {
+            overruns.into_iter().for_each(|overrun| self.asm.bind(overrun));
+            self.asm.call_symbol(Target::Runtime(Runtime("__stack_chk_fail")));
+        }
+        // Behind all that has labels in it.
+        let probing = self.asm.offset();
         if probed {
-            self.asm.patch(PROLOGUE - 4, &(behind - PROLOGUE).to_le_bytes());
+            self.asm.patch(behind_jump - 4, &(probing - behind_jump).to_le_bytes());
             self.probe(below);
         }
         let frame = Frame {
@@ -157,7 +182,7 @@ impl Compiler<'_> {
             established: start + established,
             saved_registers: pushed.iter().zip(3..).map(|((_, dwarf), nth)| (*dwarf, nth * 8)).collect(),
             saved: start + saved,
-            returns: vec![(at_return, behind)],
+            returns,
             size: size as u32,
         };
         (start, frame)
@@ -165,6 +190,20 @@ impl Compiler<'_> {
 }
 
 impl Compiler<'_> {
+    /// Restores registers and takes the frame down.
+    fn take_down(&mut self, pushed: &[(Gp, u8)], overruns: &mut Vec<Label>) {
+        overruns.extend(self.check_guard());
+        if pushed.is_empty() {
+            self.asm.leave();
+            return;
+        }
+        self.asm.lea(gp::RSP, Mem::at(gp::RBP, -8 * pushed.len() as i32));
+        for (reg, _) in pushed.iter().rev() {
+            self.asm.pop(*reg);
+        }
+        self.asm.pop(gp::RBP);
+    }
+
     /// Lowers rsp by `below`, page by page, and goes on with the function.
     fn probe(&mut self, below: i32) {
         let pages = below & -PAGE;

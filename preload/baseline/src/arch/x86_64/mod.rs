@@ -2,7 +2,7 @@
 //!
 //! | step | where |
 //! | --- | --- |
-//! | frame, prologue, epilogue | [`frame`] |
+//! | frame, prologue, epilogue | [`frame`], [`guard`] |
 //! | which value is in which register | [`registers`], [`values`], [`variables`] |
 //! | constants and addresses of globals | [`constants`] |
 //! | addresses in operands | [`address`] |
@@ -22,6 +22,7 @@ mod constants;
 mod edges;
 mod exceptions;
 mod frame;
+mod guard;
 mod lower;
 mod registers;
 mod values;
@@ -70,6 +71,12 @@ pub(crate) struct Compiler<'a> {
     lines: Vec<LineRow>,
     /// Blocks whose addresses are taken.
     addressed: Vec<u32>,
+    /// Calls in the place of this function.
+    tails: Vec<frame::Tail>,
+    /// The next `ret` has nothing to do.
+    returned: bool,
+    /// Places for images of vectors, once there are some.
+    images: [Option<i32>; 3],
 }
 
 /// Compiles a function.
@@ -107,6 +114,9 @@ pub(crate) fn compile(
         handlers: exceptions::Handlers::default(),
         lines: Vec::new(),
         addressed: Vec::new(),
+        tails: Vec::new(),
+        returned: false,
+        images: [None; 3],
     };
     compiler.check_function()?;
     compiler.choose_variables()?;

@@ -119,7 +119,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn is_lifetime(&self, instruction: &Instruction) -> bool {
+    pub(crate) fn is_lifetime(&self, instruction: &Instruction) -> bool {
         self.body.call(instruction).is_some_and(|call| {
             let global = self.module.globals().get(call.callee.0 as usize);
             global.is_some_and(|global| self.module.name(global).starts_with(b"llvm.lifetime."))

@@ -35,8 +35,9 @@ impl Assembler {
         self.op(Op::new(Map::One, 0xff), 4, to.into());
     }
 
-    /// jmp to a function
+    /// jmp to a function, aligned like calls
     pub(crate) fn jmp_symbol(&mut self, target: Target) {
+        self.align_operand();
         self.byte(0xe9);
         self.relocate(RelocationKind::Call, target, -4);
     }
@@ -48,10 +49,34 @@ impl Assembler {
         self.op(Op::new(Map::One, 0xff), 2, to);
     }
 
-    /// call of a function
+    /// call of a function; its operand lies within one aligned word of 8 bytes, so that it can be rewritten while the code
+    /// runs
     pub(crate) fn call_symbol(&mut self, target: Target) {
+        self.align_operand();
         self.byte(0xe8);
         self.relocate(RelocationKind::Call, target, -4);
+    }
+
+    fn align_operand(&mut self) {
+        let operand = (self.offset() + 1) % 8;
+        if operand > 4 {
+            self.nop(8 - operand);
+        }
+    }
+
+    /// nop of 1 to 7 bytes; none for 0
+    pub(crate) fn nop(&mut self, bytes: u32) {
+        let nop: &[u8] = match bytes {
+            0 => &[],
+            1 => &[0x90],
+            2 => &[0x66, 0x90],
+            3 => &[0x0f, 0x1f, 0x00],
+            4 => &[0x0f, 0x1f, 0x40, 0x00],
+            5 => &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+            6 => &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+            _ => &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+        };
+        self.raw(nop);
     }
 
     /// ret

@@ -183,6 +183,19 @@ impl Assembler {
         self.byte(mode);
     }
 
+    /// dst = dst * by + sum, rounded once (vfmadd213ss, sd, ps, pd); with FMA
+    pub(crate) fn multiply_add(&mut self, double: bool, packed: bool, dst: Xmm, by: Xmm, sum: Xmm) {
+        // VEX.66.0F38: R, X and B are inverted, as is the second source.
+        let high = |reg: Xmm| !(reg.0 >> 3) & 1;
+        self.raw(&[
+            0xc4,
+            high(dst) << 7 | 1 << 6 | high(sum) << 5 | 2,
+            u8::from(double) << 7 | (!by.0 & 15) << 3 | 1,
+            if packed { 0xa8 } else { 0xa9 },
+            0xc0 | (dst.0 & 7) << 3 | sum.0 & 7,
+        ]);
+    }
+
     /// dst = bytes of dst chosen by src (pshufb); with SSSE3
     pub(crate) fn pshufb(&mut self, dst: Xmm, src: impl Into<Rm>) {
         self.op(Op::new(Map::Three38, 0x00).prefixed(0x66), dst.0, src.into());

@@ -8,7 +8,13 @@ use crate::refused::{Reason, Refused};
 
 impl Compiler<'_> {
     /// A part of a result is a part of another value.
-    fn pass_part(&mut self, result: Value, index: usize, value: Value, part: usize) -> Result<(), Refused> {
+    pub(crate) fn pass_part(
+        &mut self,
+        result: Value,
+        index: usize,
+        value: Value,
+        part: usize,
+    ) -> Result<(), Refused> {
         if self.part_type(value, part)?.bank == Bank::X87 {
             return self.copy_x87(result, index, value, part);
         }

@@ -1,11 +1,14 @@
 //! Calls: arguments to their places, the call itself, results from theirs.
 
-use autojit_bitcode::{AttributeKind, Constant, Definition, Instruction, TailKind, Type, Value};
+use autojit_bitcode::{
+    AttributeKind, AttributeSet, Constant, Definition, Instruction, TailKind, Type, Value,
+};
 
 use super::super::Compiler;
 use super::super::abi::{Arguments, NEST, Place, result_places};
 use super::super::asm::{Alu, Gp, Mem, Rm, Width, gp};
 use super::super::constants::Source;
+use super::super::frame::Tail;
 use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
 use super::super::values::State;
 use super::function::{C_LIKE, POINTER, by_value, check_argument};
@@ -83,18 +86,59 @@ impl Compiler<'_> {
                 return self.lower_intrinsic(inst, intrinsic, call.arguments);
             }
         }
-        // A barrier for optimisers: no instructions, no results.
+        // A barrier for optimisers: no instructions.
         if let Some(Definition::Constant) = body.definition(self.module, call.callee)
             && let Some(Constant::InlineAsm(assembly)) = body.constant(self.module, call.callee)
             && assembly.text.is_empty()
-            && instruction.result.is_none()
         {
-            return Ok(());
-        }
-        if call.tail == TailKind::MustTail {
-            return Err(Reason::Form("musttail").into());
+            return self.lower_barrier(instruction.result, assembly.constraints, call.arguments);
         }
         self.make_call(instruction, None)
+    }
+
+    /// Lowers inline assembly without text: each result is the operand that is tied to it.
+    fn lower_barrier(
+        &mut self,
+        result: Value,
+        constraints: &[u8],
+        arguments: &[Value],
+    ) -> Result<(), Refused> {
+        if result.is_none() {
+            return Ok(());
+        }
+        let (mut outputs, mut next) = (0, 0);
+        let mut tied = Vec::new();
+        for constraint in constraints.split(|byte| *byte == b',') {
+            match constraint {
+                [b'=', b'*', ..] => next += 1,
+                [b'=', ..] => outputs += 1,
+                [b'~', ..] => {}
+                input => {
+                    let number =
+                        std::str::from_utf8(input).ok().and_then(|input| input.parse::<usize>().ok());
+                    if let Some(number) = number {
+                        tied.push((number, next));
+                    }
+                    next += 1;
+                }
+            }
+        }
+        let values: Vec<Value> = (0..outputs)
+            .map_while(|output| tied.iter().find(|(number, _)| *number == output))
+            .filter_map(|(_, argument)| arguments.get(*argument).copied())
+            .collect();
+        if values.len() != outputs {
+            return Err(Reason::InlineAssembly.into());
+        }
+        let mut index = 0;
+        for value in values {
+            self.force(value)?;
+            for part in 0..self.parts_of(value)?.len() {
+                self.pass_part(result, index, value, part)?;
+                index += 1;
+            }
+        }
+        if self.parts_of(result)?.len() == index { Ok(()) } else { Err(Reason::InlineAssembly.into()) }
     }
 
     /// An instruction of the body.
@@ -126,7 +170,18 @@ impl Compiler<'_> {
             return Err(Reason::Internal("a call by another type").into());
         };
         let attributes = self.module.attributes(call.attributes);
+        let keeps = |set: AttributeSet<'_>| set.string(b"no_callee_saved_registers").is_none();
+        let of_callee = match body.definition(self.module, call.callee) {
+            Some(Definition::Global(index)) => self.module.globals().get(index as usize),
+            _ => None,
+        };
+        let callee_keeps =
+            of_callee.is_none_or(|global| keeps(self.module.attributes(global.attributes).function()));
+        if !keeps(attributes.function()) || !callee_keeps {
+            return Err(Reason::Attribute("no_callee_saved_registers").into());
+        }
         let mut plan = Plan { variadic, ..Plan::default() };
+        self.check_passed(result)?;
         let parts = self.part_table.of(self.types, result)?;
         let results = result_places(&parts);
         let mut memory = None;
@@ -170,6 +225,9 @@ impl Compiler<'_> {
             }
             _ => Callee::Pointer(call.callee),
         };
+        if call.tail == TailKind::MustTail {
+            return self.call_in_place(&plan, callee);
+        }
         self.place_and_call(&plan, callee, unwind)?;
         match (results, memory) {
             (Some(places), _) => self.take_results(instruction.result, &parts, &places),
@@ -184,17 +242,7 @@ impl Compiler<'_> {
     }
 
     fn place_and_call(&mut self, plan: &Plan, callee: Callee, unwind: Option<u32>) -> Result<(), Refused> {
-        for passed in &plan.passed {
-            if let What::Part(value, _) | What::Copy(value, _) = passed.what {
-                self.force(value)?;
-            }
-        }
-        if let Callee::Pointer(value) = callee {
-            self.force(value)?;
-        }
-        self.store_across_call()?;
-        // What was computed for the arguments is in registers or slots now.
-        self.regs.end_instruction();
+        self.settle_arguments(plan, callee)?;
         let stack = plan.places.stack.next_multiple_of(16);
         if stack > 0 {
             if unwind.is_some() && self.frame.dynamic {
@@ -207,24 +255,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        for passed in &plan.passed {
-            let (reg, gp): (Reg, Option<Gp>) = match passed.place {
-                Place::Gp(reg) => (reg.into(), Some(reg)),
-                Place::Xmm(reg) => (reg.into(), None),
-                Place::Stack(_) | Place::X87(_) => continue,
-            };
-            match passed.what {
-                What::Part(value, part) => self.take_for(reg, value, part)?,
-                What::Frame(offset) => {
-                    self.take(reg)?;
-                    self.asm.lea(reg.gp(), Mem::at(gp::RBP, offset));
-                }
-                What::Copy(..) => return Err(Reason::Internal("memory in a register").into()),
-            }
-            if let (Some((bits, signed)), Some(reg)) = (passed.extend, gp) {
-                self.extend(reg, bits, signed);
-            }
-        }
+        self.place_arguments(plan)?;
         if let Callee::Pointer(value) = callee {
             self.read_into(value, 0, SCRATCH)?;
         }
@@ -247,6 +278,71 @@ impl Compiler<'_> {
             self.asm.alu_i(Alu::Add, Width::B8, Rm::from(gp::RSP), stack as i32);
         }
         self.regs.end_instruction();
+        Ok(())
+    }
+
+    /// A `musttail` call: in the place of this function, whose frame is taken down by what is behind the epilogue.
+    fn call_in_place(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
+        // The callee's arguments on the stack would lie where this function's own are still read.
+        if plan.places.stack > 0 || plan.variadic {
+            return Err(Reason::Form("musttail with arguments on the stack").into());
+        }
+        self.settle_arguments(plan, callee)?;
+        self.place_arguments(plan)?;
+        let target = match callee {
+            Callee::Symbol(target) => Some(target),
+            Callee::Pointer(value) => {
+                self.take(gp::RAX)?;
+                self.read_into(value, 0, gp::RAX)?;
+                None
+            }
+        };
+        let exit = self.asm.label();
+        self.asm.jmp(exit);
+        self.tails.push(Tail { exit, target });
+        self.drop_across_call()?;
+        self.regs.end_instruction();
+        // The `ret` behind it has nothing to return.
+        self.returned = true;
+        Ok(())
+    }
+
+    /// Computes what is passed, and stores what is needed later.
+    fn settle_arguments(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
+        for passed in &plan.passed {
+            if let What::Part(value, _) | What::Copy(value, _) = passed.what {
+                self.force(value)?;
+            }
+        }
+        if let Callee::Pointer(value) = callee {
+            self.force(value)?;
+        }
+        self.store_across_call()?;
+        // What was computed for the arguments is in registers or slots now.
+        self.regs.end_instruction();
+        Ok(())
+    }
+
+    /// Puts arguments into their registers.
+    fn place_arguments(&mut self, plan: &Plan) -> Result<(), Refused> {
+        for passed in &plan.passed {
+            let (reg, gp): (Reg, Option<Gp>) = match passed.place {
+                Place::Gp(reg) => (reg.into(), Some(reg)),
+                Place::Xmm(reg) => (reg.into(), None),
+                Place::Stack(_) | Place::X87(_) => continue,
+            };
+            match passed.what {
+                What::Part(value, part) => self.take_for(reg, value, part)?,
+                What::Frame(offset) => {
+                    self.take(reg)?;
+                    self.asm.lea(reg.gp(), Mem::at(gp::RBP, offset));
+                }
+                What::Copy(..) => return Err(Reason::Internal("memory in a register").into()),
+            }
+            if let (Some((bits, signed)), Some(reg)) = (passed.extend, gp) {
+                self.extend(reg, bits, signed);
+            }
+        }
         Ok(())
     }
 

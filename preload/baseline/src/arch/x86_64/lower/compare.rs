@@ -283,7 +283,7 @@ pub(crate) fn int_condition(predicate: Predicate) -> Result<Cond, Refused> {
 }
 
 /// The flags of `ucomis` that tell a comparison's result, and whether the operands change places; or what is known.
-fn float_condition(predicate: Predicate) -> Result<(Condition, bool), bool> {
+pub(crate) fn float_condition(predicate: Predicate) -> Result<(Condition, bool), bool> {
     use Condition::{And, One, Or};
     Ok(match predicate {
         Predicate::False => return Err(false),

@@ -1,6 +1,6 @@
 //! Conversions.
 
-use autojit_bitcode::{Opcode, Type, Value};
+use autojit_bitcode::{Opcode, Value};
 
 use super::super::Compiler;
 use super::super::asm::{Alu, Cond, Gp, Mem, Prefix, Rm, Shift, Sse, Width, Xmm, gp};
@@ -23,18 +23,9 @@ impl Compiler<'_> {
         value: Value,
     ) -> Result<(), Refused> {
         let _ = inst;
-        if self.is_lane_comparison(value) {
-            return self.lower_lane_mask(opcode, result, value);
-        }
         let (from, to) = (self.parts_of(value)?, self.parts_of(result)?);
-        let vector = |compiler: &Self, value| -> Result<bool, Refused> {
-            Ok(matches!(compiler.types.get(compiler.type_of(value)?), Type::Vector { .. }))
-        };
         if opcode == Opcode::BitCast {
             return self.lower_bitcast(result, value, &from, &to);
-        }
-        if vector(self, value)? || vector(self, result)? {
-            return Err(Reason::Vector("conversion").into());
         }
         match opcode {
             Opcode::Trunc
@@ -251,6 +242,12 @@ impl Compiler<'_> {
             self.asm.cvt_from_int(double, Width::B8, reg, source);
             return self.define(result, 0, reg);
         }
+        self.unsigned_to_float(double, reg, source);
+        self.define(result, 0, reg)
+    }
+
+    /// reg = an unsigned integer of 64 bits, which is changed. reg is zero before.
+    pub(crate) fn unsigned_to_float(&mut self, double: bool, reg: Xmm, source: Gp) {
         // Halved, with the lowest bit kept for rounding, and doubled again if the highest bit is set.
         let (big, done) = (self.asm.label(), self.asm.label());
         self.asm.test(Width::B8, source, source);
@@ -265,7 +262,6 @@ impl Compiler<'_> {
         self.asm.cvt_from_int(double, Width::B8, reg, source);
         self.asm.sse(if double { Prefix::F2 } else { Prefix::F3 }, Sse::Add, reg, reg);
         self.asm.bind(done);
-        self.define(result, 0, reg)
     }
 
     fn call_wide(
@@ -330,7 +326,7 @@ impl Compiler<'_> {
 
     /// A float as an unsigned integer of 64 bits: as a signed one, and if that is too large, less 2^63 as well. The
     /// same operations as LLVM's, so that what does not fit gives the same numbers.
-    fn float_to_unsigned(&mut self, double: bool, source: Xmm) -> Result<Gp, Refused> {
+    pub(crate) fn float_to_unsigned(&mut self, double: bool, source: Xmm) -> Result<Gp, Refused> {
         let (reg, rest) = (self.temporary_gp()?, self.temporary_gp()?);
         let high =
             self.constant_memory(if double { HIGH_DOUBLE } else { HIGH_FLOAT }, if double { 8 } else { 4 });

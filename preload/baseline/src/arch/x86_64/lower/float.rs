@@ -1,6 +1,6 @@
 //! Arithmetic of floats.
 
-use autojit_bitcode::{Opcode, Type, Value};
+use autojit_bitcode::{Flags, Instruction, Opcode, Type, Value};
 
 use super::super::Compiler;
 use super::super::asm::{Cond, Mem, Prefix, Sse, X87, Xmm};
@@ -36,23 +36,22 @@ impl Compiler<'_> {
 
     /// The prefix of scalar or packed operations.
     pub(crate) fn float_prefix(&mut self, value: Value) -> Result<Prefix, Refused> {
-        let vector = self.single(value)?.vector;
-        Ok(match (vector, self.is_double(value)?) {
-            (false, false) => Prefix::F3,
-            (false, true) => Prefix::F2,
-            (true, false) => Prefix::None,
-            (true, true) => Prefix::P66,
-        })
+        Ok(prefix_of(self.single(value)?.vector, self.is_double(value)?))
     }
 
     /// Lowers `fadd` to `frem`.
     pub(crate) fn lower_float(
         &mut self,
+        inst: u32,
         opcode: Opcode,
-        result: Value,
         left: Value,
         right: Value,
     ) -> Result<(), Refused> {
+        let instruction = *self.instruction(inst)?;
+        let result = instruction.result;
+        if self.may_be_fused(&instruction) {
+            return Err(Reason::Form("float operations that may be fused").into());
+        }
         let part = self.single(result)?;
         if opcode == Opcode::FRem {
             return self.lower_remainder(result, left, right, part);
@@ -124,23 +123,33 @@ impl Compiler<'_> {
 
     /// Changes the sign.
     pub(crate) fn lower_sign(&mut self, sign: Sign, result: Value, value: Value) -> Result<(), Refused> {
-        if self.single(result)?.bank == Bank::X87 {
+        if self.parts_of(result)?.first().is_some_and(|part| part.bank == Bank::X87) {
             let x87 = if sign == Sign::Flip { X87::Fchs } else { X87::Fabs };
             return self.x87_unary(x87, result, value);
         }
         let signs = self.signs(value)?;
-        let own = self.own_x(value, 0)?;
-        match sign {
-            Sign::Flip => self.asm.sse(Prefix::None, Sse::Xor, own, signs),
-            Sign::Clear => {
-                let mask = self.temporary_x()?;
-                self.asm.sse(Prefix::None, Sse::Movap, mask, signs);
-                // dst = !dst & src
-                self.asm.sse(Prefix::None, Sse::Andn, mask, own);
-                return self.define(result, 0, mask);
+        for (index, part) in self.parts_of(result)?.iter().enumerate() {
+            if part.bank != Bank::Xmm {
+                return Err(Reason::Vector("a sign").into());
             }
+            let before = self.regs.in_use();
+            let own = self.own_x(value, index)?;
+            match sign {
+                Sign::Flip => {
+                    self.asm.sse(Prefix::None, Sse::Xor, own, signs);
+                    self.define(result, index, own)?;
+                }
+                Sign::Clear => {
+                    let mask = self.temporary_x()?;
+                    self.asm.sse(Prefix::None, Sse::Movap, mask, signs);
+                    // dst = !dst & src
+                    self.asm.sse(Prefix::None, Sse::Andn, mask, own);
+                    self.define(result, index, mask)?;
+                }
+            }
+            self.regs.only_in_use(before);
         }
-        self.define(result, 0, own)
+        Ok(())
     }
 
     fn signs(&mut self, value: Value) -> Result<Mem, Refused> {
@@ -164,15 +173,23 @@ impl Compiler<'_> {
 
     /// Lowers `llvm.sqrt`.
     pub(crate) fn lower_square_root(&mut self, result: Value, value: Value) -> Result<(), Refused> {
-        let part = self.single(result)?;
-        if part.bank == Bank::X87 {
+        let parts = self.parts_of(result)?;
+        if parts.iter().any(|part| part.bank == Bank::X87) {
             return self.x87_square_root(result, value);
         }
-        let prefix = self.float_prefix(result)?;
-        let source = self.xmm(value, 0)?;
-        let reg = self.temporary_x()?;
-        self.asm.sse(prefix, Sse::Sqrt, reg, source);
-        self.define(result, 0, reg)
+        if parts.iter().any(|part| part.bank != Bank::Xmm) {
+            return Err(Reason::Vector("sqrt").into());
+        }
+        let prefix = prefix_of(self.is_vector(result), self.is_double(result)?);
+        for index in 0..parts.len() {
+            let before = self.regs.in_use();
+            let source = self.xmm(value, index)?;
+            let reg = self.temporary_x()?;
+            self.asm.sse(prefix, Sse::Sqrt, reg, source);
+            self.define(result, index, reg)?;
+            self.regs.only_in_use(before);
+        }
+        Ok(())
     }
 
     /// Lowers `llvm.minnum` and `llvm.maxnum`: the other operand if one is NaN.
@@ -227,7 +244,7 @@ impl Compiler<'_> {
         self.call_with_floats(name, result, &[value])
     }
 
-    /// Lowers `llvm.fmuladd` as a multiplication and an addition.
+    /// Lowers `llvm.fmuladd`: fused where the processor does that, as LLVM's code, else a multiplication and an addition.
     pub(crate) fn lower_multiply_add(
         &mut self,
         result: Value,
@@ -235,15 +252,43 @@ impl Compiler<'_> {
         right: Value,
         sum: Value,
     ) -> Result<(), Refused> {
-        let part = self.single(result)?;
-        if part.bank == Bank::X87 {
-            return Err(Reason::Type("x86_fp80 in fmuladd").into());
+        let parts = self.parts_of(result)?;
+        if parts.iter().any(|part| part.bank == Bank::X87) {
+            return self.x87_multiply_add(result, left, right, sum);
         }
-        let prefix = self.float_prefix(result)?;
-        let (own, right, sum): (Xmm, Xmm, Xmm) =
-            (self.own_x(left, 0)?, self.xmm(right, 0)?, self.xmm(sum, 0)?);
-        self.asm.sse(prefix, Sse::Mul, own, right);
-        self.asm.sse(prefix, Sse::Add, own, sum);
-        self.define(result, 0, own)
+        if parts.iter().any(|part| part.bank != Bank::Xmm) {
+            return Err(Reason::Vector("fmuladd").into());
+        }
+        let (packed, double) = (self.is_vector(result), self.is_double(result)?);
+        for (index, part) in parts.iter().enumerate() {
+            let before = self.regs.in_use();
+            let (own, right, sum): (Xmm, Xmm, Xmm) =
+                (self.own_x(left, index)?, self.xmm(right, index)?, self.xmm(sum, index)?);
+            if self.features.fma {
+                self.asm.multiply_add(double, part.vector, own, right, sum);
+            } else {
+                let prefix = prefix_of(packed, double);
+                self.asm.sse(prefix, Sse::Mul, own, right);
+                self.asm.sse(prefix, Sse::Add, own, sum);
+            }
+            self.define(result, index, own)?;
+            self.regs.only_in_use(before);
+        }
+        Ok(())
+    }
+
+    /// Whether LLVM's code generator may make one instruction of a multiplication and an addition, with another result.
+    pub(crate) fn may_be_fused(&self, instruction: &Instruction) -> bool {
+        self.features.fma && instruction.flags.has(Flags::CONTRACT)
+    }
+}
+
+/// The prefix of scalar or packed operations of floats or doubles.
+fn prefix_of(packed: bool, double: bool) -> Prefix {
+    match (packed, double) {
+        (false, false) => Prefix::F3,
+        (false, true) => Prefix::F2,
+        (true, false) => Prefix::None,
+        (true, true) => Prefix::P66,
     }
 }

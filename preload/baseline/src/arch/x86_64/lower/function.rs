@@ -8,7 +8,7 @@ use super::super::asm::{Mem, Width, gp};
 use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
 use super::super::values::State;
 use crate::features::Features;
-use crate::parts::{Bank, PartType};
+use crate::parts::{Bank, PartType, lane_bits, vector_shape};
 use crate::refused::{Reason, Refused};
 
 /// The calling conventions that are the C convention on x86-64.
@@ -24,14 +24,14 @@ pub(crate) struct Signature {
     pub variadic: Option<(Arguments, i32)>,
     /// Frames of many pages must be touched in order.
     pub probes: bool,
+    /// Where the value lies that says at the end whether something was written beyond what it should.
+    pub guard: Option<i32>,
 }
 
 /// What attributes of a function change its code in a way that is not supported.
-const REFUSED: [(AttributeKind, &str); 12] = [
+const REFUSED: [(AttributeKind, &str); 10] = [
     (AttributeKind::Naked, "naked"),
-    (AttributeKind::StackProtect, "ssp"),
-    (AttributeKind::StackProtectReq, "sspreq"),
-    (AttributeKind::StackProtectStrong, "sspstrong"),
+    (AttributeKind::NoImplicitFloat, "noimplicitfloat"),
     (AttributeKind::Safestack, "safestack"),
     (AttributeKind::Shadowcallstack, "shadowcallstack"),
     (AttributeKind::PresplitCoroutine, "presplitcoroutine"),
@@ -46,7 +46,7 @@ const REFUSED: [(AttributeKind, &str); 12] = [
 type Harmless = &'static [&'static [u8]];
 
 /// String attributes that change code, unless they have one of these values.
-const REFUSED_STRINGS: [(&[u8], &str, Harmless); 9] = [
+const REFUSED_STRINGS: [(&[u8], &str, Harmless); 13] = [
     (b"patchable-function-entry", "patchable-function-entry", &[]),
     (b"patchable-function", "patchable-function", &[]),
     (b"fentry-call", "fentry-call", &[b"false"]),
@@ -56,6 +56,10 @@ const REFUSED_STRINGS: [(&[u8], &str, Harmless); 9] = [
     (b"gc-leaf-function", "gc-leaf-function", &[]),
     (b"use-soft-float", "use-soft-float", &[b"false"]),
     (b"stackrealign", "stackrealign", &[]),
+    (b"zero-call-used-regs", "zero-call-used-regs", &[b"skip"]),
+    (b"no_caller_saved_registers", "no_caller_saved_registers", &[]),
+    (b"no_callee_saved_registers", "no_callee_saved_registers", &[]),
+    (b"interrupt", "interrupt", &[]),
 ];
 
 /// Attributes of arguments that change where they are.
@@ -112,6 +116,9 @@ impl Compiler<'_> {
             }
         }
         self.features = Features::of(attributes.string(b"target-features").unwrap_or(b""));
+        if self.features.restricted {
+            return Err(Reason::Attribute("target-features that change code").into());
+        }
         self.signature.probes = attributes.string(b"probe-stack").is_some();
         Ok(())
     }
@@ -125,7 +132,9 @@ impl Compiler<'_> {
             return Err(Reason::Internal("a function of another type").into());
         };
         let attributes = self.module.attributes(global.attributes);
+        self.place_guard()?;
         let mut places = Arguments::default();
+        self.check_passed(result)?;
         let parts = self.part_table.of(self.types, result)?;
         self.signature.results = result_places(&parts);
         let mut address = None;
@@ -186,8 +195,34 @@ impl Compiler<'_> {
         if let Type::Int(128) = self.types.get(ty) {
             return Ok(places.pair().to_vec());
         }
+        self.check_passed(ty)?;
         let parts = self.part_table.of(self.types, ty)?;
         Ok(parts.iter().map(|part| places.part(*part)).collect())
+    }
+
+    /// Refuses vectors that calls do not pass in the registers of their parts.
+    pub(crate) fn check_passed(&self, ty: TypeId) -> Result<(), Refused> {
+        let refused = Err(Reason::Vector("passed in larger registers, or of another shape").into());
+        match self.types.get(ty) {
+            Type::Vector { .. } if vector_shape(self.types, ty).is_some() => Ok(()),
+            Type::Vector { element, count, .. } => {
+                let bits = lane_bits(self.types, element).filter(|bits| *bits >= 8);
+                let split = bits.is_some_and(|bits| bits * count > 128) && count.is_power_of_two();
+                if split && !self.features.avx { Ok(()) } else { refused }
+            }
+            Type::Array { element, .. } => self.check_passed_within(element),
+            Type::Struct { fields, .. } => {
+                fields.iter().try_for_each(|field| self.check_passed_within(*field))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_passed_within(&self, ty: TypeId) -> Result<(), Refused> {
+        if matches!(self.types.get(ty), Type::Vector { .. }) && vector_shape(self.types, ty).is_none() {
+            return Err(Reason::Vector("passed in a structure").into());
+        }
+        self.check_passed(ty)
     }
 
     fn bring_in(&mut self, value: Value, of_part: &[Place]) -> Result<(), Refused> {
@@ -251,6 +286,9 @@ impl Compiler<'_> {
 
     /// Lowers `ret`.
     pub(crate) fn lower_return(&mut self, value: Option<Value>) -> Result<(), Refused> {
+        if std::mem::take(&mut self.returned) {
+            return Ok(());
+        }
         if let Some(value) = value {
             let parts = self.parts_of(value)?;
             match self.signature.results.clone() {

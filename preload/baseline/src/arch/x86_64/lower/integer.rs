@@ -28,10 +28,6 @@ impl Compiler<'_> {
         left: Value,
         right: Value,
     ) -> Result<(), Refused> {
-        let ty = self.type_of(result)?;
-        if let Type::Vector { .. } = self.types.get(ty) {
-            return self.lower_vector_arithmetic(opcode, result, left, right);
-        }
         let parts = self.parts_of(result)?;
         let &[part] = &*parts else {
             return self.lower_wide_arithmetic(opcode, result, left, right);
@@ -100,9 +96,6 @@ impl Compiler<'_> {
         left: Value,
         right: Value,
     ) -> Result<(), Refused> {
-        if let Type::Vector { .. } = self.types.get(self.type_of(result)?) {
-            return self.lower_vector_shift(opcode, result, left, right);
-        }
         let parts = self.parts_of(result)?;
         let &[part] = &*parts else {
             return self.lower_wide_shift(opcode, result, left, right);

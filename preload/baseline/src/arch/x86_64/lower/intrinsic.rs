@@ -1,6 +1,6 @@
 //! Intrinsic functions, by name.
 
-use autojit_bitcode::Value;
+use autojit_bitcode::{AttributeKind, Definition, Opcode, Value};
 
 use super::super::Compiler;
 use super::super::asm::{Cond, Mem, Width, gp};
@@ -40,7 +40,12 @@ impl Compiler<'_> {
         if name.starts_with(b"dbg.") {
             return Ok(());
         }
-        // What optimisers know of a value (is.constant, objectsize) is theirs to say: programs are protected by it.
+        if self.is_vector(result) || arguments.iter().any(|argument| self.is_vector(*argument)) {
+            if self.lower_vector_intrinsic(base(name), result, arguments)? {
+                return Ok(());
+            }
+        }
+        // What optimisers know of an object's size is theirs to say: programs are protected by it.
         match (base(name), arguments) {
             (
                 b"lifetime.start"
@@ -70,6 +75,10 @@ impl Compiler<'_> {
                 | b"preserve.static.offset",
                 &[value, ..],
             ) => self.lower_copy(result, value),
+            (b"is.constant", &[value]) => self.lower_is_constant(result, value),
+            (b"trap" | b"ubsantrap" | b"debugtrap", _) if self.traps_by_call(inst) => {
+                Err(Reason::Attribute("trap-func-name").into())
+            }
             (b"trap", _) => {
                 self.asm.ud2();
                 Ok(())
@@ -116,9 +125,7 @@ impl Compiler<'_> {
             (b"bitreverse", &[value]) => self.lower_reverse_bits(result, value),
             (b"fshl", &[high, low, by]) => self.lower_funnel(true, result, high, low, by),
             (b"fshr", &[high, low, by]) => self.lower_funnel(false, result, high, low, by),
-            (b"ptrmask", &[pointer, mask]) => {
-                self.lower_arithmetic(autojit_bitcode::Opcode::And, result, pointer, mask)
-            }
+            (b"ptrmask", &[pointer, mask]) => self.lower_arithmetic(Opcode::And, result, pointer, mask),
 
             (b"fabs", &[value]) => self.lower_sign(Sign::Clear, result, value),
             (b"copysign", &[size, sign]) => self.lower_copysign(result, size, sign),
@@ -181,6 +188,94 @@ impl Compiler<'_> {
                 detail: String::from_utf8_lossy(other).into_owned(),
             }),
         }
+    }
+
+    /// Lowers `llvm.is.constant` as LLVM without optimisation does: constants are, parameters are not. What else may be
+    /// found to be one is the optimiser's to say.
+    fn lower_is_constant(&mut self, result: Value, value: Value) -> Result<(), Refused> {
+        let known = match self.analysis.locals.local(value) {
+            None => matches!(self.source(value, 0)?, Source::Bits(_)),
+            Some(_) if self.is_unoptimised() || self.is_parameter(value) => false,
+            Some(_) => {
+                return Err(Refused { reason: Reason::Intrinsic, detail: "is.constant".to_owned() });
+            }
+        };
+        let reg = self.temporary_gp()?;
+        self.asm.mov_i(reg, known.into());
+        self.define(result, 0, reg)
+    }
+
+    fn is_unoptimised(&self) -> bool {
+        let global = self.module.globals().get(self.body.function as usize);
+        global.is_some_and(|global| {
+            self.module.attributes(global.attributes).function().has(AttributeKind::OptimizeNone)
+        })
+    }
+
+    /// Whether a value is a parameter, or is loaded from a variable that only ever holds one.
+    fn is_parameter(&self, value: Value) -> bool {
+        let body = self.body;
+        let inst = match body.definition(self.module, value) {
+            Some(Definition::Argument(_)) => return true,
+            Some(Definition::Instruction(inst)) => inst,
+            _ => return false,
+        };
+        let Some(load) = body.instruction(inst).filter(|it| it.opcode == Opcode::Load) else { return false };
+        let &[variable] = body.operands(load) else { return false };
+        let is_alloca = matches!(body.definition(self.module, variable), Some(Definition::Instruction(inst))
+            if body.instruction(inst).is_some_and(|it| it.opcode == Opcode::Alloca));
+        // One look at all instructions for each question: not in very large functions.
+        is_alloca
+            && body.instructions.len() < 1 << 14
+            && body.instructions.iter().all(|it| match (it.opcode, body.operands(it)) {
+                (Opcode::Load, _) => true,
+                (Opcode::Store, &[stored, to]) if to == variable => {
+                    matches!(body.definition(self.module, stored), Some(Definition::Argument(_)))
+                }
+                (Opcode::Call, operands) if self.is_lifetime(it) => !operands.is_empty(),
+                (_, operands) => !operands.contains(&variable),
+            })
+    }
+
+    fn traps_by_call(&self, inst: u32) -> bool {
+        let instruction = self.body.instructions.get(inst as usize);
+        let call = instruction.and_then(|instruction| self.body.call(instruction));
+        call.is_some_and(|call| {
+            self.module.attributes(call.attributes).function().string(b"trap-func-name").is_some()
+        })
+    }
+
+    /// Lowers an intrinsic on vectors. False: as one on scalars, which only passes values on.
+    fn lower_vector_intrinsic(
+        &mut self,
+        name: &[u8],
+        result: Value,
+        arguments: &[Value],
+    ) -> Result<bool, Refused> {
+        if let Some(operation) = name.strip_prefix(b"vector.reduce.") {
+            match *arguments {
+                [vector] => self.lower_reduction(operation, result, None, vector)?,
+                [start, vector] => self.lower_reduction(operation, result, Some(start), vector)?,
+                _ => return Err(Reason::Internal("a reduction of nothing").into()),
+            }
+            return Ok(true);
+        }
+        match (name, arguments) {
+            (b"smin", &[a, b]) => self.lower_lane_choice(Cond::G, result, a, b)?,
+            (b"smax", &[a, b]) => self.lower_lane_choice(Cond::L, result, a, b)?,
+            (b"umin", &[a, b]) => self.lower_lane_choice(Cond::A, result, a, b)?,
+            (b"umax", &[a, b]) => self.lower_lane_choice(Cond::B, result, a, b)?,
+            (b"abs", &[value, ..]) => self.lower_lane_absolute(result, value)?,
+            (b"fabs" | b"sqrt" | b"fmuladd" | b"ssa.copy" | b"arithmetic.fence" | b"fake.use", _) => {
+                return Ok(false);
+            }
+            (b"fma", &[a, b, c]) if self.features.fma => self.lower_multiply_add(result, a, b, c)?,
+            _ => {
+                let detail = format!("{} of vectors", String::from_utf8_lossy(name));
+                return Err(Refused { reason: Reason::Intrinsic, detail });
+            }
+        }
+        Ok(true)
     }
 
     /// The base, and what 32 bits at an offset to it say.

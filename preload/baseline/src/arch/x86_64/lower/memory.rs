@@ -127,12 +127,17 @@ impl Compiler<'_> {
             Bank::Gp => {
                 let reg = self.temporary_gp()?;
                 self.load_int(reg, mem, part.store_bytes())?;
-                self.define(result, index, reg)
+                self.define(result, index, reg)?;
+                // There may be more parts than registers.
+                self.regs.unlock(reg.into());
+                Ok(())
             }
             Bank::Xmm => {
                 let reg = self.temporary_x()?;
                 self.asm.load_x(part.store_bytes(), reg, mem);
-                self.define(result, index, reg)
+                self.define(result, index, reg)?;
+                self.regs.unlock(reg.into());
+                Ok(())
             }
             Bank::X87 => {
                 self.asm.fld(10, mem);
@@ -207,7 +212,10 @@ impl Compiler<'_> {
         let mem = self.address(address)?;
         for (index, part) in parts.iter().enumerate() {
             let at = i32::try_from(part.offset).ok().and_then(|by| mem.plus(by)).ok_or(Reason::Size)?;
+            // There may be more parts than registers.
+            let before = self.regs.in_use();
             self.store_part_to(value, index, *part, at)?;
+            self.regs.only_in_use(before);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod float;
 mod function;
 mod integer;
 mod intrinsic;
+mod lanes;
 mod memory;
 mod move_bytes;
 mod overflow;
@@ -53,6 +54,9 @@ impl Compiler<'_> {
         // An instruction that is made up for is the user's, not the next one.
         let in_order = inst == self.inst;
         use Opcode::*;
+        if self.concerns_vectors(instruction) && self.lower_vectors(inst)? {
+            return Ok(());
+        }
         match (instruction.opcode, operands) {
             (Ret, _) => self.lower_return(operands.first().copied()),
             (Br, _) => self.lower_jump(),
@@ -77,7 +81,7 @@ impl Compiler<'_> {
                 self.lower_division(instruction.opcode, result, left, right)
             }
             (FAdd | FSub | FMul | FDiv | FRem, &[left, right]) => {
-                self.lower_float(instruction.opcode, result, left, right)
+                self.lower_float(inst, instruction.opcode, left, right)
             }
 
             (Alloca, &[count]) => self.lower_alloca(inst, count),
@@ -100,7 +104,7 @@ impl Compiler<'_> {
             (AtomicRmw, &[address, value]) => self.lower_rmw(inst, address, value),
 
             (ICmp | FCmp, &[left, right]) => {
-                if in_order && (self.defer_comparison(inst) || self.defer_lanes(inst)) {
+                if in_order && self.defer_comparison(inst) {
                     return Ok(());
                 }
                 self.lower_comparison(inst, left, right)
@@ -113,7 +117,6 @@ impl Compiler<'_> {
             (InsertElement, &[vector, element, index]) => {
                 self.lower_insert_element(result, vector, element, index)
             }
-            (ShuffleVector, &[left, right, mask]) => self.lower_shuffle(result, left, right, mask),
             (VAArg, &[list]) => self.lower_va_arg(result, list),
             (opcode, &[value]) if opcode.is_cast() => self.lower_conversion(inst, opcode, result, value),
             (opcode, _) => Err(Reason::Instruction(name(opcode)).into()),

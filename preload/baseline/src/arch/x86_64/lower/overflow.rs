@@ -123,7 +123,7 @@ impl Compiler<'_> {
             Checked::Add => (Alu::Add, Alu::Adc),
             Checked::Sub => (Alu::Sub, Alu::Sbb),
             Checked::Mul if !signed => return self.wide_product_with_overflow(result, left, right),
-            Checked::Mul => return Err(Reason::Form("checked multiplication of a wide integer").into()),
+            Checked::Mul => return self.signed_product_with_overflow(result, left, right),
         };
         let (low, high) = (self.gp(right, 0)?, self.gp(right, 1)?);
         let (own_low, own_high) = (self.own_gp(left, 0)?, self.own_gp(left, 1)?);
@@ -146,8 +146,65 @@ impl Compiler<'_> {
         self.settle(&[left, right])?;
         self.take(gp::RAX)?;
         self.take(gp::RDX)?;
-        let (a0, a1) = (self.gp(left, 0)?, self.gp(left, 1)?);
-        let (b0, b1) = (self.gp(right, 0)?, self.gp(right, 1)?);
+        let a = (self.gp(left, 0)?, self.gp(left, 1)?);
+        let b = (self.gp(right, 0)?, self.gp(right, 1)?);
+        let (_, flag) = self.wide_product(a, b)?;
+        self.define(result, 0, gp::RAX)?;
+        self.define(result, 1, gp::RDX)?;
+        self.define(result, 2, flag)
+    }
+
+    /// The product of the sizes, with its sign put on; it does not fit if that does not come out.
+    fn signed_product_with_overflow(
+        &mut self,
+        result: Value,
+        left: Value,
+        right: Value,
+    ) -> Result<(), Refused> {
+        self.settle(&[left, right])?;
+        self.take(gp::RAX)?;
+        self.take(gp::RDX)?;
+        let a = (self.own_gp(left, 0)?, self.own_gp(left, 1)?);
+        let b = (self.own_gp(right, 0)?, self.own_gp(right, 1)?);
+        // There are no registers to spare.
+        let sign = self.spare()?;
+        for (index, (low, high)) in [a, b].into_iter().enumerate() {
+            self.asm.mov(Width::B8, SCRATCH, high);
+            self.asm.shift_i(Shift::Sar, Width::B8, SCRATCH, 63);
+            if index == 0 {
+                self.asm.mov_mr(Width::B8, sign, SCRATCH);
+            } else {
+                self.asm.alu_mr(Alu::Xor, Width::B8, sign, SCRATCH);
+            }
+            self.negate_halves(low, high);
+        }
+        let (cross, flag) = self.wide_product(a, b)?;
+        self.asm.mov(Width::B8, SCRATCH, sign);
+        self.negate_halves(gp::RAX, gp::RDX);
+        self.asm.mov(Width::B8, cross, gp::RDX);
+        self.asm.shift_i(Shift::Sar, Width::B8, cross, 63);
+        self.asm.alu(Alu::Xor, Width::B8, cross, SCRATCH);
+        // Zero has no sign.
+        self.asm.mov(Width::B8, SCRATCH, gp::RAX);
+        self.asm.alu(Alu::Or, Width::B8, SCRATCH, gp::RDX);
+        self.asm.setcc(Cond::Ne, SCRATCH);
+        self.asm.alu(Alu::And, Width::B1, SCRATCH, cross);
+        self.asm.alu(Alu::Or, Width::B1, flag, SCRATCH);
+        self.define(result, 0, gp::RAX)?;
+        self.define(result, 1, gp::RDX)?;
+        self.define(result, 2, flag)
+    }
+
+    /// Negates two halves if r11 is -1, and leaves them if it is 0.
+    fn negate_halves(&mut self, low: Gp, high: Gp) {
+        self.asm.alu(Alu::Xor, Width::B8, low, SCRATCH);
+        self.asm.alu(Alu::Xor, Width::B8, high, SCRATCH);
+        self.asm.alu(Alu::Sub, Width::B8, low, SCRATCH);
+        self.asm.alu(Alu::Sbb, Width::B8, high, SCRATCH);
+    }
+
+    /// rdx:rax = the lower 128 bits of a product. Returns a register that is free, and one that says whether bits got lost.
+    fn wide_product(&mut self, (a0, a1): (Gp, Gp), (b0, b1): (Gp, Gp)) -> Result<(Gp, Gp), Refused> {
         let (cross, flag) = (self.temporary_gp()?, self.temporary_gp()?);
         // r11: whether a bit of the result got lost.
         self.asm.test(Width::B8, a1, a1);
@@ -170,9 +227,7 @@ impl Compiler<'_> {
         self.asm.alu(Alu::Add, Width::B8, gp::RDX, cross);
         self.asm.setcc(Cond::B, SCRATCH);
         self.asm.alu(Alu::Or, Width::B1, flag, SCRATCH);
-        self.define(result, 0, gp::RAX)?;
-        self.define(result, 1, gp::RDX)?;
-        self.define(result, 2, flag)
+        Ok((cross, flag))
     }
 
     /// Lowers `llvm.*.sat`.

@@ -1,6 +1,7 @@
-//! Vectors of at most 16 bytes, as far as compilers write them without being asked.
+//! Vectors: which instructions are for them, and those that SSE2 has for vectors of at most 16 bytes, as far as compilers
+//! write them without being asked. Everything else goes [lane by lane](super::lanes).
 
-use autojit_bitcode::{Opcode, Type, Value};
+use autojit_bitcode::{Instruction, Opcode, Predicate, Type, Value};
 
 use super::super::Compiler;
 use super::super::asm::{Prefix, Sse, Width};
@@ -9,41 +10,133 @@ use crate::parts::vector_shape;
 use crate::refused::{Reason, Refused};
 
 impl Compiler<'_> {
+    /// Whether an instruction's result or first operand is a vector. Those that only move values do not matter.
+    pub(crate) fn concerns_vectors(&self, instruction: &Instruction) -> bool {
+        use Opcode::*;
+        match instruction.opcode {
+            Load | Store | Phi | Freeze | Call | Invoke | ExtractValue | InsertValue | LandingPad => false,
+            ExtractElement => true,
+            BitCast => self.is_vector(instruction.result) || self.is_first_vector(instruction),
+            Select => self.is_first_vector(instruction),
+            _ => matches!(self.types.get(instruction.ty), Type::Vector { .. }),
+        }
+    }
+
+    fn is_first_vector(&self, instruction: &Instruction) -> bool {
+        self.body.operands(instruction).first().is_some_and(|operand| self.is_vector(*operand))
+    }
+
+    /// Whether a value is a vector.
+    pub(crate) fn is_vector(&self, value: Value) -> bool {
+        self.type_of(value).is_ok_and(|ty| matches!(self.types.get(ty), Type::Vector { .. }))
+    }
+
+    /// Lowers an instruction on vectors. False: as it would be lowered for a scalar.
+    pub(crate) fn lower_vectors(&mut self, inst: u32) -> Result<bool, Refused> {
+        let body = self.body;
+        let instruction = *self.instruction(inst)?;
+        let (opcode, result) = (instruction.opcode, instruction.result);
+        let whole = self.shape(result).is_ok();
+        use Opcode::*;
+        match (opcode, body.operands(&instruction)) {
+            (Add | Sub | Mul | And | Or | Xor, &[left, right]) => {
+                let packed = self.shape_of_lanes(result).and_then(|bits| packed_arithmetic(opcode, bits));
+                if let Some(sse) = packed
+                    && self.lower_parts(Prefix::P66, sse, result, left, right)?
+                {
+                    return Ok(true);
+                }
+                if whole && opcode == Mul && self.shape(result)?.0 == 32 {
+                    self.multiply_lanes(result, left, right)?;
+                } else {
+                    self.lower_int_lanes(opcode, result, left, right)?;
+                }
+            }
+            (Shl | LShr | AShr, &[left, right]) => {
+                match if whole { self.splat_shift(opcode, result, right)? } else { None } {
+                    Some((sse, by)) => {
+                        let own = self.own_x(left, 0)?;
+                        let by = self.constant_memory(by.into(), 16);
+                        self.asm.sse(Prefix::P66, sse, own, by);
+                        self.define(result, 0, own)?;
+                    }
+                    None => self.lower_int_lanes(opcode, result, left, right)?,
+                }
+            }
+            (UDiv | SDiv | URem | SRem, &[left, right]) => {
+                self.lower_int_lanes(opcode, result, left, right)?;
+            }
+            (FAdd | FSub | FMul | FDiv, &[left, right]) => {
+                if self.may_be_fused(&instruction) {
+                    return Err(Reason::Form("float operations that may be fused").into());
+                }
+                let sse = match opcode {
+                    FAdd => Sse::Add,
+                    FSub => Sse::Sub,
+                    FMul => Sse::Mul,
+                    _ => Sse::Div,
+                };
+                self.lower_float_lanes(sse, result, left, right)?;
+            }
+            (FNeg, &[value]) => self.lower_sign(super::float::Sign::Flip, result, value)?,
+            (ICmp | FCmp, &[left, right]) => {
+                if inst == self.inst && self.defer_lanes(inst) {
+                    return Ok(true);
+                }
+                self.lower_lane_comparison(opcode, instruction.predicate(), result, left, right)?;
+            }
+            (Select, &[condition, yes, no]) => self.lower_lane_select(result, condition, yes, no)?,
+            (ExtractElement, &[vector, index]) => {
+                let known = self.shape(vector).is_ok() && self.constant_bits(index)?.is_some();
+                if known && self.lane(vector, index).is_ok() {
+                    return Ok(false);
+                }
+                self.lower_extract_lane(result, vector, index)?;
+            }
+            (InsertElement, &[vector, element, index]) => {
+                let known = whole && self.constant_bits(index)?.is_some();
+                if known && self.lane(vector, index).is_ok() {
+                    return Ok(false);
+                }
+                self.lower_insert_lane(result, vector, element, index)?;
+            }
+            (ShuffleVector, &[left, right, mask]) => {
+                self.lower_lane_shuffle(result, left, right, mask)?;
+            }
+            (BitCast, &[value]) => {
+                if self.is_lane_comparison(value) {
+                    self.lower_lane_mask(opcode, result, value)?;
+                } else if let ([a], [b]) = (&*self.parts_of(value)?, &*self.parts_of(result)?)
+                    && a.bank == b.bank
+                    && a.bits == b.bits
+                {
+                    self.lower_copy(result, value)?;
+                } else {
+                    self.lower_lane_bitcast(result, value)?;
+                }
+            }
+            (_, &[value]) if opcode.is_cast() => {
+                if self.is_lane_comparison(value) {
+                    self.lower_lane_mask(opcode, result, value)?;
+                } else {
+                    self.lower_lane_conversion(opcode, result, value)?;
+                }
+            }
+            _ => return Err(Reason::Vector("another instruction").into()),
+        }
+        Ok(true)
+    }
+
+    /// The bits of the elements of a vector of any size.
+    fn shape_of_lanes(&self, value: Value) -> Option<u32> {
+        let Type::Vector { element, .. } = self.types.get(self.type_of(value).ok()?) else { return None };
+        crate::parts::lane_bits(self.types, element)
+    }
+
     /// The bits and number of a vector's elements, and whether they are floats.
     fn shape(&self, value: Value) -> Result<(u32, u32, bool), Refused> {
         let shape = vector_shape(self.types, self.type_of(value)?);
         Ok(shape.ok_or(Reason::Vector("type"))?)
-    }
-
-    pub(crate) fn lower_vector_arithmetic(
-        &mut self,
-        opcode: Opcode,
-        result: Value,
-        left: Value,
-        right: Value,
-    ) -> Result<(), Refused> {
-        let (bits, _, _) = self.shape(result)?;
-        let sse = match (opcode, bits) {
-            (Opcode::Add, 8) => Sse::Paddb,
-            (Opcode::Add, 16) => Sse::Paddw,
-            (Opcode::Add, 32) => Sse::Paddd,
-            (Opcode::Add, _) => Sse::Paddq,
-            (Opcode::Sub, 8) => Sse::Psubb,
-            (Opcode::Sub, 16) => Sse::Psubw,
-            (Opcode::Sub, 32) => Sse::Psubd,
-            (Opcode::Sub, _) => Sse::Psubq,
-            (Opcode::Mul, 16) => Sse::Pmullw,
-            (Opcode::Mul, 32) => return self.multiply_lanes(result, left, right),
-            (Opcode::And, _) => Sse::Pand,
-            (Opcode::Or, _) => Sse::Por,
-            (Opcode::Xor, _) => Sse::Pxor,
-            _ => return Err(Reason::Vector("multiplication").into()),
-        };
-        self.force(left)?;
-        let right = self.xmm(right, 0)?;
-        let own = self.own_x(left, 0)?;
-        self.asm.sse(Prefix::P66, sse, own, right);
-        self.define(result, 0, own)
     }
 
     /// Products of four lanes of 32 bits, two by two.
@@ -60,18 +153,14 @@ impl Compiler<'_> {
         self.define(result, 0, a)
     }
 
-    /// Shifts of all lanes by one constant.
-    pub(crate) fn lower_vector_shift(
+    /// The instruction that shifts all lanes by one constant, and that, if there is one.
+    fn splat_shift(
         &mut self,
         opcode: Opcode,
         result: Value,
-        left: Value,
         right: Value,
-    ) -> Result<(), Refused> {
+    ) -> Result<Option<(Sse, u64)>, Refused> {
         let (bits, count, _) = self.shape(result)?;
-        let Source::Bits(by) = self.source(right, 0)? else { return Err(Reason::Vector("shift").into()) };
-        let lane = |index: u32| (by >> (index * bits)) as u64 & (u64::MAX >> (64 - bits));
-        let first = lane(0);
         let sse = match (opcode, bits) {
             (Opcode::Shl, 16) => Sse::Psllw,
             (Opcode::Shl, 32) => Sse::Pslld,
@@ -81,15 +170,12 @@ impl Compiler<'_> {
             (Opcode::LShr, 64) => Sse::Psrlq,
             (Opcode::AShr, 16) => Sse::Psraw,
             (Opcode::AShr, 32) => Sse::Psrad,
-            _ => return Err(Reason::Vector("shift").into()),
+            _ => return Ok(None),
         };
-        if (1..count).any(|index| lane(index) != first) {
-            return Err(Reason::Vector("shift by lanes").into());
-        }
-        let own = self.own_x(left, 0)?;
-        let by = self.constant_memory(first.into(), 16);
-        self.asm.sse(Prefix::P66, sse, own, by);
-        self.define(result, 0, own)
+        let Source::Bits(by) = self.source(right, 0)? else { return Ok(None) };
+        let lane = |index: u32| (by >> (index * bits)) as u64 & (u64::MAX >> (64 - bits));
+        let first = lane(0);
+        Ok((1..count).all(|index| lane(index) == first).then_some((sse, first)))
     }
 
     /// A constant index within a vector.
@@ -146,48 +232,8 @@ impl Compiler<'_> {
         self.define(result, 0, own)
     }
 
-    /// Lowers `shufflevector` of lanes of 32 and 64 bits, lane by lane through memory.
-    pub(crate) fn lower_shuffle(
-        &mut self,
-        result: Value,
-        left: Value,
-        right: Value,
-        mask: Value,
-    ) -> Result<(), Refused> {
-        let (bits, count, _) = self.shape(left)?;
-        let (to_bits, to_count, _) = self.shape(result)?;
-        let Type::Vector { scalable: false, .. } = self.types.get(self.type_of(mask)?) else {
-            return Err(Reason::Vector("shuffle").into());
-        };
-        if bits != to_bits {
-            return Err(Reason::Vector("shuffle").into());
-        }
-        let lanes = self.lanes_of(mask, to_count)?;
-        let sources = [self.xmm(left, 0)?, self.xmm(right, 0)?];
-        let own = self.temporary_x()?;
-        let from = self.frame.allocate_slot(32)?;
-        let to = self.spare()?;
-        let frame = |at: i32| super::super::asm::Mem::at(super::super::asm::gp::RBP, at);
-        for (index, source) in sources.into_iter().enumerate() {
-            self.asm.store_x(16, frame(from + 16 * index as i32), source);
-        }
-        let width = Width::of_bits(bits);
-        for (index, lane) in lanes.into_iter().enumerate() {
-            let (source, lane) = if lane < count { (0, lane) } else { (16, lane - count) };
-            if lane >= count {
-                continue;
-            }
-            let at = frame(from + source + (lane * bits / 8) as i32);
-            self.asm.movzx(width, super::super::registers::SCRATCH, at);
-            let to = to.plus((index as u32 * bits / 8) as i32).ok_or(Reason::Size)?;
-            self.asm.mov_mr(width, to, super::super::registers::SCRATCH);
-        }
-        self.asm.load_x(16, own, to);
-        self.define(result, 0, own)
-    }
-
     /// The lanes that a mask names; those that are undefined are out of range.
-    fn lanes_of(&mut self, mask: Value, count: u32) -> Result<Vec<u32>, Refused> {
+    pub(crate) fn lanes_of(&mut self, mask: Value, count: u32) -> Result<Vec<u32>, Refused> {
         use autojit_bitcode::Constant;
         let constant = self.body.constant(self.module, mask).ok_or(Reason::Vector("shuffle"))?;
         Ok(match constant {
@@ -211,7 +257,7 @@ impl Compiler<'_> {
     }
 
     /// The comparison of vectors that a value is deferred as.
-    pub(crate) fn is_lane_comparison(&self, value: Value) -> bool {
+    fn is_lane_comparison(&self, value: Value) -> bool {
         let instruction = self.deferred(value).and_then(|inst| self.body.instructions.get(inst as usize));
         instruction.is_some_and(|it| {
             let left = self.body.operands(it).first().and_then(|left| self.type_of(*left).ok());
@@ -220,29 +266,31 @@ impl Compiler<'_> {
         })
     }
 
-    /// Defers a comparison of vectors of which only a mask is made: vectors of single bits have no registers.
-    pub(crate) fn defer_lanes(&mut self, inst: u32) -> bool {
+    /// Defers a comparison of vectors of which only a mask is made, where an instruction makes it.
+    fn defer_lanes(&mut self, inst: u32) -> bool {
         let Some(instruction) = self.body.instructions.get(inst as usize) else { return false };
         let &[left, _] = self.body.operands(instruction) else { return false };
-        let vector = self.type_of(left).is_ok_and(|ty| matches!(self.types.get(ty), Type::Vector { .. }));
+        let Ok((bits, count, false)) = self.shape(left) else { return false };
         let user =
             self.analysis.locals.local(instruction.result).map(|local| self.analysis.values[local].user);
         let user = user.and_then(|user| self.body.instructions.get(user as usize));
-        let mask = user.is_some_and(|user| matches!(user.opcode, Opcode::SExt | Opcode::BitCast));
+        let mask = user.is_some_and(|user| match (user.opcode, self.types.get(user.ty)) {
+            (Opcode::SExt, _) => self.shape(user.result).is_ok_and(|(to, _, _)| to == bits),
+            (Opcode::BitCast, Type::Int(16)) => bits == 8,
+            _ => false,
+        });
+        use Predicate::{IntEq, IntNe, IntSge, IntSgt, IntSle, IntSlt};
         instruction.opcode == Opcode::ICmp
-            && vector
+            && bits < 64
+            && bits * count == 128
+            && matches!(instruction.predicate(), IntEq | IntNe | IntSge | IntSgt | IntSle | IntSlt)
             && mask
             && !self.takes_deferred_load(inst)
             && self.defer(inst)
     }
 
     /// Lowers what makes a mask of a comparison: lanes of ones and zeros, or a bit of each lane.
-    pub(crate) fn lower_lane_mask(
-        &mut self,
-        opcode: Opcode,
-        result: Value,
-        value: Value,
-    ) -> Result<(), Refused> {
+    fn lower_lane_mask(&mut self, opcode: Opcode, result: Value, value: Value) -> Result<(), Refused> {
         let body = self.body;
         let inst = self.deferred(value).ok_or(Reason::Internal("not a comparison"))?;
         let instruction = body.instructions.get(inst as usize).ok_or(Reason::Internal("an instruction"))?;
@@ -290,4 +338,24 @@ impl Compiler<'_> {
             _ => Err(Reason::Vector("mask of another width").into()),
         }
     }
+}
+
+/// The instruction that does an operation on all lanes of a register.
+fn packed_arithmetic(opcode: Opcode, bits: u32) -> Option<Sse> {
+    Some(match (opcode, bits) {
+        (_, 1) => return None,
+        (Opcode::Add, 8) => Sse::Paddb,
+        (Opcode::Add, 16) => Sse::Paddw,
+        (Opcode::Add, 32) => Sse::Paddd,
+        (Opcode::Add, _) => Sse::Paddq,
+        (Opcode::Sub, 8) => Sse::Psubb,
+        (Opcode::Sub, 16) => Sse::Psubw,
+        (Opcode::Sub, 32) => Sse::Psubd,
+        (Opcode::Sub, _) => Sse::Psubq,
+        (Opcode::Mul, 16) => Sse::Pmullw,
+        (Opcode::And, _) => Sse::Pand,
+        (Opcode::Or, _) => Sse::Por,
+        (Opcode::Xor, _) => Sse::Pxor,
+        _ => return None,
+    })
 }

@@ -31,6 +31,25 @@ impl Compiler<'_> {
         Ok(())
     }
 
+    pub(crate) fn x87_multiply_add(
+        &mut self,
+        result: Value,
+        left: Value,
+        right: Value,
+        sum: Value,
+    ) -> Result<(), Refused> {
+        let (left, right) = (self.memory(left, 0)?, self.memory(right, 0)?);
+        let sum = self.memory(sum, 0)?;
+        let to = self.define_in_memory(result, 0)?;
+        self.asm.fld(10, left);
+        self.asm.fld(10, right);
+        self.asm.x87(X87::Fmulp);
+        self.asm.fld(10, sum);
+        self.asm.x87(X87::Faddp);
+        self.asm.fstp(10, to);
+        Ok(())
+    }
+
     pub(crate) fn x87_unary(&mut self, x87: X87, result: Value, value: Value) -> Result<(), Refused> {
         let from = self.memory(value, 0)?;
         let to = self.define_in_memory(result, 0)?;

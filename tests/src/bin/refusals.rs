@@ -1,0 +1,73 @@
+//! `scripts/refusals`: how many functions that run the baseline compiler leaves to the engine, and why, over all test
+//! programs.
+//!
+//! Usage: `refusals LEVEL…`, with the names of the tests' levels (`o0_g`, `o2`, …). Programs in Rust run at `o0_g` and `o2`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use autojit_tests::directives::{self, Level};
+use autojit_tests::program::{Mode, statistics};
+use autojit_tests::scratch::repository;
+
+/// Programs that are named for each reason.
+const EXAMPLES: usize = 4;
+
+fn main() -> ExitCode {
+    let levels: Vec<Level> = std::env::args()
+        .skip(1)
+        .filter_map(|name| Level::every().into_iter().find(|level| level.name() == name))
+        .collect();
+    if levels.is_empty() {
+        eprintln!("usage: refusals LEVEL…, as in o0_g o1 o2 o3 os");
+        return ExitCode::from(2);
+    }
+    for level in levels {
+        table(level);
+    }
+    ExitCode::SUCCESS
+}
+
+fn table(level: Level) {
+    let mut all: Vec<_> = std::fs::read_dir(repository().join("tests/sources"))
+        .expect("the test programs are there")
+        .map(|entry| entry.expect("it is readable").path())
+        .collect();
+    all.sort();
+    let rust = matches!(level.name().as_str(), "o0_g" | "o2");
+    let mut reasons: BTreeMap<String, (f64, Vec<String>)> = BTreeMap::new();
+    let (mut programs, mut left_out, mut compiled) = (0, Vec::new(), 0.0);
+    for directory in &all {
+        let program = directives::read(directory).unwrap_or_else(|error| panic!("{error}"));
+        if program.is_rust() && !rust {
+            continue;
+        }
+        // What cannot be built or run at a level says so on stderr, and is left out.
+        let stats = std::panic::catch_unwind(|| statistics(directory, level, Mode::Baseline));
+        let Some(stats) = stats.ok().flatten() else {
+            left_out.push(program.name);
+            continue;
+        };
+        programs += 1;
+        compiled += stats.number("baseline");
+        for (reason, count) in stats.refused() {
+            let entry = reasons.entry(reason).or_default();
+            entry.0 += count;
+            entry.1.push(program.name.clone());
+        }
+    }
+    let refused: f64 = reasons.values().map(|(count, _)| count).sum();
+    let share = 100.0 * refused / (compiled + refused).max(1.0);
+    println!(
+        "{}: {programs} programs, {} functions ran, {refused} refused ({share:.2} %)",
+        level.name(),
+        compiled + refused
+    );
+    let mut rows: Vec<_> = reasons.into_iter().collect();
+    rows.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
+    for (reason, (count, names)) in rows {
+        let examples: Vec<_> = names.iter().take(EXAMPLES).map(String::as_str).collect();
+        println!("  {count:6}  {reason}: {}", examples.join(", "));
+    }
+    println!("  without statistics: {}", left_out.join(", "));
+}
