@@ -18,6 +18,7 @@ mod measure;
 mod memory;
 mod passes;
 mod programs;
+mod refused;
 mod render;
 mod results;
 mod run;

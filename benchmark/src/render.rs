@@ -88,6 +88,11 @@ pub fn markdown(results: &Results) -> String {
         text += "\nWhat the runtime told of one first run each:\n\n";
         text += &piped(&told);
     }
+    let refused = crate::refused::table(results);
+    if refused.len() > 1 {
+        text += "\nWhat the baseline compiler left to the engine in these runs:\n\n";
+        text += &piped(&refused);
+    }
     if !results.failures.is_empty() {
         text += "\nThese did not come to an end:\n\n";
         for failure in &results.failures {

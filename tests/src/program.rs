@@ -293,7 +293,7 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
                     Mode::Cold => stats.assert_lazy(),
                     Mode::Warm => stats.assert_warm(),
                     Mode::Daemon => stats.assert_from_daemon(),
-                    Mode::Baseline => stats.assert_baseline(!whole || program.refuses.is_some()),
+                    Mode::Baseline => stats.assert_baseline(true),
                 }
                 assert_eq!(stats.number("pid"), f64::from(outcome.pid));
                 if whole && mode == Mode::Cold {

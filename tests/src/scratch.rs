@@ -29,9 +29,10 @@ pub fn dist(file: &str) -> PathBuf {
 
 /// The directory below the target directory in which tests write.
 fn base() -> PathBuf {
-    // The tests' executables lie in <target>/<profile>/deps.
+    // Tests' executables lie in <target>/<profile>/deps, tools in <target>/<profile>.
     let executable = std::env::current_exe().expect("a test knows its executable");
-    let target = executable.ancestors().nth(3).expect("a test's executable lies in the target directory");
+    let depth = if executable.parent().is_some_and(|parent| parent.ends_with("deps")) { 3 } else { 2 };
+    let target = executable.ancestors().nth(depth).expect("an executable lies in the target directory");
     target.join("autojit-tests")
 }
 

@@ -32,6 +32,12 @@ const NUMBERS: [&str; 18] = [
 #[derive(Debug)]
 pub struct Stats(Value);
 
+impl std::fmt::Display for Stats {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Stats {
     /// Reads the file of one process. Panics if it is missing or not as promised.
     pub fn read(path: &Path) -> Self {

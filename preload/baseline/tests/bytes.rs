@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::process::Command;
 use std::time::Duration;
 
-use autojit_baseline::Baseline;
+use autojit_baseline::{Baseline, RelocationKind};
 use autojit_bitcode::{FunctionBody, Module};
 use support::generate::Generator;
 use support::{Scratch, compile, exported, ir, run, source};
@@ -66,6 +66,21 @@ fn code_is_deterministic() {
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let text = || compile(&module).0.into_iter().map(|(_, code)| code.text).collect::<Vec<_>>();
     assert_eq!(text(), text());
+}
+
+/// Calls are laid out so that their operands lie within one aligned word, and can be rewritten at once.
+#[test]
+fn calls_can_be_rewritten() {
+    let bytes = assemble(&Generator::module(3, 20));
+    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let mut calls = 0;
+    for (_, code) in compile(&module).0 {
+        for relocation in code.text_relocations.iter().filter(|it| it.kind == RelocationKind::Call) {
+            assert!(relocation.offset % 8 <= 4, "{relocation:?}");
+            calls += 1;
+        }
+    }
+    assert!(calls > 20, "{calls} calls");
 }
 
 /// Functions of `size` units of a kind, of which `unit` writes one.

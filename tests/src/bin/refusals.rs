@@ -4,28 +4,50 @@
 //! Usage: `refusals LEVEL…`, with the names of the tests' levels (`o0_g`, `o2`, …). Programs in Rust run at `o0_g` and `o2`.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use autojit_tests::directives::{self, Level};
 use autojit_tests::program::{Mode, statistics};
 use autojit_tests::scratch::repository;
+use autojit_tests::stats::Stats;
 
+/// Makes the process one that runs a single program.
+const ONE: &str = "--one";
 /// Programs that are named for each reason.
-const EXAMPLES: usize = 4;
+const EXAMPLES: usize = 40;
 
 fn main() -> ExitCode {
-    let levels: Vec<Level> = std::env::args()
-        .skip(1)
-        .filter_map(|name| Level::every().into_iter().find(|level| level.name() == name))
-        .collect();
-    if levels.is_empty() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    // A process for each program: what cannot be built or run at a level ends it.
+    if let [first, directory, name] = &words[..]
+        && first == ONE
+        && let Some(level) = level(name)
+    {
+        if let Some(stats) = statistics(Path::new(directory), level, Mode::Baseline) {
+            println!("{stats}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let levels: Vec<Level> = words.iter().filter_map(|name| level(name)).collect();
+    if levels.is_empty() || levels.len() < words.len() {
         eprintln!("usage: refusals LEVEL…, as in o0_g o1 o2 o3 os");
         return ExitCode::from(2);
     }
-    for level in levels {
-        table(level);
-    }
+    levels.into_iter().for_each(table);
     ExitCode::SUCCESS
+}
+
+fn level(name: &str) -> Option<Level> {
+    Level::every().into_iter().find(|level| level.name() == name)
+}
+
+/// The statistics of one program, from a process of its own.
+fn one(directory: &Path, level: Level) -> Option<Stats> {
+    let own = std::env::current_exe().expect("a process knows its executable");
+    let output = Command::new(own).arg(ONE).arg(directory).arg(level.name()).output().expect("it can be run");
+    let text = String::from_utf8_lossy(&output.stdout);
+    (output.status.success() && !text.trim().is_empty()).then(|| Stats::parse(&text))
 }
 
 fn table(level: Level) {
@@ -42,9 +64,7 @@ fn table(level: Level) {
         if program.is_rust() && !rust {
             continue;
         }
-        // What cannot be built or run at a level says so on stderr, and is left out.
-        let stats = std::panic::catch_unwind(|| statistics(directory, level, Mode::Baseline));
-        let Some(stats) = stats.ok().flatten() else {
+        let Some(stats) = one(directory, level) else {
             left_out.push(program.name);
             continue;
         };

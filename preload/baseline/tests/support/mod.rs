@@ -152,6 +152,17 @@ pub fn compile(module: &Module<'_>) -> (Vec<(u32, Code)>, Vec<Left>) {
     (done, left)
 }
 
+/// What is refused of IR that LLVM's code generator is not to see.
+pub fn left_of(ir: &str) -> Vec<Left> {
+    let scratch = Scratch::new();
+    let at = |name: &str| scratch.0.join(name);
+    std::fs::write(at("code.ll"), ir).expect("a writable directory");
+    run(Command::new("llvm-as-22").arg(at("code.ll")).arg("-o").arg(at("code.bc")));
+    let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
+    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    compile(&module).1
+}
+
 impl Program {
     /// Builds a source both ways.
     pub fn build(path: &Path, flags: &[&str]) -> Self {

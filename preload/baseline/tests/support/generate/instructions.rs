@@ -4,9 +4,11 @@ use super::{Generator, INTS, Signature, Ty, VARIABLES};
 
 impl Generator {
     pub(super) fn instruction(&mut self) {
-        match self.random.below(26) {
+        match self.random.below(29) {
             0..=6 => self.arithmetic(),
-            20.. => self.variable(),
+            26 | 27 => self.vector(),
+            28 => self.atomic(),
+            20..=25 => self.variable(),
             7 | 8 => self.comparison(),
             9 | 10 => self.conversion(),
             11 => self.select(),
@@ -212,6 +214,53 @@ impl Generator {
         let index = self.random.of(&["0", "1", "2, 0", "2, 1"]);
         let part = if index == "1" { b } else { a };
         self.emit(part, &format!("extractvalue {ty} {three}, {index}"));
+    }
+
+    /// A vector of two values, an operation on its lanes, and one of them.
+    fn vector(&mut self) {
+        let bits = self.random.of(&[8, 16, 32, 64]);
+        let count = self.random.of(&[2, 4, 8, 3, 16]);
+        let (ty, lane) = (format!("<{count} x i{bits}>"), Ty::Int(bits));
+        let (a, b) = (self.value(lane), self.value(lane));
+        let at = self.random.below(count);
+        let [one, two, all, other, r] = [(); 5].map(|()| self.fresh());
+        let lanes: Vec<_> = (0..count).map(|_| format!("i32 {}", self.random.below(2 * count))).collect();
+        self.line(&format!("{one} = insertelement {ty} zeroinitializer, i{bits} {a}, i64 {at}"));
+        self.line(&format!("{two} = insertelement {ty} {one}, i{bits} {b}, i32 0"));
+        let mask = lanes.join(", ");
+        self.line(&format!("{all} = shufflevector {ty} {two}, {ty} {one}, <{count} x i32> <{mask}>"));
+        match self.random.below(8) {
+            0 => self.line(&format!("{r} = sub {ty} {all}, {two}")),
+            1 => self.line(&format!("{r} = mul {ty} {all}, {two}")),
+            2 => self.line(&format!("{r} = xor {ty} {all}, {two}")),
+            3 => self.line(&format!("{r} = lshr {ty} {all}, splat (i{bits} 3)")),
+            4 => self.line(&format!("{r} = ashr {ty} {all}, splat (i{bits} 5)")),
+            5 => {
+                let predicate = self.random.of(&["eq", "slt", "ugt", "sge"]);
+                self.line(&format!("{other} = icmp {predicate} {ty} {all}, {two}"));
+                self.line(&format!("{r} = select <{count} x i1> {other}, {ty} {one}, {ty} {two}"));
+            }
+            6 => {
+                let predicate = self.random.of(&["eq", "ne", "sgt"]);
+                self.line(&format!("{other} = icmp {predicate} {ty} {all}, {two}"));
+                self.line(&format!("{r} = sext <{count} x i1> {other} to {ty}"));
+            }
+            _ => {
+                let callee = format!("@llvm.vector.reduce.add.v{count}i{bits}");
+                self.emit(lane, &format!("call i{bits} {callee}({ty} {all})"));
+                return;
+            }
+        }
+        self.emit(lane, &format!("extractelement {ty} {r}, i64 {}", count - 1 - at.min(count - 1)));
+    }
+
+    fn atomic(&mut self) {
+        let bits = self.random.of(&[8, 16, 32, 64]);
+        let value = self.value(Ty::Int(bits));
+        let (address, at) = (self.fresh(), self.random.below(16));
+        self.line(&format!("{address} = getelementptr i64, ptr %mem, i64 {at}"));
+        let op = self.random.of(&["xchg", "add", "sub", "and", "or", "xor", "nand", "max", "umin"]);
+        self.emit(Ty::Int(bits), &format!("atomicrmw {op} ptr {address}, i{bits} {value} seq_cst"));
     }
 
     fn float(&mut self) {

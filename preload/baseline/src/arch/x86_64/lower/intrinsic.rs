@@ -40,10 +40,9 @@ impl Compiler<'_> {
         if name.starts_with(b"dbg.") {
             return Ok(());
         }
-        if self.is_vector(result) || arguments.iter().any(|argument| self.is_vector(*argument)) {
-            if self.lower_vector_intrinsic(base(name), result, arguments)? {
-                return Ok(());
-            }
+        let of_vectors = self.is_vector(result) || arguments.iter().any(|argument| self.is_vector(*argument));
+        if of_vectors && self.lower_vector_intrinsic(base(name), result, arguments)? {
+            return Ok(());
         }
         // What optimisers know of an object's size is theirs to say: programs are protected by it.
         match (base(name), arguments) {
