@@ -27,7 +27,7 @@
 //! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=`, and KEY may be a sum, as `a+b` |
 //! | `repeat: N` | run the lazy program N times |
 //! | `baseline: REASON` | why it is not run with AUTOJIT_BASELINE=on: a gap |
-//! | `refuses: REASON` | what the baseline compiler leaves to the engine in it; all other programs must run without |
+//! | `refuses: REASON` | what the baseline compiler leaves to the engine in it; at the standard levels, all other programs run without |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
 use std::path::{Path, PathBuf};

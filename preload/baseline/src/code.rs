@@ -102,6 +102,8 @@ pub struct Code {
     pub lsda: Option<Lsda>,
     /// The personality routine, a global value of the module.
     pub personality: Option<u32>,
+    /// Blocks to which `indirectbr` may lead, and their offsets: data may hold their addresses.
+    pub blocks: Vec<(u32, u32)>,
     /// Lines, by offset.
     pub lines: Vec<LineRow>,
 }

@@ -6,6 +6,7 @@
 //# prints: renamed 9
 //# prints: called from assembly 15
 //# static: from_module naked
+//# refuses: inline assembly
 #include <stdio.h>
 
 __asm__(".text\n.globl from_module\n.type from_module,@function\n"

@@ -5,6 +5,7 @@
 //# prints: wide 40000
 //# prints: locked 40000
 //# prints: exchanged 5 6
+//# refuses: atomic accesses of 16 bytes
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
 //# prints: preserve_all 6 kept 36.0
 //# prints: tail 5000050000
 //# prints: regcall 78
+//# refuses: conventions that are not C's
 #include <stdio.h>
 
 __attribute__((ms_abi)) int ms(int a, int b, int c, int d, int e, int f, int g, int h, int i) {

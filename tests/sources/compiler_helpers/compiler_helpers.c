@@ -5,6 +5,7 @@
 //# prints: to double 3.40e+38
 //# prints: copied 99 equal 1 cleared 0
 //# prints: bits 32 swapped 0807060504030201
+//# refuses: __float128
 #include <stdio.h>
 
 typedef unsigned __int128 u128;

@@ -3,6 +3,7 @@
 //# prints: relative 12
 //# prints: picked 2
 //# lazy: run relative
+//# refuses: a table of distances between labels
 #include <stdio.h>
 
 enum { MULTIPLY, DECREMENT, LOOP, HALT };

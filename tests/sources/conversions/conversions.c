@@ -7,6 +7,7 @@
 //# prints: quadruple 1.666667 5
 //# prints: overflow 0 1
 //# lazy: main to_signed to_unsigned from_signed from_unsigned power
+//# refuses: _Float16
 #include <stdio.h>
 
 #define NOINLINE __attribute__((noinline))

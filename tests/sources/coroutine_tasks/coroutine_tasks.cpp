@@ -11,6 +11,7 @@
 //# prints: tree 1 2 3 4 5 6 7
 //# prints: deep 100000
 //# prints: alive 0
+//# refuses: coroutines
 #include <coroutine>
 #include <cstdio>
 #include <exception>

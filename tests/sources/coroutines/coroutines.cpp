@@ -3,6 +3,7 @@
 //# prints: 0 1 1 2 3 5 8 13
 //# prints: caught from coroutine
 //# prints: frames 0
+//# refuses: coroutines
 #include <coroutine>
 #include <cstdio>
 #include <exception>

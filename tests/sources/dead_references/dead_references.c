@@ -5,6 +5,7 @@
 //# prints: 8 5 22 3
 //# lazy: main twice by_size by_constant folded by_table by_object_size unreached
 //# static: by_choice by_chosen_size
+//# refuses: what only an optimiser removes
 #include <stdio.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
 //# prints: no children 1
 //# lazy: cold_a cold_b cold_c up down extended
 //# dynamic: the connection with autojitd is a descriptor
+//# refuses: inline assembly
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>

@@ -7,6 +7,7 @@
 //# prints: sine 0.8414709848 float 0.100000001
 //# prints: converted 13835058055282163712 -5 3000000000
 //# prints: flags 1
+//# refuses: strict floating point
 #include <fenv.h>
 #include <float.h>
 #include <math.h>

@@ -17,6 +17,7 @@
 //# prints: aligned 1 20
 //# lazy: main is_cold is_hot noinline_ flatten_ preserve_none_ preserve_most_ optnone_ minsize_ aligned_
 //# static: in_section in_other_section weak_in_section
+//# refuses: conventions that are not C's
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -5,6 +5,7 @@
 //# prints: kept 5 data 6
 //# prints: table 7
 //# prints: marked 2
+//# refuses: a difference of two addresses
 #include <stdio.h>
 
 int kept(int);

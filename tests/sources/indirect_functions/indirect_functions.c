@@ -15,6 +15,7 @@
 //# lazy: main plus_ten other_user
 //# static: pick_static want
 //# stats: compiled >= 3
+//# refuses: a symbol that only its module can name
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -16,6 +16,7 @@
 //# prints: defined in a body 15
 //# lazy: in_text variables loop
 //# static: operand only_in_text library_text defines
+//# refuses: inline assembly
 #include <stdio.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
 //# prints: module 42
 //# lazy: main inline_ calls
 //# static: from_module
+//# refuses: inline assembly
 #include <stdio.h>
 
 __attribute__((used)) static int helper(int x) { return x + 1; }

@@ -13,6 +13,7 @@
 //# prints: masks 1 1
 //# prints: in a thread 8
 //# lazy: main again_and_again keeps own_pair
+//# refuses: __builtin_setjmp
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>

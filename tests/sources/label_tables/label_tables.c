@@ -10,6 +10,7 @@
 //# lazy: main structures handed_on threaded unchanged
 //# static: changed
 //# stats: compiled >= 8
+//# refuses: a table of distances between labels
 #include <stdio.h>
 
 #define NOINLINE __attribute__((noinline))

@@ -8,6 +8,7 @@
 //# prints: vector 0.841471 0.909297
 //# prints: exact 1 2
 //# lazy: main doubles floats long_doubles vector
+//# refuses: a function of the C library on vectors
 #include <math.h>
 #include <stdio.h>
 

@@ -11,6 +11,7 @@
 //# prints: ended by signal 6
 //# lazy: main variable part local alias constant table overflow
 //# stats: compiled >= 8
+//# refuses: __builtin_object_size
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

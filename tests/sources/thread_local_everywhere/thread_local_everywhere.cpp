@@ -14,6 +14,7 @@
 //# prints: local recursion 6
 //# prints: reference follows the thread 1
 //# prints: destroyed in order: last made first
+//# refuses: a symbol that only its module can name
 #include "objects.hpp"
 
 #include <thread>

@@ -17,6 +17,7 @@
 //# prints: converted -3 18446744073709549568
 //# lazy: main long_doubles
 //# stats: compiled >= 12
+//# refuses: _Float16, __float128 and wider integers
 #include <complex.h>
 #include <math.h>
 #include <stdio.h>

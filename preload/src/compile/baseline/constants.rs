@@ -51,21 +51,14 @@ impl Constants {
         // Before what it refers to, which may be itself.
         emitter.note(global, at);
         for (offset, target, addend) in addresses {
-            emitter.refer(
-                Piece::Rodata,
-                at + offset,
-                addend,
-                Form::Abs64,
-                Target::Global(target),
-                Access::Address,
-            )?;
+            emitter.refer(Piece::Rodata, at + offset, addend, Form::Abs64, target, Access::Address)?;
         }
         Ok(at)
     }
 }
 
-/// Addresses in a constant: where, of which global, and what is added.
-type Addresses = Vec<(u32, u32, i64)>;
+/// Addresses in a constant: where, of what, and what is added.
+type Addresses = Vec<(u32, Target, i64)>;
 
 /// Writes a constant of type `ty` at `at`. None if it is of a kind that is not known here.
 fn write(
@@ -78,7 +71,7 @@ fn write(
 ) -> Option<()> {
     let (bitcode, types) = (emitter.bitcode, emitter.bitcode.types());
     if (value.0 as usize) < bitcode.globals().len() {
-        addresses.push((at, value.0, 0));
+        addresses.push((at, Target::Global(value.0), 0));
         return Some(());
     }
     let size = types.layout(ty)?.store_size() as usize;
@@ -121,9 +114,18 @@ fn write(
                 write(emitter, element, element_type, at + u32::try_from(offset).ok()?, bytes, addresses)?;
             }
         }
+        // A number as a pointer, or the reverse.
+        Constant::Cast { op: Opcode::BitCast | Opcode::PtrToInt | Opcode::IntToPtr, value, .. }
+            if let Some(Constant::Int(int)) = bitcode.constant(value) =>
+        {
+            put(&i128::from(int).to_le_bytes())?;
+        }
         Constant::GetElementPtr { .. } | Constant::Cast { .. } | Constant::DsoLocalEquivalent(_) => {
             let (global, addend) = address(emitter, value)?;
-            addresses.push((at, global, addend));
+            addresses.push((at, Target::Global(global), addend));
+        }
+        Constant::BlockAddress { function, block } if emitter.is_own(function.0) => {
+            addresses.push((at, Target::Text, emitter.block(block.0)?));
         }
         _ => return None,
     }

@@ -24,38 +24,56 @@ pub struct Emitter<'b> {
     constants: Constants,
     /// The function: its global, and where its code is.
     own: (u32, u32),
-    rodata: u32,
+    /// The code that is being linked: where it is, and its constants.
+    current: (u32, u32),
+    /// Copies of functions that are nowhere else, by global: where they are.
+    copies: BTreeMap<u32, u32>,
+    /// Of the function, blocks whose addresses may be taken.
+    blocks: &'b [(u32, u32)],
     /// Globals that nothing defines.
     missing: &'b BTreeSet<u32>,
 }
 
-/// The unit of `code`, which is that of `function`, the global of this index. `missing`: globals that nothing defines.
+/// The unit of `function`. `codes`: its code, and that of functions which only this unit has, each with its global.
+/// `missing`: globals that nothing defines.
 pub fn unit(
     bitcode: &Bitcode<'static>,
-    code: &Code,
-    (global, missing): (u32, &BTreeSet<u32>),
+    codes: &[(u32, Code)],
+    missing: &BTreeSet<u32>,
     function: &'static Function,
 ) -> Result<Unit<'static>, Error> {
+    let Some((global, code)) = codes.first() else { return Err(Error::Refused("no code".into())) };
     let mut builder = Builder::new();
-    let text = builder.append(Piece::Text, &code.text, 16);
-    let rodata = builder.append(Piece::Rodata, &code.rodata, code.rodata_align.max(1));
+    let places: Vec<(u32, u32)> = codes
+        .iter()
+        .map(|(_, code)| {
+            let text = builder.append(Piece::Text, &code.text, 16);
+            (text, builder.append(Piece::Rodata, &code.rodata, code.rodata_align.max(1)))
+        })
+        .collect();
+    let text = places[0].0;
     builder.function(Symbol::Function(function.index()), function.info().name, text, code.text.len() as u32);
     let mut emitter = Emitter {
         bitcode,
         builder,
         externals: BTreeMap::new(),
         constants: Constants::default(),
-        own: (global, text),
-        rodata,
+        own: (*global, text),
+        current: places[0],
+        copies: codes.iter().zip(&places).skip(1).map(|((global, _), place)| (*global, place.0)).collect(),
+        blocks: &code.blocks,
         missing,
     };
-    for relocation in &code.text_relocations {
-        emitter.relocate(Piece::Text, text, relocation)?;
+    for ((_, code), place) in codes.iter().zip(&places) {
+        emitter.current = *place;
+        for relocation in &code.text_relocations {
+            emitter.relocate(Piece::Text, place.0, relocation)?;
+        }
+        for relocation in &code.rodata_relocations {
+            emitter.relocate(Piece::Rodata, place.1, relocation)?;
+        }
+        emitter.frame(code, place.0)?;
     }
-    for relocation in &code.rodata_relocations {
-        emitter.relocate(Piece::Rodata, rodata, relocation)?;
-    }
-    emitter.frame(code, text)?;
     Ok(emitter.builder.finish()?)
 }
 
@@ -104,8 +122,11 @@ impl Emitter<'_> {
         access: Access,
     ) -> Result<(), Error> {
         let inside = match target {
-            Target::Text => Some((Piece::Text, self.own.1)),
-            Target::Rodata => Some((Piece::Rodata, self.rodata)),
+            Target::Text => Some((Piece::Text, self.current.0)),
+            Target::Rodata => Some((Piece::Rodata, self.current.1)),
+            Target::Global(global) if access == Access::Call && self.copies.contains_key(&global) => {
+                self.copies.get(&global).map(|copy| (Piece::Text, *copy))
+            }
             Target::Global(global) if self.is_copied(global) => {
                 if access == Access::Cell {
                     return Err(Error::Refused("a constant by way of the global offset table".into()));
@@ -123,6 +144,16 @@ impl Emitter<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the code that is being linked is that of a global.
+    pub fn is_own(&self, global: u32) -> bool {
+        self.own == (global, self.current.0)
+    }
+
+    /// Where a block of the function is, from its beginning, if its address may be taken.
+    pub fn block(&self, block: u32) -> Option<i64> {
+        self.blocks.iter().find(|(number, _)| *number == block).map(|(_, offset)| i64::from(*offset))
     }
 
     /// Whether a global is a constant of this module whose address means nothing, so that it travels with the bodies.

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
 
-use autojit_baseline::Baseline;
+use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Linkage, Module as Bitcode};
 use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
@@ -193,7 +193,9 @@ fn read(module: &'static Module) -> Result<Open, String> {
             _ => {}
         }
     }
-    let inlining = Inlining::of(opened, &missing);
+    let really: BTreeSet<u32> =
+        missing.iter().copied().filter(|global| !is_for_inlining(opened, *global)).collect();
+    let inlining = Inlining::of(opened, &really);
     let compiler = ManuallyDrop::new(Baseline::new(opened));
     Ok(Open { compiler, body: FunctionBody::default(), bitcode, bytes, globals, missing, inlining })
 }
@@ -222,6 +224,49 @@ fn is_for_optimisers(word: &str) -> bool {
     .contains(&name)
 }
 
+/// Functions that one unit has copies of, at most.
+const COPIES: usize = 32;
+
+/// Compiles what `codes` call of functions whose bodies the module has for inlining only, where nothing defines them.
+fn copy_callees(
+    open: &mut Open,
+    bitcode: &Bitcode<'static>,
+    codes: &mut Vec<(u32, Code)>,
+) -> Result<(), Error> {
+    let mut next = 0;
+    while let Some((_, code)) = codes.get(next) {
+        next += 1;
+        let callees: BTreeSet<u32> = code
+            .text_relocations
+            .iter()
+            .filter_map(|relocation| match (relocation.kind, relocation.target) {
+                (RelocationKind::Call, Target::Global(callee)) => Some(callee),
+                _ => None,
+            })
+            .filter(|callee| open.missing.contains(callee) && is_for_inlining(bitcode, *callee))
+            .collect();
+        for callee in callees {
+            if codes.iter().any(|(known, _)| *known == callee) {
+                continue;
+            }
+            if codes.len() > COPIES || open.inlining.concerns(callee) {
+                return Err(Error::Refused("what depends on inlining".into()));
+            }
+            bitcode
+                .read_function(callee, &mut open.body)
+                .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
+            codes.push((callee, open.compiler.compile(&open.body)?));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a function is defined elsewhere, and its body is here to be inlined.
+fn is_for_inlining(bitcode: &Bitcode<'_>, global: u32) -> bool {
+    let info = bitcode.globals().get(global as usize);
+    info.is_some_and(|info| info.linkage == Linkage::AvailableExternally) && bitcode.has_body(global)
+}
+
 /// Compiles, links and publishes a function that the calling thread owns.
 fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let module = root.module();
@@ -235,8 +280,10 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     bitcode
         .read_function(global, &mut open.body)
         .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
-    let code = open.compiler.compile(&open.body)?;
-    let unit = emit::unit(bitcode, &code, (global, &open.missing), root)?;
+    let mut codes = vec![(global, open.compiler.compile(&open.body)?)];
+    copy_callees(open, bitcode, &mut codes)?;
+    let code = &codes[0].1;
+    let unit = emit::unit(bitcode, &codes, &open.missing, root)?;
     let description = describe_unit(&unit);
 
     let memory = module.image().memory();

@@ -250,11 +250,35 @@ impl Compiler<'_> {
         Ok(label.ok_or(Reason::Internal("a block out of range"))?)
     }
 
+    /// The blocks to which `indirectbr` leads, and where they are from the function's beginning.
+    fn indirect_targets(&self, start: u32) -> Vec<(u32, u32)> {
+        let order = &self.analysis.order;
+        let mut targets: Vec<u32> = order
+            .blocks
+            .iter()
+            .filter(|block| {
+                let end = self.body.blocks.get(**block as usize).map_or(0, |block| block.end);
+                let last = self.body.instructions.get(end.wrapping_sub(1) as usize);
+                last.is_some_and(|last| last.opcode == Opcode::IndirectBr)
+            })
+            .flat_map(|block| self.body.successors(Block(*block)))
+            .map(|target| target.0)
+            .collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let place = |block: u32| {
+            let label = self.labels.get(block as usize)?;
+            Some((block, self.asm.place_of(*label)? - start))
+        };
+        targets.into_iter().filter_map(place).collect()
+    }
+
     /// What comes behind the last block, and all that is open.
     fn finish(mut self) -> Result<Code, Refused> {
         let (start, mut frame) = self.finish_frame();
         self.finish_tables(start)?;
         let (lsda, personality) = self.finish_exceptions(start)?;
+        let blocks = self.indirect_targets(start);
         let (bytes, mut relocations) = self.asm.finish().ok_or(Reason::Size)?;
         // The function begins where its prologue does.
         for relocation in &mut relocations {
@@ -278,6 +302,7 @@ impl Compiler<'_> {
             frame,
             lsda,
             personality,
+            blocks,
             lines: self.lines,
         })
     }
