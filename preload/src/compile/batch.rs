@@ -15,18 +15,18 @@ use autojit_code::{Symbol, Unit, place};
 use autojit_protocol::What;
 
 use crate::compile::compiler::{Compiler, Held, Object};
-use crate::compile::daemon::Gone;
+use crate::compile::daemon::{self, Gone};
 use crate::compile::engine::{self, Owned};
-use crate::compile::{baseline, cache, daemon, image_cache};
+use crate::compile::{baseline, cache, image_cache};
 use crate::link::names;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::{Function, State};
 use crate::program::module::{EngineHandle, Module, Opened};
+use crate::program::process;
 use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
-use crate::settings::stats;
-use crate::settings::stats::Counter;
-use crate::startup::lifecycle;
+use crate::settings::options;
+use crate::settings::stats::{self, Counter};
 use crate::sys;
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
@@ -44,7 +44,7 @@ pub struct Batch<'w> {
 /// It cannot be had. It is marked as failed, and the process is to end.
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
-    lifecycle::notice_unloads();
+    process::notice_unloads();
     if baseline::is_alone() {
         module.open()?;
     } else {
@@ -171,7 +171,7 @@ impl<'w> Batch<'w> {
             self.claim_defined(&unit, root)?;
             halves.compiled();
             // What autojitd keeps is code whose calls are bound.
-            let keep = !code.kept || lifecycle::calls_pass_stubs();
+            let keep = !code.kept || options::calls_pass_stubs();
             Ok(self.finish(unit, &object, &stats::COUNTERS.from_daemon, keep))
         })
         .map(Result::flatten)
@@ -285,7 +285,7 @@ fn call_engine(
     if handle.0.is_null() {
         let Opened { bytes, place, .. } = module.open()?;
         let options = OpenOptions {
-            opt_override: lifecycle::opt_override(),
+            opt_override: options::opt_override(),
             batch_limit: 0,
             full_debug: module.described_in_full(),
         };

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -24,29 +25,35 @@ use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::options::{self, Options};
 use crate::settings::stats;
-use crate::startup::lifecycle;
 use crate::sys;
 
 /// How long compiled code may wait to be written while the program runs.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The cache of this process.
-#[derive(Debug)]
-pub struct Cache(pub Option<Directory>);
+/// The directory that the options ask for.
+static DIRECTORY: OnceLock<Option<Directory>> = OnceLock::new();
 
-impl Cache {
-    /// The cache that the options ask for. Nothing is opened yet.
-    pub fn new(options: &Options) -> Self {
+/// Notes where the cache is, once. Nothing is opened yet.
+pub fn begin(options: &Options) {
+    DIRECTORY.get_or_init(|| {
         if options.disable_object_cache {
-            return Self(None);
+            return None;
         }
         let directory =
             Directory::locate(options.cache_dir.as_deref(), options::variable, options.cache_size.0);
         if directory.is_none() {
             log::debug!("no object cache: neither AUTOJIT_CACHE_DIR nor XDG_CACHE_HOME nor HOME is set");
         }
-        Self(directory)
-    }
+        directory
+    });
+}
+
+/// The directory that the options ask for, in use or not.
+///
+/// # Panics
+/// If the runtime has not started.
+pub fn configured() -> Option<&'static Directory> {
+    DIRECTORY.get().expect("an image has registered").as_ref()
 }
 
 /// Whether the process has left its files.
@@ -59,7 +66,7 @@ pub fn close() {
 
 /// The directory, if there is one in use.
 pub fn directory() -> Option<&'static Directory> {
-    lifecycle::cache().0.as_ref().filter(|_| !CLOSED.load(Ordering::Relaxed))
+    configured().filter(|_| !CLOSED.load(Ordering::Relaxed))
 }
 
 /// Its path, for messages.
@@ -69,9 +76,9 @@ pub fn path(directory: &Directory) -> std::borrow::Cow<'_, str> {
 
 /// The key of a module's code.
 fn key_of(module: &Module) -> Key {
-    let key = autojit_cache::key_of(&module.record().key, lifecycle::opt_override());
+    let key = autojit_cache::key_of(&module.record().key, options::opt_override());
     // In other cache files, calls of functions that only their own module can name are bound.
-    if lifecycle::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
+    if options::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
 }
 
 /// Code that waits to be written.
@@ -144,7 +151,7 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
         note(module, unit, None);
         return;
     }
-    let mut local = match lifecycle::calls_pass_stubs() {
+    let mut local = match options::calls_pass_stubs() {
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
     };

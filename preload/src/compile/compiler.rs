@@ -8,10 +8,10 @@ use autojit_abi::EngineApi;
 use autojit_protocol::packet::Bytes;
 
 use crate::compile::daemon::{self, Gone};
-use crate::compile::engine::Owned;
+use crate::compile::engine::{self, Owned};
+use crate::compile::library;
 use crate::settings::failure::Failure;
-use crate::settings::options::Mode;
-use crate::startup::lifecycle;
+use crate::settings::options::{self, Mode};
 use crate::sys;
 
 /// Who compiles.
@@ -23,17 +23,25 @@ pub enum Compiler {
     Daemon,
 }
 
+/// AUTOJIT_MODE, where there is a choice.
+pub fn mode() -> Mode {
+    if !library::IS_POSSIBLE {
+        return Mode::Daemon;
+    }
+    options::get().map_or(Mode::Auto, |options| options.mode)
+}
+
 impl Compiler {
     /// The one to be asked now. A daemon is connected with, or the engine is loaded.
     ///
     /// # Errors
     /// There is none.
     pub fn choose() -> Result<Self, Failure> {
-        match lifecycle::mode() {
-            Mode::Inprocess => lifecycle::engine().api().map(Self::Engine),
+        match mode() {
+            Mode::Inprocess => engine::get().api().map(Self::Engine),
             Mode::Daemon => daemon::connect(true).map(|()| Self::Daemon).map_err(Failure::from),
             Mode::Auto => {
-                if !lifecycle::engine().is_loaded() && daemon::connect(false).is_ok() {
+                if !engine::get().is_loaded() && daemon::connect(false).is_ok() {
                     return Ok(Self::Daemon);
                 }
                 Self::without_listener()
@@ -43,7 +51,7 @@ impl Compiler {
 
     /// The same where no daemon listens.
     fn without_listener() -> Result<Self, Failure> {
-        lifecycle::engine().api().map(Self::Engine).or_else(|failure| {
+        engine::get().api().map(Self::Engine).or_else(|failure| {
             daemon::connect(true).map(|()| Self::Daemon).map_err(|Gone(reason)| {
                 log::info!("{reason}");
                 failure
@@ -56,28 +64,28 @@ impl Compiler {
     /// # Errors
     /// There is none.
     pub fn instead_of(gone: Gone) -> Result<&'static EngineApi, Failure> {
-        match lifecycle::mode() {
+        match mode() {
             Mode::Daemon => Err(gone.into()),
             Mode::Auto | Mode::Inprocess => {
                 log::info!("{}", gone.0);
-                lifecycle::engine().api()
+                engine::get().api()
             }
         }
     }
 
     /// Whether a daemon of the program's own may be started where none listens.
     pub fn may_spawn() -> bool {
-        match lifecycle::mode() {
+        match mode() {
             Mode::Inprocess => false,
             Mode::Daemon => true,
-            Mode::Auto => lifecycle::engine().is_missing(),
+            Mode::Auto => engine::get().is_missing(),
         }
     }
 
     /// Before the process confines itself: fetches what the next compile will need. Failures are told by that.
     pub fn provide() {
         // What listens may end, and cannot be found again then: the engine is there for good.
-        let _ = match lifecycle::mode() {
+        let _ = match mode() {
             Mode::Auto => Self::without_listener(),
             Mode::Inprocess | Mode::Daemon => Self::choose(),
         };

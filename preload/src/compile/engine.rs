@@ -34,9 +34,24 @@ struct Loaded {
     api: &'static EngineApi,
 }
 
+static ENGINE: OnceLock<Engine> = OnceLock::new();
+
+/// Notes where the engine is, once.
+pub fn begin(options: &Options) {
+    ENGINE.get_or_init(|| Engine::new(options));
+}
+
+/// The engine.
+///
+/// # Panics
+/// If the runtime has not started.
+pub fn get() -> &'static Engine {
+    ENGINE.get().expect("an image has registered")
+}
+
 impl Engine {
     /// An engine that is not loaded yet.
-    pub fn new(options: &Options) -> Self {
+    fn new(options: &Options) -> Self {
         let path = match &options.engine_path {
             Some(path) => sys::absolute(path),
             None => beside_runtime(),

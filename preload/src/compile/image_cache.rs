@@ -18,15 +18,13 @@ use autojit_code::pack::{self, Key};
 use autojit_code::{LinkError, place_described};
 
 use crate::compile::baseline;
-use crate::compile::cache;
-use crate::compile::cache::{KeptLines, path};
+use crate::compile::cache::{self, KeptLines, path};
 use crate::link::names;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::Function;
 use crate::program::image::Image;
 use crate::program::module::Module;
-use crate::settings::stats;
-use crate::startup::lifecycle;
+use crate::settings::{options, stats};
 use crate::sys;
 
 mod group;
@@ -67,7 +65,7 @@ pub struct ImagePack {
 
 /// The key of the image's pack. Not that of its content: after an edit most of it is still good.
 fn key_of(image: &Image) -> Key {
-    autojit_cache::key_of_image(image.name(), lifecycle::opt_override())
+    autojit_cache::key_of_image(image.name(), options::opt_override())
 }
 
 /// Binds the group that `function` is in, if the image's pack has it. The caller is inside the gate.
@@ -129,7 +127,7 @@ pub fn bind_all(image: &'static Image) {
 
 /// Whether an image pack is worth while; not where calls are to pass stubs, as those in one lead to code.
 fn may_have_one(image: &Image) -> bool {
-    image.modules().len() >= MODULES && !lifecycle::calls_pass_stubs()
+    image.modules().len() >= MODULES && !options::calls_pass_stubs()
 }
 
 fn open(image: &Image) -> Option<ImagePack> {

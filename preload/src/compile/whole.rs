@@ -15,8 +15,7 @@ use crate::link::names;
 use crate::program::module::Module;
 use crate::program::symbols;
 use crate::settings::failure::Failure;
-use crate::settings::stats;
-use crate::startup::lifecycle;
+use crate::settings::{options, stats};
 
 /// Functions of a part. Each part's object describes the types that it uses and the variables of the module again.
 const PART: usize = 64;
@@ -132,7 +131,7 @@ impl Whole {
             units.push(unit);
         }
         let mut local = std::collections::BTreeSet::new();
-        if !lifecycle::calls_pass_stubs() {
+        if !options::calls_pass_stubs() {
             units.iter().for_each(|unit| local.append(&mut autojit_cache::local_functions(container, unit)));
         }
         let unit = Unit::merge(&units.iter().collect::<Vec<_>>(), |index| local.contains(&index))

@@ -18,8 +18,7 @@ use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
 use crate::program::module::Module;
-use crate::settings::options::Debugger;
-use crate::startup::lifecycle;
+use crate::settings::options::{self, Debugger};
 use crate::sys::File;
 
 /// One thread at a time changes the list.
@@ -41,7 +40,7 @@ pub unsafe fn after_fork() {
 
 /// Whether a debugger is to get full information of images that register now.
 pub fn wants_everything() -> bool {
-    match lifecycle::options().map(|options| options.debugger) {
+    match options::get().map(|options| options.debugger) {
         Some(Debugger::Auto) => tracer().is_some_and(|name| is_debugger(&name)),
         Some(Debugger::On) => true,
         Some(Debugger::Off) | None => false,
@@ -87,7 +86,7 @@ fn is_debugger(name: &[u8]) -> bool {
 
 /// Whether nobody is to be told.
 fn is_off() -> bool {
-    lifecycle::options().is_none_or(|options| options.debugger == Debugger::Off)
+    options::get().is_none_or(|options| options.debugger == Debugger::Off)
 }
 
 /// Tells debuggers of `code`, which was linked from `objects` and belongs to `module`.

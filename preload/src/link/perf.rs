@@ -10,7 +10,7 @@ use std::fmt::Write;
 use autojit_code::{Code, Named};
 
 use crate::link::{names, unwind};
-use crate::startup::lifecycle;
+use crate::settings::options;
 use crate::sys::{self, File};
 
 /// Adds the functions of `code`, which has been registered, to the map, if there is to be one.
@@ -35,7 +35,7 @@ pub fn after_fork_in_child() {
 }
 
 fn wanted() -> bool {
-    lifecycle::options().is_some_and(|options| options.perf_map)
+    options::get().is_some_and(|options| options.perf_map)
 }
 
 fn line(text: &mut String, start: usize, size: usize, name: &str) {

@@ -11,8 +11,7 @@ use crate::link::{debugger, names, perf, unwind};
 use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols;
-use crate::settings::stats;
-use crate::settings::stats::Counter;
+use crate::settings::stats::{self, Counter};
 
 /// Where code comes from, with the functions that the calling thread owns: no others are published.
 pub enum Origin<'a> {

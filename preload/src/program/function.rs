@@ -17,8 +17,9 @@ use autojit_trampoline::contract::Slot;
 
 use crate::link::unwind;
 use crate::program::module::Module;
+use crate::program::process;
+use crate::settings::options;
 use crate::settings::{failure::Failure, log, stats};
-use crate::startup::lifecycle;
 use crate::sys;
 use autojit_code::lock::Lock;
 
@@ -138,10 +139,7 @@ impl Function {
             Ok(opened) => &opened.container,
             Err(failure) => {
                 let source = self.module.source();
-                log::die(
-                    lifecycle::started(),
-                    format_args!("cannot look up a function of {source}: {failure}"),
-                )
+                log::die(process::started(), format_args!("cannot look up a function of {source}: {failure}"))
             }
         }
     }
@@ -295,7 +293,7 @@ impl Function {
 
 /// Makes the call at `site`, which leads to `stub`, one to `code`, if it can and may be.
 pub fn rewrite_call(memory: &CodeMemory, site: usize, stub: usize, code: usize) {
-    if !lifecycle::calls_pass_stubs() && patch_call(memory, site, stub, code) {
+    if !options::calls_pass_stubs() && patch_call(memory, site, stub, code) {
         stats::COUNTERS.callsites_rewritten.add(1);
     }
 }

@@ -17,8 +17,7 @@ use autojit_trampoline::contract::{
 };
 use goblin::elf::program_header::{PF_R, PF_W, PF_X};
 
-use crate::compile::image_cache;
-use crate::compile::image_cache::ImagePack;
+use crate::compile::image_cache::{self, ImagePack};
 use crate::link::{debugger, names, unwind};
 use crate::platform::elf_file::{ElfFile, SymbolTable, Symbols};
 use crate::platform::loaded::{self, Definition, Object};

@@ -8,10 +8,9 @@ use autojit_code::RuntimeStub;
 use autojit_trampoline::contract::Slot;
 
 use crate::link::unwind;
-use crate::program::image;
 use crate::program::module::Module;
+use crate::program::{image, process};
 use crate::settings::log;
-use crate::startup::lifecycle;
 
 /// The bit of [`Slot::index`] that makes the rest of it an import instead of a function.
 const IMPORT: u32 = 1 << 31;
@@ -41,7 +40,7 @@ pub unsafe fn report(slot: *const Slot) -> ! {
     let name = module.open().ok().and_then(|opened| opened.container.import_name(index & !IMPORT));
     let name = name.unwrap_or("a function");
     log::die(
-        lifecycle::started(),
+        process::started(),
         format_args!(
             "{source} calls '{name}', which nothing defines: the build linked because its optimiser removes the call. Run \
              without AUTOJIT_OPT if that is set; else define the function, or compile the file as usual"

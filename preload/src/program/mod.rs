@@ -4,4 +4,5 @@ pub mod function;
 pub mod image;
 pub mod missing;
 pub mod module;
+pub mod process;
 pub mod symbols;

@@ -17,7 +17,6 @@ use crate::compile::{baseline, cache, engine, image_cache};
 use crate::program::function::Function;
 use crate::program::image::Image;
 use crate::settings::failure::Failure;
-use crate::startup::lifecycle;
 use crate::sys::{self, File};
 use autojit_code::lock::Lock;
 
@@ -339,7 +338,7 @@ impl Module {
         *entered.bitcode.lock() = baseline::State::Closed;
         let handle = std::mem::replace(&mut entered.engine.lock().0, std::ptr::null_mut());
         if !handle.is_null()
-            && let Ok(api) = lifecycle::engine().api()
+            && let Ok(api) = engine::get().api()
         {
             // SAFETY: the handle came from this engine, and no longer is where others could find it.
             let close = || unsafe { (api.close)(handle) };

@@ -18,11 +18,11 @@ use autojit_store::FunctionKind;
 
 use crate::platform::{helpers, loaded, scope};
 use crate::program::function::Function;
-use crate::program::image::Image;
+use crate::program::image::{self, Image};
+use crate::program::missing;
 use crate::program::module::Module;
-use crate::program::{image, missing};
 use crate::settings::failure::Failure;
-use crate::startup::lifecycle;
+use crate::settings::options;
 use autojit_code::lock::Lock;
 
 /// The names of one module.
@@ -46,7 +46,7 @@ impl Resolver for Names<'_> {
     fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
         let required = is_required(usage, weak);
         // An address is that of the stub, or of the PLT entry that leads there.
-        let usage = if lifecycle::calls_pass_stubs() { Usage::Address } else { usage };
+        let usage = if options::calls_pass_stubs() { Usage::Address } else { usage };
         match self.numbered(symbol)? {
             Symbol::Function(index) => {
                 let function = self.module.function(index).ok_or("the container is damaged")?;
@@ -59,7 +59,7 @@ impl Resolver for Names<'_> {
 
     fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
         let Ok(Symbol::Function(index)) = self.numbered(symbol) else { return true };
-        !lifecycle::calls_pass_stubs()
+        !options::calls_pass_stubs()
             && self.module.function(index).is_some_and(|function| (self.owned)(function))
     }
 

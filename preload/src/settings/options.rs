@@ -1,11 +1,41 @@
 //! The options of the process: see the crate autojit-options. The environment is read in place, since getenv is a function
 //! that the program may have replaced.
 
+use std::sync::OnceLock;
+
 pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Options, StatsSink};
 use autojit_options::{Level, Reader};
 
 use crate::platform::c_library::each_variable;
 use crate::sys;
+
+/// The options of the process, once the runtime has started.
+static PROCESS: OnceLock<Options> = OnceLock::new();
+
+/// Makes `options` those of the process, once.
+pub fn begin(options: Options) -> &'static Options {
+    PROCESS.get_or_init(|| options)
+}
+
+/// The options, if the runtime has started.
+pub fn get() -> Option<&'static Options> {
+    PROCESS.get()
+}
+
+/// The optimisation level that replaces the build's; -1 for none.
+pub fn opt_override() -> i32 {
+    get().and_then(|options| options.opt.0).map_or(-1, i32::from)
+}
+
+/// Whether calls are to pass the stubs of functions that have code.
+pub fn calls_pass_stubs() -> bool {
+    get().is_some_and(|options| options.calls == Calls::Stubs)
+}
+
+/// What the baseline compiler is for.
+pub fn baseline() -> Baseline {
+    get().map_or(Baseline::Off, |options| options.baseline)
+}
 
 /// The options, and the variables whose values were no good.
 pub fn from_environment() -> (Options, Vec<BadValue>) {

@@ -13,11 +13,10 @@ use std::time::Duration;
 use autojit_code::lock::Lock;
 use autojit_protocol::json::quote;
 
-use crate::compile::image_cache;
+use crate::compile::{compiler, image_cache};
 use crate::program::function::State;
 use crate::program::image;
-use crate::settings::options::{Mode, StatsSink};
-use crate::startup::lifecycle;
+use crate::settings::options::{self, Mode, StatsSink};
 use crate::sys::{self, File};
 
 /// A number that only grows.
@@ -123,7 +122,7 @@ static WRITTEN: AtomicBool = AtomicBool::new(false);
 
 /// Notes the process that the counts begin in, if a file is to have them. The options are known.
 pub fn begin() {
-    let wanted = lifecycle::options().map(|options| &options.stats);
+    let wanted = options::get().map(|options| &options.stats);
     if matches!(wanted, Some(StatsSink::File(_))) {
         PROCESS.store(sys::process_id(), Relaxed);
     }
@@ -131,7 +130,7 @@ pub fn begin() {
 
 /// Whether they are to be written at the end.
 pub fn are_wanted() -> bool {
-    lifecycle::options().is_some_and(|options| options.stats != StatsSink::Off)
+    options::get().is_some_and(|options| options.stats != StatsSink::Off)
 }
 
 /// In a child after a fork: it writes for itself.
@@ -141,7 +140,7 @@ pub fn after_fork_in_child() {
 
 /// Writes the statistics, if they are asked for and were not written.
 pub fn write() {
-    let Some(options) = lifecycle::options() else { return };
+    let Some(options) = options::get() else { return };
     if options.stats == StatsSink::Off || WRITTEN.swap(true, Relaxed) {
         return;
     }
@@ -193,7 +192,7 @@ fn json(process: u32) -> String {
         .count();
     let bound = bound + image::all().map(image_cache::unnamed).sum::<usize>();
     let from_daemon = c.from_daemon.get();
-    let daemon = lifecycle::mode() == Mode::Daemon || from_daemon != 0;
+    let daemon = compiler::mode() == Mode::Daemon || from_daemon != 0;
     let mode = if daemon { "daemon" } else { "inprocess" };
     let mut refused = String::from("{");
     for (number, (reason, count)) in REFUSED.lock().iter().enumerate() {

@@ -10,16 +10,15 @@ use autojit_trampoline::stack::with_resolver_stack;
 use crate::compile::cache;
 use crate::compile::compiler::Compiler;
 use crate::platform::undisturbed::Uninterrupted;
-use crate::program::image;
 use crate::program::module::Module;
+use crate::program::{image, process};
 use crate::startup::fork::Inside;
-use crate::startup::lifecycle;
 use crate::sys;
 
 /// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine, or connects
 /// with autojitd, unless every function has code. Failures are found again, and told, by the first call that needs what is missing.
 pub fn provide() {
-    if lifecycle::asleep() {
+    if process::asleep() {
         return;
     }
     let _uninterrupted = Uninterrupted::new();
@@ -66,7 +65,7 @@ pub fn before_unshare(flags: i32) {
 /// # Safety
 /// `limit` is null or points to the new limits.
 pub unsafe fn before_limit(process: i32, resource: u32, limit: *const libc::rlimit64) {
-    if lifecycle::asleep() || (process != 0 && process as u32 != sys::process_id()) {
+    if process::asleep() || (process != 0 && process as u32 != sys::process_id()) {
         return;
     }
     // SAFETY: the caller's promise.

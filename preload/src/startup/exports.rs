@@ -5,8 +5,8 @@ use std::ffi::{c_char, c_int, c_void};
 use autojit_trampoline::contract::ImageRecord;
 use libc::{Dl_info, gid_t, pid_t, uid_t};
 
-use crate::link::unwind::FoundObject;
-use crate::link::{addresses, objects, unwind};
+use crate::link::unwind::{self, FoundObject};
+use crate::link::{addresses, objects};
 use crate::platform::loaded::{Next, Visit};
 use crate::platform::scope;
 use crate::startup::{confine, lifecycle, locked};

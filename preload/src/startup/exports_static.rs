@@ -8,6 +8,7 @@
 use autojit_trampoline::contract::{ImageRecord, REGISTER_SYMBOL};
 
 use crate::platform::{loaded, scope};
+use crate::program::process;
 use crate::startup::lifecycle;
 
 autojit_trampoline::define_attach! { attach }
@@ -30,7 +31,7 @@ unsafe extern "C" fn __autojit_register(record: *const ImageRecord) {
 unsafe extern "C" fn attach(record: *const ImageRecord) {
     // dlsym would leave a message behind, for the program to find, and allocate it with the program's malloc.
     let own = attach as *const () as usize;
-    let other = if lifecycle::asleep() { loaded::find(REGISTER_SYMBOL, own) } else { None };
+    let other = if process::asleep() { loaded::find(REGISTER_SYMBOL, own) } else { None };
     // SAFETY: the symbol has this type (contract); the rest is the caller's promise.
     unsafe {
         match other {

@@ -14,11 +14,9 @@ use crate::compile::{cache, daemon};
 use crate::link::{debugger, names, perf, unwind, unwinders};
 use crate::platform::c_library;
 use crate::platform::gate::{Entered, Gate};
-use crate::program::{function, image, symbols};
+use crate::program::{function, image, process, symbols};
 use crate::settings::failure::Failure;
-use crate::settings::log;
-use crate::settings::stats;
-use crate::startup::lifecycle;
+use crate::settings::{log, stats};
 use crate::{ALLOCATOR, sys};
 
 /// Threads in the resolver, and the thread that forks.
@@ -164,7 +162,7 @@ fn open_gate() {
 
 /// Takes all locks, in the order in which the runtime nests them, and seals the code.
 fn hold() {
-    lifecycle::before_fork();
+    process::before_fork();
     function::before_fork();
     symbols::before_fork();
     names::before_fork();
@@ -200,6 +198,6 @@ unsafe fn release() {
         cache::after_fork();
         symbols::after_fork();
         function::after_fork();
-        lifecycle::after_fork();
+        process::after_fork();
     }
 }

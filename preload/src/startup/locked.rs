@@ -15,13 +15,14 @@ use autojit_trampoline::stack;
 use crate::compile::library;
 use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
-use crate::startup::{confine, lifecycle};
+use crate::program::process;
+use crate::startup::confine;
 use crate::sys;
 
 /// Does what mlockall(2) does; `next` calls the function itself.
 pub fn lock_all(flags: c_int, next: impl Fn(c_int) -> c_int) -> c_int {
     let limit = sys::soft_limit(libc::RLIMIT_MEMLOCK);
-    if lifecycle::asleep() || limit == libc::RLIM64_INFINITY {
+    if process::asleep() || limit == libc::RLIM64_INFINITY {
         return next(flags);
     }
     if flags & libc::MCL_FUTURE != 0 {

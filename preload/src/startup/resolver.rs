@@ -10,11 +10,10 @@ use autojit_trampoline::entry::Frame;
 use crate::compile::batch;
 use crate::platform::undisturbed::Undisturbed;
 use crate::program::function::{Function, State, rewrite_call};
-use crate::program::{image, missing};
+use crate::program::{image, missing, process};
 use crate::settings::failure::Failure;
 use crate::settings::{log, stats};
 use crate::startup::fork::Inside;
-use crate::startup::lifecycle;
 
 /// Makes `slot` lead to the finished code of its function, or ends the process.
 ///
@@ -48,7 +47,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
             State::Failed => log::die_along(),
         }
     };
-    lifecycle::note_start(function.module().image());
+    process::note_start(function.module().image());
 
     // The slot: publishing has set it, unless another slot of the function was known then.
     // SAFETY: as above. Release: the code's bytes are visible to whoever reads its address.
@@ -82,7 +81,7 @@ fn give_up(function: &'static Function, frame: &Frame, failure: &Failure) -> ! {
         None => module.image().name_around(frame.tail as usize),
     };
     let source = module.source();
-    let started = lifecycle::started();
+    let started = process::started();
     match name {
         Some(name) => {
             log::die(started, format_args!("cannot compile function '{name}' of {source}: {failure}"))

@@ -25,9 +25,7 @@ use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
-use crate::settings::options;
-use crate::settings::stats;
-use crate::startup::lifecycle;
+use crate::settings::{options, stats};
 use crate::sys;
 
 /// The bitcode of a module, opened. Fields are dropped in this order.
@@ -99,12 +97,12 @@ impl From<autojit_baseline::Refused> for Error {
 /// Whether functions of `module` may be compiled here.
 pub fn serves(module: &Module) -> bool {
     // Debuggers that want to know variables get the engine's code, which describes them.
-    lifecycle::baseline() != options::Baseline::Off && !module.described_in_full()
+    options::baseline() != options::Baseline::Off && !module.described_in_full()
 }
 
 /// Whether everything is compiled here, or fails.
 pub fn is_alone() -> bool {
-    lifecycle::baseline() == options::Baseline::Only
+    options::baseline() == options::Baseline::Only
 }
 
 /// Makes `root` ready, or leaves it cold for the engine; or returns because another thread owns it.

@@ -10,17 +10,17 @@ mod pool;
 mod spawn;
 
 use std::ffi::CString;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use autojit_protocol::connection::SILENCE;
 use autojit_protocol::packet::{Blob, Bytes};
 use autojit_protocol::{ConnectionError, Message, What};
 
-use crate::compile::library;
+use crate::compile::{cache, library};
 use crate::program::module::{Module, Opened};
 use crate::settings::failure::Failure;
 use crate::settings::options::{self, Options};
-use crate::startup::lifecycle;
 use crate::sys;
 use pool::{Link, POOL};
 
@@ -38,7 +38,7 @@ const DELIVERIES: u32 = 2;
 
 /// Where daemons are, as the environment says when the runtime starts: later it is the program's to change.
 #[derive(Debug)]
-pub struct Place {
+struct Place {
     /// The socket of the one that listens.
     socket: Option<CString>,
     /// AUTOJIT_DAEMON_PATH.
@@ -47,9 +47,24 @@ pub struct Place {
     search: Vec<u8>,
 }
 
+static PLACE: OnceLock<Place> = OnceLock::new();
+
+/// Notes where daemons are, once.
+pub fn begin(options: &Options) {
+    PLACE.get_or_init(|| Place::new(options));
+}
+
+/// Where daemons are.
+///
+/// # Panics
+/// If the runtime has not started.
+fn place() -> &'static Place {
+    PLACE.get().expect("an image has registered")
+}
+
 impl Place {
     /// What the options and the environment say.
-    pub fn new(options: &Options) -> Self {
+    fn new(options: &Options) -> Self {
         let cache = autojit_cache::Directory::locate(options.cache_dir.as_deref(), options::variable, 0);
         let given = options.socket_path.as_deref();
         Self {
@@ -159,8 +174,8 @@ fn converse<T>(
     what: What,
     accept: &mut impl FnMut(Code) -> Result<T, String>,
 ) -> Result<Result<T, Failure>, Trouble> {
-    let (key, level) = (module.record().key, lifecycle::opt_override());
-    let keep = lifecycle::cache().0.is_some() && what != What::Everything;
+    let (key, level) = (module.record().key, options::opt_override());
+    let keep = cache::configured().is_some() && what != What::Everything;
     let compile = |inline| Message::Compile { key, level, what, inline, keep };
     let patience = if what == What::Everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
     let start = sys::monotonic_time();

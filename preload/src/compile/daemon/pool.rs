@@ -15,8 +15,8 @@ use autojit_protocol::message::VERSION;
 use autojit_protocol::{Connection, ConnectionError, Message};
 
 use super::{Gone, Trouble, spawn};
+use crate::compile::cache;
 use crate::program::image;
-use crate::startup::lifecycle;
 use crate::sys;
 use crate::sys::{Errno, File};
 
@@ -181,7 +181,7 @@ impl Pool {
     /// A connection could not be made: what now. Tells whether to try again.
     fn note_failure(&self, way: Way, trouble: &Trouble) -> Result<(), Gone> {
         let reason = match way {
-            Way::Listening => match &lifecycle::daemon_place().socket {
+            Way::Listening => match &super::place().socket {
                 Some(path) => format!("{}: {trouble}", path.to_string_lossy()),
                 None => trouble.to_string(),
             },
@@ -262,7 +262,7 @@ pub(super) fn under_high_number(socket: File) -> File {
 /// A connection with who listens.
 fn listening() -> Result<Connection, Trouble> {
     let nowhere = ConnectionError::System(Errno(libc::ENOENT));
-    let path: &CStr = lifecycle::daemon_place().socket.as_ref().ok_or(nowhere)?;
+    let path: &CStr = super::place().socket.as_ref().ok_or(nowhere)?;
     let mut attempts = 0;
     let socket = loop {
         match File::connect(path) {
@@ -287,7 +287,7 @@ fn greet(mut connection: Connection) -> Result<(Connection, bool), Trouble> {
     let packet = connection.receive(SILENCE)?;
     match packet.message().map_err(ConnectionError::Malformed)? {
         Message::Welcome { version: VERSION, process, cache } => {
-            let own = lifecycle::cache().0.as_ref();
+            let own = cache::configured();
             let shares_cache = own.is_some_and(|own| own.root() == cache.as_bytes());
             log::info!("autojitd, process {process}, compiles");
             Ok((connection, shares_cache))

@@ -6,8 +6,9 @@ use std::ffi::{CStr, CString};
 use autojit_protocol::Connection;
 
 use super::pool::under_high_number;
+use crate::compile::cache;
 use crate::platform::loaded;
-use crate::startup::lifecycle;
+use crate::settings::options;
 use crate::sys::{self, File, c_string};
 
 /// Its file name.
@@ -36,7 +37,7 @@ pub fn start() -> Result<Connection, String> {
 
 /// Where it may be: what AUTOJIT_DAEMON_PATH says, else beside the runtime and in PATH.
 fn candidates() -> Vec<CString> {
-    let place = lifecycle::daemon_place();
+    let place = super::place();
     if let Some(path) = &place.program {
         return vec![path.clone()];
     }
@@ -55,8 +56,8 @@ fn is_there(path: &CStr) -> bool {
 fn environment() -> Vec<CString> {
     let mut variables = Vec::new();
     let mut add = |name: &str, value: &[u8]| variables.push(c_string(&[name.as_bytes(), b"=", value]));
-    if let Some(options) = lifecycle::options() {
-        match &lifecycle::cache().0 {
+    if let Some(options) = options::get() {
+        match cache::configured() {
             Some(directory) => add("AUTOJIT_CACHE_DIR", directory.root()),
             None => add("AUTOJIT_DISABLE_OBJECT_CACHE", b"On"),
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use autojit_code::{Booking, CodeMemory};
 
 use super::{Image, all};
-use crate::startup::lifecycle;
+use crate::settings::options;
 
 impl Image {
     /// Books address space for its code: later the program's heap may have taken all that is in reach.
@@ -47,7 +47,7 @@ impl Image {
     pub fn memory(&self) -> &CodeMemory {
         let make = || {
             // perf looks into its map for anonymous memory only, which that of a memory file is not.
-            let options = lifecycle::options();
+            let options = options::get();
             let private = options.is_some_and(|options| options.perf_map);
             let make = match self.prepared.load(Ordering::Relaxed) {
                 true => CodeMemory::new_for_debugger,
