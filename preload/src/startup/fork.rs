@@ -16,7 +16,8 @@ use crate::platform::c_library;
 use crate::platform::gate::{Entered, Gate};
 use crate::program::{function, image, process, symbols};
 use crate::settings::failure::Failure;
-use crate::settings::{log, stats};
+use crate::settings::log;
+use crate::startup::report;
 use crate::{ALLOCATOR, sys};
 
 /// Threads in the resolver, and the thread that forks.
@@ -120,7 +121,7 @@ fn adopt_process() {
     // SAFETY: as above.
     unsafe { unwind::TABLE.detach() };
     daemon::after_fork_in_child();
-    stats::after_fork_in_child();
+    report::after_fork_in_child();
     names::after_fork_in_child();
     perf::after_fork_in_child();
     mark();
@@ -148,7 +149,7 @@ unsafe extern "C" fn child() {
     // SAFETY: `prepare` has run in the parent's thread that this one is a copy of.
     unsafe { release() };
     daemon::after_fork_in_child();
-    stats::after_fork_in_child();
+    report::after_fork_in_child();
     names::after_fork_in_child();
     perf::after_fork_in_child();
     open_gate();

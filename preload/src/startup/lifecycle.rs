@@ -13,8 +13,8 @@ use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::{image, process};
 use crate::settings::failure::Failure;
-use crate::settings::{log, options, stats};
-use crate::startup::{fork, resolver};
+use crate::settings::{log, options};
+use crate::startup::{fork, report, resolver};
 use crate::sys;
 
 /// Registers an image, starting the runtime if it is the first. Ends the process if the image cannot run.
@@ -88,7 +88,7 @@ fn start() -> Result<(), Failure> {
     engine::begin(options);
     cache::begin(options);
     daemon::begin(options);
-    stats::begin();
+    report::begin();
     fork::install()?;
     thread_end::reserve();
     // Last: from here on, stubs can lead to us.
@@ -99,7 +99,7 @@ fn start() -> Result<(), Failure> {
 
 /// At exit: what was compiled goes to the cache, and statistics are written. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
-    if process::asleep() || !(cache::has_news() || stats::are_wanted()) {
+    if process::asleep() || !(cache::has_news() || report::are_wanted()) {
         return;
     }
     let _uninterrupted = Uninterrupted::new();
@@ -107,5 +107,5 @@ pub extern "C" fn at_exit() {
         let _inside = fork::Inside::enter();
         cache::flush();
     }
-    stats::write();
+    report::write();
 }

@@ -8,4 +8,5 @@ pub mod fork;
 pub mod lifecycle;
 #[cfg(not(feature = "static"))]
 mod locked;
+mod report;
 mod resolver;

@@ -1,0 +1,178 @@
+//! Statistics: what the runtime did, as one JSON object at exit (AUTOJIT_STATS).
+//!
+//! Receives the counts; writes to standard error or to a file, in processes that registered an image. A
+//! child that was forked and exits writes as well; as a file name without %p would be its parent's, it appends its
+//! process id to it.
+
+use std::ffi::CString;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+use autojit_protocol::json::quote;
+
+use crate::compile::{compiler, image_cache};
+use crate::program::function::State;
+use crate::program::image;
+use crate::settings::options::{self, Mode, StatsSink};
+use crate::settings::stats;
+use crate::sys::{self, File};
+
+/// The process that counts; another id than the process's own means that it was forked.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+/// Whether this process has written.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Notes the process that the counts begin in, if a file is to have them. The options are known.
+pub fn begin() {
+    let wanted = options::get().map(|options| &options.stats);
+    if matches!(wanted, Some(StatsSink::File(_))) {
+        PROCESS.store(sys::process_id(), Relaxed);
+    }
+}
+
+/// Whether they are to be written at the end.
+pub fn are_wanted() -> bool {
+    options::get().is_some_and(|options| options.stats != StatsSink::Off)
+}
+
+/// In a child after a fork: it writes for itself.
+pub fn after_fork_in_child() {
+    WRITTEN.store(false, Relaxed);
+}
+
+/// Writes the statistics, if they are asked for and were not written.
+pub fn write() {
+    let Some(options) = options::get() else { return };
+    if options.stats == StatsSink::Off || WRITTEN.swap(true, Relaxed) {
+        return;
+    }
+    let process = sys::process_id();
+    let json = json(process);
+    let result = match &options.stats {
+        StatsSink::Off => Ok(()),
+        StatsSink::Stderr => sys::write(2, json.as_bytes()),
+        StatsSink::File(name) => {
+            let path = file_name(name, process, process != PROCESS.load(Relaxed));
+            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
+            File::open(&path, flags, 0o666)
+                .and_then(|file| sys::write(file.descriptor(), json.as_bytes()))
+                .inspect_err(|error| {
+                    log::warn!("writing statistics to {}: {error}", path.to_string_lossy());
+                })
+        }
+    };
+    // A closed standard error has nobody to be told.
+    let _ = result;
+}
+
+/// The file's name for a process: %p is its id. A forked child without %p gets a name of its own.
+fn file_name(name: &[u8], process: u32, forked: bool) -> CString {
+    let process = process.to_string();
+    let mut path = Vec::new();
+    let mut rest = name;
+    let mut distinct = false;
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"%p") {
+        path.extend_from_slice(&rest[..at]);
+        path.extend_from_slice(process.as_bytes());
+        rest = &rest[at + 2..];
+        distinct = true;
+    }
+    path.extend_from_slice(rest);
+    if forked && !distinct {
+        path.push(b'.');
+        path.extend_from_slice(process.as_bytes());
+    }
+    CString::new(path).expect("an environment variable has no NUL")
+}
+
+fn json(process: u32) -> String {
+    let c = &stats::COUNTERS;
+    let bound = image::all()
+        .flat_map(|image| image.modules())
+        .flat_map(|module| module.functions())
+        .filter(|function| function.state() == State::Ready)
+        .count();
+    let bound = bound + image::all().map(image_cache::unnamed).sum::<usize>();
+    let from_daemon = c.from_daemon.get();
+    let daemon = compiler::mode() == Mode::Daemon || from_daemon != 0;
+    let mode = if daemon { "daemon" } else { "inprocess" };
+    let mut refused = String::from("{");
+    stats::each_refusal(|reason, count| {
+        refused.push_str(if refused.len() == 1 { "" } else { ", " });
+        quote(&mut refused, reason);
+        // Writing to a String cannot fail.
+        let _ = write!(refused, ": {count}");
+    });
+    refused.push('}');
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{{\"pid\": {process}, \"program\": ");
+    quote(&mut text, &image::program());
+    let _ = writeln!(
+        text,
+        ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
+         \"baseline\": {}, \"baseline_ms\": {}, \"refused\": {refused}, \
+         \"from_cache\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
+         \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
+        c.modules.get(),
+        c.functions.get(),
+        c.compiled.get(),
+        c.baseline.get(),
+        c.baseline_time.milliseconds(),
+        c.from_cache.get(),
+        c.cache_files.get(),
+        c.cached.get(),
+        c.batches.get(),
+        c.compile_time.milliseconds(),
+        c.link_time.milliseconds(),
+        c.engine_load_time.milliseconds(),
+        c.callsites_rewritten.get(),
+        c.resolver_calls.get(),
+        c.code_bytes.get(),
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names() {
+        assert_eq!(file_name(b"/tmp/s", 12, false).as_bytes(), b"/tmp/s");
+        assert_eq!(file_name(b"/tmp/s", 12, true).as_bytes(), b"/tmp/s.12");
+        assert_eq!(file_name(b"/tmp/%p/s.%p", 12, true).as_bytes(), b"/tmp/12/s.12");
+        assert_eq!(file_name(b"100%", 12, false).as_bytes(), b"100%");
+    }
+
+    #[test]
+    fn one_object_with_all_keys() {
+        let text = json(42);
+        assert!(text.starts_with("{\"pid\": 42, ") && text.ends_with("}\n"));
+        for key in [
+            "pid",
+            "program",
+            "mode",
+            "modules",
+            "functions",
+            "bound",
+            "compiled",
+            "baseline",
+            "baseline_ms",
+            "refused",
+            "from_cache",
+            "cache_files",
+            "cached",
+            "from_daemon",
+            "batches",
+            "compile_ms",
+            "link_ms",
+            "engine_load_ms",
+            "callsites_rewritten",
+            "resolver_calls",
+            "code_bytes",
+        ] {
+            assert_eq!(text.matches(&format!("\"{key}\": ")).count(), 1, "{key}");
+        }
+    }
+}
