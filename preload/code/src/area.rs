@@ -124,7 +124,7 @@ impl Area {
     /// Releases the lock that [`before_fork`](Self::before_fork) took.
     ///
     /// # Safety
-    /// As for [`CodeMemory::after_fork`](crate::CodeMemory::after_fork).
+    /// As for [`ForkLock::after_fork`](crate::lock::ForkLock::after_fork).
     pub(crate) unsafe fn after_fork(&self) {
         // SAFETY: before_fork has forgotten the guard (caller).
         unsafe { self.state.unlock() };

@@ -71,6 +71,30 @@ impl<T> Lock<T> {
     }
 }
 
+/// What a fork has to find at rest, as no other thread comes along to the child.
+pub trait ForkLock: Sync {
+    /// Takes the lock for the thread that forks.
+    fn before_fork(&self);
+
+    /// Releases the lock, in parent and child.
+    ///
+    /// # Safety
+    /// `before_fork` must have run in this thread, or in the thread of the parent that forked; this is the first call
+    /// since, in this process.
+    unsafe fn after_fork(&self);
+}
+
+impl<T: Send> ForkLock for Lock<T> {
+    fn before_fork(&self) {
+        self.raw_lock();
+    }
+
+    unsafe fn after_fork(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.unlock() }
+    }
+}
+
 impl<T> fmt::Debug for Lock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lock").finish_non_exhaustive()

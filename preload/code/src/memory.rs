@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::area::Area;
 use crate::arena::PAGE;
-use crate::lock::Lock;
+use crate::lock::{ForkLock, Lock};
 use crate::reservation::{self, Booking, Near};
 use crate::space::Side;
 
@@ -93,6 +93,21 @@ struct Growth {
     booking: Booking,
     next: usize,
     largest: usize,
+}
+
+/// Seals what is there, too ([`CodeMemory::seal`]).
+impl ForkLock for CodeMemory {
+    fn before_fork(&self) {
+        self.growth.raw_lock();
+        self.areas().for_each(Area::before_fork);
+    }
+
+    unsafe fn after_fork(&self) {
+        // SAFETY: before_fork has taken all of them (caller), and no area was added since.
+        self.areas().for_each(|area| unsafe { area.after_fork() });
+        // SAFETY: as above.
+        unsafe { self.growth.unlock() };
+    }
 }
 
 impl CodeMemory {
@@ -231,28 +246,9 @@ impl CodeMemory {
         Ok(address)
     }
 
-    /// Takes the memory's locks and seals what is there: for the `prepare` handler of a fork. To be followed by
-    /// [`after_fork`](Self::after_fork) in the parent and in the child.
-    pub fn before_fork(&self) {
-        self.growth.raw_lock();
-        self.areas().for_each(Area::before_fork);
-    }
-
-    /// Releases the locks that [`before_fork`](Self::before_fork) took.
-    ///
-    /// # Safety
-    /// The calling thread has called `before_fork`, or it is the child's image of the thread that has; and this is the
-    /// first call since, in this process.
-    pub unsafe fn after_fork(&self) {
-        // SAFETY: before_fork has taken all of them (caller), and no area was added since.
-        self.areas().for_each(|area| unsafe { area.after_fork() });
-        // SAFETY: as above.
-        unsafe { self.growth.unlock() };
-    }
-
     /// From now on no page of text or rodata that exists is written any more; new code goes to fresh pages, and calls
     /// in what exists stay as they are. Allocates nothing; may be repeated. A fork wants
-    /// [`before_fork`](Self::before_fork), which also keeps other threads from making new pages meanwhile.
+    /// [`before_fork`](ForkLock::before_fork), which also keeps other threads from making new pages meanwhile.
     pub fn seal(&self) {
         self.areas().for_each(Area::seal);
     }

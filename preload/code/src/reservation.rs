@@ -10,7 +10,7 @@ use std::ops::Range;
 use autojit_sys as sys;
 
 use crate::arena::PAGE;
-use crate::lock::Lock;
+use crate::lock::{ForkLock, Lock};
 use crate::memory::MemoryError;
 use crate::space::{self, REACH, Side};
 
@@ -38,6 +38,9 @@ struct State {
 }
 
 static STATE: Lock<State> = Lock::new(State { all: Vec::new(), next: FIRST });
+
+/// A fork waits until no range is being taken.
+pub static FORK_LOCK: &dyn ForkLock = &STATE;
 
 /// Where an image wants its ranges.
 #[derive(Clone, Debug)]
@@ -200,20 +203,6 @@ pub fn mappings() -> Result<Vec<Range<usize>>, MemoryError> {
     let mut all = space::mappings()?;
     all.retain(|range| range.end < usize::MAX / 2);
     Ok(all)
-}
-
-/// For the fork handlers: no range is being taken until [`after_fork`].
-pub fn before_fork() {
-    STATE.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { STATE.unlock() }
 }
 
 impl State {

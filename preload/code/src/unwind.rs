@@ -12,7 +12,6 @@
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
 use std::fmt;
-use std::mem::ManuallyDrop;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::description::Description;
 use crate::eh_frame::{Entry as Frame, Fde};
 use crate::link::Code;
-use crate::lock::Lock;
+use crate::lock::{ForkLock, Lock};
 
 /// The answer of [`UnwindTable::find`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +114,17 @@ pub struct UnwindTable {
 unsafe impl Sync for UnwindTable {}
 // SAFETY: nothing in it belongs to a thread.
 unsafe impl Send for UnwindTable {}
+
+impl ForkLock for UnwindTable {
+    fn before_fork(&self) {
+        self.replaced.raw_lock();
+    }
+
+    unsafe fn after_fork(&self) {
+        // SAFETY: the caller's promise.
+        unsafe { self.replaced.unlock() };
+    }
+}
 
 impl UnwindTable {
     /// An empty table, for a static.
@@ -228,22 +238,6 @@ impl UnwindTable {
         let object = table.and_then(|table| table.find(pc));
         self.readers.fetch_sub(1, Ordering::Release);
         object
-    }
-
-    /// Takes the lock of [`register`](Self::register): for the `prepare` handler of a fork. To be followed by
-    /// [`after_fork`](Self::after_fork) in the parent and in the child.
-    pub fn before_fork(&self) {
-        let _held = ManuallyDrop::new(self.replaced.lock());
-    }
-
-    /// Releases the lock that [`before_fork`](Self::before_fork) took.
-    ///
-    /// # Safety
-    /// The calling thread has called `before_fork`, or it is the child's image of the thread that has; and this is the
-    /// first call since, in this process.
-    pub unsafe fn after_fork(&self) {
-        // SAFETY: before_fork has forgotten the guard (caller).
-        unsafe { self.replaced.unlock() };
     }
 
     /// For a child process that came without `before_fork` (raw clone): releases the lock, whoever held it.

@@ -2,6 +2,7 @@
 
 mod support;
 
+use autojit_code::lock::ForkLock;
 use autojit_code::{Booking, CodeMemory, RuntimeStub, link, patch_call};
 use support::{
     Child, RECORD, Step, Symbols, UNWIND, address_of, call, compile, image, in_child, memory, private_memory,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autojit_cache::{Directory, Kind};
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::pack::{self, Key};
 use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place_described};
@@ -449,16 +449,5 @@ pub fn is_used() -> bool {
     directory().is_some()
 }
 
-/// For the fork handlers: nothing is being added until [`after_fork`].
-pub fn before_fork() {
-    WAITING.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { WAITING.unlock() }
-}
+/// A fork waits until nothing is being added.
+pub static FORK_LOCK: &dyn ForkLock = &WAITING;

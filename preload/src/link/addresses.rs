@@ -14,10 +14,11 @@ use std::ptr;
 use autojit_store::FunctionKind;
 use libc::Dl_info;
 
-use crate::link::{names, unwind};
+use crate::link::names;
 use crate::platform::loaded::Next;
 use crate::platform::scope;
 use crate::program::image::{self, Image};
+use crate::program::unwind_table;
 use crate::sys;
 
 type Dladdr = unsafe extern "C" fn(*const c_void, *mut Dl_info) -> c_int;
@@ -47,7 +48,7 @@ impl Place {
     fn of(address: *const c_void) -> Option<Self> {
         let address = address as usize;
         let image = image::owner(address)?;
-        let compiled = unwind::TABLE.symbol(address).map(|named| (named.name, named.start));
+        let compiled = unwind_table::TABLE.symbol(address).map(|named| (named.name, named.start));
         Some(Self { image, function: compiled.or_else(|| entry(image, address)) })
     }
 

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::ops::Range;
 
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::unit::{Lines, Piece};
 use autojit_code::{Code, Description, Section, debug_file};
 use autojit_store::Symbol;
@@ -24,19 +24,8 @@ use crate::sys::File;
 /// One thread at a time changes the list.
 static LIST: Lock<()> = Lock::new(());
 
-/// For the fork handlers: the list is whole until [`after_fork`].
-pub fn before_fork() {
-    LIST.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { LIST.unlock() }
-}
+/// A fork waits until the list is whole.
+pub static FORK_LOCK: &dyn ForkLock = &LIST;
 
 /// Whether a debugger is to get full information of images that register now.
 pub fn wants_everything() -> bool {

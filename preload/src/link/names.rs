@@ -20,17 +20,16 @@ use std::ops::Range;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize};
 
-use autojit_code::lock::{Guard, Lock};
+use autojit_code::lock::{ForkLock, Guard, Lock};
 use autojit_code::{Area, Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf64::program_header::ProgramHeader;
 
 pub use crate::link::lines::Lines;
 use crate::link::lines::{Bitcode, Described};
-use crate::link::unwind;
 use crate::platform::undisturbed::Uninterrupted;
-use crate::program::image;
-use crate::startup::fork::Inside;
+use crate::program::fork::Inside;
+use crate::program::{image, unwind_table};
 use crate::sys::{self, File};
 
 /// A batch of code.
@@ -205,7 +204,7 @@ pub fn of_entry(address: usize, name: &str) -> &'static CStr {
 /// Calls `visit` for each compiled function.
 pub fn each_function(mut visit: impl FnMut(Named)) {
     for batch in &STATE.lock().batches {
-        unwind::TABLE.symbols(batch.text.start).for_each(&mut visit);
+        unwind_table::TABLE.symbols(batch.text.start).for_each(&mut visit);
     }
 }
 
@@ -272,19 +271,8 @@ pub fn slices() -> impl Iterator<Item = (&'static CStr, &'static ProgramHeader)>
         .map(move |header| (file, header))
 }
 
-/// For the fork handlers: nothing is being described until [`after_fork`].
-pub fn before_fork() {
-    STATE.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { STATE.unlock() }
-}
+/// A fork waits until nothing is being described.
+pub static FORK_LOCK: &dyn ForkLock = &STATE;
 
 /// Describes all code: unwind information and place as regions, everything else as a file.
 fn bring_up_to_date() {
@@ -388,7 +376,8 @@ fn loaded(range: &Range<usize>) -> ProgramHeader {
 
 /// An .eh_frame_hdr (LSB core, 10.6.2) for unwinders that ask for objects; where it is.
 fn search_table(memory: &CodeMemory, batches: &[&Batch]) -> Option<Range<usize>> {
-    let fdes: Vec<Fde> = batches.iter().flat_map(|batch| unwind::TABLE.fdes(batch.text.start)).collect();
+    let fdes: Vec<Fde> =
+        batches.iter().flat_map(|batch| unwind_table::TABLE.fdes(batch.text.start)).collect();
     let frames = batches.iter().find(|batch| batch.eh_frame != 0)?.eh_frame;
     let size = 12 + fdes.len() * 8;
     let fill = |address: usize, bytes: &mut [u8]| {
@@ -459,7 +448,7 @@ fn write_file(
     let whole = starts().min().unwrap_or(0)..batches.iter().map(|batch| batch.text.end).max().unwrap_or(0);
     let linked: Vec<_> = batches.iter_mut().flat_map(|batch| batch.lines.objects().to_vec()).collect();
     let starts = || batches.iter().map(|batch| batch.text.start);
-    let functions = starts().flat_map(|start| unwind::TABLE.symbols(start));
+    let functions = starts().flat_map(|start| unwind_table::TABLE.symbols(start));
     let lines = batches.iter().flat_map(|batch| batch.lines.lines());
     let content = describe::elf(&whole, functions, linked, lines);
     *announced = (*announced + 1).min(DESCRIPTORS as i32 - 1);

@@ -9,7 +9,8 @@ use std::fmt::Write;
 
 use autojit_code::{Code, Named};
 
-use crate::link::{names, unwind};
+use crate::link::names;
+use crate::program::unwind_table;
 use crate::settings::options;
 use crate::sys::{self, File};
 
@@ -19,7 +20,7 @@ pub fn write(code: &Code<'_>) {
         return;
     }
     let mut text = String::new();
-    let functions = unwind::TABLE.symbols(code.text.start);
+    let functions = unwind_table::TABLE.symbols(code.text.start);
     functions.for_each(|Named { name, start, size }| line(&mut text, start, size, &name.to_string_lossy()));
     append(&text);
 }

@@ -10,18 +10,15 @@ use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use autojit_code::{Code, Description, UnwindTable};
+use autojit_code::{Code, Description};
 
 use crate::link::{names, unwinders};
 use crate::platform::loaded::{self, Next};
-use crate::program::image;
-
-/// Everything that the runtime has linked: what is registered here is known to all unwinders.
-pub static TABLE: UnwindTable = UnwindTable::new();
+use crate::program::{image, unwind_table};
 
 /// Makes published code known to unwinders.
 pub fn register(code: &mut Code<'_>, description: Option<Description>) {
-    TABLE.register(code, description);
+    unwind_table::TABLE.register(code, description);
     if !code.eh_frame.is_empty() && !comes_first() {
         unwinders::register(code.eh_frame.start);
     }
@@ -71,7 +68,7 @@ static ASKED: [Asked; 8] = [const { Asked { caller: AtomicUsize::new(0), next: A
 /// # Safety
 /// As for libgcc's function: `bases` must be writable.
 pub unsafe extern "C" fn find_fde(pc: *const c_void, bases: *mut Bases, caller: usize) -> *const c_void {
-    if let Some(found) = TABLE.find(pc as usize) {
+    if let Some(found) = unwind_table::TABLE.find(pc as usize) {
         // Who walks a stack may ask for names afterwards.
         names::keep_up();
         let null = std::ptr::null();
@@ -141,7 +138,7 @@ pub unsafe fn find_object(address: *const c_void, found: *mut FoundObject) -> c_
     // SAFETY: the C library's function has this type.
     let next: unsafe extern "C" fn(*const c_void, *mut FoundObject) -> c_int =
         unsafe { std::mem::transmute(next) };
-    let Some(frames) = TABLE.frames(address as usize) else {
+    let Some(frames) = unwind_table::TABLE.frames(address as usize) else {
         // SAFETY: the caller's promise.
         return unsafe { next(address, found) };
     };

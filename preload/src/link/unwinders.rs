@@ -4,7 +4,7 @@
 //! Receives the unwind tables of published code; hands them on to each unwinder in the process. libgcc takes a lock and, as
 //! memory for its list is passed along, does not allocate (before GCC 13).
 
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 use crate::platform::loaded;
 
@@ -43,19 +43,8 @@ pub fn register(frames: usize) {
     }
 }
 
-/// For the fork handlers: nothing is being registered until [`after_fork`].
-pub fn before_fork() {
-    STATE.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { STATE.unlock() }
-}
+/// A fork waits until nothing is being registered.
+pub static FORK_LOCK: &dyn ForkLock = &STATE;
 
 /// The unwinders in the process: of the program, and that which the dynamic linker would find.
 fn present() -> impl Iterator<Item = Unwinder> {

@@ -14,7 +14,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 
 use crate::sys;
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 const PAGE: usize = 4096;
 /// The largest block that comes from a size class.
@@ -104,17 +104,14 @@ impl Allocator {
         let null = ptr::null_mut();
         Self { heap: Lock::new(Heap { free: [null; CLASSES], next: null, end: null }) }
     }
+}
 
-    /// For the fork handlers: nobody else allocates until [`after_fork`](Self::after_fork).
-    pub fn before_fork(&self) {
+impl ForkLock for Allocator {
+    fn before_fork(&self) {
         self.heap.raw_lock();
     }
 
-    /// Undoes [`before_fork`](Self::before_fork), in parent or child.
-    ///
-    /// # Safety
-    /// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-    pub unsafe fn after_fork(&self) {
+    unsafe fn after_fork(&self) {
         // SAFETY: the caller's promise.
         unsafe { self.heap.unlock() }
     }

@@ -15,13 +15,12 @@ use autojit_code::{CodeMemory, RuntimeStub, patch_call};
 use autojit_store::{Container, FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
 
-use crate::link::unwind;
 use crate::program::module::Module;
-use crate::program::process;
+use crate::program::{process, unwind_table};
 use crate::settings::options;
 use crate::settings::{failure::Failure, log, stats};
 use crate::sys;
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 /// Where a function is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,19 +77,8 @@ struct PendingCall {
 /// Two threads make stubs one after the other.
 static STUBS: Lock<()> = Lock::new(());
 
-/// For the fork handlers: no stub is being made until [`after_fork`].
-pub fn before_fork() {
-    STUBS.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { STUBS.unlock() }
-}
+/// A fork waits until no stub is being made.
+pub static FORK_LOCK: &dyn ForkLock = &STUBS;
 
 impl Function {
     /// A cold function.
@@ -243,8 +231,9 @@ impl Function {
             return Ok(made);
         }
         let trampoline = autojit_trampoline::entry::address();
-        let stub = RuntimeStub::create(memory, &unwind::TABLE, self.module.record(), self.index, trampoline)
-            .map_err(|error| Failure::new(format_args!("making a stub for it: {error}")))?;
+        let stub =
+            RuntimeStub::create(memory, &unwind_table::TABLE, self.module.record(), self.index, trampoline)
+                .map_err(|error| Failure::new(format_args!("making a stub for it: {error}")))?;
         self.slot.store(ptr::from_ref(stub.slot).cast_mut(), SeqCst);
         // Not its state: publish may be between code and state.
         let code = self.code.load(SeqCst);

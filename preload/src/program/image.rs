@@ -18,13 +18,13 @@ use autojit_trampoline::contract::{
 use goblin::elf::program_header::{PF_R, PF_W, PF_X};
 
 use crate::compile::image_cache::{self, ImagePack};
-use crate::link::{debugger, names, unwind};
+use crate::link::{debugger, names};
 use crate::platform::elf_file::{ElfFile, SymbolTable, Symbols};
 use crate::platform::loaded::{self, Definition, Object};
 use crate::platform::scope;
 use crate::program::function::Function;
 use crate::program::module::Module;
-use crate::program::symbols;
+use crate::program::{symbols, unwind_table};
 use crate::settings::failure::Failure;
 use crate::settings::stats;
 use crate::sys::Map;
@@ -250,7 +250,7 @@ pub fn code_behind(slot: &Slot) -> Option<usize> {
 pub fn function_of_entry(address: usize) -> Option<&'static Function> {
     let memory = owner(address)?.reserved_memory()?;
     // Only what is in the table is known to be mapped. What has a name there is code, not an entry.
-    if !unwind::TABLE.contains(address) || unwind::TABLE.symbol(address).is_some() {
+    if !unwind_table::TABLE.contains(address) || unwind_table::TABLE.symbol(address).is_some() {
         return None;
     }
     // SAFETY: entries are shorter than their distance from one another, and their text is mapped as a whole.
@@ -531,7 +531,7 @@ impl Image {
         self.unloaded.store(true, Ordering::Release);
         if let Some(memory) = self.reserved_memory() {
             for area in memory.areas() {
-                unwind::TABLE.unregister(&area.range());
+                unwind_table::TABLE.unregister(&area.range());
                 debugger::forget(&area.range());
             }
             names::forget(memory);

@@ -7,9 +7,8 @@
 use autojit_code::RuntimeStub;
 use autojit_trampoline::contract::Slot;
 
-use crate::link::unwind;
 use crate::program::module::Module;
-use crate::program::{image, process};
+use crate::program::{image, process, unwind_table};
 use crate::settings::log;
 
 /// The bit of [`Slot::index`] that makes the rest of it an import instead of a function.
@@ -22,7 +21,7 @@ const IMPORT: u32 = 1 << 31;
 pub fn stub(module: &'static Module, import: u32) -> Result<usize, String> {
     let memory = module.image().memory();
     let trampoline = autojit_trampoline::entry::address();
-    RuntimeStub::create(memory, &unwind::TABLE, module.record(), IMPORT | import, trampoline)
+    RuntimeStub::create(memory, &unwind_table::TABLE, module.record(), IMPORT | import, trampoline)
         .map(|stub| stub.function)
         .map_err(|error| format!("making a stub for it: {error}"))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 use crate::program::image::{self, Image};
 
@@ -58,16 +58,5 @@ pub fn notice_unloads() {
     }
 }
 
-/// For the fork handlers: no image registers until [`after_fork`].
-pub fn before_fork() {
-    REGISTERING.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { REGISTERING.unlock() }
-}
+/// A fork waits until no image registers.
+pub static FORK_LOCK: &dyn ForkLock = &REGISTERING;

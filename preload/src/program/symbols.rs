@@ -23,7 +23,7 @@ use crate::program::missing;
 use crate::program::module::Module;
 use crate::settings::failure::Failure;
 use crate::settings::options;
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 /// The names of one module.
 pub struct Names<'a> {
@@ -204,19 +204,8 @@ pub fn forget_found() {
     FOUND.lock().clear();
 }
 
-/// For the fork handlers: the cache is not being changed until [`after_fork`].
-pub fn before_fork() {
-    FOUND.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { FOUND.unlock() }
-}
+/// A fork waits until the cache is not being changed.
+pub static FORK_LOCK: &dyn ForkLock = &FOUND;
 
 /// The address of a function that the code generator made up.
 fn library_function(name: &str, image: &'static Image) -> Option<usize> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 /// A number that only grows.
 #[derive(Debug)]
@@ -96,6 +96,9 @@ pub static COUNTERS: Counters = Counters {
 
 /// How many functions the baseline compiler has left to the engine, by reason.
 static REFUSED: Lock<BTreeMap<String, u64>> = Lock::new(BTreeMap::new());
+
+/// A fork waits until no reason is being noted.
+pub static FORK_LOCK: &dyn ForkLock = &REFUSED;
 
 /// Notes that a function was left to the engine.
 pub fn refuse(reason: String) {

@@ -10,9 +10,9 @@ use autojit_trampoline::stack::with_resolver_stack;
 use crate::compile::cache;
 use crate::compile::compiler::Compiler;
 use crate::platform::undisturbed::Uninterrupted;
+use crate::program::fork::Inside;
 use crate::program::module::Module;
 use crate::program::{image, process};
-use crate::startup::fork::Inside;
 use crate::sys;
 
 /// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine, or connects

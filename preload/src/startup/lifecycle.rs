@@ -11,10 +11,10 @@ use crate::compile::{cache, daemon, engine, image_cache, prepare};
 use crate::link::debugger;
 use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
-use crate::program::{image, process};
+use crate::program::{fork, image, process};
 use crate::settings::failure::Failure;
 use crate::settings::{log, options};
-use crate::startup::{fork, report, resolver};
+use crate::startup::{forks, report, resolver};
 use crate::sys;
 
 /// Registers an image, starting the runtime if it is the first. Ends the process if the image cannot run.
@@ -89,7 +89,7 @@ fn start() -> Result<(), Failure> {
     cache::begin(options);
     daemon::begin(options);
     report::begin();
-    fork::install()?;
+    fork::install(&forks::PARTS)?;
     thread_end::reserve();
     // Last: from here on, stubs can lead to us.
     entry::install(resolver::resolve);

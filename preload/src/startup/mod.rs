@@ -4,7 +4,7 @@
 mod confine;
 #[cfg_attr(feature = "static", path = "exports_static.rs")]
 pub mod exports;
-pub mod fork;
+mod forks;
 pub mod lifecycle;
 #[cfg(not(feature = "static"))]
 mod locked;

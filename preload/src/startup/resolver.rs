@@ -9,11 +9,11 @@ use autojit_trampoline::entry::Frame;
 
 use crate::compile::batch;
 use crate::platform::undisturbed::Undisturbed;
+use crate::program::fork::Inside;
 use crate::program::function::{Function, State, rewrite_call};
 use crate::program::{image, missing, process};
 use crate::settings::failure::Failure;
 use crate::settings::{log, stats};
-use crate::startup::fork::Inside;
 
 /// Makes `slot` lead to the finished code of its function, or ends the process.
 ///

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use autojit_code::lock::ForkLock;
 use autojit_code::{
     Area, Code, CodeMemory, LinkError, Resolver, RuntimeStub, Symbol, Target, UnwindTable, Usage, link,
 };

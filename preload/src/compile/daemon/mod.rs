@@ -24,7 +24,7 @@ use crate::settings::options::{self, Options};
 use crate::sys;
 use pool::{Link, POOL};
 
-pub use pool::{after_fork, after_fork_in_child, before_fork};
+pub use pool::{FORK_LOCK, after_fork_in_child};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use autojit_abi::GENERATOR;
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 use autojit_protocol::connection::SILENCE;
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Connection, ConnectionError, Message};
@@ -297,19 +297,8 @@ fn greet(mut connection: Connection) -> Result<(Connection, bool), Trouble> {
     }
 }
 
-/// For the fork handlers: no connection is taken or given back until [`after_fork`].
-pub fn before_fork() {
-    POOL.inside.raw_lock();
-}
-
-/// Undoes [`before_fork`], in parent or child.
-///
-/// # Safety
-/// `before_fork` must have run in this thread, or in the thread of the parent that forked.
-pub unsafe fn after_fork() {
-    // SAFETY: the caller's promise.
-    unsafe { POOL.inside.unlock() }
-}
+/// A fork waits until no connection is taken or given back.
+pub static FORK_LOCK: &dyn ForkLock = &POOL.inside;
 
 /// In a child after a fork, with the lock free: its parent's connections are not for it.
 pub fn after_fork_in_child() {

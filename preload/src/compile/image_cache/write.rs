@@ -12,9 +12,9 @@ use autojit_store::FunctionKind;
 
 use super::{MODULES, key_of, may_have_one, places};
 use crate::compile::cache::{KeptLines, path};
-use crate::link::unwind;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
+use crate::program::unwind_table;
 
 /// Functions of the first group, unless one module has more. Each has twice as many as the one before: a process that
 /// needs it has bound as much already, and what is in one group calls one another directly.
@@ -195,7 +195,7 @@ fn functions(image: &Image, noted: &Noted) -> Vec<(u32, u32)> {
 fn named(image: &Image, noted: Noted) -> Option<(u32, Unit<'static>)> {
     let Noted { module, mut unit, kept, .. } = noted;
     if let Some((text, lines)) = kept {
-        let named = unwind::TABLE.symbols(text);
+        let named = unwind_table::TABLE.symbols(text);
         unit.names = named.map(|named| named.name.to_string_lossy().into_owned().into()).collect();
         unit.lines = lines.map(|lines| lines.read()).unwrap_or_default();
         if unit.lines.is_empty() && lines.is_some() {

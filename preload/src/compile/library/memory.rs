@@ -4,13 +4,16 @@
 use std::ffi::{c_int, c_void};
 use std::ops::Range;
 
-use autojit_code::lock::Lock;
+use autojit_code::lock::{ForkLock, Lock};
 
 use crate::platform::c_library;
 use crate::sys::{self, Errno};
 
 /// Ranges, in no order.
 static MAPPED: Lock<Vec<Range<usize>>> = Lock::new(Vec::new());
+
+/// A fork waits until no range is being noted.
+pub static FORK_LOCK: &dyn ForkLock = &MAPPED;
 
 /// What is mapped for libraries.
 pub fn mapped() -> Vec<Range<usize>> {

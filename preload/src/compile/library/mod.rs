@@ -12,7 +12,7 @@
 //! * [`relocate`]: fills in addresses; [`memory`]: what is mapped for it; [`substitutes`]: functions of the C library that it must not use, among them
 //!   those of [`thread_end`]
 
-mod memory;
+pub mod memory;
 mod relocate;
 mod substitutes;
 pub mod thread_end;

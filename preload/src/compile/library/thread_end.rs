@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
-use crate::startup::fork::Inside;
+use crate::program::fork::Inside;
 
 /// Keys below this have their values in the thread's descriptor (glibc's PTHREAD_KEY_2NDLEVEL_SIZE).
 const IN_DESCRIPTOR: c_uint = 32;

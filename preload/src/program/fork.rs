@@ -6,19 +6,18 @@
 //! kernel wipes in it, and does the same when it first enters. A child that shares the memory (vfork, posix_spawn) is no other process
 //! in this sense, and the page is not wiped in it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use autojit_code::reservation;
+use autojit_code::lock::ForkLock;
 
-use crate::compile::{cache, daemon};
-use crate::link::{debugger, names, perf, unwind, unwinders};
 use crate::platform::c_library;
 use crate::platform::gate::{Entered, Gate};
-use crate::program::{function, image, process, symbols};
+use crate::program::image::{self, Image};
+use crate::program::unwind_table;
 use crate::settings::failure::Failure;
 use crate::settings::log;
-use crate::startup::report;
-use crate::{ALLOCATOR, sys};
+use crate::sys;
 
 /// Threads in the resolver, and the thread that forks.
 static GATE: Gate = Gate::new();
@@ -59,12 +58,43 @@ impl Drop for Inside {
     }
 }
 
-/// Installs the handlers.
+/// What takes part in forks.
+pub struct Parts {
+    /// All locks that a thread may hold outside of the gate, or that seal something, in the order in which the runtime
+    /// nests them.
+    pub locks: &'static [&'static dyn ForkLock],
+    /// What a child does first, with all locks free.
+    pub in_child: &'static [fn()],
+}
+
+static PARTS: OnceLock<&Parts> = OnceLock::new();
+
+fn parts() -> &'static Parts {
+    PARTS.get().expect("set before the handlers are installed")
+}
+
+/// The code memory of all images.
+#[derive(Debug)]
+pub struct Memories;
+
+impl ForkLock for Memories {
+    fn before_fork(&self) {
+        image::all().filter_map(Image::reserved_memory).for_each(ForkLock::before_fork);
+    }
+
+    unsafe fn after_fork(&self) {
+        // SAFETY: the caller's promise.
+        image::all().filter_map(Image::reserved_memory).for_each(|memory| unsafe { memory.after_fork() });
+    }
+}
+
+/// Installs the handlers, for `parts`.
 ///
 /// # Errors
 /// There is no memory.
-pub fn install() -> Result<(), Failure> {
+pub fn install(parts: &'static Parts) -> Result<(), Failure> {
     const PAGE_SIZE: usize = 4096;
+    PARTS.get_or_init(|| parts);
     let failure = |error: sys::Errno| Failure::new(format_args!("preparing for forks: {error}"));
     let page = sys::map_pages(PAGE_SIZE).map_err(failure)?;
     // SAFETY: a fresh page that lives for ever.
@@ -119,11 +149,8 @@ fn adopt_process() {
         }
     }
     // SAFETY: as above.
-    unsafe { unwind::TABLE.detach() };
-    daemon::after_fork_in_child();
-    report::after_fork_in_child();
-    names::after_fork_in_child();
-    perf::after_fork_in_child();
+    unsafe { unwind_table::TABLE.detach() };
+    begin_child();
     mark();
 }
 
@@ -148,10 +175,7 @@ unsafe extern "C" fn child() {
     mark();
     // SAFETY: `prepare` has run in the parent's thread that this one is a copy of.
     unsafe { release() };
-    daemon::after_fork_in_child();
-    report::after_fork_in_child();
-    names::after_fork_in_child();
-    perf::after_fork_in_child();
+    begin_child();
     open_gate();
 }
 
@@ -161,22 +185,9 @@ fn open_gate() {
     sys::set_signal_mask(mask);
 }
 
-/// Takes all locks, in the order in which the runtime nests them, and seals the code.
+/// Takes all locks, and seals the code.
 fn hold() {
-    process::before_fork();
-    function::before_fork();
-    symbols::before_fork();
-    names::before_fork();
-    cache::before_fork();
-    daemon::before_fork();
-    for memory in image::all().filter_map(image::Image::reserved_memory) {
-        memory.before_fork();
-    }
-    reservation::before_fork();
-    unwinders::before_fork();
-    unwind::TABLE.before_fork();
-    debugger::before_fork();
-    ALLOCATOR.before_fork();
+    parts().locks.iter().for_each(|lock| lock.before_fork());
 }
 
 /// Undoes [`hold`].
@@ -185,20 +196,10 @@ fn hold() {
 /// `hold` must have run in this thread, or in the thread of the parent that forked.
 unsafe fn release() {
     // SAFETY: the caller's promise.
-    unsafe {
-        ALLOCATOR.after_fork();
-        debugger::after_fork();
-        unwind::TABLE.after_fork();
-        unwinders::after_fork();
-        reservation::after_fork();
-        for memory in image::all().filter_map(image::Image::reserved_memory) {
-            memory.after_fork();
-        }
-        names::after_fork();
-        daemon::after_fork();
-        cache::after_fork();
-        symbols::after_fork();
-        function::after_fork();
-        process::after_fork();
-    }
+    parts().locks.iter().rev().for_each(|lock| unsafe { lock.after_fork() });
+}
+
+/// The child begins as a process of its own.
+fn begin_child() {
+    parts().in_child.iter().for_each(|begin| begin());
 }
