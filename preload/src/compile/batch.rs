@@ -17,11 +17,12 @@ use autojit_protocol::What;
 use crate::compile::compiler::{Compiler, Held, Object};
 use crate::compile::daemon::{self, Gone};
 use crate::compile::engine::{self, Owned};
+use crate::compile::modules::{self, EngineHandle};
 use crate::compile::{baseline, cache, image_cache};
 use crate::link::names;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::{Function, State};
-use crate::program::module::{EngineHandle, Module, Opened};
+use crate::program::module::{Module, Opened};
 use crate::program::process;
 use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
@@ -55,7 +56,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
         }
         module.open()?;
         // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
-        module.bind_cached();
+        modules::bind_cached(module);
         if root.state() == State::Cold {
             cache::bind_copies(root);
         }
@@ -72,7 +73,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     }
     // Before the module's lock: threads that compile in other modules may wait for the engine, too.
     let compiler = Compiler::choose()?;
-    let handle = module.lock_engine();
+    let handle = modules::lock_engine(module);
     // Not earlier: the thread that held the lock may have compiled it along.
     let Some(batch) = Batch::claim(root) else { return Ok(()) };
     let result = batch.run(compiler, handle, Some(root)).and_then(|()| match root.code() {

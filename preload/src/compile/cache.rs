@@ -18,6 +18,7 @@ use autojit_code::{LinkError, Symbol, Unit, place_described};
 use autojit_store::FunctionKind;
 
 use crate::compile::image_cache::{self, Noted};
+use crate::compile::modules;
 use crate::link::names;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::{Function, State};
@@ -290,14 +291,14 @@ pub fn bind_copies(root: &'static Function) {
         return;
     }
     let name = root.info().name;
-    for module in root.module().image().modules().iter().filter(|module| !module.is_bound()) {
+    for module in root.module().image().modules().iter().filter(|module| !modules::is_bound(module)) {
         let Ok(opened) = module.open() else { continue };
         let Some(autojit_store::Symbol::Function(index)) = opened.container.find(name) else { continue };
         if let Some(copy) = module.function(index) {
             image_cache::bind(copy);
         }
         if root.state() == State::Cold {
-            module.bind_cached();
+            modules::bind_cached(module);
         }
         if root.state() != State::Cold {
             return;

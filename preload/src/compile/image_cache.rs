@@ -68,11 +68,26 @@ fn key_of(image: &Image) -> Key {
     autojit_cache::key_of_image(image.name(), options::opt_override())
 }
 
+/// The image's pack, which is opened the first time.
+fn pack_of(image: &'static Image) -> Option<&'static ImagePack> {
+    let open = || {
+        let pack = open(image)?;
+        image.tell_of_names(introduce);
+        Some(pack)
+    };
+    image.attachment().get_or_init::<Option<ImagePack>>(open).as_ref()
+}
+
+/// The image's pack, if that was opened.
+fn opened_pack(image: &Image) -> Option<&ImagePack> {
+    image.attachment().get::<Option<ImagePack>>()?.as_ref()
+}
+
 /// Binds the group that `function` is in, if the image's pack has it. The caller is inside the gate.
 pub fn bind(function: &'static Function) {
     let module = function.module();
     let image = module.image();
-    let Some(pack) = image.pack(open) else { return };
+    let Some(pack) = pack_of(image) else { return };
     if let Some(number) = pack.number_of(image, module)
         && let Some((group, _)) = pack.index.find(number, function.index())
     {
@@ -84,17 +99,17 @@ pub fn bind(function: &'static Function) {
 /// first, so most often `main`, whose first call would bind it from a stack of its own. Whether it was bound. The caller is
 /// inside the gate.
 pub fn bind_first(image: &'static Image) -> bool {
-    let pack = if baseline::is_alone() { None } else { image.pack(open) };
+    let pack = if baseline::is_alone() { None } else { pack_of(image) };
     pack.is_some_and(|pack| pack.bind_group(image, 0))
 }
 
 /// Gives a function that was just named its code, if the group that it is in is bound: most functions of a group are
 /// never named, so nothing is made for them when it is. The name is noted before the group is looked at, and a group
 /// before the names of its functions are (both SeqCst): the one or the other is seen.
-pub fn introduce(function: &'static Function) {
+fn introduce(function: &'static Function) {
     let module = function.module();
     let image = module.image();
-    if let Some(pack) = image.opened_pack()
+    if let Some(pack) = opened_pack(image)
         && let Some(number) = pack.number_of(image, module)
         && let Some((group, Some(offset))) = pack.index.find(number, function.index())
     {
@@ -107,7 +122,7 @@ pub fn introduce(function: &'static Function) {
 
 /// How many functions of the image have code that nothing has named.
 pub fn unnamed(image: &'static Image) -> usize {
-    let Some(pack) = image.opened_pack() else { return 0 };
+    let Some(pack) = opened_pack(image) else { return 0 };
     let of_module = |number: u32| {
         let Some(module) = pack.module(image, number) else { return 0 };
         let functions = pack.index.functions(number);
@@ -118,7 +133,7 @@ pub fn unnamed(image: &'static Image) -> usize {
 
 /// Binds everything that the image's pack has.
 pub fn bind_all(image: &'static Image) {
-    if let Some(pack) = image.pack(open) {
+    if let Some(pack) = pack_of(image) {
         for group in 0..pack.index.groups.len() {
             pack.bind_group(image, group);
         }

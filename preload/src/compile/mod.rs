@@ -9,5 +9,6 @@ pub mod engine;
 pub mod image_cache;
 #[cfg_attr(feature = "static", path = "library_static.rs")]
 pub mod library;
+pub mod modules;
 pub mod prepare;
 pub mod whole;

@@ -9,8 +9,8 @@ use autojit_code::unit::Lines;
 use autojit_code::{Symbol, Unit};
 
 use crate::compile::batch::{Batch, cannot_link, run_engine};
-use crate::compile::cache;
 use crate::compile::compiler::{Compiler, Held, Object};
+use crate::compile::{cache, modules};
 use crate::link::names;
 use crate::program::module::Module;
 use crate::program::symbols;
@@ -39,7 +39,7 @@ impl Whole {
     /// Its container cannot be had.
     pub fn of(module: &'static Module) -> Result<Self, Failure> {
         module.open()?;
-        if module.lock_engine().0.is_null() {
+        if modules::lock_engine(module).0.is_null() {
             module.describe_in_full();
         }
         let own = |index| module.function(index).is_some_and(symbols::is_chosen);
@@ -89,7 +89,7 @@ impl Whole {
     /// LLVM's.
     pub fn compile(&self, api: &'static EngineApi, number: usize) -> Result<Object, Failure> {
         let part = self.part(number);
-        let mut handle = self.module.lock_engine();
+        let mut handle = modules::lock_engine(self.module);
         stats::COUNTERS.batches.add(1);
         let claim = |index: u32| part.get(index as usize) == Some(&true);
         let object = run_engine(self.module, api, &mut handle, None, &claim)?;
@@ -102,7 +102,7 @@ impl Whole {
     /// # Errors
     /// It cannot be had. Its functions are cold, and each may still be had by itself.
     pub fn compile_in_one(&self, compiler: Compiler) -> Result<(), Failure> {
-        let handle = self.module.lock_engine();
+        let handle = modules::lock_engine(self.module);
         Batch::of(self.module, Some(&self.functions)).run(compiler, handle, None)
     }
 

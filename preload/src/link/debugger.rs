@@ -13,10 +13,12 @@ use std::ops::Range;
 
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::unit::{Lines, Piece};
-use autojit_code::{Code, Description, Section, debug_file};
+use autojit_code::{Code, CodeMemory, Section, debug_file};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
+use crate::link::listeners::{Listener, Published};
+use crate::program::image::Image;
 use crate::program::module::Module;
 use crate::settings::options::{self, Debugger};
 use crate::sys::File;
@@ -78,11 +80,31 @@ fn is_off() -> bool {
     options::get().is_none_or(|options| options.debugger == Debugger::Off)
 }
 
-/// Tells debuggers of `code`, which was linked from `objects` and belongs to `module`.
-pub fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code<'_>) {
-    if is_off() {
-        return;
+/// Tells debuggers.
+#[derive(Debug)]
+pub struct Debuggers;
+
+impl Listener for Debuggers {
+    fn published(&self, published: &mut Published<'_>) {
+        if is_off() {
+            return;
+        }
+        let Published { module, code, description, objects, .. } = published;
+        match (objects, description) {
+            (Some(objects), _) => register(module, objects, code),
+            (None, Some(description)) => add(description.bytes().into(), code.text.start),
+            (None, None) => {}
+        }
     }
+
+    fn unloaded(&self, image: &Image) {
+        let areas = image.reserved_memory().into_iter().flat_map(CodeMemory::areas);
+        areas.for_each(|area| forget(&area.range()));
+    }
+}
+
+/// Tells debuggers of `code`, which was linked from `objects` and belongs to `module`.
+fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code<'_>) {
     // Without variables nothing refers to symbols that are elsewhere.
     let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
     for Lines { object, sections } in objects {
@@ -97,13 +119,6 @@ pub fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code<'_>)
             Ok(file) => add(file.into(), code.text.start),
             Err(error) => log::info!("code of {} is not described to debuggers: {error}", module.source()),
         }
-    }
-}
-
-/// Tells debuggers of code from the cache.
-pub fn register_described(description: Option<Description>, code: &Code<'_>) {
-    if let Some(description) = description.filter(|_| !is_off()) {
-        add(description.bytes().into(), code.text.start);
     }
 }
 
@@ -151,7 +166,7 @@ fn add(file: Cow<'static, [u8]>, code: usize) {
 }
 
 /// Takes the files of all code in `range` out of the list: its image was unloaded.
-pub fn forget(range: &Range<usize>) {
+fn forget(range: &Range<usize>) {
     let _one_at_a_time = LIST.lock();
     let list = descriptor();
     // SAFETY: as above; what is taken out nobody else knows but the debugger, which is done with it when `changed`

@@ -4,6 +4,7 @@
 pub mod addresses;
 pub mod debugger;
 pub mod lines;
+pub mod listeners;
 pub mod names;
 #[cfg(not(feature = "static"))]
 pub mod objects;

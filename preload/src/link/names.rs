@@ -27,9 +27,11 @@ use goblin::elf64::program_header::ProgramHeader;
 
 pub use crate::link::lines::Lines;
 use crate::link::lines::{Bitcode, Described};
+use crate::link::listeners::{Listener, Published};
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::fork::Inside;
-use crate::program::{image, unwind_table};
+use crate::program::image::{self, Image};
+use crate::program::unwind_table;
 use crate::sys::{self, File};
 
 /// A batch of code.
@@ -163,8 +165,23 @@ impl Region {
     }
 }
 
+/// Notes published code.
+#[derive(Debug)]
+pub struct Names;
+
+impl Listener for Names {
+    fn published(&self, published: &mut Published<'_>) {
+        let lines = std::mem::replace(&mut published.lines, Lines::None);
+        register(&published.code, published.memory, lines);
+    }
+
+    fn unloaded(&self, image: &Image) {
+        image.reserved_memory().into_iter().for_each(forget);
+    }
+}
+
 /// Notes published code. `lines` is what describes its lines.
-pub fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
+fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
     if code.text.is_empty() {
         return;
     }
@@ -226,7 +243,7 @@ pub fn regions() -> impl Iterator<Item = &'static Region> {
 }
 
 /// Withdraws everything in `memory`, whose image was unloaded.
-pub fn forget(memory: &CodeMemory) {
+fn forget(memory: &CodeMemory) {
     {
         let mut state = STATE.lock();
         let state = &mut *state;

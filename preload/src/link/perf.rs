@@ -9,16 +9,26 @@ use std::fmt::Write;
 
 use autojit_code::{Code, Named};
 
+use crate::link::listeners::{Listener, Published};
 use crate::link::names;
 use crate::program::unwind_table;
 use crate::settings::options;
 use crate::sys::{self, File};
 
-/// Adds the functions of `code`, which has been registered, to the map, if there is to be one.
-pub fn write(code: &Code<'_>) {
-    if !wanted() {
-        return;
+/// Adds functions to the map, if there is to be one.
+#[derive(Debug)]
+pub struct PerfMap;
+
+impl Listener for PerfMap {
+    fn published(&self, published: &mut Published<'_>) {
+        if wanted() {
+            write(&published.code);
+        }
     }
+}
+
+/// Adds the functions of `code`, which unwinders know, to the map.
+fn write(code: &Code<'_>) {
     let mut text = String::new();
     let functions = unwind_table::TABLE.symbols(code.text.start);
     functions.for_each(|Named { name, start, size }| line(&mut text, start, size, &name.to_string_lossy()));

@@ -7,7 +7,8 @@ use autojit_code::unit::Lines;
 use autojit_code::{Code, CodeMemory, Description, LinkError, Linked};
 use autojit_store::Symbol;
 
-use crate::link::{debugger, names, perf, unwind};
+use crate::link::listeners::{self, Published};
+use crate::link::names;
 use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols;
@@ -53,21 +54,20 @@ pub fn publish(
     origin: Origin<'_>,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
-    let mut code = linked.commit()?;
+    let code = linked.commit()?;
 
-    // 2. Unwind information: an exception may pass through the first call.
+    // 2. Those that hear of it: unwinders, as an exception may pass through the first call; debuggers, as breakpoints are
+    //    to be set in the code before anybody runs it; and others.
     let (publication, description) = Publication::of(origin, &code);
-    unwind::register(&mut code, description);
-    names::register(&code, memory, lines);
-    perf::write(&code);
+    let objects = match &publication {
+        Publication::Compiled { objects, .. } => Some(*objects),
+        Publication::Described { .. } => None,
+    };
+    let mut published = Published { module, memory, code, lines, description, objects };
+    listeners::published(&mut published);
+    let code = published.code;
 
-    // 3. Debuggers: breakpoints are to be set in the code before anybody runs it.
-    match &publication {
-        Publication::Compiled { objects, .. } => debugger::register(module, objects, &code),
-        Publication::Described { .. } => debugger::register_described(description, &code),
-    }
-
-    // 4. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 5, as
+    // 3. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 4, as
     //    the new functions may call one another.
     for call in &code.call_sites {
         // SAFETY: the tokens are those of symbols::Names, which the object was linked with.
@@ -75,7 +75,7 @@ pub fn publish(
         callee.add_call_site(memory, call.address, call.target);
     }
 
-    // 5. Slots, and the calls that wait for these functions: threads may enter.
+    // 4. Slots, and the calls that wait for these functions: threads may enter.
     let publish = |function: &'static Function, address: usize| {
         function.publish(address);
         log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());

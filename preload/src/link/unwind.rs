@@ -10,17 +10,31 @@ use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use autojit_code::{Code, Description};
+use autojit_code::CodeMemory;
+
+use crate::link::listeners::{Listener, Published};
+use crate::program::image::{self, Image};
 
 use crate::link::{names, unwinders};
 use crate::platform::loaded::{self, Next};
-use crate::program::{image, unwind_table};
+use crate::program::unwind_table;
 
 /// Makes published code known to unwinders.
-pub fn register(code: &mut Code<'_>, description: Option<Description>) {
-    unwind_table::TABLE.register(code, description);
-    if !code.eh_frame.is_empty() && !comes_first() {
-        unwinders::register(code.eh_frame.start);
+#[derive(Debug)]
+pub struct Unwinding;
+
+impl Listener for Unwinding {
+    fn published(&self, published: &mut Published<'_>) {
+        let code = &mut published.code;
+        unwind_table::TABLE.register(code, published.description);
+        if !code.eh_frame.is_empty() && !comes_first() {
+            unwinders::register(code.eh_frame.start);
+        }
+    }
+
+    fn unloaded(&self, image: &Image) {
+        let areas = image.reserved_memory().into_iter().flat_map(CodeMemory::areas);
+        areas.for_each(|area| unwind_table::TABLE.unregister(&area.range()));
     }
 }
 
@@ -31,8 +45,11 @@ fn comes_first() -> bool {
     const LATER: u8 = 2;
     static ORDER: AtomicU8 = AtomicU8::new(UNKNOWN);
     if ORDER.load(Ordering::Relaxed) == UNKNOWN {
-        let own = crate::startup::exports::dl_iterate_phdr as *const () as usize;
-        let first = loaded::find("dl_iterate_phdr", 0).is_some_and(|found| found.address == own);
+        let first = loaded::each(|object| match object.define("dl_iterate_phdr") {
+            Some(_) => ControlFlow::Break(object.contains(loaded::own_address())),
+            None => ControlFlow::Continue(()),
+        });
+        let first = first.unwrap_or(false);
         ORDER.store(if first { FIRST } else { LATER }, Ordering::Relaxed);
     }
     ORDER.load(Ordering::Relaxed) == FIRST

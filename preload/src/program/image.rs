@@ -17,11 +17,10 @@ use autojit_trampoline::contract::{
 };
 use goblin::elf::program_header::{PF_R, PF_W, PF_X};
 
-use crate::compile::image_cache::{self, ImagePack};
-use crate::link::{debugger, names};
 use crate::platform::elf_file::{ElfFile, SymbolTable, Symbols};
 use crate::platform::loaded::{self, Definition, Object};
 use crate::platform::scope;
+use crate::program::attachment::Attachment;
 use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::{symbols, unwind_table};
@@ -57,8 +56,10 @@ pub struct Image {
     slot_runs: OnceLock<Vec<SlotRun>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
-    /// Its pack in the object cache, once it was asked for.
-    pack: OnceLock<Option<ImagePack>>,
+    /// What the object cache has of it, once that was asked for.
+    attachment: Attachment,
+    /// What is told of functions that are named, if that is more than nothing.
+    naming: OnceLock<fn(&'static Function)>,
     /// Whether it is described to a debugger in full.
     prepared: AtomicBool,
     unloaded: AtomicBool,
@@ -172,6 +173,14 @@ pub unsafe fn register(
     IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
     entry.store(trampoline, Ordering::Release);
     Ok(Some(image))
+}
+
+/// What is told of unloaded images.
+static UNLOADED: OnceLock<fn(&Image)> = OnceLock::new();
+
+/// From now on, `tell` is called with each image that was unloaded, before its memory is given back.
+pub fn tell_of_unloads(tell: fn(&Image)) {
+    UNLOADED.get_or_init(|| tell);
 }
 
 /// The loader's count of unloaded objects when [`notice_unloads`] last looked.
@@ -336,7 +345,8 @@ impl Image {
             booking: Lock::new(Booking::default()),
             slot_runs: OnceLock::new(),
             inline: Lock::new(HashMap::default()),
-            pack: OnceLock::new(),
+            attachment: Attachment::default(),
+            naming: OnceLock::new(),
             prepared: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
@@ -454,14 +464,21 @@ impl Image {
         ((record - self.records.start) / size_of::<ModuleRecord>()) as u32
     }
 
-    /// Its pack in the object cache, which `open` opens the first time.
-    pub fn pack(&'static self, open: fn(&Self) -> Option<ImagePack>) -> Option<&'static ImagePack> {
-        self.pack.get_or_init(|| open(self)).as_ref()
+    /// Room for what the object cache has of it.
+    pub fn attachment(&self) -> &Attachment {
+        &self.attachment
     }
 
-    /// Its pack, if that was opened.
-    pub fn opened_pack(&self) -> Option<&ImagePack> {
-        self.pack.get()?.as_ref()
+    /// From now on, `naming` is told of each function of the image that is named for the first time.
+    pub fn tell_of_names(&self, naming: fn(&'static Function)) {
+        self.naming.get_or_init(|| naming);
+    }
+
+    /// A function was named for the first time.
+    pub fn introduce(&self, function: &'static Function) {
+        if let Some(naming) = self.naming.get() {
+            naming(function);
+        }
     }
 
     /// Calls `work` if the image is loaded, which it stays until `work` is done.
@@ -489,17 +506,10 @@ impl Image {
         self.file.lock().get_or_insert_with(map).clone()
     }
 
-    /// Opens and maps what compiles of its functions may want to have from outside the process, the object cache
-    /// included.
-    pub fn provide(&'static self) {
-        // Failures are kept, and told when somebody asks.
+    /// Maps its file, which may be out of reach later.
+    pub fn provide(&self) {
+        // A failure is kept, and told when somebody asks.
         let _ = self.file();
-        image_cache::bind_all(self);
-        for module in &self.modules {
-            if module.open().is_ok() {
-                module.bind_cached();
-            }
-        }
     }
 
     fn with_symbols<R>(&self, use_them: impl FnOnce(&Symbols<'_>) -> R) -> R {
@@ -529,21 +539,18 @@ impl Image {
     pub fn unload(&self) {
         log::info!("{} was unloaded", self.place.name);
         self.unloaded.store(true, Ordering::Release);
+        if let Some(tell) = UNLOADED.get() {
+            tell(self);
+        }
         if let Some(memory) = self.reserved_memory() {
-            for area in memory.areas() {
-                unwind_table::TABLE.unregister(&area.range());
-                debugger::forget(&area.range());
-            }
-            names::forget(memory);
             // A debugger's breakpoints stay where they were written, for all it knows: no other code may come there.
             if !self.prepared.load(Ordering::Relaxed) {
                 // SAFETY: the image's functions can no longer be called or returned to, and unwinders do not know of
-                // them.
+                // them: they were told.
                 unsafe { memory.release() };
             }
         }
         *self.booking.lock() = Booking::default();
-        self.modules.iter().for_each(Module::close);
         *self.symbols.lock() = None;
         *self.file.lock() = None;
         self.inline.lock().clear();

@@ -1,5 +1,6 @@
 //! What has registered: images, their modules, functions and their states, and what names stand for.
 
+pub mod attachment;
 pub mod fork;
 pub mod function;
 pub mod image;

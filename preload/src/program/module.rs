@@ -1,7 +1,7 @@
 //! One lazily compiled module of an image: its record, its container, its functions.
 //!
 //! Receives a [`ModuleRecord`]; finds the container by its key, in the image's file or in a store directory, at the
-//! first call of any of the module's functions; hands on [`Function`]s and the engine's handle.
+//! first call of any of the module's functions; hands on [`Function`]s.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -9,16 +9,14 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicPtr};
 
-use autojit_abi::EngineModule;
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
 use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
 
-use crate::compile::{baseline, cache, engine, image_cache};
+use crate::program::attachment::Attachment;
 use crate::program::function::Function;
 use crate::program::image::Image;
 use crate::settings::failure::Failure;
 use crate::sys::{self, File};
-use autojit_code::lock::Lock;
 
 /// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere.
 #[derive(Debug)]
@@ -38,22 +36,11 @@ struct Entered {
     opened: OnceLock<Result<Opened, Failure>>,
     /// Whether the index of the container is what was written.
     verified: OnceLock<Result<(), Failure>>,
-    /// Whether the object cache was asked for its code.
-    bound: Lock<bool>,
     /// Whether its types and variables are described to a debugger.
     full_debug: AtomicBool,
-    /// Its bitcode, as the baseline compiler has it.
-    bitcode: Lock<baseline::State>,
-    /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
-    engine: Lock<EngineHandle>,
+    /// What the compilers keep of it.
+    attachment: Attachment,
 }
-
-/// The engine's handle of a module, or null.
-#[derive(Debug)]
-pub struct EngineHandle(pub *mut EngineModule);
-
-// SAFETY: the engine lets any thread use a module, one at a time (autojit_abi).
-unsafe impl Send for EngineHandle {}
 
 // SAFETY: the record is read-only, in an image that stays loaded as long as anybody calls its functions.
 unsafe impl Send for Module {}
@@ -93,10 +80,8 @@ impl Module {
             Box::new(Entered {
                 opened: OnceLock::new(),
                 verified: OnceLock::new(),
-                bound: Lock::new(false),
                 full_debug: AtomicBool::new(false),
-                bitcode: Lock::new(baseline::State::Closed),
-                engine: Lock::new(EngineHandle(std::ptr::null_mut())),
+                attachment: Attachment::default(),
             })
         })
     }
@@ -201,20 +186,6 @@ impl Module {
         self.entered().verified.get_or_init(check).clone()
     }
 
-    /// Binds what the object cache has of the module, once. Other threads that enter the module wait.
-    pub fn bind_cached(&'static self) {
-        let mut bound = self.entered().bound.lock();
-        if !*bound {
-            *bound = true;
-            cache::bind(self);
-        }
-    }
-
-    /// Whether the object cache was asked for its code, and what it has is bound.
-    pub fn is_bound(&self) -> bool {
-        self.entered.get().is_some_and(|entered| entered.bound.try_lock().is_some_and(|bound| *bound))
-    }
-
     /// What [`open`](Self::open) yielded, if it was called.
     pub fn opened(&self) -> Option<&Opened> {
         self.entered.get()?.opened.get()?.as_ref().ok()
@@ -271,12 +242,12 @@ impl Module {
         // SAFETY: null, or what was stored below: a function, which lives for ever.
         Some(unsafe { known.as_ref() }.unwrap_or_else(|| {
             let made = Box::into_raw(Box::new(Function::new(self, index)));
-            // SeqCst: see image_cache::introduce.
+            // SeqCst: see Image::introduce.
             match entry.compare_exchange(std::ptr::null_mut(), made, SeqCst, SeqCst) {
                 Ok(_) => {
                     // SAFETY: made above, and never freed.
                     let made: &'static Function = unsafe { &*made };
-                    image_cache::introduce(made);
+                    self.image().introduce(made);
                     made
                 }
                 Err(known) => {
@@ -332,29 +303,14 @@ impl Module {
         self.count as usize
     }
 
-    /// Lets go of what the engine keeps of it, once nobody can call its functions any more.
-    pub fn close(&self) {
-        let Some(entered) = self.entered.get() else { return };
-        *entered.bitcode.lock() = baseline::State::Closed;
-        let handle = std::mem::replace(&mut entered.engine.lock().0, std::ptr::null_mut());
-        if !handle.is_null()
-            && let Ok(api) = engine::get().api()
-        {
-            // SAFETY: the handle came from this engine, and no longer is where others could find it.
-            let close = || unsafe { (api.close)(handle) };
-            // Without a stack its memory is lost, and nothing else.
-            let _ = engine::on_its_stack(close);
-        }
+    /// Room for what the compilers keep of it.
+    pub fn attachment(&self) -> &Attachment {
+        &self.entered().attachment
     }
 
-    /// The engine's handle, for the calling thread alone.
-    pub fn lock_engine(&self) -> autojit_code::lock::Guard<'_, EngineHandle> {
-        self.entered().engine.lock()
-    }
-
-    /// Its bitcode, for the calling thread alone.
-    pub fn lock_bitcode(&self) -> autojit_code::lock::Guard<'_, baseline::State> {
-        self.entered().bitcode.lock()
+    /// The same, if the module was entered.
+    pub fn known_attachment(&self) -> Option<&Attachment> {
+        Some(&self.entered.get()?.attachment)
     }
 
     /// From now on, its types and variables are described to the debugger. To be said before the engine opens it.

@@ -7,12 +7,13 @@
 
 use autojit_trampoline::stack::with_resolver_stack;
 
-use crate::compile::cache;
 use crate::compile::compiler::Compiler;
+use crate::compile::{cache, image_cache, modules};
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::fork::Inside;
+use crate::program::image::{self, Image};
 use crate::program::module::Module;
-use crate::program::{image, process};
+use crate::program::process;
 use crate::sys;
 
 /// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine, or connects
@@ -25,12 +26,22 @@ pub fn provide() {
     // The caller may have a small stack. Without another one there is nothing to be had.
     let _ = with_resolver_stack(|| {
         let _inside = Inside::enter();
-        image::all().for_each(image::Image::provide);
-        if !image::all().flat_map(image::Image::modules).all(Module::is_complete) {
+        image::all().for_each(provide_image);
+        if !image::all().flat_map(Image::modules).all(Module::is_complete) {
             Compiler::provide();
         }
         cache::flush();
     });
+}
+
+/// Opens and maps what compiles of its functions may want to have from outside the process, the object cache included.
+fn provide_image(image: &'static Image) {
+    image.provide();
+    image_cache::bind_all(image);
+    // Failures are kept, and told when somebody asks.
+    for module in image.modules().iter().filter(|module| module.open().is_ok()) {
+        modules::bind_cached(module);
+    }
 }
 
 /// Before the process sees other files, or the same as another user: the object cache is not its own any more.

@@ -8,12 +8,13 @@ use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::compile::library::thread_end;
 use crate::compile::{cache, daemon, engine, image_cache, prepare};
-use crate::link::debugger;
+use crate::link::{debugger, listeners};
 use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::{fork, image, process};
 use crate::settings::failure::Failure;
 use crate::settings::{log, options};
+use crate::startup::listeners::LISTENERS;
 use crate::startup::{forks, report, resolver};
 use crate::sys;
 
@@ -88,6 +89,7 @@ fn start() -> Result<(), Failure> {
     engine::begin(options);
     cache::begin(options);
     daemon::begin(options);
+    listeners::begin(LISTENERS);
     report::begin();
     fork::install(&forks::PARTS)?;
     thread_end::reserve();

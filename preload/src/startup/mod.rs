@@ -6,6 +6,7 @@ mod confine;
 pub mod exports;
 mod forks;
 pub mod lifecycle;
+mod listeners;
 #[cfg(not(feature = "static"))]
 mod locked;
 mod report;

@@ -19,6 +19,7 @@ use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
 
 use self::inlining::Inlining;
+use crate::compile::modules;
 use crate::link::lines::Lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::Function;
@@ -112,7 +113,7 @@ pub fn is_alone() -> bool {
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
     let since = sys::monotonic_time();
-    let mut state = module.lock_bitcode();
+    let mut state = modules::lock_bitcode(module);
     // Not earlier: the thread that held the lock may have compiled it.
     if !root.claim() {
         return Ok(());

@@ -1,0 +1,85 @@
+//! What is kept of a module while it is compiled: the engine's handle, its bitcode, and whether the cache was asked.
+
+use autojit_abi::EngineModule;
+use autojit_code::lock::{Guard, Lock};
+
+use crate::compile::{baseline, cache, engine};
+use crate::link::listeners::Listener;
+use crate::program::image::Image;
+use crate::program::module::Module;
+
+/// What is attached to a module.
+struct State {
+    /// Whether the object cache was asked for its code.
+    bound: Lock<bool>,
+    /// Its bitcode, as the baseline compiler has it.
+    bitcode: Lock<baseline::State>,
+    /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
+    engine: Lock<EngineHandle>,
+}
+
+/// The engine's handle of a module, or null.
+#[derive(Debug)]
+pub struct EngineHandle(pub *mut EngineModule);
+
+// SAFETY: the engine lets any thread use a module, one at a time (autojit_abi).
+unsafe impl Send for EngineHandle {}
+
+fn state(module: &Module) -> &State {
+    module.attachment().get_or_init(|| State {
+        bound: Lock::new(false),
+        bitcode: Lock::new(baseline::State::Closed),
+        engine: Lock::new(EngineHandle(std::ptr::null_mut())),
+    })
+}
+
+/// Binds what the object cache has of the module, once. Other threads that enter the module wait.
+pub fn bind_cached(module: &'static Module) {
+    let mut bound = state(module).bound.lock();
+    if !*bound {
+        *bound = true;
+        cache::bind(module);
+    }
+}
+
+/// Whether the object cache was asked for its code, and what it has is bound.
+pub fn is_bound(module: &Module) -> bool {
+    known(module).is_some_and(|state| state.bound.try_lock().is_some_and(|bound| *bound))
+}
+
+/// The engine's handle, for the calling thread alone.
+pub fn lock_engine(module: &Module) -> Guard<'_, EngineHandle> {
+    state(module).engine.lock()
+}
+
+/// Its bitcode, for the calling thread alone.
+pub fn lock_bitcode(module: &Module) -> Guard<'_, baseline::State> {
+    state(module).bitcode.lock()
+}
+
+fn known(module: &Module) -> Option<&State> {
+    module.known_attachment()?.get()
+}
+
+/// Lets go of what is kept of the modules of an image, once its functions cannot be called any more.
+#[derive(Debug)]
+pub struct Modules;
+
+impl Listener for Modules {
+    fn unloaded(&self, image: &Image) {
+        image.modules().iter().filter_map(known).for_each(close);
+    }
+}
+
+fn close(state: &State) {
+    *state.bitcode.lock() = baseline::State::Closed;
+    let handle = std::mem::replace(&mut state.engine.lock().0, std::ptr::null_mut());
+    if !handle.is_null()
+        && let Ok(api) = engine::get().api()
+    {
+        // SAFETY: the handle came from this engine, and no longer is where others could find it.
+        let close = || unsafe { (api.close)(handle) };
+        // Without a stack its memory is lost, and nothing else.
+        let _ = engine::on_its_stack(close);
+    }
+}
