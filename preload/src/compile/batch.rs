@@ -19,7 +19,7 @@ use crate::compile::daemon::{self, Gone};
 use crate::compile::engine::{self, Owned};
 use crate::compile::modules::{self, EngineHandle};
 use crate::compile::{baseline, cache, image_cache};
-use crate::link::names;
+use crate::link::lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::{Function, State};
 use crate::program::module::{Module, Opened};
@@ -215,7 +215,7 @@ impl<'w> Batch<'w> {
         keep: bool,
     ) -> Result<(), Failure> {
         let lines = object.lines().map(|object| unit.lines_of(object));
-        let lines = lines.map_or(names::Lines::None, |lines| names::Lines::Objects(vec![lines]));
+        let lines = lines.map_or(lines::Lines::None, |lines| lines::Lines::Objects(vec![lines]));
         self.link(&unit, lines, &[unit.lines_of(object.bytes())], counter, &[])?;
         match self.whole {
             Some(functions) => {
@@ -238,7 +238,7 @@ impl<'w> Batch<'w> {
     pub fn link(
         &self,
         unit: &Unit<'_>,
-        lines: names::Lines,
+        lines: lines::Lines,
         objects: &[Lines<'_>],
         counter: &'static Counter,
         kept: &[bool],

@@ -19,7 +19,8 @@ use autojit_store::FunctionKind;
 
 use crate::compile::image_cache::{self, Noted};
 use crate::compile::modules;
-use crate::link::names;
+use crate::link::kept_lines::KeptLines;
+use crate::link::lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::{Function, State};
 use crate::program::module::Module;
@@ -246,7 +247,7 @@ pub fn bind(module: &'static Module) {
             return;
         }
     };
-    let lines = match pack::generation(&content).map(|generation| KeptLines::of(directory, key, generation)) {
+    let lines = match pack::generation(&content).map(|generation| lines_of(directory, key, generation)) {
         None => None,
         Some(Ok(kept)) => Some(kept),
         Some(Err(error)) => {
@@ -269,7 +270,7 @@ pub fn bind(module: &'static Module) {
     if claimed.functions.is_empty() {
         return;
     }
-    match claimed.publish(module, &unit, description, lines.map_or(names::Lines::None, names::Lines::Kept)) {
+    match claimed.publish(module, &unit, description, lines.map_or(lines::Lines::None, lines::Lines::Kept)) {
         Ok(bound) => {
             log::debug!("{bound} functions of {} came from the cache", module.source());
             let (function, offset) = claimed.functions[0];
@@ -344,7 +345,7 @@ impl Claimed {
         module: &'static Module,
         unit: &Unit<'_>,
         description: &'static mut [u8],
-        lines: names::Lines,
+        lines: lines::Lines,
     ) -> Result<usize, LinkError> {
         let memory = module.image().memory();
         let owned = |function: &'static Function| {
@@ -369,44 +370,25 @@ impl Drop for Claimed {
     }
 }
 
-/// The lines of code that was bound. They are mapped with it, so that they are there when somebody asks, whatever has
-/// become of the file; they are not read before. Files of names are made of them, so their bytes stay for ever.
-#[derive(Clone, Copy, Debug)]
-pub struct KeptLines {
-    content: &'static [u8],
-    key: Key,
-    generation: u64,
-    /// What to remove if they are damaged.
-    with: Kind,
+/// The lines of a module's own file.
+fn lines_of(directory: &Directory, key: Key, generation: u64) -> Result<KeptLines, String> {
+    let content = directory.map(&key, Kind::Lines).map_err(|error| error.to_string())?;
+    if !pack::are_lines_of(&content, &key, generation) {
+        return Err("they belong to other code".into());
+    }
+    stats::COUNTERS.cache_files.add(1);
+    let (content, with) = (content.leak(), Kind::Code);
+    Ok(KeptLines { content, key, generation, with, damaged: remove_lines })
 }
 
-impl KeptLines {
-    fn of(directory: &Directory, key: Key, generation: u64) -> Result<Self, String> {
-        let content = directory.map(&key, Kind::Lines).map_err(|error| error.to_string())?;
-        if !pack::are_lines_of(&content, &key, generation) {
-            return Err("they belong to other code".into());
+/// Removes damaged lines and their code, for the next run to make both.
+pub fn remove_lines(lines: &KeptLines) {
+    log::debug!("lines of compiled code in the cache are damaged");
+    if let Some(directory) = directory() {
+        directory.remove(&lines.key, lines.with);
+        if lines.with == Kind::Code {
+            directory.remove(&lines.key, Kind::Lines);
         }
-        stats::COUNTERS.cache_files.add(1);
-        Ok(Self { content: content.leak(), key, generation, with: Kind::Code })
-    }
-
-    /// Those of a group of an image pack.
-    pub fn in_image(content: &'static [u8], key: Key, generation: u64) -> Self {
-        Self { content, key, generation, with: Kind::Image }
-    }
-
-    /// What they are. None if they are damaged: then they and their code are removed, for the next run to make both.
-    pub fn read(&self) -> Vec<Lines<'static>> {
-        pack::decode_lines(self.content, &self.key, self.generation).unwrap_or_else(|| {
-            log::debug!("lines of compiled code in the cache are damaged");
-            if let Some(directory) = directory() {
-                directory.remove(&self.key, self.with);
-                if self.with == Kind::Code {
-                    directory.remove(&self.key, Kind::Lines);
-                }
-            }
-            Vec::new()
-        })
     }
 }
 

@@ -18,8 +18,9 @@ use autojit_code::pack::{self, Key};
 use autojit_code::{LinkError, place_described};
 
 use crate::compile::baseline;
-use crate::compile::cache::{self, KeptLines, path};
-use crate::link::names;
+use crate::compile::cache::{self, path};
+use crate::link::kept_lines::KeptLines;
+use crate::link::lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::Function;
 use crate::program::image::Image;
@@ -267,9 +268,15 @@ impl ImagePack {
         }
         let description = pack::check(bytes, &self.key).map_err(damaged)?;
         let lines = match (pack::generation(bytes), self.lines[group]) {
-            (None, _) => names::Lines::None,
+            (None, _) => lines::Lines::None,
             (Some(generation), content) if pack::are_lines_of(content, &self.key, generation) => {
-                names::Lines::Kept(KeptLines::in_image(content, self.key, generation))
+                lines::Lines::Kept(KeptLines {
+                    content,
+                    key: self.key,
+                    generation,
+                    with: Kind::Image,
+                    damaged: cache::remove_lines,
+                })
             }
             (Some(_), _) => return Err(LinkError::Object("its lines belong to other code".into())),
         };

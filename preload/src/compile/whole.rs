@@ -11,7 +11,7 @@ use autojit_code::{Symbol, Unit};
 use crate::compile::batch::{Batch, cannot_link, run_engine};
 use crate::compile::compiler::{Compiler, Held, Object};
 use crate::compile::{cache, modules};
-use crate::link::names;
+use crate::link::lines;
 use crate::program::module::Module;
 use crate::program::symbols;
 use crate::settings::failure::Failure;
@@ -140,7 +140,7 @@ impl Whole {
             Some(Lines { object: object.lines()?.into(), sections: lines.sections.clone() })
         };
         let lines: Option<Vec<Lines<'static>>> = unit.lines.iter().zip(&held).map(staying).collect();
-        let lines = lines.map_or(names::Lines::None, names::Lines::Objects);
+        let lines = lines.map_or(lines::Lines::None, lines::Lines::Objects);
         batch.link(&unit, lines, &unit.lines, &stats::COUNTERS.compiled, &kept)
     }
 }

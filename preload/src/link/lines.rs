@@ -8,7 +8,7 @@ use autojit_code::dwarf::FunctionLines;
 use autojit_code::unit::{self, Piece};
 use autojit_code::{Code, describe};
 
-use crate::compile::cache;
+use crate::link::kept_lines::KeptLines;
 use crate::program::module::Module;
 
 /// What describes the lines of code that is being published.
@@ -19,7 +19,7 @@ pub enum Lines {
     /// The objects that it was linked from.
     Objects(Vec<unit::Lines<'static>>),
     /// The object cache has this.
-    Kept(cache::KeptLines),
+    Kept(KeptLines),
     /// They can be had of the bitcode.
     Bitcode(Bitcode),
 }
@@ -51,7 +51,7 @@ pub enum Described {
     /// These objects.
     Now(Vec<describe::Linked<'static>>),
     /// Read when somebody asks; where the unit's pieces are.
-    Later(cache::KeptLines, [usize; 4]),
+    Later(KeptLines, [usize; 4]),
     /// Made when somebody asks.
     Bitcode(Bitcode),
     /// What was made of that.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use autojit_code::unit;
 use autojit_code::{Code, CodeMemory, Description};
 
-use crate::link::names::Lines;
+use crate::link::lines::Lines;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 

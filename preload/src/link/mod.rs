@@ -3,6 +3,7 @@
 #[cfg(not(feature = "static"))]
 pub mod addresses;
 pub mod debugger;
+pub mod kept_lines;
 pub mod lines;
 pub mod listeners;
 pub mod names;

@@ -25,8 +25,7 @@ use autojit_code::{Area, Arena, Code, CodeMemory, Fde, Named, describe};
 use goblin::elf::program_header::{PF_R, PF_X, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf64::program_header::ProgramHeader;
 
-pub use crate::link::lines::Lines;
-use crate::link::lines::{Bitcode, Described};
+use crate::link::lines::{Bitcode, Described, Lines};
 use crate::link::listeners::{Listener, Published};
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::fork::Inside;

@@ -7,8 +7,8 @@ use autojit_code::unit::Lines;
 use autojit_code::{Code, CodeMemory, Description, LinkError, Linked};
 use autojit_store::Symbol;
 
+use crate::link::lines;
 use crate::link::listeners::{self, Published};
-use crate::link::names;
 use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols;
@@ -50,7 +50,7 @@ pub fn publish(
     module: &'static Module,
     memory: &'static CodeMemory,
     linked: Linked<'_>,
-    lines: names::Lines,
+    lines: lines::Lines,
     origin: Origin<'_>,
 ) -> Result<usize, LinkError> {
     // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.

@@ -11,7 +11,8 @@ use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
 use super::{MODULES, key_of, may_have_one, places};
-use crate::compile::cache::{KeptLines, path};
+use crate::compile::cache::path;
+use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::program::unwind_table;
