@@ -11,14 +11,15 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
-use autojit_code::{CodeMemory, RuntimeStub, patch_call};
+use autojit_code::{CodeMemory, RuntimeStub};
 use autojit_store::{Container, FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
 
 use crate::program::module::Module;
+use crate::program::version::Version;
 use crate::program::{process, unwind_table};
-use crate::settings::options;
-use crate::settings::{failure::Failure, log, stats};
+use crate::settings::failure::Failure;
+use crate::settings::log;
 use crate::sys;
 use autojit_code::lock::{ForkLock, Lock};
 
@@ -50,28 +51,14 @@ pub struct Function {
     module: &'static Module,
     index: u32,
     state: AtomicU32,
-    /// First byte of its code; 0 before it is ready.
-    code: AtomicUsize,
+    /// Its code, once it is ready.
+    version: Version,
     /// A slot that leads to it; null if none is known yet.
     slot: AtomicPtr<Slot>,
     /// The stub that the runtime made for it; 0 if it made none.
     stub: AtomicUsize,
     /// For inline functions, the copy that serves the image; null if nobody has asked yet.
     copy: AtomicPtr<Function>,
-    /// Calls to be rewritten once it is ready.
-    call_sites: AtomicPtr<PendingCall>,
-}
-
-/// A call in code of ours that goes through a stub.
-#[derive(Debug)]
-struct PendingCall {
-    /// The memory that the call lies in.
-    memory: &'static CodeMemory,
-    /// The opcode's address.
-    site: usize,
-    /// Where it leads now.
-    stub: usize,
-    next: *mut PendingCall,
 }
 
 /// Two threads make stubs one after the other.
@@ -87,11 +74,10 @@ impl Function {
             module,
             index,
             state: AtomicU32::new(State::Cold as u32),
-            code: AtomicUsize::new(0),
+            version: Version::new(),
             slot: AtomicPtr::new(ptr::null_mut()),
             stub: AtomicUsize::new(0),
             copy: AtomicPtr::new(ptr::null_mut()),
-            call_sites: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -139,7 +125,7 @@ impl Function {
 
     /// Its code, once it is ready.
     pub fn code(&self) -> Option<usize> {
-        (self.state() == State::Ready).then(|| self.code.load(SeqCst))
+        (self.state() == State::Ready).then(|| self.version.start()).flatten()
     }
 
     /// Makes a cold function the calling thread's to compile. False if it is not cold.
@@ -204,10 +190,10 @@ impl Function {
     /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, then the
     /// calls that waited for it.
     pub fn publish(&self, code: usize) {
-        self.code.store(code, SeqCst);
+        self.version.set_start(code);
         self.lead_slot_to(self.slot.load(SeqCst), code);
         self.leave_compiling(State::Ready);
-        self.rewrite_calls();
+        self.version.rewrite_callers();
     }
 
     fn lead_slot_to(&self, slot: *const Slot, code: usize) {
@@ -236,8 +222,7 @@ impl Function {
                 .map_err(|error| Failure::new(format_args!("making a stub for it: {error}")))?;
         self.slot.store(ptr::from_ref(stub.slot).cast_mut(), SeqCst);
         // Not its state: publish may be between code and state.
-        let code = self.code.load(SeqCst);
-        if code != 0 {
+        if let Some(code) = self.version.start() {
             self.lead_slot_to(stub.slot, code);
         }
         self.stub.store(stub.function, SeqCst);
@@ -247,42 +232,9 @@ impl Function {
     /// Notes that the call at `site` in `memory` leads to `stub`, a stub of this function, and is to be rewritten; at
     /// once if the function has become ready meanwhile.
     pub fn add_call_site(&self, memory: &'static CodeMemory, site: usize, stub: usize) {
-        let call = Box::into_raw(Box::new(PendingCall { memory, site, stub, next: ptr::null_mut() }));
-        let mut head = self.call_sites.load(SeqCst);
-        loop {
-            // SAFETY: nobody else knows the new entry yet.
-            unsafe { (*call).next = head };
-            match self.call_sites.compare_exchange_weak(head, call, SeqCst, SeqCst) {
-                Ok(_) => break,
-                Err(now) => head = now,
-            }
-        }
+        self.version.add_caller(memory, site, stub);
         if self.state() == State::Ready {
-            self.rewrite_calls();
+            self.version.rewrite_callers();
         }
-    }
-
-    /// Makes the calls that wait for this ready function direct ones.
-    fn rewrite_calls(&self) {
-        // Most often nothing waits. Whoever adds a call after this look finds the function ready.
-        if self.call_sites.load(SeqCst).is_null() {
-            return;
-        }
-        let code = self.code.load(SeqCst);
-        // The list is taken as a whole, so no entry can come back while it is walked (no ABA).
-        let mut next = self.call_sites.swap(ptr::null_mut(), SeqCst);
-        while !next.is_null() {
-            // SAFETY: entries come from Box::into_raw, and the swap made the list this thread's.
-            let call = unsafe { Box::from_raw(next) };
-            rewrite_call(call.memory, call.site, call.stub, code);
-            next = call.next;
-        }
-    }
-}
-
-/// Makes the call at `site`, which leads to `stub`, one to `code`, if it can and may be.
-pub fn rewrite_call(memory: &CodeMemory, site: usize, stub: usize, code: usize) {
-    if !options::calls_pass_stubs() && patch_call(memory, site, stub, code) {
-        stats::COUNTERS.callsites_rewritten.add(1);
     }
 }

@@ -9,3 +9,4 @@ pub mod module;
 pub mod process;
 pub mod symbols;
 pub mod unwind_table;
+pub mod version;

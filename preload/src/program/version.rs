@@ -1,0 +1,88 @@
+//! A version of a function's code: where it is, and the calls that are to lead to it.
+//!
+//! A function has one version at a time, which is not there before the function is ready. What is known of a version alone
+//! lies here, what holds for all of them (address, slot, who compiles) in [`Function`](crate::program::function::Function).
+//! Its range, its frames and its name are those of the table of unwinders at its first byte.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::SeqCst};
+
+use autojit_code::{CodeMemory, patch_call};
+
+use crate::settings::{options, stats};
+
+/// Code of a function, or room for it.
+#[derive(Debug)]
+pub struct Version {
+    /// First byte of the code; 0 as long as there is none.
+    start: AtomicUsize,
+    /// Calls to be rewritten once there is.
+    callers: AtomicPtr<PendingCall>,
+}
+
+/// A call in code of ours that goes through a stub.
+#[derive(Debug)]
+struct PendingCall {
+    /// The memory that the call lies in.
+    memory: &'static CodeMemory,
+    /// The opcode's address.
+    site: usize,
+    /// Where it leads now.
+    stub: usize,
+    next: *mut PendingCall,
+}
+
+impl Version {
+    /// Without code.
+    pub const fn new() -> Self {
+        Self { start: AtomicUsize::new(0), callers: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// The first byte of its code, if there is any.
+    pub fn start(&self) -> Option<usize> {
+        Some(self.start.load(SeqCst)).filter(|start| *start != 0)
+    }
+
+    /// Gives it its code, to which nothing leads yet.
+    pub fn set_start(&self, start: usize) {
+        self.start.store(start, SeqCst);
+    }
+
+    /// Notes that the call at `site` in `memory` leads to `stub`, and is to be rewritten.
+    pub fn add_caller(&self, memory: &'static CodeMemory, site: usize, stub: usize) {
+        let call = Box::into_raw(Box::new(PendingCall { memory, site, stub, next: ptr::null_mut() }));
+        let mut head = self.callers.load(SeqCst);
+        loop {
+            // SAFETY: no other thread knows the new entry yet.
+            unsafe { (*call).next = head };
+            match self.callers.compare_exchange_weak(head, call, SeqCst, SeqCst) {
+                Ok(_) => break,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Makes the calls that wait for its code, which is there, direct ones.
+    pub fn rewrite_callers(&self) {
+        // Most often nothing waits. What adds a call after this look finds the function ready.
+        if self.callers.load(SeqCst).is_null() {
+            return;
+        }
+        let code = self.start.load(SeqCst);
+        // The list is taken as a whole, so no entry can come back while it is walked (no ABA).
+        let mut next = self.callers.swap(ptr::null_mut(), SeqCst);
+        while !next.is_null() {
+            // SAFETY: entries come from Box::into_raw, and the swap made the list this thread's.
+            let call = unsafe { Box::from_raw(next) };
+            rewrite_call(call.memory, call.site, call.stub, code);
+            next = call.next;
+        }
+    }
+}
+
+/// Makes the call at `site`, which leads to `stub`, one to `code`, if it can and may be.
+pub fn rewrite_call(memory: &CodeMemory, site: usize, stub: usize, code: usize) {
+    if !options::calls_pass_stubs() && patch_call(memory, site, stub, code) {
+        stats::COUNTERS.callsites_rewritten.add(1);
+    }
+}
