@@ -7,7 +7,8 @@ use std::process::Command;
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
 use crate::directives::{self, Addressing, Exit, Level, Program};
 use crate::run::{
-    Outcome, baseline_command, command, daemon_command, lazy_command, run, static_command, warm_command,
+    Outcome, baseline_command, command, daemon_command, lazy_command, run, static_command,
+    warm_baseline_command, warm_command,
 };
 use crate::scratch::{Scratch, dist};
 use crate::stats::Stats;
@@ -24,11 +25,13 @@ pub enum Mode {
     Daemon,
     /// Nothing is compiled yet, and the process compiles without LLVM what it can.
     Baseline,
+    /// An earlier run has left what it has compiled so.
+    WarmBaseline,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Cold, Self::Warm, Self::Daemon, Self::Baseline];
+    pub const ALL: [Self; 5] = [Self::Cold, Self::Warm, Self::Daemon, Self::Baseline, Self::WarmBaseline];
 
     /// The command that runs a lazy executable in this mode, with cache and statistics in `directory`.
     pub fn command(self, executable: &Path, directory: &Path) -> Command {
@@ -37,6 +40,7 @@ impl Mode {
             Self::Warm => warm_command(executable, directory),
             Self::Daemon => daemon_command(executable, directory),
             Self::Baseline => baseline_command(executable, directory),
+            Self::WarmBaseline => warm_baseline_command(executable, directory),
         }
     }
 }
@@ -207,6 +211,13 @@ impl<'a> Builder<'a> {
         if matches!(self.program.exit, Exit::Status(_)) {
             Stats::read(&directory.join(format!("stats.{}", outcome.pid))).assert_from_daemon();
         }
+        let mut command = static_command(&lazy, directory);
+        command.env("AUTOJIT_BASELINE", "on");
+        let outcome = run_program(self.program, command, &lazy);
+        expected.assert_same(&outcome, &format!("static, by the baseline compiler (linker {linker})"));
+        if matches!(self.program.exit, Exit::Status(_)) {
+            Stats::read(&directory.join(format!("stats.{}", outcome.pid))).assert_static_baseline();
+        }
     }
 
     /// Links the program, with the sources in the set `lazy` lazy, and everything else as `how` says.
@@ -284,7 +295,7 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
     }
     let directory = executable.parent().expect("a file has a directory");
     for mode in Mode::ALL {
-        if mode == Mode::Baseline && program.baseline.is_some() {
+        if matches!(mode, Mode::Baseline | Mode::WarmBaseline) && program.baseline.is_some() {
             continue;
         }
         for _ in 0..program.repeat {
@@ -297,7 +308,7 @@ fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str
                 let stats = Stats::read(&directory.join(format!("stats.{}", outcome.pid)));
                 match mode {
                     Mode::Cold => stats.assert_lazy(),
-                    Mode::Warm => stats.assert_warm(),
+                    Mode::Warm | Mode::WarmBaseline => stats.assert_warm(),
                     Mode::Daemon => stats.assert_from_daemon(),
                     Mode::Baseline => stats.assert_baseline(!whole || program.refuses.is_some()),
                 }

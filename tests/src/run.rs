@@ -117,10 +117,19 @@ pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     command
 }
 
-/// `program` as a command that runs lazily, with first calls compiled by the baseline compiler, and no object cache.
+/// `program` as a command that runs lazily, with first calls compiled by the baseline compiler, and an empty object cache
+/// that no other mode uses.
 pub fn baseline_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
-    let mut command = lazy_command(program, directory);
-    command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1").env("AUTOJIT_BASELINE", "on");
+    let command = warm_baseline_command(program, directory);
+    drop(fs::remove_dir_all(directory.join("baseline-cache")));
+    command
+}
+
+/// The same with what such runs have left in the cache.
+pub fn warm_baseline_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let mut command = warm_command(program, directory);
+    // autojitd may still be writing to the other one.
+    command.env("AUTOJIT_CACHE_DIR", directory.join("baseline-cache")).env("AUTOJIT_BASELINE", "on");
     command
 }
 

@@ -85,11 +85,15 @@ impl Stats {
 
     /// Checks that the program's functions came from the object cache, all but those that the earlier runs did not call.
     pub fn assert_warm(&self) {
-        let [functions, bound, compiled, cached] =
-            ["functions", "bound", "compiled", "from_cache"].map(|key| self.number(key));
+        let [functions, bound, compiled, baseline, cached] =
+            ["functions", "bound", "compiled", "baseline", "from_cache"].map(|key| self.number(key));
         assert!(cached > 0.0, "nothing came from the cache: {}", self.0);
-        assert!(compiled + cached <= functions && bound <= functions, "more code than functions: {}", self.0);
-        assert!(compiled < cached, "most of it was compiled again: {}", self.0);
+        assert!(compiled + baseline + cached <= functions, "more code than functions: {}", self.0);
+        assert!(
+            bound <= functions && compiled + baseline < cached,
+            "most of it was compiled again: {}",
+            self.0
+        );
         assert_eq!(
             compiled > 0.0,
             self.number("engine_load_ms") > 0.0,
@@ -127,6 +131,15 @@ impl Stats {
         );
         assert!(compiled == 0.0 || refused > 0.0, "the engine was not asked: {}", self.0);
         assert_eq!((self.number("from_cache"), self.number("from_daemon")), (0.0, 0.0));
+    }
+
+    /// Checks that the baseline compiler has compiled the functions of a static program, and autojitd the rest.
+    pub fn assert_static_baseline(&self) {
+        let [baseline, received] = ["baseline", "from_daemon"].map(|key| self.number(key));
+        let refused: f64 = self.refused().iter().map(|(_, count)| count).sum();
+        assert!(baseline + refused > 0.0, "it was not asked: {}", self.0);
+        assert_eq!(received > 0.0, refused > 0.0, "autojitd is for the rest: {}", self.0);
+        assert_eq!((self.number("compiled"), self.number("engine_load_ms")), (0.0, 0.0), "{}", self.0);
     }
 
     /// Checks that the program had lazy functions, and that autojitd has compiled what it called.

@@ -168,6 +168,31 @@ fn later_runs_of_small_programs_make_few_system_calls() {
 }
 
 #[test]
+fn baseline_code_has_packs_of_its_own() {
+    let scratch = Scratch::new("image-pack-baseline");
+    compile(&scratch, &["-O0"]);
+    let program = link(&scratch, &names(), &[], "program");
+    let with = |value: &str, what: &str| {
+        let (outcome, stats) = warm(&scratch, &program, |command| command.env("AUTOJIT_BASELINE", value));
+        assert_ran(&outcome, &expected(0), what);
+        stats
+    };
+    let stats = with("on", "first");
+    // Modules that are entered with odd numbers do not call their static function.
+    let called = (ALL - MODULES / 2) as f64;
+    assert_eq!(["baseline", "cached", "compiled"].map(|key| stats.number(key)), [called, called, 0.0]);
+    only(&scratch, ".aji");
+    let stats = with("on", "second");
+    assert_one_file(&stats, "second");
+    assert_eq!(["baseline", "bound"].map(|key| stats.number(key)), [0.0, called], "{stats:?}");
+    // Nor does the engine's code meet it.
+    assert_cold(&with("off", "without"), "without");
+    assert_warm(&with("off", "without, again"), "without, again");
+    assert_eq!(files(&scratch, ".aji").len(), 2);
+    assert_one_file(&with("on", "last"), "last");
+}
+
+#[test]
 fn an_edit_leaves_the_rest() {
     let scratch = Scratch::new("image-pack-edit");
     compile(&scratch, &["-O0"]);

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
+use autojit_tests::parts::{HELPER, MAIN, compile, link};
 use autojit_tests::run::{Outcome, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, repository};
 use autojit_tests::stats::Stats;
@@ -54,6 +55,40 @@ fn bad_values_are_warned_about_when_compiling_and_when_running() {
     assert_eq!(compile_with(&scratch, "AUTOJIT_LOG", "nonsense").errors(), warning);
     let ran = run(lazy_command(&program, scratch.path()).env("AUTOJIT_LOG", "nonsense"), scratch.path(), b"");
     assert_eq!(ran.assert_code(0).errors(), warning);
+}
+
+#[test]
+fn unoptimised_modules_need_no_engine() {
+    let scratch = Scratch::new("options-baseline");
+    let part = |name: &str, text: &str, level: &str| {
+        compile(&scratch, How::Lazy, name, text, &[level, "-fno-inline"])
+    };
+    let objects = [part("main.c", MAIN, "-O0"), part("helper.c", HELPER, "-O2")];
+    let program = link(&scratch, "lld", &objects, &[]);
+    let optimised = [part("main2.c", MAIN, "-O2"), part("helper2.c", HELPER, "-Os")];
+    // Functions by the baseline compiler and by the engine.
+    for (objects, value, level, expected) in [
+        (&objects, "auto", "", [2.0, 1.0]),
+        (&objects, "auto", "0", [3.0, 0.0]),
+        (&objects, "auto", "2", [0.0, 3.0]),
+        (&objects, "on", "", [3.0, 0.0]),
+        (&objects, "off", "", [0.0, 3.0]),
+        (&optimised, "auto", "", [0.0, 3.0]),
+    ] {
+        let program = if std::ptr::eq(objects, &optimised) {
+            link(&scratch, "lld", objects, &[])
+        } else {
+            program.clone()
+        };
+        let mut lazy = lazy_command(&program, scratch.path());
+        lazy.env("AUTOJIT_BASELINE", value).env("AUTOJIT_OPT", level);
+        let outcome = run(&mut lazy, scratch.path(), b"");
+        assert_eq!(outcome.assert_code(0).text(), "42\n");
+        let stats = Stats::read(&scratch.path().join("stats"));
+        let what = format!("{value}, {level}: {stats:?}");
+        assert_eq!(["baseline", "compiled"].map(|key| stats.number(key)), expected, "{what}");
+        assert_eq!(stats.number("engine_load_ms") > 0.0, expected[1] > 0.0, "{what}");
+    }
 }
 
 #[test]

@@ -95,6 +95,25 @@ int main(int argc, char **argv) {
 "#;
 
 #[test]
+fn the_baseline_compiler_needs_no_daemon() {
+    let scratch = Scratch::new("static-baseline");
+    let text = "int puts(const char *);\nint twice(int n) { return 2 * n; }\n\
+        int main(void) { return puts(\"called\") < 0 || twice(4) != 8; }\n";
+    let object = compile(&scratch, How::Lazy, "program.c", text, &["-O0", "-g"]);
+    let program = link(&scratch, "lld", false, &[object], &["-static"]);
+    let mut command = static_command(&program, scratch.path());
+    command.env("AUTOJIT_SOCKET_PATH", "/nowhere/autojitd.sock").env("AUTOJIT_BASELINE", "only");
+    let outcome = run(&mut command, scratch.path(), b"");
+    assert_eq!(outcome.assert_code(0).text(), "called\n");
+    let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
+    assert_eq!(
+        ["baseline", "bound", "from_daemon"].map(|key| stats.number(key)),
+        [2.0, 2.0, 0.0],
+        "{stats:?}"
+    );
+}
+
+#[test]
 fn c_programs_of_every_kind() {
     for level in ["-O0", "-O2"] {
         let scratch = Scratch::new(&format!("static-library-c{level}"));

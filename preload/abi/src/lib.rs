@@ -15,6 +15,10 @@ pub const ENGINE_ABI: u32 = 3;
 /// (tests/revision.rs). What users have in their caches survives every other change.
 pub const GENERATOR: [u8; 32] = padded(concat!("ORC 2, LLVM ", env!("AUTOJIT_LLVM_VERSION")));
 
+/// What generates code in the runtime itself: the baseline compiler, and its revision, which is raised when the same bitcode
+/// gives other code than before (preload/baseline/tests/revision.rs compares).
+pub const BASELINE: [u8; 32] = padded("baseline 1");
+
 /// `text` with zeros behind it.
 const fn padded(text: &str) -> [u8; 32] {
     let (mut bytes, mut index) = ([0; 32], 0);

@@ -12,7 +12,7 @@ pub mod profile;
 
 use std::collections::BTreeSet;
 
-use autojit_abi::GENERATOR;
+use autojit_abi::{BASELINE, GENERATOR};
 use autojit_code::pack::{self, Key};
 use autojit_code::{Symbol, Unit};
 use autojit_store::{Container, FunctionKind};
@@ -28,11 +28,19 @@ pub fn key_of(module: &autojit_store::Key, level: i32) -> Key {
     autojit_store::digest(&[b"autojit code", &version, &GENERATOR, module, &level.to_le_bytes()])
 }
 
-/// The key of the pack of the image with this path. What is in it is known by the keys of its modules.
-pub fn key_of_image(path: &str, level: i32) -> Key {
+/// The key of what the baseline compiler makes of a module, whose container has the key `module`. It knows no levels.
+pub fn baseline_key_of(module: &autojit_store::Key) -> Key {
+    let version = pack::VERSION.to_le_bytes();
+    autojit_store::digest(&[b"autojit code", &version, &BASELINE, module])
+}
+
+/// The key of the pack of the image with this path. What is in it is known by the keys of its modules. `baseline`: code of
+/// the baseline compiler may be among it.
+pub fn key_of_image(path: &str, level: i32, baseline: bool) -> Key {
     let version = pack::VERSION.to_le_bytes();
     let path = path.as_bytes();
-    autojit_store::digest(&[b"autojit image", &version, &GENERATOR, &level.to_le_bytes(), path])
+    let generator = if baseline { autojit_store::digest(&[&GENERATOR, &BASELINE]) } else { GENERATOR };
+    autojit_store::digest(&[b"autojit image", &version, &generator, &level.to_le_bytes(), path])
 }
 
 /// What a name is called in cache files, if the container knows it.

@@ -143,8 +143,8 @@ options! {
         "AUTOJIT_CALLS" "direct|stubs" ["direct"]
         "stubs: every call passes the function's address, where tools and tests have put a probe or a jump";
     baseline: Baseline = Baseline::Off, [Runtime]
-        "AUTOJIT_BASELINE" "on|off|only" ["off"]
-        "an experiment: first calls are compiled without LLVM; only: what it does not know is an error";
+        "AUTOJIT_BASELINE" "auto|on|off|only" ["off"]
+        "an experiment: compile first calls without LLVM; auto: in unoptimised builds; only: refusals are errors";
     engine_path: Option<Vec<u8>> = None, [Runtime, Daemon]
         "AUTOJIT_ENGINE_PATH" "FILE" [""]
         "the engine, instead of libautojit-engine.so beside libautojit.so";

@@ -134,7 +134,9 @@ impl Value for Calls {
 pub enum Baseline {
     /// Nothing.
     Off,
-    /// What it knows; the rest is for the engine.
+    /// What it knows of modules that are not to be optimised; the rest is for the engine.
+    Auto,
+    /// What it knows of all modules.
     On,
     /// Everything: what it does not know is an error, and compiled code of earlier runs is not used.
     Only,
@@ -144,6 +146,7 @@ impl Value for Baseline {
     fn parse(text: &OsStr) -> Option<Self> {
         Some(match text.to_str()? {
             "off" => Self::Off,
+            "auto" => Self::Auto,
             "on" => Self::On,
             "only" => Self::Only,
             _ => return None,

@@ -68,6 +68,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     if baseline::serves(module) {
         baseline::compile(root)?;
         if root.state() != State::Cold {
+            cache::flush_if_due();
             return Ok(());
         }
     }

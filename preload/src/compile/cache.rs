@@ -17,13 +17,14 @@ use autojit_code::unit::Lines;
 use autojit_code::{LinkError, Symbol, Unit, place_described};
 use autojit_store::FunctionKind;
 
+use crate::compile::baseline;
 use crate::compile::image_cache::{self, Noted};
 use crate::compile::modules;
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::{Function, State};
-use crate::program::module::Module;
+use crate::program::module::{Module, Opened};
 use crate::program::symbols::{self, Names};
 use crate::settings::options::{self, Options};
 use crate::settings::stats;
@@ -78,9 +79,17 @@ pub fn path(directory: &Directory) -> std::borrow::Cow<'_, str> {
 
 /// The key of a module's code.
 fn key_of(module: &Module) -> Key {
-    let key = autojit_cache::key_of(&module.record().key, options::opt_override());
-    // In other cache files, calls of functions that only their own module can name are bound.
+    for_calls(autojit_cache::key_of(&module.record().key, options::opt_override()))
+}
+
+/// In other cache files than those of such a process, calls of functions that only their own module can name are bound.
+fn for_calls(key: Key) -> Key {
     if options::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
+}
+
+/// The same for what the baseline compiler makes of it.
+fn baseline_key_of(module: &Module) -> Key {
+    for_calls(autojit_cache::baseline_key_of(&module.record().key))
 }
 
 /// Code that waits to be written.
@@ -149,10 +158,25 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
     }
     let Some(opened) = module.opened() else { return };
     let unit = autojit_cache::compiled(&opened.container, unit, lines);
-    if !new {
+    if new {
+        await_writing(module, opened, key_of(module), unit);
+    } else {
         note(module, unit, None);
-        return;
     }
+}
+
+/// Keeps a unit that the baseline compiler has made. Its lines can be had again.
+pub fn keep_baseline(module: &'static Module, unit: Unit<'static>) {
+    if directory().is_some()
+        && let Some(opened) = module.opened()
+    {
+        let unit = autojit_cache::compiled(&opened.container, unit, None);
+        await_writing(module, opened, baseline_key_of(module), unit);
+    }
+}
+
+/// Lets a unit wait to be written to the file of `key`.
+fn await_writing(module: &'static Module, opened: &Opened, key: Key, unit: Unit<'static>) {
     let mut local = match options::calls_pass_stubs() {
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
@@ -163,7 +187,7 @@ pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]
     }
     let time = waiting.tick();
     let none = || Pending { module, units: Vec::new(), times: Vec::new(), local: BTreeSet::new() };
-    let pending = waiting.modules.entry(key_of(module)).or_insert_with(none);
+    let pending = waiting.modules.entry(key).or_insert_with(none);
     pending.units.push(unit);
     pending.times.push(time);
     pending.local.append(&mut local);
@@ -221,7 +245,15 @@ fn write(last: bool) {
 /// Binds everything that the cache has of a module. Called once for each.
 pub fn bind(module: &'static Module) {
     let Some(directory) = directory() else { return };
-    let key = key_of(module);
+    // What autojitd has compiled ahead is there even if first calls are not compiled by the engine.
+    bind_file(module, directory, key_of(module), false);
+    if baseline::serves(module) {
+        bind_file(module, directory, baseline_key_of(module), true);
+    }
+}
+
+/// Binds what the file of `key` has. `baseline`: it is the baseline compiler's.
+fn bind_file(module: &'static Module, directory: &Directory, key: Key, baseline: bool) {
     let content = match directory.map_changeable(&key, Kind::Code) {
         Ok(content) => content,
         Err(sys::Errno(libc::ENOENT)) => return,
@@ -270,7 +302,11 @@ pub fn bind(module: &'static Module) {
     if claimed.functions.is_empty() {
         return;
     }
-    match claimed.publish(module, &unit, description, lines.map_or(lines::Lines::None, lines::Lines::Kept)) {
+    let described = match baseline {
+        true => baseline::lines::later(module, &unit),
+        false => lines::Lines::Kept(lines, None),
+    };
+    match claimed.publish(module, &unit, description, described) {
         Ok(bound) => {
             log::debug!("{bound} functions of {} came from the cache", module.source());
             let (function, offset) = claimed.functions[0];

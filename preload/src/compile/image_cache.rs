@@ -66,7 +66,7 @@ pub struct ImagePack {
 
 /// The key of the image's pack. Not that of its content: after an edit most of it is still good.
 fn key_of(image: &Image) -> Key {
-    autojit_cache::key_of_image(image.name(), options::opt_override())
+    autojit_cache::key_of_image(image.name(), options::opt_override(), baseline::is_on())
 }
 
 /// The image's pack, which is opened the first time.
@@ -238,7 +238,7 @@ impl ImagePack {
     }
 
     /// Binds a group, once. Other threads that want to have one of the image wait. Whether functions were bound.
-    fn bind_group(&self, image: &'static Image, group: usize) -> bool {
+    fn bind_group(&'static self, image: &'static Image, group: usize) -> bool {
         let mut packs = self.packs.lock();
         let Some(bytes) = packs.get_mut(group).and_then(Option::take) else { return false };
         self.bind_bytes(image, group, bytes).unwrap_or_else(|error| {
@@ -256,7 +256,7 @@ impl ImagePack {
     }
 
     fn bind_bytes(
-        &self,
+        &'static self,
         image: &'static Image,
         group: usize,
         bytes: &'static mut [u8],
@@ -267,10 +267,10 @@ impl ImagePack {
             sys::want(&bytes[..len]);
         }
         let description = pack::check(bytes, &self.key).map_err(damaged)?;
-        let lines = match (pack::generation(bytes), self.lines[group]) {
-            (None, _) => lines::Lines::None,
+        let kept = match (pack::generation(bytes), self.lines[group]) {
+            (None, _) => None,
             (Some(generation), content) if pack::are_lines_of(content, &self.key, generation) => {
-                lines::Lines::Kept(KeptLines {
+                Some(KeptLines {
                     content,
                     key: self.key,
                     generation,
@@ -282,6 +282,12 @@ impl ImagePack {
         };
         let (code, description) = bytes.split_at_mut(description);
         let unit = pack::decode_checked(code).map_err(damaged)?;
+        let function = move |number| {
+            let reference = references.get(number)?;
+            Some((self.module(image, reference.module)?, reference.index))
+        };
+        let functions = baseline::is_on().then(|| baseline::lines::of_functions(&unit, function));
+        let lines = lines::Lines::Kept(kept, functions);
         let mut names = Names::new(self, image, references);
         names.check_imports().map_err(|what| LinkError::Object(what.into()))?;
         let Definitions { claimed, unnamed } = names.claim(&unit);

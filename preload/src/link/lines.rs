@@ -3,6 +3,7 @@
 //! Receives what publishing knows ([`Lines`]); hands on objects and tables for the file of names.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_code::dwarf::FunctionLines;
 use autojit_code::unit::{self, Piece};
@@ -12,24 +13,24 @@ use crate::link::kept_lines::KeptLines;
 use crate::program::module::Module;
 
 /// What describes the lines of code that is being published.
-#[derive(Debug)]
 pub enum Lines {
     /// Nothing.
     None,
     /// The objects that it was linked from.
     Objects(Vec<unit::Lines<'static>>),
-    /// The object cache has this.
-    Kept(KeptLines),
-    /// They can be had of the bitcode.
-    Bitcode(Bitcode),
+    /// The object cache has this, and the rest can be had of the bitcode.
+    Kept(Option<KeptLines>, Option<Functions>),
 }
+
+/// Tells whose lines can be made of bitcode, when somebody asks. Places are relative to the text.
+pub type Functions = Box<dyn FnOnce() -> Vec<Bitcode> + Send>;
 
 /// Code whose lines are made of its module's bitcode.
 #[derive(Debug)]
 pub struct Bitcode {
     /// The module.
     pub module: &'static Module,
-    /// Its functions; before it is published, from the start of the text.
+    /// Its functions.
     pub functions: Vec<Compiled>,
     /// Makes the lines of such functions, as far as there are any.
     pub read: fn(&'static Module, &[Compiled]) -> Vec<FunctionLines>,
@@ -47,52 +48,75 @@ pub struct Compiled {
 }
 
 /// The same for code that has its place.
-pub enum Described {
-    /// These objects.
-    Now(Vec<describe::Linked<'static>>),
-    /// Read when somebody asks; where the unit's pieces are.
-    Later(KeptLines, [usize; 4]),
-    /// Made when somebody asks.
-    Bitcode(Bitcode),
+#[derive(Default)]
+pub struct Described {
+    /// Objects.
+    objects: Vec<describe::Linked<'static>>,
+    /// What is read when somebody asks; where the unit's pieces are.
+    kept: Option<(KeptLines, [usize; 4])>,
+    /// What tells the next; where the text is.
+    functions: Option<(Functions, usize)>,
+    /// What lines are to be made of.
+    bitcode: Vec<Bitcode>,
     /// What was made of that.
-    Lines(Vec<FunctionLines>),
+    lines: Vec<FunctionLines>,
 }
 
 impl Described {
     /// What describes `code`.
     pub fn of(lines: Lines, code: &Code<'_>) -> Self {
         match lines {
-            Lines::None => Self::Now(Vec::new()),
+            Lines::None => Self::default(),
             Lines::Objects(objects) => {
-                Self::Now(objects.iter().filter_map(|lines| linked(lines, &code.pieces)).collect())
+                let objects = objects.iter().filter_map(|lines| linked(lines, &code.pieces)).collect();
+                Self { objects, ..Self::default() }
             }
-            Lines::Kept(kept) => Self::Later(kept, code.pieces),
-            Lines::Bitcode(mut bitcode) => {
-                bitcode.functions.iter_mut().for_each(|function| function.start += code.text.start);
-                Self::Bitcode(bitcode)
-            }
+            Lines::Kept(kept, functions) => Self {
+                kept: kept.map(|kept| (kept, code.pieces)),
+                functions: functions.map(|functions| (functions, code.text.start)),
+                ..Self::default()
+            },
         }
     }
 
     /// The objects.
     pub fn objects(&mut self) -> &[describe::Linked<'static>] {
-        if let Self::Later(kept, pieces) = self {
-            *self = Self::Now(kept.read().iter().filter_map(|lines| linked(lines, pieces)).collect());
+        if let Some((kept, pieces)) = self.kept.take() {
+            self.objects = kept.read().iter().filter_map(|lines| linked(lines, &pieces)).collect();
         }
-        match self {
-            Self::Now(objects) => objects,
-            Self::Later(..) | Self::Bitcode(_) | Self::Lines(_) => &[],
-        }
+        &self.objects
     }
 
-    /// What the lines are to be made of.
-    pub fn bitcode(&self) -> Option<&Bitcode> {
-        if let Self::Bitcode(bitcode) = self { Some(bitcode) } else { None }
+    /// What lines are to be made of.
+    pub fn bitcode(&mut self) -> &[Bitcode] {
+        if let Some((functions, text)) = self.functions.take() {
+            self.bitcode = functions();
+            for function in self.bitcode.iter_mut().flat_map(|bitcode| &mut bitcode.functions) {
+                function.start += text;
+            }
+        }
+        &self.bitcode
+    }
+
+    /// Takes the lines of functions of a module that were made: those of `asked`, if there are any.
+    pub fn complete(
+        &mut self,
+        module: &'static Module,
+        asked: &BTreeSet<usize>,
+        made: &mut BTreeMap<usize, FunctionLines>,
+    ) {
+        let is_done = |bitcode: &Bitcode| {
+            std::ptr::eq(bitcode.module, module)
+                && bitcode.functions.iter().all(|function| asked.contains(&function.start))
+        };
+        for bitcode in self.bitcode.extract_if(.., |bitcode| is_done(bitcode)) {
+            self.lines.extend(bitcode.functions.iter().filter_map(|function| made.remove(&function.start)));
+        }
     }
 
     /// The lines of what was compiled without an object.
     pub fn lines(&self) -> &[FunctionLines] {
-        if let Self::Lines(lines) = self { lines } else { &[] }
+        &self.lines
     }
 }
 

@@ -325,25 +325,20 @@ fn bring_up_to_date() {
 /// The state, when the lines of all code are there that can be had.
 fn lock_with_lines() -> Guard<'static, State> {
     loop {
-        let state = STATE.lock();
-        let mut asked = state.batches.iter().filter_map(|batch| batch.lines.bitcode());
+        let mut state = STATE.lock();
+        let mut asked = state.batches.iter_mut().flat_map(|batch| batch.lines.bitcode());
         let Some(Bitcode { module, read, .. }) = asked.next() else { return state };
         let (module, read) = (*module, *read);
-        let of_module = |bitcode: &&Bitcode| std::ptr::eq(bitcode.module, module);
-        let asked = state.batches.iter().filter_map(|batch| batch.lines.bitcode()).filter(of_module);
-        let functions: Vec<_> = asked.flat_map(|bitcode| bitcode.functions.iter().copied()).collect();
+        let asked = state.batches.iter_mut().flat_map(|batch| batch.lines.bitcode());
+        let of_module = asked.filter(|bitcode| std::ptr::eq(bitcode.module, module));
+        let functions: Vec<_> = of_module.flat_map(|bitcode| bitcode.functions.iter().copied()).collect();
         // Without the lock: images stay loaded by the loader's, which others hold when they ask.
         drop(state);
-        let lines = module.image().while_loaded(|| read(module, &functions)).unwrap_or_default();
-        let mut lines: BTreeMap<_, _> = lines.into_iter().map(|lines| (lines.start, lines)).collect();
-        let read: BTreeSet<_> = functions.iter().map(|function| function.start).collect();
+        let made = module.image().while_loaded(|| read(module, &functions)).unwrap_or_default();
+        let mut made: BTreeMap<_, _> = made.into_iter().map(|lines| (lines.start, lines)).collect();
+        let asked: BTreeSet<_> = functions.iter().map(|function| function.start).collect();
         for batch in &mut STATE.lock().batches {
-            if let Some(bitcode) = batch.lines.bitcode().filter(of_module)
-                && bitcode.functions.iter().all(|function| read.contains(&function.start))
-            {
-                let found = bitcode.functions.iter().filter_map(|function| lines.remove(&function.start));
-                batch.lines = Described::Lines(found.collect());
-            }
+            batch.lines.complete(module, &asked, &mut made);
         }
     }
 }

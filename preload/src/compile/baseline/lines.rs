@@ -8,28 +8,46 @@ use std::collections::BTreeMap;
 
 use autojit_baseline::{Baseline, Code};
 use autojit_bitcode::{
-    DebugLocation, Error, FunctionBody, Inst, Metadata, Module as Bitcode, Reason, ScopeKind,
+    DebugLocation, Error, FunctionBody, Inst, Metadata, Module as Source, Reason, ScopeKind,
 };
 use autojit_code::Unit;
 use autojit_code::dwarf::{FunctionLines, Inlined, Row, SourceFile, Subprogram};
+use autojit_code::unit::Function;
 use autojit_store::Symbol;
 
 use crate::compile::engine;
-use crate::link::lines::{self, Compiled, Lines};
+use crate::link::lines::{Bitcode, Compiled, Functions, Lines};
 use crate::program::module::Module;
 
 /// How many scopes are walked outwards at most: damaged ones may contain one another.
 const NESTING: usize = 1000;
 
-/// What is published of a unit's lines: nothing is read yet.
-pub fn later(module: &'static Module, unit: &Unit<'_>) -> Lines {
-    let functions = unit.functions.iter().filter_map(|function| match function.symbol {
-        autojit_code::Symbol::Function(index) => {
-            Some(Compiled { index, start: function.offset as usize, size: function.size })
+/// What is published of the lines of a module's unit: nothing is read yet.
+pub fn later(module: &'static Module, unit: &Unit<'static>) -> Lines {
+    Lines::Kept(None, Some(of_functions(unit, move |index| Some((module, index)))))
+}
+
+/// Whose lines can be made, of the functions of a unit; by number, their module and their index in it. Functions that are
+/// another generator's turn out to be when they are compiled.
+pub fn of_functions(
+    unit: &Unit<'static>,
+    function: impl Fn(u32) -> Option<(&'static Module, u32)> + Send + 'static,
+) -> Functions {
+    let functions = unit.functions.clone();
+    Box::new(move || {
+        let mut all: Vec<Bitcode> = Vec::new();
+        for Function { symbol, offset, size, .. } in functions.iter() {
+            let autojit_code::Symbol::Function(number) = symbol else { continue };
+            let function = function(number).filter(|(module, _)| super::serves(module));
+            let Some((module, index)) = function else { continue };
+            let compiled = Compiled { index, start: offset as usize, size };
+            match all.iter_mut().rfind(|bitcode| std::ptr::eq(bitcode.module, module)) {
+                Some(bitcode) => bitcode.functions.push(compiled),
+                None => all.push(Bitcode { module, functions: vec![compiled], read: of }),
+            }
         }
-        _ => None,
-    });
-    Lines::Bitcode(lines::Bitcode { module, functions: functions.collect(), read: of })
+        all
+    })
 }
 
 /// The lines of those of `compiled` that have some. The module's image must stay loaded meanwhile.
@@ -39,9 +57,10 @@ fn of(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
 }
 
 fn read(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
-    let Some(opened) = module.opened() else { return Vec::new() };
+    // Code from an image pack is bound without opening its modules.
+    let Ok(opened) = module.open() else { return Vec::new() };
     let Ok(bytes) = opened.container.bitcode() else { return Vec::new() };
-    let lines = Bitcode::parse(&bytes).and_then(|bitcode| {
+    let lines = Source::parse(&bytes).and_then(|bitcode| {
         let mut globals = BTreeMap::new();
         for (number, global) in bitcode.globals().iter().enumerate() {
             let name = std::str::from_utf8(bitcode.name(global)).unwrap_or_default();
@@ -67,7 +86,7 @@ fn read(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
 }
 
 struct Reader<'m> {
-    bitcode: &'m Bitcode<'m>,
+    bitcode: &'m Source<'m>,
     metadata: Metadata<'m>,
     compiler: Baseline<'m>,
     body: FunctionBody,

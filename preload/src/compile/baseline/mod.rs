@@ -19,7 +19,7 @@ use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
 
 use self::inlining::Inlining;
-use crate::compile::modules;
+use crate::compile::{cache, modules};
 use crate::link::lines::Lines;
 use crate::link::publish::{Origin, publish};
 use crate::program::function::Function;
@@ -96,9 +96,27 @@ impl From<autojit_baseline::Refused> for Error {
 }
 
 /// Whether functions of `module` may be compiled here.
-pub fn serves(module: &Module) -> bool {
+pub fn serves(module: &'static Module) -> bool {
     // Debuggers that want to know variables get the engine's code, which describes them.
-    options::baseline() != options::Baseline::Off && !module.described_in_full()
+    let serves = match options::baseline() {
+        options::Baseline::Off => false,
+        options::Baseline::Auto => is_plain(module),
+        options::Baseline::On | options::Baseline::Only => true,
+    };
+    serves && !module.described_in_full()
+}
+
+/// Whether neither the build nor AUTOJIT_OPT asks for optimised code.
+fn is_plain(module: &'static Module) -> bool {
+    match options::opt_override() {
+        -1 => module.open().is_ok_and(|opened| opened.container.opt_level().speed == 0),
+        level => level == 0,
+    }
+}
+
+/// Whether it is used at all.
+pub fn is_on() -> bool {
+    options::baseline() != options::Baseline::Off
 }
 
 /// Whether everything is compiled here, or fails.
@@ -297,5 +315,6 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     };
     let lines = if code.lines.is_empty() { Lines::None } else { lines::later(module, &unit) };
     publish(module, memory, linked, lines, origin)?;
+    cache::keep_baseline(module, unit);
     Ok(())
 }
