@@ -193,6 +193,35 @@ fn baseline_code_has_packs_of_its_own() {
 }
 
 #[test]
+fn few_modules_of_many_are_in_one_file() {
+    let scratch = Scratch::new("image-pack-few");
+    let mut names = vec!["main".to_owned()];
+    for number in 0..MODULES {
+        scratch.file(&format!("f{number}.c"), format!("int f{number}(int n) {{ return {number} - n; }}\n"));
+        names.push(format!("f{number}"));
+    }
+    scratch.file(
+        "main.c",
+        "#include <stdio.h>\nint f1(int), f9(int);\nint main(void) { printf(\"%d\\n\", f9(f1(2))); return 3; }\n",
+    );
+    compile_some(&scratch, &["-O0"], &names);
+    let program = link(&scratch, &names, &[], "program");
+    assert_cold(&ran(&scratch, &program, "10\n", "first"), "first");
+    let before = fs::read(only(&scratch, ".aji")).expect("it is there");
+    let stats = ran(&scratch, &program, "10\n", "second");
+    assert_one_file(&stats, "second");
+    assert_eq!(stats.number("bound"), 3.0, "{stats:?}");
+    assert_eq!(stats.number("resolver_calls"), 0.0, "{stats:?}");
+    // Of three modules two are edited: no reason to write the rest again.
+    scratch.file("f1.c", "int f1(int n) { return 2 - n; }\n");
+    scratch.file("f9.c", "int f9(int n) { return 7 - n; }\n");
+    compile_some(&scratch, &["-O0"], &["f1".to_owned(), "f9".to_owned()]);
+    link(&scratch, &names, &[], "program");
+    assert_eq!(ran(&scratch, &program, "7\n", "edited").number("compiled"), 2.0);
+    assert_eq!(fs::read(only(&scratch, ".aji")).expect("it is there"), before);
+}
+
+#[test]
 fn an_edit_leaves_the_rest() {
     let scratch = Scratch::new("image-pack-edit");
     compile(&scratch, &["-O0"]);

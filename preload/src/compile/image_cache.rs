@@ -37,6 +37,8 @@ pub use write::{Noted, write};
 /// So many modules whose own files a process has opened, or that it has compiled, are worth a new image pack; an image
 /// with fewer has none.
 const MODULES: usize = 8;
+/// So many are worth the first one.
+const FIRST_MODULES: usize = 2;
 /// Bytes that come into memory when one of them is read, if the file is in the page cache: 64 KiB on Linux.
 const FAULT_AROUND: usize = 64 << 10;
 

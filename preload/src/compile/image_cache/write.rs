@@ -10,7 +10,7 @@ use autojit_code::pack::Key;
 use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
-use super::{MODULES, key_of, may_have_one, places};
+use super::{FIRST_MODULES, MODULES, key_of, may_have_one, opened_pack, places};
 use crate::compile::cache::path;
 use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
@@ -87,7 +87,7 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         of_image.map(|it| image.place_of(it.module)).collect::<BTreeSet<_>>().len()
     };
     for image in image::all().filter(|image| may_have_one(image)) {
-        if modules(&noted, image) < MODULES {
+        if modules(&noted, image) < worth(opened_pack(image).is_some()) {
             continue;
         }
         let (mut of_image, others): (Vec<_>, _) =
@@ -108,6 +108,11 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         }
     }
     noted
+}
+
+/// How many modules are worth writing a pack, where there is one already or not: an edit of a few is not worth the rest.
+fn worth(is_there: bool) -> usize {
+    if is_there { MODULES } else { FIRST_MODULES }
 }
 
 /// The new pack of an image; None if there is no need for one.
@@ -133,7 +138,7 @@ fn encode(image: &'static Image, noted: Vec<Noted>, old: Option<&[u8]>, key: &Ke
         number.is_some_and(|number| index.find(number as u32, *function).is_some())
     };
     let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|(module, _)| *module).collect();
-    if missing.len() < MODULES {
+    if missing.len() < worth(old.is_some()) {
         // Another process has written it meanwhile.
         return None;
     }
