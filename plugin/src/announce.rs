@@ -35,7 +35,7 @@ fn send(options: &Options, encoded: &Encoded) -> Result<(), ConnectionError> {
     let path =
         place::socket_path(options.socket_path.as_deref(), variable, cache.as_ref().map(|(root, _)| &**root));
     let Some(path) = path else { return Ok(()) };
-    let connection = Connection::open(&path)?;
+    let mut connection = Connection::open(&path)?;
     connection
         .send(&Message::Hello { version: VERSION, generator: TOOL, program: "(compiler)".into() }, None)?;
     // The daemon reads it when it has time, whether or not this process is still there.

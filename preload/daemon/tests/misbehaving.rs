@@ -97,7 +97,7 @@ fn damaged_containers_are_refused() {
     for at in (0..module.bytes.len()).step_by(module.bytes.len() / 40) {
         let mut bytes = module.bytes.clone();
         bytes[at] ^= 1;
-        let program = daemon.program("/bin/a");
+        let mut program = daemon.program("/bin/a");
         let message = Message::Module { key: module.key, level: -1, made: false };
         program.connection.send(&message, Some(Blob::new(&bytes))).unwrap();
         let mut connection = program.connection;
@@ -123,7 +123,7 @@ fn damaged_containers_are_refused() {
 fn a_client_that_does_not_listen_holds_nobody_up() {
     let daemon = Daemon::start(&[]);
     let module = many("stopped.c", 300);
-    let stopped = daemon.program("/bin/stopped");
+    let mut stopped = daemon.program("/bin/stopped");
     stopped.send(&module, false);
     // It asks and asks, by itself and inline, and takes nothing.
     for function in 0..300 {
@@ -144,7 +144,7 @@ fn a_client_that_leaves_takes_its_requests_along() {
     let daemon = Daemon::start(&["--jobs=1"]);
     let module = many("leaving.c", 200);
     for function in 0..200 {
-        let program = daemon.program("/bin/hasty");
+        let mut program = daemon.program("/bin/hasty");
         program.send(&module, false);
         let what = What::Function(function);
         let message = Message::Compile { key: module.key, level: -1, what, inline: false, keep: false };

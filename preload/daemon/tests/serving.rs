@@ -190,7 +190,7 @@ fn stdio(scratch: &Scratch) -> (std::process::Child, common::Program) {
 fn it_ends_with_a_client_that_waits_for_no_answer() {
     let scratch = Scratch::new();
     for _ in 0..5 {
-        let (mut child, program) = stdio(&scratch);
+        let (mut child, mut program) = stdio(&scratch);
         let (key, what) = ([7; 32], What::Function(0));
         // It has not read the question when nobody is there any more to be answered.
         // SAFETY: the child is this process's.

@@ -85,14 +85,28 @@ impl Connection {
     /// Sends a message.
     ///
     /// # Errors
-    /// The other end takes nothing for too long, or is closed.
-    pub fn send(&self, message: &Message<'_>, blob: Option<Blob>) -> Result<(), ConnectionError> {
+    /// The other end takes nothing for too long, or is closed: then for the reason that it sent before, if it sent one.
+    pub fn send(&mut self, message: &Message<'_>, blob: Option<Blob>) -> Result<(), ConnectionError> {
         let mut outgoing = Outgoing::default();
         outgoing.push(message, blob);
-        while !outgoing.flush(&self.socket)? {
-            self.wait(libc::POLLOUT, SILENCE)?;
+        loop {
+            match outgoing.flush(&self.socket) {
+                Ok(true) => return Ok(()),
+                Ok(false) => self.wait(libc::POLLOUT, SILENCE)?,
+                Err(error @ Errno(libc::EPIPE | libc::ECONNRESET)) => return Err(self.reason_of_end(error)),
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(())
+    }
+
+    /// Why the other end is closed, which shows as `error`: messages that came before are there to be read.
+    fn reason_of_end(&mut self, error: Errno) -> ConnectionError {
+        while let Ok(packet) = self.receive(Duration::ZERO) {
+            if let Ok(Message::Refused { reason }) = packet.message() {
+                return ConnectionError::Refused(reason.into_owned());
+            }
+        }
+        error.into()
     }
 
     /// The next message, if it begins to arrive within `limit`.
@@ -156,9 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_the_reason_of_an_end() {
+        let (here, there) = File::socket_pair().unwrap();
+        let (mut here, mut there) = (Connection::new(here), Connection::new(there));
+        there.send(&Message::Working, None).unwrap();
+        there.send(&Message::Refused { reason: "no room".into() }, None).unwrap();
+        drop(there);
+        let end = here.send(&Message::Status, None).unwrap_err();
+        assert_eq!(end, ConnectionError::Refused("no room".into()));
+    }
+
+    #[test]
     fn a_message_and_its_blob_arrive() {
         let (here, there) = File::socket_pair().unwrap();
-        let (mut here, there) = (Connection::new(here), Connection::new(there));
+        let (mut here, mut there) = (Connection::new(here), Connection::new(there));
         there.send(&Message::Code { kept: true }, Some(Blob::new(b"object"))).unwrap();
         let packet = here.receive(SILENCE).unwrap();
         assert_eq!(packet.message(), Ok(Message::Code { kept: true }));

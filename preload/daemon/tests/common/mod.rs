@@ -239,7 +239,7 @@ impl Program {
         Self { connection, cache }
     }
 
-    pub fn send(&self, module: &Module, made: bool) {
+    pub fn send(&mut self, module: &Module, made: bool) {
         let message = Message::Module { key: module.key, level: -1, made };
         self.connection.send(&message, Some(Blob::new(&module.bytes))).expect("the daemon takes it");
     }
