@@ -5,8 +5,8 @@
 //! it needs of the C library itself it looks up there ([`c_library`](crate::platform::c_library)). Most of these are never called:
 //! the standard library has more in it than the runtime uses.
 //!
-//! In the static library the allocator's names stay the program's: compiled code gets their addresses from
-//! [`loaded::held`](crate::platform::loaded::held), and nothing of the runtime calls them.
+//! In the static library, too, the allocator's names are the runtime's. Compiled code gets the program's functions of these
+//! names from [`loaded::held`](crate::platform::loaded::held), which calls them by another one.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 
@@ -48,6 +48,10 @@ define! {
     "pthread_key_create" = create_key;
     "pthread_key_delete" = delete_key;
     "pthread_setspecific" = set_value;
+    // zstd's decoder allocates its tables.
+    "malloc" = allocate;
+    "realloc" = reallocate;
+    "free" = release;
     // zstd asks these weak ones for a number of a trace (lib/common/zstd_trace.h).
     "ZSTD_trace_decompress_begin" = no_trace;
     "ZSTD_trace_decompress_end" = trace_nothing;
@@ -55,9 +59,6 @@ define! {
 
 #[cfg(not(feature = "static"))]
 define! {
-    "malloc" = allocate;
-    "realloc" = reallocate;
-    "free" = release;
     // Static programs have no such calls: linkers make them constants.
     "__tls_get_addr" = tls::get_address;
 }

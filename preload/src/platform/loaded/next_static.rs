@@ -102,12 +102,12 @@ pub fn own_unwinders() -> [usize; 2] {
 /// object's references to the latter are weak, since it may turn out that nothing calls them, and take nothing out of an
 /// archive.
 macro_rules! held {
-    ($($name:ident)*) => {
+    ($($(#[$attribute:meta])* $name:ident)*) => {
         /// The address of such a function: referred to here, they are in each program that has the runtime inside, as the
         /// linker would have put them there for the calls that are made now.
         pub fn held(name: &str) -> Option<usize> {
             unsafe extern "C" {
-                $( fn $name(); )*
+                $( $(#[$attribute])* fn $name(); )*
             }
             match name {
                 $( stringify!($name) => Some($name as *const () as usize), )*
@@ -123,5 +123,8 @@ held! {
     puts putchar fputc fputs fwrite sprintf snprintf vsprintf vsnprintf
     vprintf vfprintf putc getc fgetc getchar __ctype_tolower_loc __ctype_toupper_loc
     strtol strtoul strtoll strtoull strtod
-    malloc calloc
+    // scripts/build gives it the program's name, which within the library is the runtime's.
+    #[link_name = "__autojit_program_malloc"]
+    malloc
+    calloc
 }
