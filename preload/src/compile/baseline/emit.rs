@@ -9,10 +9,12 @@ use autojit_baseline::{Code, Relocation, RelocationKind, Target};
 use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
 use autojit_code::unit::Piece;
 use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
+use autojit_store::Symbol as Stored;
 
 use super::constants::Constants;
 use super::{Error, frames};
 use crate::program::function::Function;
+use crate::program::module::Module;
 
 /// A unit in the making, of one function.
 pub struct Emitter<'b> {
@@ -32,6 +34,7 @@ pub struct Emitter<'b> {
     blocks: &'b [(u32, u32)],
     /// Globals that nothing defines.
     missing: &'b BTreeSet<u32>,
+    module: &'static Module,
 }
 
 /// The unit of `function`. `codes`: its code, and that of functions which only this unit has, each with its global.
@@ -63,6 +66,7 @@ pub fn unit(
         copies: codes.iter().zip(&places).skip(1).map(|((global, _), place)| (*global, place.0)).collect(),
         blocks: &code.blocks,
         missing,
+        module: function.module(),
     };
     for ((_, code), place) in codes.iter().zip(&places) {
         emitter.current = *place;
@@ -146,6 +150,15 @@ impl Emitter<'_> {
         Ok(())
     }
 
+    /// Whether the image has been linked without a function that the module imports.
+    fn is_missing(&self, name: &str) -> bool {
+        let container = self.module.opened().map(|opened| &opened.container);
+        match container.and_then(|container| container.find(name)) {
+            Some(Stored::Import(index)) => self.module.import(index) == Some(0),
+            _ => false,
+        }
+    }
+
     /// Whether the code that is being linked is that of a global.
     pub fn is_own(&self, global: u32) -> bool {
         self.own == (global, self.current.0)
@@ -185,6 +198,10 @@ impl Emitter<'_> {
             return Ok(*known);
         }
         let (name, weak, own) = match target {
+            // An optimiser may have no use for it: then the image need not have it.
+            Target::Runtime(function) if self.is_missing(function.0) => {
+                return Err(Error::Refused("what nothing defines".into()));
+            }
             Target::Runtime(function) => (Cow::Borrowed(function.0), false, None),
             Target::Global(number) => {
                 let global = self.bitcode.globals().get(number as usize);
