@@ -2,7 +2,7 @@
 //! would get past it.
 #![no_main]
 
-use autojit_store::{Container, Symbol, containers};
+use autojit_store::{Container, Symbol, Unpacker, containers};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
@@ -12,13 +12,14 @@ fn word(bytes: &[u8], at: usize) -> usize {
 
 /// Makes length and index check right, as far as there is an index (the layout is in plugin/store/src/lib.rs).
 fn repair(bytes: &mut Vec<u8>) {
-    if bytes.len() < 104 {
+    if bytes.len() < 120 {
         return;
     }
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     let length = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
-    let index = 104 + word(bytes, 64) * 16 + word(bytes, 68) * 8 + word(bytes, 100) * 12 + word(bytes, 72);
+    let tables = word(bytes, 64) * 16 + word(bytes, 68) * 8 + word(bytes, 100) * 8 + word(bytes, 112) * 12;
+    let index = 120 + tables + word(bytes, 72);
     if let Some(indexed) = bytes.get(64..index) {
         let check = Sha256::new().chain_update(&bytes[8..24]).chain_update(indexed).finalize();
         bytes[56..64].copy_from_slice(&check[..8]);
@@ -38,7 +39,11 @@ fn read(bytes: &[u8]) {
             container.import_name(index).map(|name| container.find(name));
         }
         let _ = (container.source(), container.opt_level(), container.key(), container.verify());
-        let _ = container.bitcode();
+        let mut unpacker = Unpacker::new().expect("there is memory");
+        let pieces = (0..).take_while(|&number| container.piece(number).is_some());
+        let alone: Result<Vec<_>, _> =
+            pieces.map(|number| container.unpack(number, &mut unpacker)).collect();
+        assert_eq!(container.bitcode().ok(), alone.ok().map(|pieces| pieces.concat()));
     }
 }
 

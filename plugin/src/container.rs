@@ -18,6 +18,7 @@ use llvm_sys::prelude::LLVMComdatRef;
 use crate::constants;
 use crate::host::Host;
 use crate::ir::{Attachments, IrVisibility, Kind, Linkage, Module, Value};
+use crate::pieces;
 use crate::plan::{Plan, container_name};
 use crate::select::Selection;
 
@@ -52,7 +53,7 @@ pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) ->
         options: &host.options,
         functions: &functions,
         imports: &imports,
-        bitcode: &bitcode,
+        bitcode: &pieces::of(&bitcode),
     };
     let (bytes, key) =
         autojit_store::encode(&contents).map_err(|e| format!("cannot compress the bitcode: {e}"))?;

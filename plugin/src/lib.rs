@@ -18,6 +18,7 @@ mod inline_assembly;
 mod ir;
 mod library_calls;
 mod options;
+mod pieces;
 mod plan;
 mod residue;
 mod rustc;

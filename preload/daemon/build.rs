@@ -30,7 +30,7 @@ fn main() {
         options: "",
         functions: &functions,
         imports: &[],
-        bitcode: &clang.stdout,
+        bitcode: &autojit_store::whole(&clang.stdout),
     };
     let (container, _) = autojit_store::encode(&contents).expect("zstd has memory");
     let place = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("warm.ajc");

@@ -11,14 +11,21 @@
 //!   0  magic "AJSTORE\0"            64  functions: u32             functions × 16: name, name length, import, kind,
 //!   8  version: u32                 68  imports: u32                               flags
 //!  12  opt speed: u8, size: u8, 0   72  strings: u32 (bytes)       imports × 8: name, name length
-//!  16  total length: u64            76  source: u32, length: u32   symbols × 12: name hash (sorted), value
-//!  24  key: SHA-256 of [56..total]  84  bitcode: u64 (unpacked)    strings
-//!  56  index check: 8 bytes         92  packed: u64                packed bitcode (zstd with checksum)
-//!      SHA-256 of [8..24] and       100 symbols: u32               zeros to a multiple of 8
-//!      [64..packed data]            104 options: u32, length: u32
+//!  16  total length: u64            76  source: u32, length: u32   symbols × 8: name hash (sorted), value
+//!  24  key: SHA-256 of [56..total]  84  bitcode: u64 (unpacked)    pieces × 12: unpacked, packed, bodies
+//!  56  index check: 8 bytes         92  packed: u64                strings
+//!      SHA-256 of [8..24] and       100 symbols: u32               packed pieces (zstd with checksum each)
+//!      [64..packed data]            104 options: u32, length: u32  zeros to a multiple of 8
+//!                                   112 pieces: u32, 0: u32
 //! ```
 //!
-//! The bitcode is packed with a dictionary: what all modules begin and end with (the names of metadata kinds, attributes of
+//! The bitcode is one piece, or cut: so that a function can be compiled without unpacking the bodies of all others, or what
+//! describes them to debuggers. Then the pieces are the module's head, its metadata, what is between that and the bodies,
+//! groups of bodies ([`Piece::bodies`] tells how many of them), what is behind them, and the string table
+//! ([`Container::groups`]). Behind one another they are the bitcode.
+//!
+//! The string table is packed with the strings of the index as dictionary, which have most of it. All other pieces are packed
+//! with a dictionary of this crate: what all modules begin and end with (the names of metadata kinds, attributes of
 //! functions, data layout) would be most of a small module. It is part of the format.
 
 #![forbid(unsafe_code)]
@@ -26,11 +33,11 @@
 mod read;
 mod write;
 
-pub use read::{Container, FunctionInfo, containers};
-pub use write::{Contents, Function, encode};
+pub use read::{Container, FunctionInfo, Unpacker, containers};
+pub use write::{Contents, Function, encode, whole};
 
 /// The container format's version. A reader takes its own version only.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A container's SHA-256.
 pub type Key = [u8; 32];
@@ -39,13 +46,17 @@ const MAGIC: [u8; 8] = *b"AJSTORE\0";
 /// Small modules as they are kept, the most frequent kind last: of Rust and C++ with debug information, of C with and
 /// without it.
 const DICTIONARY: &[u8] = include_bytes!("dictionary.bin");
-const HEADER: usize = 112;
+const HEADER: usize = 120;
 const START: std::ops::Range<usize> = 8..24;
 const KEYED: usize = 56;
 const INDEXED: usize = 64;
 const FUNCTION: usize = 16;
 const IMPORT: usize = 8;
-const SYMBOL: usize = 12;
+const SYMBOL: usize = 8;
+const PIECE: usize = 12;
+/// The pieces of bitcode that was cut in front of the groups, and all that are no groups.
+const FRONT: usize = 3;
+const FIXED: usize = 5;
 /// Containers follow one another at multiples of this.
 const ALIGN: usize = 8;
 /// In a symbol's value: the rest is the index of a function, not of an import.
@@ -74,6 +85,15 @@ pub struct OptLevel {
     pub speed: u8,
     /// 0, 1 for -Os, 2 for -Oz.
     pub size: u8,
+}
+
+/// A piece of a module's bitcode: what is unpacked at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<T> {
+    /// Its bytes, or how many they are.
+    pub bytes: T,
+    /// How many bodies of functions it is made of; 0 if it is no group.
+    pub bodies: u32,
 }
 
 /// What a name means to a module.
@@ -142,8 +162,8 @@ pub fn file_name(key: &Key) -> String {
 
 /// The hash by which names are found: 8 bytes at a time, multiply and rotate. Names come from the container itself,
 /// so nobody gains by making them collide; readers compare the name anyway.
-fn hash_name(name: &str) -> u64 {
-    hash(name.as_bytes())
+fn hash_name(name: &str) -> u32 {
+    (hash(name.as_bytes()) >> 32) as u32
 }
 
 /// The same of bytes.
@@ -158,6 +178,11 @@ pub fn hash(name: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..words.remainder().len()].copy_from_slice(words.remainder());
     mix(mix(hash, u64::from_le_bytes(last)), 0)
+}
+
+/// Whether the piece of a number is the string table, the last of bitcode that was cut.
+const fn is_strings(number: usize, pieces: usize) -> bool {
+    pieces > 1 && number + 1 == pieces
 }
 
 /// The index check of a container: the first bytes of the SHA-256 of all that is neither key nor packed bitcode.

@@ -1,8 +1,9 @@
 //! Reading containers: from bytes that may be anything to names, kinds and bitcode.
 
 use crate::{
-    ALIGN, DICTIONARY, Error, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION,
-    KEYED, Key, MAGIC, NO_IMPORT, OptLevel, START, SYMBOL, Symbol, VERSION, hash_name, index_check,
+    ALIGN, DICTIONARY, Error, FIXED, FRONT, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE,
+    IS_FUNCTION, KEYED, Key, MAGIC, NO_IMPORT, OptLevel, PIECE, Piece, START, SYMBOL, Symbol, VERSION,
+    hash_name, index_check, is_strings,
 };
 
 /// A container whose index was checked. The bitcode is checked when it is unpacked.
@@ -12,6 +13,7 @@ pub struct Container<'a> {
     functions: &'a [u8],
     imports: &'a [u8],
     symbols: &'a [u8],
+    pieces: &'a [u8],
     /// In UTF-8, which is checked when one is asked for: most never are.
     strings: &'a [u8],
     packed: &'a [u8],
@@ -28,6 +30,42 @@ pub struct FunctionInfo<'a> {
     pub import: Option<u32>,
     /// Whether another definition may take its place: it must not be inlined.
     pub interposable: bool,
+}
+
+const DAMAGED: Error = Error::Damaged("bitcode");
+
+/// What unpacks pieces, with memory for it.
+pub struct Unpacker(zstd::zstd_safe::DCtx<'static>);
+
+impl std::fmt::Debug for Unpacker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unpacker")
+    }
+}
+
+impl Unpacker {
+    /// One to be used for any pieces.
+    ///
+    /// # Errors
+    /// There is no memory.
+    pub fn new() -> Result<Self, Error> {
+        zstd::zstd_safe::DCtx::try_create().map(Self).ok_or(DAMAGED)
+    }
+
+    fn unpack(&mut self, packed: &[u8], dictionary: &[u8], into: &mut [u8]) -> Result<(), Error> {
+        let length = into.len();
+        let written = match packed {
+            [] => Ok(0),
+            _ => self.0.decompress_using_dict(into, packed, dictionary),
+        };
+        if written == Ok(length) { Ok(()) } else { Err(DAMAGED) }
+    }
+}
+
+/// Room for so many bytes.
+fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<(), Error> {
+    let length = usize::try_from(length).map_err(|_| DAMAGED)?;
+    bytes.try_reserve_exact(length).map_err(|_| DAMAGED)
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -84,11 +122,12 @@ impl<'a> Container<'a> {
             u64::from(word(bytes, 64)) * FUNCTION as u64,
             u64::from(word(bytes, 68)) * IMPORT as u64,
             u64::from(word(bytes, 100)) * SYMBOL as u64,
+            u64::from(word(bytes, 112)) * PIECE as u64,
             u64::from(word(bytes, 72)),
             long(bytes, 92),
         ];
         let mut rest = &bytes[HEADER..];
-        let mut parts = [rest; 5];
+        let mut parts = [rest; 6];
         for (part, size) in parts.iter_mut().zip(sizes) {
             let size = usize::try_from(size).map_err(|_| Error::Damaged("index"))?;
             (*part, rest) = rest.split_at_checked(size).ok_or(Error::Damaged("index"))?;
@@ -96,8 +135,20 @@ impl<'a> Container<'a> {
         if rest.len() >= ALIGN {
             return Err(Error::Damaged("length"));
         }
-        let [functions, imports, symbols, strings, packed] = parts;
-        Ok(Self { bytes, functions, imports, symbols, strings, packed })
+        let [functions, imports, symbols, pieces, strings, packed] = parts;
+        let container = Self { bytes, functions, imports, symbols, pieces, strings, packed };
+        let (unpacked, packed_sum) =
+            container.pieces().fold((0, 0), |(unpacked, packed), (piece, length)| {
+                (unpacked + u64::from(piece.bytes), packed + u64::from(length))
+            });
+        let count = pieces.len() / PIECE;
+        // zstd makes at most 128 KiB of 4 bytes.
+        let plausible = unpacked >> 15 <= packed_sum;
+        let whole = unpacked == long(bytes, 84) && packed_sum == packed.len() as u64;
+        if (count != 1 && count < FIXED) || !whole || !plausible {
+            return Err(Error::Damaged("index"));
+        }
+        Ok(container)
     }
 
     /// Checks the index against its checksum.
@@ -105,8 +156,14 @@ impl<'a> Container<'a> {
     /// # Errors
     /// [`Error::Damaged`]
     pub fn check_index(&self) -> Result<(), Error> {
-        let index =
-            HEADER + self.functions.len() + self.imports.len() + self.symbols.len() + self.strings.len();
+        let index = self.bytes.len().min(
+            HEADER
+                + self.functions.len()
+                + self.imports.len()
+                + self.symbols.len()
+                + self.pieces.len()
+                + self.strings.len(),
+        );
         let found = index_check(&self.bytes[START], &self.bytes[INDEXED..index]);
         if self.bytes[KEYED..INDEXED] == found { Ok(()) } else { Err(Error::Damaged("index")) }
     }
@@ -193,14 +250,14 @@ impl<'a> Container<'a> {
     pub fn find(&self, name: &str) -> Option<Symbol> {
         let hash = hash_name(name);
         let count = self.symbols.len() / SYMBOL;
-        let hash_at = |i: usize| long(self.symbols, i * SYMBOL);
+        let hash_at = |i: usize| word(self.symbols, i * SYMBOL);
         let (mut low, mut high) = (0, count);
         while low < high {
             let middle = low + (high - low) / 2;
             if hash_at(middle) < hash { low = middle + 1 } else { high = middle }
         }
         (low..count).take_while(|i| hash_at(*i) == hash).find_map(|i| {
-            let value = word(self.symbols, i * SYMBOL + 8);
+            let value = word(self.symbols, i * SYMBOL + 4);
             if value & IS_FUNCTION != 0 {
                 let index = value & !IS_FUNCTION;
                 (self.function(index)?.name == name).then_some(Symbol::Function(index))
@@ -213,21 +270,65 @@ impl<'a> Container<'a> {
     /// The module's bitcode, unpacked.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if it does not match its checksum.
+    /// [`Error::Damaged`] if a piece does not match its checksum.
     pub fn bitcode(&self) -> Result<Vec<u8>, Error> {
-        let damaged = Error::Damaged("bitcode");
-        let length = usize::try_from(long(self.bytes, 84)).map_err(|_| damaged.clone())?;
-        // The frame repeats the length; the index check covers the one in the header.
-        if !matches!(zstd::zstd_safe::get_frame_content_size(self.packed), Ok(Some(size)) if size == length as u64)
-        {
-            return Err(damaged);
+        // Its pieces were added up when the container was opened.
+        let mut bitcode = Vec::new();
+        reserve(&mut bitcode, long(self.bytes, 84))?;
+        bitcode.resize(bitcode.capacity(), 0);
+        let mut unpacker = Unpacker::new()?;
+        let mut end = 0;
+        for (number, (piece, _)) in self.pieces().enumerate() {
+            let start = end;
+            end += piece.bytes as usize;
+            let into = bitcode.get_mut(start..end).ok_or(DAMAGED)?;
+            unpacker.unpack(self.packed(number)?, self.dictionary(number), into)?;
         }
-        let mut unpacker =
-            zstd::bulk::Decompressor::with_dictionary(DICTIONARY).map_err(|_| damaged.clone())?;
-        match unpacker.decompress(self.packed, length) {
-            Ok(bitcode) if bitcode.len() == length => Ok(bitcode),
-            _ => Err(damaged),
-        }
+        bitcode.truncate(end);
+        Ok(bitcode)
+    }
+
+    /// The pieces of the bitcode by their lengths, and their lengths when they are packed.
+    fn pieces(&self) -> impl Iterator<Item = (Piece<u32>, u32)> + 'a {
+        let pieces = self.pieces.as_chunks::<PIECE>().0.iter();
+        pieces.map(|piece| (Piece { bytes: word(piece, 0), bodies: word(piece, 8) }, word(piece, 4)))
+    }
+
+    /// The piece of this number.
+    pub fn piece(&self, number: usize) -> Option<Piece<u32>> {
+        self.pieces().nth(number).map(|(piece, _)| piece)
+    }
+
+    /// Which pieces are groups of bodies: none if the bitcode is not cut. In front of them are head (0), metadata (1) and
+    /// middle (2), behind them the tail and the strings.
+    pub fn groups(&self) -> std::ops::Range<usize> {
+        let count = self.pieces.len() / PIECE;
+        if count < FIXED { 0..0 } else { FRONT..count - (FIXED - FRONT) }
+    }
+
+    /// The piece of this number, unpacked.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if there is none, or it does not match its checksum, or is of another length.
+    pub fn unpack(&self, number: usize, unpacker: &mut Unpacker) -> Result<Vec<u8>, Error> {
+        let length = self.piece(number).ok_or(DAMAGED)?.bytes;
+        let mut bytes = Vec::new();
+        reserve(&mut bytes, length.into())?;
+        bytes.resize(length as usize, 0);
+        unpacker.unpack(self.packed(number)?, self.dictionary(number), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// What the piece of this number is packed with.
+    fn dictionary(&self, number: usize) -> &'a [u8] {
+        if is_strings(number, self.pieces.len() / PIECE) { self.strings } else { DICTIONARY }
+    }
+
+    /// What the piece of this number is packed to.
+    fn packed(&self, number: usize) -> Result<&'a [u8], Error> {
+        let start = self.pieces().take(number).map(|(_, length)| length as usize).sum::<usize>();
+        let (_, length) = self.pieces().nth(number).ok_or(DAMAGED)?;
+        self.packed.get(start..start + length as usize).ok_or(DAMAGED)
     }
 
     /// A string, or `?` if it was altered to something else.

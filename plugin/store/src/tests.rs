@@ -15,7 +15,7 @@ fn sample() -> (Vec<u8>, Key) {
             Function { interposable: true, ..function("_ZN1xIiE1fEv", FunctionKind::Inline, None) },
         ],
         imports: &["printf".into(), "main".into(), "stdout".into()],
-        bitcode: b"BC and so on, and so on, and so on",
+        bitcode: &whole(b"BC and so on, and so on, and so on"),
     })
     .unwrap()
 }
@@ -44,6 +44,109 @@ fn round_trip() {
     assert_eq!(container.bitcode().unwrap(), b"BC and so on, and so on, and so on");
 }
 
+/// A container whose bitcode is cut, and its pieces.
+fn cut() -> (Vec<u8>, Vec<Vec<u8>>) {
+    let pieces: Vec<Vec<u8>> = [100, 0, 8, 9000, 9000, 4000, 16, 300]
+        .iter()
+        .map(|&len: &usize| (0..len).map(|n| (n * n / 7) as u8).collect())
+        .collect();
+    let bodies = [0, 0, 0, 3, 1, 7, 0, 0];
+    let pieces_of: Vec<_> =
+        pieces.iter().zip(bodies).map(|(bytes, bodies)| Piece { bytes: &bytes[..], bodies }).collect();
+    let contents = Contents {
+        source: "cut.c",
+        opt: OptLevel::default(),
+        options: "",
+        functions: &[],
+        imports: &[],
+        bitcode: &pieces_of,
+    };
+    (encode(&contents).unwrap().0, pieces)
+}
+
+#[test]
+fn pieces_are_unpacked_alone() {
+    let (bytes, pieces) = cut();
+    let container = Container::parse(&bytes).unwrap();
+    assert_eq!(container.groups(), 3..6);
+    let mut unpacker = Unpacker::new().unwrap();
+    for (number, piece) in pieces.iter().enumerate().rev() {
+        assert_eq!(container.unpack(number, &mut unpacker).unwrap(), *piece, "piece {number}");
+    }
+    assert!(container.unpack(pieces.len(), &mut unpacker).is_err());
+    assert_eq!(container.groups().map(|group| container.piece(group).unwrap().bodies).sum::<u32>(), 11);
+    assert_eq!(container.bitcode().unwrap(), pieces.concat());
+    let (bytes, _) = sample();
+    assert_eq!(Container::parse(&bytes).unwrap().groups(), 0..0);
+}
+
+/// A group that was altered does not keep others from being unpacked, and is told itself.
+#[test]
+fn altered_pieces_are_told() {
+    let (bytes, pieces) = cut();
+    let mut unpacker = Unpacker::new().unwrap();
+    for at in index_end(&bytes)..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 0x55;
+        let Ok(container) = Container::parse(&altered) else { continue };
+        let wrong = (0..pieces.len())
+            .filter(|&number| container.unpack(number, &mut unpacker).ok().as_ref() != Some(&pieces[number]));
+        let wrong: Vec<_> = wrong.collect();
+        assert!(wrong.len() <= 1, "byte {at}: {wrong:?}");
+        assert!(wrong.iter().all(|&number| container.unpack(number, &mut unpacker).is_err()), "byte {at}");
+        assert_eq!(container.bitcode().is_ok(), wrong.is_empty());
+    }
+}
+
+/// Lengths that say something else than the pieces do, behind a right checksum.
+#[test]
+fn lengths_of_pieces_are_checked() {
+    let (bytes, pieces) = cut();
+    let table = HEADER;
+    let mut unpacker = Unpacker::new().unwrap();
+    let repaired = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = bytes.clone();
+        change(&mut bytes);
+        let check = index_check(&bytes[START], &bytes[INDEXED..index_end(&bytes)]);
+        bytes[KEYED..INDEXED].copy_from_slice(&check);
+        bytes
+    };
+    assert!(Container::parse(&repaired(&|_| {})).is_ok());
+    for piece in 0..pieces.len() {
+        for field in 0..2 {
+            for value in [0, 1, 0x7fff_ffff, u32::MAX] {
+                let at = table + piece * PIECE + field * 4;
+                let one = repaired(&|bytes| bytes[at..at + 4].copy_from_slice(&u32::to_le_bytes(value)));
+                if one != bytes {
+                    assert!(Container::parse(&one).is_err(), "piece {piece}, field {field}: {value}");
+                }
+            }
+        }
+    }
+    // What one piece has more, the next has less: the sums are right.
+    for (field, by) in [(0, 1), (4, 1), (4, 9)] {
+        let altered = repaired(&|bytes| {
+            for (at, by) in [(table + 3 * PIECE + field, by), (table + 4 * PIECE + field, -by)] {
+                let length = i32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) + by;
+                bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
+            }
+        });
+        let container = Container::parse(&altered).unwrap();
+        assert!((3..5).any(|number| container.unpack(number, &mut unpacker).is_err()));
+        assert!(container.bitcode().is_err());
+    }
+    for count in [0, 2, 4, 9, u32::MAX] {
+        let altered = repaired(&|bytes| bytes[112..116].copy_from_slice(&count.to_le_bytes()));
+        assert!(Container::parse(&altered).is_err(), "{count} pieces");
+    }
+}
+
+/// Where the index of a container without functions and imports ends.
+fn index_end(bytes: &[u8]) -> usize {
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    (HEADER + word(112).saturating_mul(PIECE) + word(72)).min(bytes.len())
+}
+
 #[test]
 fn optimisation_enters_the_key() {
     let contents = Contents {
@@ -52,7 +155,7 @@ fn optimisation_enters_the_key() {
         options: "",
         functions: &[],
         imports: &[],
-        bitcode: b"BC",
+        bitcode: &whole(b"BC"),
     };
     let other = Contents { opt: OptLevel { speed: 2, size: 0 }, ..contents.clone() };
     assert_ne!(encode(&contents).unwrap().1, encode(&other).unwrap().1);
@@ -112,7 +215,7 @@ fn walks_a_section() {
         options: "",
         functions: &[],
         imports: &[],
-        bitcode: b"BCBC",
+        bitcode: &whole(b"BCBC"),
     })
     .unwrap();
     let section = [one.clone(), two.clone()].concat();

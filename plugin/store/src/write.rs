@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ALIGN, DICTIONARY, FUNCTION, FunctionKind, HEADER, IMPORT, INDEXED, INTERPOSABLE, IS_FUNCTION, KEYED,
-    Key, MAGIC, NO_IMPORT, OptLevel, START, SYMBOL, VERSION, hash_name, index_check,
+    Key, MAGIC, NO_IMPORT, OptLevel, PIECE, Piece, START, SYMBOL, VERSION, hash_name, index_check,
+    is_strings,
 };
 
 /// zstd's level. At -O0 the plugin's time is what a build waits for: each level more costs a percent of sqlite3.c's
@@ -37,8 +38,13 @@ pub struct Contents<'a> {
     pub functions: &'a [Function],
     /// The import table's symbols, by index.
     pub imports: &'a [String],
-    /// The module.
-    pub bitcode: &'a [u8],
+    /// The module: one piece, or as many as are made of it when it is cut (crate documentation).
+    pub bitcode: &'a [Piece<&'a [u8]>],
+}
+
+/// Bitcode that is not cut.
+pub fn whole(bitcode: &[u8]) -> [Piece<&[u8]>; 1] {
+    [Piece { bytes: bitcode, bodies: 0 }]
 }
 
 /// The container of `contents`, padded to a multiple of 8 bytes, and its key. The same contents give the same bytes.
@@ -67,17 +73,16 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
     let options = place(contents.options);
     let symbols = symbols(contents);
     for (hash, value) in &symbols {
-        tables.extend_from_slice(&hash.to_le_bytes());
-        put(&mut tables, &[*value]);
+        put(&mut tables, &[*hash, *value]);
     }
+    let (packed, total) = pack(contents.bitcode, strings.as_bytes(), &mut tables)?;
     debug_assert_eq!(
         tables.len(),
-        contents.functions.len() * FUNCTION + contents.imports.len() * IMPORT + symbols.len() * SYMBOL
+        contents.functions.len() * FUNCTION
+            + contents.imports.len() * IMPORT
+            + symbols.len() * SYMBOL
+            + contents.bitcode.len() * PIECE
     );
-
-    let mut packer = zstd::bulk::Compressor::with_dictionary(LEVEL, DICTIONARY)?;
-    packer.include_checksum(true)?;
-    let packed = packer.compress(contents.bitcode)?;
 
     let length = (HEADER + tables.len() + strings.len() + packed.len()).next_multiple_of(ALIGN);
     let mut out = Vec::with_capacity(length);
@@ -88,10 +93,11 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
     out.resize(INDEXED, 0); // key and index check come last
     put(&mut out, &[contents.functions.len() as u32, contents.imports.len() as u32, strings.len() as u32]);
     put(&mut out, &source);
-    out.extend_from_slice(&(contents.bitcode.len() as u64).to_le_bytes());
+    out.extend_from_slice(&total.to_le_bytes());
     out.extend_from_slice(&(packed.len() as u64).to_le_bytes());
     put(&mut out, &[symbols.len() as u32]);
     put(&mut out, &options);
+    put(&mut out, &[contents.bitcode.len() as u32, 0]);
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
     out.extend_from_slice(strings.as_bytes());
@@ -106,8 +112,31 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
     Ok((out, key))
 }
 
+/// Packs the pieces behind one another and adds them to the tables; also gives the length of all unpacked.
+fn pack(pieces: &[Piece<&[u8]>], strings: &[u8], tables: &mut Vec<u8>) -> std::io::Result<(Vec<u8>, u64)> {
+    let packer = |dictionary| {
+        let mut packer = zstd::bulk::Compressor::with_dictionary(LEVEL, dictionary)?;
+        packer.include_checksum(true)?;
+        std::io::Result::Ok(packer)
+    };
+    let mut any = packer(DICTIONARY)?;
+    let (mut packed, mut total) = (Vec::new(), 0);
+    for (number, piece) in pieces.iter().enumerate() {
+        let bytes = match piece.bytes {
+            [] => Vec::new(),
+            bytes if is_strings(number, pieces.len()) => packer(strings)?.compress(bytes)?,
+            bytes => any.compress(bytes)?,
+        };
+        let word = |length| u32::try_from(length).map_err(|_| std::io::ErrorKind::FileTooLarge);
+        put(tables, &[word(piece.bytes.len())?, word(bytes.len())?, piece.bodies]);
+        packed.extend_from_slice(&bytes);
+        total += piece.bytes.len() as u64;
+    }
+    Ok((packed, total))
+}
+
 /// Name hashes with what they mean, sorted. A function's import entry is found through the function.
-fn symbols(contents: &Contents<'_>) -> Vec<(u64, u32)> {
+fn symbols(contents: &Contents<'_>) -> Vec<(u32, u32)> {
     let functions =
         contents.functions.iter().enumerate().map(|(i, f)| (hash_name(&f.name), i as u32 | IS_FUNCTION));
     let own: std::collections::HashSet<u32> = contents.functions.iter().filter_map(|f| f.import).collect();

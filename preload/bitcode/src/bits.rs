@@ -33,6 +33,11 @@ impl<'a> Cursor<'a> {
         self.bit = bit;
     }
 
+    /// The bytes from the one with this bit to that in front of the position.
+    pub fn since(&self, bit: u64) -> &'a [u8] {
+        self.bytes.get((bit / 8) as usize..self.bit.div_ceil(8) as usize).unwrap_or(&[])
+    }
+
     pub fn end(&self) -> u64 {
         self.end
     }

@@ -172,7 +172,7 @@ pub struct FunctionBody {
     /// The instruction of each result.
     pub(crate) results: Vec<u32>,
     pub(crate) debug_records: Vec<DebugRecord>,
-    /// Where the function's metadata and its attachments are, in bits; 0 for none.
+    /// Where the function's metadata and its attachments are in its block, in bits; 0 for none.
     pub(crate) metadata: u64,
     pub(crate) attachments: u64,
     pub(crate) record: Record,
@@ -364,7 +364,11 @@ impl FunctionBody {
         if value.0 < self.first_argument {
             return module.constant(value);
         }
-        self.constants.get(value.0.checked_sub(self.first_constant)? as usize)
+        self.own_constant(value.0.checked_sub(self.first_constant)?)
+    }
+
+    pub(crate) fn own_constant(&self, index: u32) -> Option<Constant<'_>> {
+        self.constants.get(index as usize, &self.constants.bytes)
     }
 
     /// A value's type; none for metadata.

@@ -6,7 +6,7 @@
 use crate::abbreviations::{Encoding, Field};
 use crate::bits::signed;
 use crate::casts;
-use crate::constants::{Constants, DEPTH, Data, Entry, Kind};
+use crate::constants::{Constants, DEPTH, Entry, Kind, Numbers};
 use crate::opcode::{Flags, Opcode};
 use crate::stream::{Array, Head, Next, Reader, Record};
 use crate::types::Kind as TypeKind;
@@ -36,6 +36,8 @@ pub(crate) struct ConstantReader<'m> {
     /// The type of each constant is added here.
     pub value_types: &'m mut Vec<TypeId>,
     pub scratch: &'m mut Scratch,
+    /// Whether data is copied: the bits do not stay.
+    pub copies: bool,
 }
 
 type Read<T> = core::result::Result<T, Reason>;
@@ -346,11 +348,12 @@ impl ConstantReader<'_> {
         Ok(Entry { flags: Flags(flags as u32), source, ..entry })
     }
 
-    /// A string or an array or vector of numbers, which stays where it is.
+    /// A string or an array or vector of numbers, which is not decoded.
     fn data(&mut self, reader: &mut Reader<'_, '_>, head: Head, ty: TypeId) -> Result<Entry> {
         let array = reader.array(head)?;
         let terminated = head.code == 9;
-        let data = Data { bit: array.bit, written: array.count, encoding: encode(array.element), terminated };
+        let mut data =
+            Numbers { bit: array.bit, written: array.count, encoding: encode(array.element), terminated };
         let element = self.types.contained(ty, 0).map_or(TypeKind::Void, |element| self.types.kind(element));
         let bits = self
             .types
@@ -364,6 +367,10 @@ impl ConstantReader<'_> {
         let sequence = matches!(self.types.kind(ty), TypeKind::Array | TypeKind::Vector);
         if !right || !sequence || self.types.parts_of(ty) != Some(data.len() as u64) {
             return Err(reader.error(Reason::ValueType));
+        }
+        if self.copies {
+            data.bit = self.table.bytes.len() as u64 * 8 + data.bit % 8;
+            self.table.bytes.extend_from_slice(reader.cursor.since(array.bit));
         }
         self.table.data.push(data);
         Ok(leaf(Kind::Data, self.table.data.len() as u64 - 1))
@@ -394,8 +401,8 @@ const fn encode(field: Field) -> u8 {
     }
 }
 
-/// The array that a [`Data`] stands for.
-pub(crate) const fn array(data: &Data) -> Array {
+/// The array that numbers are read as.
+pub(crate) const fn array(data: &Numbers) -> Array {
     let element = match data.encoding {
         0xff => Field::char6(),
         width if width & 0x80 != 0 => Field::vbr(width & 0x7f),

@@ -1,7 +1,7 @@
 //! Constants.
 //!
-//! Small ones are decoded when their block is read; data (strings and arrays of numbers) stays in the bitcode and is
-//! decoded when asked for. No constant contains itself, and none is nested more than [`DEPTH`] deep, so walks end.
+//! Small ones are decoded when their block is read; data (strings and arrays of numbers) is decoded when asked for. That of
+//! a module stays in the bitcode, that of a function is copied as it is: its block need not stay. No constant contains itself, and none is nested more than [`DEPTH`] deep, so walks end.
 
 use crate::{Block, Flags, Opcode, TypeId, Value};
 
@@ -27,7 +27,7 @@ pub enum Constant<'c> {
     /// A structure, array or vector of these elements.
     Aggregate(&'c [Value]),
     /// An array or vector of integers of 8 to 64 bits or floating-point numbers.
-    Data(Data),
+    Data(Data<'c>),
     Binary {
         op: Opcode,
         flags: Flags,
@@ -90,9 +90,16 @@ pub struct InlineAsm<'c> {
     pub constraints: &'c [u8],
 }
 
-/// Where an array or vector of numbers is in the bitcode: [`Module::data`](crate::Module::data) decodes it.
+/// An array or vector of numbers, as the bitcode has it: [`Module::data`](crate::Module::data) decodes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Data {
+pub struct Data<'c> {
+    pub(crate) bytes: &'c [u8],
+    pub(crate) numbers: Numbers,
+}
+
+/// Where an array or vector of numbers is in some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
     pub(crate) bit: u64,
     /// How many elements are written.
     pub(crate) written: u32,
@@ -102,15 +109,21 @@ pub struct Data {
     pub(crate) terminated: bool,
 }
 
-impl Data {
+impl Data<'_> {
     /// How many elements it has.
     pub const fn len(&self) -> usize {
-        self.written as usize + self.terminated as usize
+        self.numbers.len()
     }
 
     /// Whether it has none.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+impl Numbers {
+    pub(crate) const fn len(&self) -> usize {
+        self.written as usize + self.terminated as usize
     }
 }
 
@@ -121,7 +134,7 @@ pub(crate) struct Constants {
     pub values: Vec<Value>,
     pub words: Vec<u64>,
     pub bytes: Vec<u8>,
-    pub data: Vec<Data>,
+    pub data: Vec<Numbers>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,8 +206,8 @@ impl Constants {
         }
     }
 
-    /// The constant of this index.
-    pub(crate) fn get(&self, index: usize) -> Option<Constant<'_>> {
+    /// The constant of this index; `bytes` is what positions of data are counted in.
+    pub(crate) fn get<'c>(&'c self, index: usize, bytes: &'c [u8]) -> Option<Constant<'c>> {
         let entry = self.entries.get(index)?;
         let start = entry.payload as u32 as usize;
         let count = (entry.payload >> 32) as usize;
@@ -213,7 +226,7 @@ impl Constants {
                 Constant::Float(u128::from(low) | u128::from(high) << 64)
             }
             Kind::Aggregate => Constant::Aggregate(values()?),
-            Kind::Data => Constant::Data(*self.data.get(start)?),
+            Kind::Data => Constant::Data(Data { bytes, numbers: *self.data.get(start)? }),
             Kind::Binary => {
                 let [left, right] = pair()?;
                 Constant::Binary { op: entry.opcode, flags: entry.flags, left, right }

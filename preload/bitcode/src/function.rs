@@ -13,7 +13,7 @@ use crate::body::{BlockInfo, DebugLocation, DebugRecord, FunctionBody, Instructi
 use crate::constant_reader::{ANY, ConstantReader, nesting_is_finite};
 use crate::constants::{Constant, Kind as ConstantKind};
 use crate::opcode::{Flags, Opcode, Ordering};
-use crate::stream::{Reader, Step, block};
+use crate::stream::{Next, Reader, Step, block};
 use crate::types::{Kind, TypeTable};
 use crate::{Align, Block, Error, Module, Reason, Result, Type, TypeId, Value};
 
@@ -79,15 +79,17 @@ impl Draft {
     }
 }
 
-/// Reads the body of a function into `body`.
-pub(crate) fn read(module: &Module<'_>, function: u32, body: &mut FunctionBody, records: bool) -> Result<()> {
+/// Reads the body of a function into `body`, from its block.
+pub(crate) fn read(
+    module: &Module<'_>,
+    function: u32,
+    bytes: &[u8],
+    body: &mut FunctionBody,
+    records: bool,
+) -> Result<()> {
     body.clear();
     body.function = function;
-    let bit = match module.bodies.get(function as usize) {
-        Some(&bit) if bit != 0 => bit,
-        _ => return Err(Error { reason: Reason::NoBody, bit: 0 }),
-    };
-    let failed = |reason| Error { reason, bit };
+    let failed = |reason| Error { reason, bit: 0 };
     let global = module.globals.get(function as usize).ok_or(failed(Reason::NoBody))?;
     let Type::Function { parameters, .. } = module.types.get(global.value_type) else {
         return Err(failed(Reason::Type));
@@ -98,7 +100,11 @@ pub(crate) fn read(module: &Module<'_>, function: u32, body: &mut FunctionBody, 
     body.first_constant = first + parameters.len() as u32;
     body.first_result = body.first_constant;
     let void = module.types.computed.void.ok_or(failed(Reason::MissingType))?;
-    let mut reader = Reader::top(Cursor::at(module.bytes, bit)).enter(block::FUNCTION, &module.info)?;
+    let mut outer = Reader::within(Cursor::new(bytes), module.width);
+    if !module.has_body(function) || outer.next()? != Next::Block(block::FUNCTION) {
+        return Err(failed(Reason::NoBody));
+    }
+    let mut reader = outer.enter(block::FUNCTION, &module.info)?;
     let next = body.first_result;
     let mut function = FunctionReader {
         module,
@@ -163,6 +169,7 @@ impl FunctionReader<'_, '_> {
                         table: &mut body.constants,
                         value_types: &mut body.types,
                         scratch: &mut body.scratch,
+                        copies: true,
                     };
                     constants.read(&mut inner)?;
                     self.next += self.body.constants.entries.len() as u32;
@@ -451,7 +458,7 @@ impl FunctionReader<'_, '_> {
     /// A constant that is an integer of at most 64 bits.
     fn integer(&self, value: Value) -> Option<i64> {
         let constant = match value.0.checked_sub(self.body.first_constant) {
-            Some(index) => self.body.constants.get(index as usize),
+            Some(index) => self.body.own_constant(index),
             None => self.module.constant(value),
         };
         match constant {

@@ -47,6 +47,11 @@
 //! an operand may be the result of a later instruction (of `phi`, or in blocks that are not in the order of control).
 //! Blocks have numbers of their own, and so have instructions. Types are interned: equal numbers are equal types.
 //!
+//! # Parts
+//!
+//! The whole of the bitcode is not needed to read a body of it. [`cut`] says where its parts are; [`Module::open`] takes
+//! those that all bodies need, [`Module::read_block`] the block of a body.
+//!
 //! # Metadata
 //!
 //! Bodies carry lines, columns and the numbers of their scopes. Names of scopes and files, and where a scope was
@@ -71,6 +76,7 @@ mod body;
 mod casts;
 mod constant_reader;
 mod constants;
+mod cut;
 mod error;
 mod function;
 mod global_reader;
@@ -89,10 +95,11 @@ pub use body::{
     BlockInfo, Bundle, Call, DebugLocation, DebugRecord, Definition, FunctionBody, Instruction, Predecessors,
 };
 pub use constants::{Constant, DEPTH, Data, InlineAsm};
+pub use cut::{Cut, cut};
 pub use error::{Error, Reason, Result};
 pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
 pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};
 pub use metadata::{File, Metadata, Scope, ScopeKind};
-pub use module::Module;
+pub use module::{Module, Parts};
 pub use opcode::{Flags, Opcode, Ordering, Predicate, RmwOp, TailKind};
 pub use types::{Layout, Type, TypeTable};

@@ -52,7 +52,9 @@ pub struct File<'m> {
 #[derive(Debug)]
 pub struct Metadata<'m> {
     module: &'m Module<'m>,
+    /// Of the module, if it has metadata; then of a function.
     levels: Vec<Level<'m>>,
+    own: usize,
     record: Record,
 }
 
@@ -70,30 +72,47 @@ struct Level<'m> {
 }
 
 impl<'m> Metadata<'m> {
-    /// Notes where the module's nodes are.
+    /// Notes where the nodes are of a module that was not cut.
     pub fn new(module: &'m Module<'m>) -> Result<Metadata<'m>> {
-        let mut metadata = Metadata { module, levels: Vec::new(), record: Record::default() };
-        if module.metadata != 0 {
-            let level = metadata.read(module.metadata, 0)?;
+        Self::of(module, module.metadata)
+    }
+
+    /// Notes where the nodes are of a module that was cut: `block` is [`Cut::metadata`](crate::Cut::metadata), empty if the
+    /// module has none.
+    pub fn of(module: &'m Module<'m>, block: &'m [u8]) -> Result<Metadata<'m>> {
+        let mut metadata = Metadata { module, levels: Vec::new(), own: 0, record: Record::default() };
+        if !block.is_empty() {
+            let mut outer = Reader::within(Cursor::new(block), module.width);
+            if outer.next()? != Next::Block(block::METADATA) {
+                return Err(outer.error(Reason::Structure));
+            }
+            let level = metadata.read(outer, 0)?;
             metadata.levels.push(level);
+            metadata.own = 1;
         }
         Ok(metadata)
     }
 
-    /// Notes where a function's own nodes are, and forgets those of another.
+    /// Notes where a function's own nodes are, and forgets those of another. The module was not cut.
     pub fn enter(&mut self, body: &FunctionBody) -> Result<()> {
-        self.levels.truncate(usize::from(self.module.metadata != 0));
+        let block = if body.metadata == 0 { &[] } else { self.module.block(body.function)? };
+        self.enter_block(body, block)
+    }
+
+    /// The same, for a body that was read from `block`.
+    pub fn enter_block(&mut self, body: &FunctionBody, block: &'m [u8]) -> Result<()> {
+        self.levels.truncate(self.own);
         if body.metadata != 0 {
             let first = self.levels.last().map_or(0, Level::end);
-            let level = self.read(body.metadata, first)?;
+            let level = self.read(Reader::top(Cursor::at(block, body.metadata)), first)?;
             self.levels.push(level);
         }
         Ok(())
     }
 
-    fn read(&mut self, bit: u64, first: u32) -> Result<Level<'m>> {
-        let mut reader =
-            Reader::top(Cursor::at(self.module.bytes, bit)).enter(block::METADATA, &self.module.info)?;
+    /// `outer` is in front of a block's header.
+    fn read(&mut self, mut outer: Reader<'m, 'm>, first: u32) -> Result<Level<'m>> {
+        let mut reader = outer.enter(block::METADATA, &self.module.info)?;
         let (mut strings, mut characters, mut nodes) = (Vec::new(), &[][..], Vec::new());
         loop {
             let bit = reader.cursor.bit();
@@ -130,7 +149,7 @@ impl<'m> Metadata<'m> {
     }
 
     fn failed(&self) -> Error {
-        Error { reason: Reason::Metadata, bit: self.module.metadata }
+        Error { reason: Reason::Metadata, bit: 0 }
     }
 
     /// Reads a node; gives its code and how many fields it has.

@@ -1,16 +1,18 @@
 //! A module: what its own blocks say, and where its functions' bodies are.
 
 use crate::attributes::Attributes;
+use crate::bits::Cursor;
 use crate::constants::{Constant, Constants, Data};
-use crate::stream::Info;
+use crate::stream::{Info, Next, Reader, block};
 use crate::{
-    AttributeList, AttributeListId, FunctionBody, Global, Result, TypeId, TypeTable, Value, constant_reader,
-    function, module_reader,
+    AttributeList, AttributeListId, Error, FunctionBody, Global, Reason, Result, TypeId, TypeTable, Value,
+    constant_reader, function, module_reader,
 };
 
 /// A module of bitcode, opened. It borrows the bytes; bodies are read from them when asked for.
 #[derive(Debug)]
 pub struct Module<'a> {
+    /// The bytes with its constants.
     pub(crate) bytes: &'a [u8],
     pub(crate) types: TypeTable,
     pub(crate) attributes: Attributes,
@@ -20,10 +22,12 @@ pub struct Module<'a> {
     pub(crate) value_types: Vec<TypeId>,
     /// Abbreviations for blocks within the module.
     pub(crate) info: Info,
-    /// Where the body of each global is, in bits; 0 for none.
-    pub(crate) bodies: Vec<u64>,
-    /// Its size in words.
-    pub(crate) body_sizes: Vec<u32>,
+    /// The width of abbreviations in the module's block.
+    pub(crate) width: u32,
+    /// By global, the number of its body; `u32::MAX` for none.
+    pub(crate) bodies: Vec<u32>,
+    /// The blocks of the bodies, if they are in these bytes.
+    pub(crate) blocks: Vec<&'a [u8]>,
     pub(crate) strings: &'a [u8],
     pub(crate) triple: Vec<u8>,
     pub(crate) data_layout: Vec<u8>,
@@ -35,8 +39,19 @@ pub struct Module<'a> {
     pub(crate) bundle_tags: Vec<Vec<u8>>,
     pub(crate) sync_scopes: Vec<Vec<u8>>,
     pub(crate) assembly: Vec<u8>,
-    /// Where the metadata block is, in bits; 0 for none.
-    pub(crate) metadata: u64,
+    /// The block of metadata, if it is in these bytes.
+    pub(crate) metadata: &'a [u8],
+}
+
+/// The parts of a module that has been [cut](crate::Cut) without which none of its bodies can be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// [`Cut::head`](crate::Cut::head)
+    pub head: &'a [u8],
+    /// [`Cut::middle`](crate::Cut::middle)
+    pub middle: &'a [u8],
+    /// [`Cut::strings`](crate::Cut::strings)
+    pub strings: &'a [u8],
 }
 
 impl<'a> Module<'a> {
@@ -45,24 +60,56 @@ impl<'a> Module<'a> {
         module_reader::parse(bytes)
     }
 
+    /// Opens a module that has been cut. Its bodies and its metadata are to be handed in where they are asked for:
+    /// [`read_block`](Self::read_block), [`Metadata::of`](crate::Metadata::of).
+    pub fn open(parts: Parts<'a>) -> Result<Module<'a>> {
+        module_reader::open(parts)
+    }
+
     /// Reads the body of the function of this index among the globals.
     pub fn read_function(&self, function: u32, body: &mut FunctionBody) -> Result<()> {
-        function::read(self, function, body, false)
+        self.read_block(function, self.block(function)?, body)
     }
 
     /// The same, and keeps what is said of variables ([`FunctionBody::debug_records`]).
     pub fn read_function_with_debug_records(&self, function: u32, body: &mut FunctionBody) -> Result<()> {
-        function::read(self, function, body, true)
+        function::read(self, function, self.block(function)?, body, true)
+    }
+
+    /// Reads the body of the function of this index among the globals from its block, the first in `block`.
+    pub fn read_block(&self, function: u32, block: &[u8], body: &mut FunctionBody) -> Result<()> {
+        function::read(self, function, block, body, false)
+    }
+
+    /// The block of a function's body, of a module that was not cut.
+    pub fn block(&self, function: u32) -> Result<&'a [u8]> {
+        let number = self.body(function).ok_or(Error { reason: Reason::NoBody, bit: 0 })?;
+        self.blocks.get(number as usize).copied().ok_or(Error { reason: Reason::NoBody, bit: 0 })
+    }
+
+    /// Where the blocks of bodies begin in `group`, which is made of such blocks.
+    pub fn blocks(&self, group: &[u8]) -> Result<Vec<u32>> {
+        let mut starts = Vec::new();
+        let mut reader = Reader::within(Cursor::new(group), self.width);
+        while reader.cursor.left() > 0 {
+            let start = reader.cursor.bit() / 8;
+            if reader.next()? != Next::Block(block::FUNCTION) {
+                return Err(reader.error(Reason::Structure));
+            }
+            reader.skip_block()?;
+            starts.push(u32::try_from(start).map_err(|_| reader.error(Reason::TooLarge))?);
+        }
+        Ok(starts)
     }
 
     /// Whether the global of this index is a function with a body.
     pub fn has_body(&self, function: u32) -> bool {
-        self.bodies.get(function as usize).is_some_and(|&bit| bit != 0)
+        self.body(function).is_some()
     }
 
-    /// The size of a function's body in the bitcode, in bytes: a measure of what it costs to read and to compile.
-    pub fn body_size(&self, function: u32) -> Option<u64> {
-        self.body_sizes.get(function as usize).copied().filter(|&size| size != 0).map(u64::from)
+    /// The number of a function's body, in the order of the bitcode.
+    pub fn body(&self, function: u32) -> Option<u32> {
+        self.bodies.get(function as usize).copied().filter(|&body| body != u32::MAX)
     }
 
     /// The types.
@@ -101,7 +148,7 @@ impl<'a> Module<'a> {
 
     /// One of the module's constants; none for globals and what belongs to functions.
     pub fn constant(&self, value: Value) -> Option<Constant<'_>> {
-        self.constants.get((value.0 as usize).checked_sub(self.globals.len())?)
+        self.constants.get((value.0 as usize).checked_sub(self.globals.len())?, self.bytes)
     }
 
     /// The type of a global's address or of one of the module's constants.
@@ -115,10 +162,10 @@ impl<'a> Module<'a> {
     }
 
     /// The elements of an array or vector of numbers, each in the lower bits.
-    pub fn data(&self, data: &Data, into: &mut Vec<u64>) -> Result<()> {
+    pub fn data(&self, data: &Data<'_>, into: &mut Vec<u64>) -> Result<()> {
         into.clear();
-        constant_reader::array(data).read(self.bytes, |element| into.push(element))?;
-        if data.terminated {
+        constant_reader::array(&data.numbers).read(data.bytes, |element| into.push(element))?;
+        if data.numbers.terminated {
             into.push(0);
         }
         Ok(())

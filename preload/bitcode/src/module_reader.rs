@@ -1,4 +1,4 @@
-//! Opens a module: one walk over its blocks, in which bodies of functions are passed over.
+//! Opens a module: one walk over its blocks, in which bodies of functions are passed over or are not there.
 
 use crate::attributes::Attributes;
 use crate::bits::Cursor;
@@ -7,7 +7,7 @@ use crate::constants::Constants;
 use crate::stream::{Head, Info, Next, Reader, Record, block};
 use crate::types::Kind;
 use crate::{
-    Error, GlobalKind, Module, Reason, Result, TypeTable, attribute_reader, global_reader, type_reader,
+    Error, GlobalKind, Module, Parts, Reason, Result, TypeTable, attribute_reader, global_reader, type_reader,
 };
 
 const MAGIC: u64 = u32::from_le_bytes(*b"BC\xc0\xde") as u64;
@@ -16,12 +16,18 @@ const VERSION: u64 = 2;
 /// The epoch of the identification block.
 const EPOCH: u64 = 0;
 
-/// Reads the outermost level.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
+/// The outermost level.
+pub(crate) fn top(bytes: &[u8]) -> Result<Reader<'_, 'static>> {
     let mut top = Reader::top(Cursor::new(bytes));
     if top.cursor.fixed(32) != MAGIC || top.cursor.check().is_err() {
         return Err(Error { reason: Reason::NotBitcode, bit: 0 });
     }
+    Ok(top)
+}
+
+/// Reads the outermost level.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
+    let mut top = top(bytes)?;
     let mut module = None;
     let mut strings = None;
     // Blocks are padded to words, and so is the whole.
@@ -29,9 +35,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
         match top.next()? {
             Next::Block(block::IDENTIFICATION) => identification(&mut top.enter_plain()?)?,
             Next::Block(block::MODULE) if module.is_none() => {
-                let mut reader = ModuleReader::new(bytes);
-                reader.read(&mut top.enter_plain()?)?;
-                module = Some(reader.module);
+                let mut inner = top.enter_plain()?;
+                let mut reader = ModuleReader::new(bytes, inner.width());
+                while reader.step(&mut inner)? {}
+                module = Some(reader.finish(&inner)?);
             }
             Next::Block(block::STRINGS) if strings.is_none() => {
                 strings = Some(string_table(&mut top.enter_plain()?)?)
@@ -43,14 +50,53 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
     let (Some(mut module), Some(strings)) = (module, strings) else {
         return Err(top.error(Reason::Structure));
     };
+    take_strings(&mut module, strings).map_err(|reason| top.error(reason))?;
+    Ok(module)
+}
+
+/// Reads the parts of a module that has been cut.
+pub(crate) fn open<'a>(parts: Parts<'a>) -> Result<Module<'a>> {
+    let mut top = top(parts.head)?;
+    let mut inner = loop {
+        match top.next()? {
+            Next::Block(block::IDENTIFICATION) => identification(&mut top.enter_plain()?)?,
+            Next::Block(block::MODULE) => break top.enter_beginning()?,
+            _ => return Err(top.error(Reason::Structure)),
+        }
+    };
+    let mut reader = ModuleReader::new(parts.head, inner.width());
+    reader.cut = true;
+    for part in [None, Some(parts.middle)] {
+        if let Some(part) = part {
+            inner.cursor = Cursor::new(part);
+            reader.constants_come = false;
+        }
+        while inner.cursor.left() > 0 {
+            if !reader.step(&mut inner)? {
+                return Err(inner.error(Reason::Structure));
+            }
+        }
+    }
+    let mut module = reader.finish(&inner)?;
+    let mut top = Reader::top(Cursor::new(parts.strings));
+    if top.next()? != Next::Block(block::STRINGS) {
+        return Err(top.error(Reason::Structure));
+    }
+    let strings = string_table(&mut top.enter_plain()?)?;
+    take_strings(&mut module, strings).map_err(|reason| top.error(reason))?;
+    Ok(module)
+}
+
+/// Gives the module its string table, which has all of its names.
+fn take_strings<'a>(module: &mut Module<'a>, strings: &'a [u8]) -> core::result::Result<(), Reason> {
     module.strings = strings;
     let names = module.globals.iter().map(|global| global.name).chain(module.comdats.iter().copied());
     for (start, length) in names {
         if u64::from(start) + u64::from(length) > strings.len() as u64 {
-            return Err(top.error(Reason::Name));
+            return Err(Reason::Name);
         }
     }
-    Ok(module)
+    Ok(())
 }
 
 fn identification(reader: &mut Reader<'_, '_>) -> Result<()> {
@@ -91,16 +137,20 @@ fn string_table<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8]> {
 struct ModuleReader<'a> {
     module: Module<'a>,
     scratch: Scratch,
-    /// Functions with bodies, in the order in which these come; and how many have come.
-    defined: Vec<u32>,
-    bodies: usize,
+    /// How many functions have bodies.
+    defined: u32,
+    /// Whether the bodies are elsewhere.
+    cut: bool,
+    /// Whether constants may come: positions of theirs are those of the first part.
+    constants_come: bool,
     version: bool,
 }
 
 impl<'a> ModuleReader<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
+    fn new(bytes: &'a [u8], width: u32) -> Self {
         let module = Module {
             bytes,
+            width,
             info: Info::default(),
             types: TypeTable::default(),
             attributes: Attributes::default(),
@@ -108,7 +158,7 @@ impl<'a> ModuleReader<'a> {
             constants: Constants::default(),
             value_types: Vec::new(),
             bodies: Vec::new(),
-            body_sizes: Vec::new(),
+            blocks: Vec::new(),
             strings: &[],
             triple: Vec::new(),
             data_layout: Vec::new(),
@@ -119,30 +169,41 @@ impl<'a> ModuleReader<'a> {
             bundle_tags: Vec::new(),
             sync_scopes: Vec::new(),
             assembly: Vec::new(),
-            metadata: 0,
+            metadata: &[],
         };
-        ModuleReader { module, scratch: Scratch::default(), defined: Vec::new(), bodies: 0, version: false }
+        ModuleReader {
+            module,
+            scratch: Scratch::default(),
+            defined: 0,
+            cut: false,
+            constants_come: true,
+            version: false,
+        }
     }
 
-    fn read(&mut self, reader: &mut Reader<'a, '_>) -> Result<()> {
-        loop {
-            match reader.next()? {
-                Next::End => break,
-                Next::Block(kind) => self.block(reader, kind)?,
-                Next::Record(abbreviation) => {
-                    let head = reader.head(abbreviation)?;
-                    self.record(reader, head)?;
-                }
+    /// Reads what comes next; false at the end of the block.
+    fn step(&mut self, reader: &mut Reader<'a, '_>) -> Result<bool> {
+        let start = reader.cursor.bit();
+        match reader.next()? {
+            Next::End => return Ok(false),
+            Next::Block(kind) => self.block(reader, kind, start)?,
+            Next::Record(abbreviation) => {
+                let head = reader.head(abbreviation)?;
+                self.record(reader, head)?;
             }
         }
-        if !self.version || self.bodies != self.defined.len() {
-            return Err(reader.error(Reason::Structure));
-        }
-        let bit = reader.cursor.bit();
-        self.check().map_err(|reason| Error { reason, bit })
+        Ok(true)
     }
 
-    fn block(&mut self, reader: &mut Reader<'a, '_>, kind: u32) -> Result<()> {
+    fn finish(mut self, reader: &Reader<'a, '_>) -> Result<Module<'a>> {
+        if !self.version || !self.cut && self.module.blocks.len() != self.defined as usize {
+            return Err(reader.error(Reason::Structure));
+        }
+        self.check().map_err(|reason| reader.error(reason))?;
+        Ok(self.module)
+    }
+
+    fn block(&mut self, reader: &mut Reader<'a, '_>, kind: u32, start: u64) -> Result<()> {
         let module = &mut self.module;
         match kind {
             block::INFO => module.info.read(reader),
@@ -156,7 +217,7 @@ impl<'a> ModuleReader<'a> {
             block::ATTRIBUTES if module.attributes.lists.is_empty() => {
                 attribute_reader::lists(&mut reader.enter(kind, &module.info)?, &mut module.attributes)
             }
-            block::CONSTANTS if self.bodies == 0 => {
+            block::CONSTANTS if self.constants_come => {
                 let mut inner = reader.enter(kind, &module.info)?;
                 let mut constants = ConstantReader {
                     types: &module.types,
@@ -164,31 +225,21 @@ impl<'a> ModuleReader<'a> {
                     table: &mut module.constants,
                     value_types: &mut module.value_types,
                     scratch: &mut self.scratch,
+                    copies: false,
                 };
                 constants.read(&mut inner)
             }
             block::BUNDLE_TAGS => strings(&mut reader.enter(kind, &module.info)?, &mut module.bundle_tags),
             block::SYNC_SCOPES => strings(&mut reader.enter(kind, &module.info)?, &mut module.sync_scopes),
-            block::FUNCTION => {
-                let Some(&function) = self.defined.get(self.bodies) else {
-                    return Err(reader.error(Reason::Structure));
-                };
-                self.bodies += 1;
-                let bit = reader.cursor.bit();
-                reader.skip_block()?;
-                module.bodies.resize(module.globals.len(), 0);
-                module.body_sizes.resize(module.globals.len(), 0);
-                if let (Some(body), Some(size)) =
-                    (module.bodies.get_mut(function as usize), module.body_sizes.get_mut(function as usize))
-                {
-                    *body = bit;
-                    *size = u32::try_from((reader.cursor.bit() - bit).div_ceil(32)).unwrap_or(u32::MAX);
-                }
+            block::FUNCTION if !self.cut => {
+                self.constants_come = false;
+                let block = block_at(reader, start)?;
+                module.blocks.push(block);
                 Ok(())
             }
-            block::METADATA if module.metadata == 0 => {
-                module.metadata = reader.cursor.bit();
-                reader.skip_block()
+            block::METADATA if module.metadata.is_empty() && !self.cut => {
+                module.metadata = block_at(reader, start)?;
+                Ok(())
             }
             block::METADATA_KINDS
             | block::VALUE_SYMBOLS
@@ -239,16 +290,19 @@ impl<'a> ModuleReader<'a> {
             18 => GlobalKind::Ifunc,
             _ => return Err(reader.error(Reason::UnknownRecord)),
         };
-        if !self.version || !module.constants.entries.is_empty() || self.bodies != 0 {
+        if !self.version || !module.constants.entries.is_empty() || !self.constants_come {
             return Err(reader.error(Reason::Structure));
         }
         if module.globals.len() >= 1 << 29 {
             return Err(reader.error(Reason::TooLarge));
         }
         let global = global_reader::global(kind, record, module).map_err(|reason| reader.error(reason))?;
+        let mut body = u32::MAX;
         if kind == GlobalKind::Function && !global.declaration {
-            self.defined.push(module.globals.len() as u32);
+            body = self.defined;
+            self.defined += 1;
         }
+        module.bodies.push(body);
         module.value_types.push(global.pointer_type);
         module.globals.push(global);
         Ok(())
@@ -284,6 +338,15 @@ impl<'a> ModuleReader<'a> {
             Err(Reason::NestedConstant)
         }
     }
+}
+
+/// Passes over the block that comes next, whose first bit is this; gives its bytes.
+fn block_at<'a>(reader: &mut Reader<'a, '_>, start: u64) -> Result<&'a [u8]> {
+    if !start.is_multiple_of(32) {
+        return Err(reader.error(Reason::Block));
+    }
+    reader.skip_block()?;
+    Ok(reader.cursor.since(start))
 }
 
 /// Reads a record of characters, behind what is there.

@@ -100,6 +100,16 @@ impl<'a, 'i> Reader<'a, 'i> {
         self.cursor.error(reason)
     }
 
+    /// A place in a block whose abbreviations have so many bits; none is known but for those of inner blocks.
+    pub fn within(cursor: Cursor<'a>, width: u32) -> Self {
+        Reader { width, ..Reader::top(cursor) }
+    }
+
+    /// The width of the block's abbreviations.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
     /// What comes next; abbreviations that are defined here are taken in.
     pub fn next(&mut self) -> Result<Next> {
         loop {
@@ -141,18 +151,23 @@ impl<'a, 'i> Reader<'a, 'i> {
         u32::try_from(value).map_err(|_| self.error(Reason::Block))
     }
 
-    /// Width of the block's abbreviations, and its end in bits.
-    fn block_header(&mut self) -> Result<(u32, u64)> {
+    /// Width of the block's abbreviations, and its end in bits, which may be beyond the bytes.
+    fn open_header(&mut self) -> Result<(u32, u64)> {
         let width = self.number(4)?;
         self.cursor.align();
         let words = self.cursor.fixed(32);
         self.cursor.check()?;
-        let end = self.cursor.bit() + words * 32;
-        if end > self.cursor.end() {
-            return Err(self.error(Reason::Truncated));
-        }
         if !(2..=32).contains(&width) {
             return Err(self.error(Reason::Block));
+        }
+        Ok((width, self.cursor.bit() + words * 32))
+    }
+
+    /// Width of the block's abbreviations, and its end in bits.
+    fn block_header(&mut self) -> Result<(u32, u64)> {
+        let (width, end) = self.open_header()?;
+        if end > self.cursor.end() {
+            return Err(self.error(Reason::Truncated));
         }
         Ok((width, end))
     }
@@ -168,6 +183,12 @@ impl<'a, 'i> Reader<'a, 'i> {
     pub fn enter<'j>(&mut self, kind: u32, info: &'j Info) -> Result<Reader<'a, 'j>> {
         let known = info.0.get(kind as usize).unwrap_or(&NO_ABBREVIATIONS);
         self.enter_with(known)
+    }
+
+    /// Enters the block that comes next, of which the bytes have the beginning.
+    pub fn enter_beginning(&mut self) -> Result<Reader<'a, 'static>> {
+        let (width, _) = self.open_header()?;
+        Ok(Reader::within(self.cursor, width))
     }
 
     /// Enters a block for which no abbreviations are known but its own.

@@ -5,8 +5,8 @@ mod drive;
 use std::path::Path;
 use std::process::Command;
 
-use autojit_bitcode::{Module, Reason};
-use drive::drive;
+use autojit_bitcode::{Module, Parts, Reason, cut};
+use drive::{drive, in_parts};
 
 /// Bitcode of IR text.
 fn assemble(name: &str, text: &str) -> Vec<u8> {
@@ -33,6 +33,80 @@ fn truncated_modules_are_errors() {
     for length in 0..bytes.len() {
         assert!(drive(&bytes[..length]).is_err(), "cut off at {length}");
     }
+}
+
+/// The parts of a module say what the whole says (drive compares), and whole parts are whole.
+#[test]
+fn parts_are_read_as_the_whole() {
+    let text = "define void @f() !dbg !3 { ret void, !dbg !5 }\n!llvm.dbg.cu = !{!0}\n!llvm.module.flags = !{!2}
+        !0 = distinct !DICompileUnit(language: DW_LANG_C, file: !1, emissionKind: FullDebug)
+        !1 = !DIFile(filename: \"a\", directory: \"b\")\n!2 = !{i32 2, !\"Debug Info Version\", i32 3}
+        !3 = distinct !DISubprogram(name: \"f\", file: !1, line: 1, type: !4, unit: !0, spFlags: DISPFlagDefinition)
+        !4 = !DISubroutineType(types: !{})\n!5 = !DILocation(line: 7, scope: !3)";
+    let described = assemble("described", text);
+    assert!(in_parts(&described, &Module::parse(&described).expect("it is whole")));
+    assert!(!cut(&described).expect("it has all parts").metadata.is_empty());
+    let bytes = kinds();
+    assert!(in_parts(&bytes, &Module::parse(&bytes).expect("it is whole")));
+    let cut = cut(&bytes).expect("it has all parts");
+    assert_eq!(cut.metadata.start, cut.head.end);
+    assert!(cut.bodies.len() >= 11 && cut.bodies.is_sorted() && cut.bodies[0] == cut.middle.end);
+    // What is left out is between the blocks of the outermost level.
+    let kept = [&bytes[..cut.tail.end], &bytes[cut.strings.clone()]].concat();
+    assert!(drive(&kept).is_ok() && kept.len() <= bytes.len());
+    let parts = [cut.head, cut.middle, cut.strings].map(|part| &bytes[part]);
+    let open = |[head, middle, strings]: [&[u8]; 3]| Module::open(Parts { head, middle, strings }).map(drop);
+    assert!(open(parts).is_ok());
+    for part in 0..3 {
+        for length in (0..parts[part].len()).step_by(4) {
+            let mut damaged = parts;
+            damaged[part] = &parts[part][..length];
+            // Without its last blocks, a part may be one of another module.
+            assert!(open(damaged).is_err() || part < 2, "part {part} cut off at {length}");
+        }
+        for position in 0..parts[part].len() {
+            let mut bytes = parts[part].to_vec();
+            bytes[position] ^= 1 << (position % 8);
+            let mut damaged = parts;
+            damaged[part] = &bytes;
+            let _ = open(damaged);
+        }
+    }
+}
+
+/// A group of bodies that is damaged has no starts; a body that is another one's, or none, is an error or is read.
+#[test]
+fn damaged_groups_are_errors() {
+    let bytes = kinds();
+    let cut = cut(&bytes).expect("it has all parts");
+    let module = Module::open(Parts {
+        head: &bytes[cut.head],
+        middle: &bytes[cut.middle],
+        strings: &bytes[cut.strings],
+    });
+    let module = module.expect("it is whole");
+    let group = &bytes[cut.bodies[0]..cut.tail.start];
+    let starts = module.blocks(group).expect("it is whole");
+    let mut body = autojit_bitcode::FunctionBody::default();
+    for length in 0..group.len() {
+        let whole = starts.contains(&(length as u32));
+        assert_eq!(module.blocks(&group[..length]).is_ok(), whole, "cut off at {length}");
+    }
+    let functions: Vec<_> =
+        (0..module.globals().len() as u32).filter(|&global| module.has_body(global)).collect();
+    for &function in &functions {
+        for start in (0..group.len()).step_by(4) {
+            let _ = module.read_block(function, &group[start..], &mut body);
+        }
+    }
+    for position in 0..group.len() {
+        let mut damaged = group.to_vec();
+        damaged[position] ^= 1 << (position % 8);
+        let _ = module.blocks(&damaged);
+        let last = starts.partition_point(|&start| start as usize <= position) - 1;
+        let _ = module.read_block(functions[last], &damaged[starts[last] as usize..], &mut body);
+    }
+    assert!(module.read_block(functions[0], &[], &mut body).is_err());
 }
 
 #[test]

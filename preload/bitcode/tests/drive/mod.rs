@@ -2,7 +2,7 @@
 
 use autojit_bitcode::{
     Attribute, AttributeList, Block, Constant, DebugLocation, Definition, FunctionBody, Inst, Metadata,
-    Module, Predecessors, Result, TypeId, Value,
+    Module, Parts, Predecessors, Result, TypeId, Value, cut,
 };
 
 /// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
@@ -41,7 +41,59 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
             read += 1;
         }
     }
+    in_parts(bytes, &module);
     Ok(read)
+}
+
+/// Reads the parts of a module, which say the same as the whole. Whether they could be read.
+pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
+    let Some(cut) = cut(bytes) else { return false };
+    let (head, middle, strings) = (&bytes[cut.head], &bytes[cut.middle], &bytes[cut.strings]);
+    let Ok(module) = Module::open(Parts { head, middle, strings }) else { return false };
+    assert_eq!(module.globals(), whole.globals());
+    assert_eq!(module.values(), whole.values());
+    let bodies = &bytes[cut.bodies[0]..cut.tail.start];
+    let starts = module.blocks(bodies).expect("it was cut into them");
+    assert_eq!(starts.len(), cut.bodies.len());
+    let mut metadata = Metadata::of(&module, &bytes[cut.metadata]).ok();
+    let (mut ours, mut theirs) = (FunctionBody::default(), FunctionBody::default());
+    for global in 0..module.globals().len() as u32 {
+        assert_eq!(module.body(global), whole.body(global));
+        assert!(module.read_function(global, &mut ours).is_err(), "it has no bodies of its own");
+        let Some(&start) = module.body(global).and_then(|number| starts.get(number as usize)) else {
+            continue;
+        };
+        let block = &bodies[start as usize..];
+        let result = module.read_block(global, block, &mut ours);
+        assert_eq!(result.is_ok(), whole.read_function(global, &mut theirs).is_ok(), "{result:?}");
+        if result.is_err() {
+            continue;
+        }
+        assert_eq!((&ours.instructions, &ours.blocks), (&theirs.instructions, &theirs.blocks));
+        for instruction in &ours.instructions {
+            assert_eq!(ours.operands(instruction), theirs.operands(instruction));
+        }
+        for value in (0..ours.values()).map(Value) {
+            match (ours.constant(&module, value), theirs.constant(whole, value)) {
+                (Some(Constant::Data(ours)), Some(Constant::Data(theirs))) => {
+                    let (mut left, mut right) = (Vec::new(), Vec::new());
+                    let read = (module.data(&ours, &mut left), whole.data(&theirs, &mut right));
+                    assert_eq!((read.0.is_ok(), left), (read.1.is_ok(), right));
+                }
+                // As text, in which a number that is none is itself.
+                (ours, theirs) => assert_eq!(format!("{ours:?}"), format!("{theirs:?}")),
+            }
+        }
+        if let Some(metadata) = &mut metadata
+            && metadata.enter_block(&ours, block).is_ok()
+        {
+            for inst in 0..ours.instructions.len() as u32 {
+                let scope = ours.location(Inst(inst)).map_or(0, |location| location.scope);
+                let _ = metadata.subprogram(scope).and_then(|scope| metadata.file(scope.file));
+            }
+        }
+    }
+    true
 }
 
 /// Where each instruction is, through all that was inlined.

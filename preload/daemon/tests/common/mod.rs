@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use autojit_abi::GENERATOR;
 use autojit_protocol::message::{Key, VERSION};
 use autojit_protocol::{Blob, Connection, ConnectionError, Message, What};
-use autojit_store::{Contents, Function, FunctionKind, OptLevel};
+use autojit_store::{Contents, Function, FunctionKind, OptLevel, whole};
 
 /// How long anything may take on a machine that does other things as well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -168,8 +168,14 @@ pub fn module_of_bitcode(source_name: &str, bitcode: &[u8], names: &[&str]) -> M
     };
     let functions: Vec<_> = names.iter().map(function).collect();
     let opt = OptLevel { speed: 0, size: 0 };
-    let contents =
-        Contents { source: source_name, opt, options: "", functions: &functions, imports: &[], bitcode };
+    let contents = Contents {
+        source: source_name,
+        opt,
+        options: "",
+        functions: &functions,
+        imports: &[],
+        bitcode: &whole(bitcode),
+    };
     let (bytes, key) = autojit_store::encode(&contents).expect("zstd has memory");
     Module { bytes, key }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, EngineModule, OpenOptions};
-use autojit_store::{Contents, Function, FunctionKind, OptLevel};
+use autojit_store::{Contents, Function, FunctionKind, OptLevel, whole};
 
 /// The options of a runtime that asks for nothing.
 pub const AS_BUILT: OpenOptions = OpenOptions { opt_override: -1, batch_limit: 0, full_debug: false };
@@ -117,7 +117,8 @@ pub fn container(bitcode: &[u8], functions: &[Function], opt: OptLevel) -> Vec<u
 
 /// The same of a build with further options.
 pub fn container_with(options: &str, bitcode: &[u8], functions: &[Function], opt: OptLevel) -> Vec<u8> {
-    let contents = Contents { source: "test.c", opt, options, functions, imports: &[], bitcode };
+    let contents =
+        Contents { source: "test.c", opt, options, functions, imports: &[], bitcode: &whole(bitcode) };
     autojit_store::encode(&contents).expect("zstd has memory").0
 }
 

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use autojit_bitcode::{AttributeKind, FunctionBody, Module};
+use autojit_bitcode::{AttributeKind, FunctionBody};
+
+use super::pieces::Pieces;
 
 /// The functions, by global; empty where nothing in a module depends on inlining.
 #[derive(Debug, Default)]
@@ -14,7 +16,8 @@ pub struct Inlining(Vec<bool>);
 
 impl Inlining {
     /// Finds them. `missing`: globals that nothing defines. Reads all bodies, unless the module has nothing of the kind.
-    pub fn of(bitcode: &Module<'_>, missing: &BTreeSet<u32>) -> Self {
+    pub fn of(pieces: &mut Pieces, missing: &BTreeSet<u32>) -> Self {
+        let bitcode = pieces.bitcode();
         let globals = bitcode.globals();
         let name = |number: usize| globals.get(number).map_or(&b""[..], |global| bitcode.name(global));
         // Where something is missing, whether it is named may be what was asked.
@@ -33,7 +36,8 @@ impl Inlining {
         let mut body = FunctionBody::default();
         for function in (0..globals.len() as u32).filter(|number| bitcode.has_body(*number)) {
             // What cannot be read is refused when it is compiled.
-            if bitcode.read_function(function, &mut body).is_err() {
+            let read = |block: &[u8]| bitcode.read_block(function, block, &mut body).ok();
+            if pieces.block(function).ok().and_then(read).is_none() {
                 continue;
             }
             for instruction in &body.instructions {

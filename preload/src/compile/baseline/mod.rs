@@ -1,13 +1,14 @@
 //! First calls without LLVM: the baseline compiler (crate autojit-baseline), one function at a time.
 //!
-//! Receives a cold function; hands on a ready one, or says that it is for the engine. The container's bitcode is unpacked and
-//! opened once for each module; everything behind the machine code ([`emit`]) is as for the engine's.
+//! Receives a cold function; hands on a ready one, or says that it is for the engine. The container's bitcode is opened once for
+//! each module ([`pieces`]); everything behind the machine code ([`emit`]) is as for the engine's.
 
 mod constants;
 mod emit;
 mod frames;
 mod inlining;
 pub mod lines;
+mod pieces;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,6 +20,7 @@ use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
 
 use self::inlining::Inlining;
+use self::pieces::Pieces;
 use crate::compile::{cache, modules};
 use crate::link::lines::Lines;
 use crate::link::publish::{Origin, publish};
@@ -29,13 +31,12 @@ use crate::settings::failure::Failure;
 use crate::settings::{options, stats};
 use crate::sys;
 
-/// The bitcode of a module, opened. Fields are dropped in this order.
+/// The bitcode of a module, opened.
 pub struct Open {
+    /// Borrows the bitcode.
     compiler: ManuallyDrop<Baseline<'static>>,
     body: FunctionBody,
-    /// What the two above and below borrow from each other. From Box::into_raw.
-    bitcode: *mut Bitcode<'static>,
-    bytes: *mut [u8],
+    pieces: Pieces,
     /// By function of the container, its index among the globals.
     globals: Vec<Option<u32>>,
     /// Globals that nothing defines.
@@ -43,17 +44,25 @@ pub struct Open {
     inlining: Inlining,
 }
 
-// SAFETY: the pointers are to memory that this alone owns.
+// SAFETY: the reference counts in the compiler are shared within it alone: what it hands out has none.
 unsafe impl Send for Open {}
+
+impl Open {
+    /// The code of a function, by its index among the globals.
+    fn compile(&mut self, global: u32) -> Result<Code, Error> {
+        let bitcode = self.pieces.bitcode();
+        let block = self.pieces.block(global).map_err(Error::Refused)?;
+        bitcode
+            .read_block(global, block, &mut self.body)
+            .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
+        Ok(self.compiler.compile(&self.body)?)
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // SAFETY: the compiler borrows the bitcode, and that the bytes; each came from Box::into_raw and is freed once.
-        unsafe {
-            ManuallyDrop::drop(&mut self.compiler);
-            drop(Box::from_raw(self.bitcode));
-            drop(Box::from_raw(self.bytes));
-        }
+        // SAFETY: dropped once, and in front of what it borrows.
+        unsafe { ManuallyDrop::drop(&mut self.compiler) };
     }
 }
 
@@ -180,19 +189,8 @@ fn read(module: &'static Module) -> Result<Open, String> {
     if let Some(word) = container.options().split(' ').find(|word| !is_for_optimisers(word)) {
         return Err(format!("it was built with {word}"));
     }
-    let bytes = Box::into_raw(container.bitcode().map_err(|error| error.to_string())?.into_boxed_slice());
-    // SAFETY: freed by Open's destructor, or below, after everything that borrows it.
-    let parsed = Bitcode::parse(unsafe { &*bytes });
-    let bitcode = match parsed {
-        Ok(bitcode) => Box::into_raw(Box::new(bitcode)),
-        Err(error) => {
-            // SAFETY: from Box::into_raw above; nothing has kept a reference.
-            drop(unsafe { Box::from_raw(bytes) });
-            return Err(format!("{error:?}"));
-        }
-    };
-    // SAFETY: as for the bytes.
-    let opened: &'static Bitcode<'static> = unsafe { &*bitcode };
+    let mut pieces = Pieces::open(*container)?;
+    let opened = pieces.bitcode();
     let mut globals = vec![None; module.function_count()];
     let mut missing = BTreeSet::new();
     for (number, global) in opened.globals().iter().enumerate() {
@@ -212,9 +210,9 @@ fn read(module: &'static Module) -> Result<Open, String> {
     }
     let really: BTreeSet<u32> =
         missing.iter().copied().filter(|global| !is_for_inlining(opened, *global)).collect();
-    let inlining = Inlining::of(opened, &really);
+    let inlining = Inlining::of(&mut pieces, &really);
     let compiler = ManuallyDrop::new(Baseline::new(opened));
-    Ok(Open { compiler, body: FunctionBody::default(), bitcode, bytes, globals, missing, inlining })
+    Ok(Open { compiler, body: FunctionBody::default(), pieces, globals, missing, inlining })
 }
 
 /// Whether a word of a build's options (preload/engine/shim/build.cpp) says how to optimise, and nothing else.
@@ -269,10 +267,7 @@ fn copy_callees(
             if codes.len() > COPIES || open.inlining.concerns(callee) {
                 return Err(Error::Refused("what depends on inlining".into()));
             }
-            bitcode
-                .read_function(callee, &mut open.body)
-                .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
-            codes.push((callee, open.compiler.compile(&open.body)?));
+            codes.push((callee, open.compile(callee)?));
         }
     }
     Ok(())
@@ -292,12 +287,8 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     if open.inlining.concerns(global) {
         return Err(Error::Refused("what depends on inlining".into()));
     }
-    // SAFETY: it lives as long as `open`, and is not changed.
-    let bitcode = unsafe { &*open.bitcode };
-    bitcode
-        .read_function(global, &mut open.body)
-        .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
-    let mut codes = vec![(global, open.compiler.compile(&open.body)?)];
+    let bitcode = open.pieces.bitcode();
+    let mut codes = vec![(global, open.compile(global)?)];
     copy_callees(open, bitcode, &mut codes)?;
     let code = &codes[0].1;
     let unit = emit::unit(bitcode, &codes, &open.missing, root)?;
