@@ -10,6 +10,8 @@
 #include <mimalloc.h>
 
 int main() {
+    // Debug builds warn where threads that map memory at the same time are given other addresses than those they ask for.
+    mi_option_disable(mi_option_show_errors);
     std::map<std::string, std::vector<int>> map;
     for (int i = 0; i < 2000; i++) map["key " + std::to_string(i % 97)].push_back(i);
     std::vector<std::thread> threads;
