@@ -332,7 +332,7 @@ impl<'a> Record<'a> for Function<'a> {
     }
 }
 
-/// What begins the lines of a pack, a file of its own, which is not read until somebody asks for lines.
+/// What begins the lines of a pack, a file of its own, which is not read until lines are asked for.
 ///
 /// ```text
 ///   0  magic "AJLINES\0"                 numbers of objects: u32, 0: u32

@@ -103,7 +103,7 @@ pub enum Object {
     Kept(&'static [u8]),
 }
 
-/// An object that is held while it is linked. If it describes lines, its bytes stay: they are read when somebody asks.
+/// An object that is held while it is linked. If it describes lines, its bytes stay: they are read on demand.
 #[derive(Debug)]
 pub struct Held {
     object: Option<Object>,

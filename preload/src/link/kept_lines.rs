@@ -4,7 +4,7 @@ use autojit_cache::Kind;
 use autojit_code::pack::{self, Key};
 use autojit_code::unit::Lines;
 
-/// The lines of code that was bound. They are mapped with it, so that they are there when somebody asks, whatever has
+/// The lines of code that was bound. They are mapped with it, so that they are there when they are asked for, whatever has
 /// become of the file; they are not read before. Files of names are made of them, so their bytes stay for ever.
 #[derive(Clone, Copy, Debug)]
 pub struct KeptLines {

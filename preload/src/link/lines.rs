@@ -1,4 +1,4 @@
-//! What describes the lines of compiled code, from when it is published until somebody asks.
+//! What describes the lines of compiled code, from publishing until lines are asked for.
 //!
 //! Receives what publishing knows ([`Lines`]); hands on objects and tables for the file of names.
 
@@ -22,7 +22,7 @@ pub enum Lines {
     Kept(Option<KeptLines>, Option<Functions>),
 }
 
-/// Tells whose lines can be made of bitcode, when somebody asks. Places are relative to the text.
+/// Lists, on demand, the functions whose lines can be made of bitcode. Places are relative to the text.
 pub type Functions = Box<dyn FnOnce() -> Vec<Bitcode> + Send>;
 
 /// Code whose lines are made of its module's bitcode.
@@ -52,7 +52,7 @@ pub struct Compiled {
 pub struct Described {
     /// Objects.
     objects: Vec<describe::Linked<'static>>,
-    /// What is read when somebody asks; where the unit's pieces are.
+    /// What is read on demand; where the unit's pieces are.
     kept: Option<(KeptLines, [usize; 4])>,
     /// What tells the next; where the text is.
     functions: Option<(Functions, usize)>,

@@ -1,8 +1,8 @@
 //! What is told of compiled code to those who read names and lines from files: which objects to announce (see
 //! objects.rs), and the file that describes them.
 //!
-//! Receives each batch when it is published. Nothing is made of it until somebody asks for the first time; from then on
-//! the description is brought up to date when somebody asks again or walks a stack, if there is new code.
+//! Receives each batch when it is published. Nothing is made of it until a description is asked for; from then on
+//! it is brought up to date at each such question and each walk of a stack, if there is new code.
 //!
 //! Readers ask once and remember: libbacktrace reads everything at once, Rust's standard library remembers which file
 //! describes which addresses, and opens a file when it first meets an address. So besides the code that is there, the

@@ -508,7 +508,7 @@ impl Image {
 
     /// Maps its file, which may be out of reach later.
     pub fn provide(&self) {
-        // A failure is kept, and told when somebody asks.
+        // A failure is kept for the first use.
         let _ = self.file();
     }
 

@@ -1,7 +1,7 @@
 //! A version of a function's code: where it is, and the calls that are to lead to it.
 //!
 //! A function has one version at a time, which is not there before the function is ready. What is known of a version alone
-//! lies here, what holds for all of them (address, slot, who compiles) in [`Function`](crate::program::function::Function).
+//! lies here, what holds for all of them (address, slot, the compiler) in [`Function`](crate::program::function::Function).
 //! Its range, its frames and its name are those of the table of unwinders at its first byte.
 
 use std::ptr;

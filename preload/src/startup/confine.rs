@@ -38,7 +38,7 @@ pub fn provide() {
 fn provide_image(image: &'static Image) {
     image.provide();
     image_cache::bind_all(image);
-    // Failures are kept, and told when somebody asks.
+    // Failures are kept for the first use.
     for module in image.modules().iter().filter(|module| module.open().is_ok()) {
         modules::bind_cached(module);
     }

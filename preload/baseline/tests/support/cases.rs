@@ -265,7 +265,7 @@ pub fn integers() -> Cases {
                      %x = mul T %n, 3\n  %r = xor T %o, %x"
                 );
                 add(op, &ty, &body);
-                // Nobody looks at what was there.
+                // What was there is not looked at.
                 let unused = format!(
                     "  %m = alloca T, align 16\n  store atomic T %a, ptr %m seq_cst, align 16\n  \
                      %o = atomicrmw {op} ptr %m, T %b monotonic\n  %r = load atomic T, ptr %m seq_cst, align 16"

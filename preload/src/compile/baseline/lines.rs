@@ -1,4 +1,4 @@
-//! Lines of baseline code, when somebody asks for the first time.
+//! Lines of baseline code, when they are first asked for.
 //!
 //! Receives functions that were compiled from a module's bitcode; hands on their lines and names. Nothing was kept of
 //! them: the same bitcode gives the same code, so the functions are compiled again, and what this time tells of lines is
