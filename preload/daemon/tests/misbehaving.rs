@@ -90,6 +90,18 @@ fn nonsense_costs_its_sender_the_connection_and_nobody_else_anything() {
     assert_eq!(daemon.number("crashed"), 0);
 }
 
+/// Why the daemon does not compile. `at`: the byte that is damaged.
+fn reason_of_failure(connection: &mut Connection, at: usize) -> String {
+    loop {
+        let packet = connection.receive(PATIENCE).unwrap();
+        match packet.message().unwrap() {
+            Message::Refused { reason } | Message::Failed { reason } => return reason.into_owned(),
+            Message::Working => {}
+            message => panic!("byte {at}: {message:?}"),
+        }
+    }
+}
+
 #[test]
 fn damaged_containers_are_refused() {
     let daemon = Daemon::start(&[]);
@@ -102,17 +114,13 @@ fn damaged_containers_are_refused() {
         program.connection.send(&message, Some(Blob::new(&bytes))).unwrap();
         let mut connection = program.connection;
         let what = What::Function(3);
-        // It may have been sent away already.
-        let _ = connection
+        let asked = connection
             .send(&Message::Compile { key: module.key, level: -1, what, inline: true, keep: false }, None);
-        // Found out by the daemon or by the compiler; what is left of one that is whole may be known already.
-        let reason = loop {
-            let packet = connection.receive(PATIENCE).unwrap();
-            match packet.message().unwrap() {
-                Message::Refused { reason } | Message::Failed { reason } => break reason.into_owned(),
-                Message::Working => {}
-                message => panic!("byte {at}: {message:?}"),
-            }
+        // Found out by the daemon, before or after the question, or by the compiler; what is left of one that is whole may
+        // be known already.
+        let reason = match asked {
+            Err(ConnectionError::Refused(reason)) => reason,
+            _ => reason_of_failure(&mut connection, at),
         };
         assert!(reason.contains("container") || reason.contains("bitcode"), "byte {at}: {reason}");
     }
