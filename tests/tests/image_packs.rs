@@ -192,6 +192,24 @@ fn baseline_code_has_packs_of_its_own() {
     assert_one_file(&with("on", "last"), "last");
 }
 
+/// Once all modules were to be compiled by the baseline compiler, then only those that are not to be optimised.
+#[test]
+fn optimised_builds_do_not_meet_baseline_code() {
+    let scratch = Scratch::new("image-pack-auto");
+    compile(&scratch, &["-O1", "-fno-inline"]);
+    let program = link(&scratch, &names(), &[], "program");
+    let with = |value: &str, what: &str| {
+        let (outcome, stats) = warm(&scratch, &program, |command| command.env("AUTOJIT_BASELINE", value));
+        assert_ran(&outcome, &expected(0), what);
+        stats
+    };
+    assert!(with("on", "first").number("baseline") > 0.0);
+    assert_one_file(&with("on", "second"), "second");
+    let stats = with("auto", "third");
+    assert_cold(&stats, "third");
+    assert_eq!(stats.number("baseline"), 0.0, "{stats:?}");
+}
+
 #[test]
 fn few_modules_of_many_are_in_one_file() {
     let scratch = Scratch::new("image-pack-few");

@@ -34,12 +34,26 @@ pub fn baseline_key_of(module: &autojit_store::Key) -> Key {
     autojit_store::digest(&[b"autojit code", &version, &BASELINE, module])
 }
 
-/// The key of the pack of the image with this path. What is in it is known by the keys of its modules. `baseline`: code of
-/// the baseline compiler may be among it.
-pub fn key_of_image(path: &str, level: i32, baseline: bool) -> Key {
+/// Of which modules an image pack may have the baseline compiler's code. The rest is the engine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaselineCode {
+    /// Of none.
+    None,
+    /// Of those that are not to be optimised.
+    Unoptimised,
+    /// Of all.
+    All,
+}
+
+/// The key of the pack of the image with this path. What is in it is known by the keys of its modules.
+pub fn key_of_image(path: &str, level: i32, baseline: BaselineCode) -> Key {
     let version = pack::VERSION.to_le_bytes();
     let path = path.as_bytes();
-    let generator = if baseline { autojit_store::digest(&[&GENERATOR, &BASELINE]) } else { GENERATOR };
+    let generator = match baseline {
+        BaselineCode::None => GENERATOR,
+        BaselineCode::Unoptimised => autojit_store::digest(&[&GENERATOR, &BASELINE, b"unoptimised"]),
+        BaselineCode::All => autojit_store::digest(&[&GENERATOR, &BASELINE]),
+    };
     autojit_store::digest(&[b"autojit image", &version, &generator, &level.to_le_bytes(), path])
 }
 

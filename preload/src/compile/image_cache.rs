@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use autojit_cache::Kind;
+use autojit_cache::{BaselineCode, Kind};
 use autojit_code::image_pack::{self, Index};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
@@ -57,18 +57,18 @@ pub struct ImagePack {
     /// The packs of the groups; each is taken when it is bound.
     packs: Lock<Vec<Option<&'static mut [u8]>>>,
     lines: Vec<&'static [u8]>,
-    /// If the image is not the one that the pack was written for: its modules by key, and those of the image.
     /// Its modules by number: [`UNKNOWN`], [`GONE`], or the address of a [`Module`].
     modules: Vec<AtomicUsize>,
     /// Bytes of all packs, about half of which is text.
     packs_len: usize,
+    /// If the image is not the one that the pack was written for: its modules by key, and those of the image.
     numbers: OnceLock<BTreeMap<&'static Key, u32>>,
     places: OnceLock<BTreeMap<&'static Key, u32>>,
 }
 
 /// The key of the image's pack. Not that of its content: after an edit most of it is still good.
 fn key_of(image: &Image) -> Key {
-    autojit_cache::key_of_image(image.name(), options::opt_override(), baseline::is_on())
+    autojit_cache::key_of_image(image.name(), options::opt_override(), baseline::code())
 }
 
 /// The image's pack, which is opened the first time.
@@ -288,7 +288,8 @@ impl ImagePack {
             let reference = references.get(number)?;
             Some((self.module(image, reference.module)?, reference.index))
         };
-        let functions = baseline::is_on().then(|| baseline::lines::of_functions(&unit, function));
+        let functions =
+            (baseline::code() != BaselineCode::None).then(|| baseline::lines::of_functions(&unit, function));
         let lines = lines::Lines::Kept(kept, functions);
         let mut names = Names::new(self, image, references);
         names.check_imports().map_err(|what| LinkError::Object(what.into()))?;

@@ -16,6 +16,7 @@ use std::mem::ManuallyDrop;
 
 use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Linkage, Module as Bitcode};
+use autojit_cache::BaselineCode;
 use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::Symbol;
 
@@ -123,9 +124,13 @@ fn is_plain(module: &'static Module) -> bool {
     }
 }
 
-/// Whether it is used at all.
-pub fn is_on() -> bool {
-    options::baseline() != options::Baseline::Off
+/// Of which modules there may be code of it.
+pub fn code() -> BaselineCode {
+    match options::baseline() {
+        options::Baseline::Off => BaselineCode::None,
+        options::Baseline::Auto => BaselineCode::Unoptimised,
+        options::Baseline::On | options::Baseline::Only => BaselineCode::All,
+    }
 }
 
 /// Whether everything is compiled here, or fails.
