@@ -3,6 +3,8 @@
 //! Receives a linked object and the functions that it was compiled for; hands on nothing: their slots lead to it. The
 //! order of the steps is the contract with every other thread.
 
+use std::mem;
+
 use autojit_code::unit::Lines;
 use autojit_code::{Code, CodeMemory, Description, LinkError, Linked};
 use autojit_store::Symbol;
@@ -51,17 +53,18 @@ pub fn publish(
     memory: &'static CodeMemory,
     linked: Linked<'_>,
     lines: lines::Lines,
-    origin: Origin<'_>,
+    mut origin: Origin<'_>,
 ) -> Result<usize, LinkError> {
-    // 1. Bytes and permissions: the code is complete and executable before anybody learns its address.
+    // 1. Bytes and permissions: the code is complete and executable before its address is handed out.
     let code = linked.commit()?;
 
     // 2. Those that hear of it: unwinders, as an exception may pass through the first call; debuggers, as breakpoints are
-    //    to be set in the code before anybody runs it; and others.
-    let (publication, description) = Publication::of(origin, &code);
-    let objects = match &publication {
-        Publication::Compiled { objects, .. } => Some(*objects),
-        Publication::Described { .. } => None,
+    //    to be set in the code before it runs; and others.
+    let (objects, description) = match &mut origin {
+        Origin::Compiled { objects, .. } => (Some(*objects), None),
+        Origin::Described { described: (bytes, functions), .. } => {
+            (None, Description::bind(mem::take(bytes), *functions, code.text.start))
+        }
     };
     let mut published = Published { module, memory, code, lines, description, objects };
     listeners::published(&mut published);
@@ -80,8 +83,8 @@ pub fn publish(
         function.publish(address);
         log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());
     };
-    let published = match publication {
-        Publication::Compiled { counter, kept, claimed, .. } => {
+    let published = match origin {
+        Origin::Compiled { counter, kept, claimed, .. } => {
             let defined = defined(module, &code, claimed);
             for (function, address) in &defined {
                 publish(function, *address);
@@ -90,7 +93,7 @@ pub fn publish(
             }
             defined.len()
         }
-        Publication::Described { counter, claimed, unnamed } => {
+        Origin::Described { counter, claimed, unnamed, .. } => {
             claimed.iter().for_each(|(function, at)| publish(function, code.text.start + *at as usize));
             let functions = claimed.len() + unnamed(code.text.start);
             counter.add(functions as u64);
@@ -99,35 +102,6 @@ pub fn publish(
     };
     stats::COUNTERS.code_bytes.add(code.text.len() as u64);
     Ok(published)
-}
-
-/// What is left of the origin once the code has its place.
-enum Publication<'a> {
-    Compiled {
-        counter: &'static Counter,
-        kept: &'a [bool],
-        objects: &'a [Lines<'a>],
-        claimed: &'a [&'static Function],
-    },
-    Described {
-        counter: &'static Counter,
-        claimed: &'a [(&'static Function, u32)],
-        unnamed: &'a dyn Fn(usize) -> usize,
-    },
-}
-
-impl<'a> Publication<'a> {
-    fn of(origin: Origin<'a>, code: &Code<'_>) -> (Self, Option<Description>) {
-        match origin {
-            Origin::Compiled { counter, kept, objects, claimed } => {
-                (Self::Compiled { counter, kept, objects, claimed }, None)
-            }
-            Origin::Described { counter, described: (bytes, functions), claimed, unnamed } => (
-                Self::Described { counter, claimed, unnamed },
-                Description::bind(bytes, functions, code.text.start),
-            ),
-        }
-    }
 }
 
 /// Those of `claimed` that an object defines, with their addresses.

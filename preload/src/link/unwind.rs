@@ -10,36 +10,12 @@ use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use autojit_code::CodeMemory;
-
-use crate::link::listeners::{Listener, Published};
-use crate::program::image::{self, Image};
-
-use crate::link::{names, unwinders};
+use crate::link::names;
 use crate::platform::loaded::{self, Next};
-use crate::program::unwind_table;
-
-/// Makes published code known to unwinders.
-#[derive(Debug)]
-pub struct Unwinding;
-
-impl Listener for Unwinding {
-    fn published(&self, published: &mut Published<'_>) {
-        let code = &mut published.code;
-        unwind_table::TABLE.register(code, published.description);
-        if !code.eh_frame.is_empty() && !comes_first() {
-            unwinders::register(code.eh_frame.start);
-        }
-    }
-
-    fn unloaded(&self, image: &Image) {
-        let areas = image.reserved_memory().into_iter().flat_map(CodeMemory::areas);
-        areas.for_each(|area| unwind_table::TABLE.unregister(&area.range()));
-    }
-}
+use crate::program::{image, unwind_table};
 
 /// Whether unwinders find the definitions here: if the runtime is linked, not preloaded, the C library may come first.
-fn comes_first() -> bool {
+pub fn comes_first() -> bool {
     const UNKNOWN: u8 = 0;
     const FIRST: u8 = 1;
     const LATER: u8 = 2;

@@ -4,9 +4,33 @@
 //! Receives the unwind tables of published code; hands them on to each unwinder in the process. libgcc takes a lock and, as
 //! memory for its list is passed along, does not allocate (before GCC 13).
 
+use autojit_code::CodeMemory;
 use autojit_code::lock::{ForkLock, Lock};
 
+use crate::link::listeners::{Listener, Published};
+use crate::link::unwind;
 use crate::platform::loaded;
+use crate::program::image::Image;
+use crate::program::unwind_table;
+
+/// Makes published code known to unwinders: in the table that they ask, and where they do not ask.
+#[derive(Debug)]
+pub struct Unwinders;
+
+impl Listener for Unwinders {
+    fn published(&self, published: &mut Published<'_>) {
+        let code = &mut published.code;
+        unwind_table::TABLE.register(code, published.description);
+        if !code.eh_frame.is_empty() && !unwind::comes_first() {
+            register(code.eh_frame.start);
+        }
+    }
+
+    fn unloaded(&self, image: &Image) {
+        let areas = image.reserved_memory().into_iter().flat_map(CodeMemory::areas);
+        areas.for_each(|area| unwind_table::TABLE.unregister(&area.range()));
+    }
+}
 
 /// An unwinder's function for registering the `.eh_frame` at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
