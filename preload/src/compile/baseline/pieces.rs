@@ -9,7 +9,7 @@ use autojit_store::{Container, Unpacker};
 const HEAD: usize = 0;
 const MIDDLE: usize = 2;
 
-/// A module's bitcode. Fields are dropped in this order.
+/// A module's bitcode.
 pub struct Pieces {
     groups: Vec<Group>,
     /// From Box::into_raw, and so is what it borrows.
@@ -42,13 +42,14 @@ struct Group {
 impl Pieces {
     /// Opens the bitcode of a container.
     pub fn open(container: Container<'static>) -> Result<Self, String> {
-        let bytes = |number| unpack(&container, number).map(Box::into_raw);
+        let bytes = |number| unpack(&container, number);
         let strings = container.groups().end + 1;
         let kept = if container.groups().is_empty() {
-            [bytes(HEAD)?, no_bytes(), no_bytes()]
+            [bytes(HEAD)?, Box::default(), Box::default()]
         } else {
             [bytes(HEAD)?, bytes(MIDDLE)?, bytes(strings)?]
         };
+        let kept = kept.map(Box::into_raw);
         // SAFETY: they are freed when the bitcode is, or below; nothing writes to them.
         let [head, middle, strings] = kept.map(|bytes| unsafe { &*bytes });
         let opened = if container.groups().is_empty() {
@@ -104,10 +105,6 @@ impl Pieces {
         self.groups[group].unpacked = Some((bytes, starts));
         Ok(())
     }
-}
-
-fn no_bytes() -> *mut [u8] {
-    Box::into_raw(Box::default())
 }
 
 fn unpack(container: &Container<'_>, number: usize) -> Result<Box<[u8]>, String> {
