@@ -1,20 +1,7 @@
 //! Locks of the runtime and forks: a lock that another thread holds while the program forks would stay held in the child.
 //! All that are not only taken inside the gate are in one list (preload/src/startup/forks.rs).
 
-use super::{code, files};
-
-/// The crates whose code runs in the program.
-const CRATES: [&str; 9] = [
-    "preload/src/",
-    "preload/sys/src/",
-    "preload/code/src/",
-    "preload/cache/src/",
-    "preload/options/src/",
-    "preload/baseline/src/",
-    "preload/bitcode/src/",
-    "trampoline/src/",
-    "plugin/store/src/",
-];
+use super::{RUNTIME, code, files};
 
 /// The list.
 const LIST: &str = "preload/src/startup/forks.rs";
@@ -80,7 +67,7 @@ fn unlisted(files: &[(String, String)]) -> Vec<String> {
 fn runtime() -> Vec<(String, String)> {
     let mut files = files(".rs");
     files.retain(|(name, _)| {
-        CRATES.iter().any(|part| name.starts_with(part))
+        RUNTIME.iter().any(|part| name.starts_with(part))
             && !name.contains("/tests/")
             && !name.contains("/examples/")
     });
