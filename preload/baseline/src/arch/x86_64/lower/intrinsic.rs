@@ -190,11 +190,11 @@ impl Compiler<'_> {
     }
 
     /// Lowers `llvm.is.constant` as LLVM without optimisation does: constants are, parameters are not. What else may be
-    /// found to be one is the optimiser's to say.
+    /// found to be one is the optimiser's to say, but in Rust, whose `is_val_statically_known` promises no answer.
     fn lower_is_constant(&mut self, result: Value, value: Value) -> Result<(), Refused> {
         let known = match self.analysis.locals.local(value) {
             None => matches!(self.source(value, 0)?, Source::Bits(_)),
-            Some(_) if self.is_unoptimised() || self.is_parameter(value) => false,
+            Some(_) if self.is_unoptimised() || self.is_in_rust() || self.is_parameter(value) => false,
             Some(_) => {
                 return Err(Refused { reason: Reason::Intrinsic, detail: "is.constant".to_owned() });
             }
@@ -209,6 +209,12 @@ impl Compiler<'_> {
         global.is_some_and(|global| {
             self.module.attributes(global.attributes).function().has(AttributeKind::OptimizeNone)
         })
+    }
+
+    /// Whether the function's name is one of rustc's.
+    fn is_in_rust(&self) -> bool {
+        let global = self.module.globals().get(self.body.function as usize);
+        global.is_some_and(|global| is_mangled_by_rustc(self.module.name(global)))
     }
 
     /// Whether a value is a parameter, or is loaded from a variable that only ever holds one.
@@ -356,9 +362,21 @@ fn library_names(name: &[u8]) -> Option<[&'static str; 3]> {
     })
 }
 
+/// Whether a name is mangled as rustc does: `_R…` (RFC 2603), or `_ZN…17h<16 hexadecimal digits>E`, to which optimisers
+/// add suffixes after a dot.
+fn is_mangled_by_rustc(name: &[u8]) -> bool {
+    if name.starts_with(b"_R") {
+        return true;
+    }
+    let name = name.split(|&byte| byte == b'.').next().unwrap_or(name);
+    let Some(name) = name.strip_prefix(b"_ZN").and_then(|name| name.strip_suffix(b"E")) else { return false };
+    let Some((path, hash)) = name.split_last_chunk::<16>() else { return false };
+    path.ends_with(b"17h") && hash.iter().all(u8::is_ascii_hexdigit)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::base;
+    use super::{base, is_mangled_by_rustc};
 
     #[test]
     fn names_without_types() {
@@ -374,5 +392,18 @@ mod tests {
         ] {
             assert_eq!(base(name.as_bytes()), expected.as_bytes());
         }
+    }
+
+    #[test]
+    fn names_of_rust() {
+        let rust: [&[u8]; 3] = [
+            b"_ZN3std4sync4mpmc5utils7Backoff10spin_light17h0123456789abcdefE",
+            b"_ZN3std4sync4mpmc5utils7Backoff10spin_light17h0123456789abcdefE.llvm.42",
+            b"_RNvNtCs1234_7mycrate3foo3bar",
+        ];
+        assert!(rust.iter().all(|name| is_mangled_by_rustc(name)));
+        let others: [&[u8]; 5] =
+            [b"", b"main", b"_ZN3foo3barEv", b"_ZN3foo17h0123456789abcdeE", b"_ZN17h0123456789abcdegE"];
+        assert!(!others.iter().any(|name| is_mangled_by_rustc(name)));
     }
 }
