@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../preload/bitcode/tests/drive/mod.rs"]
+#[path = "../../shared/bitcode/tests/drive/mod.rs"]
 mod drive;
 
 fuzz_target!(|bytes: &[u8]| {

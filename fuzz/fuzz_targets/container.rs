@@ -10,7 +10,7 @@ fn word(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes")) as usize
 }
 
-/// Makes length and index check right, as far as there is an index (the layout is in plugin/store/src/lib.rs).
+/// Makes length and index check right, as far as there is an index (the layout is in shared/store/src/lib.rs).
 fn repair(bytes: &mut Vec<u8>) {
     if bytes.len() < 120 {
         return;

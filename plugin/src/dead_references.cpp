@@ -260,7 +260,7 @@ struct Discard final : DiagnosticHandler {
   bool handleDiagnostics(const DiagnosticInfo &) override { return true; }
 };
 
-// As the engine does (preload/engine/shim/compile.cpp).
+// As the engine does (engine/shim/compile.cpp).
 struct KeepSizes : PassInfoMixin<KeepSizes> {
   PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
     for (GlobalVariable &V : M.globals())

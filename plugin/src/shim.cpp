@@ -327,7 +327,7 @@ void autojit_shim_compiler_used(LLVMModuleRef M, LLVMValueRef *Values, size_t Co
 // Debug information that belongs to the whole unit (enumerations, retained types, globals, imported entities, macros:
 // operands 4 to 8 of DICompileUnit; what variables are described by) is taken off its place, and into a function of
 // its own that does nothing: readers of bitcode load what only a function refers to when they read its body. The
-// engine knows its form (preload/engine/shim/describe.cpp). Null if the module has no debug information.
+// engine knows its form (engine/shim/describe.cpp). Null if the module has no debug information.
 LLVMValueRef autojit_shim_take_description(LLVMModuleRef Module) {
   auto &M = *unwrap(Module);
   if (M.debug_compile_units().empty())

@@ -9,8 +9,19 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// As in scripts/sources.
-const SOURCES: [&str; 7] =
-    ["Cargo.toml", "Cargo.lock", "plugin", "preload", "trampoline", "scripts/build", "scripts/systemd"];
+const SOURCES: [&str; 11] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "daemon",
+    "engine",
+    "plugin",
+    "preload",
+    "shared",
+    "tools",
+    "trampoline",
+    "scripts/build",
+    "scripts/systemd",
+];
 const NOT_BUILT: [&str; 3] = ["tests", "examples", "target"];
 
 /// Whether `dist` is built from the sources in `root`.

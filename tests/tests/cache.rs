@@ -44,7 +44,7 @@ fn damaged_code_is_compiled_again() {
     warm(&scratch, &program, |command| command);
     let file = only(&scratch, ".ajo");
     let whole = fs::read(&file).expect("it is there");
-    // Every byte of the magic, the version, the checksum; then some: preload/code tests all of them without processes.
+    // Every byte of the magic, the version, the checksum; then some: shared/code tests all of them without processes.
     let description = whole.windows(4).position(|bytes| bytes == b"\x7fELF").expect("it has one");
     let code = whole[..description].iter().rposition(|byte| *byte != 0).expect("it has code");
     for at in (0..32).chain((32..code).step_by(7)) {

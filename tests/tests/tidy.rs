@@ -5,6 +5,8 @@ use std::process::Command;
 
 #[path = "tidy/floors.rs"]
 mod floors;
+#[path = "tidy/folders.rs"]
+mod folders;
 #[path = "tidy/fork_locks.rs"]
 mod fork_locks;
 
@@ -55,13 +57,12 @@ fn no_rust_file_is_too_long() {
 fn only_plugin_and_engine_know_llvm() {
     // The bitcode reader is compared with LLVM in its tests.
     none(&files(".rs"), |name, text| {
-        let theirs =
-            ["plugin/", "preload/engine/", "preload/bitcode/tests/"].iter().any(|dir| name.starts_with(dir));
+        let theirs = ["plugin/", "engine/", "shared/bitcode/tests/"].iter().any(|dir| name.starts_with(dir));
         (!theirs && text.contains(concat!("llvm_", "sys"))).then(|| "names its bindings".into())
     });
     none(&files("Cargo.toml"), |name, text| {
-        let theirs = ["Cargo.toml", "plugin/Cargo.toml", "preload/engine/Cargo.toml"].contains(&name);
-        let text = if name == "preload/bitcode/Cargo.toml" {
+        let theirs = ["Cargo.toml", "plugin/Cargo.toml", "engine/Cargo.toml"].contains(&name);
+        let text = if name == "shared/bitcode/Cargo.toml" {
             text.split("[dev-dependencies]").next()
         } else {
             Some(text)
@@ -74,7 +75,7 @@ fn only_plugin_and_engine_know_llvm() {
 fn assembly_has_its_places() {
     // Besides the trampoline: raw system calls, a process on a stack of its own, and the unwinder symbols that the runtime does without.
     const PLACES: [&str; 3] =
-        ["preload/sys/src/lib.rs", "preload/sys/src/spawn.rs", "preload/src/platform/no_unwinder.rs"];
+        ["shared/sys/src/lib.rs", "shared/sys/src/spawn.rs", "preload/src/platform/no_unwinder.rs"];
     none(&files(".rs"), |name, text| {
         let inside = name.starts_with("trampoline/") || name.contains("tests/") || PLACES.contains(&name);
         let assembly = code(text).contains("asm!(");
@@ -84,10 +85,10 @@ fn assembly_has_its_places() {
 
 #[test]
 fn store_and_abi_need_no_unsafe_code() {
-    let store = std::fs::read_to_string(root().join("plugin/store/src/lib.rs")).expect("it is there");
+    let store = std::fs::read_to_string(root().join("shared/store/src/lib.rs")).expect("it is there");
     assert!(store.contains("#![forbid(unsafe_code)]"));
     none(&files(".rs"), |name, text| {
-        let safe = name.starts_with("preload/abi/");
+        let safe = name.starts_with("shared/abi/");
         (safe && code(text).contains("unsafe {")).then(|| "has an unsafe block".into())
     });
 }
@@ -107,15 +108,15 @@ fn functions_of_libc(text: &str) -> impl Iterator<Item = &str> {
 /// Where the code lies that runs in the program.
 const RUNTIME: [&str; 11] = [
     "preload/src/",
-    "preload/sys/src/",
-    "preload/code/src/",
-    "preload/cache/src/",
-    "preload/options/src/",
+    "shared/sys/src/",
+    "shared/code/src/",
+    "shared/cache/src/",
+    "shared/options/src/",
     "preload/baseline/src/",
-    "preload/bitcode/src/",
-    "preload/abi/src/",
-    "preload/daemon/protocol/src/",
-    "plugin/store/src/",
+    "shared/bitcode/src/",
+    "shared/abi/src/",
+    "shared/protocol/src/",
+    "shared/store/src/",
     "trampoline/src/",
 ];
 

@@ -220,7 +220,7 @@ fn read(module: &'static Module) -> Result<Open, String> {
     Ok(Open { compiler, body: FunctionBody::default(), pieces, globals, missing, inlining })
 }
 
-/// Whether a word of a build's options (preload/engine/shim/build.cpp) says how to optimise, and nothing else.
+/// Whether a word of a build's options (engine/shim/build.cpp) says how to optimise, and nothing else.
 fn is_for_optimisers(word: &str) -> bool {
     let name = word.split_once('=').map_or(word, |(name, _)| name);
     // What may be fused, reordered or assumed need not be; traps and threads are as the strictest choice has them. Where

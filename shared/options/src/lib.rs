@@ -293,7 +293,7 @@ mod tests {
             "# Options\n\n\
              All options are environment variables. An empty value is as good as none; a value of another form than\n\
              the one shown is warned about, and the default stays. This file is written from the table in\n\
-             preload/options/src/lib.rs.\n\n\
+             shared/options/src/lib.rs.\n\n\
              | variable | value | default | what it does | read |\n| --- | --- | --- | --- | --- |\n",
         );
         for row in TABLE {
@@ -349,6 +349,6 @@ mod tests {
 
     #[test]
     fn help_is_the_table() {
-        compare("preload/tools/src/options.txt", &help());
+        compare("tools/src/options.txt", &help());
     }
 }

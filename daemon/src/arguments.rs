@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn documentation_is_the_table() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/autojitd.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/autojitd.md");
         let found = std::fs::read_to_string(path).unwrap();
         let (begin, end) = ("<!-- help -->\n```text\n", "```\n<!-- end -->");
         let start = found.find(begin).expect("the help") + begin.len();

@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn documentation_has_the_messages() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/protocol.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
         let found = std::fs::read_to_string(path).unwrap();
         let source = include_str!("message.rs");
         let start = source.find("pub enum What {").unwrap();
