@@ -1,4 +1,4 @@
-//! Installations of their own for tests that change one: the wrappers and the plugin.
+//! Installations of their own for tests that change one: the wrappers, the plugin and the runtime.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -34,6 +34,11 @@ impl Installation {
             symlink("autojit-clang", prefix.join("bin").join(link)).expect("the directory is ours");
         }
         scratch.file(&format!("{name}/lib/autojit.so"), fs::read(dist("lib/autojit.so")).expect("it exists"));
+        // What is linked finds its engine in it as well.
+        for library in ["libautojit.so", "libautojit-engine.so"] {
+            symlink(dist(&format!("lib/{library}")), prefix.join("lib").join(library))
+                .expect("the directory is ours");
+        }
         Self(prefix)
     }
 

@@ -97,6 +97,20 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// `program` as a command with nothing in its environment but where statistics go (to the file `stats` in `directory`, of
+/// which nothing is left), and that nothing is taken from elsewhere.
+pub fn bare_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
+    let stats = directory.join("stats");
+    drop(fs::remove_file(&stats));
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("AUTOJIT_STATS", stats)
+        .env("AUTOJIT_DISABLE_OBJECT_CACHE", "1")
+        .env("AUTOJIT_SOCKET_PATH", "/nowhere/socket");
+    command
+}
+
 /// `program` as a command that runs lazily, with an object cache of its own in `directory`, which is empty, and writes
 /// statistics to the file `stats` there.
 pub fn lazy_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {

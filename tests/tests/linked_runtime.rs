@@ -3,11 +3,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use autojit_tests::compile::{How, Link, Toolchain, rust_program};
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, compile, link_library};
-use autojit_tests::run::{command, lazy_command, run, tool};
+use autojit_tests::run::{bare_command, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -31,22 +30,10 @@ fn link(scratch: &Scratch, linker: &str, objects: &[PathBuf], flags: &[&str]) ->
 /// Whatever `--as-needed` is at that place.
 const NEEDED: &str = "-Wl,--push-state,--no-as-needed,-lautojit-runtime,--pop-state";
 
-/// The program with nothing in its environment but where statistics go.
-fn bare_command(scratch: &Scratch, program: &Path) -> Command {
-    let mut command = command(program);
-    command
-        .env_clear()
-        .env("AUTOJIT_STATS", scratch.path().join("stats"))
-        .env("AUTOJIT_DISABLE_OBJECT_CACHE", "1")
-        .env("AUTOJIT_SOCKET_PATH", "/nowhere/socket");
-    command
-}
-
 /// Runs a program without a preload; it must print 42, and have been compiled in the process.
 #[track_caller]
 fn assert_42(scratch: &Scratch, program: &Path, what: &str) {
-    let _ = fs::remove_file(scratch.path().join("stats"));
-    let outcome = run(&mut bare_command(scratch, program), scratch.path(), b"");
+    let outcome = run(&mut bare_command(program, scratch.path()), scratch.path(), b"");
     assert_eq!(
         (outcome.assert_code(0).text(), outcome.errors()),
         ("42\n".to_owned(), String::new()),
@@ -84,7 +71,7 @@ fn as_needed_alone_drops_it() {
         compile(&scratch, How::Lazy, "helper.c", HELPER, &["-O0"]),
     ];
     let program = link(&scratch, "bfd", &objects, &["-Wl,--as-needed", "-lautojit-runtime"]);
-    let outcome = run(&mut bare_command(&scratch, &program), scratch.path(), b"");
+    let outcome = run(&mut bare_command(&program, scratch.path()), scratch.path(), b"");
     assert!(outcome.assert_code(127).errors().contains("needs libautojit.so"), "{outcome}");
 }
 
@@ -146,7 +133,7 @@ fn rust_programs_run_with_it() {
         .chain([format!("-Clink-arg=-Wl,-rpath,{}", directory()), format!("-Clink-arg={NEEDED}")])
         .collect();
     let program = rust_program(How::Lazy, Toolchain::Stable, &source, &[], &flags, scratch.path());
-    let outcome = run(&mut bare_command(&scratch, &program), scratch.path(), b"");
+    let outcome = run(&mut bare_command(&program, scratch.path()), scratch.path(), b"");
     assert_eq!(outcome.assert_code(0).text(), "42\n", "{outcome}");
     Stats::read(&scratch.path().join("stats")).assert_lazy();
 }
@@ -170,7 +157,7 @@ fn programs_of_set_user_id_take_no_orders_from_the_environment() {
         let program = link(&scratch, "bfd", &objects, flags);
         std::os::unix::fs::chown(&program, Some(65534), None).expect("root may");
         tool(command("chmod").arg("4755").arg(&program));
-        let mut command = bare_command(&scratch, &program);
+        let mut command = bare_command(&program, scratch.path());
         // What it would start, as the other user.
         let marker = scratch.path().join("started");
         let script = format!("#!/bin/sh\ntouch {}\n", marker.display());

@@ -1,8 +1,9 @@
-//! autojit-cc and autojit-c++: clang with the plugin.
+//! autojit-cc and autojit-c++: clang with the plugin, and with the runtime where it links.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::link::{self, Link};
 use crate::role::{self, Language};
 use crate::{Failure, identity, place, process};
 
@@ -34,7 +35,11 @@ pub fn run(language: Language, arguments: &[OsString]) -> Result<u8, Failure> {
     if first.is_empty() || first[0] == "-cc1" {
         line.push(flag("-fpass-plugin="));
     }
-    line.extend(rest.iter().cloned());
+    let link = if first.is_empty() { Link::of(rest) } else { Link::No };
+    match link::runtime(link)? {
+        Some(runtime) => line.extend(link::add(runtime, rest)),
+        None => line.extend(rest.iter().cloned()),
+    }
 
     let program = process::find_other(&line[0]).map_err(|failure| Failure {
         message: format!("{}; {name} names another compiler", failure.message),

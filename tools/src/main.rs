@@ -10,6 +10,7 @@
 mod cached;
 mod compiler;
 mod identity;
+mod link;
 mod needed;
 mod place;
 mod process;

@@ -32,6 +32,12 @@ pub fn library(file: &str, status: u8) -> Result<PathBuf, Failure> {
     Err(Failure::new(status, format!("{file} not found; looked in {}", looked.join(" "))))
 }
 
+/// Whether the dynamic loader looks for libraries in a directory by itself.
+pub fn is_searched(directory: &Path) -> bool {
+    const DIRECTORIES: [&str; 4] = ["/lib", "/usr/lib", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"];
+    DIRECTORIES.iter().any(|searched| directory == Path::new(searched))
+}
+
 /// LD_PRELOAD with our library in front of what is in it; None if the dynamic loader could not read it: it splits at
 /// blanks and colons, and knows no quotes.
 pub fn preload(library: &Path, others: Option<&OsStr>) -> Option<OsString> {

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::link::{self, Link};
 use crate::{Failure, identity, place, process};
 
 /// What the arguments of rustc say.
@@ -23,6 +24,12 @@ struct Asked {
     mangling: bool,
     /// Procedural macros are used.
     macros: bool,
+    /// A linker is called itself, not a compiler that calls it.
+    bare_linker: bool,
+    /// Programs are static.
+    crt_static: bool,
+    /// A library for other crates is made: nothing is linked.
+    library: bool,
 }
 
 impl Asked {
@@ -33,7 +40,7 @@ impl Asked {
             let argument = argument.as_bytes();
             asked.note(&[previous, argument].concat(), argument == b"--emit");
             let separate =
-                [&b"--crate-type"[..], b"--crate-name", b"--emit", b"--extern"].contains(&argument);
+                [&b"--crate-type"[..], b"--crate-name", b"--emit", b"--extern", b"-C"].contains(&argument);
             previous = if separate { argument } else { b"" };
         }
         asked
@@ -51,6 +58,11 @@ impl Asked {
             b"-V" | b"--version" | b"--print" | b"-h" | b"--help" => self.code = false,
             _ if starts("--print=") => self.code = false,
             _ if starts("--crate-type") && option.ends_with(b"proc-macro") => self.code = false,
+            _ if starts("--crate-type") && option.ends_with(b"lib") => {
+                // Not cdylib, dylib and staticlib; the last is linked by others, too.
+                self.library = !option.ends_with(b"dylib");
+            }
+            b"--test" => self.library = false,
             _ if starts("--crate-name") && has("build_script_") => self.code = false,
             // Metadata only, as `cargo check` asks for: no code is generated.
             _ if starts("--emit") => {
@@ -58,10 +70,59 @@ impl Asked {
             }
             _ if starts("--target") => self.target = true,
             _ if has("symbol-mangling-version") => self.mangling = true,
+            _ if has("+crt-static") => self.crt_static = true,
+            _ if names_linker(option) => self.bare_linker = true,
             _ if starts("--extern") && option.ends_with(b".so") => self.macros = true,
             _ => {}
         }
     }
+
+    /// What is linked, if anything is.
+    fn link(&self) -> Link {
+        match self {
+            Self { library: true, .. } | Self { bare_linker: true, .. } => Link::No,
+            Self { crt_static: true, .. } => Link::Static,
+            _ => Link::Dynamic,
+        }
+    }
+}
+
+/// Whether an option makes rustc call a linker itself, with a linker's options (`-C` and its value may be joined or not).
+fn names_linker(option: &[u8]) -> bool {
+    let option = String::from_utf8_lossy(option);
+    let option = option.strip_prefix("-C").unwrap_or(&option);
+    if let Some(flavor) = option.strip_prefix("linker-flavor=") {
+        return !flavor.contains("cc") && flavor != "gcc";
+    }
+    let linker = option.strip_prefix("linker=").map(|linker| linker.rsplit('/').next().unwrap_or(linker));
+    linker.is_some_and(|linker| {
+        let linker = linker.split('-').next().unwrap_or(linker);
+        linker == "ld" || linker.starts_with("ld.") || ["lld", "rust", "mold", "wild"].contains(&linker)
+    })
+}
+
+/// What makes rustc link the runtime into programs and libraries: the shared one in front of the C library, which a
+/// `link-arg` alone would come behind.
+fn link_arguments(link: Link) -> Result<Vec<OsString>, Failure> {
+    let Some(link::Runtime { first, last }) = link::runtime(link)? else { return Ok(Vec::new()) };
+    if let [library] = &last[..]
+        && first.is_empty()
+    {
+        // The static runtime needs the C library behind it, where rustc puts libraries but not arguments.
+        let directory = Path::new(library).parent().unwrap_or(Path::new("/"));
+        let mut search = OsString::from("-Lnative=");
+        search.push(directory);
+        return Ok(vec![search, "-lautojit_static-x86_64".into()]);
+    }
+    let words = |option: &'static str, words: Vec<OsString>| {
+        let argument = move |word: &OsStr| {
+            let mut argument = OsString::from(option);
+            argument.push(word);
+            argument
+        };
+        words.into_iter().flat_map(move |word| [argument(OsStr::new("-Xlinker")), argument(&word)])
+    };
+    Ok(words("-Zpre-link-arg=", first).chain(words("-Clink-arg=", last)).collect())
 }
 
 /// Whether what cargo says in the environment allows a lazy crate.
@@ -104,6 +165,7 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
         if !asked.mangling && is_stable(&program, compiler)? {
             line.extend(["-Zunstable-options", "-Csymbol-mangling-version=legacy"].map(OsString::from));
         }
+        line.extend(link_arguments(asked.link())?);
         process::set_variable("RUSTC_BOOTSTRAP", "1");
     }
     Err(process::become_program(&program, &line))
@@ -148,7 +210,7 @@ mod tests {
         assert_eq!(asked("--emit obj main.rs"), code);
         assert_eq!(asked("--emit=dep-info,metadata,link main.rs"), code);
         assert_eq!(asked("--emit=llvm-bc main.rs"), code);
-        assert_eq!(asked("--crate-name print --crate-type lib"), code);
+        assert_eq!(asked("--crate-name print --crate-type bin"), code);
         for plain in [
             "--emit=metadata",
             "--emit metadata",
@@ -167,6 +229,20 @@ mod tests {
         assert!(
             asked("-C symbol-mangling-version=v0").mangling && asked("-Csymbol-mangling-version=v0").mangling
         );
+        for (line, link) in [
+            ("--crate-type lib", Link::No),
+            ("--crate-type=rlib", Link::No),
+            ("--crate-type lib --test", Link::Dynamic),
+            ("--crate-type cdylib", Link::Dynamic),
+            ("main.rs", Link::Dynamic),
+            ("-Ctarget-feature=+crt-static", Link::Static),
+            ("-C linker=/usr/bin/ld.lld", Link::No),
+            ("-Clinker=rust-lld", Link::No),
+            ("-Clinker-flavor=gnu-lld", Link::No),
+            ("-Clinker=clang-22 -Clinker-flavor=gnu-lld-cc -C linker=x86_64-linux-gnu-gcc", Link::Dynamic),
+        ] {
+            assert_eq!(asked(line).link(), link, "{line}");
+        }
         assert!(asked("--extern derive=/t/libderive.so").macros && !asked("--extern a=/t/liba.rlib").macros);
     }
 }

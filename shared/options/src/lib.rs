@@ -109,6 +109,9 @@ options! {
     cxx: Option<Vec<u8>> = None, [Wrappers]
         "AUTOJIT_CXX" "COMMAND" ["clang++-22"]
         "the same for autojit-c++";
+    portable: bool = false, [Wrappers]
+        "AUTOJIT_PORTABLE" "On|Off" ["Off"]
+        "linked programs and libraries get the static runtime, and need no installation to run";
     prefetch: bool = true, [Plugin, Daemon]
         "AUTOJIT_PREFETCH" "On|Off" ["On"]
         "autojitd, if it runs, is told what is built, and compiles ahead what ran last time (Off: neither)";
