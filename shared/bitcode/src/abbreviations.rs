@@ -77,6 +77,15 @@ impl Field {
         }
     }
 
+    /// Passes over it.
+    #[inline(always)]
+    pub fn pass(&self, window: &mut Window<'_>) {
+        match self.encoding {
+            Encoding::Vbr => window.pass_vbr(self.width.into()),
+            _ => window.pass(self.width.into()),
+        }
+    }
+
     /// The fewest bits that it takes.
     pub fn bits(self) -> u64 {
         self.width.into()

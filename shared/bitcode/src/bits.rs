@@ -225,12 +225,52 @@ impl<'a> Window<'a> {
         value | rest
     }
 
+    /// Passes over so many bits.
+    #[inline(always)]
+    pub fn pass(&mut self, width: u32) {
+        if width <= self.left {
+            return self.take(width);
+        }
+        self.bit = self.bit.wrapping_add(width.into());
+        self.refill();
+    }
+
+    /// Passes over a number in chunks of `width` bits (2 to 32).
+    #[inline(always)]
+    pub fn pass_vbr(&mut self, width: u32) {
+        loop {
+            let last = !self.word & CHUNKS[width as usize & 31] & ((1 << self.left) - 1);
+            if last != 0 {
+                return self.take(last.trailing_zeros() + 1);
+            }
+            // What is at hand is passed but for a part of a chunk. Behind the bytes there are zeros, which end any number.
+            self.bit = self.bit.wrapping_add(u64::from(self.left - self.left % width));
+            self.refill();
+        }
+    }
+
     /// Moves the cursor to where the window has come.
     #[inline(always)]
     pub fn done(self, cursor: &mut Cursor<'_>) {
         cursor.bit = self.bit;
     }
 }
+
+/// By the width of chunks, the highest bits of those that a window holds; that of 32 bits is at 0.
+const CHUNKS: [u64; 32] = {
+    let mut all = [1 << 31; 32];
+    let mut width = 2;
+    while width < 32 {
+        let (mut bits, mut highest) = (0_u64, width - 1);
+        while highest < 57 {
+            bits |= 1 << highest;
+            highest += width;
+        }
+        all[width] = bits;
+        width += 1;
+    }
+    all
+};
 
 /// The chunks of a number behind the first, and where it ends.
 #[inline(never)]
@@ -258,6 +298,38 @@ pub(crate) const fn signed(encoded: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn passing_numbers_leads_to_where_reading_them_does() {
+        let mut seed = 1_u64;
+        let mut bytes = [0_u8; 96];
+        for round in 0..2000 {
+            for byte in &mut bytes {
+                seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                // Long numbers and short ones by turns.
+                *byte = (seed >> 56) as u8 | if round % 3 == 0 { (seed >> 40) as u8 } else { 0 };
+            }
+            let start = Cursor::at(&bytes, seed >> 58);
+            for width in 2..=32 {
+                for count in 1..6 {
+                    let mut read = start;
+                    (0..count).for_each(|_| read.pass_slowly(width));
+                    let mut window = Window::new(&start);
+                    (0..count).for_each(|_| window.pass_vbr(width));
+                    let mut passed = start;
+                    window.done(&mut passed);
+                    assert_eq!(passed.bit(), read.bit(), "{count} of {width} bits");
+                }
+            }
+        }
+    }
+
+    impl Cursor<'_> {
+        /// Passes over a number chunk by chunk.
+        fn pass_slowly(&mut self, width: u32) {
+            while self.fixed(width) >> (width - 1) == 1 {}
+        }
+    }
 
     #[test]
     fn numbers_of_each_width_are_read_at_each_bit() {

@@ -161,6 +161,8 @@ pub struct FunctionBody {
     pub(crate) words: Vec<u32>,
     pub(crate) bundles: Vec<Bundle>,
     pub(crate) locations: Vec<DebugLocation>,
+    /// Whether instructions have locations, kept or not.
+    pub(crate) located: bool,
     /// The first argument's value.
     pub(crate) first_argument: u32,
     pub(crate) first_constant: u32,
@@ -193,6 +195,7 @@ impl FunctionBody {
         self.results.clear();
         self.debug_records.clear();
         self.scratch.pending.clear();
+        self.located = false;
         (self.metadata, self.attachments) = (0, 0);
         (self.first_argument, self.first_constant, self.first_result) = (0, 0, 0);
     }
@@ -315,6 +318,12 @@ impl FunctionBody {
     /// The source location of an instruction, if it has one.
     pub fn location(&self, inst: Inst) -> Option<&DebugLocation> {
         self.locations.get(self.instructions.get(inst.0 as usize)?.location as usize)
+    }
+
+    /// Whether instructions have source locations, be it that they were not kept
+    /// ([`Module::read_code`](crate::Module::read_code)).
+    pub fn has_locations(&self) -> bool {
+        self.located
     }
 
     /// Statements about variables, if they were asked for

@@ -79,13 +79,41 @@ impl Draft {
     }
 }
 
+/// How much of what is said for debuggers is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(crate) enum Debug {
+    /// Whether there are locations.
+    None,
+    /// Locations.
+    Locations,
+    /// Statements about variables, too.
+    Records,
+}
+
+/// The code of records that say where in the source an instruction comes from.
+const LOCATION: u32 = 35;
+/// Those of statements about variables.
+const RECORDS: core::ops::RangeInclusive<u32> = 61..=66;
+
+impl Debug {
+    /// The records whose fields are not needed, by code.
+    fn passed(self) -> u128 {
+        let records = RECORDS.fold(0, |codes, code| codes | 1 << code);
+        match self {
+            Debug::None => records | 1 << LOCATION,
+            Debug::Locations => records,
+            Debug::Records => 0,
+        }
+    }
+}
+
 /// Reads the body of a function into `body`, from its block.
 pub(crate) fn read(
     module: &Module<'_>,
     function: u32,
     bytes: &[u8],
     body: &mut FunctionBody,
-    records: bool,
+    debug: Debug,
 ) -> Result<()> {
     body.clear();
     body.function = function;
@@ -105,6 +133,7 @@ pub(crate) fn read(
         return Err(failed(Reason::NoBody));
     }
     let mut reader = outer.enter(block::FUNCTION, &module.info)?;
+    reader.passed = debug.passed();
     let next = body.first_result;
     let mut function = FunctionReader {
         module,
@@ -118,7 +147,7 @@ pub(crate) fn read(
         bundles_start: 0,
         location: u32::MAX,
         constants: false,
-        records,
+        debug,
         void,
     };
     function.walk(&mut reader)?;
@@ -142,8 +171,7 @@ struct FunctionReader<'m, 'b> {
     /// The last location that was written.
     location: u32,
     constants: bool,
-    /// Whether debug records are kept.
-    records: bool,
+    debug: Debug,
     void: TypeId,
 }
 
@@ -198,10 +226,10 @@ impl FunctionReader<'_, '_> {
         match code {
             1 => return self.declare_blocks(record),
             33 => return self.location_again(),
-            35 => return self.location(record),
+            LOCATION => return self.location(record),
             55 => return self.bundle(fields),
             60 => return Ok(()),
-            61..=66 if self.records => return self.debug_record(code, fields),
+            61..=66 if self.debug == Debug::Records => return self.debug_record(code, fields),
             61..=66 => return Ok(()),
             _ => {}
         }
@@ -311,6 +339,9 @@ impl FunctionReader<'_, '_> {
     }
 
     fn location(&mut self, record: &[u64]) -> Read<()> {
+        if self.debug == Debug::None {
+            return self.location_again();
+        }
         let number = |index: usize| match record.get(index) {
             Some(&field) => u32::try_from(field).map_err(|_| Reason::Record),
             None => Ok(0),
@@ -333,6 +364,7 @@ impl FunctionReader<'_, '_> {
     fn location_again(&mut self) -> Read<()> {
         let last = self.body.instructions.last_mut().ok_or(Reason::Structure)?;
         last.location = self.location;
+        self.body.located = true;
         Ok(())
     }
 

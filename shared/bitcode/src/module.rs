@@ -73,12 +73,18 @@ impl<'a> Module<'a> {
 
     /// The same, and keeps what is said of variables ([`FunctionBody::debug_records`]).
     pub fn read_function_with_debug_records(&self, function: u32, body: &mut FunctionBody) -> Result<()> {
-        function::read(self, function, self.block(function)?, body, true)
+        function::read(self, function, self.block(function)?, body, function::Debug::Records)
     }
 
     /// Reads the body of the function of this index among the globals from its block, the first in `block`.
     pub fn read_block(&self, function: u32, block: &[u8], body: &mut FunctionBody) -> Result<()> {
-        function::read(self, function, block, body, false)
+        function::read(self, function, block, body, function::Debug::Locations)
+    }
+
+    /// The same without source locations, which take as long as all else; whether there are some is told
+    /// ([`FunctionBody::has_locations`]).
+    pub fn read_code(&self, function: u32, block: &[u8], body: &mut FunctionBody) -> Result<()> {
+        function::read(self, function, block, body, function::Debug::None)
     }
 
     /// The block of a function's body, of a module that was not cut.

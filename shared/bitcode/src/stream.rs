@@ -88,12 +88,14 @@ pub(crate) struct Reader<'a, 'i> {
     known: &'i Abbreviations,
     own: Abbreviations,
     width: u32,
+    /// By code, a bit: records that [`step`](Self::step) passes over, and gives without their fields.
+    pub passed: u128,
 }
 
 impl<'a, 'i> Reader<'a, 'i> {
     /// The outermost level, or a place where a block's header begins.
     pub fn top(cursor: Cursor<'a>) -> Self {
-        Reader { cursor, known: &NO_ABBREVIATIONS, own: Abbreviations::default(), width: 2 }
+        Reader { cursor, known: &NO_ABBREVIATIONS, own: Abbreviations::default(), width: 2, passed: 0 }
     }
 
     pub fn error(&self, reason: Reason) -> Error {
@@ -201,7 +203,7 @@ impl<'a, 'i> Reader<'a, 'i> {
         let mut cursor = self.cursor;
         cursor.limit(end)?;
         self.cursor.advance(end - self.cursor.bit());
-        Ok(Reader { cursor, known, own: Abbreviations::default(), width })
+        Ok(Reader { cursor, known, own: Abbreviations::default(), width, passed: 0 })
     }
 
     /// Reads a record's code.
@@ -253,6 +255,12 @@ impl<'a, 'i> Reader<'a, 'i> {
                 return Err(self.error(Reason::Abbreviation));
             };
             let code = code.read_ahead(&mut window);
+            if self.passes(code) && found.tail == Tail::None {
+                fields.iter().for_each(|field| field.pass(&mut window));
+                window.done(&mut self.cursor);
+                self.cursor.check()?;
+                return Ok(Step::Record(code as u32, &[]));
+            }
             for (into, field) in record.room(fields.len()).iter_mut().zip(fields) {
                 *into = field.read_ahead(&mut window);
             }
@@ -270,6 +278,13 @@ impl<'a, 'i> Reader<'a, 'i> {
             if count > self.cursor.left() / 6 {
                 return Err(self.error(Reason::Record));
             }
+            if self.passes(code) {
+                let mut window = Window::new(&self.cursor);
+                (0..count).for_each(|_| window.pass_vbr(6));
+                window.done(&mut self.cursor);
+                self.cursor.check()?;
+                return Ok(Step::Record(code as u32, &[]));
+            }
             plain_fields(&mut self.cursor, count as u32, record);
             (code, count as usize)
         } else {
@@ -284,6 +299,11 @@ impl<'a, 'i> Reader<'a, 'i> {
         };
         self.cursor.check()?;
         Ok(Step::Record(code.min(u32::MAX.into()) as u32, record.get(count)))
+    }
+
+    #[inline(always)]
+    fn passes(&self, code: u64) -> bool {
+        code < 128 && self.passed >> code & 1 != 0
     }
 
     /// Reads a record's fields.

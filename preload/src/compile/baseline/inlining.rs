@@ -36,7 +36,7 @@ impl Inlining {
         let mut body = FunctionBody::default();
         for function in (0..globals.len() as u32).filter(|number| bitcode.has_body(*number)) {
             // What cannot be read is refused when it is compiled.
-            let read = |block: &[u8]| bitcode.read_block(function, block, &mut body).ok();
+            let read = |block: &[u8]| bitcode.read_code(function, block, &mut body).ok();
             if pieces.block(function).ok().and_then(read).is_none() {
                 continue;
             }

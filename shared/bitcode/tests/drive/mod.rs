@@ -1,8 +1,8 @@
 //! Asks for everything that the reader has to say of some bytes, and checks what it promises of each body.
 
 use autojit_bitcode::{
-    Attribute, AttributeList, Block, Constant, DebugLocation, Definition, FunctionBody, Inst, Metadata,
-    Module, Parts, Predecessors, Result, TypeId, Value, cut,
+    Attribute, AttributeList, Block, Constant, DebugLocation, Definition, FunctionBody, Inst, Instruction,
+    Metadata, Module, Parts, Predecessors, Result, TypeId, Value, cut,
 };
 
 /// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
@@ -56,7 +56,8 @@ pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
     let starts = module.blocks(bodies).expect("it was cut into them");
     assert_eq!(starts.len(), cut.bodies.len());
     let mut metadata = Metadata::of(&module, &bytes[cut.metadata]).ok();
-    let (mut ours, mut theirs) = (FunctionBody::default(), FunctionBody::default());
+    let (mut ours, mut theirs, mut code) =
+        (FunctionBody::default(), FunctionBody::default(), FunctionBody::default());
     for global in 0..module.globals().len() as u32 {
         assert_eq!(module.body(global), whole.body(global));
         assert!(module.read_function(global, &mut ours).is_err(), "it has no bodies of its own");
@@ -70,6 +71,8 @@ pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
             continue;
         }
         assert_eq!((&ours.instructions, &ours.blocks), (&theirs.instructions, &theirs.blocks));
+        module.read_code(global, block, &mut code).expect("it is a part of what was read");
+        same_code(&code, &ours);
         for instruction in &ours.instructions {
             assert_eq!(ours.operands(instruction), theirs.operands(instruction));
         }
@@ -94,6 +97,27 @@ pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
         }
     }
     true
+}
+
+/// What was read without locations is all but these.
+fn same_code(code: &FunctionBody, all: &FunctionBody) {
+    assert_eq!((&code.blocks, code.values()), (&all.blocks, all.values()));
+    assert_eq!(code.instructions.len(), all.instructions.len());
+    let mut located = false;
+    for (inst, (code_of, all_of)) in code.instructions.iter().zip(&all.instructions).enumerate() {
+        let inst = Inst(inst as u32);
+        assert_eq!(code.location(inst), None);
+        located |= all.location(inst).is_some();
+        let known = |it: &Instruction| (it.opcode, it.ty, it.result, it.flags, it.align, it.ordering);
+        assert_eq!(known(code_of), known(all_of));
+        assert_eq!(code.operands(code_of), all.operands(all_of));
+        assert!(code.phi(code_of).eq(all.phi(all_of)));
+    }
+    for block in (0..code.blocks.len() as u32).map(Block) {
+        assert_eq!(code.successors(block), all.successors(block));
+    }
+    assert_eq!(code.has_locations(), all.has_locations());
+    assert!(!located || code.has_locations());
 }
 
 /// Where each instruction is, through all that was inlined.
