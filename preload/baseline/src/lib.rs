@@ -24,6 +24,7 @@ mod analysis;
 mod arch;
 mod code;
 mod features;
+mod lists;
 mod parts;
 mod refused;
 mod rodata;
@@ -37,12 +38,13 @@ pub use refused::{Reason, Refused};
 pub struct Baseline<'m> {
     module: &'m Module<'m>,
     parts: parts::PartTable,
+    lists: lists::Lists,
 }
 
 impl<'m> Baseline<'m> {
     /// A compiler for a module.
     pub fn new(module: &'m Module<'m>) -> Self {
-        Self { module, parts: parts::PartTable::default() }
+        Self { module, parts: parts::PartTable::new(module.types()), lists: lists::Lists::default() }
     }
 
     /// Compiles a function whose body has been read.
@@ -51,6 +53,6 @@ impl<'m> Baseline<'m> {
     /// It contains something that is not supported.
     pub fn compile(&mut self, body: &FunctionBody) -> Result<Code, Refused> {
         let analysis = analysis::Analysis::of(body)?;
-        arch::x86_64::compile(self.module, body, &analysis, &mut self.parts)
+        arch::x86_64::compile(self.module, body, &analysis, &mut self.parts, &mut self.lists)
     }
 }

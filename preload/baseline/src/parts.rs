@@ -53,10 +53,14 @@ impl PartType {
 }
 
 /// The parts of a module's types.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PartTable {
     /// By type.
     known: Vec<Option<Result<Parts, Reason>>>,
+    /// By type, the part of those that were found to have one.
+    singles: Vec<Option<PartType>>,
+    /// Whether there are vectors.
+    pub vectors: bool,
 }
 
 /// The parts of a type.
@@ -86,8 +90,40 @@ pub(crate) fn lane_bits(types: &TypeTable, element: TypeId) -> Option<u32> {
 }
 
 impl PartTable {
+    /// A table for these types.
+    pub(crate) fn new(types: &TypeTable) -> Self {
+        let is_vector = |id| matches!(types.get(TypeId(id)), Type::Vector { .. });
+        let vectors = (0..types.len() as u32).any(is_vector);
+        Self { known: Vec::new(), singles: vec![None; types.len()], vectors }
+    }
+
+    /// The part of a type that has one.
+    #[inline]
+    pub(crate) fn single(&mut self, types: &TypeTable, id: TypeId) -> Result<Option<PartType>, Refused> {
+        match self.singles.get(id.0 as usize) {
+            Some(Some(part)) => Ok(Some(*part)),
+            _ => self.find_single(types, id),
+        }
+    }
+
+    fn find_single(&mut self, types: &TypeTable, id: TypeId) -> Result<Option<PartType>, Refused> {
+        let &[part] = &*self.of(types, id)? else { return Ok(None) };
+        if let Some(place) = self.singles.get_mut(id.0 as usize) {
+            *place = Some(part);
+        }
+        Ok(Some(part))
+    }
+
     /// The parts of a type; none for `void`.
+    #[inline]
     pub(crate) fn of(&mut self, types: &TypeTable, id: TypeId) -> Result<Parts, Refused> {
+        match self.known.get(id.0 as usize) {
+            Some(Some(Ok(parts))) => Ok(Rc::clone(parts)),
+            _ => self.find(types, id),
+        }
+    }
+
+    fn find(&mut self, types: &TypeTable, id: TypeId) -> Result<Parts, Refused> {
         let index = id.0 as usize;
         if self.known.len() <= index {
             self.known.resize(index + 1, None);

@@ -35,24 +35,34 @@ pub enum Reason {
     Internal(&'static str),
 }
 
-/// A function was not compiled.
+/// A function was not compiled. One word, so that results of the many steps that may refuse are returned in registers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct Refused(Box<(Reason, String)>);
+
+impl Refused {
+    /// `detail`: what more is known, the name of an intrinsic or a type.
+    #[cold]
+    pub(crate) fn with(reason: Reason, detail: String) -> Self {
+        Self(Box::new((reason, detail)))
+    }
+
     /// Why.
-    pub reason: Reason,
-    /// What more is known: the name of an intrinsic, a type.
-    pub detail: String,
+    pub fn reason(&self) -> Reason {
+        self.0.0
+    }
 }
 
 impl From<Reason> for Refused {
+    #[cold]
     fn from(reason: Reason) -> Self {
-        Self { reason, detail: String::new() }
+        Self::with(reason, String::new())
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.reason {
+        let (reason, detail) = &*self.0;
+        match reason {
             Reason::Bitcode => write!(f, "bitcode")?,
             Reason::WideInteger => write!(f, "an integer of more than 128 bits")?,
             Reason::Type(what) => write!(f, "type {what}")?,
@@ -68,8 +78,8 @@ impl fmt::Display for Refused {
             Reason::Size => write!(f, "too large")?,
             Reason::Internal(what) => write!(f, "internal: {what}")?,
         }
-        if !self.detail.is_empty() {
-            write!(f, " ({})", self.detail)?;
+        if !detail.is_empty() {
+            write!(f, " ({detail})")?;
         }
         Ok(())
     }

@@ -116,7 +116,7 @@ fn long_functions_and_switches_of_many_cases() {
 
 /// The names of refused functions and the reasons.
 fn reasons(left: &[Left]) -> Vec<(&str, Reason)> {
-    left.iter().map(|left| (left.name.as_str(), left.refused.reason)).collect()
+    left.iter().map(|left| (left.name.as_str(), left.refused.reason())).collect()
 }
 
 #[test]

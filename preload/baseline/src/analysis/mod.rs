@@ -110,7 +110,8 @@ impl Analysis {
         for argument in 0..locals.arguments as usize {
             analysis.define(argument, 0)?;
         }
-        for (position, &block) in analysis.order.blocks.clone().iter().enumerate() {
+        let blocks = std::mem::take(&mut analysis.order.blocks);
+        for (position, &block) in blocks.iter().enumerate() {
             for (_, instruction) in body.block(Block(block)) {
                 if let Some(local) = analysis.locals.local(instruction.result) {
                     analysis.define(local, position as u32)?;
@@ -118,7 +119,7 @@ impl Analysis {
             }
         }
         let mut inputs = Vec::new();
-        for (position, &block) in analysis.order.blocks.clone().iter().enumerate() {
+        for (position, &block) in blocks.iter().enumerate() {
             for (inst, instruction) in body.block(Block(block)) {
                 if instruction.opcode == Opcode::Phi {
                     for (value, source) in body.phi(instruction) {
@@ -137,6 +138,7 @@ impl Analysis {
                 }
             }
         }
+        analysis.order.blocks = blocks;
         analysis.list_ends();
         analysis.list_inputs(&inputs);
         Ok(analysis)

@@ -42,7 +42,8 @@ impl Order {
     {
         let walk = Walk::new(count, &successors);
         let headers = walk.headers();
-        let mut order = Self { positions: vec![NONE; count], ..Self::default() };
+        let (blocks, positions) = (Vec::with_capacity(count), vec![NONE; count]);
+        let mut order = Self { blocks, positions, ..Self::default() };
         order.group(&walk, &headers);
         order.find_loops(&successors);
         order
@@ -165,7 +166,7 @@ impl Walk {
             walk.entered.push(0);
             stack.push((0, successors(0)));
         }
-        let mut pairs = Vec::new();
+        let mut pairs = Vec::with_capacity(count * 2);
         while let Some((block, rest)) = stack.last_mut() {
             if let Some(target) = rest.next() {
                 pairs.push((*block, target));

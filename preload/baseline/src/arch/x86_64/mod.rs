@@ -33,6 +33,7 @@ use autojit_bitcode::{Block, FunctionBody, Module, Opcode, TypeTable, Value};
 use crate::analysis::{Analysis, NONE};
 use crate::code::{Code, LineRow};
 use crate::features::Features;
+use crate::lists::Lists;
 use crate::parts::PartTable;
 use crate::refused::{Reason, Refused};
 use crate::rodata::Rodata;
@@ -48,6 +49,7 @@ pub(crate) struct Compiler<'a> {
     body: &'a FunctionBody,
     analysis: &'a Analysis,
     part_table: &'a mut PartTable,
+    lists: &'a mut Lists,
     features: Features,
     asm: Assembler,
     regs: RegisterFile,
@@ -85,8 +87,9 @@ pub(crate) fn compile(
     body: &FunctionBody,
     analysis: &Analysis,
     part_table: &mut PartTable,
+    lists: &mut Lists,
 ) -> Result<Code, Refused> {
-    let mut asm = Assembler::default();
+    let mut asm = Assembler::for_size(body.instructions.len(), body.blocks.len());
     let (entry, epilogue) = (asm.label(), asm.label());
     let labels = body.blocks.iter().map(|_| asm.label()).collect();
     let remaining =
@@ -97,6 +100,7 @@ pub(crate) fn compile(
         body,
         analysis,
         part_table,
+        lists,
         features: Features::default(),
         asm,
         regs: RegisterFile::default(),

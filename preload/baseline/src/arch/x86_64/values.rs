@@ -4,7 +4,7 @@
 //! address, a comparison, a load. Whatever reads it in another way makes it come into being first, so a deferred value
 //! may be used like any other.
 
-use autojit_bitcode::Value;
+use autojit_bitcode::{Constant, Value};
 
 use super::Compiler;
 use super::asm::{Alu, Gp, Mem, Rm, Width, Xmm, gp};
@@ -72,6 +72,11 @@ impl Compiler<'_> {
     /// The type of a part of a value.
     pub(crate) fn part_type(&mut self, value: Value, part: usize) -> Result<PartType, Refused> {
         let ty = self.type_of(value)?;
+        if part == 0
+            && let Some(single) = self.part_table.single(self.types, ty)?
+        {
+            return Ok(single);
+        }
         let parts = self.part_table.of(self.types, ty)?;
         parts.get(part).copied().ok_or(Reason::Internal("a part out of range").into())
     }
@@ -79,10 +84,8 @@ impl Compiler<'_> {
     /// The only part of a value that has one.
     pub(crate) fn single(&mut self, value: Value) -> Result<PartType, Refused> {
         let ty = self.type_of(value)?;
-        match &*self.part_table.of(self.types, ty)? {
-            [part] => Ok(*part),
-            _ => Err(Reason::Type("of several parts here").into()),
-        }
+        let single = self.part_table.single(self.types, ty)?;
+        single.ok_or_else(|| Reason::Type("of several parts here").into())
     }
 
     /// A part of a value that has parts.
@@ -100,8 +103,16 @@ impl Compiler<'_> {
         if self.assignments[local].state != State::None {
             return Ok(());
         }
-        let types = self.parts_of(self.analysis.locals.value(local))?;
+        let ty = self.type_of(self.analysis.locals.value(local))?;
         let first = self.parts.len() as u32;
+        if let Some(ty) = self.part_table.single(self.types, ty)? {
+            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, place: 0 });
+            let assignment = &mut self.assignments[local];
+            (assignment.state, assignment.first, assignment.count) = (State::Live, first, 1);
+            assignment.slot_bytes = ty.slot_bytes();
+            return Ok(());
+        }
+        let types = self.part_table.of(self.types, ty)?;
         let mut place = 0_u32;
         for &ty in &*types {
             let bytes = ty.slot_bytes();
@@ -379,7 +390,13 @@ impl Compiler<'_> {
         if self.analysis.locals.local(value).is_some() {
             return Ok(None);
         }
-        let Source::Bits(bits) = self.source(value, part)? else { return Ok(None) };
+        let bits = match self.plain_constant(value) {
+            Some(bits) if part == 0 => bits,
+            _ => match self.source(value, part)? {
+                Source::Bits(bits) => bits as u64,
+                _ => return Ok(None),
+            },
+        };
         Ok(match width {
             Width::B1 => Some(i32::from(bits as i8)),
             Width::B2 => Some(i32::from(bits as i16)),
@@ -388,14 +405,29 @@ impl Compiler<'_> {
         })
     }
 
+    /// The first part of a constant, if that is a plain number: most are.
+    fn plain_constant(&self, value: Value) -> Option<u64> {
+        match self.body.constant(self.module, value)? {
+            Constant::Int(int) => Some(int as u64),
+            Constant::Null => Some(0),
+            _ => None,
+        }
+    }
+
     /// A constant integer of at most 64 bits, zero-extended from its width.
     pub(crate) fn constant_bits(&mut self, value: Value) -> Result<Option<u64>, Refused> {
         if self.analysis.locals.local(value).is_some() {
             return Ok(None);
         }
         let bits = u32::from(self.part_type(value, 0)?.bits);
-        let Source::Bits(found) = self.source(value, 0)? else { return Ok(None) };
-        Ok(Some(found as u64 & (u64::MAX >> (64 - bits.clamp(1, 64)))))
+        let found = match self.plain_constant(value) {
+            Some(found) => found,
+            None => match self.source(value, 0)? {
+                Source::Bits(found) => found as u64,
+                _ => return Ok(None),
+            },
+        };
+        Ok(Some(found & (u64::MAX >> (64 - bits.clamp(1, 64)))))
     }
 
     /// Writes what a part is into a register.

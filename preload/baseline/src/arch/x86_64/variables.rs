@@ -64,7 +64,9 @@ impl Compiler<'_> {
         let weights = weights(&analysis.order);
         for (&block, &weight) in analysis.order.blocks.iter().zip(&weights) {
             for (_, instruction) in body.block(Block(block)) {
-                if self.returns_twice(instruction) {
+                if matches!(instruction.opcode, Opcode::Call | Opcode::Invoke | Opcode::CallBr)
+                    && self.returns_twice(instruction)
+                {
                     return Ok(());
                 }
                 self.count_uses(&mut candidates, instruction, weight);

@@ -68,6 +68,20 @@ struct Op {
     immediate: u8,
 }
 
+/// Up to eight bytes: prefixes, REX, opcode of three, ModRM, SIB and a short displacement.
+#[derive(Clone, Copy, Debug, Default)]
+struct Head {
+    bytes: u64,
+    len: u32,
+}
+
+impl Head {
+    fn push(&mut self, byte: u8) {
+        self.bytes |= u64::from(byte) << (8 * self.len);
+        self.len += 1;
+    }
+}
+
 impl Op {
     const fn new(map: Map, opcode: u8) -> Self {
         Self { prefix: 0, map, opcode, wide: false, byte_reg: false, byte_rm: false, immediate: 0 }
@@ -112,6 +126,16 @@ impl Op {
 }
 
 impl Assembler {
+    /// With room for what so many instructions of the bitcode in so many blocks become most often.
+    pub(crate) fn for_size(instructions: usize, blocks: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(64 + instructions * 5),
+            labels: Vec::with_capacity(8 + blocks * 2),
+            fixups: Vec::with_capacity(8 + blocks * 2),
+            relocations: Vec::with_capacity(8 + instructions / 16),
+        }
+    }
+
     /// Where the next byte comes to lie.
     pub(crate) fn offset(&self) -> u32 {
         self.bytes.len() as u32
@@ -186,10 +210,18 @@ impl Assembler {
         self.imm32(0);
     }
 
+    /// Writes the bytes of an instruction's beginning: all at once, which is cheaper than one after the other.
+    fn put(&mut self, head: Head) {
+        let end = self.bytes.len() + head.len as usize;
+        self.bytes.extend_from_slice(&head.bytes.to_le_bytes());
+        self.bytes.truncate(end);
+    }
+
     /// Prefixes, opcode and operands; immediates are the caller's.
     fn op(&mut self, op: Op, reg: u8, rm: Rm) {
+        let mut head = Head::default();
         if op.prefix != 0 {
-            self.byte(op.prefix);
+            head.push(op.prefix);
         }
         // REX: 0100WRXB
         let mut rex = u8::from(op.wide) << 3 | (reg >> 3 & 1) << 2;
@@ -209,41 +241,56 @@ impl Assembler {
             }
         }
         if rex != 0 || forced {
-            self.byte(0x40 | rex);
+            head.push(0x40 | rex);
         }
         match op.map {
             Map::One => {}
-            Map::Two => self.byte(0x0f),
-            Map::Three38 => self.raw(&[0x0f, 0x38]),
-            Map::Three3a => self.raw(&[0x0f, 0x3a]),
+            Map::Two => head.push(0x0f),
+            Map::Three38 => {
+                head.push(0x0f);
+                head.push(0x38);
+            }
+            Map::Three3a => {
+                head.push(0x0f);
+                head.push(0x3a);
+            }
         }
-        self.byte(op.opcode);
+        head.push(op.opcode);
         match rm {
-            Rm::Reg(rm) => self.byte(0xc0 | (reg & 7) << 3 | rm & 7),
-            Rm::Mem(mem) => self.modrm(reg & 7, mem, op.immediate),
+            Rm::Reg(rm) => {
+                head.push(0xc0 | (reg & 7) << 3 | rm & 7);
+                self.put(head);
+            }
+            Rm::Mem(mem) => self.modrm(head, reg & 7, mem, op.immediate),
         }
     }
 
-    /// ModRM, SIB and displacement of a memory operand with `behind` bytes of immediates behind it.
-    fn modrm(&mut self, reg: u8, mem: Mem, behind: u8) {
+    /// What comes before a memory operand, and ModRM, SIB and displacement of it, with `behind` bytes of immediates behind.
+    fn modrm(&mut self, mut head: Head, reg: u8, mem: Mem, behind: u8) {
         let reg = reg << 3;
         match (mem.base, mem.index) {
             (Base::Symbol(kind, target), _) => {
-                self.byte(reg | 5);
+                head.push(reg | 5);
+                self.put(head);
                 // The distance counts from the end of the instruction.
                 let addend = i64::from(mem.disp) - 4 - i64::from(behind);
                 self.relocate(kind, target, addend);
             }
             (Base::Label(label), _) => {
-                self.byte(reg | 5);
+                head.push(reg | 5);
+                self.put(head);
                 self.distance(label, i32::from(behind) - mem.disp);
             }
             (Base::None, None) => {
-                self.raw(&[reg | 4, 0x25]);
+                head.push(reg | 4);
+                head.push(0x25);
+                self.put(head);
                 self.imm32(mem.disp);
             }
             (Base::None, Some((index, scale))) => {
-                self.raw(&[reg | 4, scale << 6 | (index.0 & 7) << 3 | 5]);
+                head.push(reg | 4);
+                head.push(scale << 6 | (index.0 & 7) << 3 | 5);
+                self.put(head);
                 self.imm32(mem.disp);
             }
             (Base::Reg(base), index) => {
@@ -255,15 +302,21 @@ impl Assembler {
                 };
                 match index {
                     Some((index, scale)) => {
-                        self.raw(&[mode | reg | 4, scale << 6 | (index.0 & 7) << 3 | base.0 & 7]);
+                        head.push(mode | reg | 4);
+                        head.push(scale << 6 | (index.0 & 7) << 3 | base.0 & 7);
                     }
-                    None if base.0 & 7 == 4 => self.raw(&[mode | reg | 4, 0x24]),
-                    None => self.byte(mode | reg | base.0 & 7),
+                    None if base.0 & 7 == 4 => {
+                        head.push(mode | reg | 4);
+                        head.push(0x24);
+                    }
+                    None => head.push(mode | reg | base.0 & 7),
                 }
-                match (mode, short) {
-                    (0x00, _) => {}
-                    (_, true) => self.byte(mem.disp as u8),
-                    _ => self.imm32(mem.disp),
+                if mode == 0x40 {
+                    head.push(mem.disp as u8);
+                }
+                self.put(head);
+                if !short {
+                    self.imm32(mem.disp);
                 }
             }
         }

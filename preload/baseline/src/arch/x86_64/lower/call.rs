@@ -1,8 +1,6 @@
 //! Calls: arguments to their places, the call itself, results from theirs.
 
-use autojit_bitcode::{
-    AttributeKind, AttributeSet, Constant, Definition, Instruction, TailKind, Type, Value,
-};
+use autojit_bitcode::{AttributeKind, Constant, Definition, Instruction, TailKind, Type, Value};
 
 use super::super::Compiler;
 use super::super::abi::{Arguments, NEST, Place, result_places};
@@ -170,17 +168,17 @@ impl Compiler<'_> {
             return Err(Reason::Internal("a call by another type").into());
         };
         let attributes = self.module.attributes(call.attributes);
-        let keeps = |set: AttributeSet<'_>| set.string(b"no_callee_saved_registers").is_none();
         let of_callee = match body.definition(self.module, call.callee) {
             Some(Definition::Global(index)) => self.module.globals().get(index as usize),
             _ => None,
         };
-        let callee_keeps =
-            of_callee.is_none_or(|global| keeps(self.module.attributes(global.attributes).function()));
-        if !keeps(attributes.function()) || !callee_keeps {
+        let mut keeps = |list| self.lists.keeps_registers(self.module, list);
+        let callee_keeps = of_callee.is_none_or(|global| keeps(global.attributes));
+        if !callee_keeps || !keeps(call.attributes) {
             return Err(Reason::Attribute("no_callee_saved_registers").into());
         }
         let mut plan = Plan { variadic, ..Plan::default() };
+        plan.passed.reserve_exact(call.arguments.len() + 1);
         self.check_passed(result)?;
         let parts = self.part_table.of(self.types, result)?;
         let results = result_places(&parts);
@@ -203,17 +201,30 @@ impl Compiler<'_> {
                 plan.passed.push(Passed { what: What::Copy(argument, size), place, extend: None });
                 continue;
             }
-            let parts = self.parts_of(argument)?;
+            let extended = set.has(AttributeKind::ZExt) || set.has(AttributeKind::SExt);
+            let extend = |ty: &PartType| {
+                (ty.bank == Bank::Gp && ty.bits < 32 && (extended || ty.bits == 1))
+                    .then_some((ty.bits.into(), set.has(AttributeKind::SExt)))
+            };
+            let ty = self.type_of(argument)?;
+            // Most of them.
+            if let Some(part) = self.part_table.single(self.types, ty)?
+                && !part.vector
+                && !set.has(AttributeKind::Nest)
+            {
+                self.check_passed(ty)?;
+                let place = plan.places.part(part);
+                plan.passed.push(Passed { what: What::Part(argument, 0), place, extend: extend(&part) });
+                continue;
+            }
+            let parts = self.part_table.of(self.types, ty)?;
             let places = if set.has(AttributeKind::Nest) && index < fixed {
                 vec![Place::Gp(NEST)]
             } else {
                 self.places_of(argument, &mut plan.places)?
             };
             for (part, (ty, place)) in parts.iter().zip(places).enumerate() {
-                let extended = set.has(AttributeKind::ZExt) || set.has(AttributeKind::SExt);
-                let extend = (ty.bank == Bank::Gp && ty.bits < 32 && (extended || ty.bits == 1))
-                    .then_some((ty.bits.into(), set.has(AttributeKind::SExt)));
-                plan.passed.push(Passed { what: What::Part(argument, part), place, extend });
+                plan.passed.push(Passed { what: What::Part(argument, part), place, extend: extend(ty) });
             }
         }
         let callee = match body.definition(self.module, call.callee) {

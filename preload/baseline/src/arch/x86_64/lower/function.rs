@@ -8,6 +8,7 @@ use super::super::asm::{Mem, Width, gp};
 use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
 use super::super::values::State;
 use crate::features::Features;
+use crate::lists::Traits;
 use crate::parts::{Bank, PartType, lane_bits, vector_shape};
 use crate::refused::{Reason, Refused};
 
@@ -106,6 +107,10 @@ impl Compiler<'_> {
         if global.gc != 0 || global.prefix.is_some() || global.prologue.is_some() {
             return Err(Reason::Attribute("gc, prefix or prologue").into());
         }
+        if let Some(Traits { features, probes }) = self.lists.traits(global.attributes) {
+            (self.features, self.signature.probes) = (features, probes);
+            return Ok(());
+        }
         let attributes = self.module.attributes(global.attributes).function();
         if let Some((_, name)) = REFUSED.iter().find(|(kind, _)| attributes.has(*kind)) {
             return Err(Reason::Attribute(name).into());
@@ -120,6 +125,8 @@ impl Compiler<'_> {
             return Err(Reason::Attribute("target-features that change code").into());
         }
         self.signature.probes = attributes.string(b"probe-stack").is_some();
+        let traits = Traits { features: self.features, probes: self.signature.probes };
+        self.lists.note(global.attributes, traits);
         Ok(())
     }
 

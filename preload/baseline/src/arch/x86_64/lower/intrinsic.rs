@@ -182,10 +182,7 @@ impl Compiler<'_> {
                 self.define(result, 0, gp::RAX)
             }
             (b"threadlocal.address", _) => Err(Reason::ThreadLocal.into()),
-            (other, _) => Err(Refused {
-                reason: Reason::Intrinsic,
-                detail: String::from_utf8_lossy(other).into_owned(),
-            }),
+            (other, _) => Err(Refused::with(Reason::Intrinsic, String::from_utf8_lossy(other).into_owned())),
         }
     }
 
@@ -196,7 +193,7 @@ impl Compiler<'_> {
             None => matches!(self.source(value, 0)?, Source::Bits(_)),
             Some(_) if self.is_unoptimised() || self.is_in_rust() || self.is_parameter(value) => false,
             Some(_) => {
-                return Err(Refused { reason: Reason::Intrinsic, detail: "is.constant".to_owned() });
+                return Err(Refused::with(Reason::Intrinsic, "is.constant".to_owned()));
             }
         };
         let reg = self.temporary_gp()?;
@@ -277,7 +274,7 @@ impl Compiler<'_> {
             (b"fma", &[a, b, c]) if self.features.fma => self.lower_multiply_add(result, a, b, c)?,
             _ => {
                 let detail = format!("{} of vectors", String::from_utf8_lossy(name));
-                return Err(Refused { reason: Reason::Intrinsic, detail });
+                return Err(Refused::with(Reason::Intrinsic, detail));
             }
         }
         Ok(true)

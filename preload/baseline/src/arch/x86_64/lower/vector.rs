@@ -12,6 +12,9 @@ use crate::refused::{Reason, Refused};
 impl Compiler<'_> {
     /// Whether an instruction's result or first operand is a vector. Those that only move values do not matter.
     pub(crate) fn concerns_vectors(&self, instruction: &Instruction) -> bool {
+        if !self.part_table.vectors {
+            return false;
+        }
         use Opcode::*;
         match instruction.opcode {
             Load | Store | Phi | Freeze | Call | Invoke | ExtractValue | InsertValue | LandingPad => false,
