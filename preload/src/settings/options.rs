@@ -22,6 +22,11 @@ pub fn get() -> Option<&'static Options> {
     PROCESS.get()
 }
 
+/// Whether statistics are to be written at the end.
+pub fn stats_are_wanted() -> bool {
+    get().is_some_and(|options| options.stats != StatsSink::Off)
+}
+
 /// The optimisation level that replaces the build's; -1 for none.
 pub fn opt_override() -> i32 {
     get().and_then(|options| options.opt.0).map_or(-1, i32::from)

@@ -101,7 +101,7 @@ fn start() -> Result<(), Failure> {
 
 /// At exit: what was compiled goes to the cache, and statistics are written. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
-    if process::asleep() || !(cache::has_news() || report::are_wanted()) {
+    if process::asleep() || !(cache::has_news() || options::stats_are_wanted()) {
         return;
     }
     let _uninterrupted = Uninterrupted::new();

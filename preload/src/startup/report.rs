@@ -30,11 +30,6 @@ pub fn begin() {
     }
 }
 
-/// Whether they are to be written at the end.
-pub fn are_wanted() -> bool {
-    options::get().is_some_and(|options| options.stats != StatsSink::Off)
-}
-
 /// In a child after a fork: it writes for itself.
 pub fn after_fork_in_child() {
     WRITTEN.store(false, Relaxed);

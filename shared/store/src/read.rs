@@ -52,8 +52,13 @@ impl Unpacker {
         zstd::zstd_safe::DCtx::try_create().map(Self).ok_or(DAMAGED)
     }
 
-    fn unpack(&mut self, packed: &[u8], dictionary: &[u8], into: &mut [u8]) -> Result<(), Error> {
-        let length = into.len();
+    fn unpack(
+        &mut self,
+        packed: &[u8],
+        dictionary: &[u8],
+        length: usize,
+        into: &mut (impl zstd::zstd_safe::WriteBuf + ?Sized),
+    ) -> Result<(), Error> {
         let written = match packed {
             [] => Ok(0),
             _ => self.0.decompress_using_dict(into, packed, dictionary),
@@ -282,7 +287,7 @@ impl<'a> Container<'a> {
             let start = end;
             end += piece.bytes as usize;
             let into = bitcode.get_mut(start..end).ok_or(DAMAGED)?;
-            unpacker.unpack(self.packed(number)?, self.dictionary(number), into)?;
+            unpacker.unpack(self.packed(number)?, self.dictionary(number), into.len(), into)?;
         }
         bitcode.truncate(end);
         Ok(bitcode)
@@ -314,8 +319,8 @@ impl<'a> Container<'a> {
         let length = self.piece(number).ok_or(DAMAGED)?.bytes;
         let mut bytes = Vec::new();
         reserve(&mut bytes, length.into())?;
-        bytes.resize(length as usize, 0);
-        unpacker.unpack(self.packed(number)?, self.dictionary(number), &mut bytes)?;
+        // Into memory that nobody has cleared before.
+        unpacker.unpack(self.packed(number)?, self.dictionary(number), length as usize, &mut bytes)?;
         Ok(bytes)
     }
 

@@ -15,10 +15,10 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 
 use autojit_baseline::{Baseline, Code, RelocationKind, Target};
-use autojit_bitcode::{FunctionBody, Linkage, Module as Bitcode};
+use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
 use autojit_code::{LinkError, describe_unit, place};
-use autojit_store::Symbol;
+use autojit_store::{Container, Symbol};
 
 use self::inlining::Inlining;
 use self::pieces::Pieces;
@@ -38,8 +38,7 @@ pub struct Open {
     compiler: ManuallyDrop<Baseline<'static>>,
     body: FunctionBody,
     pieces: Pieces,
-    /// By function of the container, its index among the globals.
-    globals: Vec<Option<u32>>,
+    globals: Bodies,
     /// Globals that nothing defines.
     missing: BTreeSet<u32>,
     inlining: Inlining,
@@ -54,7 +53,7 @@ impl Open {
         let bitcode = self.pieces.bitcode();
         let block = self.pieces.block(global).map_err(Error::Refused)?;
         bitcode
-            .read_block(global, block, &mut self.body)
+            .read_code(global, block, &mut self.body)
             .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
         Ok(self.compiler.compile(&self.body)?)
     }
@@ -69,8 +68,39 @@ impl Drop for Open {
 
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Open({} functions)", self.globals.len())
+        write!(f, "Open({} functions)", self.globals.0.len())
     }
+}
+
+/// The functions of a container among the globals of its bitcode: by name, of which only those are compared that are asked
+/// for.
+#[derive(Debug)]
+struct Bodies(Vec<(u32, u32)>);
+
+impl Bodies {
+    fn of(bitcode: &Bitcode<'_>) -> Self {
+        let globals = (0..).zip(bitcode.globals()).filter(|(number, _)| bitcode.has_body(*number));
+        let mut all: Vec<(u32, u32)> =
+            globals.map(|(number, global)| (hash(bitcode.name(global)), number)).collect();
+        all.sort_unstable();
+        Self(all)
+    }
+
+    /// The index among the globals of a function of the container.
+    fn find(&self, bitcode: &Bitcode<'_>, function: &Function) -> Option<u32> {
+        let name = function.info().name.as_bytes();
+        let hash = hash(name);
+        let first = self.0.partition_point(|(other, _)| *other < hash);
+        let same = self.0[first..].iter().take_while(|(other, _)| *other == hash);
+        same.map(|(_, number)| *number).find(|number| {
+            bitcode.globals().get(*number as usize).is_some_and(|global| bitcode.name(global) == name)
+        })
+    }
+}
+
+/// Of a name: FNV-1a.
+fn hash(name: &[u8]) -> u32 {
+    name.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// What is known of a module's bitcode.
@@ -144,14 +174,16 @@ pub fn is_alone() -> bool {
 /// It cannot be had: it was refused, and there is nothing else to compile it.
 pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let module = root.module();
-    let since = sys::monotonic_time();
+    let since = options::stats_are_wanted().then(sys::monotonic_time);
     let mut state = modules::lock_bitcode(module);
     // Not earlier: the thread that held the lock may have compiled it.
     if !root.claim() {
         return Ok(());
     }
     let result = open(module, &mut state).and_then(|open| run(open, root));
-    stats::COUNTERS.baseline_time.add_time(sys::monotonic_time() - since);
+    if let Some(since) = since {
+        stats::COUNTERS.baseline_time.add_time(sys::monotonic_time() - since);
+    }
     let Err(error) = result else { return Ok(()) };
     let failed = |failure| {
         root.fail();
@@ -196,28 +228,32 @@ fn read(module: &'static Module) -> Result<Open, String> {
     }
     let mut pieces = Pieces::open(*container)?;
     let opened = pieces.bitcode();
-    let mut globals = vec![None; module.function_count()];
-    let mut missing = BTreeSet::new();
-    for (number, global) in opened.globals().iter().enumerate() {
-        let number = number as u32;
-        let name = std::str::from_utf8(opened.name(global)).unwrap_or_default();
-        match container.find(name) {
-            Some(Symbol::Function(index)) if opened.has_body(number) => {
-                globals[index as usize] = Some(number);
-            }
-            Some(Symbol::Import(index))
-                if global.linkage != Linkage::ExternalWeak && module.import(index) == Some(0) =>
-            {
-                missing.insert(number);
-            }
-            _ => {}
-        }
-    }
+    let missing = missing_globals(module, container, opened);
     let really: BTreeSet<u32> =
         missing.iter().copied().filter(|global| !is_for_inlining(opened, *global)).collect();
     let inlining = Inlining::of(&mut pieces, &really);
     let compiler = ManuallyDrop::new(Baseline::new(opened));
+    let globals = Bodies::of(opened);
     Ok(Open { compiler, body: FunctionBody::default(), pieces, globals, missing, inlining })
+}
+
+/// The globals that the image has been linked without.
+fn missing_globals(
+    module: &'static Module,
+    container: &Container<'_>,
+    bitcode: &Bitcode<'_>,
+) -> BTreeSet<u32> {
+    let is_missing = |import| module.import(import) == Some(0);
+    if !(0..container.import_count()).any(is_missing) {
+        return BTreeSet::new();
+    }
+    let globals = bitcode.globals().iter().enumerate();
+    let is_missing = |(_, global): &(usize, &Global)| {
+        let name = std::str::from_utf8(bitcode.name(global)).unwrap_or_default();
+        global.linkage != Linkage::ExternalWeak
+            && matches!(container.find(name), Some(Symbol::Import(import)) if is_missing(import))
+    };
+    globals.filter(is_missing).map(|(number, _)| number as u32).collect()
 }
 
 /// Whether a word of a build's options (engine/shim/build.cpp) says how to optimise, and nothing else.
@@ -287,15 +323,15 @@ fn is_for_inlining(bitcode: &Bitcode<'_>, global: u32) -> bool {
 /// Compiles, links and publishes a function that the calling thread owns.
 fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let module = root.module();
-    let global = open.globals.get(root.index() as usize).copied().flatten();
+    let global = open.globals.find(open.pieces.bitcode(), root);
     let global = global.ok_or_else(|| Error::Refused("a function without a body".into()))?;
     if open.inlining.concerns(global) {
         return Err(Error::Refused("what depends on inlining".into()));
     }
     let bitcode = open.pieces.bitcode();
     let mut codes = vec![(global, open.compile(global)?)];
+    let has_lines = open.body.has_locations();
     copy_callees(open, bitcode, &mut codes)?;
-    let code = &codes[0].1;
     let unit = emit::unit(bitcode, &codes, &open.missing, root)?;
     let description = describe_unit(&unit);
 
@@ -309,7 +345,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
         claimed: &[(root, unit.functions.get(0).map_or(0, |function| function.offset))],
         unnamed: &|_| 0,
     };
-    let lines = if code.lines.is_empty() { Lines::None } else { lines::later(module, &unit) };
+    let lines = if has_lines { lines::later(module, &unit) } else { Lines::None };
     publish(module, memory, linked, lines, origin)?;
     cache::keep_baseline(module, unit);
     Ok(())
