@@ -190,7 +190,9 @@ impl<'a> Builder<'a> {
             names: self.names,
             ..Unit::default()
         };
-        unit.check().map_err(malformed)?;
+        unit.check_tables().map_err(malformed)?;
+        // What its fixups refer to is looked at when it is placed.
+        debug_assert_eq!(unit.check(), Ok(()));
         Ok(unit)
     }
 }

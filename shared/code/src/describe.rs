@@ -161,7 +161,19 @@ pub(crate) struct File {
 impl File {
     /// One of this type (ET_DYN, ET_REL).
     pub fn new(kind: u16) -> Self {
-        Self { kind, bytes: vec![0; HEADER], headers: vec![0; SECTION], names: vec![0] }
+        Self::with_room(kind, 0)
+    }
+
+    /// The same with room for so many bytes of sections, a few of them.
+    pub fn with_room(kind: u16, size: usize) -> Self {
+        let zeros = |count, capacity| {
+            let mut bytes = Vec::with_capacity(capacity);
+            bytes.resize(count, 0);
+            bytes
+        };
+        let (headers, names) = (SECTION * 8, 64);
+        let bytes = zeros(HEADER, HEADER + size.next_multiple_of(64) + headers + names);
+        Self { kind, bytes, headers: zeros(SECTION, headers), names: zeros(1, names) }
     }
 
     /// Adds a section that has no bytes in the file.
@@ -195,14 +207,14 @@ impl File {
         entry: usize,
     ) {
         let headers = &mut self.headers;
-        headers.extend((self.names.len() as u32).to_le_bytes());
-        headers.extend(kind.to_le_bytes());
-        headers.extend(u64::from(flags).to_le_bytes());
-        place.iter().for_each(|word| headers.extend(word.to_le_bytes()));
-        links.iter().for_each(|link| headers.extend(link.to_le_bytes()));
-        headers.extend(1_u64.to_le_bytes());
-        headers.extend((entry as u64).to_le_bytes());
-        self.names.extend(name.bytes());
+        headers.extend_from_slice(&(self.names.len() as u32).to_le_bytes());
+        headers.extend_from_slice(&kind.to_le_bytes());
+        headers.extend_from_slice(&u64::from(flags).to_le_bytes());
+        place.iter().for_each(|word| headers.extend_from_slice(&word.to_le_bytes()));
+        links.iter().for_each(|link| headers.extend_from_slice(&link.to_le_bytes()));
+        headers.extend_from_slice(&1_u64.to_le_bytes());
+        headers.extend_from_slice(&(entry as u64).to_le_bytes());
+        self.names.extend_from_slice(name.as_bytes());
         self.names.push(0);
     }
 
@@ -218,16 +230,17 @@ impl File {
 
         // An Elf64_Ehdr.
         let mut header = Vec::with_capacity(HEADER);
-        header.extend(ELFMAG);
-        header.extend([2, 1, EV_CURRENT, 0, 0, 0, 0, 0, 0, 0, 0, 0]); //  64 bits, little-endian
-        header.extend(self.kind.to_le_bytes());
-        header.extend(EM_X86_64.to_le_bytes());
-        header.extend(1_u32.to_le_bytes()); //                                  version
-        header.extend([0; 16]); //                                              entry, program headers
-        header.extend(table.to_le_bytes());
-        header.extend(0_u32.to_le_bytes()); //                                  flags
+        let mut put = |bytes: &[u8]| header.extend_from_slice(bytes);
+        put(ELFMAG);
+        put(&[2, 1, EV_CURRENT, 0, 0, 0, 0, 0, 0, 0, 0, 0]); //  64 bits, little-endian
+        put(&self.kind.to_le_bytes());
+        put(&EM_X86_64.to_le_bytes());
+        put(&1_u32.to_le_bytes()); //                            version
+        put(&[0; 16]); //                                        entry, program headers
+        put(&table.to_le_bytes());
+        put(&0_u32.to_le_bytes()); //                            flags
         for number in [HEADER, 0, 0, SECTION, names + 1, names] {
-            header.extend((number as u16).to_le_bytes());
+            put(&(number as u16).to_le_bytes());
         }
         self.bytes[..HEADER].copy_from_slice(&header);
         self.bytes

@@ -58,18 +58,24 @@ pub(crate) const FRAMES_AT: usize = DISTANCE;
 
 /// The description of `unit`, whose functions have names.
 pub(crate) fn encode(unit: &Unit<'_>, frames: &[u8]) -> Vec<u8> {
-    let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
+    let count = unit.functions.len();
+    let length = unit.names.iter().map(|name| name.len() + 1).sum::<usize>().max(count * 2);
+    let (mut symbols, mut strings) =
+        (Vec::with_capacity((count + 1) * SYMBOL), Vec::with_capacity(1 + length));
+    symbols.resize(SYMBOL, 0);
+    strings.push(0);
     let mut names = unit.names.iter();
     for function in unit.functions.iter() {
-        symbols.extend((strings.len() as u32).to_le_bytes());
-        symbols.extend([FUNCTION_INFO, 0]);
-        symbols.extend(TEXT.to_le_bytes());
-        symbols.extend(u64::from(function.offset).to_le_bytes());
-        symbols.extend(u64::from(function.size).to_le_bytes());
-        strings.extend(names.next().map_or(&b"?"[..], |name| name.as_bytes()));
+        let mut put = |bytes: &[u8]| symbols.extend_from_slice(bytes);
+        put(&(strings.len() as u32).to_le_bytes());
+        put(&[FUNCTION_INFO, 0]);
+        put(&TEXT.to_le_bytes());
+        put(&u64::from(function.offset).to_le_bytes());
+        put(&u64::from(function.size).to_le_bytes());
+        strings.extend_from_slice(names.next().map_or(&b"?"[..], |name| name.as_bytes()));
         strings.push(0);
     }
-    let mut file = File::new(ET_REL);
+    let mut file = File::with_room(ET_REL, symbols.len() + strings.len() + frames.len());
     let len = unit.pieces[Piece::Text as usize].len() as u64;
     let text = [0, HEADER as u64, len];
     file.header(".text", SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, text, [0, 0], 0);

@@ -34,7 +34,39 @@ pub struct Emitter<'b> {
     blocks: &'b [(u32, u32)],
     /// Globals that nothing defines.
     missing: &'b BTreeSet<u32>,
+    numbers: &'b mut Numbers,
     module: &'static Module,
+}
+
+/// What the container calls globals, once they were referred to: by index.
+#[derive(Debug, Default)]
+pub struct Numbers(Vec<Option<Symbol<'static>>>);
+
+impl Numbers {
+    /// What a global is called.
+    fn of(
+        &mut self,
+        module: &'static Module,
+        bitcode: &Bitcode<'_>,
+        number: u32,
+    ) -> Result<Symbol<'static>, Error> {
+        if self.0.is_empty() {
+            self.0.resize(bitcode.globals().len(), None);
+        }
+        let refused = |what: &str| Error::Refused(what.to_owned());
+        let global = bitcode.globals().get(number as usize);
+        let (Some(global), Some(known)) = (global, self.0.get_mut(number as usize)) else {
+            return Err(refused("a global that is not there"));
+        };
+        if let Some(known) = known {
+            return Ok(known.clone());
+        }
+        let name = std::str::from_utf8(bitcode.name(global));
+        let name = name.map_err(|_| refused("a name that is not UTF-8"))?;
+        let number = module.opened().and_then(|opened| autojit_cache::number(&opened.container, name));
+        let symbol = number.unwrap_or_else(|| Symbol::Name(name.to_owned().into()));
+        Ok(known.insert(symbol).clone())
+    }
 }
 
 /// The unit of `function`. `codes`: its code, and that of functions which only this unit has, each with its global.
@@ -43,6 +75,7 @@ pub fn unit(
     bitcode: &Bitcode<'static>,
     codes: &[(u32, Code)],
     missing: &BTreeSet<u32>,
+    numbers: &mut Numbers,
     function: &'static Function,
 ) -> Result<Unit<'static>, Error> {
     let Some((global, code)) = codes.first() else { return Err(Error::Refused("no code".into())) };
@@ -66,6 +99,7 @@ pub fn unit(
         copies: codes.iter().zip(&places).skip(1).map(|((global, _), place)| (*global, place.0)).collect(),
         blocks: &code.blocks,
         missing,
+        numbers,
         module: function.module(),
     };
     for ((_, code), place) in codes.iter().zip(&places) {
@@ -197,12 +231,12 @@ impl Emitter<'_> {
         if let Some(known) = self.externals.get(&key) {
             return Ok(*known);
         }
-        let (name, weak, own) = match target {
+        let (symbol, weak, own) = match target {
             // An optimiser may have no use for it: then the image need not have it.
             Target::Runtime(function) if self.is_missing(function.0) => {
                 return Err(Error::Refused("what nothing defines".into()));
             }
-            Target::Runtime(function) => (Cow::Borrowed(function.0), false, None),
+            Target::Runtime(function) => (Symbol::Name(Cow::Borrowed(function.0)), false, None),
             Target::Global(number) => {
                 let global = self.bitcode.globals().get(number as usize);
                 let global = global.ok_or_else(|| Error::Refused("a global that is not there".into()))?;
@@ -213,14 +247,12 @@ impl Emitter<'_> {
                 if matches!(global.linkage, Linkage::Internal | Linkage::Private) {
                     return Err(Error::Refused("a local global".into()));
                 }
-                let name = std::str::from_utf8(self.bitcode.name(global));
-                let name = name.map_err(|_| Error::Refused("a name that is not UTF-8".into()))?;
+                let symbol = self.numbers.of(self.module, self.bitcode, number)?;
                 let own = (number == self.own.0 && usage == Usage::Call).then_some(self.own.1);
-                (Cow::Borrowed(name), global.linkage == Linkage::ExternalWeak, own)
+                (symbol, global.linkage == Linkage::ExternalWeak, own)
             }
             Target::Text | Target::Rodata => return Err(Error::Refused("a place of its own by name".into())),
         };
-        let symbol = Symbol::Name(name.into_owned().into());
         let external = self.builder.external(symbol, usage, weak, own);
         self.externals.insert(key, external);
         Ok(external)

@@ -20,6 +20,7 @@ use autojit_cache::BaselineCode;
 use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::{Container, Symbol};
 
+use self::emit::Numbers;
 use self::inlining::Inlining;
 use self::pieces::Pieces;
 use crate::compile::{cache, modules};
@@ -42,6 +43,7 @@ pub struct Open {
     /// Globals that nothing defines.
     missing: BTreeSet<u32>,
     inlining: Inlining,
+    numbers: Numbers,
 }
 
 // SAFETY: the reference counts in the compiler are shared within it alone: what it hands out has none.
@@ -234,7 +236,15 @@ fn read(module: &'static Module) -> Result<Open, String> {
     let inlining = Inlining::of(&mut pieces, &really);
     let compiler = ManuallyDrop::new(Baseline::new(opened));
     let globals = Bodies::of(opened);
-    Ok(Open { compiler, body: FunctionBody::default(), pieces, globals, missing, inlining })
+    Ok(Open {
+        compiler,
+        body: FunctionBody::default(),
+        pieces,
+        globals,
+        missing,
+        inlining,
+        numbers: Numbers::default(),
+    })
 }
 
 /// The globals that the image has been linked without.
@@ -332,7 +342,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let mut codes = vec![(global, open.compile(global)?)];
     let has_lines = open.body.has_locations();
     copy_callees(open, bitcode, &mut codes)?;
-    let unit = emit::unit(bitcode, &codes, &open.missing, root)?;
+    let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, root)?;
     let description = describe_unit(&unit);
 
     let memory = module.image().memory();
