@@ -4,7 +4,10 @@
 //! declarations that the module's assembler text defines, which also gives them binding, visibility and type.
 
 use std::collections::HashMap;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CStr, OsStr, c_void};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::sync::OnceLock;
 
 use autojit_store::FunctionKind;
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
@@ -188,6 +191,24 @@ fn host_leaks() -> bool {
     unsafe { !libc::dlsym(libc::RTLD_DEFAULT, c"_ZN5clang8ParseASTERNS_4SemaEbb".as_ptr()).is_null() }
 }
 
+/// Where the runtime lies: beside the plugin. Empty if it does not.
+fn runtime() -> &'static [u8] {
+    static PATH: OnceLock<Vec<u8>> = OnceLock::new();
+    PATH.get_or_init(|| {
+        // SAFETY: all zeroes is a valid value of this struct of pointers.
+        let mut own: libc::Dl_info = unsafe { std::mem::zeroed() };
+        // SAFETY: it may be asked for any address, and writes to the variable.
+        if unsafe { libc::dladdr(runtime as *const c_void, &raw mut own) } == 0 || own.dli_fname.is_null() {
+            return Vec::new();
+        }
+        // SAFETY: the loader's C string, which stays while the plugin is loaded.
+        let plugin = unsafe { CStr::from_ptr(own.dli_fname) };
+        let plugin = Path::new(OsStr::from_bytes(plugin.to_bytes())).canonicalize().unwrap_or_default();
+        let runtime = plugin.with_file_name("libautojit.so");
+        if runtime.is_file() { runtime.into_os_string().into_vec() } else { Vec::new() }
+    })
+}
+
 fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
     // The stubs that are surely in the object, and that no other definition can take the place of.
     let own: HashMap<Value, u32> = plan
@@ -204,6 +225,7 @@ fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
             Placed::Embedded => None,
             Placed::Directory(path) => Some(path.as_os_str().as_bytes()),
         },
+        runtime: runtime(),
         got: &got,
         direct: &direct,
     });

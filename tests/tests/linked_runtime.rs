@@ -71,7 +71,9 @@ fn as_needed_alone_drops_it() {
         compile(&scratch, How::Lazy, "helper.c", HELPER, &["-O0"]),
     ];
     let program = link(&scratch, "bfd", &objects, &["-Wl,--as-needed", "-lautojit-runtime"]);
-    let outcome = run(&mut bare_command(&program, scratch.path()), scratch.path(), b"");
+    let mut command = bare_command(&program, scratch.path());
+    command.env("AUTOJIT_RUNTIME", "/nowhere/libautojit.so");
+    let outcome = run(&mut command, scratch.path(), b"");
     assert!(outcome.assert_code(127).errors().contains("needs libautojit.so"), "{outcome}");
 }
 

@@ -385,6 +385,10 @@ fn a_program_that_starts_itself_without_the_runtime() {
     let program = build(&scratch, How::Lazy, "program", text, &[]);
     let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
     assert_eq!(outcome.assert_code(5).text(), "started again\n");
+    // It finds the runtime that was beside the plugin.
     let outcome = run(lazy_command(&program, scratch.path()).arg("bare"), scratch.path(), b"");
+    assert_eq!(outcome.assert_code(5).text(), "started again\n");
+    let mut lost = lazy_command(&program, scratch.path());
+    let outcome = run(lost.arg("bare").env("AUTOJIT_RUNTIME", "/nowhere"), scratch.path(), b"");
     assert!(outcome.assert_code(127).errors().contains("autojit-run"), "{outcome}");
 }

@@ -1,7 +1,9 @@
 //! Lazy programs without the runtime, and the runtime in programs that are not lazy.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::directives::Level;
@@ -19,6 +21,13 @@ fn build(scratch: &Scratch, how: How, name: &str, text: &str, linker: &str, flag
     let output = scratch.path().join("program");
     Link { linker, cxx: name.ends_with(".cpp"), flags: &flags }.run(&[object], &output);
     output
+}
+
+/// A command that finds no runtime, where programs know that of the build.
+fn without(program: impl AsRef<OsStr>) -> Command {
+    let mut command = command(program);
+    command.env("AUTOJIT_RUNTIME", "/nowhere/libautojit.so");
+    command
 }
 
 /// Checks that a program says in one line how to run it, and exits with 127.
@@ -39,7 +48,7 @@ fn a_c_program_explains_itself() {
     for linker in ["bfd", "lld", "mold"] {
         for flags in [&["-O0"][..], &["-O2"], &["-fno-pie", "-no-pie"], &["-s"], &["-Wl,--gc-sections"]] {
             let program = build(&scratch, How::Lazy, "main.c", C, linker, flags);
-            assert_explains(&run(&mut command(&program), scratch.path(), b""));
+            assert_explains(&run(&mut without(&program), scratch.path(), b""));
         }
     }
 }
@@ -51,7 +60,7 @@ fn a_cxx_program_explains_itself() {
     let text = "#include <iostream>\nstatic int early() { return std::cout.good(); }\nint value = early();\n\
         int main() { std::cout << value << std::endl; }\n";
     let program = build(&scratch, How::Lazy, "main.cpp", text, "bfd", &["-O0"]);
-    assert_explains(&run(&mut command(&program), scratch.path(), b""));
+    assert_explains(&run(&mut without(&program), scratch.path(), b""));
 }
 
 #[test]
@@ -66,7 +75,7 @@ fn a_program_whose_allocator_is_lazy_explains_itself() {
         int main(void) { return malloc(1) == 0; }\n";
     for linker in ["bfd", "lld", "mold"] {
         let program = build(&scratch, How::Lazy, "main.c", text, linker, &["-O0"]);
-        assert_explains(&run(&mut command(&program), scratch.path(), b""));
+        assert_explains(&run(&mut without(&program), scratch.path(), b""));
     }
 }
 
@@ -78,7 +87,7 @@ fn an_early_constructor_explains_itself() {
         __attribute__((section(\".preinit_array\"), used)) static void (*const entry)(void) = early;\n\
         int main(void) { return helper(); }\n";
     let program = build(&scratch, How::Lazy, "main.c", text, "bfd", &["-O0"]);
-    assert_explains(&run(&mut command(&program), scratch.path(), b""));
+    assert_explains(&run(&mut without(&program), scratch.path(), b""));
 }
 
 #[test]
@@ -93,7 +102,7 @@ fn a_rust_program_explains_itself() {
         &Level::STANDARD[0].rust_flags(),
         scratch.path(),
     );
-    assert_explains(&run(&mut command(&program), scratch.path(), b""));
+    assert_explains(&run(&mut without(&program), scratch.path(), b""));
 }
 
 #[test]
@@ -116,14 +125,14 @@ fn a_lazy_library_explains_itself() {
     let program = scratch.path().join("program");
     Link { linker: "bfd", cxx: false, flags: &["-Wl,-rpath,$ORIGIN".to_owned()] }
         .run(&[main, library], &program);
-    assert_explains(&run(&mut command(&program), scratch.path(), b""));
+    assert_explains(&run(&mut without(&program), scratch.path(), b""));
 }
 
 #[test]
 fn closed_standard_error_is_no_crash() {
     let scratch = Scratch::new("bare-closed");
     let program = build(&scratch, How::Lazy, "main.c", C, "bfd", &[]);
-    let mut shell = command("/bin/sh");
+    let mut shell = without("/bin/sh");
     let outcome = run(shell.args(["-c", "exec \"$0\" 2>&-"]).arg(&program), scratch.path(), b"");
     outcome.assert_code(127);
 }

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! `__autojit_boot` serves first calls that come before the constructor: from earlier constructors, from other
-//! images' constructors, from `.preinit_array`. Nothing is called but the runtime: a failure is written with a raw system
-//! call, since even `write` could be a function of the program that is not compiled yet.
+//! images' constructors, from `.preinit_array`. Nothing is called but the runtime, and `dlopen` where it is not there: a
+//! failure is written with a raw system call, since even `write` could be a function of the program that is not compiled
+//! yet.
 
 use std::fmt::Write;
 use std::mem::offset_of;
@@ -21,6 +22,8 @@ use std::mem::offset_of;
 use crate::contract::{
     CONTRACT_VERSION, ENTRY_SYMBOL, IMAGE_MAGIC, ImageRecord, MODULE_SECTION, REGISTER_SYMBOL, SLOT_SECTION,
 };
+
+use crate::search::{self, FRAME, LIST};
 
 /// The [`ImageRecord`] of the image.
 pub const IMAGE_SYMBOL: &str = "__autojit_image";
@@ -39,17 +42,14 @@ const EXIT_CODE: u32 = 127;
 
 // Tags of dynamic sections (gABI, and LSB core for the hash table).
 const DT_NEEDED: u32 = 1;
-const DT_STRTAB: u32 = 5;
-const DT_SYMTAB: u32 = 6;
 const DT_DEBUG: u32 = 21;
-const DT_GNU_HASH: u32 = 0x6fff_fef5;
 const DT_FLAGS_1: u32 = 0x6fff_fffb;
 /// Of DT_FLAGS_1: a position-independent executable.
 const DF_1_PIE: u32 = 0x0800_0000;
 
 /// The line for a program without its runtime, without the final newline.
 pub const NO_RUNTIME_MESSAGE: &str = "autojit: this program (or a library it uses) was compiled lazily and needs \
-     libautojit.so to run: use `autojit-run PROGRAM` or `LD_PRELOAD=libautojit.so PROGRAM`";
+     libautojit.so to run: use `autojit-run PROGRAM`, or say in AUTOJIT_RUNTIME where that file is";
 /// The line for a program that cannot have a runtime, without the final newline.
 pub const STATIC_MESSAGE: &str = "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: \
      link it with -lautojit_static-x86_64, or without -static";
@@ -65,13 +65,14 @@ const _: () = assert!(offset_of!(ImageRecord, slots_start) == 8);
 const _: () = assert!(offset_of!(ImageRecord, modules_start) == 16);
 const _: () = assert!(offset_of!(ImageRecord, reserved) == 28);
 
-/// The text. It leaves the assembler in the section that it found it in.
-pub fn text() -> String {
-    let mut out = String::with_capacity(6 << 10);
+/// The text, for a runtime whose path is known (empty if it is not). It leaves the assembler in the section that it found
+/// it in.
+pub fn text(runtime: &[u8]) -> String {
+    let mut out = String::with_capacity(8 << 10);
     bounds(&mut out);
     entry_cell(&mut out);
     image(&mut out);
-    attach(&mut out);
+    attach(&mut out, runtime);
     boot(&mut out);
     constructor(&mut out);
     out
@@ -157,37 +158,23 @@ ud2
     )
 }
 
-/// The hash of [`REGISTER_SYMBOL`] in DT_GNU_HASH tables.
-const REGISTER_HASH: u32 = {
-    let (mut hash, mut at) = (5381_u32, 0);
-    while at < REGISTER_SYMBOL.len() {
-        hash = hash.wrapping_mul(33).wrapping_add(REGISTER_SYMBOL.as_bytes()[at] as u32);
-        at += 1;
-    }
-    hash
-};
-
-fn attach(out: &mut String) {
+fn attach(out: &mut String, runtime: &[u8]) {
     // A plain function with an aligned stack. A weak reference finds the runtime, so that nothing is called which the
     // program may have defined, lazily perhaps: dlsym, above all. By way of the GOT, which is complete when the loader
     // asks the resolver of an indirect function, which may call lazy ones.
     //
-    // Some linkers (mold) make a weak reference of an executable null once and for all. An executable can find the
-    // loader's list of objects by itself, from DT_DEBUG, and the symbol in their DT_GNU_HASH tables. A library cannot;
-    // there the reference is always left to the loader.
+    // Some linkers (mold) make a weak reference of an executable null once and for all, and a runtime may have come after
+    // this image. So the loader's list of objects is searched next: an executable finds it by itself, from DT_DEBUG, a library
+    // by the loader's own variable. At last a runtime is opened ([`search`]).
     //
     // A static PIE is one that needs no library; other static programs have no dynamic section.
-    //
-    // In the walk: rdx the object (struct link_map: base, name, dynamic section, next), rsi its hash table, rdi its
-    // symbols, r8 its strings, ecx the index of a symbol. Addresses in the dynamic section of the kernel's object are
-    // not relocated.
     let body = format!(
         "\
 .cfi_startproc
 .reloc .,R_X86_64_NONE,{CLAIM_SYMBOL}
 endbr64
-subq $24,%rsp
-.cfi_def_cfa_offset 32
+subq ${FRAME},%rsp
+.cfi_def_cfa_offset {FRAME}+8
 movq {REGISTER_SYMBOL}@GOTPCREL(%rip),%rax
 testq %rax,%rax
 jnz .Lautojit_found
@@ -217,102 +204,40 @@ testl ${DF_1_PIE},%ecx
 jnz .Lautojit_static
 .Lautojit_list:
 testq %rsi,%rsi
-jz .Lautojit_alone
-movq 8(%rsi),%rdx
-.Lautojit_object:
-testq %rdx,%rdx
-jz .Lautojit_alone
-xorl %esi,%esi
-movq 16(%rdx),%rcx
-.Lautojit_entry:
-movq (%rcx),%rax
-testq %rax,%rax
-jz .Lautojit_tables
-movq 8(%rcx),%r9
-cmpq (%rdx),%r9
-jae .Lautojit_relocated
-addq (%rdx),%r9
-.Lautojit_relocated:
-cmpq ${DT_STRTAB},%rax
-cmoveq %r9,%r8
-cmpq ${DT_SYMTAB},%rax
-cmoveq %r9,%rdi
-cmpq ${DT_GNU_HASH},%rax
-cmoveq %r9,%rsi
-addq $16,%rcx
-jmp .Lautojit_entry
-.Lautojit_tables:
+jnz .Lautojit_listed
+movq _r_debug@GOTPCREL(%rip),%rsi
 testq %rsi,%rsi
-jz .Lautojit_next
-movl (%rsi),%r9d
-testl %r9d,%r9d
-jz .Lautojit_next
-movl 8(%rsi),%ecx
-leaq 16(%rsi,%rcx,8),%r10
-movq %rdx,%r11
-movl ${REGISTER_HASH:#x},%eax
-xorl %edx,%edx
-divl %r9d
-movl (%r10,%rdx,4),%ecx
-movq %r11,%rdx
-leaq (%r10,%r9,4),%r10
-movl 4(%rsi),%r9d
-cmpl %r9d,%ecx
-jb .Lautojit_next
-.Lautojit_symbol:
-movl %ecx,%eax
-subl %r9d,%eax
-movl (%r10,%rax,4),%r11d
-movl %r11d,%eax
-orl $1,%eax
-cmpl ${REGISTER_HASH:#x}|1,%eax
-jne .Lautojit_chain
-leaq (%rcx,%rcx,2),%rax
-leaq (%rdi,%rax,8),%rax
-cmpw $0,6(%rax)
-je .Lautojit_chain
-movl (%rax),%esi
-addq %r8,%rsi
-movq %rax,(%rsp)
-movq %rcx,8(%rsp)
-movq %rdi,16(%rsp)
-leaq .Lautojit_register(%rip),%rdi
-movl ${name_size},%ecx
-repe cmpsb
-movq (%rsp),%rax
-movq 8(%rsp),%rcx
-movq 16(%rsp),%rdi
-jne .Lautojit_chain
-movq 8(%rax),%rax
-addq (%rdx),%rax
-.Lautojit_found:
-leaq {IMAGE_SYMBOL}(%rip),%rdi
-callq *%rax
-addq $24,%rsp
-.cfi_def_cfa_offset 8
-retq
-.cfi_def_cfa_offset 32
-.Lautojit_chain:
-incl %ecx
-testl $1,%r11d
-jz .Lautojit_symbol
-.Lautojit_next:
-movq 24(%rdx),%rdx
-jmp .Lautojit_object
+jz .Lautojit_alone
+.Lautojit_listed:
+movq %rsi,{LIST}(%rsp)
+{lookup}\
+testq %rax,%rax
+jnz .Lautojit_found
+{search}\
 .Lautojit_alone:
 {die}\
 .Lautojit_static:
 {die_static}\
-.Lautojit_register:
-.asciz \"{REGISTER_SYMBOL}\"
+.Lautojit_found:
+leaq {IMAGE_SYMBOL}(%rip),%rdi
+callq *%rax
+addq ${FRAME},%rsp
+.cfi_def_cfa_offset 8
+retq
+.cfi_def_cfa_offset {FRAME}+8
+{find}\
 .cfi_endproc
-",
-        name_size = REGISTER_SYMBOL.len() + 1,
+{names}",
+        lookup = search::lookup(REGISTER_SYMBOL),
+        search = search::search(),
+        find = search::find(),
+        names = search::names(runtime),
         die_static = die(".Lautojit_static_message", STATIC_MESSAGE),
         die = die(".Lautojit_no_runtime", NO_RUNTIME_MESSAGE),
     );
-    writeln!(out, ".weak {REGISTER_SYMBOL}\n.weak _DYNAMIC\n.hidden _DYNAMIC")
+    writeln!(out, ".weak {REGISTER_SYMBOL}\n.weak _DYNAMIC\n.hidden _DYNAMIC\n.weak _r_debug")
         .expect("a String takes everything");
+    define(out, search::ONCE, ".data.autojit", "aw", 0, "object", ".byte 0\n");
     define(out, ATTACH_SYMBOL, ".text.autojit.attach", "ax", 4, "function", &body);
 }
 

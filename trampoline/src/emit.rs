@@ -98,6 +98,8 @@ pub struct Module<'a> {
     /// The store's directory; None if the container is embedded: then the object defines the private symbol
     /// [`CONTAINER_SYMBOL`].
     pub store_dir: Option<&'a [u8]>,
+    /// Where the runtime is known to be; empty if it is not.
+    pub runtime: &'a [u8],
     /// Symbols by way of the GOT: what may live in another image.
     pub got: &'a [Import<'a>],
     /// Symbols of this image.
@@ -316,7 +318,7 @@ impl Text {
             self.line(format_args!(".Lautojit_store_dir:"));
             self.line(format_args!(".asciz {}", asciz(dir)));
         }
-        self.0.push_str(&crate::boot::text());
+        self.0.push_str(&crate::boot::text(module.runtime));
     }
 
     fn import(&mut self, import: &Import<'_>, got: bool) {

@@ -23,6 +23,7 @@ pub mod entry;
 pub mod lines;
 pub mod linked;
 pub mod mem;
+mod search;
 pub mod stack;
 mod sys;
 pub mod tls;

@@ -66,11 +66,12 @@ fn modules() {
         functions: 9,
         source: "dir/unit \"1\".c",
         store_dir: Some(b"/var/store\xff\""),
+        runtime: b"",
         got: &got,
         direct: &direct,
     });
     // The boot code has a snapshot of its own.
-    let boot = autojit_trampoline::boot::text();
+    let boot = autojit_trampoline::boot::text(b"");
     check("module-directory.s", text.0.strip_suffix(&boot).unwrap());
 
     let mut text = Text::default();
@@ -79,6 +80,7 @@ fn modules() {
         functions: 1,
         source: "a.c",
         store_dir: None,
+        runtime: b"",
         got: &[],
         direct: &[],
     });
@@ -99,5 +101,5 @@ fn lines() {
 
 #[test]
 fn boot() {
-    check("boot.s", &autojit_trampoline::boot::text());
+    check("boot.s", &autojit_trampoline::boot::text(b""));
 }

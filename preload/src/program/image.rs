@@ -148,8 +148,12 @@ pub unsafe fn register(
         // The constructor of an image whose stubs were called before.
         return Ok(None);
     }
-    let place = Place::of(record as usize)
-        .ok_or_else(|| Failure::new(format_args!("no loaded object is around its tables")))?;
+    let place = Place::of(record as usize).ok_or_else(|| {
+        Failure::new(format_args!(
+            "its tables are in no object of this namespace; a library for namespaces of its own (dlmopen) has to be built \
+             without autojit"
+        ))
+    })?;
     all().filter(|old| overlap(&old.place.range, &place.range)).for_each(Image::unload);
     let image = Image::new(tables, place);
     for module in &image.modules {

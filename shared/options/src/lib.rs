@@ -124,6 +124,9 @@ options! {
     opt: OptOverride = OptOverride(None), [Runtime]
         "AUTOJIT_OPT" "0|1|2|3" [""]
         "optimisation level instead of the one of the build";
+    runtime: Option<Vec<u8>> = None, [Runtime]
+        "AUTOJIT_RUNTIME" "FILE" [""]
+        "the libautojit.so of programs that are run without one [the one beside the plugin that compiled them]";
     stats: StatsSink = StatsSink::Off, [Runtime]
         "AUTOJIT_STATS" "1|FILE" [""]
         "at exit write statistics as JSON to standard error or to FILE (%p: the process id; else forked children append it)";

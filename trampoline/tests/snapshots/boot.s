@@ -35,6 +35,16 @@ __autojit_image:
 .weak __autojit_register
 .weak _DYNAMIC
 .hidden _DYNAMIC
+.weak _r_debug
+.pushsection .data.autojit,"awG",@progbits,__autojit_searched,comdat
+.weak __autojit_searched
+.hidden __autojit_searched
+.type __autojit_searched,@object
+.p2align 0
+__autojit_searched:
+.byte 0
+.size __autojit_searched,.-__autojit_searched
+.popsection
 .pushsection .text.autojit.attach,"axG",@progbits,__autojit_attach,comdat
 .weak __autojit_attach
 .hidden __autojit_attach
@@ -44,8 +54,8 @@ __autojit_attach:
 .cfi_startproc
 .reloc .,R_X86_64_NONE,__start_autojit_image
 endbr64
-subq $24,%rsp
-.cfi_def_cfa_offset 32
+subq $72,%rsp
+.cfi_def_cfa_offset 72+8
 movq __autojit_register@GOTPCREL(%rip),%rax
 testq %rax,%rax
 jnz .Lautojit_found
@@ -75,11 +85,123 @@ testl $134217728,%ecx
 jnz .Lautojit_static
 .Lautojit_list:
 testq %rsi,%rsi
+jnz .Lautojit_listed
+movq _r_debug@GOTPCREL(%rip),%rsi
+testq %rsi,%rsi
 jz .Lautojit_alone
-movq 8(%rsi),%rdx
+.Lautojit_listed:
+movq %rsi,48(%rsp)
+leaq .Lautojit_name_0(%rip),%rdi
+movl $19,%esi
+movl $0x4d8e84e7,%edx
+callq .Lautojit_find
+testq %rax,%rax
+jnz .Lautojit_found
+movq 48(%rsp),%rax
+cmpl $0,24(%rax)
+jne .Lautojit_alone
+movb $1,%al
+xchgb %al,__autojit_searched(%rip)
+testb %al,%al
+jnz .Lautojit_alone
+leaq .Lautojit_name_1(%rip),%rdi
+movl $21,%esi
+movl $0xf01494a9,%edx
+callq .Lautojit_find
+testq %rax,%rax
+jz .Lautojit_alone
+cmpl $0,(%rax)
+jne .Lautojit_alone
+leaq .Lautojit_name_2(%rip),%rdi
+movl $7,%esi
+movl $0xf9040207,%edx
+callq .Lautojit_find
+testq %rax,%rax
+jz .Lautojit_alone
+movq %rax,56(%rsp)
+leaq .Lautojit_name_3(%rip),%rdi
+movl $8,%esi
+movl $0x6ba3dda6,%edx
+callq .Lautojit_find
+testq %rax,%rax
+jz .Lautojit_alone
+movq (%rax),%r8
+testq %r8,%r8
+jz .Lautojit_alone
+.Lautojit_variables:
+movq (%r8),%rdi
+testq %rdi,%rdi
+jz .Lautojit_recorded
+addq $8,%r8
+leaq .Lautojit_variable(%rip),%rsi
+movl $16,%ecx
+repe cmpsb
+jne .Lautojit_variables
+cmpb $0,(%rdi)
+je .Lautojit_recorded
+movl $0x102,%esi
+callq *56(%rsp)
+jmp .Lautojit_opened
+.Lautojit_recorded:
+leaq .Lautojit_path(%rip),%rdi
+cmpb $0,(%rdi)
+je .Lautojit_usual
+movl $0x102,%esi
+callq *56(%rsp)
+testq %rax,%rax
+jnz .Lautojit_opened
+.Lautojit_usual:
+leaq .Lautojit_library(%rip),%rdi
+movl $0x102,%esi
+callq *56(%rsp)
+.Lautojit_opened:
+leaq .Lautojit_name_0(%rip),%rdi
+movl $19,%esi
+movl $0x4d8e84e7,%edx
+callq .Lautojit_find
+testq %rax,%rax
+jnz .Lautojit_found
+.Lautojit_alone:
+movl $1,%eax
+movl $2,%edi
+leaq .Lautojit_no_runtime(%rip),%rsi
+movl $169,%edx
+syscall
+movl $231,%eax
+movl $127,%edi
+syscall
+ud2
+.Lautojit_no_runtime:
+.ascii "autojit: this program (or a library it uses) was compiled lazily and needs libautojit.so to run: use `autojit-run PROGRAM`, or say in AUTOJIT_RUNTIME where that file is\n"
+.Lautojit_static:
+movl $1,%eax
+movl $2,%edi
+leaq .Lautojit_static_message(%rip),%rsi
+movl $160,%edx
+syscall
+movl $231,%eax
+movl $127,%edi
+syscall
+ud2
+.Lautojit_static_message:
+.ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it with -lautojit_static-x86_64, or without -static\n"
+.Lautojit_found:
+leaq __autojit_image(%rip),%rdi
+callq *%rax
+addq $72,%rsp
+.cfi_def_cfa_offset 8
+retq
+.cfi_def_cfa_offset 72+8
+.Lautojit_find:
+.cfi_def_cfa_offset 72+16
+movq %rdi,24+8(%rsp)
+movl %esi,32+8(%rsp)
+movl %edx,40+8(%rsp)
+movq 48+8(%rsp),%rdx
+movq 8(%rdx),%rdx
 .Lautojit_object:
 testq %rdx,%rdx
-jz .Lautojit_alone
+jz .Lautojit_absent
 xorl %esi,%esi
 movq 16(%rdx),%rcx
 .Lautojit_entry:
@@ -108,7 +230,7 @@ jz .Lautojit_next
 movl 8(%rsi),%ecx
 leaq 16(%rsi,%rcx,8),%r10
 movq %rdx,%r11
-movl $0x4d8e84e7,%eax
+movl 40+8(%rsp),%eax
 xorl %edx,%edx
 divl %r9d
 movl (%r10,%rdx,4),%ecx
@@ -122,34 +244,28 @@ movl %ecx,%eax
 subl %r9d,%eax
 movl (%r10,%rax,4),%r11d
 movl %r11d,%eax
-orl $1,%eax
-cmpl $0x4d8e84e7|1,%eax
-jne .Lautojit_chain
+xorl 40+8(%rsp),%eax
+shrl $1,%eax
+jnz .Lautojit_chain
 leaq (%rcx,%rcx,2),%rax
 leaq (%rdi,%rax,8),%rax
 cmpw $0,6(%rax)
 je .Lautojit_chain
 movl (%rax),%esi
 addq %r8,%rsi
-movq %rax,(%rsp)
-movq %rcx,8(%rsp)
-movq %rdi,16(%rsp)
-leaq .Lautojit_register(%rip),%rdi
-movl $19,%ecx
+movq %rax,8(%rsp)
+movq %rcx,16(%rsp)
+movq %rdi,24(%rsp)
+movq 24+8(%rsp),%rdi
+movl 32+8(%rsp),%ecx
 repe cmpsb
-movq (%rsp),%rax
-movq 8(%rsp),%rcx
-movq 16(%rsp),%rdi
+movq 8(%rsp),%rax
+movq 16(%rsp),%rcx
+movq 24(%rsp),%rdi
 jne .Lautojit_chain
 movq 8(%rax),%rax
 addq (%rdx),%rax
-.Lautojit_found:
-leaq __autojit_image(%rip),%rdi
-callq *%rax
-addq $24,%rsp
-.cfi_def_cfa_offset 8
 retq
-.cfi_def_cfa_offset 32
 .Lautojit_chain:
 incl %ecx
 testl $1,%r11d
@@ -157,33 +273,24 @@ jz .Lautojit_symbol
 .Lautojit_next:
 movq 24(%rdx),%rdx
 jmp .Lautojit_object
-.Lautojit_alone:
-movl $1,%eax
-movl $2,%edi
-leaq .Lautojit_no_runtime(%rip),%rsi
-movl $161,%edx
-syscall
-movl $231,%eax
-movl $127,%edi
-syscall
-ud2
-.Lautojit_no_runtime:
-.ascii "autojit: this program (or a library it uses) was compiled lazily and needs libautojit.so to run: use `autojit-run PROGRAM` or `LD_PRELOAD=libautojit.so PROGRAM`\n"
-.Lautojit_static:
-movl $1,%eax
-movl $2,%edi
-leaq .Lautojit_static_message(%rip),%rsi
-movl $160,%edx
-syscall
-movl $231,%eax
-movl $127,%edi
-syscall
-ud2
-.Lautojit_static_message:
-.ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it with -lautojit_static-x86_64, or without -static\n"
-.Lautojit_register:
-.asciz "__autojit_register"
+.Lautojit_absent:
+xorl %eax,%eax
+retq
 .cfi_endproc
+.Lautojit_name_0:
+.asciz "__autojit_register"
+.Lautojit_name_1:
+.asciz "__libc_enable_secure"
+.Lautojit_name_2:
+.asciz "dlopen"
+.Lautojit_name_3:
+.asciz "environ"
+.Lautojit_variable:
+.asciz "AUTOJIT_RUNTIME="
+.Lautojit_path:
+.asciz ""
+.Lautojit_library:
+.asciz "libautojit.so"
 .size __autojit_attach,.-__autojit_attach
 .popsection
 .pushsection .text.autojit.boot,"axG",@progbits,__autojit_boot,comdat

@@ -43,7 +43,7 @@ pub fn clang() -> Command {
 
 /// A module with a container of its own, identified by one byte.
 pub fn module<'a>(tag: u8, functions: u32, got: &'a [Import<'a>]) -> Module<'a> {
-    Module { key: [tag; 32], functions, source: "unit.c", store_dir: None, got, direct: &[] }
+    Module { key: [tag; 32], functions, source: "unit.c", store_dir: None, runtime: b"", got, direct: &[] }
 }
 
 /// A global function outside any comdat group.
