@@ -65,16 +65,30 @@ impl Field {
     #[inline(always)]
     pub fn read_ahead(&self, window: &mut Window<'_>) -> u64 {
         match self.encoding {
-            Encoding::Fixed => window.fixed(self.width.into(), self.value),
             Encoding::Vbr => window.vbr(self.width.into(), self.value),
+            Encoding::Fixed => window.fixed(self.width.into(), self.value),
             Encoding::Literal => self.value,
+            _ => {
+                let (value, behind) = self.read_rare(*window);
+                *window = behind;
+                value
+            }
+        }
+    }
+
+    /// The same for what records of instructions have none of: with it, the encodings would be told apart by a table.
+    #[cold]
+    #[inline(never)]
+    fn read_rare<'w>(&self, mut window: Window<'w>) -> (u64, Window<'w>) {
+        let value = match self.encoding {
             Encoding::Char6 => char6(window.fixed(6, 63)).into(),
-            Encoding::Wide => {
+            _ => {
                 let low = window.fixed(32, u32::MAX.into());
                 let width = u32::from(self.width) - 32;
                 low | window.fixed(width, (1 << width) - 1) << 32
             }
-        }
+        };
+        (value, window)
     }
 
     /// Passes over it.
@@ -92,7 +106,7 @@ impl Field {
     }
 }
 
-const fn char6(value: u64) -> u8 {
+pub(crate) const fn char6(value: u64) -> u8 {
     match value as u8 {
         value @ 0..=25 => b'a' + value,
         value @ 26..=51 => b'A' + value - 26,

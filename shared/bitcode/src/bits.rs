@@ -160,6 +160,7 @@ impl<'a> Cursor<'a> {
 
 /// Some bits ahead of a cursor, for records of many short fields: kept in registers, which is why nothing that is not
 /// inlined takes it by reference.
+#[derive(Clone, Copy)]
 pub(crate) struct Window<'a> {
     bytes: &'a [u8],
     word: u64,

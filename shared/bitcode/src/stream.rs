@@ -1,6 +1,6 @@
 //! Blocks and records: the bitstream, without knowledge of what it holds.
 
-use crate::abbreviations::{Abbreviation, Abbreviations, Encoding, Field, Tail};
+use crate::abbreviations::{Abbreviation, Abbreviations, Encoding, Field, Tail, char6};
 use crate::bits::{Cursor, Window};
 use crate::{Error, Reason, Result};
 
@@ -342,8 +342,11 @@ impl<'a, 'i> Reader<'a, 'i> {
         let count = self.array_length(element)? as usize;
         let all = record.room(before + count);
         let mut window = Window::new(&self.cursor);
-        for into in all.get_mut(before..).unwrap_or_default() {
-            *into = element.read_ahead(&mut window);
+        let elements = all.get_mut(before..).unwrap_or_default();
+        if element.encoding == Encoding::Char6 {
+            elements.iter_mut().for_each(|into| *into = char6(window.fixed(6, 63)).into());
+        } else {
+            elements.iter_mut().for_each(|into| *into = element.read_ahead(&mut window));
         }
         window.done(&mut self.cursor);
         self.cursor.check()?;

@@ -40,7 +40,19 @@ impl Order {
     where
         I: Iterator<Item = u32> + 'a,
     {
-        let walk = Walk::new(count, &successors);
+        let (walk, pairs) = Walk::new(count, &successors);
+        if !walk.has_loops {
+            // Most functions: reverse post-order is all.
+            let blocks: Vec<u32> = walk.finished.into_iter().rev().collect();
+            let mut positions = vec![NONE; count];
+            for (position, &block) in blocks.iter().enumerate() {
+                positions[block as usize] = position as u32;
+            }
+            let mut order = Self { blocks, positions, ..Self::default() };
+            order.find_loops(&successors);
+            return order;
+        }
+        let walk = walk.with_edges(pairs);
         let headers = walk.headers();
         let (blocks, positions) = (Vec::with_capacity(count), vec![NONE; count]);
         let mut order = Self { blocks, positions, ..Self::default() };
@@ -139,10 +151,15 @@ struct Walk {
     number: Vec<u32>,
     /// Number in `entered` -> the greatest such number below it in the tree.
     last_below: Vec<u32>,
+    /// Whether an edge leads to a block that is still open.
+    has_loops: bool,
     /// Predecessors by block: `edges[starts[b]..starts[b + 1]]`.
     starts: Vec<u32>,
     edges: Vec<u32>,
 }
+
+/// In [`Walk::last_below`], until the block is left.
+const OPEN: u32 = u32::MAX;
 
 /// What is known of the loops of the graph.
 struct Headers {
@@ -151,13 +168,18 @@ struct Headers {
 }
 
 impl Walk {
-    fn new<'a, I: Iterator<Item = u32> + 'a>(count: usize, successors: &impl Fn(u32) -> I) -> Self {
+    /// The walk, and the edges that it met: source and target.
+    fn new<'a, I: Iterator<Item = u32> + 'a>(
+        count: usize,
+        successors: &impl Fn(u32) -> I,
+    ) -> (Self, Vec<(u32, u32)>) {
         let mut walk = Self {
             finished: Vec::with_capacity(count),
             entered: Vec::with_capacity(count),
             number: vec![NONE; count],
-            last_below: vec![0; count],
-            starts: vec![0; count + 2],
+            last_below: vec![OPEN; count],
+            has_loops: false,
+            starts: Vec::new(),
             edges: Vec::new(),
         };
         let mut stack = Vec::new();
@@ -174,6 +196,8 @@ impl Walk {
                     walk.number[target as usize] = walk.entered.len() as u32;
                     walk.entered.push(target);
                     stack.push((target, successors(target)));
+                } else if walk.last_below[walk.number[target as usize] as usize] == OPEN {
+                    walk.has_loops = true;
                 }
             } else {
                 let number = walk.number[*block as usize];
@@ -182,19 +206,25 @@ impl Walk {
                 stack.pop();
             }
         }
+        (walk, pairs)
+    }
+
+    /// Lists the predecessors of each block.
+    fn with_edges(mut self, pairs: Vec<(u32, u32)>) -> Self {
+        self.starts = vec![0; self.number.len() + 2];
         for (_, target) in &pairs {
-            walk.starts[*target as usize + 2] += 1;
+            self.starts[*target as usize + 2] += 1;
         }
-        for index in 2..walk.starts.len() {
-            walk.starts[index] += walk.starts[index - 1];
+        for index in 2..self.starts.len() {
+            self.starts[index] += self.starts[index - 1];
         }
-        walk.edges = vec![0; pairs.len()];
+        self.edges = vec![0; pairs.len()];
         for (source, target) in pairs {
-            let place = &mut walk.starts[target as usize + 1];
-            walk.edges[*place as usize] = source;
+            let place = &mut self.starts[target as usize + 1];
+            self.edges[*place as usize] = source;
             *place += 1;
         }
-        walk
+        self
     }
 
     fn predecessors(&self, block: u32) -> &[u32] {
@@ -295,6 +325,21 @@ mod tests {
         assert_eq!(order.blocks.len(), 4);
         assert_eq!(order.loops.len(), 1);
         assert_eq!((order.loops[0].first, order.loops[0].last), (1, 2));
+    }
+
+    #[test]
+    fn graphs_without_loops_are_in_reverse_post_order() {
+        // A diamond, with an edge across and a block that is not reached; then the same with a loop behind it.
+        let plain: &[&[u32]] = &[&[1, 2], &[3], &[1, 3], &[4], &[], &[3]];
+        let looped: &[&[u32]] = &[&[1, 2], &[3], &[1, 3], &[4], &[4], &[3]];
+        for edges in [plain, looped] {
+            let order = order(edges);
+            assert_eq!(order.blocks, [0, 2, 1, 3, 4]);
+            assert_eq!(order.positions, [0, 2, 1, 3, 4, NONE]);
+            assert_eq!(order.predecessors[..4], [0, 1, 2, 2]);
+        }
+        assert_eq!(order(plain).loops, []);
+        assert_eq!(order(looped).loops, [Loop { first: 4, last: 4, parent: NONE }]);
     }
 
     #[test]
