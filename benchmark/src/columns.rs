@@ -14,6 +14,7 @@ pub enum Column {
     ObjectsAndStore,
     Program,
     First,
+    FirstLlvm,
     FirstRss,
     Later,
     LaterRss,
@@ -61,7 +62,7 @@ use Comparison::{Extra, Ratio};
 use Unit::{Bytes, CpuMilliseconds, CpuSeconds, Kibibytes, WallMilliseconds};
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 21] = [
+const COLUMNS: [Row; 22] = [
     (C::Compile, "compile", "compile", "compiling all of it", CpuSeconds, Ratio),
     (C::LinkBfd, "link-bfd", "link (bfd)", "linking it with ld.bfd", WallMilliseconds, Ratio),
     (C::LinkLld, "link-lld", "link (lld)", "linking it with ld.lld", WallMilliseconds, Ratio),
@@ -70,6 +71,7 @@ const COLUMNS: [Row; 21] = [
     (C::ObjectsAndStore, "objects-and-store", "objects and store", "these objects and the directory", Bytes, Ratio),
     (C::Program, "program", "program", "the program, bodies embedded", Bytes, Ratio),
     (C::First, "first", "first run", "the first run", WallMilliseconds, Extra),
+    (C::FirstLlvm, "first-llvm", "first run, LLVM", "the same, compiled by LLVM alone", WallMilliseconds, Extra),
     (C::FirstRss, "first-rss", "memory, first run", "most memory in the first run", Kibibytes, Extra),
     (C::Later, "later", "later run", "a later run", WallMilliseconds, Extra),
     (C::LaterRss, "later-rss", "memory", "most memory in a later run", Kibibytes, Extra),

@@ -40,12 +40,13 @@ impl<'a> Daemon<'a> {
         Ok(daemon)
     }
 
-    /// Has a command be its client.
+    /// Has a command be its client, for all that it compiles.
     fn client<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command
             .env("AUTOJIT_MODE", "daemon")
             .env("AUTOJIT_SOCKET_PATH", &self.socket)
             .env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd")
+            .env("AUTOJIT_BASELINE", "off")
     }
 
     /// A lazy program as its client, with nothing in any cache.

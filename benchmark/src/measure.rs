@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use autojit_tests::run::by_llvm;
 use serde_json::Value;
 
 use crate::builds::{Build, size};
@@ -54,9 +55,10 @@ pub fn row(
         (&[C::Objects], &|row| row.exact(C::Objects, Build::objects)),
         (&[C::ObjectsStore, C::ObjectsAndStore], &|row| row.store()),
         (&[C::Program], &|row| row.exact(C::Program, |build| size(&build.program()?))),
-        (&[C::First, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared], &|row| {
-            row.runs(&|columns| columns.iter().any(|column| wants(*column)))
-        }),
+        (
+            &[C::First, C::FirstLlvm, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared],
+            &|row| row.runs(&|columns| columns.iter().any(|column| wants(*column))),
+        ),
         (&[C::Steady], &|row| row.steady()),
         (&[C::Idle], &|row| row.idle()),
         (&[C::Daemon], &|row| {
@@ -199,6 +201,14 @@ impl<'a> Row<'a> {
             )?;
             self.push(C::First, walls.summaries(milliseconds)).statistics = Some(statistics);
         }
+        if any(&[C::FirstLlvm]) {
+            let walls = by_turns(
+                setup.turns(),
+                || Ok(setup.run(&mut first(plain, How::Plain)?)?.wall),
+                || Ok(setup.run(&mut by_llvm(first(lazy, How::Lazy)?))?.wall),
+            )?;
+            self.add(C::FirstLlvm, &walls, milliseconds);
+        }
         if any(&[C::FirstRss]) {
             // It takes as long as the first run itself, and hardly varies.
             let memories = by_turns(
@@ -211,7 +221,7 @@ impl<'a> Row<'a> {
         if any(&[C::Later, C::LaterRss, C::LaterOwn, C::LaterShared]) {
             // The first run, whichever was the last, has filled the cache.
             let (_, statistics) = setup.statistics(&mut later(lazy, How::Lazy))?;
-            ensure!(statistics["compiled"].as_u64() == Some(0), "a later run compiles: {statistics}");
+            ensure!(compiled(&statistics) == Some(0), "a later run compiles: {statistics}");
             ensure!(statistics["from_cache"].as_u64() > Some(0), "the cache has nothing: {statistics}");
         }
         if any(&[C::Later]) {
@@ -282,15 +292,23 @@ fn check(setup: &Setup, plain: &mut Command, lazy: &mut Command) -> Result<Value
     let plain = setup.run(plain)?;
     let (usage, statistics) = setup.statistics(lazy)?;
     ensure!(plain.stdout == usage.stdout, "{lazy:?} prints something else than the plain program");
-    ensure!(statistics["compiled"].as_u64() > Some(0), "{lazy:?} compiled nothing: {statistics}");
+    ensure!(compiled(&statistics) > Some(0), "{lazy:?} compiled nothing: {statistics}");
     Ok(statistics)
+}
+
+/// How many functions a process has compiled itself, by either compiler.
+pub fn compiled(statistics: &Value) -> Option<u64> {
+    sum(statistics, &["compiled", "baseline"])
+}
+
+fn sum(statistics: &Value, keys: &[&str]) -> Option<u64> {
+    keys.iter().map(|key| statistics[*key].as_u64()).sum()
 }
 
 /// Refuses the `statistics` of a process that was not lazy. Where plugin or runtime do nothing, it is as quick as a plain
 /// one and computes the same.
 fn check_lazy(statistics: &Value) -> Result<()> {
-    let keys = ["compiled", "from_cache", "from_daemon"];
-    let functions: Option<u64> = keys.iter().map(|key| statistics[*key].as_u64()).sum();
+    let functions = sum(statistics, &["compiled", "baseline", "from_cache", "from_daemon"]);
     ensure!(
         functions > Some(0),
         "expected functions that were compiled, or came from the cache or autojitd, found none: {statistics}"
@@ -306,14 +324,15 @@ mod tests {
 
     #[test]
     fn lazy_is_what_has_functions_from_anywhere() {
-        for (compiled, from_cache, from_daemon) in [(1, 0, 0), (0, 2, 0), (0, 0, 3), (4, 5, 6)] {
+        for functions in [[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 3, 0], [0, 0, 0, 4], [5, 6, 7, 8]] {
+            let [compiled, baseline, from_cache, from_daemon] = functions;
             check_lazy(&json!({
-                "compiled": compiled, "from_cache": from_cache, "from_daemon": from_daemon
+                "compiled": compiled, "baseline": baseline, "from_cache": from_cache, "from_daemon": from_daemon
             }))
             .unwrap();
         }
         for nothing in [
-            json!({"functions": 9, "compiled": 0, "from_cache": 0, "from_daemon": 0, "batches": 1}),
+            json!({"functions": 9, "compiled": 0, "baseline": 0, "from_cache": 0, "from_daemon": 0, "batches": 1}),
             json!({"compiled": 1}),
             json!(null),
         ] {

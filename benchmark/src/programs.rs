@@ -103,8 +103,8 @@ impl Program {
         let usual = match column {
             Column::Daemon | Column::DaemonRss | Column::Ahead | Column::Jobs => false,
             Column::Idle | Column::Keep => false,
-            // First runs of optimised programs take long, and no more memory.
-            Column::FirstRss => !self.only && level == Level::O0,
+            // First runs of optimised programs take long, and no more memory. LLVM compiles them anyway.
+            Column::FirstRss | Column::FirstLlvm => !self.only && level == Level::O0,
             Column::Steady => self.steady.is_some(),
             _ => !self.only,
         };
@@ -191,7 +191,16 @@ pub fn all() -> Result<Vec<Program>> {
         },
         Program {
             levels: &[O0],
-            columns: &[C::First, C::FirstRss, C::Later, C::LaterRss, C::LaterOwn, C::LaterShared, C::Edit],
+            columns: &[
+                C::First,
+                C::FirstLlvm,
+                C::FirstRss,
+                C::Later,
+                C::LaterRss,
+                C::LaterOwn,
+                C::LaterShared,
+                C::Edit,
+            ],
             only: true,
             targets: &[(O0, C::First, 60.0), (O0, C::Later, 1.5), (O0, C::LaterRss, 3072.0)],
             ..Program::new("sqlite-version", "SQLite's version", sqlite("sqlite_version.c"))

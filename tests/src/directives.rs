@@ -26,8 +26,8 @@
 //! | `static: FUNCTION…` | symbols that must be ordinary functions in the lazy program |
 //! | `stats: KEY OP NUMBER` | what AUTOJIT_STATS must tell; OP is one of `==`, `>=`, `<=`, and KEY may be a sum, as `a+b` |
 //! | `repeat: N` | run the lazy program N times |
-//! | `baseline: REASON` | why it is not run with AUTOJIT_BASELINE=on: a gap |
-//! | `refuses: REASON` | what the baseline compiler leaves to the engine in it; at the standard levels, all other programs run without |
+//! | `baseline: REASON` | why it is not run by the baseline compiler: a gap |
+//! | `refuses: REASON`, `refuses: LEVEL: REASON` | what the baseline compiler leaves to the engine in it at the standard levels, or at one of them; at these, it refuses something in no other program |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
 use std::path::{Path, PathBuf};
@@ -81,8 +81,8 @@ pub struct Program {
     pub repeat: u32,
     /// `baseline`
     pub baseline: Option<String>,
-    /// `refuses`
-    pub refuses: Option<String>,
+    /// `refuses`: each with its level, or for both standard ones.
+    pub refuses: Vec<(Option<Level>, String)>,
     /// `dynamic`
     pub dynamic: Option<String>,
 }
@@ -193,7 +193,14 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "static" => program.ordinary.extend(words()),
             "stats" => program.stats.push(parse_condition(value).ok_or_else(bad)?),
             "baseline" if !value.is_empty() => program.baseline = Some(value.to_owned()),
-            "refuses" if !value.is_empty() => program.refuses = Some(value.to_owned()),
+            "refuses" if !value.is_empty() => {
+                let (level, reason) = match value.split_once(": ") {
+                    Some((level, reason)) => (Some(level), reason),
+                    None => (None, value),
+                };
+                let level = level.map(|name| Level::standard(name).ok_or_else(bad)).transpose()?;
+                program.refuses.push((level, reason.to_owned()));
+            }
             "dynamic" if !value.is_empty() => program.dynamic = Some(value.to_owned()),
             "repeat" => program.repeat = value.parse().map_err(|_| bad())?,
             _ => return Err(bad()),
@@ -254,6 +261,16 @@ impl Level {
         Self { optimisation: '2', debug: false, addressing: Addressing::Pie },
     ];
 
+    /// One of these, by its name.
+    fn standard(name: &str) -> Option<Self> {
+        Self::STANDARD.into_iter().find(|level| level.name() == name)
+    }
+
+    /// Whether no optimisation is asked for.
+    pub fn is_unoptimised(&self) -> bool {
+        self.optimisation == '0'
+    }
+
     /// All combinations.
     pub fn every() -> Vec<Self> {
         let mut levels = Vec::new();
@@ -279,7 +296,29 @@ impl Level {
     }
 }
 
+/// What the baseline compiler may refuse of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusals {
+    /// Nothing.
+    None,
+    /// Something, surely.
+    Some,
+    /// That is not known.
+    Unknown,
+}
+
 impl Program {
+    /// What the baseline compiler refuses of it, built at `level`.
+    pub fn refusals(&self, level: Level) -> Refusals {
+        if !Level::STANDARD.contains(&level) {
+            return Refusals::Unknown;
+        }
+        match self.refuses.iter().any(|(one, _)| one.is_none_or(|one| one == level)) {
+            true => Refusals::Some,
+            false => Refusals::None,
+        }
+    }
+
     /// Whether it can be linked statically, and do the same then.
     pub fn can_be_static(&self) -> bool {
         let shared =
@@ -314,13 +353,32 @@ mod tests {
 
     #[test]
     fn bad_directives_are_errors() {
-        for bad in
-            ["//# flag: -a", "//# exit: never", "//# stats: compiled > 3", "//# levels: some", "//# env: X"]
-        {
+        for bad in [
+            "//# flag: -a",
+            "//# exit: never",
+            "//# stats: compiled > 3",
+            "//# levels: some",
+            "//# env: X",
+            "//# refuses: o1: all",
+        ] {
             let error = parse(&format!("//# prints: x\n{bad}\n")).expect_err(bad);
             assert!(error.contains(bad), "{error}");
         }
         assert!(parse("int main;").expect_err("nothing printed").contains("prints"));
+    }
+
+    #[test]
+    fn refusals_are_for_standard_levels() {
+        let refusals = |text: &str| {
+            let program = parse(&format!("//# prints: x\n{text}\n")).expect("all directives are good");
+            [Level::STANDARD[0], Level::STANDARD[1], Level { debug: false, ..Level::STANDARD[0] }]
+                .map(|level| program.refusals(level))
+        };
+        use Refusals::{None, Some, Unknown};
+        assert_eq!(refusals(""), [None, None, Unknown]);
+        assert_eq!(refusals("//# refuses: assembly"), [Some, Some, Unknown]);
+        assert_eq!(refusals("//# refuses: o2: assembly"), [None, Some, Unknown]);
+        assert_eq!(refusals("//# refuses: o2: assembly\n//# refuses: o0_g: half"), [Some, Some, Unknown]);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Builds a program of `sources/` plainly and lazily, runs both, and compares.
 
+use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
-use crate::directives::{self, Addressing, Exit, Level, Program};
+use crate::directives::{self, Addressing, Exit, Level, Program, Refusals};
 use crate::run::{
-    Outcome, baseline_command, command, daemon_command, lazy_command, run, static_command,
-    warm_baseline_command, warm_command,
+    Outcome, by_baseline, by_llvm, command, daemon_command, lazy_command, run, static_command, warm_command,
 };
 use crate::scratch::{Scratch, dist};
 use crate::stats::Stats;
@@ -17,7 +17,7 @@ use crate::stubs::{Function, function};
 /// What a lazy program finds when it runs. Each program is run in every mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing is compiled yet, and the process compiles for itself.
+    /// Nothing is compiled yet, and the process compiles with LLVM.
     Cold,
     /// An earlier run has left its code in the object cache.
     Warm,
@@ -36,29 +36,47 @@ impl Mode {
     /// The command that runs a lazy executable in this mode, with cache and statistics in `directory`.
     pub fn command(self, executable: &Path, directory: &Path) -> Command {
         match self {
-            Self::Cold => lazy_command(executable, directory),
-            Self::Warm => warm_command(executable, directory),
+            Self::Cold => by_llvm(lazy_command(executable, directory)),
+            Self::Warm => by_llvm(warm_command(executable, directory)),
             Self::Daemon => daemon_command(executable, directory),
-            Self::Baseline => baseline_command(executable, directory),
-            Self::WarmBaseline => warm_baseline_command(executable, directory),
+            Self::Baseline | Self::WarmBaseline => {
+                // autojitd may still be writing to the other modes' cache.
+                let cache = directory.join("baseline-cache");
+                if self == Self::Baseline {
+                    drop(fs::remove_dir_all(&cache));
+                }
+                let mut command = by_baseline(warm_command(executable, directory));
+                command.env("AUTOJIT_CACHE_DIR", cache);
+                command
+            }
         }
+    }
+
+    /// The same for a program built at `level`, of which the baseline compiler refuses what `refusals` says: without
+    /// AUTOJIT_BASELINE where the default is the mode's way at this level, so that it is the default that runs.
+    fn command_at(self, level: Level, refusals: Refusals, executable: &Path, directory: &Path) -> Command {
+        let mut command = self.command(executable, directory);
+        if self.is_baseline() == level.is_unoptimised() {
+            command.env_remove("AUTOJIT_BASELINE");
+        } else if self == Self::Baseline && refusals == Refusals::None {
+            command.env("AUTOJIT_BASELINE", "only");
+        }
+        command
+    }
+
+    fn is_baseline(self) -> bool {
+        matches!(self, Self::Baseline | Self::WarmBaseline)
     }
 }
 
 /// Checks the program in `directory` at one level: with each linker or compiler, in each mode.
 pub fn check(directory: &str, level: &str) {
-    let mut program = directives::read(Path::new(directory)).unwrap_or_else(|error| panic!("{error}"));
+    let program = directives::read(Path::new(directory)).unwrap_or_else(|error| panic!("{error}"));
     let level =
         program.levels.iter().copied().find(|one| one.name() == level).expect("the program has the level");
     let scratch = Scratch::new(&format!("{}-{}", program.name, level.name()));
-    if !Level::STANDARD.contains(&level) {
-        program.refuses.get_or_insert_with(|| "looked at for the standard levels".to_owned());
-    }
     if program.is_rust() {
         for toolchain in [Toolchain::Stable, Toolchain::Nightly] {
-            if toolchain == Toolchain::Nightly {
-                program.refuses.get_or_insert_with(|| "its library changes from day to day".to_owned());
-            }
             check_rust(&program, level, toolchain, &scratch);
         }
     } else {
@@ -107,14 +125,18 @@ fn check_rust(program: &Program, level: Level, toolchain: Toolchain, scratch: &S
         rust_program(how, toolchain, &path(&program.sources[0]), &libraries, &flags, &directory)
     };
     let expected = run_plain(program, &build(How::Plain));
-    let lazy = build(How::Lazy);
-    run_lazy(
+    let lazy = Lazy {
         program,
-        &lazy,
-        &expected,
-        &format!("plain and lazy program of the {toolchain:?} compiler"),
-        true,
-    );
+        level,
+        executable: &build(How::Lazy),
+        whole: true,
+        refusals: match toolchain {
+            Toolchain::Stable => program.refusals(level),
+            // Its library changes from day to day.
+            Toolchain::Nightly => Refusals::Unknown,
+        },
+    };
+    lazy.check(&expected, &format!("plain and lazy program of the {toolchain:?} compiler"));
 }
 
 /// A C or C++ program whose objects are made, to be linked in several ways.
@@ -184,9 +206,12 @@ impl<'a> Builder<'a> {
         let all = (1_u32 << self.sources.len()) - 1;
         let combinations = if self.program.mix { 1..=all } else { all..=all };
         for lazy in combinations {
-            let program = self.link(linker, lazy, How::Lazy);
+            let whole = lazy == all;
+            let refusals = if whole { self.program.refusals(self.level) } else { Refusals::Unknown };
+            let executable = &self.link(linker, lazy, How::Lazy);
             let what = format!("plain program and lazy one (linker {linker}, lazy sources {lazy:#b})");
-            run_lazy(self.program, &program, &expected, &what, lazy == all);
+            Lazy { program: self.program, level: self.level, executable, whole, refusals }
+                .check(&expected, &what);
         }
     }
 
@@ -206,18 +231,21 @@ impl<'a> Builder<'a> {
         let library = library.to_str().expect("its path is UTF-8");
         let lazy = link((1 << self.sources.len()) - 1, How::Lazy, &[kind, library]);
         let directory = lazy.parent().expect("a file has a directory");
-        let outcome = run_program(self.program, static_command(&lazy, directory), &lazy);
-        expected.assert_same(&outcome, &format!("plain and lazy program, static (linker {linker})"));
-        if matches!(self.program.exit, Exit::Status(_)) {
-            Stats::read(&directory.join(format!("stats.{}", outcome.pid))).assert_from_daemon();
-        }
-        let mut command = static_command(&lazy, directory);
-        command.env("AUTOJIT_BASELINE", "on");
-        let outcome = run_program(self.program, command, &lazy);
-        expected.assert_same(&outcome, &format!("static, by the baseline compiler (linker {linker})"));
-        if matches!(self.program.exit, Exit::Status(_)) {
-            Stats::read(&directory.join(format!("stats.{}", outcome.pid))).assert_static_baseline();
-        }
+        // As in [`Mode::command_at`].
+        let mut by_daemon = by_llvm(static_command(&lazy, directory));
+        let mut baseline = by_baseline(static_command(&lazy, directory));
+        let default = if self.level.is_unoptimised() { &mut baseline } else { &mut by_daemon };
+        default.env_remove("AUTOJIT_BASELINE");
+        let check = |command, how: &str, assert: fn(&Stats)| {
+            let outcome = run_program(self.program, command, &lazy);
+            expected
+                .assert_same(&outcome, &format!("plain and static lazy program, {how} (linker {linker})"));
+            if matches!(self.program.exit, Exit::Status(_)) {
+                assert(&Stats::read(&directory.join(format!("stats.{}", outcome.pid))));
+            }
+        };
+        check(by_daemon, "by autojitd", Stats::assert_from_daemon);
+        check(baseline, "by the baseline compiler", Stats::assert_static_baseline);
     }
 
     /// Links the program, with the sources in the set `lazy` lazy, and everything else as `how` says.
@@ -273,50 +301,61 @@ fn run_plain(program: &Program, executable: &Path) -> Outcome {
     outcome
 }
 
-/// Runs the lazy program in each mode, and compares. `whole`: all of its sources are lazy.
-fn run_lazy(program: &Program, executable: &Path, expected: &Outcome, what: &str, whole: bool) {
-    if whole {
-        for name in &program.lazy {
-            assert_ne!(
-                function(executable, name),
-                Function::Ordinary,
-                "'{name}' is not lazy in {}",
-                program.name
-            );
+/// A lazy program that is to be run in each mode.
+struct Lazy<'a> {
+    program: &'a Program,
+    level: Level,
+    executable: &'a Path,
+    /// All of its sources are lazy.
+    whole: bool,
+    refusals: Refusals,
+}
+
+impl Lazy<'_> {
+    /// Checks what is lazy in it, runs it and compares.
+    fn check(&self, expected: &Outcome, what: &str) {
+        let Self { program, executable, .. } = *self;
+        if self.whole {
+            for name in &program.lazy {
+                let kind = function(executable, name);
+                assert_ne!(kind, Function::Ordinary, "'{name}' is not lazy in {}", program.name);
+            }
+            for name in &program.ordinary {
+                let kind = function(executable, name);
+                assert_eq!(kind, Function::Ordinary, "'{name}' must stay static in {}", program.name);
+            }
         }
-        for name in &program.ordinary {
-            assert_eq!(
-                function(executable, name),
-                Function::Ordinary,
-                "'{name}' must stay static in {}",
-                program.name
-            );
+        for mode in Mode::ALL {
+            if mode.is_baseline() && program.baseline.is_some() {
+                continue;
+            }
+            for _ in 0..program.repeat {
+                self.run(mode, expected, &format!("{what}, {mode:?}"));
+            }
         }
     }
-    let directory = executable.parent().expect("a file has a directory");
-    for mode in Mode::ALL {
-        if matches!(mode, Mode::Baseline | Mode::WarmBaseline) && program.baseline.is_some() {
-            continue;
+
+    fn run(&self, mode: Mode, expected: &Outcome, what: &str) {
+        let Self { program, executable, .. } = *self;
+        let directory = executable.parent().expect("a file has a directory");
+        let mut command = mode.command_at(self.level, self.refusals, executable, directory);
+        // Programs may fork, and each process writes statistics.
+        command.env("AUTOJIT_STATS", directory.join("stats.%p"));
+        let outcome = run_program(program, command, executable);
+        expected.assert_same(&outcome, what);
+        if !matches!(program.exit, Exit::Status(_)) {
+            return;
         }
-        for _ in 0..program.repeat {
-            let mut command = mode.command(executable, directory);
-            // Programs may fork, and each process writes statistics.
-            command.env("AUTOJIT_STATS", directory.join("stats.%p"));
-            let outcome = run_program(program, command, executable);
-            expected.assert_same(&outcome, &format!("{what}, {mode:?}"));
-            if matches!(program.exit, Exit::Status(_)) {
-                let stats = Stats::read(&directory.join(format!("stats.{}", outcome.pid)));
-                match mode {
-                    Mode::Cold => stats.assert_lazy(),
-                    Mode::Warm | Mode::WarmBaseline => stats.assert_warm(),
-                    Mode::Daemon => stats.assert_from_daemon(),
-                    Mode::Baseline => stats.assert_baseline(!whole || program.refuses.is_some()),
-                }
-                assert_eq!(stats.number("pid"), f64::from(outcome.pid));
-                if whole && mode == Mode::Cold {
-                    stats.assert_conditions(&program.stats);
-                }
-            }
+        let stats = Stats::read(&directory.join(format!("stats.{}", outcome.pid)));
+        match mode {
+            Mode::Cold => stats.assert_by_llvm(),
+            Mode::Warm | Mode::WarmBaseline => stats.assert_warm(),
+            Mode::Daemon => stats.assert_from_daemon(),
+            Mode::Baseline => stats.assert_baseline(self.refusals),
+        }
+        assert_eq!(stats.number("pid"), f64::from(outcome.pid));
+        if self.whole && mode == Mode::Cold {
+            stats.assert_conditions(&program.stats);
         }
     }
 }

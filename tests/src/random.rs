@@ -212,7 +212,7 @@ fn compare(case: &Case, directory: &Path) -> Result<f64, Verdict> {
         if !stats.exists() {
             return Err(Verdict::Different("the lazy program is not lazy".to_owned()));
         }
-        compiled += Stats::read(&stats).number("compiled");
+        compiled += Stats::read(&stats).compiled();
     }
     Ok(compiled)
 }

@@ -131,25 +131,21 @@ pub fn warm_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     command
 }
 
-/// `program` as a command that runs lazily, with first calls compiled by the baseline compiler, and an empty object cache
-/// that no other mode uses.
-pub fn baseline_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
-    let command = warm_baseline_command(program, directory);
-    drop(fs::remove_dir_all(directory.join("baseline-cache")));
+/// `command` with LLVM compiling everything, in process or in autojitd: for tests that are about that.
+pub fn by_llvm(mut command: Command) -> Command {
+    command.env("AUTOJIT_BASELINE", "off");
     command
 }
 
-/// The same with what such runs have left in the cache.
-pub fn warm_baseline_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
-    let mut command = warm_command(program, directory);
-    // autojitd may still be writing to the other one.
-    command.env("AUTOJIT_CACHE_DIR", directory.join("baseline-cache")).env("AUTOJIT_BASELINE", "on");
+/// `command` with the baseline compiler compiling what it can, at any level.
+pub fn by_baseline(mut command: Command) -> Command {
+    command.env("AUTOJIT_BASELINE", "on");
     command
 }
 
 /// `program` as a command that runs lazily, with code from the tests' daemon, which must be there, and nothing else.
 pub fn daemon_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
-    let mut command = lazy_command(program, directory);
+    let mut command = by_llvm(lazy_command(program, directory));
     command
         .env("AUTOJIT_DISABLE_OBJECT_CACHE", "1")
         .env("AUTOJIT_MODE", "daemon")
@@ -158,7 +154,8 @@ pub fn daemon_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     command
 }
 
-/// `program` as a command that runs with the runtime inside it, likewise, with statistics in `directory`.
+/// `program` as a command that runs with the runtime inside it, and the tests' daemon for what that does not compile, with
+/// statistics in `directory`.
 pub fn static_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     let mut command = command(program);
     command

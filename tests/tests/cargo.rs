@@ -333,7 +333,7 @@ int main(void) {
             let (outcome, stats) = run_lazily(&program, &scratch);
             plain.assert_same(&outcome, &format!("C programs with a {kind} of the {toolchain:?} compiler"));
             assert!(outcome.text().contains("next 2 in thread 2\napplied 6 -1\n"), "{outcome}");
-            assert!(stats.number("compiled") >= 4.0);
+            assert!(stats.compiled() >= 4.0);
         }
     }
 }

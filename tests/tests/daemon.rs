@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use autojit_tests::compile::plugin;
-use autojit_tests::run::{command, lazy_command, run, tool, warm_command};
+use autojit_tests::run::{by_llvm, command, lazy_command, run, tool, warm_command};
 use autojit_tests::scratch::{self, Scratch};
 use autojit_tests::stats::Stats;
 
@@ -117,7 +117,7 @@ fn compiled(source: &Path, program: &Path, socket: &Path) -> PathBuf {
 /// `program` as a client of `daemon`, in a directory of its own.
 fn client(program: &Path, directory: &Path, socket: &Path, mode: &str) -> Command {
     fs::create_dir_all(directory).expect("the directory is writable");
-    let mut client = lazy_command(program, directory);
+    let mut client = by_llvm(lazy_command(program, directory));
     client
         .env("AUTOJIT_DISABLE_OBJECT_CACHE", "1")
         .env("AUTOJIT_MODE", mode)
@@ -245,7 +245,7 @@ fn a_build_followed_by_a_run_finds_its_code() {
     let program = scratch.path().join("program");
     let build = |number| compiled(&scratch.file("program.c", text(number)), &program, &socket);
     let run = |wanted: &str| {
-        let mut client = warm_command(&program, scratch.path());
+        let mut client = by_llvm(warm_command(&program, scratch.path()));
         client.env("AUTOJIT_MODE", "daemon").env("AUTOJIT_SOCKET_PATH", &socket);
         assert_eq!(run(&mut client, scratch.path(), b"").text(), wanted);
         Stats::read(&scratch.path().join("stats"))

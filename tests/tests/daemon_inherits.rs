@@ -7,7 +7,7 @@ use std::process::Command;
 
 use autojit_tests::compile::How;
 use autojit_tests::parts::{HELPER, MAIN, compile, link};
-use autojit_tests::run::{command, lazy_command, run, tool};
+use autojit_tests::run::{by_llvm, command, lazy_command, run, tool};
 use autojit_tests::scratch::{self, Scratch};
 use autojit_tests::stats::Stats;
 
@@ -80,7 +80,7 @@ fn a_program_that_may_write_no_files_has_a_daemon() {
     let objects = [("main.c", MAIN), ("helper.c", HELPER)]
         .map(|(name, text)| compile(&scratch, How::Lazy, name, text, &["-g"]));
     let program = link(&scratch, "bfd", &objects, &[]);
-    let mut shell = lazy_command("bash", scratch.path());
+    let mut shell = by_llvm(lazy_command("bash", scratch.path()));
     shell.env("AUTOJIT_MODE", "daemon").env("AUTOJIT_DAEMON_PATH", scratch::dist("bin/autojitd"));
     let run = run(&mut limited(shell, &format!("exec {}", program.display())), scratch.path(), b"");
     assert_eq!(run.assert_code(0).text(), "42\n");

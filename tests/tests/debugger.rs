@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
-use autojit_tests::run::{attempt, command, lazy_command, warm_command};
+use autojit_tests::run::{attempt, by_llvm, command, lazy_command, warm_command};
 use autojit_tests::scratch::{Scratch, dist, repository};
 use autojit_tests::stats::Stats;
 
@@ -235,7 +235,7 @@ impl Drop for Waiting {
 fn gdb_that_comes_later_knows_names_and_lines() {
     let scratch = Scratch::new("gdb_attach");
     let lazy = program(&scratch, How::Lazy, &["waits.c"], &[]);
-    let mut waiting = Waiting::start(lazy_command(&lazy, scratch.path()));
+    let mut waiting = Waiting::start(by_llvm(lazy_command(&lazy, scratch.path())));
     let commands = ["bt", "info line late", "generate-core-file core", "set var *(int *)&go = 1"];
     let text = waiting.gdb(scratch.path(), &commands);
     for frame in ["in inner () at ", "waits.c:8", "in outer () at ", "waits.c:16", "in main () at "] {
@@ -250,7 +250,7 @@ fn gdb_that_comes_later_knows_names_and_lines() {
     }
     // Code that the first run has left in the cache has names, and can be unwound.
     assert!(waiting.0.wait().expect("it is ours").success());
-    let warm = Waiting::start(warm_command(&lazy, scratch.path()));
+    let warm = Waiting::start(by_llvm(warm_command(&lazy, scratch.path())));
     let text = warm.gdb(scratch.path(), &["bt", "generate-core-file warm"]);
     let mut gdb = command("gdb");
     gdb.args(["-q", "-nx", "-batch", "-ex", "bt"]).arg(&lazy).arg(scratch.path().join("warm"));
@@ -259,6 +259,27 @@ fn gdb_that_comes_later_knows_names_and_lines() {
             assert!(text.contains(frame), "no '{frame}' in the warm run's\n{text}");
         }
         assert!(!text.contains("waits.c:8"), "not from the cache:\n{text}");
+    }
+}
+
+/// Code of the baseline compiler has names there, and can be unwound; not lines.
+#[test]
+fn gdb_that_comes_later_knows_names_of_unoptimised_builds() {
+    let scratch = Scratch::new("gdb_attach_baseline");
+    let lazy = program(&scratch, How::Lazy, &["waits.c"], &[]);
+    for make in [lazy_command, warm_command] {
+        let mut waiting = Waiting::start(make(&lazy, scratch.path()));
+        let text = waiting.gdb(scratch.path(), &["bt", "generate-core-file core", "set var *(int *)&go = 1"]);
+        let mut gdb = command("gdb");
+        gdb.args(["-q", "-nx", "-batch", "-ex", "bt"]).arg(&lazy).arg(scratch.path().join("core"));
+        for text in [text, normal(&attempt(&mut gdb).text())] {
+            for frame in ["in inner ()", "in outer ()", "in main ()"] {
+                assert!(text.contains(frame), "no '{frame}' in\n{text}");
+            }
+        }
+        assert!(waiting.0.wait().expect("it is ours").success());
+        let stats = Stats::read(&scratch.path().join("stats"));
+        assert_eq!(stats.number("compiled"), 0.0, "{stats:?}");
     }
 }
 
@@ -280,7 +301,9 @@ fn gdb_that_was_announced_may_come_later() {
 fn gdb_that_comes_later_sets_breakpoints() {
     let scratch = Scratch::new("gdb_attach_breakpoints");
     let lazy = program(&scratch, How::Lazy, &["waits.c"], &[]);
-    for mut start in [lazy_command(&lazy, scratch.path()), warm_command(&lazy, scratch.path())] {
+    // `late` is compiled along with its caller.
+    for make in [lazy_command, warm_command] {
+        let mut start = by_llvm(make(&lazy, scratch.path()));
         start.env("AUTOJIT_STATS", scratch.path().join("stats"));
         let mut waiting = Waiting::start(start);
         let commands = ["break late", "set var *(int *)&go = 1", "continue", "bt", "continue"];
@@ -298,17 +321,22 @@ fn gdb_that_comes_later_sets_breakpoints() {
 fn code_arrives_beside_breakpoints() {
     let scratch = Scratch::new("gdb_attach_goes_on");
     let lazy = program(&scratch, How::Lazy, &["goes_on.c"], &[]);
-    let mut start = lazy_command(&lazy, scratch.path());
-    start.env("AUTOJIT_STATS", scratch.path().join("stats"));
-    let mut waiting = Waiting::start(start);
-    // Functions are compiled while the page of `known` has a breakpoint.
-    let commands = ["break known", "set var *(int *)&go = 1", "continue", "bt 2", "continue", "continue"];
-    let text = waiting.gdb(scratch.path(), &commands);
-    // Its stub is a location as well, which direct calls do not pass.
-    assert_eq!(text.matches("Breakpoint 1.1, known").count(), 2, "{text}");
-    assert!(waiting.0.wait().expect("it is ours").success());
-    // The last ones are not in the batches of the first.
-    assert!(Stats::read(&scratch.path().join("stats")).number("batches") >= 5.0);
+    for (mut start, number) in [
+        (lazy_command(&lazy, scratch.path()), "baseline"),
+        (by_llvm(lazy_command(&lazy, scratch.path())), "batches"),
+    ] {
+        start.env("AUTOJIT_STATS", scratch.path().join("stats"));
+        let mut waiting = Waiting::start(start);
+        // Functions are compiled while the page of `known` has a breakpoint.
+        let commands = ["break known", "set var *(int *)&go = 1", "continue", "bt 2", "continue", "continue"];
+        let text = waiting.gdb(scratch.path(), &commands);
+        // Its stub is a location as well, which direct calls do not pass. Lines of code by LLVM are known.
+        let stop = if number == "batches" { "Breakpoint 1.1, known" } else { "Breakpoint 1.1, 0x in known" };
+        assert_eq!(text.matches(stop).count(), 2, "{text}");
+        assert!(waiting.0.wait().expect("it is ours").success());
+        // The last ones are not in the batches of the first.
+        assert!(Stats::read(&scratch.path().join("stats")).number(number) >= 5.0);
+    }
 }
 
 #[test]
@@ -332,7 +360,7 @@ fn ltrace_follows_returns_to_compiled_code() {
             && lazy.contains("<no return ...>") == plain.contains("<no return ...>"),
         "{lazy}"
     );
-    assert!(Stats::read(&scratch.path().join("stats")).number("compiled") >= 2.0);
+    assert!(Stats::read(&scratch.path().join("stats")).compiled() >= 2.0);
 }
 
 #[test]

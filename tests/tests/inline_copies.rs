@@ -39,7 +39,7 @@ fn a_second_run_compiles_nothing() {
         let first_order = |order: &str| {
             let cold = run(lazy_command(&lazy, scratch.path()).arg(order), scratch.path(), b"");
             assert_eq!(cold.assert_code(0).text(), expected);
-            Stats::read(&scratch.path().join("stats")).number("compiled")
+            Stats::read(&scratch.path().join("stats")).compiled()
         };
         for order in ORDERS {
             assert!(first_order(order) > 100.0);
@@ -51,11 +51,7 @@ fn a_second_run_compiles_nothing() {
                     assert_eq!(outcome.assert_code(0).text(), expected);
                     let stats = Stats::read(&scratch.path().join("stats"));
                     stats.assert_warm();
-                    assert_eq!(
-                        stats.number("compiled"),
-                        0.0,
-                        "{level} {order} {next} {threads:?}: {stats:?}"
-                    );
+                    assert_eq!(stats.compiled(), 0.0, "{level} {order} {next} {threads:?}: {stats:?}");
                 }
             }
         }

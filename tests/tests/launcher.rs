@@ -8,7 +8,7 @@ use std::process::Command;
 
 use autojit_tests::cache::files;
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::run::{Outcome, attempt, command, run, tool};
+use autojit_tests::run::{Outcome, attempt, by_llvm, command, run, tool};
 use autojit_tests::scratch::{Scratch, dist, repository};
 use autojit_tests::stats::Stats;
 
@@ -216,6 +216,7 @@ fn a_daemon_is_started_once_and_used() {
         launcher.args([option, "--stats=stats"]).arg(&program).current_dir(scratch.path());
         // A relative path is one in the directory where the program is started.
         launcher.env("AUTOJIT_SOCKET_PATH", "run/socket").env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd"));
+        let mut launcher = by_llvm(launcher);
         // Its output is read to its end, to which a daemon must not hold on.
         let outcome = attempt(&mut launcher);
         assert_eq!((outcome.text(), outcome.errors()), ("ran\n".to_owned(), String::new()));

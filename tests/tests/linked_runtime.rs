@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::{How, Link, Toolchain, rust_program};
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, compile, link_library};
-use autojit_tests::run::{bare_command, command, lazy_command, run, tool};
+use autojit_tests::run::{bare_command, by_llvm, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -107,7 +107,7 @@ fn linked_and_preloaded_it_is_one() {
     ];
     let program = link(&scratch, "lld", &objects, &["-lautojit-runtime"]);
     for preload in ["lib/libautojit.so", "lib/libautojit-runtime.so"] {
-        let mut command = lazy_command(&program, scratch.path());
+        let mut command = by_llvm(lazy_command(&program, scratch.path()));
         command.env("LD_PRELOAD", dist(preload)).env("AUTOJIT_LOG", "info");
         let outcome = run(&mut command, scratch.path(), b"");
         assert_eq!(outcome.assert_code(0).text(), "42\n", "{outcome}");
@@ -159,7 +159,7 @@ fn programs_of_set_user_id_take_no_orders_from_the_environment() {
         let program = link(&scratch, "bfd", &objects, flags);
         std::os::unix::fs::chown(&program, Some(65534), None).expect("root may");
         tool(command("chmod").arg("4755").arg(&program));
-        let mut command = bare_command(&program, scratch.path());
+        let mut command = by_llvm(bare_command(&program, scratch.path()));
         // What it would start, as the other user.
         let marker = scratch.path().join("started");
         let script = format!("#!/bin/sh\ntouch {}\n", marker.display());

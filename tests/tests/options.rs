@@ -71,6 +71,7 @@ fn unoptimised_modules_need_no_engine() {
         (&objects, "auto", "", [2.0, 1.0]),
         (&objects, "auto", "0", [3.0, 0.0]),
         (&objects, "auto", "2", [0.0, 3.0]),
+        (&objects, "", "", [2.0, 1.0]),
         (&objects, "on", "", [3.0, 0.0]),
         (&objects, "off", "", [0.0, 3.0]),
         (&optimised, "auto", "", [0.0, 3.0]),
@@ -89,6 +90,32 @@ fn unoptimised_modules_need_no_engine() {
         assert_eq!(["baseline", "compiled"].map(|key| stats.number(key)), expected, "{what}");
         assert_eq!(stats.number("engine_load_ms") > 0.0, expected[1] > 0.0, "{what}");
     }
+}
+
+#[test]
+fn refusals_can_be_errors() {
+    let scratch = Scratch::new("options-only");
+    let text = "#include <stdio.h>\n\
+        int wait_a_little(int n) { __asm__ volatile(\"pause\"); return n; }\n\
+        int main(void) { puts(\"begun\"); fflush(stdout); return wait_a_little(7); }\n";
+    let objects = [compile(&scratch, How::Lazy, "program.c", text, &["-O0"])];
+    let program = link(&scratch, "lld", &objects, &[]);
+    let with = |value: &str| {
+        let mut lazy = lazy_command(&program, scratch.path());
+        run(lazy.env("AUTOJIT_BASELINE", value), scratch.path(), b"")
+    };
+    let outcome = with("only");
+    assert_eq!(outcome.assert_signal(libc::SIGABRT).text(), "begun\n");
+    let said = outcome.errors();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    for part in ["autojit: ", "wait_a_little", "program.c", "inline assembly", "AUTOJIT_BASELINE=on"] {
+        assert!(said.contains(part), "no {part} in {said}");
+    }
+    // What else is done about it.
+    assert_eq!(with("auto").assert_code(7).text(), "begun\n");
+    let stats = Stats::read(&scratch.path().join("stats"));
+    let refused: f64 = stats.refused().iter().map(|(_, count)| count).sum();
+    assert_eq!([stats.number("baseline"), stats.number("compiled"), refused], [1.0, 1.0, 1.0], "{stats:?}");
 }
 
 #[test]

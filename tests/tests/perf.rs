@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use autojit_tests::compile::{Link, lazy_object};
-use autojit_tests::run::{baseline_command, command, lazy_command, run, tool};
+use autojit_tests::run::{by_baseline, by_llvm, command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
 
@@ -62,8 +62,8 @@ fn program(scratch: &Scratch) -> PathBuf {
 fn maps_name_what_was_compiled() {
     let scratch = Scratch::new("perf-map");
     let program = program(&scratch);
-    assert_map(lazy_command(&program, scratch.path()), &scratch, "compiled");
-    assert_map(baseline_command(&program, scratch.path()), &scratch, "baseline");
+    assert_map(by_llvm(lazy_command(&program, scratch.path())), &scratch, "compiled");
+    assert_map(by_baseline(lazy_command(&program, scratch.path())), &scratch, "baseline");
 }
 
 /// Its map names all functions, whose number is that of `key` in the statistics.

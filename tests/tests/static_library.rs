@@ -8,7 +8,7 @@ use std::process::Command;
 
 use autojit_tests::compile::{How, Link, Toolchain, rust_program};
 use autojit_tests::parts::{LINKERS, compile};
-use autojit_tests::run::{Outcome, command, lazy_command, run, static_command, tool};
+use autojit_tests::run::{Outcome, by_llvm, command, lazy_command, run, static_command, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -55,7 +55,7 @@ fn assert_runs(scratch: &Scratch, program: &Path, expected: &Outcome, what: &str
     expected.assert_same(&outcome, what);
     let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
     assert!(stats.number("from_cache") > 0.0, "{what}: {stats:?}");
-    assert_eq!((stats.number("compiled"), stats.number("from_daemon")), (0.0, 0.0), "{what}: {stats:?}");
+    assert_eq!((stats.compiled(), stats.number("from_daemon")), (0.0, 0.0), "{what}: {stats:?}");
     assert_eq!(stats.string("mode"), "daemon");
 }
 
@@ -102,7 +102,7 @@ fn the_baseline_compiler_needs_no_daemon() {
     let object = compile(&scratch, How::Lazy, "program.c", text, &["-O0", "-g"]);
     let program = link(&scratch, "lld", false, &[object], &["-static"]);
     let mut command = static_command(&program, scratch.path());
-    command.env("AUTOJIT_SOCKET_PATH", "/nowhere/autojitd.sock").env("AUTOJIT_BASELINE", "only");
+    command.env("AUTOJIT_SOCKET_PATH", "/nowhere/autojitd.sock");
     let outcome = run(&mut command, scratch.path(), b"");
     assert_eq!(outcome.assert_code(0).text(), "called\n");
     let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
@@ -277,7 +277,8 @@ fn a_preloaded_runtime_is_preferred() {
     for linker in LINKERS {
         for flags in [&["-pie"][..], &["-no-pie"], &["-rdynamic"]] {
             let program = link(&scratch, linker, false, std::slice::from_ref(&object), flags);
-            let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
+            let mut command = by_llvm(lazy_command(&program, scratch.path()));
+            let outcome = run(&mut command, scratch.path(), b"");
             outcome.assert_code(0);
             let stats = Stats::read(&scratch.path().join("stats"));
             // Its own would not have the engine in the process.
@@ -327,7 +328,7 @@ fn what_cannot_be_compiled_is_told() {
     let object = compile(&scratch, How::Lazy, "main.c", C, &["-O0", "-fPIC"]);
     for kind in ["-static", "-pie"] {
         let program = link(&scratch, "bfd", false, std::slice::from_ref(&object), &[kind]);
-        let mut nobody = command(&program);
+        let mut nobody = by_llvm(command(&program));
         // The socket would be that of a daemon of the user's.
         nobody.env("AUTOJIT_SOCKET_PATH", "/nowhere/socket").env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd");
         let outcome = run(&mut nobody, scratch.path(), b"");
@@ -359,9 +360,13 @@ fn rust_programs_with_their_c_library_inside() {
                 archive()[0].clone(),
             ];
             let program = rust_program(How::Lazy, Toolchain::Stable, &source, &[], &own, scratch.path());
-            let outcome = run(&mut static_command(&program, scratch.path()), scratch.path(), b"");
-            assert_eq!(outcome.assert_code(0).text(), "42\n", "{linker} {inside}: {outcome}");
-            Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid))).assert_from_daemon();
+            let check = |mut command: Command, assert: fn(&Stats)| {
+                let outcome = run(&mut command, scratch.path(), b"");
+                assert_eq!(outcome.assert_code(0).text(), "42\n", "{linker} {inside}: {outcome}");
+                assert(&Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid))));
+            };
+            check(static_command(&program, scratch.path()), Stats::assert_static_baseline);
+            check(by_llvm(static_command(&program, scratch.path())), Stats::assert_from_daemon);
         }
     }
 }

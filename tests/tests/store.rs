@@ -382,12 +382,16 @@ fn a_full_disk_fails_the_build() {
 #[test]
 fn a_missing_engine_is_named() {
     let program = Program::build("engine-missing", Kept::Embedded, Kept::Plain);
-    let outcome = program.run_with(&[("AUTOJIT_ENGINE_PATH", OsStr::new("/nowhere/engine.so"))]);
+    let off = ("AUTOJIT_BASELINE", OsStr::new("off"));
+    let outcome = program.run_with(&[off, ("AUTOJIT_ENGINE_PATH", OsStr::new("/nowhere/engine.so"))]);
     assert_refused(&outcome, &["main", "main.c", "/nowhere/engine.so", "no such file"]);
     let alone =
         program.scratch.file("alone/libautojit.so", fs::read(dist("lib/libautojit.so")).expect("it exists"));
-    let outcome = program.run_with(&[("LD_PRELOAD", alone.as_os_str())]);
+    let alone = ("LD_PRELOAD", alone.as_os_str());
+    let outcome = program.run_with(&[off, alone]);
     assert_refused(&outcome, &["main", "main.c", "/alone/libautojit-engine.so", "no such file"]);
+    // This build does not need it.
+    assert_eq!(program.run_with(&[alone]).assert_code(0).text(), OUTPUT);
 }
 
 #[test]
@@ -395,7 +399,8 @@ fn something_else_is_no_engine() {
     let program = Program::build("engine-other", Kept::Embedded, Kept::Plain);
     let text = program.scratch.file("engine.so", "no library\n");
     for engine in [text.as_path(), Path::new("/lib/x86_64-linux-gnu/libm.so.6"), Path::new("/")] {
-        let outcome = program.run_with(&[("AUTOJIT_ENGINE_PATH", engine.as_os_str())]);
+        let off = ("AUTOJIT_BASELINE", OsStr::new("off"));
+        let outcome = program.run_with(&[off, ("AUTOJIT_ENGINE_PATH", engine.as_os_str())]);
         assert_refused(&outcome, &["main", "main.c", engine.to_str().expect("our paths are text")]);
     }
 }

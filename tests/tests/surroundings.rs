@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::run::{Outcome, attempt, command, lazy_command, run, tool};
+use autojit_tests::run::{Outcome, attempt, by_llvm, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -105,9 +105,13 @@ fn limits_that_are_too_low_are_told() {
     let program = build(&scratch, How::Lazy, "program", MAIN, &["-g"]);
     for (limit, ends) in [("-v 40000", vec![127]), ("-v 70000", vec![127, 134]), ("-d 20000", vec![127, 134])]
     {
-        let mut lazy = lazy_command("/bin/sh", scratch.path());
-        lazy.args(["-c", &format!("ulimit {limit}; \"$0\"; exit $?")]).arg(&program);
-        let outcome = run(&mut lazy, scratch.path(), b"");
+        let limited = |mut lazy: Command| {
+            lazy.args(["-c", &format!("ulimit {limit}; \"$0\"; exit $?")]).arg(&program);
+            run(&mut lazy, scratch.path(), b"")
+        };
+        // The limits are LLVM's.
+        assert_ran(&limited(lazy_command("/bin/sh", scratch.path())), limit);
+        let outcome = limited(by_llvm(lazy_command("/bin/sh", scratch.path())));
         assert!(outcome.status.code().is_some_and(|code| ends.contains(&code)), "{limit}: {outcome}");
         let errors = outcome.errors();
         assert!(

@@ -5,8 +5,7 @@ use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::run::{
-    Outcome, baseline_command, command, daemon_command, lazy_command, run, warm_baseline_command,
-    warm_command,
+    Outcome, by_baseline, by_llvm, command, daemon_command, lazy_command, run, warm_command,
 };
 use autojit_tests::scratch::{Scratch, repository};
 use autojit_tests::stats::Stats;
@@ -37,11 +36,11 @@ fn outcomes(
     let mut lazily = Vec::new();
     type Make = fn(PathBuf, &Path) -> Command;
     let modes: [(&str, Make); 5] = [
-        ("cold", lazy_command),
-        ("warm", warm_command),
+        ("cold", |program, directory| by_llvm(lazy_command(program, directory))),
+        ("warm", |program, directory| by_llvm(warm_command(program, directory))),
         ("daemon", daemon_command),
-        ("baseline", baseline_command),
-        ("kept baseline", warm_baseline_command),
+        ("baseline", |program, directory| by_baseline(lazy_command(program, directory))),
+        ("kept baseline", |program, directory| by_baseline(warm_command(program, directory))),
     ];
     for (mode, make) in modes {
         let mut command = make(lazy.clone(), scratch.path());

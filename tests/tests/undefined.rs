@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::run::{baseline_command, daemon_command, lazy_command, run, static_command, warm_command};
+use autojit_tests::run::{
+    by_baseline, by_llvm, daemon_command, lazy_command, run, static_command, warm_command,
+};
 use autojit_tests::scratch::{Scratch, dist, repository};
 
 fn build(scratch: &Scratch, own: &[&str], linked: &[&str]) -> PathBuf {
@@ -40,7 +42,8 @@ fn calls_of_undefined_functions_say_so() {
         let program = build(&scratch, flags, linked);
         check(&scratch, || lazy_command(&program, scratch.path()));
         check(&scratch, || daemon_command(&program, scratch.path()));
-        check(&scratch, || baseline_command(&program, scratch.path()));
+        check(&scratch, || by_baseline(lazy_command(&program, scratch.path())));
+        check(&scratch, || by_llvm(lazy_command(&program, scratch.path())));
         // With code from the cache, which is bound in other ways.
         check(&scratch, || warm_command(&program, scratch.path()));
         check(&scratch, || warm_command(&program, scratch.path()));

@@ -39,7 +39,7 @@ pub fn calls_pass_stubs() -> bool {
 
 /// What the baseline compiler is for.
 pub fn baseline() -> Baseline {
-    get().map_or(Baseline::Off, |options| options.baseline)
+    get().map_or(Baseline::Auto, |options| options.baseline)
 }
 
 /// The options, and the variables whose values were no good.

@@ -148,15 +148,15 @@ options! {
     calls: Calls = Calls::Direct, [Runtime]
         "AUTOJIT_CALLS" "direct|stubs" ["direct"]
         "stubs: every call passes the function's address, where tools and tests have put a probe or a jump";
-    baseline: Baseline = Baseline::Off, [Runtime]
-        "AUTOJIT_BASELINE" "auto|on|off|only" ["off"]
-        "an experiment: compile first calls without LLVM; auto: in unoptimised builds; only: refusals are errors";
+    baseline: Baseline = Baseline::Auto, [Runtime]
+        "AUTOJIT_BASELINE" "auto|on|off|only" ["auto"]
+        "compile first calls without LLVM: auto where the build asks for no optimisation; on always; only: or fail";
     engine_path: Option<Vec<u8>> = None, [Runtime, Daemon]
         "AUTOJIT_ENGINE_PATH" "FILE" [""]
         "the engine, instead of libautojit-engine.so beside libautojit.so";
     mode: Mode = Mode::Auto, [Runtime]
         "AUTOJIT_MODE" "auto|inprocess|daemon" ["auto"]
-        "where code is compiled: in the program, by autojitd (started if need be), or (auto) by autojitd if it runs";
+        "where LLVM compiles: in the program, in autojitd (started if need be), or (auto) in autojitd if it runs";
     socket_path: Option<Vec<u8>> = None, [Plugin, Runtime, Daemon]
         "AUTOJIT_SOCKET_PATH" "FILE" [""]
         "where autojitd listens [$XDG_RUNTIME_DIR/autojitd.sock, else run/autojitd.sock in the cache's directory]";

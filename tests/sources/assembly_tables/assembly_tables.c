@@ -6,7 +6,7 @@
 //# prints: results 2 4 16 10 6
 //# lazy: lazily
 //# static: third_directly branches
-//# refuses: a difference of two addresses
+//# refuses: o0_g: a difference of two addresses
 #include "assembly_tables.h"
 
 #include <stdio.h>

@@ -13,7 +13,6 @@
 //# prints: expected 4, nothing
 //# prints: generated 0:a 1:b
 //# prints: deduced 6
-//# refuses: __builtin_constant_p of a computed value
 #include "../standard_library/parts.hpp"
 
 #include <expected>
