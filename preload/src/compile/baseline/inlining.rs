@@ -2,13 +2,23 @@
 //!
 //! `llvm.objectsize` is answered in the function into which the one that asks was inlined: `_FORTIFY_SOURCE` relies on
 //! it. And what nothing defines may be named by an inline function whose callers never lead there. Such functions are
-//! for the engine, and all that they may be inlined into.
+//! for the engine, and all that they may be inlined into. So are those that look at their frame or return address and are
+//! always inlined: it is their caller's that they mean.
 
 use std::collections::BTreeSet;
 
 use autojit_bitcode::{AttributeKind, FunctionBody};
 
 use super::pieces::Pieces;
+
+/// Beginnings of the names of intrinsics that tell a function of its frame.
+const FRAME: [&[u8]; 5] = [
+    b"llvm.returnaddress",
+    b"llvm.addressofreturnaddress",
+    b"llvm.frameaddress",
+    b"llvm.sponentry",
+    b"llvm.eh.dwarf.cfa",
+];
 
 /// The functions, by global; empty where nothing in a module depends on inlining.
 #[derive(Debug, Default)]
@@ -26,13 +36,21 @@ impl Inlining {
             name.starts_with(b"llvm.objectsize.")
                 || (!missing.is_empty() && name.starts_with(b"llvm.is.constant."))
         };
-        if missing.is_empty() && !(0..globals.len()).any(asks) {
+        let looks = |number: usize| FRAME.iter().any(|intrinsic| name(number).starts_with(intrinsic));
+        let has = |function: u32, kind| {
+            let attributes = globals.get(function as usize).map(|global| global.attributes);
+            attributes.is_some_and(|list| bitcode.attributes(list).function().has(kind))
+        };
+        let is_always_inlined = |function: u32| has(function, AttributeKind::AlwaysInline);
+        let may_ask = !missing.is_empty() || (0..globals.len()).any(asks);
+        let may_look = (0..globals.len()).any(looks) && (0..globals.len() as u32).any(is_always_inlined);
+        if !may_ask && !may_look {
             return Self::default();
         }
         let mut found = vec![false; globals.len()];
         // By callee, the functions that it may be inlined into.
         let mut callers: Vec<Vec<u32>> = vec![Vec::new(); globals.len()];
-        let mut open = Vec::new();
+        let (mut asking, mut looking) = (Vec::new(), Vec::new());
         let mut body = FunctionBody::default();
         for function in (0..globals.len() as u32).filter(|number| bitcode.has_body(*number)) {
             // What cannot be read is refused when it is compiled.
@@ -46,9 +64,11 @@ impl Inlining {
                     if number >= globals.len() {
                         continue;
                     }
-                    if (asks(number) || missing.contains(&operand.0)) && !found[function as usize] {
-                        found[function as usize] = true;
-                        open.push(function);
+                    if asks(number) || missing.contains(&operand.0) {
+                        asking.push(function);
+                    }
+                    if looks(number) && is_always_inlined(function) {
+                        looking.push(function);
                     }
                     if bitcode.has_body(operand.0) {
                         callers[number].push(function);
@@ -56,19 +76,20 @@ impl Inlining {
                 }
             }
         }
-        while let Some(function) = open.pop() {
-            let attributes = globals.get(function as usize).map(|global| global.attributes);
-            let kept = attributes
-                .is_some_and(|list| bitcode.attributes(list).function().has(AttributeKind::NoInline));
-            if kept {
-                continue;
-            }
-            for caller in std::mem::take(&mut callers[function as usize]) {
-                if !std::mem::replace(&mut found[caller as usize], true) {
-                    open.push(caller);
+        let mut spread = |mut open: Vec<u32>, is_inlined: &dyn Fn(u32) -> bool| {
+            let mut known = vec![false; globals.len()];
+            while let Some(function) = open.pop() {
+                if std::mem::replace(&mut known[function as usize], true) {
+                    continue;
+                }
+                found[function as usize] = true;
+                if is_inlined(function) {
+                    open.extend(&callers[function as usize]);
                 }
             }
-        }
+        };
+        spread(asking, &|function| !has(function, AttributeKind::NoInline));
+        spread(looking, &is_always_inlined);
         Self(found)
     }
 
