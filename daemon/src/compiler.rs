@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
-use autojit_code::{Unit, describe};
+use autojit_code::describe;
 use autojit_protocol::packet::Bytes;
 use autojit_protocol::{Blob, Incoming, Outgoing, What};
 use autojit_store::Container;
@@ -220,11 +220,10 @@ impl Compiler {
         } else {
             // The engine may have left out what could not be compiled.
             let container = Container::parse(&opened.container).map_err(|error| error.to_string())?;
-            let unit = Unit::of(object.bytes()).map_err(|error| format!("linking its code: {error}"))?;
+            let unit = autojit_cache::unit_of(object.bytes(), &container);
+            let unit = unit.map_err(|error| format!("linking its code: {error}"))?;
             for function in unit.functions.iter().filter(|function| function.global) {
-                if let autojit_code::Symbol::Name(name) = &function.symbol
-                    && let Some(autojit_store::Symbol::Function(index)) = container.find(name)
-                {
+                if let autojit_code::Symbol::Function(index) = function.symbol {
                     functions.insert(index);
                 }
             }
@@ -323,9 +322,10 @@ impl Compiler {
             let mut local = BTreeSet::new();
             let mut units = Vec::new();
             for object in &pending.objects {
-                let Ok(unit) = Unit::of(object.bytes()) else { continue };
-                let lines = describe::has_lines(object.bytes()).then(|| object.bytes());
-                let unit = autojit_cache::compiled(&container, unit, lines);
+                let Ok(mut unit) = autojit_cache::unit_of(object.bytes(), &container) else { continue };
+                if describe::has_lines(object.bytes()) {
+                    unit.lines.push(unit.lines_of(object.bytes()));
+                }
                 local.append(&mut autojit_cache::local_functions(&container, &unit));
                 units.push(unit);
             }

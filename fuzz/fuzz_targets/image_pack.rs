@@ -5,7 +5,7 @@
 mod linking;
 
 use autojit_code::image_pack::{self, Index, still_useful};
-use autojit_code::{pack, place_described};
+use autojit_code::{pack, place};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
         if pack::check(&code, &key).is_ok()
             && let Ok(unit) = pack::decode_checked(&code)
         {
-            let _ = place_described(&unit, memory, &mut resolver);
+            let _ = place(&unit, memory, &mut resolver);
         }
     }
     let groups = still_useful(&bytes, &index, &key, Some, |_, _| false, |_, _| None);

@@ -4,7 +4,7 @@
 
 mod linking;
 
-use autojit_code::{pack, place, place_described};
+use autojit_code::{pack, place};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,7 +24,7 @@ fuzz_target!(|data: &[u8]| {
     if pack::check(&bytes, &key).is_ok()
         && let Ok(unit) = pack::decode_checked(&bytes)
     {
-        let _ = place_described(&unit, memory, &mut resolver);
+        let _ = place(&unit, memory, &mut resolver);
     }
     if let Ok(unit) = pack::decode(&bytes, &key) {
         let _ = place(&unit, memory, &mut resolver);

@@ -16,9 +16,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use autojit_code::{Code, CodeMemory, Resolver, Symbol, Target, Usage, link, pack};
+use autojit_code::{Code, CodeMemory, Resolver, Symbol, Target, Unit, Usage, pack, place};
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
-use autojit_tests::run::{command, run, tool, warm_command};
+use autojit_tests::run::{by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, kept, repository};
 use goblin::elf::Elf;
 use goblin::elf::reloc::{
@@ -53,7 +53,7 @@ fn words(text: &str) -> Vec<String> {
 /// The objects that the engine emits while `program` runs: a cache keeps them, for their debug information.
 fn objects_of(scratch: &Scratch, program: &Path) -> Vec<Vec<u8>> {
     drop(fs::remove_dir_all(scratch.path().join("cache")));
-    let outcome = run(&mut warm_command(program, scratch.path()), scratch.path(), b"");
+    let outcome = run(&mut by_llvm(warm_command(program, scratch.path())), scratch.path(), b"");
     assert!(outcome.status.success(), "{outcome}");
     let mut objects = Vec::new();
     for (path, _) in autojit_tests::cache::files(scratch, ".ajl") {
@@ -94,7 +94,7 @@ impl Resolver for Addresses {
 /// One object, linked by us, with what is known of it.
 struct Linked<'a> {
     elf: Elf<'a>,
-    code: Code<'a>,
+    code: Code,
     addresses: Addresses,
     /// Loaded sections: name, address, size, by index.
     sections: BTreeMap<usize, (&'a str, usize, usize)>,
@@ -117,9 +117,15 @@ fn link_ours(object: &[u8]) -> Linked<'_> {
             addresses.of(name, !near.contains(&index));
         }
     }
-    let code = link(object, memory, &mut addresses).and_then(autojit_code::Linked::commit).expect("it links");
-    let sections: BTreeMap<_, _> = (code.sections.iter())
-        .map(|section| (section.index as usize, (section.name, section.address, section.size)))
+    let unit = Unit::of(object, &|_| None).expect("it is a good object");
+    let code = place(&unit, memory, &mut addresses).and_then(autojit_code::Linked::commit).expect("it links");
+    let sections: BTreeMap<_, _> = (unit.sections.iter())
+        .map(|section| {
+            let index = section.index as usize;
+            let name = elf.shdr_strtab.get_at(elf.section_headers[index].sh_name).expect("it has a name");
+            let address = code.pieces[section.piece as usize] + section.offset as usize;
+            (index, (name, address, section.size as usize))
+        })
         .collect();
     let names: BTreeSet<_> = sections.values().map(|(name, ..)| name).collect();
     assert_eq!(names.len(), sections.len(), "sections are told apart by name: {sections:?}");

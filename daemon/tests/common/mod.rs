@@ -287,7 +287,7 @@ impl Program {
 
 /// Whether an object defines a function.
 pub fn defines(object: &[u8], name: &str) -> bool {
-    let unit = autojit_code::Unit::of(object).expect("an object of the engine's");
+    let unit = autojit_code::Unit::of(object, &|_| None).expect("an object of the engine's");
     unit.functions
         .iter()
         .any(|function| function.global && function.symbol == autojit_code::Symbol::Name(name.into()))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use autojit_abi::{EngineApi, OpenOptions};
 use autojit_code::lock::Guard;
 use autojit_code::unit::Lines;
-use autojit_code::{Symbol, Unit, place};
+use autojit_code::{Symbol, Unit, describe_unit, place};
 use autojit_protocol::What;
 
 use crate::compile::compiler::{Compiler, Held, Object};
@@ -20,7 +20,7 @@ use crate::compile::engine::{self, Owned};
 use crate::compile::modules::{self, EngineHandle};
 use crate::compile::{baseline, cache, image_cache};
 use crate::link::lines;
-use crate::link::publish::{Origin, publish};
+use crate::link::publish::{Publication, publish};
 use crate::program::function::{Function, State};
 use crate::program::module::{Module, Opened};
 use crate::program::process;
@@ -150,7 +150,8 @@ impl<'w> Batch<'w> {
         if object.bytes().is_empty() {
             return Ok(());
         }
-        let unit = Unit::of(object.bytes()).map_err(|error| cannot_link(&error))?;
+        let container = &self.module.open()?.container;
+        let unit = autojit_cache::unit_of(object.bytes(), container).map_err(|error| cannot_link(&error))?;
         self.finish(unit, &object, &stats::COUNTERS.compiled, true)
     }
 
@@ -169,7 +170,9 @@ impl<'w> Batch<'w> {
             if object.bytes().is_empty() && root.is_none() {
                 return Ok(Ok(()));
             }
-            let unit = Unit::of(object.bytes()).map_err(|error| format!("an object with {error}"))?;
+            let container = &self.module.open().map_err(|failure| failure.to_string())?.container;
+            let unit = autojit_cache::unit_of(object.bytes(), container);
+            let unit = unit.map_err(|error| format!("an object with {error}"))?;
             self.claim_defined(&unit, root)?;
             halves.compiled();
             // What autojitd keeps is code whose calls are bound.
@@ -184,11 +187,9 @@ impl<'w> Batch<'w> {
     /// # Errors
     /// `root` is not among them.
     pub fn claim_defined(&self, unit: &Unit<'_>, root: Option<&Function>) -> Result<(), String> {
-        let Opened { container, .. } = self.module.open().map_err(|failure| failure.to_string())?;
         let mut found = root.is_none();
         for function in unit.functions.iter().filter(|function| function.global) {
-            let Symbol::Name(name) = &function.symbol else { continue };
-            if let Some(Symbol::Function(index)) = autojit_cache::number(container, name) {
+            if let Symbol::Function(index) = function.symbol {
                 found |= root.is_some_and(|root| root.index() == index);
                 self.claim_index(index);
             }
@@ -210,29 +211,29 @@ impl<'w> Batch<'w> {
     /// Links and publishes the unit of an object, whose functions `counter` counts, and keeps it for later runs if `keep`.
     fn finish(
         &self,
-        unit: Unit<'_>,
+        mut unit: Unit<'static>,
         object: &Held,
         counter: &'static Counter,
         keep: bool,
     ) -> Result<(), Failure> {
-        let lines = object.lines().map(|object| unit.lines_of(object));
-        let lines = lines.map_or(lines::Lines::None, |lines| lines::Lines::Objects(vec![lines]));
-        self.link(&unit, lines, &[unit.lines_of(object.bytes())], counter, &[])?;
+        unit.lines = object.lines().map(|object| unit.lines_of(object)).into_iter().collect();
+        let lines = lines::Lines::Objects(unit.lines.clone());
+        self.link(&unit, lines, &unit.lines, counter, &[])?;
         match self.whole {
             Some(functions) => {
                 cache::keep_described(self.module, functions, object.bytes());
             }
             // What a debugger wants to know is no use to others.
             None if !self.module.described_in_full() => {
-                cache::keep(self.module, unit, object.lines(), keep);
+                cache::keep(self.module, unit, keep);
             }
             None => {}
         }
         Ok(())
     }
 
-    /// Links and publishes a unit that was made of `objects`, those of its functions that are claimed. `counter` counts
-    /// them, but for those that `kept` has by index, which are from the cache.
+    /// Links and publishes those functions of a unit that are claimed. `counter` counts them, but for those that `kept` has
+    /// by index, which are from the cache. `objects` tell debuggers more of it.
     ///
     /// # Errors
     /// It cannot be linked.
@@ -247,14 +248,29 @@ impl<'w> Batch<'w> {
         let memory = self.module.image().memory();
         let mut claimed = self.claimed.borrow_mut();
         claimed.sort_unstable_by_key(|function| function.index());
-        let owned = |function: &'static Function| {
-            claimed.binary_search_by_key(&function.index(), |claimed| claimed.index()).is_ok()
-                && symbols::is_chosen(function)
-        };
+        let find = |index| claimed.binary_search_by_key(&index, |function| function.index()).ok();
+        let owned =
+            |function: &'static Function| find(function.index()).is_some() && symbols::is_chosen(function);
         let mut names = Names { module: self.module, owned: &owned };
         let linked = place(unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
-        let origin = Origin::Compiled { counter, kept, objects, claimed: &claimed };
-        publish(self.module, memory, linked, lines, origin).map_err(|error| cannot_link(&error))?;
+        let globals = unit.functions.iter().filter(|function| function.global);
+        let defined = globals.filter_map(|definition| match definition.symbol {
+            Symbol::Function(index) => Some((claimed[find(index)?], definition.offset)),
+            _ => None,
+        });
+        let defined: Vec<_> = defined.collect();
+        let publication = Publication {
+            claimed: &defined,
+            unnamed: &|_| 0,
+            description: (describe_unit(unit), unit.functions.len()),
+            lines,
+            objects,
+        };
+        publish(self.module, memory, linked, publication).map_err(|error| cannot_link(&error))?;
+        for (function, _) in &defined {
+            let is_kept = kept.get(function.index() as usize) == Some(&true);
+            if is_kept { &stats::COUNTERS.from_cache } else { counter }.add(1);
+        }
         Ok(())
     }
 }

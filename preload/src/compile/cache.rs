@@ -14,7 +14,7 @@ use autojit_cache::{Directory, Kind};
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::pack::{self, Key};
 use autojit_code::unit::Lines;
-use autojit_code::{LinkError, Symbol, Unit, place_described};
+use autojit_code::{LinkError, Symbol, Unit, place};
 use autojit_store::FunctionKind;
 
 use crate::compile::baseline;
@@ -22,7 +22,7 @@ use crate::compile::image_cache::{self, Noted};
 use crate::compile::modules;
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
-use crate::link::publish::{Origin, publish};
+use crate::link::publish::{Publication, publish};
 use crate::program::function::{Function, State};
 use crate::program::module::{Module, Opened};
 use crate::program::symbols::{self, Names};
@@ -150,14 +150,12 @@ static WAITING: Lock<Waiting> = Lock::new(Waiting {
     packs_since: Duration::ZERO,
 });
 
-/// Keeps a unit of code that this process has published, made of the object `lines` if that describes lines. `new`: nobody
-/// else writes it to the file of its module.
-pub fn keep(module: &'static Module, unit: Unit<'_>, lines: Option<&'static [u8]>, new: bool) {
+/// Keeps a unit of code that this process has published. `new`: nothing else writes it to the file of its module.
+pub fn keep(module: &'static Module, unit: Unit<'static>, new: bool) {
     if directory().is_none() {
         return;
     }
     let Some(opened) = module.opened() else { return };
-    let unit = autojit_cache::compiled(&opened.container, unit, lines);
     if new {
         await_writing(module, opened, key_of(module), unit);
     } else {
@@ -170,7 +168,6 @@ pub fn keep_baseline(module: &'static Module, unit: Unit<'static>) {
     if directory().is_some()
         && let Some(opened) = module.opened()
     {
-        let unit = autojit_cache::compiled(&opened.container, unit, None);
         await_writing(module, opened, baseline_key_of(module), unit);
     }
 }
@@ -390,11 +387,17 @@ impl Claimed {
             self.serves[function.index() as usize] && own()
         };
         let mut names = Names { module, owned: &owned };
-        let linked = place_described(unit, memory, &mut names)?;
-        let described = (description, unit.functions.len());
-        let counter = &stats::COUNTERS.from_cache;
-        let origin = Origin::Described { counter, described, claimed: &self.functions, unnamed: &|_| 0 };
-        publish(module, memory, linked, lines, origin)
+        let linked = place(unit, memory, &mut names)?;
+        let publication = Publication {
+            claimed: &self.functions,
+            unnamed: &|_| 0,
+            description: (description, unit.functions.len()),
+            lines,
+            objects: &[],
+        };
+        let published = publish(module, memory, linked, publication)?;
+        stats::COUNTERS.from_cache.add(published as u64);
+        Ok(published)
     }
 }
 

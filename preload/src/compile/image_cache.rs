@@ -15,13 +15,13 @@ use autojit_cache::{BaselineCode, Kind};
 use autojit_code::image_pack::{self, Index};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
-use autojit_code::{LinkError, place_described};
+use autojit_code::{LinkError, place};
 
 use crate::compile::baseline;
 use crate::compile::cache::{self, path};
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
-use crate::link::publish::{Origin, publish};
+use crate::link::publish::{Publication, publish};
 use crate::program::function::Function;
 use crate::program::image::Image;
 use crate::program::module::Module;
@@ -299,17 +299,21 @@ impl ImagePack {
         }
         let memory = image.memory();
         memory.expect(self.packs_len / 2);
-        let linked = place_described(&unit, memory, &mut names)?;
-        let described = (description, unit.functions.len());
+        let linked = place(&unit, memory, &mut names)?;
         let publish_unnamed = |text: usize| {
             self.texts[group].store(text, SeqCst);
             unnamed.iter().for_each(|unnamed| unnamed.publish(self, image, text));
             unnamed.len()
         };
-        let counter = &stats::COUNTERS.from_cache;
-        let origin =
-            Origin::Described { counter, described, claimed: &claimed.functions, unnamed: &publish_unnamed };
-        let bound = publish(&image.modules()[0], memory, linked, lines, origin)?;
+        let publication = Publication {
+            claimed: &claimed.functions,
+            unnamed: &publish_unnamed,
+            description: (description, unit.functions.len()),
+            lines,
+            objects: &[],
+        };
+        let bound = publish(&image.modules()[0], memory, linked, publication)?;
+        stats::COUNTERS.from_cache.add(bound as u64);
         log::debug!("{bound} functions of {} came from its image pack", image.name());
         Ok(bound)
     }

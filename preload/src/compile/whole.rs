@@ -120,9 +120,10 @@ impl Whole {
         }
         let mut units = Vec::new();
         for (object, from_cache) in &held {
-            let unit = Unit::of(object.bytes()).map_err(|error| cannot_link(&error))?;
+            let unit = autojit_cache::unit_of(object.bytes(), container);
+            let mut unit = unit.map_err(|error| cannot_link(&error))?;
             batch.claim_defined(&unit, None).map_err(|error| Failure::new(format_args!("{error}")))?;
-            let unit = autojit_cache::compiled(container, unit, Some(object.bytes()));
+            unit.lines.push(unit.lines_of(object.bytes()));
             for function in unit.functions.iter().filter(|_| *from_cache) {
                 if let Symbol::Function(index) = function.symbol {
                     kept[index as usize] = true;
@@ -140,7 +141,7 @@ impl Whole {
             Some(Lines { object: object.lines()?.into(), sections: lines.sections.clone() })
         };
         let lines: Option<Vec<Lines<'static>>> = unit.lines.iter().zip(&held).map(staying).collect();
-        let lines = lines.map_or(lines::Lines::None, lines::Lines::Objects);
+        let lines = lines::Lines::Objects(lines.unwrap_or_default());
         batch.link(&unit, lines, &unit.lines, &stats::COUNTERS.compiled, &kept)
     }
 }

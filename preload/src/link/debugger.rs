@@ -2,8 +2,8 @@
 //! started the process.
 //!
 //! Receives linked objects and registered images; hands on files to the debugger, through gdb's JIT interface
-//! (autojit_trampoline::debugger). An entry of its list costs a copy of the object's tables, or nothing if the code is from
-//! the cache, which has the file ready; so everybody gets one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
+//! (autojit_trampoline::debugger): what describes the code, or, if there are lines, a copy of the object's tables. So
+//! everybody gets one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
 //! compile, so it is for processes that are being debugged when an image registers: the image's modules are compiled
 //! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
 
@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::unit::{Lines, Piece};
-use autojit_code::{Code, CodeMemory, Section, debug_file};
+use autojit_code::{Code, CodeMemory, debug_file};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
@@ -90,10 +90,10 @@ impl Listener for Debuggers {
             return;
         }
         let Published { module, code, description, objects, .. } = published;
-        match (objects, description) {
-            (Some(objects), _) => register(module, objects, code),
-            (None, Some(description)) => add(description.bytes().into(), code.text.start),
-            (None, None) => {}
+        if !objects.is_empty() {
+            register(module, objects, code);
+        } else if let Some(description) = description {
+            add(description.bytes().into(), code.text.start);
         }
     }
 
@@ -104,15 +104,12 @@ impl Listener for Debuggers {
 }
 
 /// Tells debuggers of `code`, which was linked from `objects` and belongs to `module`.
-fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code<'_>) {
+fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code) {
     // Without variables nothing refers to symbols that are elsewhere.
     let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
     for Lines { object, sections } in objects {
-        let section = |&(index, piece, offset): &(u32, Piece, u32)| Section {
-            index,
-            name: "",
-            address: code.pieces[piece as usize] + offset as usize,
-            size: 0,
+        let section = |&(index, piece, offset): &(u32, Piece, u32)| {
+            (index, code.pieces[piece as usize] + offset as usize)
         };
         let sections: Vec<_> = sections.iter().map(section).collect();
         match debug_file(object, &sections, address) {

@@ -64,7 +64,7 @@ pub struct Described {
 
 impl Described {
     /// What describes `code`.
-    pub fn of(lines: Lines, code: &Code<'_>) -> Self {
+    pub fn of(lines: Lines, code: &Code) -> Self {
         match lines {
             Lines::None => Self::default(),
             Lines::Objects(objects) => {

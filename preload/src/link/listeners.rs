@@ -3,8 +3,7 @@
 
 use std::sync::OnceLock;
 
-use autojit_code::unit;
-use autojit_code::{Code, CodeMemory, Description};
+use autojit_code::{Code, CodeMemory, Description, unit};
 
 use crate::link::lines::Lines;
 use crate::program::image::{self, Image};
@@ -17,13 +16,13 @@ pub struct Published<'a> {
     /// The memory that it lies in.
     pub memory: &'static CodeMemory,
     /// The code.
-    pub code: Code<'a>,
+    pub code: Code,
     /// What describes its lines, for the one that takes them.
     pub lines: Lines,
-    /// What came with it to describe it, if it was not described by `objects`.
+    /// What names its functions; none if that is damaged.
     pub description: Option<Description>,
-    /// The objects that it was linked from.
-    pub objects: Option<&'a [unit::Lines<'a>]>,
+    /// Objects that tell debuggers more of it.
+    pub objects: &'a [unit::Lines<'a>],
 }
 
 /// Hears of code that comes and goes.

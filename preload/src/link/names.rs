@@ -180,7 +180,7 @@ impl Listener for Names {
 }
 
 /// Notes published code. `lines` is what describes its lines.
-fn register(code: &Code<'_>, memory: &'static CodeMemory, lines: Lines) {
+fn register(code: &Code, memory: &'static CodeMemory, lines: Lines) {
     if code.text.is_empty() {
         return;
     }

@@ -28,7 +28,7 @@ impl Listener for PerfMap {
 }
 
 /// Adds the functions of `code`, which unwinders know, to the map.
-fn write(code: &Code<'_>) {
+fn write(code: &Code) {
     let mut text = String::new();
     let functions = unwind_table::TABLE.symbols(code.text.start);
     functions.for_each(|Named { name, start, size }| line(&mut text, start, size, &name.to_string_lossy()));

@@ -1,13 +1,13 @@
-//! What a name in compiled code stands for.
+//! What a symbol in compiled code stands for.
 //!
-//! Receives the names that an object refers to; hands on addresses. A name is, in this order:
+//! Receives the symbols that a unit refers to; hands on addresses. A symbol is
 //!
-//! 1. a function of the module that has no static stub: its code if it is ready and only called, else the stub that
+//! 1. a function of the module, by number, that has no static stub: its code if it is ready and only called, else the stub that
 //!    the runtime makes for it. An inline function is the image's one copy, whichever module asks;
-//! 2. an import, or a function of the module with a static stub (whose address is an import, too): the import table's
+//! 2. an import, by number, or a function of the module with a static stub (whose address is an import, too): the import table's
 //!    address. If that is a stub, a call binds to the code behind it, or is noted to be rewritten later; if nothing defines
 //!    it, a call binds to a stub that says so;
-//! 3. what the code generator made up (`memcpy`, `__udivti3`, `_Unwind_Resume`): the first definition in the dynamic
+//! 3. by name, what the code generator made up (`memcpy`, `__udivti3`, `_Unwind_Resume`): the first definition in the dynamic
 //!    symbol tables of the objects that the image sees, else in the static symbol table of the image, else in that of
 //!    the executable, else a helper that the runtime brings along.
 
@@ -33,38 +33,25 @@ pub struct Names<'a> {
     pub owned: &'a dyn Fn(&'static Function) -> bool,
 }
 
-impl Names<'_> {
-    /// A symbol by number, if its module knows it.
-    fn numbered<'s>(&self, symbol: &Symbol<'s>) -> Result<Symbol<'s>, &'static str> {
-        let Symbol::Name(name) = symbol else { return Ok(symbol.clone()) };
-        let container = &self.module.opened().ok_or("its module is not open")?.container;
-        Ok(autojit_cache::number(container, name).unwrap_or_else(|| symbol.clone()))
-    }
-}
-
 impl Resolver for Names<'_> {
     fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
         let required = is_required(usage, weak);
         // An address is that of the stub, or of the PLT entry that leads there.
         let usage = if options::calls_pass_stubs() { Usage::Address } else { usage };
-        match self.numbered(symbol)? {
+        match symbol {
             Symbol::Function(index) => {
-                let function = self.module.function(index).ok_or("the container is damaged")?;
+                let function = self.module.function(*index).ok_or("the container is damaged")?;
                 bind_function(function, usage).map_err(|failure| failure.to_string())
             }
-            Symbol::Import(index) => bind_import(self.module, index, usage, required),
-            Symbol::Name(name) => bind_library_function(&name, self.module.image(), usage, weak),
+            Symbol::Import(index) => bind_import(self.module, *index, usage, required),
+            Symbol::Name(name) => bind_library_function(name, self.module.image(), usage, weak),
         }
     }
 
     fn defines(&mut self, symbol: &Symbol<'_>) -> bool {
-        let Ok(Symbol::Function(index)) = self.numbered(symbol) else { return true };
+        let Symbol::Function(index) = symbol else { return true };
         !options::calls_pass_stubs()
-            && self.module.function(index).is_some_and(|function| (self.owned)(function))
-    }
-
-    fn function_name(&self, index: u32) -> &'static str {
-        self.module.function(index).map_or("?", |function| function.info().name)
+            && self.module.function(*index).is_some_and(|function| (self.owned)(function))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The object cache: where compiled code is kept for later runs, and what enters its keys. docs/cache-format.md
 //! describes the files.
 //!
-//! Receives units of code, from the runtime that has compiled them or from autojitd ([`compiled`], [`add`]); hands on the
+//! Receives units of code, from the runtime that has compiled them or from autojitd ([`unit_of`], [`add`]); hands on the
 //! bytes of files ([`Directory`]), which the runtime binds.
 //!
 //! This crate lives inside other people's processes: it makes raw system calls only.
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use autojit_abi::{BASELINE, GENERATOR};
 use autojit_code::pack::{self, Key};
-use autojit_code::{Symbol, Unit};
+use autojit_code::{LinkError, Symbol, Unit};
 use autojit_store::{Container, FunctionKind};
 use autojit_sys::Errno;
 
@@ -57,7 +57,7 @@ pub fn key_of_image(path: &str, level: i32, baseline: BaselineCode) -> Key {
     autojit_store::digest(&[b"autojit image", &version, &generator, &level.to_le_bytes(), path])
 }
 
-/// What a name is called in cache files, if the container knows it.
+/// What a name is called in code of the container's module, if the container knows it.
 pub fn number(container: &Container<'_>, name: &str) -> Option<Symbol<'static>> {
     Some(match container.find(name)? {
         autojit_store::Symbol::Function(index) => Symbol::Function(index),
@@ -65,12 +65,12 @@ pub fn number(container: &Container<'_>, name: &str) -> Option<Symbol<'static>> 
     })
 }
 
-/// The unit as files have it, made of the object `lines` if that describes lines.
-pub fn compiled<'l>(container: &Container<'_>, unit: Unit<'_>, lines: Option<&'l [u8]>) -> Unit<'l> {
-    let kept = lines.map(|object| unit.lines_of(object));
-    let mut unit: Unit<'l> = unit.numbered(|name| number(container, name));
-    unit.lines.extend(kept);
-    unit
+/// The unit of an object that LLVM has made of the container's module.
+///
+/// # Errors
+/// The linker cannot do it.
+pub fn unit_of(object: &[u8], container: &Container<'_>) -> Result<Unit<'static>, LinkError> {
+    Unit::of(object, &|name| number(container, name))
 }
 
 /// Those functions in `unit` that only their own module can name.

@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(code.fdes.len(), 1);
         assert_eq!(code.call_sites.len(), 0, "no call waits for its function");
         // SAFETY: the code above is a function of this type, which is committed, and whose memory lives on.
-        let answer: extern "C" fn() -> i32 = unsafe { std::mem::transmute(code.functions[0].address) };
+        let answer: extern "C" fn() -> i32 = unsafe { std::mem::transmute(code.text.start + text as usize) };
         assert_eq!(answer(), 42);
     }
 

@@ -10,7 +10,7 @@ use goblin::elf64::section_header::{
 };
 use goblin::elf64::sym::Sym;
 
-use crate::link::{LinkError, Section};
+use crate::link::LinkError;
 use crate::object::{Object, bytes_of, malformed};
 
 /// Begins the names of sections that stand for the stubs of functions, whose names follow: the engine describes a stub
@@ -20,7 +20,7 @@ pub const STUB_SECTION: &str = ".autojit.stub.";
 const HEADER: usize = 64;
 const SYMBOL: usize = size_of::<Sym>();
 
-/// The debugger's file for `object`, whose loaded sections are `sections`. `address` is asked for each symbol that
+/// The debugger's file for `object`, whose loaded sections are `sections`: index and address. `address` is asked for each symbol that
 /// the object refers to and does not define, and for each stub; None leaves a symbol undefined, which debuggers read as
 /// "optimised out".
 ///
@@ -28,7 +28,7 @@ const SYMBOL: usize = size_of::<Sym>();
 /// The object is malformed.
 pub fn debug_file(
     object: &[u8],
-    sections: &[Section<'_>],
+    sections: &[(u32, usize)],
     mut address: impl FnMut(&str) -> Option<usize>,
 ) -> Result<Vec<u8>, LinkError> {
     let parsed = Object::parse(object)?;
@@ -41,8 +41,8 @@ pub fn debug_file(
     let mut out = object.get(..HEADER).ok_or_else(|| malformed("shorter than an ELF header"))?.to_vec();
     let mut symbols = None;
     for (index, header) in headers.iter_mut().enumerate() {
-        if let Some(section) = sections.iter().find(|section| section.index as usize == index) {
-            header.sh_addr = section.address as u64;
+        if let Some(section) = sections.iter().find(|section| section.0 as usize == index) {
+            header.sh_addr = section.1 as u64;
         } else if let Some(function) = parsed.section_name(header)?.strip_prefix(STUB_SECTION) {
             let stub = address(function).ok_or_else(|| malformed(format!("no stub of '{function}'")))?;
             header.sh_addr = stub as u64;

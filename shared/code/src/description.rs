@@ -39,8 +39,8 @@ pub struct Description {
 pub(crate) fn frames(unit: &Unit<'_>) -> Vec<u8> {
     let mut frames = unit.pieces[Piece::Frames as usize].to_vec();
     let relative = Group { piece: Piece::Frames, form: Form::Rel32, source: Source::Inside(Piece::Text, 0) };
-    for (group, places) in unit.fixups.groups().flatten() {
-        for place in places.iter().filter(|_| group == relative) {
+    for (group, places) in unit.fixups.groups().flatten().filter(|(group, _)| *group == relative) {
+        for place in places.iter() {
             // What does not fit says nothing of code either way.
             let _ = group.form.complete(&mut frames[fixups::offset(place)..], -(DISTANCE as i64));
         }

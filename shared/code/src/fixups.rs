@@ -113,9 +113,4 @@ impl Fixups<'_> {
         self.groups.len().is_multiple_of(GROUP)
             && counts().sum::<Option<usize>>().map(|count| count * PLACE) == Some(self.places.len())
     }
-
-    /// The same in memory of their own.
-    pub(crate) fn into_owned(self) -> Fixups<'static> {
-        Fixups { groups: self.groups.into_owned().into(), places: self.places.into_owned().into() }
-    }
 }

@@ -36,11 +36,6 @@ pub trait Resolver {
     fn defines(&mut self, _symbol: &Symbol<'_>) -> bool {
         true
     }
-
-    /// The name of [`Symbol::Function`].
-    fn function_name(&self, _index: u32) -> &'static str {
-        "?"
-    }
 }
 
 /// Why an object cannot be linked.
@@ -80,21 +75,6 @@ impl From<MemoryError> for LinkError {
     }
 }
 
-/// A function of a linked unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Function<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its index in the container, for [`Symbol::Function`].
-    pub index: Option<u32>,
-    /// Its first byte.
-    pub address: usize,
-    /// Its size in bytes.
-    pub size: usize,
-    /// Whether the symbol is global or weak (one that the engine compiled on request) rather than local.
-    pub global: bool,
-}
-
 /// A direct call or jump to a stub whose function has no code yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallSite {
@@ -106,28 +86,11 @@ pub struct CallSite {
     pub pending: u64,
 }
 
-/// A section of the object as it was loaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section<'a> {
-    /// Its index in the object's section header table.
-    pub index: u32,
-    /// Its name.
-    pub name: &'a str,
-    /// Its address.
-    pub address: usize,
-    /// Its size in bytes.
-    pub size: usize,
-}
-
 /// Linked code. Nothing in it changes by commit.
 #[derive(Debug, Default)]
-pub struct Code<'a> {
-    /// The functions that the object defines, by address.
-    pub functions: Vec<Function<'a>>,
+pub struct Code {
     /// Calls to be patched once their function has code.
     pub call_sites: Vec<CallSite>,
-    /// The loaded sections.
-    pub sections: Vec<Section<'a>>,
     /// The code, far stubs included.
     pub text: Range<usize>,
     /// The relocated .eh_frame, terminator included; empty if the object has none.
@@ -145,28 +108,23 @@ pub struct Code<'a> {
 pub struct Linked<'a> {
     area: &'a Area,
     block: Block<'a>,
-    code: Code<'a>,
+    code: Code,
     /// New far stubs: where they lead, and their addresses.
     far_stubs: Vec<(usize, usize)>,
 }
 
 impl<'a> Linked<'a> {
-    pub(crate) fn new(
-        area: &'a Area,
-        block: Block<'a>,
-        code: Code<'a>,
-        far_stubs: Vec<(usize, usize)>,
-    ) -> Self {
+    pub(crate) fn new(area: &'a Area, block: Block<'a>, code: Code, far_stubs: Vec<(usize, usize)>) -> Self {
         Self { area, block, code, far_stubs }
     }
 
     /// What will be committed.
-    pub fn code(&self) -> &Code<'a> {
+    pub fn code(&self) -> &Code {
         &self.code
     }
 
     /// Makes the code executable and keeps it for ever.
-    pub fn commit(self) -> Result<Code<'a>, LinkError> {
+    pub fn commit(self) -> Result<Code, LinkError> {
         self.block.commit()?;
         let mut state = self.area.lock();
         for (target, stub) in self.far_stubs {
@@ -177,14 +135,14 @@ impl<'a> Linked<'a> {
     }
 }
 
-/// Links the ELF relocatable `object` into `memory`.
+/// Links the ELF relocatable `object` into `memory`, by its names.
 ///
 /// A malformed object is an error, never a panic nor an access outside the object and its block; what its code does
 /// when called is another matter.
 pub fn link<'a>(
-    object: &'a [u8],
+    object: &[u8],
     memory: &'a CodeMemory,
     resolver: &mut dyn Resolver,
 ) -> Result<Linked<'a>, LinkError> {
-    place(&Unit::of(object)?, memory, resolver)
+    place(&Unit::of(object, &|_| None)?, memory, resolver)
 }

@@ -86,37 +86,6 @@ impl<'a> Unit<'a> {
     }
 }
 
-impl Unit<'_> {
-    /// The same in memory of its own, with the names that `number` knows replaced; without sections and lines.
-    pub fn numbered(self, number: impl Fn(&str) -> Option<Symbol<'static>>) -> Unit<'static> {
-        let rename = |symbol: Symbol<'_>| match &symbol {
-            Symbol::Name(name) => number(name).unwrap_or_else(|| symbol.into_owned()),
-            _ => symbol.into_owned(),
-        };
-        let externals = self.externals.iter().map(|external| {
-            let External { symbol, usage, weak, own } = external;
-            External { symbol: rename(symbol), usage, weak, own }
-        });
-        let functions = self.functions.iter().map(|function| {
-            let Function { symbol, offset, size, global } = function;
-            Function { symbol: rename(symbol), offset, size, global }
-        });
-        let (externals, functions): (Vec<_>, Vec<_>) = (externals.collect(), functions.collect());
-        Unit {
-            pieces: self.pieces.map(|piece| piece.into_owned().into()),
-            aligns: self.aligns,
-            externals: externals.into(),
-            cells: self.cells,
-            fixups: self.fixups.into_owned(),
-            functions: functions.into(),
-            names: self.names.into_iter().map(|name| name.into_owned().into()).collect(),
-            frame_index: Cow::default(),
-            sections: Vec::new(),
-            lines: Vec::new(),
-        }
-    }
-}
-
 impl Symbol<'_> {
     /// The same, with a name of its own.
     pub fn into_owned(self) -> Symbol<'static> {

@@ -1,7 +1,6 @@
 //! The second step of a link: a [`Unit`] gets its place in code memory. Receives the unit and asks a [`Resolver`] for the
 //! addresses of its externals; takes a block, copies the pieces, writes GOT cells and far stubs, applies the fixups.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
@@ -9,7 +8,7 @@ use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 use crate::area::{Area, Block};
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
 use crate::fixups;
-use crate::link::{CallSite, Code, Function as Listed, LinkError, Linked, Resolver, Section, Target};
+use crate::link::{CallSite, Code, LinkError, Linked, Resolver, Target};
 use crate::memory::{Arena, CodeMemory, LARGEST_PIECE, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
@@ -34,31 +33,9 @@ struct Bound {
 /// # Errors
 /// A symbol has no address or is out of reach, there is no memory, or the fixups are damaged.
 pub fn place<'a>(
-    unit: &Unit<'a>,
+    unit: &Unit<'_>,
     memory: &'a CodeMemory,
     resolver: &mut dyn Resolver,
-) -> Result<Linked<'a>, LinkError> {
-    let functions = list_functions(unit, resolver);
-    place_all(unit, memory, resolver, functions)
-}
-
-/// As [`place`], for a unit that comes with a [`Description`](crate::Description): its functions are not listed again.
-///
-/// # Errors
-/// As above.
-pub fn place_described<'a>(
-    unit: &Unit<'a>,
-    memory: &'a CodeMemory,
-    resolver: &mut dyn Resolver,
-) -> Result<Linked<'a>, LinkError> {
-    place_all(unit, memory, resolver, Vec::new())
-}
-
-fn place_all<'a>(
-    unit: &Unit<'a>,
-    memory: &'a CodeMemory,
-    resolver: &mut dyn Resolver,
-    functions: Vec<Listed<'a>>,
 ) -> Result<Linked<'a>, LinkError> {
     let mut externals = Externals::bind(unit, resolver)?;
     let needs = Needs::of(unit)?;
@@ -84,7 +61,7 @@ fn place_all<'a>(
         place.externals.branch_to(bound, far_stub);
         place.new_stubs.push(target);
     }
-    place.all(block, functions)
+    place.all(block)
 }
 
 /// Bits of a word of [`Externals::marks`].
@@ -195,21 +172,6 @@ fn damaged() -> LinkError {
     malformed("fixups that lead out of the unit")
 }
 
-/// The functions, at their offsets in the text.
-fn list_functions<'a>(unit: &Unit<'a>, resolver: &dyn Resolver) -> Vec<Listed<'a>> {
-    let functions = unit.functions.iter().map(|function| {
-        let (name, index) = match function.symbol {
-            Symbol::Name(Cow::Borrowed(name)) => (name, None),
-            Symbol::Function(index) => (resolver.function_name(index), Some(index)),
-            // Of no container's: nobody asks for them by name.
-            Symbol::Name(Cow::Owned(_)) | Symbol::Import(_) => ("?", None),
-        };
-        let (address, size) = (function.offset as usize, function.size as usize);
-        Listed { name, index, address, size, global: function.global }
-    });
-    functions.collect()
-}
-
 /// A symbol in a message.
 fn name_of(symbol: &Symbol<'_>) -> String {
     match symbol {
@@ -262,7 +224,7 @@ impl Sizes {
 
 /// A unit with its addresses.
 struct Place<'u, 'a> {
-    unit: &'u Unit<'a>,
+    unit: &'u Unit<'u>,
     area: &'a Area,
     sizes: Sizes,
     /// The addresses of the pieces.
@@ -273,8 +235,8 @@ struct Place<'u, 'a> {
 }
 
 impl<'a> Place<'_, 'a> {
-    fn all(&self, mut block: Block<'a>, functions: Vec<Listed<'a>>) -> Result<Linked<'a>, LinkError> {
-        let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, functions, ..Code::default() };
+    fn all(&self, mut block: Block<'a>) -> Result<Linked<'a>, LinkError> {
+        let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
         block.want();
         self.copy_pieces(&mut block);
@@ -289,7 +251,6 @@ impl<'a> Place<'_, 'a> {
             self.complete(&group, places, bytes.ok_or_else(damaged)?, &mut code.call_sites)?;
         }
         self.index_frames(&mut block, &mut code)?;
-        self.list(&mut code);
         let stubs = self.new_stubs.iter().enumerate().map(|(number, to)| (*to, self.far_stub(number as u32)));
         Ok(Linked::new(self.area, block, code, stubs.collect()))
     }
@@ -435,7 +396,7 @@ impl<'a> Place<'_, 'a> {
         Ok(())
     }
 
-    fn index_frames(&self, block: &mut Block<'a>, code: &mut Code<'a>) -> Result<(), LinkError> {
+    fn index_frames(&self, block: &mut Block<'a>, code: &mut Code) -> Result<(), LinkError> {
         let bytes = block.bytes(Arena::Rodata);
         if self.unit.pieces[Piece::Frames as usize].is_empty() && self.new_stubs.is_empty() {
             return Ok(());
@@ -458,18 +419,6 @@ impl<'a> Place<'_, 'a> {
             code.fdes.push(Entry { start: start as u32, end: end as u32, fde: fde as u32 });
         }
         Ok(())
-    }
-
-    /// What the runtime wants to know of the result.
-    fn list(&self, code: &mut Code<'a>) {
-        code.functions.iter_mut().for_each(|function| function.address += self.bases[0]);
-        let sections = self.unit.sections.iter().map(|section| Section {
-            index: section.index,
-            name: section.name,
-            address: self.bases[section.piece as usize] + section.offset as usize,
-            size: section.size as usize,
-        });
-        code.sections = sections.collect();
     }
 
     /// What a GOT cell holds.
@@ -532,16 +481,16 @@ mod tests {
     }
 
     /// Links a unit of three bytes of code, one constant, no data and no frames that has one fixup.
-    fn place_fixup(piece: Piece, form: Form, source: Source, place: u32) -> Result<(), LinkError> {
+    fn place_fixup(piece: Piece, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
         let here = place_fixup as *const () as usize;
         let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true)?;
         let unit = Unit {
             pieces: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
             aligns: [1; 4],
-            fixups: Fixups::of(vec![(Group { piece, form, source }, place)]),
+            fixups: Fixups::of(vec![(Group { piece, form, source }, at)]),
             ..Unit::default()
         };
-        place_described(&unit, &memory, &mut Nothing).map(drop)
+        place(&unit, &memory, &mut Nothing).map(drop)
     }
 
     #[test]

@@ -1,5 +1,10 @@
 //! The first step of a link: an object file becomes a [`Unit`]. Nothing is resolved yet: it is found out what every
 //! relocation of a loaded section refers to, and which GOT cells that takes.
+//!
+//! Names of the container's functions and imports end here: from here on they are numbers. The unit borrows nothing of the
+//! object.
+
+use std::borrow::Cow;
 
 use goblin::elf64::section_header::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF, SHT_REL};
 use goblin::elf64::sym::{STB_LOCAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_TLS, Sym, st_bind, st_type};
@@ -19,25 +24,27 @@ struct Bindings {
 
 struct Settle<'a, 'o> {
     object: &'o Object<'a>,
+    number: &'o dyn Fn(&str) -> Option<Symbol<'static>>,
     layout: Layout<'a>,
-    unit: Unit<'a>,
-    externals: Vec<External<'a>>,
+    unit: Unit<'static>,
+    externals: Vec<External<'static>>,
     fixups: Vec<(Group, u32)>,
     /// By symbol index.
     symbols: Vec<Bindings>,
 }
 
-impl<'a> Unit<'a> {
-    /// The unit of an ELF relocatable object.
+impl Unit<'static> {
+    /// The unit of an ELF relocatable object. `number` tells which function or import of the container has a name; other
+    /// names stay.
     ///
     /// # Errors
     /// The object is malformed, or has something in it that the linker does not do.
-    pub fn of(object: &'a [u8]) -> Result<Self, LinkError> {
+    pub fn of(object: &[u8], number: &dyn Fn(&str) -> Option<Symbol<'static>>) -> Result<Self, LinkError> {
         let object = Object::parse(object)?;
         let layout = Layout::of(&object)?;
         let symbols = vec![Bindings::default(); object.symbols.len()];
         let (unit, externals, fixups) = (Unit::default(), Vec::new(), Vec::new());
-        let mut settle = Settle { object: &object, layout, unit, externals, fixups, symbols };
+        let mut settle = Settle { object: &object, number, layout, unit, externals, fixups, symbols };
         settle.copy_sections()?;
         settle.relocations()?;
         settle.functions()?;
@@ -63,8 +70,7 @@ impl<'a> Settle<'a, '_> {
             bytes[..placed.content.len()].copy_from_slice(placed.content);
             bytes[placed.content.len()..].fill(0);
             let (offset, size) = (placed.offset as u32, placed.size as u32);
-            let (index, name, piece) = (index as u32, placed.name, placed.piece);
-            self.unit.sections.push(Section { index, name, piece, offset, size });
+            self.unit.sections.push(Section { index: index as u32, piece: placed.piece, offset, size });
         }
         self.unit.pieces = pieces.map(Into::into);
         self.unit.aligns = self.layout.aligns.map(|align| align as u32);
@@ -198,9 +204,14 @@ impl<'a> Settle<'a, '_> {
         Ok(*placed)
     }
 
+    /// A symbol by number, if the container knows it.
+    fn numbered(&self, name: &str) -> Symbol<'static> {
+        (self.number)(name).unwrap_or_else(|| Symbol::Name(name.to_owned().into()))
+    }
+
     fn external(
         &mut self,
-        name: &'a str,
+        name: &str,
         usage: Usage,
         weak: bool,
         own: Option<u32>,
@@ -209,7 +220,8 @@ impl<'a> Settle<'a, '_> {
             return Err(malformed("a relocation of a symbol without a name"));
         }
         let external = self.externals.len() as u32;
-        self.externals.push(External { symbol: Symbol::Name(name.into()), usage, weak, own });
+        let symbol = self.numbered(name);
+        self.externals.push(External { symbol, usage, weak, own });
         Ok(match usage {
             Usage::Call => Source::Branch { external, site: false },
             Usage::Address => Source::Address(external),
@@ -229,7 +241,7 @@ impl<'a> Settle<'a, '_> {
     }
 
     fn functions(&mut self) -> Result<(), LinkError> {
-        let mut functions = Vec::new();
+        let mut functions: Vec<(Function<'static>, &str)> = Vec::new();
         for symbol in self.object.symbols.iter().filter(|symbol| st_type(symbol.st_info) == STT_FUNC) {
             let Some(Some(placed)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
             let (offset, size) = (symbol.st_value as usize, symbol.st_size as usize);
@@ -237,21 +249,17 @@ impl<'a> Settle<'a, '_> {
             if placed.piece != Piece::Text || offset.checked_add(size).is_none_or(|end| end > placed.size) {
                 return Err(malformed(format!("function '{name}' outside the code")));
             }
-            functions.push(Function {
-                symbol: Symbol::Name(name.into()),
+            let function = Function {
+                symbol: self.numbered(name),
                 offset: (placed.offset + offset) as u32,
                 size: size as u32,
                 global: st_bind(symbol.st_info) != STB_LOCAL,
-            });
+            };
+            functions.push((function, name));
         }
-        functions.sort_by_key(|function| function.offset);
-        self.unit.names = (functions.iter())
-            .filter_map(|function| match &function.symbol {
-                Symbol::Name(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        self.unit.functions = functions.into();
+        functions.sort_by_key(|(function, _)| function.offset);
+        self.unit.names = functions.iter().map(|(_, name)| Cow::Owned((*name).to_owned())).collect();
+        self.unit.functions = functions.into_iter().map(|(function, _)| function).collect::<Vec<_>>().into();
         Ok(())
     }
 

@@ -133,11 +133,9 @@ pub enum Source {
 
 /// A section of an object, for debuggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section<'a> {
+pub struct Section {
     /// Its index in the object's section header table.
     pub index: u32,
-    /// Its name.
-    pub name: &'a str,
     /// The piece that it is in.
     pub piece: Piece,
     /// Its place in the piece.
@@ -176,7 +174,7 @@ pub struct Unit<'a> {
     /// nobody has looked.
     pub frame_index: Cow<'a, [u8]>,
     /// The sections of the object that it was made of; none if it comes from a file.
-    pub sections: Vec<Section<'a>>,
+    pub sections: Vec<Section>,
     /// The objects that describe lines of it.
     pub lines: Vec<Lines<'a>>,
 }

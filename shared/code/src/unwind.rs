@@ -51,13 +51,6 @@ pub struct Named {
     pub size: usize,
 }
 
-/// A function's name, in the blob of its object.
-struct Name {
-    start: usize,
-    size: usize,
-    text: usize,
-}
-
 /// What is known of one linked object. Never freed, as readers may have it.
 struct Object {
     text: Range<usize>,
@@ -65,15 +58,8 @@ struct Object {
     fdes: Vec<Frame>,
     /// See [`header`]; none without unwind information.
     header: Option<[u8; HEADER_LEN]>,
-    names: Names,
-}
-
-/// The names of an object's functions, sorted by start.
-enum Names {
-    /// Copied: into the blob, each with a NUL behind it.
-    Own(Vec<Name>, Vec<u8>),
-    /// Not read before somebody asks.
-    Described(Description),
+    /// The names of its functions, sorted by start: not read before somebody asks.
+    names: Option<Description>,
 }
 
 #[derive(Clone, Copy)]
@@ -136,10 +122,9 @@ impl UnwindTable {
         }
     }
 
-    /// Adds committed code with its unwind information, which is taken, and function names: those of `description` if
-    /// there is one, else copies. From any thread, but not from a signal handler that may have interrupted another call
-    /// of it.
-    pub fn register(&self, code: &mut Code<'_>, description: Option<Description>) {
+    /// Adds committed code with its unwind information, which is taken, and the function names of `description`, if there
+    /// is one. From any thread, but not from a signal handler that may have interrupted another call of it.
+    pub fn register(&self, code: &mut Code, description: Option<Description>) {
         if code.text.is_empty() {
             return;
         }
@@ -195,12 +180,17 @@ impl UnwindTable {
     /// The function around `pc`. Like [`find`](Self::find).
     pub fn symbol(&self, pc: usize) -> Option<Named> {
         let object = self.object(pc)?;
-        let (mut low, mut high) = (0, object.names.len());
+        let names = object.names.as_ref()?;
+        let (mut low, mut high) = (0, names.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            if object.start(middle) <= pc { low = middle + 1 } else { high = middle }
+            if object.text.start.wrapping_add(names.offset(middle)) <= pc {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
-        let named = object.named(low.checked_sub(1)?);
+        let named = names.named(low.checked_sub(1)?, object.text.start);
         // Hand-written functions may lack a size: then they reach to the next.
         (named.size == 0 || pc - named.start < named.size).then_some(named)
     }
@@ -218,8 +208,8 @@ impl UnwindTable {
 
     /// The functions of the object around `pc`, by address. Like [`find`](Self::find).
     pub fn symbols(&self, pc: usize) -> impl Iterator<Item = Named> {
-        let object = self.object(pc);
-        object.into_iter().flat_map(|object| (0..object.names.len()).map(|number| object.named(number)))
+        let described = self.object(pc).and_then(|object| Some((object.names.as_ref()?, object.text.start)));
+        described.into_iter().flat_map(|(names, text)| (0..names.len()).map(move |it| names.named(it, text)))
     }
 
     /// The FDEs of the object around `pc`, by address. Like [`find`](Self::find).
@@ -265,49 +255,10 @@ impl fmt::Debug for UnwindTable {
 }
 
 impl Object {
-    fn of(code: &mut Code<'_>, description: Option<Description>) -> Self {
-        let names = description.map_or_else(|| Names::of(code), Names::Described);
+    fn of(code: &mut Code, names: Option<Description>) -> Self {
         let (text, frames) = (code.text.clone(), code.eh_frame.start);
         let header = (!code.eh_frame.is_empty()).then(|| header(frames));
         Self { text, frames, fdes: std::mem::take(&mut code.fdes), header, names }
-    }
-
-    /// Where a function begins.
-    fn start(&self, number: usize) -> usize {
-        match &self.names {
-            Names::Own(names, _) => names[number].start,
-            Names::Described(description) => self.text.start.wrapping_add(description.offset(number)),
-        }
-    }
-
-    fn named(&'static self, number: usize) -> Named {
-        match &self.names {
-            Names::Own(names, blob) => {
-                let Name { start, size, text } = names[number];
-                Named { name: CStr::from_bytes_until_nul(&blob[text..]).unwrap_or_default(), start, size }
-            }
-            Names::Described(description) => description.named(number, self.text.start),
-        }
-    }
-}
-
-impl Names {
-    fn of(code: &Code<'_>) -> Self {
-        let mut blob = Vec::with_capacity(code.functions.iter().map(|f| f.name.len() + 1).sum());
-        let names = code.functions.iter().map(|function| {
-            let text = blob.len();
-            blob.extend_from_slice(function.name.as_bytes());
-            blob.push(0);
-            Name { start: function.address, size: function.size, text }
-        });
-        Self::Own(names.collect(), blob)
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Own(names, _) => names.len(),
-            Self::Described(description) => description.len(),
-        }
     }
 }
 
@@ -434,7 +385,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Function;
+    use crate::unit::{Function, Piece, Symbol, Unit};
     use std::sync::atomic::AtomicBool;
 
     thread_local! {
@@ -442,14 +393,24 @@ mod tests {
         pub(super) static COPIED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
     }
 
-    fn code(start: usize) -> Code<'static> {
-        let end = start + 0x100;
+    fn code(start: usize) -> Code {
         let fdes = vec![Frame { start: 0x10, end: 0x80, fde: 0x1000 }];
-        let function =
-            |name, at, size| Function { name, index: None, address: start + at, size, global: true };
-        let functions = vec![function("first", 0x10, 0x20), function("second", 0x30, 0x50)];
-        let eh_frame = start..start + 0x2100;
-        Code { text: start..end, eh_frame, fdes, functions, ..Code::default() }
+        Code { text: start..start + 0x100, eh_frame: start..start + 0x2100, fdes, ..Code::default() }
+    }
+
+    /// What describes it.
+    fn description(start: usize) -> Option<Description> {
+        let function = |index, offset, size| {
+            let symbol = Symbol::Function(index);
+            Function { symbol, offset, size, global: true }
+        };
+        let mut unit = Unit {
+            functions: vec![function(0, 0x10, 0x20), function(1, 0x30, 0x50)].into(),
+            names: vec!["first".into(), "second".into()],
+            ..Unit::default()
+        };
+        unit.pieces[Piece::Text as usize] = vec![0; 0x100].into();
+        Description::bind(crate::describe_unit(&unit), 2, start)
     }
 
     #[test]
@@ -457,7 +418,7 @@ mod tests {
         let table = UnwindTable::new();
         assert_eq!(table.find(0x5050), None);
         for number in [5, 1, 9, 3, 7, 2, 8, 4, 6] {
-            table.register(&mut code(number * 0x1000), None);
+            table.register(&mut code(number * 0x1000), description(number * 0x1000));
         }
         for start in (1..=9).map(|number| number * 0x1000) {
             let info = FdeInfo { fde: (start + 0x1000) as *const u8, function: start + 0x10 };

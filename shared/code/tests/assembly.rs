@@ -2,8 +2,8 @@
 
 mod support;
 
-use autojit_code::{Arena, Code, LinkError, Usage, link, patch_call};
-use support::{Symbols, address_of, compile, memory, only, private_memory, publish};
+use autojit_code::{Arena, LinkError, Usage, link, patch_call};
+use support::{Code, Symbols, address_of, compile, memory, only, private_memory, publish};
 
 /// The `len` bytes at an address of linked code.
 fn bytes(address: usize, len: usize) -> &'static [u8] {
@@ -21,7 +21,7 @@ fn leads_to(address: usize, behind: usize) -> usize {
     (address + 4 + behind).wrapping_add_signed(displacement as isize)
 }
 
-fn linked<'a>(object: &'a [u8], symbols: &mut Symbols) -> Code<'a> {
+fn linked(object: &[u8], symbols: &mut Symbols) -> Code {
     publish(object, symbols.memory, symbols).unwrap()
 }
 
@@ -119,7 +119,7 @@ fn values() {
     let mut symbols = Symbols::new(memory).with_pending("far", far, 9).with("f", stub);
     let code = linked(&object, &mut symbols);
     let f = address_of(&code, "f").unwrap();
-    let section = |name| code.sections.iter().find(|section| section.name == name).unwrap().address;
+    let section = |name| code.section(name).unwrap();
     let here = section(".rodata") + 24;
     assert_eq!(word(here), 0x1234567890abcdef);
 

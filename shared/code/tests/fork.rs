@@ -5,8 +5,8 @@ mod support;
 use autojit_code::lock::ForkLock;
 use autojit_code::{Booking, CodeMemory, RuntimeStub, link, patch_call};
 use support::{
-    Child, RECORD, Step, Symbols, UNWIND, address_of, call, compile, image, in_child, memory, private_memory,
-    publish,
+    Child, RECORD, Step, Symbols, UNWIND, address_of, call, commit, compile, image, in_child, memory,
+    private_memory, publish,
 };
 
 fn object(number: i32) -> Vec<u8> {
@@ -101,7 +101,7 @@ fn a_block_that_was_open_at_the_fork_is_the_parents() {
         assert_eq!(call(&code, "check"), 4);
     })
     .join();
-    let code = linked.commit().unwrap();
+    let code = commit(&open, linked).unwrap();
     assert_eq!(call(&code, "check"), 3);
 }
 

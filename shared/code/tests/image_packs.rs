@@ -37,16 +37,15 @@ fn number(name: &str) -> Option<Symbol<'static>> {
 
 fn unit(module: usize) -> Unit<'static> {
     let object: &'static [u8] = compile("c", MODULES[module].1, &["-O1", "-g", "-fno-inline"]).leak();
-    let mut unit = Unit::of(object).expect("a good object");
-    let lines = vec![unit.lines_of(object)];
     // What a module defines is its function; what it does not is an import.
-    unit = unit.numbered(|name| match (module, name) {
+    let number = |name: &str| match (module, name) {
         (1, "second") | (2, "third") => Some(Symbol::Function(0)),
         (0, "second") => Some(Symbol::Import(5)),
         (1, "third") => Some(Symbol::Import(9)),
         _ => number(name),
-    });
-    unit.lines = lines;
+    };
+    let mut unit = Unit::of(object, &number).expect("a good object");
+    unit.lines.push(unit.lines_of(object));
     unit
 }
 
@@ -318,13 +317,13 @@ fn imports_that_lead_to_the_same_are_one() {
                         int call(int n) { return far(n) + 1; }\n";
     let object = compile("c", TEXT, &["-O1", "-fPIC", "-fno-plt"]);
     let unit = || {
-        let unit = Unit::of(&object).expect("a good object");
-        unit.numbered(|name| match name {
+        let number = |name: &str| match name {
             "far" => Some(Symbol::Import(7)),
             "address" => Some(Symbol::Function(0)),
             "call" => Some(Symbol::Function(2)),
             _ => None,
-        })
+        };
+        Unit::of(&object, &number).expect("a good object")
     };
     let units = [unit(), unit()];
     let group = |near: bool, value: Option<u64>| {
@@ -385,5 +384,5 @@ impl Resolver for Everything {
 
 fn pack_of_far() -> Unit<'static> {
     let object: &'static [u8] = compile("c", "int far(int n) { return n * 7; }\n", &["-O1"]).leak();
-    Unit::of(object).expect("a good object")
+    Unit::of(object, &|_| None).expect("a good object")
 }

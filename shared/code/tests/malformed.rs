@@ -10,7 +10,7 @@ struct Anything(usize);
 
 impl Resolver for Anything {
     fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
-        let Symbol::Name(symbol) = symbol else { return Err("nobody has numbered it".into()) };
+        let Symbol::Name(symbol) = symbol else { return Err("nothing has numbered it".into()) };
         let far = (symbol.len() % 2) << 45;
         let pending = (usage == Usage::Call).then_some(1);
         Ok(Target { address: if weak { 0 } else { self.0 ^ far }, pending })

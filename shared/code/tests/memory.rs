@@ -7,7 +7,8 @@ use std::thread;
 
 use autojit_code::{Arena, Booking, CodeMemory, LinkError, MemoryError, link};
 use support::{
-    Symbols, call, compile, image, in_child, memory, only, private_memory, publish, writable_and_executable,
+    Symbols, call, commit, compile, image, in_child, memory, only, private_memory, publish,
+    writable_and_executable,
 };
 
 /// A function that returns `number`, with a table in .rodata and a variable.
@@ -257,10 +258,10 @@ fn permissions() {
             let linked = link(object, memory, &mut Symbols::new(memory)).unwrap();
             let text = linked.code().text.clone();
             assert_eq!(writable_and_executable(), [""; 0]);
-            let code = linked.commit().unwrap();
+            let code = commit(object, linked).unwrap();
             assert_eq!(permissions_at(text.start), of_text);
             assert_eq!(permissions_at(code.eh_frame.start), "r--");
-            let data = code.sections.iter().find(|section| section.name == ".data").map(|s| s.address);
+            let data = code.section(".data");
             if let Some(data) = data {
                 assert_eq!(permissions_at(data), "rw-");
             }
@@ -347,7 +348,7 @@ fn many_threads_link_at_once() {
                             assert_eq!(call(code, "check"), number as i32 * 100);
                         }
                     }
-                    codes.into_iter().map(|code| code.text).collect::<Vec<_>>()
+                    codes.into_iter().map(|code| code.text.clone()).collect::<Vec<_>>()
                 })
             })
             .collect();

@@ -41,23 +41,20 @@ fn what_is_reported() {
     let object = compile("c", "features.c", &["-O0", "-g", "-fno-omit-frame-pointer"]);
     let memory = memory();
     let code = publish(&object, memory, &mut Symbols::new(memory).defined_by(&object)).unwrap();
-    let text = code.sections.iter().find(|section| section.name == ".text").unwrap();
-    assert!(only(memory).arena(Arena::Text).contains(&text.address) && code.text.contains(&text.address));
-    assert!(!code.sections.iter().any(|section| section.name.starts_with(".debug")));
-    let rodata = code.sections.iter().find(|section| section.name == ".rodata").unwrap();
-    assert!(only(memory).arena(Arena::Rodata).contains(&rodata.address));
-    let data = code.sections.iter().find(|section| section.name == ".data").unwrap();
-    assert!(only(memory).arena(Arena::Data).contains(&data.address));
+    let text = code.section(".text").unwrap();
+    assert!(only(memory).arena(Arena::Text).contains(&text) && code.text.contains(&text));
+    assert_eq!(code.section(".debug_info"), None);
+    assert!(only(memory).arena(Arena::Rodata).contains(&code.section(".rodata").unwrap()));
+    assert!(only(memory).arena(Arena::Data).contains(&code.section(".data").unwrap()));
     assert_eq!(code.text.len(), code.bytes[0]);
 
-    let twice = code.functions.iter().find(|function| function.name == "twice").unwrap();
-    assert!(twice.global && twice.size > 0);
-    assert!(!code.functions.iter().find(|function| function.name == "add").unwrap().global);
-    for function in &code.functions {
-        let at = function.address;
-        let named = UNWIND.symbol(at + function.size - 1).expect("it was registered");
-        assert_eq!((named.name.to_str(), named.start, named.size), (Ok(function.name), at, function.size));
-        let FdeInfo { fde, function: start } = UNWIND.find(at + function.size - 1).unwrap();
+    let (.., size, global) = code.functions().find(|function| function.0 == "twice").unwrap();
+    assert!(global && size > 0);
+    assert!(!code.functions().find(|function| function.0 == "add").unwrap().3);
+    for (name, at, size, _) in code.functions() {
+        let named = UNWIND.symbol(at + size - 1).expect("it was registered");
+        assert_eq!((named.name.to_str(), named.start, named.size), (Ok(name), at, size));
+        let FdeInfo { fde, function: start } = UNWIND.find(at + size - 1).unwrap();
         assert_eq!(start, at);
         assert!(code.eh_frame.contains(&(fde as usize)));
     }

@@ -9,7 +9,6 @@ use autojit_code::pack::{self, Key, PackError};
 use autojit_code::unit::Source;
 use autojit_code::{
     Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, place,
-    place_described,
 };
 use goblin::elf::{Elf, SectionHeader};
 use support::{Symbols, compile, memory, only};
@@ -51,11 +50,8 @@ impl Resolver for Inside {
 }
 
 fn unit(object: &'static [u8]) -> Unit<'static> {
-    let mut unit = Unit::of(object).expect("a good object");
+    let mut unit = Unit::of(object, &index_of).expect("a good object");
     unit.lines.push(unit.lines_of(object));
-    let lines = unit.lines.clone();
-    let mut unit = unit.numbered(index_of);
-    unit.lines = lines;
     unit
 }
 
@@ -68,13 +64,18 @@ fn merged() -> &'static Unit<'static> {
     })
 }
 
-/// Calls `outer` of a unit, which has index 2.
+/// Where `outer` of a unit is, which has index 2.
+fn outer_of(unit: &Unit<'_>, code: &Code) -> usize {
+    let outer = unit.functions.iter().find(|function| function.symbol == Symbol::Function(2));
+    code.text.start + outer.expect("it is there").offset as usize
+}
+
+/// Calls `outer` of a unit.
 fn call_outer(unit: &Unit<'_>, memory: &'static CodeMemory) -> i32 {
     let code =
         place(unit, memory, &mut Inside(memory)).expect("it can be placed").commit().expect("there is room");
-    let outer = code.functions.iter().find(|function| function.index == Some(2)).expect("it is there");
     // SAFETY: a committed function of this type, from the source above.
-    unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer.address)() }
+    unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer_of(unit, &code))() }
 }
 
 #[test]
@@ -131,9 +132,8 @@ fn calls_lead_to_the_chosen_definition() {
         let mut resolver = Elsewhere { inside: Inside(memory), middle, asked: &mut asked };
         let code = place(unit, memory, &mut resolver).and_then(Linked::commit).expect("there is room");
         assert_eq!(asked, 1, "each external is asked for once");
-        let outer = code.functions.iter().find(|function| function.index == Some(2)).expect("it is there");
         // SAFETY: a committed function of this type, from the source above.
-        let outer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer.address) };
+        let outer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer_of(unit, &code)) };
         assert_eq!(outer(), 500 + 10_000 + 3);
         assert_eq!(code.call_sites.len(), usize::from(pending.is_some()));
         for site in &code.call_sites {
@@ -214,17 +214,13 @@ fn is_taken(bytes: &[u8], memory: &'static CodeMemory) -> bool {
         fn defines(&mut self, _: &Symbol<'_>) -> bool {
             true
         }
-
-        fn function_name(&self, _: u32) -> &'static str {
-            "f"
-        }
     }
     // Blocks are aborted.
     let mut resolver = Anything(only(memory).range().start);
     if pack::check(bytes, &KEY).is_ok()
         && let Ok(unit) = pack::decode_checked(bytes)
     {
-        drop(place_described(&unit, memory, &mut resolver));
+        drop(place(&unit, memory, &mut resolver));
     }
     let Ok(unit) = pack::decode(bytes, &KEY) else { return false };
     drop(place(&unit, memory, &mut resolver));
@@ -315,9 +311,7 @@ fn descriptions_are_files_for_debuggers() {
     let bytes = pack::encode(merged(), &KEY);
     let unit = pack::decode(&bytes, &KEY).expect("it was just made");
     let memory = memory();
-    let mut code =
-        place_described(&unit, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
-    assert!(code.functions.is_empty());
+    let mut code = place(&unit, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
     let text = code.text.start;
     let description = describe(&bytes, unit.functions.len(), text).expect("it is whole");
 

@@ -1,4 +1,4 @@
-//! Machine code becomes a unit: pieces, externals by name, fixups, frames.
+//! Machine code becomes a unit: pieces, externals, fixups, frames.
 //!
 //! Receives what the baseline compiler hands on; hands on what the linker places.
 
@@ -9,7 +9,6 @@ use autojit_baseline::{Code, Relocation, RelocationKind, Target};
 use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
 use autojit_code::unit::Piece;
 use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
-use autojit_store::Symbol as Stored;
 
 use super::constants::Constants;
 use super::{Error, frames};
@@ -184,13 +183,9 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// Whether the image has been linked without a function that the module imports.
-    fn is_missing(&self, name: &str) -> bool {
-        let container = self.module.opened().map(|opened| &opened.container);
-        match container.and_then(|container| container.find(name)) {
-            Some(Stored::Import(index)) => self.module.import(index) == Some(0),
-            _ => false,
-        }
+    /// What the container calls a name, if it knows it.
+    fn number(&self, name: &str) -> Option<Symbol<'static>> {
+        autojit_cache::number(&self.module.opened()?.container, name)
     }
 
     /// Whether the code that is being linked is that of a global.
@@ -232,11 +227,13 @@ impl Emitter<'_> {
             return Ok(*known);
         }
         let (symbol, weak, own) = match target {
-            // An optimiser may have no use for it: then the image need not have it.
-            Target::Runtime(function) if self.is_missing(function.0) => {
-                return Err(Error::Refused("what nothing defines".into()));
-            }
-            Target::Runtime(function) => (Symbol::Name(Cow::Borrowed(function.0)), false, None),
+            Target::Runtime(function) => match self.number(function.0) {
+                // An optimiser may have no use for it: then the image need not have it.
+                Some(Symbol::Import(index)) if self.module.import(index) == Some(0) => {
+                    return Err(Error::Refused("what nothing defines".into()));
+                }
+                number => (number.unwrap_or(Symbol::Name(Cow::Borrowed(function.0))), false, None),
+            },
             Target::Global(number) => {
                 let global = self.bitcode.globals().get(number as usize);
                 let global = global.ok_or_else(|| Error::Refused("a global that is not there".into()))?;

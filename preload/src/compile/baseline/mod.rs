@@ -25,7 +25,7 @@ use self::inlining::Inlining;
 use self::pieces::Pieces;
 use crate::compile::{cache, modules};
 use crate::link::lines::Lines;
-use crate::link::publish::{Origin, publish};
+use crate::link::publish::{Publication, publish};
 use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
@@ -349,14 +349,15 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let owned = |function: &'static Function| std::ptr::eq(function, root) && symbols::is_chosen(function);
     let mut resolver = Names { module, owned: &owned };
     let linked = place(&unit, memory, &mut resolver)?;
-    let origin = Origin::Described {
-        counter: &stats::COUNTERS.baseline,
-        described: (description, 1),
+    let publication = Publication {
         claimed: &[(root, unit.functions.get(0).map_or(0, |function| function.offset))],
         unnamed: &|_| 0,
+        description: (description, unit.functions.len()),
+        lines: if has_lines { lines::later(module, &unit) } else { Lines::None },
+        objects: &[],
     };
-    let lines = if has_lines { lines::later(module, &unit) } else { Lines::None };
-    publish(module, memory, linked, lines, origin)?;
+    publish(module, memory, linked, publication)?;
+    stats::COUNTERS.baseline.add(1);
     cache::keep_baseline(module, unit);
     Ok(())
 }

@@ -10,8 +10,10 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::lock::ForkLock;
+use autojit_code::unit::Piece;
 use autojit_code::{
-    Area, Code, CodeMemory, LinkError, Resolver, RuntimeStub, Symbol, Target, UnwindTable, Usage, link,
+    Area, CodeMemory, Description, LinkError, Linked, Resolver, RuntimeStub, Symbol, Target, Unit,
+    UnwindTable, Usage, describe_unit, link,
 };
 use autojit_trampoline::contract::ModuleRecord;
 
@@ -126,7 +128,7 @@ impl Symbols {
 
 impl Resolver for Symbols {
     fn resolve(&mut self, symbol: &Symbol<'_>, usage: Usage, weak: bool) -> Result<Target, String> {
-        let Symbol::Name(symbol) = symbol else { return Err("nobody has numbered it".into()) };
+        let Symbol::Name(symbol) = symbol else { return Err("nothing has numbered it".into()) };
         let symbol: &str = symbol;
         self.asked.push((symbol.into(), usage, weak));
         if let Some(target) = self.known.get(symbol) {
@@ -154,14 +156,56 @@ extern "C" fn trap() {
     panic!("a stub was called before its slot was published");
 }
 
+/// Code, and the unit of its object.
+#[derive(Debug)]
+pub struct Code {
+    code: autojit_code::Code,
+    unit: Unit<'static>,
+    /// The names of the object's sections.
+    sections: Vec<String>,
+}
+
+impl std::ops::Deref for Code {
+    type Target = autojit_code::Code;
+
+    fn deref(&self) -> &Self::Target {
+        &self.code
+    }
+}
+
+/// A function of an object: name, address, size, whether it is global.
+pub type Function<'c> = (&'c str, usize, usize, bool);
+
+impl Code {
+    pub fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+        let address = |offset| self.pieces[Piece::Text as usize] + offset as usize;
+        let functions = self.unit.functions.iter().zip(&self.unit.names);
+        functions.map(move |(it, name)| (&**name, address(it.offset), it.size as usize, it.global))
+    }
+
+    /// The address of a loaded section.
+    pub fn section(&self, name: &str) -> Option<usize> {
+        let index = self.sections.iter().position(|section| section == name)?;
+        let section = self.unit.sections.iter().find(|section| section.index as usize == index)?;
+        Some(self.pieces[section.piece as usize] + section.offset as usize)
+    }
+}
+
+/// Commits an object that was linked.
+pub fn commit(object: &[u8], linked: Linked<'_>) -> Result<Code, LinkError> {
+    let code = linked.commit()?;
+    let unit = Unit::of(object, &|_| None)?;
+    let elf = goblin::elf::Elf::parse(object).unwrap();
+    let name = |section: &goblin::elf::SectionHeader| elf.shdr_strtab.get_at(section.sh_name).unwrap().into();
+    let sections = elf.section_headers.iter().map(name).collect();
+    Ok(Code { code, unit, sections })
+}
+
 /// Links and publishes: bytes, unwind information, slots.
-pub fn publish<'a>(
-    object: &'a [u8],
-    memory: &'static CodeMemory,
-    symbols: &mut Symbols,
-) -> Result<Code<'a>, LinkError> {
-    let mut code = link(object, memory, symbols)?.commit()?;
-    UNWIND.register(&mut code, None);
+pub fn publish(object: &[u8], memory: &'static CodeMemory, symbols: &mut Symbols) -> Result<Code, LinkError> {
+    let mut code = commit(object, link(object, memory, symbols)?)?;
+    let (description, text) = (describe_unit(&code.unit), code.text.start);
+    UNWIND.register(&mut code.code, Description::bind(description, code.unit.functions.len(), text));
     for (name, stub) in &symbols.stubs {
         if let Some(address) = address_of(&code, name) {
             stub.slot.target.store(address, Ordering::Release);
@@ -171,12 +215,12 @@ pub fn publish<'a>(
 }
 
 /// The address of a function of `code`.
-pub fn address_of(code: &Code<'_>, name: &str) -> Option<usize> {
-    code.functions.iter().find(|function| function.name == name).map(|function| function.address)
+pub fn address_of(code: &Code, name: &str) -> Option<usize> {
+    code.functions().find(|function| function.0 == name).map(|function| function.1)
 }
 
 /// Calls the function `name` of `code`, which takes nothing and returns an `int`.
-pub fn call(code: &Code<'_>, name: &str) -> i32 {
+pub fn call(code: &Code, name: &str) -> i32 {
     let address = address_of(code, name).unwrap_or_else(|| panic!("no function {name}"));
     // SAFETY: a committed function of this type, from a test's own source.
     unsafe { std::mem::transmute::<usize, extern "C-unwind" fn() -> i32>(address)() }
