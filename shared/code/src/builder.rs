@@ -53,9 +53,9 @@ impl<'a> Builder<'a> {
     }
 
     /// Names a function whose code is this part of the text.
-    pub fn function(&mut self, symbol: Symbol<'a>, name: &'a str, offset: u32, size: u32) {
+    pub fn function(&mut self, symbol: Symbol<'a>, name: Cow<'a, str>, offset: u32, size: u32) {
         self.functions.push(Function { symbol, offset, size, global: true });
-        self.names.push(name.into());
+        self.names.push(name);
     }
 
     /// A symbol for [`refer`](Self::refer). `weak`: it may stay undefined. `own`: where the unit's own definition is.
@@ -237,7 +237,7 @@ mod tests {
         ];
         let text = builder.append(Piece::Text, &code, 16);
         let constant = builder.append(Piece::Rodata, &2_i32.to_le_bytes(), 4);
-        builder.function(Symbol::Function(0), "answer", text, code.len() as u32);
+        builder.function(Symbol::Function(0), "answer".into(), text, code.len() as u32);
         let callee = builder.external(Symbol::Import(0), Usage::Call, false, None);
         let variable = builder.external(Symbol::Import(1), Usage::Address, false, None);
         builder.refer(Piece::Text, text + 4, -4, Form::Rel32, (variable, Access::Cell)).unwrap();

@@ -87,7 +87,9 @@ pub fn unit(
         })
         .collect();
     let text = places[0].0;
-    builder.function(Symbol::Function(function.index()), function.info().name, text, code.text.len() as u32);
+    // Owned: the unit waits to be written for longer than a library stays, whose container has the name.
+    let name = function.info().name.to_owned().into();
+    builder.function(Symbol::Function(function.index()), name, text, code.text.len() as u32);
     let mut emitter = Emitter {
         bitcode,
         builder,
