@@ -352,7 +352,8 @@ fn setuid_programs_explain_themselves() {
     let mut lazy = lazy_command(&program, scratch.path());
     let outcome = run(lazy.uid(65534).gid(65534), scratch.path(), b"");
     let errors = outcome.assert_code(127).errors();
-    assert!(errors.lines().last().is_some_and(|line| line.contains("libautojit.so")), "{outcome}");
+    // Its boot code looks for no runtime: that of the build would say something else.
+    assert!(errors.lines().last().is_some_and(|line| line.contains("needs libautojit.so")), "{outcome}");
     assert!(outcome.stdout.is_empty(), "{outcome}");
 }
 

@@ -7,8 +7,10 @@ use std::process::Command;
 
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::directives::Level;
-use autojit_tests::run::{Outcome, command, lazy_command, run};
-use autojit_tests::scratch::Scratch;
+use autojit_tests::installation::Installation;
+use autojit_tests::run::{Outcome, bare_command, command, lazy_command, run, tool};
+use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::stats::Stats;
 
 const C: &str = "#include <stdio.h>\nint main(void) { puts(\"ran\"); return 0; }\n";
 
@@ -51,6 +53,32 @@ fn a_c_program_explains_itself() {
             assert_explains(&run(&mut without(&program), scratch.path(), b""));
         }
     }
+}
+
+#[test]
+fn the_runtime_is_looked_for_in_order() {
+    let scratch = Scratch::new("bare-search");
+    let installation = Installation::new(&scratch, "prefix", None);
+    let program = scratch.path().join("program");
+    let mut clang = command("clang-22");
+    clang.arg(format!("-fpass-plugin={}", installation.plugin().display()));
+    tool(clang.arg(scratch.file("main.c", C)).arg("-o").arg(&program));
+    let assert_runs = |environment: Option<(&str, PathBuf)>| {
+        let mut command = bare_command(&program, scratch.path());
+        command.envs(environment);
+        let outcome = run(&mut command, scratch.path(), b"");
+        assert_eq!((outcome.assert_code(0).text(), outcome.errors()), ("ran\n".to_owned(), String::new()));
+        Stats::read(&scratch.path().join("stats")).assert_lazy();
+    };
+    // The one beside the plugin, but for what the environment names.
+    assert_runs(None);
+    assert_explains(&run(&mut without(&program), scratch.path(), b""));
+    fs::remove_file(installation.plugin().with_file_name("libautojit.so")).expect("it is ours");
+    assert_explains(&run(&mut bare_command(&program, scratch.path()), scratch.path(), b""));
+    let runtime = dist("lib/libautojit.so");
+    let directory = runtime.parent().expect("a file has a directory").to_owned();
+    assert_runs(Some(("AUTOJIT_RUNTIME", runtime)));
+    assert_runs(Some(("LD_LIBRARY_PATH", directory)));
 }
 
 #[test]

@@ -96,7 +96,6 @@ const NO_LINK: &[&str] = &[
     "--help-hidden",
     "--version",
     "-help",
-    "-P",
 ];
 
 /// Options of links that have no place for a shared runtime.
@@ -295,6 +294,7 @@ mod tests {
             "-x c -",
             "-shared -fPIC a.o -o liba.so",
             "-nodefaultlibs a.o -lc",
+            "-P a.c",
             "-v a.o",
             "--target=x86_64-pc-linux-gnu a.o",
             "-target x86_64-linux-gnu a.o",

@@ -59,7 +59,7 @@ impl Compiler {
         })
     }
 
-    /// The one to be asked after nobody has answered.
+    /// The one to be asked if no daemon has answered.
     ///
     /// # Errors
     /// There is none.

@@ -179,7 +179,7 @@ impl Owned {
 impl Drop for Owned {
     fn drop(&mut self) {
         if !self.buffer.data.is_null() {
-            // SAFETY: the buffer came from this engine, and nobody has released it.
+            // SAFETY: the buffer came from this engine, and was not released.
             unsafe { (self.api.release_buffer)(self.buffer) }
         }
     }

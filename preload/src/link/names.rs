@@ -7,7 +7,7 @@
 //! Readers ask once and remember: libbacktrace reads everything at once, Rust's standard library remembers which file
 //! describes which addresses, and opens a file when it first meets an address. So besides the code that is there, the
 //! rest of an area is announced in slices, whose file comes to exist when they hold code; and once a file was
-//! written, new code goes to the next slice, about which nobody has read yet.
+//! written, new code goes to the next slice, which no reader has seen yet.
 //!
 //! The file is a memory file under a high descriptor, opened as /proc/PID/fd/N: not /proc/self, as a reader may hand the path
 //! to another process (llvm-symbolizer). Its content is never changed (others may have mapped it): a new one

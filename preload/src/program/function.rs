@@ -57,7 +57,7 @@ pub struct Function {
     slot: AtomicPtr<Slot>,
     /// The stub that the runtime made for it; 0 if it made none.
     stub: AtomicUsize,
-    /// For inline functions, the copy that serves the image; null if nobody has asked yet.
+    /// For inline functions, the copy that serves the image; null until it is first asked for.
     copy: AtomicPtr<Function>,
 }
 

@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The checksum (XXH3) is against accidents, and covers every byte but the first 24 and those behind the pieces: the
-//! description is not read before somebody asks, and says nothing that code relies on. Malice is the business of owners
+//! description is read on demand, and says nothing that code relies on. Malice is the business of owners
 //! and permissions of files.
 
 use std::borrow::Cow;
@@ -227,8 +227,8 @@ pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
     Ok(description)
 }
 
-/// The unit in `bytes`, which have passed [`check`], with or without the description; to be placed, as nobody has looked
-/// at its fixups and externals.
+/// The unit in `bytes`, which have passed [`check`], with or without the description. Fixups and externals are checked
+/// when it is placed.
 ///
 /// # Errors
 /// They contradict themselves.

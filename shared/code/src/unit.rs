@@ -168,10 +168,10 @@ pub struct Unit<'a> {
     pub fixups: Fixups<'a>,
     /// The functions, by offset.
     pub functions: Table<'a, Function<'a>>,
-    /// Their names; none if nobody has asked for them.
+    /// Their names; none if they were not asked for.
     pub names: Vec<Cow<'a, str>>,
     /// Which code the entries in the frames are for, as [`eh_frame::Entry`](crate::eh_frame::Entry)s are packed; none if
-    /// nobody has looked.
+    /// they were not looked for.
     pub frame_index: Cow<'a, [u8]>,
     /// The sections of the object that it was made of; none if it comes from a file.
     pub sections: Vec<Section>,

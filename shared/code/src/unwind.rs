@@ -58,7 +58,7 @@ struct Object {
     fdes: Vec<Frame>,
     /// See [`header`]; none without unwind information.
     header: Option<[u8; HEADER_LEN]>,
-    /// The names of its functions, sorted by start: not read before somebody asks.
+    /// The names of its functions, sorted by start: read on demand.
     names: Option<Description>,
 }
 

@@ -319,7 +319,7 @@ impl<'a> Container<'a> {
         let length = self.piece(number).ok_or(DAMAGED)?.bytes;
         let mut bytes = Vec::new();
         reserve(&mut bytes, length.into())?;
-        // Into memory that nobody has cleared before.
+        // Into memory that is not cleared before.
         unpacker.unpack(self.packed(number)?, self.dictionary(number), length as usize, &mut bytes)?;
         Ok(bytes)
     }
