@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// As in scripts/sources.
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "daemon",
@@ -20,6 +20,7 @@ const SOURCES: [&str; 11] = [
     "tools",
     "trampoline",
     "scripts/build",
+    "scripts/autojit.cfg",
     "scripts/systemd",
 ];
 const NOT_BUILT: [&str; 3] = ["tests", "examples", "target"];

@@ -2,57 +2,75 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::link::{self, Link};
 use crate::role::{self, Language};
-use crate::{Failure, identity, place, process};
+use crate::{Failure, identity, process, suit};
+
+/// The variable that names the compiler behind a wrapper, and the compiler if it is not set.
+pub fn usual(language: Language) -> (&'static str, &'static str) {
+    match language {
+        Language::C => ("AUTOJIT_CC", "clang-22"),
+        Language::Cxx => ("AUTOJIT_CXX", "clang++-22"),
+    }
+}
 
 /// Becomes the compiler, or answers a question for its version.
 pub fn run(language: Language, arguments: &[OsString]) -> Result<u8, Failure> {
-    let (name, own) = match language {
-        Language::C => ("AUTOJIT_CC", "clang-22"),
-        Language::Cxx => ("AUTOJIT_CXX", "clang++-22"),
-    };
-    let plugin = place::library("autojit.so", 1)?;
+    let (name, own) = usual(language);
+    let given = process::variable(name).map(|command| process::words(&command)).unwrap_or_default();
+    if given.iter().any(|word| role::is_wrapper(word)) {
+        return Err(Failure::new(2, format!("{name} names this wrapper, not the compiler behind it")));
+    }
+    let line = if given.is_empty() { vec![OsString::from(own)] } else { given };
+    let program = process::find_other(&line[0]).map_err(|failure| Failure {
+        message: format!("{}; {name} names another compiler", failure.message),
+        ..failure
+    })?;
+    call(&program, line, process::variable(name).is_some(), arguments)
+}
+
+/// Becomes `program`, called as `line`, with the plugin and `arguments`. It is perhaps `cached`: a compiler cache, alone or
+/// in front of the compiler.
+pub fn call(
+    program: &Path,
+    mut line: Vec<OsString>,
+    cached: bool,
+    arguments: &[OsString],
+) -> Result<u8, Failure> {
+    let plugin = suit::plugin(&line)?;
     let flag = |option: &str| {
         let mut flag = OsString::from(option);
         flag.push(&plugin);
         flag
     };
-    let given = process::variable(name).map(|command| process::words(&command)).unwrap_or_default();
-    if given.iter().any(|word| role::is_wrapper(word)) {
-        return Err(Failure::new(2, format!("{name} names this wrapper, not the compiler behind it")));
-    }
-    let mut line = if given.is_empty() { vec![OsString::from(own)] } else { given };
     // The compiler's own passes are called by an option that has to be the first; only this one generates code from a source.
     let (first, rest) = arguments.split_at(usize::from(is_stage(arguments)));
+    // Options in CC or the like count as well.
+    let options = line.iter().skip(1).filter(|word| word.as_bytes().starts_with(b"-"));
+    let asked: Vec<_> = options.chain(rest).cloned().collect();
+    let link = if first.is_empty() { Link::of(&asked) } else { Link::No };
     line.extend(first.iter().cloned());
-    if first.is_empty() && process::variable(name).is_some() {
-        // Perhaps a compiler cache, alone or in front of the compiler. They look into the file that this option names, and
-        // into no pass plugin's. For the compiler it changes nothing.
+    if first.is_empty() && cached {
+        // Caches look into the file that this option names, and into no pass plugin's. For the compiler it changes nothing.
         line.push(flag("-fplugin="));
     }
     if first.is_empty() || first[0] == "-cc1" {
         line.push(flag("-fpass-plugin="));
     }
-    let link = if first.is_empty() { Link::of(rest) } else { Link::No };
     match link::runtime(link)? {
         Some(runtime) => line.extend(link::add(runtime, rest)),
         None => line.extend(rest.iter().cloned()),
     }
-
-    let program = process::find_other(&line[0]).map_err(|failure| Failure {
-        message: format!("{}; {name} names another compiler", failure.message),
-        ..failure
-    })?;
     if arguments.iter().any(|argument| argument == "--version") {
-        let status = process::run(&program, &line)?;
+        let status = process::run(program, &line)?;
         if status == 0 {
             println!("{}", identity::line());
         }
         return Ok(status);
     }
-    Err(process::become_program(&program, &line))
+    Err(process::become_program(program, &line))
 }
 
 /// Whether one stage of the compiler is called, not its driver.

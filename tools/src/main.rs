@@ -1,4 +1,4 @@
-//! autojit-run and the compiler wrappers: one executable, which its name tells what to be ([`role`]).
+//! autojit, autojit-run and the compiler wrappers: one executable, which its name tells what to be ([`role`]).
 //!
 //! Build systems start these programs thousands of times, so each does a few system calls and becomes the program that
 //! it is for: the executable is linked statically at a fixed address (scripts/build), starts no thread, and reads no
@@ -10,6 +10,7 @@
 mod cached;
 mod compiler;
 mod identity;
+mod launch;
 mod link;
 mod needed;
 mod place;
@@ -17,6 +18,7 @@ mod process;
 mod role;
 mod run;
 mod rust;
+mod suit;
 
 use std::ffi::{OsString, c_char, c_int};
 
@@ -45,6 +47,7 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
         return 2;
     };
     let result = match role {
+        Role::Launch => launch::run(&arguments),
         Role::Run => run::run(arguments),
         Role::Compiler(language) => compiler::run(language, &arguments),
         Role::Rust => rust::run(&arguments),

@@ -17,6 +17,8 @@ pub enum Language {
 /// One of the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
+    /// Makes what a command compiles lazy.
+    Launch,
     /// Runs a lazy program.
     Run,
     /// Compiles C or C++.
@@ -33,6 +35,7 @@ pub enum Role {
 /// a name that has "clang" in it. CMake takes what is in front of "cc" for the prefix of the toolchain and looks for no
 /// other names than these tools have here.
 const ROLES: &[(&str, Role)] = &[
+    ("autojit", Role::Launch),
     ("autojit-run", Role::Run),
     ("autojit-clang", Role::Compiler(Language::C)),
     ("autojit-cc", Role::Compiler(Language::C)),
