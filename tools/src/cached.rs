@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use autojit_cache::Directory;
+use autojit_cache::{Directory, Kind};
 
 use crate::{Failure, process};
 
 /// The cache that programs with this environment use.
-fn directory() -> Result<Directory, Failure> {
+pub fn directory() -> Result<Directory, Failure> {
     let variable = |name: &[u8]| {
         Some(std::env::var_os(OsString::from_vec(name.to_vec()))?.into_vec())
             .filter(|value| !value.is_empty())
@@ -18,14 +18,32 @@ fn directory() -> Result<Directory, Failure> {
     })
 }
 
+/// What a kind of file is called.
+fn name(kind: Option<Kind>) -> &'static str {
+    match kind {
+        Some(Kind::Code) => "code of modules",
+        Some(Kind::Image) => "code of programs",
+        Some(Kind::Lines) => "lines",
+        Some(Kind::Ran) => "names of what ran",
+        Some(Kind::Described) => "for debuggers",
+        None => "being written",
+    }
+}
+
 /// Prints what the cache has.
 pub fn print() -> Result<(), Failure> {
     let directory = directory()?;
-    let sizes: Vec<u64> = directory.contents().iter().map(|file| file.size).collect();
+    let files = directory.contents();
     let limit = process::variable("AUTOJIT_CACHE_SIZE").unwrap_or_else(|| "2G".into());
     println!("directory  {}", std::ffi::OsStr::from_bytes(directory.root()).display());
-    println!("files      {}\nbytes      {}", sizes.len(), sizes.iter().sum::<u64>());
+    println!("files      {}\nbytes      {}", files.len(), files.iter().map(|file| file.size).sum::<u64>());
     println!("limit      {}", limit.display());
+    for kind in Kind::ALL.map(Some).into_iter().chain([None]) {
+        let sizes: Vec<u64> = files.iter().filter(|file| file.kind == kind).map(|file| file.size).collect();
+        if !sizes.is_empty() {
+            println!("  {:<18} {:>7} files {:>13} bytes", name(kind), sizes.len(), sizes.iter().sum::<u64>());
+        }
+    }
     Ok(())
 }
 

@@ -7,11 +7,14 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod arguments;
 mod cached;
 mod compiler;
+mod doctor;
 mod identity;
 mod launch;
 mod link;
+mod list;
 mod needed;
 mod place;
 mod process;

@@ -28,6 +28,7 @@ use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
 use crate::settings::options;
 use crate::settings::stats::{self, Counter};
+use crate::settings::trace;
 use crate::sys;
 
 /// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
@@ -50,13 +51,17 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
         module.open()?;
     } else {
         // Most often with what the program has called next in earlier runs.
+        let since = trace::begin();
         image_cache::bind(root);
+        trace::note("bind from the image's file", since, String::new);
         if root.code().is_some() {
             return Ok(());
         }
         module.open()?;
         // The module is entered for the first time: what the cache has of it is bound, most likely with this function.
+        let since = trace::begin();
         modules::bind_cached(module);
+        trace::note("bind from the module's file", since, || module.source().to_string());
         if root.state() == State::Cold {
             cache::bind_copies(root);
         }
@@ -92,6 +97,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
 struct Halves<'a> {
     handle: Option<Guard<'a, EngineHandle>>,
     since: Duration,
+    module: &'static Module,
 }
 
 impl Halves<'_> {
@@ -100,6 +106,7 @@ impl Halves<'_> {
         if self.handle.take().is_some() {
             let now = sys::monotonic_time();
             stats::COUNTERS.compile_time.add_time(now - self.since);
+            trace::note("LLVM", Some(self.since), || self.module.source().to_string());
             self.since = now;
         }
     }
@@ -109,6 +116,7 @@ impl Drop for Halves<'_> {
     fn drop(&mut self) {
         self.compiled();
         stats::COUNTERS.link_time.add_time(sys::monotonic_time() - self.since);
+        trace::note("link and publish", Some(self.since), || self.module.source().to_string());
     }
 }
 
@@ -133,7 +141,7 @@ impl<'w> Batch<'w> {
         handle: Guard<'_, EngineHandle>,
         root: Option<&'static Function>,
     ) -> Result<(), Failure> {
-        let mut halves = Halves { handle: Some(handle), since: sys::monotonic_time() };
+        let mut halves = Halves { handle: Some(handle), since: sys::monotonic_time(), module: self.module };
         stats::COUNTERS.batches.add(1);
         let api = match compiler {
             Compiler::Engine(api) => api,

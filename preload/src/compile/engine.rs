@@ -13,7 +13,7 @@ use crate::compile::library::Library;
 use crate::platform::loaded;
 use crate::settings::failure::Failure;
 use crate::settings::options::Options;
-use crate::settings::stats;
+use crate::settings::{stats, trace};
 use crate::sys;
 
 /// The engine's file name.
@@ -68,6 +68,7 @@ impl Engine {
             let start = sys::monotonic_time();
             let loaded = self.load();
             stats::COUNTERS.engine_load_time.add_time(sys::monotonic_time() - start);
+            trace::note("load LLVM", Some(start), String::new);
             loaded
         });
         let Loaded { library, api } = loaded.as_ref().map_err(Clone::clone)?;

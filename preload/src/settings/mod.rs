@@ -1,6 +1,7 @@
-//! What the user says and sees: options, messages, failures, statistics.
+//! What the user says and sees: options, messages, failures, statistics, the timeline.
 
 pub mod failure;
 pub mod log;
 pub mod options;
 pub mod stats;
+pub mod trace;

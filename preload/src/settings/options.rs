@@ -22,9 +22,9 @@ pub fn get() -> Option<&'static Options> {
     PROCESS.get()
 }
 
-/// Whether statistics are to be written at the end.
+/// Whether times are to be taken, for statistics or a timeline at the end.
 pub fn stats_are_wanted() -> bool {
-    get().is_some_and(|options| options.stats != StatsSink::Off)
+    get().is_some_and(|options| options.stats != StatsSink::Off || options.trace.is_some())
 }
 
 /// The optimisation level that replaces the build's; -1 for none.
@@ -46,12 +46,12 @@ pub fn baseline() -> Baseline {
 pub fn from_environment() -> (Options, Vec<BadValue>) {
     let (mut options, bad) = Options::read(Reader::Runtime, |visit| each_variable(visit));
     // The program may change its working directory.
-    let Options { stats, engine_path, socket_path, daemon_path, .. } = &mut options;
+    let Options { stats, trace, engine_path, socket_path, daemon_path, .. } = &mut options;
     let file = match stats {
         StatsSink::File(file) => Some(file),
-        StatsSink::Off | StatsSink::Stderr => None,
+        StatsSink::Off | StatsSink::Stderr | StatsSink::Text => None,
     };
-    for path in [engine_path, socket_path, daemon_path].into_iter().flatten().chain(file) {
+    for path in [trace, engine_path, socket_path, daemon_path].into_iter().flatten().chain(file) {
         *path = sys::absolute(path).into_bytes();
     }
     (options, bad)

@@ -9,7 +9,7 @@ use crate::compile::{cache, daemon};
 use crate::link::{debugger, names, perf, unwinders};
 use crate::program::fork::{Memories, Parts};
 use crate::program::{function, process, symbols, unwind_table};
-use crate::settings::stats;
+use crate::settings::{stats, trace};
 use crate::startup::report;
 
 /// Locks in the order in which the runtime nests them: what holds the first may take the next.
@@ -27,6 +27,7 @@ pub static PARTS: Parts = Parts {
         &unwind_table::TABLE,
         debugger::FORK_LOCK,
         stats::FORK_LOCK,
+        trace::FORK_LOCK,
         #[cfg(not(feature = "static"))]
         memory::FORK_LOCK,
         &ALLOCATOR,
@@ -34,6 +35,7 @@ pub static PARTS: Parts = Parts {
     in_child: &[
         daemon::after_fork_in_child,
         report::after_fork_in_child,
+        trace::after_fork_in_child,
         names::after_fork_in_child,
         perf::after_fork_in_child,
     ],

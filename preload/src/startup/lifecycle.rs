@@ -13,7 +13,7 @@ use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
 use crate::program::{fork, image, process};
 use crate::settings::failure::Failure;
-use crate::settings::{log, options};
+use crate::settings::{log, options, trace};
 use crate::startup::listeners::LISTENERS;
 use crate::startup::{forks, report, resolver};
 use crate::sys;
@@ -107,7 +107,9 @@ pub extern "C" fn at_exit() {
     let _uninterrupted = Uninterrupted::new();
     {
         let _inside = fork::Inside::enter();
+        let since = trace::begin();
         cache::flush();
+        trace::note("write to the cache", since, String::new);
     }
     report::write();
 }

@@ -11,3 +11,5 @@ mod listeners;
 mod locked;
 mod report;
 mod resolver;
+mod summary;
+mod timeline;

@@ -1,4 +1,5 @@
-//! Statistics: what the runtime did, as one JSON object at exit (AUTOJIT_STATS).
+//! Statistics: what the runtime did, as one JSON object at exit (AUTOJIT_STATS), or as text (summary.rs). Beside them, the
+//! timeline (timeline.rs).
 //!
 //! Receives the counts; writes to standard error or to a file, in processes that registered an image. A
 //! child that was forked and exits writes as well; as a file name without %p would be its parent's, it appends its
@@ -15,6 +16,7 @@ use crate::program::function::State;
 use crate::program::image;
 use crate::settings::options::{self, Mode, StatsSink};
 use crate::settings::stats;
+use crate::startup::{summary, timeline};
 use crate::sys::{self, File};
 
 /// The process that counts; another id than the process's own means that it was forked.
@@ -24,8 +26,8 @@ static WRITTEN: AtomicBool = AtomicBool::new(false);
 
 /// Notes the process that the counts begin in, if a file is to have them. The options are known.
 pub fn begin() {
-    let wanted = options::get().map(|options| &options.stats);
-    if matches!(wanted, Some(StatsSink::File(_))) {
+    let wanted = options::get();
+    if wanted.is_some_and(|options| matches!(options.stats, StatsSink::File(_)) || options.trace.is_some()) {
         PROCESS.store(sys::process_id(), Relaxed);
     }
 }
@@ -35,29 +37,32 @@ pub fn after_fork_in_child() {
     WRITTEN.store(false, Relaxed);
 }
 
-/// Writes the statistics, if they are asked for and were not written.
+/// Writes the statistics and the timeline, as far as they are asked for and were not written.
 pub fn write() {
     let Some(options) = options::get() else { return };
-    if options.stats == StatsSink::Off || WRITTEN.swap(true, Relaxed) {
+    if !options::stats_are_wanted() || WRITTEN.swap(true, Relaxed) {
         return;
     }
     let process = sys::process_id();
-    let json = json(process);
-    let result = match &options.stats {
+    // A closed standard error is no reason to stop.
+    let _ = match &options.stats {
         StatsSink::Off => Ok(()),
-        StatsSink::Stderr => sys::write(2, json.as_bytes()),
-        StatsSink::File(name) => {
-            let path = file_name(name, process, process != PROCESS.load(Relaxed));
-            let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-            File::open(&path, flags, 0o666)
-                .and_then(|file| sys::write(file.descriptor(), json.as_bytes()))
-                .inspect_err(|error| {
-                    log::warn!("writing statistics to {}: {error}", path.to_string_lossy());
-                })
-        }
+        StatsSink::Stderr => sys::write(2, json(process).as_bytes()),
+        StatsSink::Text => sys::write(2, summary::text(process, bound()).as_bytes()),
+        StatsSink::File(name) => write_file(name, process, "statistics", &json(process)),
     };
-    // A closed standard error has nobody to be told.
-    let _ = result;
+    if let Some(name) = &options.trace {
+        let _ = write_file(name, process, "the timeline", &timeline::json(process));
+    }
+}
+
+/// Writes the file `name` of a process.
+fn write_file(name: &[u8], process: u32, what: &str, text: &str) -> Result<(), sys::Errno> {
+    let path = file_name(name, process, process != PROCESS.load(Relaxed));
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
+    File::open(&path, flags, 0o666)
+        .and_then(|file| sys::write(file.descriptor(), text.as_bytes()))
+        .inspect_err(|error| log::warn!("writing {what} to {}: {error}", path.to_string_lossy()))
 }
 
 /// The file's name for a process: %p is its id. A forked child without %p gets a name of its own.
@@ -80,14 +85,16 @@ fn file_name(name: &[u8], process: u32, forked: bool) -> CString {
     CString::new(path).expect("an environment variable has no NUL")
 }
 
+/// How many functions have code.
+fn bound() -> usize {
+    let functions = image::all().flat_map(|image| image.modules()).flat_map(|module| module.functions());
+    let named = functions.filter(|function| function.state() == State::Ready).count();
+    named + image::all().map(image_cache::unnamed).sum::<usize>()
+}
+
 fn json(process: u32) -> String {
     let c = &stats::COUNTERS;
-    let bound = image::all()
-        .flat_map(|image| image.modules())
-        .flat_map(|module| module.functions())
-        .filter(|function| function.state() == State::Ready)
-        .count();
-    let bound = bound + image::all().map(image_cache::unnamed).sum::<usize>();
+    let bound = bound();
     let from_daemon = c.from_daemon.get();
     let daemon = compiler::mode() == Mode::Daemon || from_daemon != 0;
     let mode = if daemon { "daemon" } else { "inprocess" };

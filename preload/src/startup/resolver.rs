@@ -14,7 +14,7 @@ use crate::program::function::{Function, State};
 use crate::program::version::rewrite_call;
 use crate::program::{image, missing, process};
 use crate::settings::failure::Failure;
-use crate::settings::{log, stats};
+use crate::settings::{log, stats, trace};
 
 /// Makes `slot` lead to the finished code of its function, or ends the process.
 ///
@@ -35,6 +35,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
         unsafe { missing::report(slot) }
     };
     function.adopt(slot);
+    let since = trace::begin();
 
     // One thread compiles it, and others along with it. The rest sleep until it has code. No lock is held here.
     let code = loop {
@@ -49,6 +50,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
         }
     };
     process::note_start(function.module().image());
+    trace::note("first call", since, || name_of(function, frame).unwrap_or_default());
 
     // The slot: publishing has set it, unless another slot of the function was known then.
     // SAFETY: as above. Release: the code's bytes are visible to whoever reads its address.
@@ -73,14 +75,19 @@ fn stubs_of_tail(return_address: usize) -> [usize; 2] {
     [first, first.wrapping_sub(ENDBR64.len())]
 }
 
+/// The name of the function whose stub called.
+fn name_of(function: &'static Function, frame: &Frame) -> Option<String> {
+    match function.module().opened() {
+        Some(_) => Some(function.info().name.to_owned()),
+        // Without its container the function has a name in the symbol table at most.
+        None => function.module().image().name_around(frame.tail as usize),
+    }
+}
+
 /// Says why `function` cannot be had, and ends the process.
 fn give_up(function: &'static Function, frame: &Frame, failure: &Failure) -> ! {
     let module = function.module();
-    let name = match module.opened() {
-        Some(_) => Some(function.info().name.to_owned()),
-        // Without its container the function has a name in the symbol table at most.
-        None => module.image().name_around(frame.tail as usize),
-    };
+    let name = name_of(function, frame);
     let source = module.source();
     let started = process::started();
     match name {

@@ -4,7 +4,7 @@ use std::ffi::CString;
 
 use autojit_sys::{self as sys, Errno};
 
-use crate::directory::{Directory, c_path, is_hex, stem};
+use crate::directory::{Directory, Kind, c_path, is_hex, stem};
 
 /// A file of the cache.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct CachedFile {
     pub path: CString,
     /// How large it is, in bytes.
     pub size: u64,
+    /// What it holds; none if it is in the making.
+    pub kind: Option<Kind>,
 }
 
 impl Directory {
@@ -51,7 +53,8 @@ fn files(shard: &[u8]) -> Vec<CachedFile> {
     let found = ours.filter_map(|name| {
         let path = c_path(&[shard, b"/", name]);
         let status = sys::status(&path).ok()?;
-        status.is_a(libc::S_IFREG).then_some(CachedFile { path, size: status.size })
+        let kind = Kind::ALL.into_iter().find(|kind| name.ends_with(kind.suffix()));
+        status.is_a(libc::S_IFREG).then_some(CachedFile { path, size: status.size, kind })
     });
     found.collect()
 }

@@ -45,7 +45,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [Self::Code, Self::Lines, Self::Ran, Self::Image, Self::Described];
+    pub const ALL: [Self; 5] = [Self::Code, Self::Lines, Self::Ran, Self::Image, Self::Described];
 
     /// What the names of such files end with.
     pub(crate) fn suffix(self) -> &'static [u8] {

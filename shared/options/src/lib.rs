@@ -128,8 +128,11 @@ options! {
         "AUTOJIT_RUNTIME" "FILE" [""]
         "the libautojit.so of programs that are run without one [the one beside the plugin that compiled them]";
     stats: StatsSink = StatsSink::Off, [Runtime]
-        "AUTOJIT_STATS" "1|FILE" [""]
-        "at exit write statistics as JSON to standard error or to FILE (%p: the process id; else forked children append it)";
+        "AUTOJIT_STATS" "1|text|FILE" [""]
+        "at exit statistics on standard error (1: as JSON), or in FILE (%p: the process id, else forked children append it)";
+    trace: Option<Vec<u8>> = None, [Runtime]
+        "AUTOJIT_TRACE" "FILE" [""]
+        "at exit write a timeline of first calls to FILE (%p likewise), in the trace format that Perfetto and Chrome show";
     perf_map: bool = false, [Runtime]
         "AUTOJIT_PERF_MAP" "On|Off" ["Off"]
         "names of compiled functions in /tmp/perf-PID.map, where perf report looks for them";
@@ -233,6 +236,7 @@ mod tests {
         assert_eq!(options.stats, StatsSink::File(b"/tmp/s.%p".to_vec()));
         assert_eq!(options.engine_path.as_deref(), Some(&b"/e.so"[..]));
         assert_eq!(parsed(Reader::Runtime, &["AUTOJIT_STATS=1"]).0.stats, StatsSink::Stderr);
+        assert_eq!(parsed(Reader::Runtime, &["AUTOJIT_STATS=text"]).0.stats, StatsSink::Text);
     }
 
     #[test]

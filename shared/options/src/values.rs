@@ -62,8 +62,10 @@ impl Value for OptOverride {
 pub enum StatsSink {
     /// Nowhere.
     Off,
-    /// Standard error.
+    /// Standard error, as JSON.
     Stderr,
+    /// Standard error, as text for people.
+    Text,
     /// A file, in whose name %p stands for the process id.
     File(Vec<u8>),
 }
@@ -73,6 +75,7 @@ impl Value for StatsSink {
         Some(match text.as_bytes() {
             b"0" => Self::Off,
             b"1" => Self::Stderr,
+            b"text" => Self::Text,
             path => Self::File(path.to_vec()),
         })
     }

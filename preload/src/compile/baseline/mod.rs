@@ -30,7 +30,7 @@ use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
-use crate::settings::{options, stats};
+use crate::settings::{options, stats, trace};
 use crate::sys;
 
 /// The bitcode of a module, opened.
@@ -185,6 +185,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     let result = open(module, &mut state).and_then(|open| run(open, root));
     if let Some(since) = since {
         stats::COUNTERS.baseline_time.add_time(sys::monotonic_time() - since);
+        trace::note("baseline compiler", Some(since), || root.info().name.to_owned());
     }
     let Err(error) = result else { return Ok(()) };
     let failed = |failure| {

@@ -1,0 +1,319 @@
+//! What tools show of lazy programs: autojit-run --stats, --trace, --list, --doctor, --cache-stats.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use autojit_tests::installation::Installation;
+use autojit_tests::run::{Outcome, attempt, command, tool};
+use autojit_tests::scratch::{Scratch, dist};
+use serde_json::Value;
+
+const MAIN: &str = "#include <stdio.h>\n#include <unistd.h>\n#include <sys/wait.h>\n\
+    int helper(int);\nstatic int twice(int x) { return 2 * x; }\n\
+    int in_child(void) { return 0; }\nint idle(void) { return 1; }\n\
+    int main(int argc, char **argv) {\n  (void)argv;\n\
+      if (argc > 1 && fork() == 0) return in_child();\n  wait(NULL);\n\
+      printf(\"%d\\n\", twice(helper(20)));\n  return 0;\n}\n";
+/// Inline assembly is what the baseline compiler leaves to LLVM.
+const HELPER: &str = "static int wait_a_little(int x) { __asm__ volatile(\"pause\"); return x; }\n\
+    int helper(int x) { return wait_a_little(x) + 1; }\n";
+
+/// A lazy program of two files.
+fn program(scratch: &Scratch, flags: &[&str]) -> PathBuf {
+    scratch.file("main.c", MAIN);
+    scratch.file("helper.c", HELPER);
+    let mut wrapper = command(dist("bin/autojit-cc"));
+    wrapper.args(["main.c", "helper.c", "-o", "program"]).args(flags);
+    tool(wrapper.current_dir(scratch.path()));
+    scratch.path().join("program")
+}
+
+/// autojit-run, with a cache in the scratch directory.
+fn launcher(scratch: &Scratch) -> Command {
+    let mut launcher = command(dist("bin/autojit-run"));
+    launcher.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").current_dir(scratch.path());
+    launcher.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
+    launcher
+}
+
+/// The line of a summary behind its title.
+#[track_caller]
+fn line<'a>(text: &'a str, title: &str) -> &'a str {
+    let found = text.lines().find_map(|line| line.trim_start().strip_prefix(title));
+    found.unwrap_or_else(|| panic!("no {title} in {text}")).trim_start()
+}
+
+#[test]
+fn statistics_are_for_people() {
+    let scratch = Scratch::new("seeing-stats");
+    let program = program(&scratch, &["-O0"]);
+    let run = || {
+        let outcome = tool(launcher(&scratch).arg("--stats").arg(&program));
+        assert_eq!(outcome.text(), "42\n");
+        outcome.errors()
+    };
+    let first = run();
+    let head = first.lines().next().expect("there is text");
+    assert!(head.starts_with("autojit: statistics of ") && head.contains("program (process "), "{first}");
+    assert!(line(&first, "functions").starts_with("6 in 2 modules: 4 have code, 2 were"), "{first}");
+    assert_eq!(line(&first, "cache"), "none", "{first}");
+    assert!(line(&first, "baseline").starts_with("3 without LLVM, in "), "{first}");
+    assert!(line(&first, "LLVM").starts_with("1 in the process, in 1 batches, "), "{first}");
+    assert_eq!(line(&first, "autojitd"), "none", "{first}");
+    let refused = line(&first, "refused");
+    assert!(refused.starts_with("1 left to LLVM") && refused.contains("assembly"), "{first}");
+    assert!(line(&first, "kept").starts_with("4 functions"), "{first}");
+    let later = run();
+    assert!(line(&later, "cache").starts_with("4 from earlier runs, in "), "{later}");
+    assert_eq!((line(&later, "baseline"), line(&later, "LLVM")), ("none", "none"), "{later}");
+    assert!(!later.contains("refused"), "{later}");
+}
+
+/// The events of a timeline: what, and of which name.
+#[track_caller]
+fn events(file: &Path) -> Vec<(String, String, f64, f64)> {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+    let all = value["traceEvents"].as_array().expect("the events");
+    assert_eq!(all[0]["ph"], "M");
+    let number =
+        |event: &Value, key: &str| event[key].as_f64().unwrap_or_else(|| panic!("no {key}: {event}"));
+    let spans = all[1..].iter().map(|event| {
+        assert_eq!(event["ph"], "X");
+        assert!(number(event, "tid") > 0.0 && number(event, "pid") > 0.0, "{event}");
+        let text = |key: &str| event[key].as_str().unwrap_or_else(|| panic!("no {key}: {event}")).to_owned();
+        (text("cat"), text("name"), number(event, "ts"), number(event, "dur"))
+    });
+    spans.collect()
+}
+
+#[test]
+fn timelines_have_each_first_call_and_its_steps() {
+    let scratch = Scratch::new("seeing-trace");
+    let program = program(&scratch, &["-O0"]);
+    let file = scratch.path().join("trace.json");
+    let outcome = tool(launcher(&scratch).arg("--trace").arg("trace.json").arg(&program).arg("fork"));
+    assert_eq!((outcome.text().as_str(), outcome.errors().as_str()), ("42\n", ""));
+    let spans = events(&file);
+    let find = |what: &str, name: &str| {
+        let mut found = spans.iter().filter(|span| span.0 == what && span.1.ends_with(name));
+        let span = found.next().unwrap_or_else(|| panic!("no {what} of {name}: {spans:?}"));
+        assert!(found.next().is_none(), "{what} of {name} twice: {spans:?}");
+        span
+    };
+    for name in ["main", "twice", "helper"] {
+        let (call, step) = (find("first call", name), find("baseline compiler", name));
+        assert!(call.2 <= step.2 && step.2 + step.3 <= call.2 + call.3, "{call:?} {step:?}");
+    }
+    for (what, name) in [("load LLVM", "load LLVM"), ("LLVM", "helper.c"), ("link and publish", "helper.c")] {
+        let (call, step) = (find("first call", "wait_a_little"), find(what, name));
+        assert!(call.2 <= step.2 && step.2 + step.3 <= call.2 + call.3, "{call:?} {step:?}");
+    }
+    find("write to the cache", "write to the cache");
+    // The child has a timeline of its own, without what was there before it.
+    let children = fs::read_dir(scratch.path()).expect("it is ours").filter_map(|entry| {
+        let path = entry.expect("it is readable").path();
+        path.file_name()?.to_str()?.starts_with("trace.json.").then_some(path)
+    });
+    let children: Vec<_> = children.collect();
+    let [child] = &children[..] else { panic!("one child: {children:?}") };
+    let child = events(child);
+    assert!(
+        child.iter().any(|span| span.1 == "in_child") && child.iter().all(|span| span.1 != "main"),
+        "{child:?}"
+    );
+    // A later run binds.
+    tool(launcher(&scratch).arg("--trace=trace.json").arg(&program));
+    let later = events(&file);
+    assert!(later.iter().all(|span| span.0 != "baseline compiler" && span.0 != "LLVM"), "{later:?}");
+}
+
+fn list(scratch: &Scratch, file: &str) -> Outcome {
+    attempt(launcher(scratch).args(["--list", file]))
+}
+
+#[test]
+fn files_tell_what_is_lazy_in_them() {
+    let scratch = Scratch::new("seeing-list");
+    program(&scratch, &["-Os", "-s", "-ffunction-sections", "-Wl,--gc-sections"]);
+    let cc = |arguments: &[&str]| {
+        tool(command(dist("bin/autojit-cc")).args(arguments).current_dir(scratch.path()));
+    };
+    cc(&["-O2", "-c", "main.c", "-o", "main.o"]);
+    cc(&["-O2", "-c", "helper.c", "-o", "helper.o"]);
+    tool(command("ar").args(["rcs", "both.a", "main.o", "helper.o"]).current_dir(scratch.path()));
+    cc(&["-O2", "-shared", "-fPIC", "main.c", "helper.c", "-o", "both.so"]);
+    for (file, level) in [("program", "-Os"), ("both.a", "-O2"), ("both.so", "-O2")] {
+        let outcome = list(&scratch, file);
+        let text = outcome.assert_code(0).text();
+        let head = text.lines().next().expect("there is text");
+        assert!(head.starts_with(&format!("{file}: 2 modules, 6 lazy functions, ")), "{file}: {text}");
+        for part in [
+            &format!("main.c: {level}, 4 functions, "),
+            "helper.c: ",
+            "  local    twice\n",
+            "  stub     main\n",
+        ] {
+            assert!(text.contains(part), "no '{part}' in {file}: {text}");
+        }
+    }
+    let text = list(&scratch, "main.o").assert_code(0).text();
+    assert!(text.starts_with("main.o: 1 modules, 4 lazy functions, 3 of them with a stub, "), "{text}");
+    // Of inline functions that two files have, one copy is left.
+    scratch.file(
+        "one.cpp",
+        "inline int both() { return 1; }\nint (*one)() = both;\nint main() { return one(); }\n",
+    );
+    scratch.file("two.cpp", "inline int both() { return 1; }\nint (*two)() = both;\n");
+    let mut wrapper = command(dist("bin/autojit-c++"));
+    tool(wrapper.args(["one.cpp", "two.cpp", "-o", "inlines"]).current_dir(scratch.path()));
+    let text = list(&scratch, "inlines").assert_code(0).text();
+    assert_eq!(text.matches(" _Z4bothv\n").count(), 2, "{text}");
+    assert_eq!((text.matches("dropped").count(), text.matches("  stub").count()), (1, 2), "{text}");
+    // Containers in a directory.
+    let mut wrapper = command(dist("bin/autojit-cc"));
+    wrapper.args(["main.c", "helper.c", "-o", "stored"]).env("AUTOJIT_STORE", scratch.path().join("store"));
+    tool(wrapper.current_dir(scratch.path()));
+    let text = list(&scratch, "stored").assert_code(0).text();
+    assert!(text.contains("6 lazy functions") && text.contains(", in /"), "{text}");
+    fs::remove_dir_all(scratch.path().join("store")).expect("it is ours");
+    let text = list(&scratch, "stored").assert_code(0).text();
+    assert!(text.contains("main.c: /") && text.contains("No such file"), "{text}");
+}
+
+#[test]
+fn files_without_lazy_code_are_told_apart_from_damaged_ones() {
+    let scratch = Scratch::new("seeing-list-errors");
+    let program = program(&scratch, &["-O0"]);
+    scratch.file("text", "no program\n");
+    for (file, part) in
+        [("/bin/true", "nothing in it is lazy"), ("text", "neither an ELF file"), ("none", "cannot be read")]
+    {
+        let outcome = list(&scratch, file);
+        let said = outcome.assert_code(1).errors();
+        assert!(said.starts_with(&format!("autojit-run: {file}: ")) && said.contains(part), "{outcome}");
+    }
+    let bytes = fs::read(program).expect("it is there");
+    let damaged = |bytes: &[u8]| {
+        scratch.file("damaged", bytes);
+        let outcome = list(&scratch, "damaged");
+        let code = outcome.status.code();
+        assert!(code == Some(0) || code == Some(1) && outcome.errors().contains("damaged"), "{outcome}");
+    };
+    for length in (4..bytes.len()).step_by(bytes.len() / 40) {
+        damaged(&bytes[..length]);
+    }
+    for at in (16..bytes.len()).step_by(bytes.len() / 40).chain(16..64) {
+        let mut changed = bytes.clone();
+        changed[at] = !changed[at];
+        damaged(&changed);
+    }
+    // One good file among several is shown.
+    let outcome = attempt(launcher(&scratch).args(["--list", "text", "program"]));
+    assert!(outcome.assert_code(1).text().contains("6 lazy functions"), "{outcome}");
+}
+
+/// --doctor of an installation, with nothing set.
+fn doctor(scratch: &Scratch) -> Command {
+    let mut doctor = launcher(scratch);
+    doctor.arg("--doctor").env_remove("AUTOJIT_MODE").env_remove("AUTOJIT_SOCKET_PATH");
+    doctor
+}
+
+#[test]
+fn the_doctor_finds_nothing_wrong_here() {
+    let scratch = Scratch::new("seeing-doctor");
+    let outcome = attempt(&mut doctor(&scratch));
+    let text = outcome.assert_code(0).text();
+    for part in [
+        "ok     plugin: /",
+        "ok     engine: /",
+        "ok     clang-22: ",
+        "ok     cache: ",
+        "compiled without LLVM",
+        "compiled by LLVM",
+        "nothing is wrong",
+    ] {
+        assert!(text.contains(part), "no '{part}': {outcome}");
+    }
+    assert!(!scratch.path().join("cache").exists(), "looking makes no cache");
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong() {
+    let scratch = Scratch::new("seeing-doctor-wrong");
+    let open = scratch.directory("open");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let file = scratch.file("file", "");
+    let path = |path: &Path| path.to_str().expect("our paths are text").to_owned();
+    for (name, value, parts) in [
+        ("AUTOJIT_CC", "gcc".to_owned(), &["clang-22: 'gcc' is a compiler of GCC", "set AUTOJIT_CC"][..]),
+        ("AUTOJIT_CXX", "no-such-compiler".to_owned(), &["clang++-22: program 'no-such-compiler' not found"]),
+        ("AUTOJIT_LOGS", "debug".to_owned(), &["environment: AUTOJIT_LOGS is no option"]),
+        ("AUTOJIT_LOG", "loud".to_owned(), &["environment: AUTOJIT_LOG is \"loud\""]),
+        ("AUTOJIT_CACHE_DIR", path(&open), &["can be written by other users", "chmod 700"]),
+        ("AUTOJIT_CACHE_DIR", path(&file), &["is not a directory of this user"]),
+        ("AUTOJIT_DAEMON_PATH", "/no/autojitd".to_owned(), &["autojitd: cannot execute '/no/autojitd'"]),
+    ] {
+        let outcome = attempt(doctor(&scratch).env(name, value));
+        let text = outcome.assert_code(1).text();
+        let wrong: Vec<_> = text.lines().filter(|line| line.starts_with("WRONG  ")).collect();
+        assert_eq!(wrong.len(), 1, "{name}: {outcome}");
+        assert!(parts.iter().all(|part| text.contains(part)), "{name}: {outcome}");
+        assert!(text.ends_with("one thing is wrong\n"), "{name}: {outcome}");
+    }
+    let mut shell = doctor(&scratch);
+    let program = shell.get_program().to_owned();
+    shell = {
+        let mut limited = command("sh");
+        limited.args(["-c", "ulimit -n 20; exec \"$0\" --doctor"]).arg(program);
+        limited.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
+        limited
+    };
+    let outcome = attempt(&mut shell);
+    assert!(outcome.assert_code(1).text().contains("limits: open files: 20"), "{outcome}");
+}
+
+#[test]
+fn the_doctor_knows_installations_that_are_not_whole() {
+    let scratch = Scratch::new("seeing-doctor-parts");
+    let installation = Installation::new(&scratch, "prefix", Some("0123456789abcdef"));
+    let run = installation.wrapper("autojit-run");
+    fs::hard_link(installation.wrapper("autojit-clang"), &run).expect("the directory is ours");
+    fs::remove_file(scratch.path().join("prefix/lib/libautojit-engine.so")).expect("it is ours");
+    let outcome =
+        attempt(command(&run).arg("--doctor").env("AUTOJIT_CACHE_DIR", scratch.path().join("cache")));
+    let text = outcome.assert_code(1).text();
+    for part in [
+        "WRONG  plugin: ",
+        "is not the one",
+        "WRONG  engine: libautojit-engine.so not found",
+        "WRONG  programs: ",
+    ] {
+        assert!(text.contains(part), "no '{part}': {outcome}");
+    }
+    assert!(text.contains("no program is built"), "{outcome}");
+}
+
+#[test]
+fn the_cache_is_shown_by_kinds_of_files() {
+    let scratch = Scratch::new("seeing-cache");
+    let program = program(&scratch, &["-O0", "-g"]);
+    let mut launch = launcher(&scratch);
+    tool(launch.arg(&program).env("AUTOJIT_DEBUGGER", "on"));
+    tool(launcher(&scratch).arg(&program));
+    let text = tool(launcher(&scratch).arg("--cache-stats")).text();
+    for title in ["directory", "limit", "code of modules", "for debuggers"] {
+        line(&text, title);
+    }
+    let number = |title: &str| -> u64 {
+        line(&text, title).split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+    };
+    let kinds = ["code of modules", "code of programs", "lines", "names of what ran", "for debuggers"];
+    let sum: u64 = kinds.iter().filter(|kind| text.contains(*kind)).map(|kind| number(kind)).sum();
+    assert_eq!(number("files"), sum, "{text}");
+    tool(launcher(&scratch).arg("--cache-clear"));
+    assert_eq!(line(&tool(launcher(&scratch).arg("--cache-stats")).text(), "files"), "0");
+}

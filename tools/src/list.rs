@@ -1,0 +1,273 @@
+//! --list: what is lazy in programs, libraries, object files and archives, from the files alone.
+//!
+//! Linked files have a record for each module, which leads to its container, and slots for the functions that linkers kept;
+//! object files have containers.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt::Write;
+use std::mem::offset_of;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use autojit_store::{Container, FunctionKind, OptLevel};
+use autojit_trampoline::contract::{
+    CONTRACT_VERSION, MODULE_MAGIC, MODULE_SECTION, ModuleRecord, SAME_MODULE, SLOT_SECTION, STORE_SECTION,
+    Slot,
+};
+use goblin::elf::header::ET_REL;
+use goblin::elf::section_header::SHT_NOBITS;
+use goblin::elf::{Elf, SectionHeader};
+
+use crate::Failure;
+
+/// Prints what the files have. Fails if one of them has nothing lazy.
+pub fn print(files: &[OsString]) -> Result<(), Failure> {
+    let mut failures = String::new();
+    for file in files {
+        let path = Path::new(file);
+        match listed(path) {
+            Ok(text) => print!("{text}"),
+            Err(why) => {
+                let separator = if failures.is_empty() { "" } else { "\n" };
+                failures += &format!("{separator}{}: {why}", path.display());
+            }
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Failure::new(1, failures)) }
+}
+
+/// A module of a file.
+struct Module {
+    source: String,
+    /// The container, or where it is and why it cannot be read.
+    container: Result<Vec<u8>, String>,
+    /// The functions that have a slot in a linked file.
+    slots: Option<BTreeSet<u32>>,
+    /// The store's directory, if the container is not in the file.
+    directory: Option<PathBuf>,
+}
+
+fn listed(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let mut modules = Vec::new();
+    if bytes.starts_with(b"!<arch>\n") {
+        let archive =
+            goblin::archive::Archive::parse(&bytes).map_err(|error| format!("a damaged archive: {error}"))?;
+        for member in archive.members() {
+            // Archives of Rust also have metadata in them.
+            if let Some(object) = archive.extract(member, &bytes).ok().filter(|object| is_elf(object)) {
+                modules.extend(modules_of(object).map_err(|why| format!("{member} in it: {why}"))?);
+            }
+        }
+    } else if is_elf(&bytes) {
+        modules = modules_of(&bytes)?;
+    } else {
+        return Err("neither an ELF file nor an archive".into());
+    }
+    if modules.is_empty() {
+        return Err("nothing in it is lazy: it was built without the plugin (autojit-cc, autojit-rustc), or all of it is \
+                    static, for reasons that AUTOJIT_LOG=info tells when it is compiled"
+            .into());
+    }
+    Ok(text(path, &modules))
+}
+
+fn is_elf(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x7fELF")
+}
+
+/// A 64-bit file with its sections.
+struct File<'a> {
+    bytes: &'a [u8],
+    elf: Elf<'a>,
+}
+
+impl<'a> File<'a> {
+    /// The section of that name: its address and its bytes.
+    fn section(&self, name: &str) -> Result<Option<(u64, &'a [u8])>, String> {
+        let is = |header: &&SectionHeader| self.elf.shdr_strtab.get_at(header.sh_name) == Some(name);
+        let Some(header) = self.elf.section_headers.iter().find(is) else { return Ok(None) };
+        let bytes = header.file_range().and_then(|range| self.bytes.get(range));
+        let bytes = bytes.ok_or_else(|| format!("damaged: its section {name} is not whole"))?;
+        Ok(Some((header.sh_addr, bytes)))
+    }
+
+    /// What is in the file from an address on, to the end of the section.
+    fn at(&self, address: u64) -> Option<&'a [u8]> {
+        let holds = |header: &&SectionHeader| {
+            header.sh_type != SHT_NOBITS
+                && header.sh_addr != 0
+                && address.checked_sub(header.sh_addr).is_some_and(|offset| offset < header.sh_size)
+        };
+        let header = self.elf.section_headers.iter().find(holds)?;
+        self.bytes.get(header.file_range()?)?.get((address - header.sh_addr) as usize..)
+    }
+
+    fn string(&self, address: u64) -> Option<&'a [u8]> {
+        self.at(address)?.split(|byte| *byte == 0).next()
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).map_or(0, |word| u32::from_le_bytes(word.try_into().expect("4 bytes")))
+}
+
+fn distance(bytes: &[u8], at: usize) -> i64 {
+    (number(bytes, at) as i32).into()
+}
+
+fn modules_of(bytes: &[u8]) -> Result<Vec<Module>, String> {
+    let elf = Elf::parse(bytes).map_err(|error| format!("a damaged ELF file: {error}"))?;
+    let file = File { bytes, elf };
+    let Some((start, records)) = file.section(MODULE_SECTION)? else { return Ok(Vec::new()) };
+    if !file.elf.is_64 {
+        return Err("a 32-bit file".into());
+    }
+    if file.elf.header.e_type == ET_REL {
+        return in_object(&file);
+    }
+    if !records.len().is_multiple_of(size_of::<ModuleRecord>()) {
+        return Err("damaged: its table of modules is not whole".into());
+    }
+    let slots = slots(&file)?;
+    let of_record = |(index, record): (usize, &[u8])| {
+        let address = start + (index * size_of::<ModuleRecord>()) as u64;
+        let own: BTreeSet<u32> =
+            slots.iter().filter(|(module, _)| *module == address).map(|(_, function)| *function).collect();
+        in_linked_file(&file, address, record, own)
+    };
+    records.chunks_exact(size_of::<ModuleRecord>()).enumerate().map(of_record).collect()
+}
+
+/// The slots of a linked file: the record of the module, the function's index.
+fn slots(file: &File<'_>) -> Result<Vec<(u64, u32)>, String> {
+    let Some((start, slots)) = file.section(SLOT_SECTION)? else { return Ok(Vec::new()) };
+    let field = offset_of!(Slot, module);
+    let found = slots.chunks_exact(size_of::<Slot>()).enumerate().map(|(index, slot)| {
+        let mut address = start + (index * size_of::<Slot>() + field) as u64;
+        let mut value = distance(slot, field);
+        if value & i64::from(SAME_MODULE) != 0 {
+            address = address.wrapping_add_signed(value & !i64::from(SAME_MODULE));
+            let first =
+                address.checked_sub(start).and_then(|at| slots.get(at as usize..)).unwrap_or_default();
+            value = distance(first, 0);
+        }
+        (address.wrapping_add_signed(value), number(slot, offset_of!(Slot, index)))
+    });
+    Ok(found.collect())
+}
+
+fn in_linked_file(
+    file: &File<'_>,
+    address: u64,
+    record: &[u8],
+    slots: BTreeSet<u32>,
+) -> Result<Module, String> {
+    if number(record, offset_of!(ModuleRecord, magic)) != MODULE_MAGIC {
+        return Err("damaged: its table of modules has something else in it".into());
+    }
+    let version = number(record, offset_of!(ModuleRecord, version)) & 0xffff;
+    if version != CONTRACT_VERSION {
+        return Err(format!(
+            "compiled by another release of the plugin (contract version {version}, here {CONTRACT_VERSION}): build it again"
+        ));
+    }
+    let target = |at: usize| match distance(record, at) {
+        0 => None,
+        distance => Some((address + at as u64).wrapping_add_signed(distance)),
+    };
+    let text = |at: usize| Some(file.string(target(at)?)?.to_vec());
+    let source = text(offset_of!(ModuleRecord, source)).unwrap_or_default();
+    let directory =
+        text(offset_of!(ModuleRecord, store_dir)).map(|name| PathBuf::from(OsString::from_vec(name)));
+    let at = offset_of!(ModuleRecord, container);
+    let low = u64::from(number(record, at)) | u64::from(number(record, at + 4)) << 32;
+    let container = match &directory {
+        None => file
+            .at((address + at as u64).wrapping_add(low))
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| "not in the file".into()),
+        Some(directory) => {
+            let at = offset_of!(ModuleRecord, key);
+            let key = record[at..at + 32].try_into().expect("32 bytes");
+            let path = directory.join(autojit_store::file_name(&key));
+            std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+        }
+    };
+    let source = String::from_utf8_lossy(&source).into_owned();
+    Ok(Module { source, container, slots: Some(slots), directory })
+}
+
+/// The modules of an object file: the containers that are in it.
+fn in_object(file: &File<'_>) -> Result<Vec<Module>, String> {
+    let Some((_, store)) = file.section(STORE_SECTION)? else {
+        return Err("its containers are in a directory; list the linked program".into());
+    };
+    let module = |container: Result<(_, &[u8]), autojit_store::Error>| {
+        let (_, bytes) = container.map_err(|error| error.to_string())?;
+        let source = Container::parse(bytes).map_err(|error| error.to_string())?.source().to_owned();
+        Ok(Module { source, container: Ok(bytes.to_vec()), slots: None, directory: None })
+    };
+    autojit_store::containers(store).map(module).collect()
+}
+
+fn level(level: OptLevel) -> String {
+    match level.size {
+        0 => format!("-O{}", level.speed),
+        1 => "-Os".into(),
+        _ => "-Oz".into(),
+    }
+}
+
+fn text(path: &Path, modules: &[Module]) -> String {
+    let mut body = String::new();
+    let (mut functions, mut stubs, mut bytes) = (0, 0, 0);
+    for module in modules {
+        let parsed = match &module.container {
+            Ok(container) => Container::parse(container).map_err(|error| error.to_string()),
+            Err(why) => Err(why.clone()),
+        };
+        let container = match parsed {
+            Ok(container) => container,
+            Err(why) => {
+                let _ = writeln!(body, "\n{}: {why}", module.source);
+                continue;
+            }
+        };
+        bytes += container.byte_len();
+        functions += container.function_count();
+        let place = match &module.directory {
+            Some(directory) => format!(", in {}", directory.display()),
+            None => String::new(),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            body,
+            "\n{}: {}, {} functions, {} bytes packed{place}",
+            module.source,
+            level(container.opt_level()),
+            container.function_count(),
+            container.byte_len()
+        );
+        for (index, function) in (0..).zip(container.functions()) {
+            let kept = module.slots.as_ref().is_none_or(|slots| slots.contains(&index));
+            let kind = match function.kind {
+                FunctionKind::Local => "local",
+                FunctionKind::Inline => "inline",
+                FunctionKind::Stub if kept => {
+                    stubs += 1;
+                    "stub"
+                }
+                // Another file's definition is the program's, or nothing refers to it.
+                FunctionKind::Stub => "dropped",
+            };
+            let _ = writeln!(body, "  {kind:<8} {}", function.name);
+        }
+    }
+    format!(
+        "{}: {} modules, {functions} lazy functions, {stubs} of them with a stub, {bytes} bytes packed\n{body}",
+        path.display(),
+        modules.len()
+    )
+}
