@@ -9,7 +9,7 @@ const USES: [(&str, &[&str]); 7] = [
     ("preload", &["trampoline"]),
     ("engine", &[]),
     ("daemon", &[]),
-    ("tools", &[]),
+    ("tools", &["trampoline"]),
     ("plugin", &["trampoline"]),
 ];
 
@@ -51,7 +51,7 @@ fn folders_use_what_they_may() {
     for (folder, manifest) in [
         ("shared", "[dependencies]\nautojit-baseline.workspace = true\n"),
         ("shared", "[dependencies]\nautojit-unknown = { path = \"x\" }\n"),
-        ("tools", "[package]\n[dependencies]\nautojit-trampoline.workspace = true\n"),
+        ("daemon", "[package]\n[dependencies]\nautojit-trampoline.workspace = true\n"),
         ("trampoline", "[build-dependencies]\nautojit-sys = { workspace = true }\n"),
     ] {
         assert!(forbidden(folder, manifest, &folders).is_some(), "{folder}: {manifest}");
