@@ -1,5 +1,6 @@
-//! What is compiled for the build itself: build scripts and procedural macros run, or are loaded, where there is no
-//! runtime, so rustc compiles them and what they may be made of as usual.
+//! What is compiled for the build itself: build scripts and procedural macros run, or are loaded, where no runtime is
+//! preloaded, so rustc compiles them and what they may be made of as usual. autojit-rustc leaves out build scripts and macros
+//! itself; what they are made of is lazy then, and finds the runtime.
 //!
 //! The same for link-time optimisation that puts modules together, and for passes that the command line chooses.
 //!
@@ -7,6 +8,9 @@
 //! when it builds for no named target, and does not say what a dependency is for.
 
 use std::path::Path;
+
+/// What autojit-rustc adds to a crate's metadata begins so (tools/src/rust.rs).
+const WRAPPED: &str = "autojit-";
 
 /// Why the module that this process compiles must be left alone. None in compilers other than rustc.
 pub fn unfit() -> Option<&'static str> {
@@ -27,7 +31,7 @@ fn unfit_with(
     is_set: &dyn Fn(&str) -> bool,
 ) -> Option<&'static str> {
     let (mut target, mut script, mut merged, mut previous) = (false, false, false, String::new());
-    let mut passes = false;
+    let (mut passes, mut wrapped) = (false, false);
     for argument in arguments.iter().flat_map(|argument| match argument.strip_prefix('@') {
         Some(path) => read(path).lines().map(str::to_owned).collect(),
         None => vec![argument.clone()],
@@ -47,6 +51,7 @@ fn unfit_with(
             Some(("-Clto", kind)) => merged = matches!(kind, "fat" | "y" | "yes" | "on" | "true"),
             // They are no part of the pipeline that our pass can look at.
             Some(("-Cpasses", _)) => passes = true,
+            Some(("-Cmetadata", given)) => wrapped |= given.starts_with(WRAPPED),
             None if whole == "-Cno-prepopulate-passes" => passes = true,
             None if whole == "-Clto" || whole == "-Clinker-plugin-lto" => merged = true,
             _ => {}
@@ -60,7 +65,7 @@ fn unfit_with(
         return Some("its passes are chosen on the command line");
     }
     // Cargo sets this one for compilers only, the others also for what it runs, which may run compilers itself.
-    if !is_set("CARGO_CRATE_NAME") {
+    if wrapped || !is_set("CARGO_CRATE_NAME") {
         return None;
     }
     if script {
@@ -106,6 +111,8 @@ mod tests {
         assert!(plain(&["rustc", "--crate-name", "x"], &[PACKAGE]));
         assert!(!plain(&["rustc", "--crate-name", "x"], &[PACKAGE, PRIMARY]));
         assert!(!plain(&["rustc", "--crate-name", "x", target], &[PACKAGE]));
+        assert!(!plain(&["rustc", "--crate-name", "x", "-Cmetadata=autojit-1b4d"], &[PACKAGE]));
+        assert!(plain(&["rustc", "--crate-name", "x", "-C", "metadata=1b4d"], &[PACKAGE]));
         assert!(!plain(&["rustc", "--crate-name", "x", "--target", "t"], &[PACKAGE]));
     }
 }

@@ -150,6 +150,32 @@ fn macros_made_of_lazy_crates_work_in_the_compiler() {
 }
 
 #[test]
+fn dependencies_are_lazy_without_a_target() {
+    let scratch = Scratch::new("cargo-dependencies");
+    workspace(&scratch, true);
+    // The other members are nothing but dependencies then.
+    let build = ["build", "--quiet", "--package", "app"];
+    tool(&mut cargo(scratch.path(), Means::Wrapper, "stable", &build));
+    let mut lazy = Vec::new();
+    for entry in fs::read_dir(scratch.path().join("out/debug/deps")).expect("cargo made it") {
+        let path = entry.expect("it is readable").path();
+        let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+        if name.ends_with(".rlib") || name.ends_with(".so") {
+            lazy.extend(section(&path, "autojit_slots").and(name.split('-').next().map(str::to_owned)));
+        }
+    }
+    lazy.sort();
+    // The macro is made of the library; the build script is made of nothing.
+    assert_eq!(lazy, ["libderive", "liblibrary"]);
+    // Without a preload: cargo runs it, and it finds the runtime by itself.
+    let mut run = cargo(scratch.path(), Means::Wrapper, "stable", &["run", "--quiet", "--package", "app"]);
+    let outcome = tool(run.env("AUTOJIT_STATS", scratch.path().join("stats")));
+    assert_eq!(outcome.text(), "MACRO_TEXT LIBRARY 14\n");
+    let stats = Stats::read(&scratch.path().join("stats"));
+    assert!(stats.number("modules") >= 2.0 && stats.compiled() > 0.0, "{stats}");
+}
+
+#[test]
 fn what_the_build_runs_may_be_made_of_lazy_crates() {
     // Nothing preloads the runtime into compiler and build scripts: they open it.
     const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -222,7 +248,6 @@ fn cargo_runs_lazy_tests() {
         let arguments = [&["test", "--tests", "--no-fail-fast"], filter].concat();
         let mut cargo = cargo(scratch.path(), Means::Wrapper, "stable", &arguments[..3]);
         cargo.arg("--").args(filter);
-        cargo.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", dist("bin/autojit-run"));
         cargo.env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
         attempt(&mut cargo)
     };

@@ -232,7 +232,7 @@ fn the_rust_wrapper_leaves_host_programs_and_questions_plain() {
         (&["--crate-name", "x", "--emit=dep-info,metadata", "lib.rs"], &primary, false),
         (&["--crate-name", "x", "--emit=dep-info,metadata,link", "lib.rs"], &primary, true),
         (&["--crate-name", "x", "--emit", "obj", "lib.rs"], &primary, true),
-        (&["--crate-name", "x", "lib.rs"], &package, false),
+        (&["--crate-name", "x", "lib.rs"], &package, true),
         (&["--crate-name", "x", "lib.rs", "--target", target], &package, true),
     ] {
         let printed = rust_wrapper(arguments, environment);

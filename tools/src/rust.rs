@@ -1,8 +1,7 @@
 //! autojit-rustc, for RUSTC_WRAPPER: the first argument is rustc.
 //!
-//! `cargo build --target TRIPLE` makes everything lazy. Without --target cargo does not say which dependencies build
-//! scripts and procedural macros are made of, which run inside the build without the runtime, so that only the packages of
-//! the workspace are lazy. (The plugin decides likewise for RUSTFLAGS; here it spares those crates the flags.)
+//! Everything that cargo builds is lazy, with or without --target, but build scripts and procedural macros themselves:
+//! measurements show no gain (docs/decisions/0049). What they are made of finds the runtime when they run.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -18,8 +17,6 @@ struct Asked {
     code: bool,
     /// The verbose version is wanted.
     version: bool,
-    /// --target.
-    target: bool,
     /// The mangling of symbols is chosen.
     mangling: bool,
     /// Procedural macros are used.
@@ -68,7 +65,6 @@ impl Asked {
             _ if starts("--emit") => {
                 self.code &= incomplete || ["link", "obj", "asm", "llvm-"].into_iter().any(has);
             }
-            _ if starts("--target") => self.target = true,
             _ if has("symbol-mangling-version") => self.mangling = true,
             _ if has("+crt-static") => self.crt_static = true,
             _ if names_linker(option) => self.bare_linker = true,
@@ -125,14 +121,11 @@ fn link_arguments(link: Link) -> Result<Vec<OsString>, Failure> {
     Ok(words("-Zpre-link-arg=", first).chain(words("-Clink-arg=", last)).collect())
 }
 
-/// Whether what cargo says in the environment allows a lazy crate.
-fn environment_allows(asked: &Asked) -> bool {
+/// Whether the environment allows a lazy crate: a build script that tries what the compiler can do must see the compiler as
+/// it is. Cargo sets the first variable for compilers only.
+fn environment_allows() -> bool {
     let set = |name| process::variable(name).is_some();
-    if !set("CARGO_CRATE_NAME") {
-        // A build script that tries what the compiler can do must see the compiler as it is.
-        return !(set("HOST") && set("NUM_JOBS") && set("OUT_DIR"));
-    }
-    set("CARGO_PRIMARY_PACKAGE") || asked.target
+    set("CARGO_CRATE_NAME") || !(set("HOST") && set("NUM_JOBS") && set("OUT_DIR"))
 }
 
 /// Becomes the compiler, or answers a question for its version.
@@ -154,11 +147,12 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
         preload_for_macros();
     }
     let mut line = arguments.to_vec();
-    if asked.code && environment_allows(&asked) {
+    if asked.code && environment_allows() {
         let mut flag = OsString::from("-Zllvm-plugins=");
         flag.push(place::library("autojit.so", 1)?);
         line.push(flag);
-        // What the compiler kept of incremental builds with another plugin is of no use. It knows the plugin's path only.
+        // What the compiler kept of incremental builds with another plugin is of no use. It knows the plugin's path only. The
+        // plugin knows by the same word that dependencies may be lazy (plugin/src/rustc.rs).
         line.push(format!("-Cmetadata=autojit-{}", identity::PLUGIN).into());
         // Stable compilers take -Z options only so, but it also makes them mangle symbols as nightly ones do, and
         // backtraces would look different.
@@ -171,7 +165,7 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
     Err(process::become_program(&program, &line))
 }
 
-/// Procedural macros of the workspace may be made of lazy crates of it.
+/// Procedural macros are made of lazy crates.
 fn preload_for_macros() {
     let Ok(library) = place::library("libautojit.so", 1) else { return };
     if let Some(preload) = place::preload(&library, process::variable("LD_PRELOAD").as_deref()) {
@@ -225,7 +219,6 @@ mod tests {
             assert!(!asked(plain).code, "{plain}");
         }
         assert!(asked("-vV").version && !asked("-vV").code);
-        assert!(asked("--target x").target && asked("--target=x").target);
         assert!(
             asked("-C symbol-mangling-version=v0").mangling && asked("-Csymbol-mangling-version=v0").mangling
         );
