@@ -1,0 +1,12 @@
+fn answer() -> u32 {
+    42
+}
+
+fn main() {
+    println!("{}", answer());
+}
+
+#[test]
+fn answers() {
+    assert_eq!(answer(), 42);
+}
