@@ -1,3 +1,5 @@
+//! A program for the commands of the documentation.
+
 fn answer() -> u32 {
     42
 }
