@@ -209,6 +209,21 @@ fn cargo_builds_lazily() {
     drop(std::fs::remove_file(scratch.path().join("stats")));
     assert!(cargo("test").text().contains("1 passed"));
     Stats::read(&scratch.path().join("stats")).assert_lazy();
+    // As a subcommand, which cargo finds in PATH.
+    let bin = dist("bin/cargo-autojit").parent().expect("a file has a directory").display().to_string();
+    let subcommand = |arguments: &[&str]| {
+        let mut cargo = command("cargo");
+        cargo.arg("autojit").args(arguments).current_dir(scratch.path()).env_remove("CARGO_CRATE_NAME");
+        let path = std::env::var("PATH").expect("it is set");
+        attempt(cargo.env("PATH", format!("{bin}:{path}")).env_remove("CC").env_remove("CXX"))
+    };
+    let outcome = subcommand(&["build", "--offline", "--target-dir", "sub"]);
+    assert!(outcome.assert_code(0).errors().contains("Compiling launched"), "{outcome}");
+    let program = scratch.path().join("sub/debug/launched");
+    let outcome = run(&mut bare_command(program, scratch.path()), scratch.path(), b"");
+    assert_eq!(outcome.assert_code(0).text(), "ran\n");
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
+    assert!(subcommand(&[]).assert_code(2).errors().contains("usage: cargo autojit"));
 }
 
 #[test]

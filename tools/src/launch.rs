@@ -69,6 +69,20 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
     }
 }
 
+/// `cargo autojit build`: cargo, called with the rest. It says by a variable which cargo called.
+pub fn cargo(arguments: &[OsString]) -> Result<u8, Failure> {
+    // Cargo names the subcommand first.
+    let rest = match arguments {
+        [first, rest @ ..] if first == "autojit" => rest,
+        all => all,
+    };
+    if rest.is_empty() {
+        return Err(Failure::new(2, "usage: cargo autojit build|run|test|bench... [argument...]"));
+    }
+    let cargo = process::variable("CARGO").unwrap_or_else(|| "cargo".into());
+    Err(become_builder(&cargo, rest)?)
+}
+
 fn is_compiler(word: Word) -> bool {
     matches!(word, Word::Clang(..) | Word::Standard(_) | Word::Gcc)
 }

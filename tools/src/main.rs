@@ -51,6 +51,7 @@ extern "C" fn main(_count: c_int, _arguments: *const *const c_char) -> c_int {
     };
     let result = match role {
         Role::Launch => launch::run(&arguments),
+        Role::Cargo => launch::cargo(&arguments),
         Role::Run => run::run(arguments),
         Role::Compiler(language) => compiler::run(language, &arguments),
         Role::Rust => rust::run(&arguments),

@@ -19,6 +19,8 @@ pub enum Language {
 pub enum Role {
     /// Makes what a command compiles lazy.
     Launch,
+    /// The same of cargo, as its subcommand.
+    Cargo,
     /// Runs a lazy program.
     Run,
     /// Compiles C or C++.
@@ -36,6 +38,7 @@ pub enum Role {
 /// other names than these tools have here.
 const ROLES: &[(&str, Role)] = &[
     ("autojit", Role::Launch),
+    ("cargo-autojit", Role::Cargo),
     ("autojit-run", Role::Run),
     ("autojit-clang", Role::Compiler(Language::C)),
     ("autojit-cc", Role::Compiler(Language::C)),
