@@ -57,10 +57,10 @@ fn statistics_are_for_people() {
     let first = run();
     let head = first.lines().next().expect("there is text");
     assert!(head.starts_with("autojit: statistics of ") && head.contains("program (process "), "{first}");
-    assert!(line(&first, "functions").starts_with("6 in 2 modules: 4 have code, 2 were"), "{first}");
+    assert!(line(&first, "functions").starts_with("6 in 2 modules: 4 with code, 2 not"), "{first}");
     assert_eq!(line(&first, "cache"), "none", "{first}");
     assert!(line(&first, "baseline").starts_with("3 without LLVM, in "), "{first}");
-    assert!(line(&first, "LLVM").starts_with("1 in the process, in 1 batches, "), "{first}");
+    assert!(line(&first, "LLVM").starts_with("1 in the process, in 1 batch, "), "{first}");
     assert_eq!(line(&first, "autojitd"), "none", "{first}");
     let refused = line(&first, "refused");
     assert!(refused.starts_with("1 left to LLVM") && refused.contains("assembly"), "{first}");
@@ -160,7 +160,7 @@ fn files_tell_what_is_lazy_in_them() {
         }
     }
     let text = list(&scratch, "main.o").assert_code(0).text();
-    assert!(text.starts_with("main.o: 1 modules, 4 lazy functions, 3 of them with a stub, "), "{text}");
+    assert!(text.starts_with("main.o: 1 module, 4 lazy functions, 3 with a stub, "), "{text}");
     // Of inline functions that two files have, one copy is left.
     scratch.file(
         "one.cpp",

@@ -220,6 +220,11 @@ fn level(level: OptLevel) -> String {
     }
 }
 
+/// A number of things.
+fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 fn text(path: &Path, modules: &[Module]) -> String {
     let mut body = String::new();
     let (mut functions, mut stubs, mut bytes) = (0, 0, 0);
@@ -244,10 +249,10 @@ fn text(path: &Path, modules: &[Module]) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(
             body,
-            "\n{}: {}, {} functions, {} bytes packed{place}",
+            "\n{}: {}, {}, {} bytes packed{place}",
             module.source,
             level(container.opt_level()),
-            container.function_count(),
+            counted(container.function_count() as usize, "function"),
             container.byte_len()
         );
         for (index, function) in (0..).zip(container.functions()) {
@@ -266,8 +271,9 @@ fn text(path: &Path, modules: &[Module]) -> String {
         }
     }
     format!(
-        "{}: {} modules, {functions} lazy functions, {stubs} of them with a stub, {bytes} bytes packed\n{body}",
+        "{}: {}, {}, {stubs} with a stub, {bytes} bytes packed\n{body}",
         path.display(),
-        modules.len()
+        counted(modules.len(), "module"),
+        counted(functions as usize, "lazy function")
     )
 }

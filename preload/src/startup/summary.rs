@@ -9,6 +9,11 @@ use crate::settings::stats::{self, Counter};
 /// How many reasons of refusals are shown.
 const REASONS: usize = 8;
 
+/// A number of things.
+fn counted(count: u64, thing: &str, things: &str) -> String {
+    format!("{count} {}", if count == 1 { thing } else { things })
+}
+
 /// A summary for a process in which `bound` functions have code.
 pub fn text(process: u32, bound: usize) -> String {
     let c = &stats::COUNTERS;
@@ -22,17 +27,24 @@ pub fn text(process: u32, bound: usize) -> String {
     line(
         "functions",
         &format_args!(
-            "{functions} in {} modules: {bound} have code, {idle} were not needed",
-            c.modules.get()
+            "{functions} in {}: {bound} with code, {idle} not needed",
+            counted(c.modules.get(), "module", "modules")
         ),
     );
     let by = |count: &Counter, rest: &dyn Fn() -> String| match count.get() {
         0 => "none".to_owned(),
         count => format!("{count} {}", rest()),
     };
-    line("cache", &by(&c.from_cache, &|| format!("from earlier runs, in {} files", c.cache_files.get())));
+    line(
+        "cache",
+        &by(&c.from_cache, &|| {
+            format!("from earlier runs, in {}", counted(c.cache_files.get(), "file", "files"))
+        }),
+    );
     line("baseline", &by(&c.baseline, &|| format!("without LLVM, in {} ms", c.baseline_time.milliseconds())));
-    let batches = || format!("in {} batches, {} ms", c.batches.get(), c.compile_time.milliseconds());
+    let batches = || {
+        format!("in {}, {} ms", counted(c.batches.get(), "batch", "batches"), c.compile_time.milliseconds())
+    };
     line("LLVM", &by(&c.compiled, &|| format!("in the process, {}", batches())));
     line("autojitd", &by(&c.from_daemon, &|| format!("by LLVM there, {}", batches())));
     let mut refused = Vec::new();
@@ -50,8 +62,8 @@ pub fn text(process: u32, bound: usize) -> String {
     let (calls, direct) = (c.resolver_calls.get(), c.callsites_rewritten.get());
     line(
         "code",
-        &format_args!("{} bytes; {calls} first calls, {direct} calls made direct", c.code_bytes.get()),
+        &format_args!("{} bytes; first calls: {calls}, calls made direct: {direct}", c.code_bytes.get()),
     );
-    line("kept", &format_args!("{} functions for later runs", c.cached.get()));
+    line("kept", &format_args!("{} for later runs", counted(c.cached.get(), "function", "functions")));
     text
 }
