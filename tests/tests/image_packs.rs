@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use autojit_code::image_pack::{self, Index, NONE, ReferenceKind};
 use autojit_tests::cache::{assert_cold, assert_warm, files, only, warm};
 use autojit_tests::compile::{Link, plugin};
 use autojit_tests::daemon;
@@ -286,6 +287,45 @@ fn an_edit_leaves_the_rest() {
     // The two that were not edited had their code among much that is gone.
     assert!(stats.number("cache_files") <= 3.0, "{stats:?}");
     assert_eq!(files(&scratch, ".aji").len(), 1);
+}
+
+#[test]
+fn groups_that_are_written_again_keep_their_slots() {
+    const HALF: usize = 10;
+    let scratch = Scratch::new("image-pack-slots");
+    let mut main = String::from("#include <stdio.h>\n");
+    for number in 0..2 * HALF {
+        scratch.file(&format!("m{number}.c"), format!("int m{number}(int n) {{ return n + {number}; }}\n"));
+        writeln!(main, "int m{number}(int);").expect("a string");
+    }
+    let calls = |range: std::ops::Range<usize>| {
+        range.map(|number| format!("sum = m{number}(sum);\n")).collect::<String>()
+    };
+    let (always, rarely) = (calls(0..HALF), calls(HALF..2 * HALF));
+    write!(main, "int main(int argc, char **argv) {{ (void)argv; int sum = 0;\n{always}").expect("a string");
+    writeln!(main, "if (argc > 1) {{ {rarely} }}\nprintf(\"%d\\n\", sum); return 3; }}").expect("a string");
+    scratch.file("main.c", main);
+    let names: Vec<_> = (0..2 * HALF).map(|number| format!("m{number}")).chain(["main".to_owned()]).collect();
+    compile_some(&scratch, &["-O0"], &names);
+    let program = link(&scratch, &names, &[], "program");
+    ran(&scratch, &program, "45\n", "first");
+    let (outcome, stats) = warm(&scratch, &program, |command| command.arg("more"));
+    assert_ran(&outcome, "190\n", "more");
+    assert_eq!(stats.compiled(), HALF as f64, "{stats:?}");
+
+    let bytes = fs::read(only(&scratch, ".aji")).expect("it is there");
+    let head = &bytes[..image_pack::packs_at(&bytes).expect("it is whole")];
+    let key = bytes[24..].first_chunk().expect("it is longer");
+    let index = Index::open(head, bytes.len(), key).expect("it is whole");
+    assert_eq!(index.groups.len(), 2);
+    for (group, functions) in [HALF + 1, HALF].into_iter().enumerate() {
+        let references = index.references(group).expect("they are whole");
+        let stubs = references.iter().flatten().filter(|it| it.kind == ReferenceKind::Stub);
+        let known = stubs.filter(|it| it.slot != NONE).count();
+        // The first group names what others of its functions call.
+        assert!(known >= functions, "group {group}: {known} of {functions}");
+    }
+    assert_one_file(&ran(&scratch, &program, "45\n", "later"), "later");
 }
 
 #[test]

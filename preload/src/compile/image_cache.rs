@@ -292,6 +292,7 @@ impl ImagePack {
             (baseline::code() != BaselineCode::None).then(|| baseline::lines::of_functions(&unit, function));
         let lines = lines::Lines::Kept(kept, functions);
         let mut names = Names::new(self, image, references);
+        names.prefetch();
         names.check_imports().map_err(|what| LinkError::Object(what.into()))?;
         let Definitions { claimed, unnamed } = names.claim(&unit);
         if claimed.functions.is_empty() && unnamed.is_empty() {

@@ -31,6 +31,7 @@ use crate::sys::{self, File};
 use autojit_code::lock::Lock;
 
 mod memory;
+mod slots;
 
 pub use memory::{memory_around, owner};
 
@@ -52,8 +53,8 @@ pub struct Image {
     memory: OnceLock<CodeMemory>,
     /// Address space for that, until it is there.
     booking: Lock<Booking>,
-    /// Where the slots of each module lie, by its place: linkers keep those of one object together.
-    slot_runs: OnceLock<Vec<SlotRun>>,
+    /// Where the slots of each module lie, by its place, once it was asked for.
+    slot_runs: OnceLock<Vec<slots::SlotRun>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
     /// What the object cache has of it, once that was asked for.
@@ -87,9 +88,6 @@ impl Hasher for NameHasher {
         self.0
     }
 }
-
-/// The place of a module, and the numbers of slots that belong to it, one behind the other. There are many.
-type SlotRun = (u32, Range<u32>);
 
 /// Where an image lies.
 #[derive(Clone, Debug)]
@@ -400,61 +398,6 @@ impl Image {
     pub fn exports_its_functions(&self) -> bool {
         let find_main = |object: loaded::Object<'_>| ControlFlow::Break(object.define("main").is_some());
         !self.place.executable || loaded::each(find_main).unwrap_or(false)
-    }
-
-    /// Tells the functions of `module` that were named and have slots in the image which those are.
-    pub fn adopt_slots(&self, module: &'static Module) {
-        let runs = self.slot_runs.get_or_init(|| {
-            let mut runs: Vec<SlotRun> = Vec::with_capacity(self.modules.len());
-            for (slot, number) in self.slots.clone().step_by(size_of::<Slot>()).zip(0..) {
-                // SAFETY: a slot of the image's.
-                let record = unsafe { (*(slot as *const Slot)).record() } as usize;
-                let place = ((record - self.records.start) / size_of::<ModuleRecord>()) as u32;
-                match runs.last_mut() {
-                    Some((last, run)) if *last == place => run.end = number + 1,
-                    _ => runs.push((place, number..number + 1)),
-                }
-            }
-            runs.sort_unstable_by_key(|(place, run)| (*place, run.start));
-            runs
-        });
-        let place = self.place_of(module);
-        let first = runs.partition_point(|(other, _)| *other < place);
-        for (_, run) in runs[first..].iter().take_while(|(other, _)| *other == place) {
-            for number in run.clone() {
-                let slot = (self.slots.start + number as usize * size_of::<Slot>()) as *const Slot;
-                // SAFETY: a slot of the image's.
-                if let Some(function) = module.named_function(unsafe { (*slot).index }) {
-                    function.adopt(slot);
-                }
-            }
-        }
-    }
-
-    /// The slot of this number, if it is that of the function of `index` in `module`.
-    pub fn slot_of(&self, number: u32, module: &Module, index: u32) -> Option<&'static Slot> {
-        let slot = self.slots.start + number as usize * size_of::<Slot>();
-        // SAFETY: a slot of the image's.
-        let slot = self.slots.contains(&slot).then(|| unsafe { &*(slot as *const Slot) })?;
-        // SAFETY: as above.
-        let is_it = std::ptr::eq(unsafe { slot.record() }, module.record()) && slot.index == index;
-        is_it.then_some(slot)
-    }
-
-    /// Tells a function its slot, which `number` most likely is the number of. False if it has none in the image.
-    pub fn adopt_slot(&self, function: &'static Function, number: u32) -> bool {
-        if let Some(slot) = self.slot_of(number, function.module(), function.index()) {
-            function.adopt(slot);
-        } else if !function.has_slot() {
-            self.adopt_slots(function.module());
-        }
-        function.has_slot()
-    }
-
-    /// The number of a function's slot, if it is known and one of the image's.
-    pub fn number_of_slot(&self, function: &Function) -> Option<u32> {
-        let slot = function.slot().filter(|slot| self.slots.contains(slot))?;
-        Some(((slot - self.slots.start) / size_of::<Slot>()) as u32)
     }
 
     /// Whether an address is one of the image's.

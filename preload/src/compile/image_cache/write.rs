@@ -56,10 +56,8 @@ impl Facts for ImageFacts {
             FunctionKind::Inline => ReferenceKind::Inline,
             FunctionKind::Stub => ReferenceKind::Stub,
         };
-        if kind == ReferenceKind::Stub && !function.has_slot() {
-            self.0.adopt_slots(function.module());
-        }
-        let slot = self.0.number_of_slot(function).unwrap_or(NONE);
+        let is_stub = kind == ReferenceKind::Stub;
+        let slot = is_stub.then(|| self.0.find_slot(function.module(), index)).flatten().unwrap_or(NONE);
         Some(Reference { module, index, other: import.unwrap_or(NONE), slot, kind })
     }
 
@@ -150,7 +148,7 @@ fn encode(image: &'static Image, noted: Vec<Noted>, old: Option<&[u8]>, key: &Ke
             key,
             |number| now.get(number as usize).copied().flatten(),
             |module, function| new.contains(&(module, function)),
-            |module, index| image.number_of_slot(facts.module(module)?.function(index)?),
+            |module, index| image.find_slot(facts.module(module)?, index),
         ),
     };
     let noted: Vec<_> = noted.into_iter().filter_map(|it| named(image, it)).collect();
