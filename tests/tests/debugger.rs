@@ -283,6 +283,26 @@ fn gdb_that_comes_later_knows_names_of_unoptimised_builds() {
     }
 }
 
+/// gdb needs a time for each file that grows with their number.
+#[test]
+fn gdb_that_comes_later_reads_few_files() {
+    let scratch = Scratch::new("gdb_attach_crowd");
+    let lazy = program(&scratch, How::Lazy, &["crowd.c"], &[]);
+    let mut waiting = Waiting::start(lazy_command(&lazy, scratch.path()));
+    let commands = ["bt", "info symbol f150", "maint info jit", "set var *(int *)&go = 1"];
+    let text = waiting.gdb(scratch.path(), &commands);
+    for told in ["in inner ()", "in outer ()", "in main ()", "f150 in section .text"] {
+        assert!(text.contains(told), "no '{told}' in\n{text}");
+    }
+    let table = text.lines().skip_while(|line| !line.starts_with("jit_code_entry")).skip(1);
+    let files = table.take_while(|line| line.split_whitespace().count() == 3).count();
+    // Two with 128 functions each, and the rest.
+    assert!((3..128).contains(&files), "{files} in\n{text}");
+    assert!(waiting.0.wait().expect("it is ours").success());
+    let stats = Stats::read(&scratch.path().join("stats"));
+    assert_eq!((stats.number("compiled"), stats.number("baseline")), (0.0, 303.0), "{stats:?}");
+}
+
 #[test]
 fn gdb_that_was_announced_may_come_later() {
     let scratch = Scratch::new("gdb_announced");

@@ -71,6 +71,22 @@ fn a_second_start_compiles_nothing() {
 }
 
 #[test]
+fn modules_share_one_file() {
+    let scratch = Scratch::new("gdb_one_file");
+    let program = program(&scratch, &["main.c", "other.c"], "-O0");
+    let commands = ["break add", "run", "maint info jit", "bt", "info line other.c:5", "continue 9"];
+    let (outcome, stats) = start(&scratch, &program, &commands);
+    assert!(stats.number("bound") >= 4.0, "{stats:?}");
+    // A row of the list is three addresses.
+    let text = outcome.text();
+    let is_row = |line: &&str| line.split_whitespace().filter(|word| word.starts_with("0x")).count() >= 2;
+    let table = text.lines().skip_while(|line| !line.starts_with("jit_code_entry"));
+    let rows = table.take_while(|line| line.starts_with("jit_code_entry") || is_row(line)).count();
+    assert_eq!(rows, 2, "its head, and one file: {outcome}");
+    assert!(text.contains("#1") && text.contains("other.c"), "{outcome}");
+}
+
+#[test]
 fn a_long_start_says_what_it_does() {
     let scratch = Scratch::new("gdb_long_start");
     let program = program(&scratch, &["heavy.c", "opened.c"], "-O2");

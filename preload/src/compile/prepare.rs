@@ -30,6 +30,7 @@ const HELPERS: usize = 7;
 /// Makes the image's functions ready. What cannot be had now is compiled when it is called, or fails then.
 pub fn prepare(image: &'static Image) {
     image.prepare();
+    let _one_file = debugger::gather(image);
     // In the order of the modules, which settles where an inline function is defined.
     let missing: Vec<Pending> = image
         .modules()

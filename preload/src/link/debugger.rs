@@ -2,7 +2,7 @@
 //! started the process.
 //!
 //! Receives linked objects and registered images; hands on files to the debugger, through gdb's JIT interface
-//! (autojit_trampoline::debugger): what describes the code, or, if there are lines, a copy of the object's tables. So
+//! (autojit_trampoline::debugger): what describes the code, or, if there are lines, the object's tables, relocated. So
 //! everybody gets one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
 //! compile, so it is for processes that are being debugged when an image registers: the image's modules are compiled
 //! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::unit::{Lines, Piece};
-use autojit_code::{Code, CodeMemory, debug_file};
+use autojit_code::{Code, CodeMemory, DebugFile, Description};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
 
@@ -24,7 +24,35 @@ use crate::settings::options::{self, Debugger};
 use crate::sys::File;
 
 /// One thread at a time changes the list.
-static LIST: Lock<()> = Lock::new(());
+static LIST: Lock<List> = Lock::new(List { described: Vec::new(), young: Vec::new() });
+
+/// Functions of code that has a file of its own for a while.
+const FEW: usize = 16;
+/// So many files of few functions become one: a debugger that attaches needs a time for each that grows with their number.
+const MANY: usize = 128;
+
+/// What is known of the files in gdb's list, and of those that are not there yet.
+#[derive(Debug)]
+struct List {
+    /// Images all of whose modules are being described, with what is one file at last.
+    described: Vec<(&'static Image, Gathered)>,
+    /// Files of few functions.
+    young: Vec<Young>,
+}
+
+/// A file of few functions that is in the list.
+#[derive(Debug)]
+struct Young {
+    entry: *mut Entry,
+    /// What it consists of.
+    description: Description,
+    code: usize,
+    /// The memory that this is in: what is combined goes together.
+    memory: &'static CodeMemory,
+}
+
+// SAFETY: entries are changed by the thread that has the list only, and are freed when they are in neither list.
+unsafe impl Send for Young {}
 
 /// A fork waits until the list is whole.
 pub static FORK_LOCK: &dyn ForkLock = &LIST;
@@ -89,17 +117,59 @@ impl Listener for Debuggers {
         if is_off() {
             return;
         }
-        let Published { module, code, description, objects, .. } = published;
+        let Published { module, memory, code, description, objects, .. } = published;
         if !objects.is_empty() {
             register(module, objects, code);
-        } else if let Some(description) = description {
-            add(description.bytes().into(), code.text.start);
+        } else if let Some(description) = *description {
+            let code = code.text.start;
+            let entry = add(description.bytes().into(), code);
+            if description.len() < FEW {
+                combine(Young { entry, description, code, memory });
+            }
         }
     }
 
     fn unloaded(&self, image: &Image) {
         let areas = image.reserved_memory().into_iter().flat_map(CodeMemory::areas);
         areas.for_each(|area| forget(&area.range()));
+    }
+}
+
+/// Objects that become one file, and where some of their code is.
+#[derive(Debug, Default)]
+struct Gathered {
+    file: DebugFile,
+    code: usize,
+}
+
+impl Gathered {
+    /// Puts it into the list.
+    fn register(self) {
+        if !self.file.is_empty() {
+            add(self.file.finish().into(), self.code);
+        }
+    }
+}
+
+/// Until it is dropped, what is told of the image's code is gathered: a debugger that is told of hundreds of files looks
+/// hundreds of times at all that it knows. Nothing of the image may run meanwhile.
+#[derive(Debug)]
+pub struct Gathering(&'static Image);
+
+/// Begins to gather.
+pub fn gather(image: &'static Image) -> Gathering {
+    LIST.lock().described.push((image, Gathered::default()));
+    Gathering(image)
+}
+
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let gathered = {
+            let all = &mut LIST.lock().described;
+            let at = all.iter().position(|(image, _)| std::ptr::eq(*image, self.0));
+            at.map(|at| all.swap_remove(at).1)
+        };
+        gathered.into_iter().for_each(Gathered::register);
     }
 }
 
@@ -112,11 +182,31 @@ fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code) {
             (index, code.pieces[piece as usize] + offset as usize)
         };
         let sections: Vec<_> = sections.iter().map(section).collect();
-        match debug_file(object, &sections, address) {
-            Ok(file) => add(file.into(), code.text.start),
-            Err(error) => log::info!("code of {} is not described to debuggers: {error}", module.source()),
+        // No other code of an image that is being described is published meanwhile.
+        let known = find(&mut LIST.lock().described, module.image()).map(std::mem::take);
+        let is_gathered = known.is_some();
+        let mut gathered = known.unwrap_or_default();
+        if gathered.file.has_no_room_for(object) {
+            std::mem::take(&mut gathered).register();
+        }
+        gathered.code = code.text.start;
+        if let Err(error) = gathered.file.add(object, &sections, address) {
+            log::info!("code of {} is not described to debuggers: {error}", module.source());
+        }
+        if is_gathered {
+            let mut list = LIST.lock();
+            find(&mut list.described, module.image())
+                .into_iter()
+                .for_each(|place| std::mem::swap(place, &mut gathered));
+        } else {
+            gathered.register();
         }
     }
+}
+
+/// What is gathered of an image.
+fn find<'l>(list: &'l mut [(&'static Image, Gathered)], image: &Image) -> Option<&'l mut Gathered> {
+    list.iter_mut().find(|(it, _)| std::ptr::eq(*it, image)).map(|(_, gathered)| gathered)
 }
 
 /// The address of a symbol that debugging information mentions.
@@ -142,8 +232,39 @@ struct Registered {
     _file: Cow<'static, [u8]>,
 }
 
+/// Notes a file of few functions; if there are many, one takes their place.
+fn combine(young: Young) {
+    let memory = young.memory;
+    let is_of = |it: &Young| std::ptr::eq(it.memory, memory);
+    let many: Vec<Young> = {
+        let all = &mut LIST.lock().young;
+        all.push(young);
+        if all.iter().filter(|it| is_of(it)).count() < MANY {
+            return;
+        }
+        let (many, others) = all.drain(..).partition(is_of);
+        *all = others;
+        many
+    };
+    if tracer().is_some_and(|name| is_debugger(&name)) {
+        // It knows them, and would have to be told that they go.
+        return;
+    }
+    let mut file = DebugFile::default();
+    for Young { description, code, .. } in &many {
+        if let Err(error) = file.add_description(description, *code) {
+            log::debug!("names of code cannot be combined for debuggers: {error}");
+            return;
+        }
+    }
+    add(file.finish().into(), many[0].code);
+    let _one_at_a_time = LIST.lock();
+    // SAFETY: the lock makes the list this thread's; they were in it, and in no other.
+    many.iter().for_each(|young| unsafe { take_out(young.entry) });
+}
+
 /// Puts the file of the code at `code` into the list.
-fn add(file: Cow<'static, [u8]>, code: usize) {
+fn add(file: Cow<'static, [u8]>, code: usize) -> *mut Entry {
     let (null, length) = (std::ptr::null_mut(), file.len() as u64);
     let entry = Entry { next: null, previous: null, file: file.as_ptr(), length };
     let entry = Box::into_raw(Box::new(Registered { entry, code, _file: file })).cast::<Entry>();
@@ -160,34 +281,47 @@ fn add(file: Cow<'static, [u8]>, code: usize) {
         (*list).action = ADDED;
     }
     changed();
+    entry
+}
+
+/// Takes an entry out of the list and frees it.
+///
+/// # Safety
+/// It must be in the list, which must be the calling thread's.
+unsafe fn take_out(entry: *mut Entry) {
+    let list = descriptor();
+    // SAFETY: the caller's promise; what is taken out nothing else knows but the debugger, which is done with it when
+    // `changed` returns.
+    unsafe {
+        let next = (*entry).next;
+        match (*entry).previous.as_mut() {
+            Some(previous) => previous.next = next,
+            None => (*list).first = next,
+        }
+        if let Some(next) = next.as_mut() {
+            next.previous = (*entry).previous;
+        }
+        (*list).relevant = entry;
+        (*list).action = REMOVED;
+        changed();
+        (*list).relevant = std::ptr::null_mut();
+        drop(Box::from_raw(entry.cast::<Registered>()));
+    }
 }
 
 /// Takes the files of all code in `range` out of the list: its image was unloaded.
 fn forget(range: &Range<usize>) {
-    let _one_at_a_time = LIST.lock();
-    let list = descriptor();
-    // SAFETY: as above; what is taken out nobody else knows but the debugger, which is done with it when `changed`
-    // returns.
+    let mut list = LIST.lock();
+    list.young.retain(|young| !range.contains(&young.code));
+    // SAFETY: the lock makes the list this thread's, and its entries live until they are taken out.
     unsafe {
-        let mut next = (*list).first;
+        let mut next = (*descriptor()).first;
         while !next.is_null() {
             let entry = next;
             next = (*entry).next;
-            if !range.contains(&(*entry.cast::<Registered>()).code) {
-                continue;
+            if range.contains(&(*entry.cast::<Registered>()).code) {
+                take_out(entry);
             }
-            match (*entry).previous.as_mut() {
-                Some(previous) => previous.next = next,
-                None => (*list).first = next,
-            }
-            if let Some(next) = next.as_mut() {
-                next.previous = (*entry).previous;
-            }
-            (*list).relevant = entry;
-            (*list).action = REMOVED;
-            changed();
-            (*list).relevant = std::ptr::null_mut();
-            drop(Box::from_raw(entry.cast::<Registered>()));
         }
     }
 }

@@ -190,10 +190,11 @@ impl File {
         self.header(name, kind, 0, place, links, entry);
     }
 
-    /// Says that the last section is loaded.
-    pub fn allocate_last(&mut self) {
-        let flags = self.headers.len() - SECTION + 8;
-        self.headers[flags] |= SHF_ALLOC as u8;
+    /// Says that the last section is loaded, at `address`.
+    pub fn allocate_last(&mut self, address: u64) {
+        let header = self.headers.len() - SECTION;
+        self.headers[header + 8] |= SHF_ALLOC as u8;
+        self.headers[header + 16..header + 24].copy_from_slice(&address.to_le_bytes());
     }
 
     /// An Elf64_Shdr: name, type, flags, address, offset, size, link, info, alignment, entry size.

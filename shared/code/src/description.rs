@@ -82,7 +82,7 @@ pub(crate) fn encode(unit: &Unit<'_>, frames: &[u8]) -> Vec<u8> {
     file.add(".symtab", SHT_SYMTAB, &symbols, [STRINGS, 1], SYMBOL);
     file.add(".strtab", SHT_STRTAB, &strings, [0, 0], 0);
     file.add(".eh_frame", SHT_PROGBITS, frames, [0, 0], 0);
-    file.allocate_last();
+    file.allocate_last(0);
     file.finish()
 }
 

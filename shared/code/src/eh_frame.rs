@@ -193,6 +193,24 @@ pub fn index(bytes: &[u8], address: usize, text: &Range<usize>) -> Result<Vec<Fd
     Ok(fdes)
 }
 
+/// Moves `bytes`, a relocated `.eh_frame` that the code sees at `from`, to where the code sees it at `to`. Of pointers,
+/// only those to code follow: it is for readers that unwind.
+pub fn shift(bytes: &mut [u8], from: usize, to: usize) -> Result<(), &'static str> {
+    for Fde { start, fde, .. } in index(bytes, from, &(0..usize::MAX))? {
+        let at = fde - from + START;
+        let field = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut).ok_or("a cut-off entry")?;
+        let pointer = |base: usize| i32::try_from(start.wrapping_sub(base.wrapping_add(at)) as i64);
+        if pointer(from) != Ok(i32::from_le_bytes(*field)) {
+            return Err("an FDE of an unknown form");
+        }
+        *field = pointer(to).map_err(|_| "an FDE that is too far from its code")?.to_le_bytes();
+    }
+    Ok(())
+}
+
+/// Where an FDE says where its code is: behind its length and the distance to its CIE.
+const START: usize = 8;
+
 /// The pointer encoding of the FDEs of the CIE at `at`.
 fn fde_encoding(bytes: &[u8], at: usize) -> Option<u8> {
     let mut reader = Reader { bytes, at };
@@ -327,6 +345,14 @@ mod tests {
     use super::*;
 
     const TEXT: Range<usize> = 0x10000..0x10100;
+
+    #[test]
+    fn frames_that_move_stay_those_of_their_code() {
+        let mut frames = plain_frame(0x20000, &TEXT);
+        assert_eq!(shift(&mut frames, 0x20000, 0x30008), Ok(()));
+        assert_eq!(frames, plain_frame(0x30008, &TEXT));
+        assert!(shift(&mut frames, 0x30008, 1 << 40).is_err(), "too far");
+    }
 
     #[test]
     fn own_frames_are_found() {

@@ -7,7 +7,7 @@
 //!   and by commit [`Code`].
 //! - [`Builder`]: a unit from a code generator that makes no object.
 //! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one; [`image_pack`]: those of many modules.
-//! - [`debug_file`]: a linked object as debuggers read it.
+//! - [`DebugFile`]: linked objects as debuggers read them.
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
@@ -54,7 +54,7 @@ pub mod unwind;
 
 pub use area::Area;
 pub use builder::{Access, Builder};
-pub use debug_file::debug_file;
+pub use debug_file::DebugFile;
 pub use description::{Description, describe as describe_unit};
 pub use eh_frame::Fde;
 pub use link::{CallSite, Code, LinkError, Linked, Resolver, Target, link};
