@@ -18,7 +18,7 @@ use llvm_sys::prelude::LLVMComdatRef;
 use crate::constants;
 use crate::host::Host;
 use crate::ir::{Attachments, IrVisibility, Kind, Linkage, Module, Value};
-use crate::pieces;
+use crate::pieces::Pieces;
 use crate::plan::{Plan, container_name};
 use crate::select::Selection;
 
@@ -47,13 +47,14 @@ pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) ->
         .collect();
     let imports: Vec<_> = plan.imports().map(|import| import.name.clone()).collect();
     let source = module.source_name();
+    let pieces = Pieces::of(&bitcode, host.optimises());
     let contents = Contents {
         source: &source,
         opt: host.opt,
         options: &host.options,
         functions: &functions,
         imports: &imports,
-        bitcode: &pieces::of(&bitcode),
+        bitcode: &pieces.list(),
     };
     let (bytes, key) =
         autojit_store::encode(&contents).map_err(|e| format!("cannot compress the bitcode: {e}"))?;

@@ -91,6 +91,29 @@ fn undefined_behaviour_is_reported_with_names_and_lines() {
     }
 }
 
+/// The bodies of a large module are packed without their locations.
+#[test]
+fn large_modules_have_lines() {
+    let scratch = Scratch::new("symbolizers-large");
+    let filler = repository().join("tests/programs/symbolizers/filler.h");
+    let flags = ["-O0", "-fsanitize=signed-integer-overflow", "-include", filler.to_str().expect("UTF-8")];
+    let (plain, lazily) = outcomes(&scratch, "overflow.c", &flags, |command| {
+        command.env("UBSAN_OPTIONS", format!("print_stacktrace=1:external_symbolizer_path={SYMBOLIZER}"));
+    });
+    let expected = frames(&plain, "overflow.c");
+    assert_eq!(expected.len(), 3, "{plain}");
+    for (mode, lazy) in lazily {
+        assert_eq!(frames(&lazy, "overflow.c"), expected, "{mode}: {lazy}");
+    }
+    // The layout is that of shared/store/src/lib.rs.
+    let object = std::fs::read(scratch.path().join("Lazy/overflow.o")).expect("it was built");
+    let containers = object.windows(8).position(|magic| magic == b"AJSTORE\0").expect("it is lazy");
+    let count = |at: usize| u32::from_le_bytes(object[containers + at..][..4].try_into().expect("4 bytes"));
+    let pieces = 120 + count(64) * 16 + count(68) * 8 + count(100) * 8;
+    let notes = count((pieces + (count(112) - 3) * 12) as usize);
+    assert!(count(112) > 6 && notes > 1000, "{} pieces, {notes} bytes of notes", count(112));
+}
+
 #[test]
 fn leaks_are_suppressed_by_function() {
     let scratch = Scratch::new("symbolizers-leaks");

@@ -3,6 +3,7 @@
 //! An abbreviation gives a record's fields widths or fixed values. Those that LLVM writes are short; longer ones, and ones
 //! that would make many fields of few bits, are refused, so that time and memory stay linear in the bits.
 
+use crate::bit_writer::BitWriter;
 use crate::bits::{Cursor, Window};
 use crate::{Reason, Result};
 
@@ -91,6 +92,29 @@ impl Field {
         (value, window)
     }
 
+    /// Writes a value; None if it is none of this field.
+    pub fn write(&self, value: u64, out: &mut BitWriter) -> Option<()> {
+        match self.encoding {
+            Encoding::Literal => (value == self.value).then_some(()),
+            Encoding::Fixed => (value & self.value == value).then(|| out.fixed(value, self.width.into())),
+            Encoding::Vbr => {
+                out.vbr(value, self.width.into());
+                Some(())
+            }
+            Encoding::Char6 | Encoding::Wide => None,
+        }
+    }
+
+    /// The bits of a value; None if it is none of this field.
+    pub fn length_of(&self, value: u64) -> Option<u64> {
+        match self.encoding {
+            Encoding::Literal => (value == self.value).then_some(0),
+            Encoding::Fixed => (value & self.value == value).then_some(self.width.into()),
+            Encoding::Vbr => Some(vbr_length(value, self.width)),
+            Encoding::Char6 | Encoding::Wide => None,
+        }
+    }
+
     /// Passes over it.
     #[inline(always)]
     pub fn pass(&self, window: &mut Window<'_>) {
@@ -104,6 +128,12 @@ impl Field {
     pub fn bits(self) -> u64 {
         self.width.into()
     }
+}
+
+/// The bits of a number in chunks of `width` bits, in as few of them as can be.
+pub(crate) fn vbr_length(value: u64, width: u8) -> u64 {
+    let bits = (64 - value.leading_zeros()).max(1);
+    u64::from(bits.div_ceil(u32::from(width) - 1)) * u64::from(width)
 }
 
 pub(crate) const fn char6(value: u64) -> u8 {

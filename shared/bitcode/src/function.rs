@@ -91,9 +91,11 @@ pub(crate) enum Debug {
 }
 
 /// The code of records that say where in the source an instruction comes from.
-const LOCATION: u32 = 35;
+pub(crate) const LOCATION: u32 = 35;
+/// That of records that say that it comes from where the one before does.
+pub(crate) const LOCATION_AGAIN: u32 = 33;
 /// Those of statements about variables.
-const RECORDS: core::ops::RangeInclusive<u32> = 61..=66;
+pub(crate) const RECORDS: core::ops::RangeInclusive<u32> = 61..=66;
 
 impl Debug {
     /// The records whose fields are not needed, by code.
@@ -222,10 +224,10 @@ impl FunctionReader<'_, '_> {
 
     fn record(&mut self, code: u32, record: &[u64]) -> Read<()> {
         let fields = &mut Fields(record);
-        // 1, 33, 35, 60 to 66 and 55 are no instructions.
+        // 1, 33, 35, 55 and 60 to 66 are no instructions.
         match code {
             1 => return self.declare_blocks(record),
-            33 => return self.location_again(),
+            LOCATION_AGAIN => return self.location_again(),
             LOCATION => return self.location(record),
             55 => return self.bundle(fields),
             60 => return Ok(()),

@@ -50,7 +50,8 @@
 //! # Parts
 //!
 //! The whole of the bitcode is not needed to read a body of it. [`cut`] says where its parts are; [`Module::open`] takes
-//! those that all bodies need, [`Module::read_block`] the block of a body.
+//! those that all bodies need, [`Module::read_block`] the block of a body. [`split`] makes bodies without what is said for
+//! debuggers, which are half as long, and [`join`] puts it back.
 //!
 //! # Metadata
 //!
@@ -68,9 +69,11 @@
 #![forbid(unsafe_code)]
 
 mod abbreviations;
+mod apart;
 mod attribute_kind;
 mod attribute_reader;
 mod attributes;
+mod bit_writer;
 mod bits;
 mod body;
 mod casts;
@@ -85,11 +88,13 @@ mod ids;
 mod metadata;
 mod module;
 mod module_reader;
+mod notes;
 mod opcode;
 mod stream;
 mod type_reader;
 mod types;
 
+pub use apart::{Split, join, split};
 pub use attributes::{Attribute, AttributeKind, AttributeList, AttributeSet};
 pub use body::{
     BlockInfo, Bundle, Call, DebugLocation, DebugRecord, Definition, FunctionBody, Instruction, Predecessors,

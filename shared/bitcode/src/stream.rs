@@ -5,7 +5,7 @@ use crate::bits::{Cursor, Window};
 use crate::{Error, Reason, Result};
 
 const END_BLOCK: u64 = 0;
-const ENTER_BLOCK: u64 = 1;
+pub(crate) const ENTER_BLOCK: u64 = 1;
 const DEFINE_ABBREVIATION: u64 = 2;
 pub(crate) const UNABBREVIATED: u32 = 3;
 const FIRST_ABBREVIATION: u32 = 4;
@@ -181,6 +181,17 @@ impl<'a, 'i> Reader<'a, 'i> {
         Ok(())
     }
 
+    /// The same; gives the width of its abbreviations, where its header ends, and where the words behind that begin.
+    pub fn skip_block_from(&mut self) -> Result<(u32, u64, u64)> {
+        let mut header = self.cursor;
+        header.vbr(4);
+        let end = header.bit();
+        header.align();
+        let (width, behind) = self.block_header()?;
+        self.go(behind);
+        Ok((width, end, header.bit()))
+    }
+
     /// Enters the block that comes next, of this kind; here, reading goes on behind it.
     pub fn enter<'j>(&mut self, kind: u32, info: &'j Info) -> Result<Reader<'a, 'j>> {
         let known = info.0.get(kind as usize).unwrap_or(&NO_ABBREVIATIONS);
@@ -228,6 +239,17 @@ impl<'a, 'i> Reader<'a, 'i> {
         abbreviation.first += 1;
         let Ok(code) = u32::try_from(code) else { return Err(self.error(Reason::Record)) };
         Ok(Head { code, form: Form::Abbreviated(abbreviation, own) })
+    }
+
+    /// The fields of an abbreviation that is known from outside of the block, the first of them the code.
+    pub fn known(&self, abbreviation: u32) -> Option<(&'i [Field], Tail)> {
+        let found = self.known.list.get(abbreviation.checked_sub(FIRST_ABBREVIATION)? as usize)?;
+        Some((self.known.fields.get(found.first as usize..found.end as usize)?, found.tail))
+    }
+
+    /// Whether the block has defined abbreviations.
+    pub fn defines(&self) -> bool {
+        !self.own.list.is_empty()
     }
 
     fn fields_of(&self, own: bool) -> &[Field] {

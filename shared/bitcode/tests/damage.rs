@@ -5,8 +5,8 @@ mod drive;
 use std::path::Path;
 use std::process::Command;
 
-use autojit_bitcode::{Module, Parts, Reason, cut};
-use drive::{drive, in_parts};
+use autojit_bitcode::{Module, Parts, Reason, cut, join, split};
+use drive::{apart, drive, in_parts, kept};
 
 /// Bitcode of IR text.
 fn assemble(name: &str, text: &str) -> Vec<u8> {
@@ -46,13 +46,15 @@ fn parts_are_read_as_the_whole() {
     let described = assemble("described", text);
     assert!(in_parts(&described, &Module::parse(&described).expect("it is whole")));
     assert!(!cut(&described).expect("it has all parts").metadata.is_empty());
+    for bytes in [&described, &kinds()] {
+        assert_eq!(apart(bytes), kept(bytes));
+    }
     let bytes = kinds();
     assert!(in_parts(&bytes, &Module::parse(&bytes).expect("it is whole")));
     let cut = cut(&bytes).expect("it has all parts");
     assert_eq!(cut.metadata.start, cut.head.end);
     assert!(cut.bodies.len() >= 11 && cut.bodies.is_sorted() && cut.bodies[0] == cut.middle.end);
-    // What is left out is between the blocks of the outermost level.
-    let kept = [&bytes[..cut.tail.end], &bytes[cut.strings.clone()]].concat();
+    let kept = kept(&bytes).expect("it has all parts");
     assert!(drive(&kept).is_ok() && kept.len() <= bytes.len());
     let parts = [cut.head, cut.middle, cut.strings].map(|part| &bytes[part]);
     let open = |[head, middle, strings]: [&[u8]; 3]| Module::open(Parts { head, middle, strings }).map(drop);
@@ -72,6 +74,49 @@ fn parts_are_read_as_the_whole() {
             let _ = open(damaged);
         }
     }
+}
+
+/// Notes that are damaged, or another module's, are an error, or are put in.
+#[test]
+fn damaged_notes_are_errors() {
+    let mut text = String::from("define i32 @f(i32 %a) !dbg !3 {\n");
+    for line in 0..300 {
+        text += &format!("  %v{line} = add i32 %a, {line}, !dbg !{}\n", 10 + line / 2);
+    }
+    text += "  ret i32 %v7\n}\n!llvm.dbg.cu = !{!0}\n!llvm.module.flags = !{!2}
+        !0 = distinct !DICompileUnit(language: DW_LANG_C, file: !1, emissionKind: FullDebug)
+        !1 = !DIFile(filename: \"a\", directory: \"b\")\n!2 = !{i32 2, !\"Debug Info Version\", i32 3}
+        !3 = distinct !DISubprogram(name: \"f\", file: !1, line: 1, type: !4, unit: !0, spFlags: DISPFlagDefinition)
+        !4 = !DISubroutineType(types: !{})\n";
+    for line in 0..150 {
+        text += &format!(
+            "!{} = !DILocation(line: {}, column: {}, scope: !3)\n",
+            10 + line,
+            line * 7 % 100,
+            line % 9
+        );
+    }
+    let bytes = assemble("noted", &text);
+    assert_eq!(apart(&bytes), kept(&bytes));
+    let cut = cut(&bytes).expect("it has all parts");
+    let split = split(&bytes, &cut).expect("it has locations");
+    assert!(split.bodies.len() < cut.tail.start - cut.bodies[0] && split.notes.len() > 600);
+    let front = [cut.head, cut.metadata, cut.middle].map(|part| &bytes[part]);
+    let back = [cut.tail, cut.strings].map(|part| &bytes[part]);
+    let join = |notes: &[u8]| join(front, &[&split.bodies], notes, back);
+    let whole = join(&split.notes).expect("they are whole");
+    for at in 0..split.notes.len() {
+        // Where a note ends, they are those of a shorter body.
+        assert!(join(&split.notes[..at]).is_ok_and(|other| other != whole) || at > 0);
+        let mut notes = split.notes.clone();
+        notes[at] ^= 1 << (at % 8);
+        if let Ok(other) = join(&notes) {
+            assert!(other.len() < 100 * bytes.len());
+            let _ = drive(&other);
+        }
+    }
+    let more = [&split.notes[..], &split.notes[13..]].concat();
+    assert!(join(&more).is_err(), "more notes than instructions");
 }
 
 /// A group of bodies that is damaged has no starts; a body that is another one's, or none, is an error or is read.

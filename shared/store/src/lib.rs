@@ -21,8 +21,9 @@
 //!
 //! The bitcode is one piece, or cut: so that a function can be compiled without unpacking the bodies of all others, or what
 //! describes them to debuggers. Then the pieces are the module's head, its metadata, what is between that and the bodies,
-//! groups of bodies ([`Piece::bodies`] tells how many of them), what is behind them, and the string table
-//! ([`Container::groups`]). Behind one another they are the bitcode.
+//! groups of bodies ([`Piece::bodies`] tells how many of them), notes of what was taken out of the bodies, what is behind them,
+//! and the string table ([`Container::groups`]). If there are no notes, all behind one another are the bitcode; else they are
+//! put back into the bodies before (`autojit_bitcode::join`).
 //!
 //! The string table is packed with the strings of the index as dictionary, which have most of it. All other pieces are packed
 //! with a dictionary of this crate: what all modules begin and end with (the names of metadata kinds, attributes of
@@ -37,7 +38,7 @@ pub use read::{Container, FunctionInfo, Unpacker, containers};
 pub use write::{Contents, Function, encode, whole};
 
 /// The container format's version. A reader takes its own version only.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A container's SHA-256.
 pub type Key = [u8; 32];
@@ -56,7 +57,7 @@ const SYMBOL: usize = 8;
 const PIECE: usize = 12;
 /// The pieces of bitcode that was cut in front of the groups, and all that are no groups.
 const FRONT: usize = 3;
-const FIXED: usize = 5;
+const FIXED: usize = 6;
 /// Containers follow one another at multiples of this.
 const ALIGN: usize = 8;
 /// In a symbol's value: the rest is the index of a function, not of an import.

@@ -272,25 +272,51 @@ impl<'a> Container<'a> {
         })
     }
 
-    /// The module's bitcode, unpacked.
+    /// The module's bitcode, unpacked, and put together if something was taken out of its bodies.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if a piece does not match its checksum.
+    /// [`Error::Damaged`] if a piece does not match its checksum, or pieces do not belong to one another.
     pub fn bitcode(&self) -> Result<Vec<u8>, Error> {
         // Its pieces were added up when the container was opened.
         let mut bitcode = Vec::new();
         reserve(&mut bitcode, long(self.bytes, 84))?;
         bitcode.resize(bitcode.capacity(), 0);
         let mut unpacker = Unpacker::new()?;
-        let mut end = 0;
+        let (mut end, mut ends) = (0, Vec::new());
         for (number, (piece, _)) in self.pieces().enumerate() {
             let start = end;
             end += piece.bytes as usize;
+            ends.push(end);
             let into = bitcode.get_mut(start..end).ok_or(DAMAGED)?;
             unpacker.unpack(self.packed(number)?, self.dictionary(number), into.len(), into)?;
         }
         bitcode.truncate(end);
-        Ok(bitcode)
+        match self.notes().and_then(|notes| self.piece(notes)) {
+            Some(Piece { bytes: 1.., .. }) => self.join(&bitcode, &ends).ok_or(DAMAGED),
+            _ => Ok(bitcode),
+        }
+    }
+
+    /// Puts back into the bodies what was taken out of them; pieces by where they end.
+    fn join(&self, pieces: &[u8], ends: &[usize]) -> Option<Vec<u8>> {
+        let piece = |number: usize| {
+            let start = number.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied());
+            pieces.get(start?..*ends.get(number)?)
+        };
+        let groups: Option<Vec<_>> = self.groups().map(piece).collect();
+        let notes = self.notes()?;
+        let front = [piece(0)?, piece(1)?, piece(2)?];
+        autojit_bitcode::join(front, &groups?, piece(notes)?, [piece(notes + 1)?, piece(notes + 2)?]).ok()
+    }
+
+    /// The number of the piece with notes of what was taken out of the bodies; none if the bitcode is not cut.
+    fn notes(&self) -> Option<usize> {
+        Some(self.groups().end).filter(|&end| end != 0)
+    }
+
+    /// Whether debug locations were taken out of the bodies of the pieces: only [`bitcode`](Self::bitcode) has them.
+    pub fn is_apart(&self) -> bool {
+        self.notes().and_then(|notes| self.piece(notes)).is_some_and(|notes| notes.bytes != 0)
     }
 
     /// The pieces of the bitcode by their lengths, and their lengths when they are packed.
@@ -305,7 +331,7 @@ impl<'a> Container<'a> {
     }
 
     /// Which pieces are groups of bodies: none if the bitcode is not cut. In front of them are head (0), metadata (1) and
-    /// middle (2), behind them the tail and the strings.
+    /// middle (2), behind them the notes, the tail and the strings.
     pub fn groups(&self) -> std::ops::Range<usize> {
         let count = self.pieces.len() / PIECE;
         if count < FIXED { 0..0 } else { FRONT..count - (FIXED - FRONT) }

@@ -46,11 +46,11 @@ fn round_trip() {
 
 /// A container whose bitcode is cut, and its pieces.
 fn cut() -> (Vec<u8>, Vec<Vec<u8>>) {
-    let pieces: Vec<Vec<u8>> = [100, 0, 8, 9000, 9000, 4000, 16, 300]
+    let pieces: Vec<Vec<u8>> = [100, 0, 8, 9000, 9000, 4000, 0, 16, 300]
         .iter()
         .map(|&len: &usize| (0..len).map(|n| (n * n / 7) as u8).collect())
         .collect();
-    let bodies = [0, 0, 0, 3, 1, 7, 0, 0];
+    let bodies = [0, 0, 0, 3, 1, 7, 0, 0, 0];
     let pieces_of: Vec<_> =
         pieces.iter().zip(bodies).map(|(bytes, bodies)| Piece { bytes: &bytes[..], bodies }).collect();
     let contents = Contents {
@@ -135,7 +135,7 @@ fn lengths_of_pieces_are_checked() {
         assert!((3..5).any(|number| container.unpack(number, &mut unpacker).is_err()));
         assert!(container.bitcode().is_err());
     }
-    for count in [0, 2, 4, 9, u32::MAX] {
+    for count in [0, 2, 5, 10, u32::MAX] {
         let altered = repaired(&|bytes| bytes[112..116].copy_from_slice(&count.to_le_bytes()));
         assert!(Container::parse(&altered).is_err(), "{count} pieces");
     }

@@ -341,7 +341,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     }
     let bitcode = open.pieces.bitcode();
     let mut codes = vec![(global, open.compile(global)?)];
-    let has_lines = open.body.has_locations();
+    let has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
     copy_callees(open, bitcode, &mut codes)?;
     let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, root)?;
     let description = describe_unit(&unit);

@@ -43,7 +43,7 @@ impl Pieces {
     /// Opens the bitcode of a container.
     pub fn open(container: Container<'static>) -> Result<Self, String> {
         let bytes = |number| unpack(&container, number);
-        let strings = container.groups().end + 1;
+        let strings = container.groups().end + 2;
         let kept = if container.groups().is_empty() {
             [bytes(HEAD)?, Box::default(), Box::default()]
         } else {
@@ -80,7 +80,12 @@ impl Pieces {
         unsafe { &*self.bitcode }
     }
 
-    /// The block of a function's body: of the global of this index.
+    /// Whether locations of the bodies are in another piece.
+    pub fn have_locations_apart(&self) -> bool {
+        self.container.is_apart()
+    }
+
+    /// The block of a function's body, which may lack what is said for debuggers: of the global of this index.
     pub fn block(&mut self, global: u32) -> Result<&[u8], String> {
         let bitcode = self.bitcode();
         let body = bitcode.body(global).ok_or("a function without a body")?;

@@ -2,7 +2,7 @@
 
 use autojit_bitcode::{
     Attribute, AttributeList, Block, Constant, DebugLocation, Definition, FunctionBody, Inst, Instruction,
-    Metadata, Module, Parts, Predecessors, Result, TypeId, Value, cut,
+    Metadata, Module, Parts, Predecessors, Result, TypeId, Value, cut, join, split,
 };
 
 /// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
@@ -42,6 +42,7 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
         }
     }
     in_parts(bytes, &module);
+    apart(bytes);
     Ok(read)
 }
 
@@ -72,7 +73,9 @@ pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
         }
         assert_eq!((&ours.instructions, &ours.blocks), (&theirs.instructions, &theirs.blocks));
         module.read_code(global, block, &mut code).expect("it is a part of what was read");
-        same_code(&code, &ours);
+        let located = same_code(&code, &ours);
+        assert_eq!(code.has_locations(), ours.has_locations());
+        assert!(!located || code.has_locations());
         for instruction in &ours.instructions {
             assert_eq!(ours.operands(instruction), theirs.operands(instruction));
         }
@@ -99,8 +102,41 @@ pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
     true
 }
 
-/// What was read without locations is all but these.
-fn same_code(code: &FunctionBody, all: &FunctionBody) {
+/// What is kept of a module: what is left out lies between the blocks of the outermost level.
+pub fn kept(bytes: &[u8]) -> Option<Vec<u8>> {
+    let cut = cut(bytes)?;
+    Some([&bytes[..cut.tail.end], &bytes[cut.strings]].concat())
+}
+
+/// Takes what is said for debuggers out of the bodies, whose code stays as it was, and puts it back. What there is again; none if
+/// nothing could be taken out.
+pub fn apart(bytes: &[u8]) -> Option<Vec<u8>> {
+    let cut = cut(bytes)?;
+    let split = split(bytes, &cut)?;
+    let [head, metadata, middle, tail, strings] =
+        [cut.head, cut.metadata, cut.middle, cut.tail, cut.strings].map(|part| &bytes[part]);
+    let module = Module::open(Parts { head, middle, strings }).ok()?;
+    let starts = module.blocks(&split.bodies).expect("it was split into them");
+    assert!(starts.iter().map(|&start| start as usize).eq(split.starts.iter().copied()));
+    let (mut all, mut code) = (FunctionBody::default(), FunctionBody::default());
+    for global in 0..module.globals().len() as u32 {
+        let Some(number) = module.body(global).map(|number| number as usize) else { continue };
+        let (Some(&whole), Some(&bare)) = (cut.bodies.get(number), split.starts.get(number)) else {
+            continue;
+        };
+        if module.read_block(global, &bytes[whole..], &mut all).is_err() {
+            continue;
+        }
+        module.read_code(global, &split.bodies[bare..], &mut code).expect("its code is the same");
+        same_code(&code, &all);
+        assert!(split.notes.is_empty() || !code.has_locations());
+    }
+    let joined = join([head, metadata, middle], &[&split.bodies], &split.notes, [tail, strings]);
+    Some(joined.expect("it was split"))
+}
+
+/// What was read without locations is all but these. Whether there are any.
+fn same_code(code: &FunctionBody, all: &FunctionBody) -> bool {
     assert_eq!((&code.blocks, code.values()), (&all.blocks, all.values()));
     assert_eq!(code.instructions.len(), all.instructions.len());
     let mut located = false;
@@ -116,8 +152,7 @@ fn same_code(code: &FunctionBody, all: &FunctionBody) {
     for block in (0..code.blocks.len() as u32).map(Block) {
         assert_eq!(code.successors(block), all.successors(block));
     }
-    assert_eq!(code.has_locations(), all.has_locations());
-    assert!(!located || code.has_locations());
+    located
 }
 
 /// Where each instruction is, through all that was inlined.

@@ -1,4 +1,5 @@
-//! What the reader reads of every function of the test programs is what LLVM's C API says of it.
+//! What the reader reads of every function of the test programs is what LLVM's C API says of it; and what is taken out of
+//! bodies can be put back.
 //!
 //! A part of the source files under `tests/sources` is compiled, each at one of several levels; with
 //! `AUTOJIT_BITCODE_TEST=all` every one at every level. Further bitcode files can be named in `AUTOJIT_BITCODE_FILES`.
@@ -9,6 +10,8 @@
 mod attributes;
 mod compare;
 mod constants;
+#[path = "../drive/mod.rs"]
+mod drive;
 mod instructions;
 mod programs;
 mod types;
@@ -19,6 +22,10 @@ use compare::Comparison;
 
 fn check(path: &Path) -> Result<Counts, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    drive::drive(&bytes).map_err(|error| format!("{error:?}"))?;
+    if drive::apart(&bytes) != drive::kept(&bytes) {
+        return Err("what was taken out of its bodies is not put back as it was".into());
+    }
     // SAFETY: the comparison owns its LLVM context and uses only what that gave it.
     unsafe { Comparison::run(&bytes) }
 }
