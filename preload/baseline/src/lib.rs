@@ -39,12 +39,21 @@ pub struct Baseline<'m> {
     module: &'m Module<'m>,
     parts: parts::PartTable,
     lists: lists::Lists,
+    /// Memory of the function before.
+    analysis: analysis::Analysis,
+    scratch: arch::x86_64::Scratch,
 }
 
 impl<'m> Baseline<'m> {
     /// A compiler for a module.
     pub fn new(module: &'m Module<'m>) -> Self {
-        Self { module, parts: parts::PartTable::new(module.types()), lists: lists::Lists::default() }
+        Self {
+            module,
+            parts: parts::PartTable::new(module.types()),
+            lists: lists::Lists::default(),
+            analysis: analysis::Analysis::default(),
+            scratch: arch::x86_64::Scratch::default(),
+        }
     }
 
     /// Compiles a function whose body has been read.
@@ -52,7 +61,10 @@ impl<'m> Baseline<'m> {
     /// # Errors
     /// It contains something that is not supported.
     pub fn compile(&mut self, body: &FunctionBody) -> Result<Code, Refused> {
-        let analysis = analysis::Analysis::of(body)?;
-        arch::x86_64::compile(self.module, body, &analysis, &mut self.parts, &mut self.lists)
+        let analysis = analysis::Analysis::of(body, std::mem::take(&mut self.analysis))?;
+        let (parts, lists, scratch) = (&mut self.parts, &mut self.lists, &mut self.scratch);
+        let code = arch::x86_64::compile(self.module, body, &analysis, parts, lists, scratch);
+        self.analysis = analysis;
+        code
     }
 }

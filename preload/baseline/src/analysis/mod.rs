@@ -40,7 +40,7 @@ pub(crate) struct Locals {
     first: u32,
     arguments: u32,
     first_result: u32,
-    count: u32,
+    results: u32,
 }
 
 impl Locals {
@@ -49,19 +49,21 @@ impl Locals {
         let count = body.values().saturating_sub(first);
         let results = body.instructions.iter().find(|it| !it.result.is_none());
         let first_result = results.map_or(count, |it| it.result.0.saturating_sub(first));
-        Self { first, arguments: body.arguments(), first_result, count }
+        Self { first, arguments: body.arguments(), first_result, results: count.saturating_sub(first_result) }
     }
 
     /// The number of an argument or result among the function's values; None for all else.
+    #[inline(always)]
     pub(crate) fn local(&self, value: Value) -> Option<usize> {
-        let local = value.0.checked_sub(self.first)?;
-        let defined = local < self.arguments || (local >= self.first_result && local < self.count);
+        // Below the first, the difference is beyond all others.
+        let local = value.0.wrapping_sub(self.first);
+        let defined = local.wrapping_sub(self.first_result) < self.results || local < self.arguments;
         defined.then_some(local as usize)
     }
 
     /// How many there are, constants among them.
     pub(crate) fn len(&self) -> usize {
-        self.count as usize
+        (self.first_result + self.results) as usize
     }
 
     /// The value with this number among the function's.
@@ -99,43 +101,47 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// Analyses a body.
-    pub(crate) fn of(body: &FunctionBody) -> Result<Self, Refused> {
+    /// Analyses a body, in the memory of an analysis that is over.
+    pub(crate) fn of(body: &FunctionBody, mut analysis: Self) -> Result<Self, Refused> {
         let count = body.blocks.len();
         let targets = |block: u32| body.successors(Block(block)).iter().map(|target| target.0);
-        let order = Order::of(count, targets);
+        analysis.order = Order::of(count, targets);
         let locals = Locals::of(body);
-        let values = vec![Info { first: NONE, user: NONE, ..Info::default() }; locals.len()];
-        let mut analysis = Self { order, locals, values, ..Self::default() };
+        analysis.locals = locals;
+        analysis.values.clear();
+        analysis.values.resize(locals.len(), Info { first: NONE, user: NONE, ..Info::default() });
         for argument in 0..locals.arguments as usize {
             analysis.define(argument, 0)?;
         }
         let blocks = std::mem::take(&mut analysis.order.blocks);
+        let mut phis = Vec::new();
         for (position, &block) in blocks.iter().enumerate() {
-            for (_, instruction) in body.block(Block(block)) {
-                if let Some(local) = analysis.locals.local(instruction.result) {
-                    analysis.define(local, position as u32)?;
-                }
-            }
-        }
-        let mut inputs = Vec::new();
-        for (position, &block) in blocks.iter().enumerate() {
+            let position = position as u32;
             for (inst, instruction) in body.block(Block(block)) {
+                if let Some(local) = analysis.locals.local(instruction.result) {
+                    analysis.define(local, position)?;
+                }
                 if instruction.opcode == Opcode::Phi {
-                    for (value, source) in body.phi(instruction) {
-                        let source = analysis.order.positions.get(source.0 as usize).copied();
-                        let Some(source) = source.filter(|source| *source != NONE) else { continue };
-                        analysis.use_value(value, source, inst.0)?;
-                        analysis.keep_phi(instruction.result, position as u32, source);
-                        let phi = analysis.locals.local(instruction.result);
-                        let phi = phi.ok_or(Reason::Internal("a phi without a result"))? as u32;
-                        inputs.push((source, Input { target: position as u32, phi, value }));
-                    }
+                    phis.push((position, inst));
                     continue;
                 }
                 for &operand in body.operands(instruction) {
-                    analysis.use_value(operand, position as u32, inst.0)?;
+                    analysis.use_value(operand, position, inst.0)?;
                 }
+            }
+        }
+        // Last, as they may use what is defined behind them.
+        let mut inputs = Vec::new();
+        for (position, inst) in phis {
+            let Some(instruction) = body.instruction(inst) else { continue };
+            for (value, source) in body.phi(instruction) {
+                let source = analysis.order.positions.get(source.0 as usize).copied();
+                let Some(source) = source.filter(|source| *source != NONE) else { continue };
+                analysis.use_value(value, source, inst.0)?;
+                analysis.keep_phi(instruction.result, position, source);
+                let phi = analysis.locals.local(instruction.result);
+                let phi = phi.ok_or(Reason::Internal("a phi without a result"))? as u32;
+                inputs.push((source, Input { target: position, phi, value }));
             }
         }
         analysis.order.blocks = blocks;
@@ -153,6 +159,7 @@ impl Analysis {
         Ok(())
     }
 
+    #[inline]
     fn use_value(&mut self, value: Value, position: u32, user: u32) -> Result<(), Refused> {
         let Some(local) = self.locals.local(value) else { return Ok(()) };
         let info = &mut self.values[local];
@@ -163,6 +170,9 @@ impl Analysis {
         info.uses += 1;
         info.user = user;
         info.last = info.last.max(position);
+        if self.order.loops.is_empty() {
+            return Ok(());
+        }
         let mut inner = self.order.innermost[position as usize];
         while let Some(range) = self.order.loops.get(inner as usize) {
             if range.first <= info.first {
@@ -188,16 +198,18 @@ impl Analysis {
 
     fn list_ends(&mut self) {
         let positions = self.order.blocks.len();
-        self.end_starts = vec![0; positions + 1];
         let looped = |(local, info): (usize, &Info)| info.looped.then_some((local as u32, info.last));
-        for (_, last) in self.values.iter().enumerate().filter_map(looped) {
-            self.end_starts[last as usize + 1] += 1;
-        }
-        for index in 1..self.end_starts.len() {
-            self.end_starts[index] += self.end_starts[index - 1];
+        starts(
+            &mut self.end_starts,
+            positions,
+            self.values.iter().enumerate().filter_map(looped).map(|it| it.1),
+        );
+        self.ends.clear();
+        self.ends.resize(self.end_starts.last().copied().unwrap_or(0) as usize, 0);
+        if self.ends.is_empty() {
+            return;
         }
         let mut next = self.end_starts.clone();
-        self.ends = vec![0; next.last().copied().unwrap_or(0) as usize];
         for (local, last) in self.values.iter().enumerate().filter_map(looped) {
             self.ends[next[last as usize] as usize] = local;
             next[last as usize] += 1;
@@ -205,15 +217,13 @@ impl Analysis {
     }
 
     fn list_inputs(&mut self, inputs: &[(u32, Input)]) {
-        self.input_starts = vec![0; self.order.blocks.len() + 1];
-        for (source, _) in inputs {
-            self.input_starts[*source as usize + 1] += 1;
-        }
-        for index in 1..self.input_starts.len() {
-            self.input_starts[index] += self.input_starts[index - 1];
+        starts(&mut self.input_starts, self.order.blocks.len(), inputs.iter().map(|(source, _)| *source));
+        self.inputs.clear();
+        self.inputs.resize(inputs.len(), Input { target: 0, phi: 0, value: Value::NONE });
+        if inputs.is_empty() {
+            return;
         }
         let mut next = self.input_starts.clone();
-        self.inputs = vec![Input { target: 0, phi: 0, value: Value::NONE }; inputs.len()];
         for (source, input) in inputs {
             self.inputs[next[*source as usize] as usize] = *input;
             next[*source as usize] += 1;
@@ -238,5 +248,17 @@ impl Analysis {
     pub(crate) fn ends_at(&self, position: u32) -> &[u32] {
         let (start, end) = (self.end_starts[position as usize], self.end_starts[position as usize + 1]);
         &self.ends[start as usize..end as usize]
+    }
+}
+
+/// Makes a list of where things begin that are sorted by position, from their positions.
+fn starts(list: &mut Vec<u32>, positions: usize, things: impl Iterator<Item = u32>) {
+    list.clear();
+    list.resize(positions + 1, 0);
+    for position in things {
+        list[position as usize + 1] += 1;
+    }
+    for index in 1..list.len() {
+        list[index] += list[index - 1];
     }
 }

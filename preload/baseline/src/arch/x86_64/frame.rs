@@ -146,8 +146,8 @@ impl Compiler<'_> {
         }
         let start = PROLOGUE - prologue.offset();
         let behind_jump = PROLOGUE - filler;
-        if let Some((prologue, _)) = prologue.finish() {
-            self.asm.patch(start, &prologue);
+        if prologue.finish().is_some() {
+            self.asm.patch(start, prologue.bytes());
         }
 
         let mut overruns = Vec::new();

@@ -81,6 +81,15 @@ pub(crate) struct Compiler<'a> {
     images: [Option<i32>; 3],
 }
 
+/// Memory that is used again for each function.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    asm: Assembler,
+    assignments: Vec<Assignment>,
+    parts: Vec<Part>,
+    labels: Vec<Label>,
+}
+
 /// Compiles a function.
 pub(crate) fn compile(
     module: &Module<'_>,
@@ -88,12 +97,18 @@ pub(crate) fn compile(
     analysis: &Analysis,
     part_table: &mut PartTable,
     lists: &mut Lists,
+    scratch: &mut Scratch,
 ) -> Result<Code, Refused> {
-    let mut asm = Assembler::for_size(body.instructions.len(), body.blocks.len());
+    let Scratch { mut asm, mut assignments, mut parts, mut labels } = std::mem::take(scratch);
+    asm.begin(body.instructions.len(), body.blocks.len());
     let (entry, epilogue) = (asm.label(), asm.label());
-    let labels = body.blocks.iter().map(|_| asm.label()).collect();
+    labels.clear();
+    labels.extend(body.blocks.iter().map(|_| asm.label()));
     let remaining =
         |info: &crate::analysis::Info| Assignment { remaining: info.uses, ..Assignment::default() };
+    assignments.clear();
+    assignments.extend(analysis.values.iter().map(remaining));
+    parts.clear();
     let mut compiler = Compiler {
         module,
         types: module.types(),
@@ -106,8 +121,8 @@ pub(crate) fn compile(
         regs: RegisterFile::default(),
         frame: FrameLayout::default(),
         rodata: Rodata::default(),
-        assignments: analysis.values.iter().map(remaining).collect(),
-        parts: Vec::with_capacity(analysis.values.len()),
+        assignments,
+        parts,
         labels,
         entry,
         epilogue,
@@ -129,7 +144,7 @@ pub(crate) fn compile(
     for position in 0..analysis.order.blocks.len() as u32 {
         compiler.block(position)?;
     }
-    compiler.finish()
+    compiler.finish(scratch)
 }
 
 impl Compiler<'_> {
@@ -278,12 +293,12 @@ impl Compiler<'_> {
     }
 
     /// What comes behind the last block, and all that is open.
-    fn finish(mut self) -> Result<Code, Refused> {
+    fn finish(mut self, scratch: &mut Scratch) -> Result<Code, Refused> {
         let (start, mut frame) = self.finish_frame();
         self.finish_tables(start)?;
         let (lsda, personality) = self.finish_exceptions(start)?;
         let blocks = self.indirect_targets(start);
-        let (bytes, mut relocations) = self.asm.finish().ok_or(Reason::Size)?;
+        let mut relocations = self.asm.finish().ok_or(Reason::Size)?;
         // The function begins where its prologue does.
         for relocation in &mut relocations {
             relocation.offset -= start;
@@ -297,8 +312,11 @@ impl Compiler<'_> {
         for (from, to) in &mut frame.returns {
             (*from, *to) = (*from - start, *to - start);
         }
+        let text = self.asm.bytes().get(start as usize..).unwrap_or_default().to_vec();
+        *scratch =
+            Scratch { asm: self.asm, assignments: self.assignments, parts: self.parts, labels: self.labels };
         Ok(Code {
-            text: bytes.get(start as usize..).unwrap_or_default().to_vec(),
+            text,
             rodata: self.rodata.bytes,
             rodata_align: Rodata::ALIGN,
             text_relocations: relocations,

@@ -141,7 +141,12 @@ impl Compiler<'_> {
 
     /// A use of a value is over. A value without further uses gives up its registers and its slot.
     pub(crate) fn consume(&mut self, value: Value) {
-        let Some(local) = self.analysis.locals.local(value) else { return };
+        if let Some(local) = self.analysis.locals.local(value) {
+            self.consume_local(local);
+        }
+    }
+
+    fn consume_local(&mut self, local: usize) {
         if let State::Deferred(inst, _) = self.assignments[local].state {
             self.assignments[local].state = State::None;
             self.consume_operands(inst);
@@ -158,7 +163,9 @@ impl Compiler<'_> {
         let body = self.body;
         if let Some(instruction) = body.instructions.get(inst as usize) {
             for &operand in body.operands(instruction) {
-                self.consume(operand);
+                if let Some(local) = self.analysis.locals.local(operand) {
+                    self.consume_local(local);
+                }
             }
         }
     }

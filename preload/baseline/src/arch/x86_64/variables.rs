@@ -24,8 +24,11 @@ const DEEPEST: u32 = 6;
 /// What is known of an alloca.
 #[derive(Clone, Copy, Debug, Default)]
 struct Candidate {
-    /// Bytes of it, and of each access; 0 if it is none.
+    /// Bytes of it; 0 if it is none.
     bytes: u64,
+    /// Whole loads and stores, and marks of its lifetime.
+    known: u32,
+    /// How much loads and stores count.
     uses: u64,
 }
 
@@ -72,8 +75,10 @@ impl Compiler<'_> {
                 self.count_uses(&mut candidates, instruction, weight);
             }
         }
-        let worth =
-            |(local, it): (usize, &Candidate)| (it.bytes > 0 && it.uses >= WORTH).then_some((it.uses, local));
+        let worth = |(local, it): (usize, &Candidate)| {
+            let all = it.bytes > 0 && it.known == analysis.values[local].uses;
+            (all && it.uses >= WORTH).then_some((it.uses, local))
+        };
         let mut chosen: Vec<(u64, usize)> = candidates.iter().enumerate().filter_map(worth).collect();
         // The same for the same bitcode: by uses, then by number.
         chosen.sort_unstable_by_key(|(uses, local)| (std::cmp::Reverse(*uses), *local));
@@ -97,27 +102,34 @@ impl Compiler<'_> {
         }
     }
 
+    /// Counts the uses of candidates that a register serves. Whatever else uses them, they have more uses than these.
     fn count_uses(&self, candidates: &mut [Candidate], instruction: &Instruction, weight: u64) {
         let body: &FunctionBody = self.body;
         let operands = body.operands(instruction);
-        let plain = !instruction.flags.has(Flags::VOLATILE) && !instruction.flags.has(Flags::ATOMIC);
-        let (address, bytes) = match (instruction.opcode, operands) {
-            (Opcode::Load, [address]) if plain => (Some(*address), self.register_bytes(instruction.ty)),
-            (Opcode::Store, [value, address]) if plain && value != address => {
-                let ty = body.type_of(self.module, *value);
-                (Some(*address), ty.and_then(|ty| self.register_bytes(ty)))
+        let (address, value) = match (instruction.opcode, operands) {
+            (Opcode::Load, [address]) => (address, None),
+            (Opcode::Store, [value, address]) => (address, Some(value)),
+            (Opcode::Call, _) if self.is_lifetime(instruction) => {
+                for operand in operands {
+                    let local = self.analysis.locals.local(*operand);
+                    if let Some(candidate) = local.and_then(|local| candidates.get_mut(local)) {
+                        candidate.known += 1;
+                    }
+                }
+                return;
             }
-            (Opcode::Call, _) if self.is_lifetime(instruction) => return,
-            _ => (None, None),
+            _ => return,
         };
-        for operand in operands {
-            let Some(local) = self.analysis.locals.local(*operand) else { continue };
-            let Some(candidate) = candidates.get_mut(local).filter(|it| it.bytes > 0) else { continue };
-            if address == Some(*operand) && bytes == Some(candidate.bytes) {
-                candidate.uses = candidate.uses.saturating_add(weight);
-            } else {
-                candidate.bytes = 0;
-            }
+        if instruction.flags.has(Flags::VOLATILE) || instruction.flags.has(Flags::ATOMIC) {
+            return;
+        }
+        let local = self.analysis.locals.local(*address);
+        let candidate = local.and_then(|local| candidates.get_mut(local)).filter(|it| it.bytes > 0);
+        let Some(candidate) = candidate else { return };
+        let ty = value.map_or(Some(instruction.ty), |value| body.type_of(self.module, *value));
+        if ty.and_then(|ty| self.register_bytes(ty)) == Some(candidate.bytes) {
+            candidate.known += 1;
+            candidate.uses = candidate.uses.saturating_add(weight);
         }
     }
 

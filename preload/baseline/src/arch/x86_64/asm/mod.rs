@@ -126,14 +126,15 @@ impl Op {
 }
 
 impl Assembler {
-    /// With room for what so many instructions of the bitcode in so many blocks become most often.
-    pub(crate) fn for_size(instructions: usize, blocks: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(64 + instructions * 5),
-            labels: Vec::with_capacity(8 + blocks * 2),
-            fixups: Vec::with_capacity(8 + blocks * 2),
-            relocations: Vec::with_capacity(8 + instructions / 16),
-        }
+    /// Begins a function, with room for what so many instructions of the bitcode in so many blocks become most often.
+    pub(crate) fn begin(&mut self, instructions: usize, blocks: usize) {
+        self.bytes.clear();
+        self.labels.clear();
+        self.fixups.clear();
+        self.bytes.reserve(64 + instructions * 5);
+        self.labels.reserve(8 + blocks * 2);
+        self.fixups.reserve(8 + blocks * 2);
+        self.relocations = Vec::with_capacity(8 + instructions / 16);
     }
 
     /// Where the next byte comes to lie.
@@ -172,14 +173,21 @@ impl Assembler {
         }
     }
 
-    /// Fills in all distances to labels. None if one was never bound; the bytes and relocations otherwise.
-    pub(crate) fn finish(mut self) -> Option<(Vec<u8>, Vec<Relocation>)> {
-        for Fixup { at, behind, label } in std::mem::take(&mut self.fixups) {
+    /// Fills in all distances to labels. None if one was never bound; the relocations otherwise.
+    pub(crate) fn finish(&mut self) -> Option<Vec<Relocation>> {
+        let mut fixups = std::mem::take(&mut self.fixups);
+        for Fixup { at, behind, label } in fixups.drain(..) {
             let place = self.place_of(label)?;
             let distance = i64::from(place) - i64::from(at) - 4 - i64::from(behind);
             self.patch(at, &i32::try_from(distance).ok()?.to_le_bytes());
         }
-        Some((self.bytes, self.relocations))
+        self.fixups = fixups;
+        Some(std::mem::take(&mut self.relocations))
+    }
+
+    /// What was written.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn byte(&mut self, byte: u8) {

@@ -9,8 +9,8 @@ use super::*;
 fn text(emit: impl FnOnce(&mut Assembler)) -> String {
     let mut asm = Assembler::default();
     emit(&mut asm);
-    let (bytes, _) = asm.finish().expect("all labels are bound");
-    disassemble(&bytes)
+    asm.finish().expect("all labels are bound");
+    disassemble(asm.bytes())
 }
 
 fn disassemble(bytes: &[u8]) -> String {
@@ -335,10 +335,10 @@ fn relative_addresses_count_from_the_end_of_the_instruction() {
     asm.mov(Width::B4, RAX, mem);
     asm.mov_mi(Width::B1, mem, 1);
     asm.alu_i(Alu::Add, Width::B8, mem, 0x1234);
-    let (bytes, relocations) = asm.finish().unwrap();
+    let relocations = asm.finish().unwrap();
     let found: Vec<_> = relocations.iter().map(|it| (it.offset, it.addend)).collect();
     assert_eq!(found, [(2, 4), (8, 3), (16, 0)]);
-    assert_eq!(bytes.len(), 24);
+    assert_eq!(asm.bytes().len(), 24);
     let label = text(|a| {
         let here = a.label();
         a.bind(here);
