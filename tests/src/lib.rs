@@ -18,6 +18,7 @@ pub mod fresh;
 pub mod installation;
 pub mod packages;
 pub mod parts;
+pub mod preambles;
 pub mod program;
 pub mod random;
 pub mod run;

@@ -5,7 +5,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use autojit_cache::{Directory, Kind};
 
-use crate::{Failure, process};
+use crate::{Failure, preamble, process};
 
 /// The cache that programs with this environment use.
 pub fn directory() -> Result<Directory, Failure> {
@@ -30,6 +30,11 @@ fn name(kind: Option<Kind>) -> &'static str {
     }
 }
 
+/// The preambles that the compiler wrappers keep in it.
+fn preambles(directory: &Directory) -> Option<preamble::Storage> {
+    preamble::Storage::open(std::path::Path::new(std::ffi::OsStr::from_bytes(directory.root())))
+}
+
 /// Prints what the cache has.
 pub fn print() -> Result<(), Failure> {
     let directory = directory()?;
@@ -44,16 +49,19 @@ pub fn print() -> Result<(), Failure> {
             println!("  {:<18} {:>7} files {:>13} bytes", name(kind), sizes.len(), sizes.iter().sum::<u64>());
         }
     }
+    if let Some(preambles) = preambles(&directory) {
+        print!("{}", preambles.describe());
+    }
     Ok(())
 }
 
 /// Removes what the cache has.
 pub fn clear() -> Result<(), Failure> {
     let directory = directory()?;
-    let left = directory.clear();
-    if left.is_empty() {
-        return Ok(());
-    }
-    let text = left.iter().map(|(path, error)| format!("\n  {}: {error}", path.to_string_lossy()));
-    Err(Failure::new(1, format!("cannot remove{}", text.collect::<String>())))
+    let code = directory.clear();
+    let code = code.iter().map(|(path, error)| format!("\n  {}: {error}", path.to_string_lossy()));
+    let preambles = preambles(&directory).map(|preambles| preambles.clear()).unwrap_or_default();
+    let preambles = preambles.iter().map(|path| format!("\n  {}: in use", path.display()));
+    let left: String = code.chain(preambles).collect();
+    if left.is_empty() { Ok(()) } else { Err(Failure::new(1, format!("cannot remove{left}"))) }
 }

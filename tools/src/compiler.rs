@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::link::{self, Link};
 use crate::role::{self, Language};
-use crate::{Failure, identity, process, suit};
+use crate::{Failure, identity, preamble, process, suit};
 
 /// The variable that names the compiler behind a wrapper, and the compiler if it is not set.
 pub fn usual(language: Language) -> (&'static str, &'static str) {
@@ -70,7 +70,22 @@ pub fn call(
         }
         return Ok(status);
     }
+    if first.is_empty()
+        && link == Link::No
+        && let Some(language) = alone(&line[..line.len() - rest.len()])
+        && let Some(status) = preamble::compile(program, &line, rest, language)
+    {
+        return Ok(status);
+    }
     Err(process::become_program(program, &line))
+}
+
+/// What clang a command is, if it is clang itself with our flags, and no compiler cache is in front of it.
+fn alone(command: &[OsString]) -> Option<Language> {
+    let name = Path::new(&command[0]).file_name()?.as_bytes();
+    let flags = command[1..].iter().all(|flag| flag.as_bytes().starts_with(b"-fp"));
+    let language = if name.starts_with(b"clang++") { Language::Cxx } else { Language::C };
+    (flags && name.starts_with(b"clang")).then_some(language)
 }
 
 /// Whether one stage of the compiler is called, not its driver.

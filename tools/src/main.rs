@@ -2,8 +2,9 @@
 //!
 //! Build systems start these programs thousands of times, so each does a few system calls and becomes the program that
 //! it is for: the executable is linked statically at a fixed address (scripts/build), starts no thread, and reads no
-//! file. The program inherits everything that this process was given. That is why there is no Rust `main`: the start-up
-//! code behind it changes how the process takes SIGPIPE.
+//! file but the source of a compile that can have a preamble ([`preamble`]). The program inherits everything that this
+//! process was given. That is why there is no Rust `main`: the start-up code behind it changes how the process takes
+//! SIGPIPE.
 
 #![cfg_attr(not(test), no_main)]
 
@@ -17,6 +18,7 @@ mod link;
 mod list;
 mod needed;
 mod place;
+mod preamble;
 mod process;
 mod role;
 mod run;

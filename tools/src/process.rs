@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{Error, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
@@ -97,6 +98,43 @@ pub fn run(program: &Path, line: &[OsString]) -> Result<u8, Failure> {
         Some(code) => u8::try_from(code & 0xff).unwrap_or(1),
         None => 128 + u8::try_from(status.signal().unwrap_or(0)).unwrap_or(0),
     })
+}
+
+/// Runs a program as this process would become it, with its messages in a file, and waits for it; None if it
+/// cannot be started. A signal that ends it ends this process as well.
+pub fn run_as_child(program: &Path, line: &[OsString], messages: &std::fs::File) -> Option<u8> {
+    let parent = std::process::id();
+    // SAFETY: the process has one thread, so the child may do whatever it likes.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: numbers alone, and a descriptor that is open. A build ends a compile by a signal to the process that it knows.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+            if libc::getppid() != parent.cast_signed() {
+                libc::_exit(128 + libc::SIGTERM);
+            }
+            libc::dup2(messages.as_raw_fd(), libc::STDERR_FILENO);
+        }
+        let failure = become_program(program, line);
+        eprintln!("autojit: {}", failure.message);
+        // SAFETY: ends the child without what the parent has registered.
+        unsafe { libc::_exit(failure.status.into()) };
+    }
+    let mut status = 0;
+    // SAFETY: the status is written to a variable of ours.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } != child {
+        if Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            return None;
+        }
+    }
+    if libc::WIFSIGNALED(status) {
+        // SAFETY: numbers alone; the signal's own action is an end of the process.
+        unsafe {
+            libc::signal(libc::WTERMSIG(status), libc::SIG_DFL);
+            libc::raise(libc::WTERMSIG(status));
+        }
+    }
+    u8::try_from(libc::WEXITSTATUS(status)).ok().filter(|_| libc::WIFEXITED(status))
 }
 
 /// What a program prints on standard output.

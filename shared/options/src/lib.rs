@@ -112,6 +112,9 @@ options! {
     portable: bool = false, [Wrappers]
         "AUTOJIT_PORTABLE" "On|Off" ["Off"]
         "linked programs and libraries get the static runtime, and need no installation to run";
+    preamble: Preamble = Preamble::On, [Wrappers]
+        "AUTOJIT_PREAMBLE" "on|off|always" ["on"]
+        "keep compiled #include lines of sources that are edited and compiled again; always: of all sources";
     prefetch: bool = true, [Plugin, Daemon]
         "AUTOJIT_PREFETCH" "On|Off" ["On"]
         "autojitd, if it runs, is told what is built, and compiles ahead what ran last time (Off: neither)";
@@ -136,15 +139,15 @@ options! {
     perf_map: bool = false, [Runtime]
         "AUTOJIT_PERF_MAP" "On|Off" ["Off"]
         "names of compiled functions in /tmp/perf-PID.map, where perf report looks for them";
-    cache_dir: Option<Vec<u8>> = None, [Plugin, Runtime, Daemon]
+    cache_dir: Option<Vec<u8>> = None, [Plugin, Wrappers, Runtime, Daemon]
         "AUTOJIT_CACHE_DIR" "DIR" [""]
         "where compiled code is kept for later runs [$XDG_CACHE_HOME/autojit, else ~/.cache/autojit]";
-    cache_size: Size = Size(2 << 30), [Runtime, Daemon]
+    cache_size: Size = Size(2 << 30), [Wrappers, Runtime, Daemon]
         "AUTOJIT_CACHE_SIZE" "BYTES" ["2G"]
         "how large the cache may get (K, M, G, T: powers of 1024); what was not used for longest is removed";
-    disable_object_cache: bool = false, [Runtime, Daemon]
+    disable_object_cache: bool = false, [Wrappers, Runtime, Daemon]
         "AUTOJIT_DISABLE_OBJECT_CACHE" "On|Off" ["Off"]
-        "neither use nor keep compiled code: every run compiles what it calls";
+        "neither use nor keep compiled code, nor preambles: every run compiles what it calls";
     debugger: Debugger = Debugger::Auto, [Runtime]
         "AUTOJIT_DEBUGGER" "auto|on|off" ["auto"]
         "what debuggers get: auto everything if one starts the program, else names and lines; on everything; off nothing";
@@ -281,7 +284,8 @@ mod tests {
     #[test]
     fn documented_defaults_are_the_defaults() {
         // Those of the wrappers are commands, which they have not if nothing is set.
-        let documented = |row: &&Row| !row.default.is_empty() && row.readers != [Reader::Wrappers];
+        let documented =
+            |row: &&Row| !row.default.is_empty() && !matches!(row.name, "AUTOJIT_CC" | "AUTOJIT_CXX");
         for row in TABLE.iter().filter(documented) {
             let variable = format!("{}={}", row.name, row.default);
             assert_eq!(

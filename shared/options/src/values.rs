@@ -113,6 +113,28 @@ impl Value for Debugger {
     }
 }
 
+/// Which compiles have their preamble kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preamble {
+    /// Those of a source that is edited and compiled again.
+    On,
+    /// None.
+    Off,
+    /// All, from the first one on.
+    Always,
+}
+
+impl Value for Preamble {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "on" => Self::On,
+            "off" => Self::Off,
+            "always" => Self::Always,
+            _ => return None,
+        })
+    }
+}
+
 /// How compiled functions call others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {

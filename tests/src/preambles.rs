@@ -1,0 +1,203 @@
+//! A project whose sources are compiled by the wrappers, with kept preambles and without, and compared.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::run::{Outcome, attempt, command};
+use crate::scratch::{Scratch, dist, repository};
+
+/// So long the making of a preamble may take, at the lowest priority on a busy machine.
+const LIMIT: Duration = Duration::from_secs(100);
+
+/// A copy of `tests/preambles`, with a cache of its own.
+#[derive(Debug)]
+pub struct Project {
+    scratch: Scratch,
+    /// Variables for every compile.
+    pub environment: Vec<(String, String)>,
+    /// Flags for every compile.
+    pub flags: Vec<String>,
+    /// The source that is compiled.
+    pub source: String,
+}
+
+/// What a compile made.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Result {
+    status: Option<i32>,
+    messages: String,
+    object: Option<Vec<u8>>,
+    rules: Option<String>,
+}
+
+impl Result {
+    /// Whether there is an object.
+    pub fn compiled(&self) -> bool {
+        self.object.is_some()
+    }
+
+    /// What the compiler said.
+    pub fn messages(&self) -> &str {
+        &self.messages
+    }
+}
+
+impl Project {
+    /// The project of a test, whose `source` is compiled with `flags`.
+    pub fn new(name: &str, source: &str, flags: &str) -> Self {
+        let scratch = Scratch::new(&format!("preambles-{name}"));
+        copy(&repository().join("tests/preambles"), &scratch.directory("project"));
+        let flags = flags.split_whitespace().map(String::from).collect();
+        Self { scratch, environment: Vec::new(), flags, source: source.to_owned() }
+    }
+
+    /// Its directory.
+    pub fn path(&self) -> PathBuf {
+        self.scratch.path().join("project")
+    }
+
+    /// The directory of the cache.
+    pub fn cache(&self) -> PathBuf {
+        self.scratch.path().join("cache")
+    }
+
+    /// The directory of the preambles.
+    pub fn kept(&self) -> PathBuf {
+        self.cache().join("preamble")
+    }
+
+    /// Writes a file of the project.
+    pub fn write(&self, file: &str, text: &str) {
+        self.scratch.file(&format!("project/{file}"), text);
+    }
+
+    /// Adds to the end of a file of the project.
+    pub fn append(&self, file: &str, text: &str) {
+        let old = fs::read_to_string(self.path().join(file)).expect("it is in the project");
+        self.write(file, &(old + text));
+    }
+
+    /// A compile with AUTOJIT_PREAMBLE set to `preamble`.
+    pub fn command(&self, preamble: &str) -> Command {
+        let cxx = !self.source.ends_with(".c");
+        let mut compiler = command(dist(if cxx { "bin/autojit-c++" } else { "bin/autojit-cc" }));
+        compiler.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").env("AUTOJIT_CACHE_DIR", self.cache());
+        compiler.env("AUTOJIT_PREAMBLE", preamble).current_dir(self.path());
+        compiler.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        compiler.args(&self.flags).args(["-c", &self.source, "-o", "out.o"]);
+        compiler
+    }
+
+    /// Compiles.
+    pub fn compile(&self, preamble: &str) -> Result {
+        for output in ["out.o", "out.d"] {
+            let _ = fs::remove_file(self.path().join(output));
+        }
+        self.result(&attempt(&mut self.command(preamble)))
+    }
+
+    /// What a compile that has ended made.
+    pub fn result(&self, outcome: &Outcome) -> Result {
+        let read = |file: &str| fs::read(self.path().join(file)).ok();
+        Result {
+            status: outcome.status.code(),
+            messages: outcome.errors(),
+            object: read("out.o"),
+            rules: read("out.d").map(|rules| String::from_utf8_lossy(&rules).into_owned()),
+        }
+    }
+
+    /// Compiles with kept preambles (`preamble`) and without; both must be the same. Returns whether one was used, and what
+    /// was made.
+    #[track_caller]
+    pub fn compare(&self, preamble: &str, what: &str) -> (bool, Result) {
+        let before = self.count('u');
+        let kept = self.compile(preamble);
+        let used = self.count('u') > before;
+        let plain = self.compile("off");
+        if kept != plain {
+            let same = kept.object == plain.object;
+            panic!(
+                "{what}: another result than without a preamble (used: {used}; objects are the same: {same}):\n{:?}\n{:?}\n{:?}\n{:?}",
+                kept.messages, plain.messages, kept.rules, plain.rules
+            );
+        }
+        (used, kept)
+    }
+
+    /// How many events of a kind there were (tools/src/preamble/storage.rs has their letters).
+    pub fn count(&self, event: char) -> usize {
+        let events = fs::read_to_string(self.kept().join("events")).unwrap_or_default();
+        events.chars().filter(|letter| *letter == event).count()
+    }
+
+    /// Waits until every preamble that was asked for is made, or is not going to be.
+    #[track_caller]
+    pub fn settle(&self) {
+        let start = Instant::now();
+        while self.count('a') > ['m', 'f', 'l'].map(|end| self.count(end)).iter().sum() {
+            assert!(start.elapsed() < LIMIT, "a preamble is still in the making after {LIMIT:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Has a preamble made and used.
+    #[track_caller]
+    pub fn warm(&self, what: &str) {
+        self.compare("always", what);
+        self.settle();
+        let (used, _) = self.compare("always", what);
+        assert!(used, "{what}: no preamble is used: {}", self.reasons());
+    }
+
+    /// Why preambles were not made, as far as manifests tell.
+    pub fn reasons(&self) -> String {
+        let events = fs::read_to_string(self.kept().join("events")).unwrap_or_default();
+        let texts = files(&self.kept(), "ajm").into_iter().filter_map(|file| fs::read(file).ok());
+        let texts: Vec<_> = texts
+            .flat_map(|text| {
+                let words = text.split(|byte| *byte < b' ' || *byte > b'~').map(<[u8]>::to_vec);
+                words.filter(|word| word.len() > 12 && word.contains(&b' ')).collect::<Vec<_>>()
+            })
+            .map(|word| String::from_utf8_lossy(&word).into_owned())
+            .collect();
+        format!("events {events}, {texts:?}")
+    }
+
+    /// The processes that make preambles for this project, by what their environment says.
+    pub fn makers(&self) -> Vec<i32> {
+        let wanted = format!("AUTOJIT_CACHE_DIR={}", self.cache().display());
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+                continue;
+            };
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes()) {
+                found.insert(id, ());
+            }
+        }
+        found.into_keys().collect()
+    }
+}
+
+/// The files of a directory with an extension.
+pub fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("the directory is ours");
+    for entry in fs::read_dir(from).expect("it is in the repository").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("the directory is ours");
+        }
+    }
+}

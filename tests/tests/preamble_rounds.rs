@@ -1,0 +1,136 @@
+//! Kept preambles against plain compiles, under edits in random order: after each the object, the messages and the make rules are
+//! the same.
+//!
+//! `AUTOJIT_ROUNDS=1000` has so many rounds, `AUTOJIT_SEED=N` other ones.
+
+use std::fs;
+use std::time::SystemTime;
+
+use autojit_tests::preambles::Project;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Numbers that look random.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// The files that are edited, and texts for each; a round may also remove those that are not there at first.
+const TEXTS: &[(&str, &[&str])] = &[
+    (
+        "shape.h",
+        &[
+            "#pragma once\ntemplate <typename T> struct Twice { static T of(T value) { return value + value; } };\ninline int shape_area(int width, int height) { return width * height; }\n",
+            "template <typename T> struct Twice { static T of(T value) { return value * 2; } };\nstatic int shape_area(int width, int) { return width; }\n",
+            "#include \"near/near.h\"\ntemplate <typename T> struct Twice { static T of(T value) { return NEAR; } };\n#define shape_area(a, b) (a + b + __COUNTER__)\n",
+            "#warning shapes\ntemplate <typename T> struct Twice { static T of(T value); };\nint shape_area(int, int);\n",
+            "#error no shapes\n",
+            "template <typename T> struct Twice { static T of(T value) { return value.none; } };\ninline int shape_area(int a, int b) { int unused; return a - b; }\n",
+        ],
+    ),
+    (
+        "near/near.h",
+        &[
+            "#ifndef NEAR_H\n#define NEAR_H\n#define NEAR 3\n#if __has_include(\"optional.h\")\n#include \"optional.h\"\n#endif\n#endif\n",
+            "#define NEAR 4\n",
+            "#undef NEAR\n#define NEAR 5\n#pragma pack(2)\n",
+        ],
+    ),
+    (
+        "second/second.h",
+        &[
+            "#define SECOND 7\n",
+            "#define SECOND __LINE__\n",
+            "inline int second() { return __LINE__; }\n#define SECOND second()\n",
+        ],
+    ),
+    ("first/second.h", &["#define SECOND 11\n", "#include_next <second.h>\n"]),
+    ("second.h", &["#define SECOND 12\n"]),
+    ("first/optional.h", &["#undef NEAR\n#define NEAR 13\n"]),
+    ("second/optional.h", &["#undef NEAR\n#define NEAR 14\n"]),
+    ("first/stddef.h", &["typedef unsigned long size_t;\n"]),
+];
+
+const DIRECTIVES: &[&str] = &[
+    "#include <stddef.h>\n#include \"near/near.h\"\n#include \"second.h\"\n#include \"shape.h\"\n",
+    "#include \"second.h\"\n#include \"shape.h\"\n#include \"near/near.h\"\n",
+    "#define OWN 1\n#if OWN\n#include \"shape.h\"\n#endif\n#include \"near/near.h\"\n#include \"second.h\"\n",
+];
+
+const BODIES: &[&str] = &[
+    "int body(int value) { return Twice<int>::of(value) + shape_area(value, NEAR) + SECOND; }\n",
+    "int body(int value) { return shape_area(value, NEAR) - SECOND; }\nint other() { int unused; return NEAR; }\n",
+    "int body(int value) { return Twice<long>::of(value) + __COUNTER__; }\nconst char *file = __FILE__;\n",
+    "#include \"shape.h\"\nstruct Last { char a; long b; };\nunsigned long body() { return sizeof(Last) + NEAR; }\n",
+    "int body(int value { return value; }\n",
+];
+
+const FLAGS: &[&str] = &[
+    "-O0 -I first -I second",
+    "-O2 -I first -I second -MD",
+    "-O1 -I second -I first -Wall -MMD -MP",
+    "-O0 -DNEAR_H -DNEAR=1 -I first -I second",
+];
+
+#[test]
+fn rounds_of_edits_compile_as_plainly() {
+    let (rounds, seed) = (number("AUTOJIT_ROUNDS", 20), number("AUTOJIT_SEED", 1));
+    let mut numbers = Numbers(seed);
+    let mut project = Project::new("rounds", "main.cpp", FLAGS[0]);
+    let (mut directives, mut body, mut used) = (DIRECTIVES[0], BODIES[0], 0);
+    for round in 0..rounds {
+        // Mostly what a programmer does, the rest what may go wrong.
+        let what = match numbers.below(12) {
+            0..4 => {
+                body = BODIES[numbers.below(BODIES.len() as u64) as usize];
+                "another body".to_owned()
+            }
+            4 => {
+                directives = DIRECTIVES[numbers.below(DIRECTIVES.len() as u64) as usize];
+                "other directives".to_owned()
+            }
+            5 => {
+                let flags = FLAGS[numbers.below(FLAGS.len() as u64) as usize];
+                project.flags = flags.split(' ').map(String::from).collect();
+                format!("flags {flags}")
+            }
+            6 => {
+                let header = project.path().join("near/near.h");
+                let now = SystemTime::now();
+                fs::File::options()
+                    .write(true)
+                    .open(header)
+                    .and_then(|file| file.set_modified(now))
+                    .expect("it is ours");
+                "a header touched".to_owned()
+            }
+            7 => {
+                let (file, _) = TEXTS[3 + numbers.below(TEXTS.len() as u64 - 3) as usize];
+                let _ = fs::remove_file(project.path().join(file));
+                format!("{file} removed")
+            }
+            _ => {
+                let (file, texts) = TEXTS[numbers.below(TEXTS.len() as u64) as usize];
+                project.write(file, texts[numbers.below(texts.len() as u64) as usize]);
+                format!("{file} written")
+            }
+        };
+        project.write("main.cpp", &format!("{directives}// round {round}\n{body}"));
+        let preamble = if numbers.below(4) == 0 { "on" } else { "always" };
+        used += usize::from(project.compare(preamble, &format!("round {round} of seed {seed}: {what}")).0);
+        // Sometimes the next edit comes while a preamble is in the making.
+        if numbers.below(4) > 0 {
+            project.settle();
+        }
+    }
+    project.settle();
+    println!("{rounds} rounds, {used} with a preamble, {}", project.reasons());
+    assert!(used as u64 >= rounds / 8, "{used} of {rounds} rounds used a preamble");
+}

@@ -1,0 +1,302 @@
+//! Makes a preamble, in a process of its own: detached from the build, when the compile that asked for it has ended, at the
+//! lowest priority, one at a time.
+//!
+//! Before a preamble is kept, the source is compiled without and with it: objects, messages and make rules have to be the same.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use super::flags::Compile;
+use super::key::Key;
+use super::manifest::{Found, Manifest};
+use super::storage::{Event, Lookup, Storage, create};
+use super::{contents, rules, scan, trace};
+
+/// So long the compile that asked may take.
+const COMPILE: Duration = Duration::from_secs(600);
+/// Processor time, in seconds, for each compile here.
+const PROCESSOR_TIME: u64 = 300;
+/// Files are newer than a time if they changed so long before it, as clocks of file systems tick: what they were just before is
+/// not certain.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What is to be made.
+pub struct Order<'a> {
+    pub program: &'a Path,
+    /// The compiler's name and the flags for the plugin.
+    pub command: &'a [OsString],
+    pub compile: &'a Compile,
+    pub key: &'a Key,
+    /// The directives that the key is of.
+    pub preamble: &'a [u8],
+    pub storage: &'a Storage,
+    /// What all preambles may take.
+    pub limit: u64,
+}
+
+/// Starts a process that makes a preamble, and goes on.
+pub fn start(order: &Order) {
+    // SAFETY: no arguments.
+    let compiler = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) } as i32;
+    if compiler < 0 {
+        return;
+    }
+    order.storage.count(Event::Asked);
+    // SAFETY: the process has one thread; the children leave by _exit.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            // A child of the child is not the build's to wait for.
+            if libc::fork() == 0 {
+                detach(compiler);
+                if await_end() {
+                    order.storage.count(make(order));
+                }
+            }
+            libc::_exit(0);
+        }
+        if child > 0 {
+            libc::waitpid(child, std::ptr::null_mut(), 0);
+        }
+        libc::close(compiler);
+    }
+}
+
+/// Where [`detach`] puts the descriptor of the compile.
+const COMPILER: i32 = 3;
+
+/// Gives up what the build could wait for, and the priority. No descriptor but [`COMPILER`] stays open.
+fn detach(compiler: i32) {
+    // SAFETY: descriptors of this process alone, which nothing here has in use.
+    unsafe {
+        libc::setsid();
+        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+        (0..3).for_each(|standard| {
+            libc::dup2(null, standard);
+        });
+        if compiler != COMPILER {
+            libc::dup2(compiler, COMPILER);
+        }
+        libc::syscall(libc::SYS_close_range, COMPILER + 1, u32::MAX, 0);
+        libc::nice(19);
+        let parameters = libc::sched_param { sched_priority: 0 };
+        libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters);
+        const IDLE: i32 = 3 << 13;
+        libc::syscall(libc::SYS_ioprio_set, 1, 0, IDLE);
+        let limit = libc::rlimit { rlim_cur: PROCESSOR_TIME, rlim_max: PROCESSOR_TIME };
+        libc::setrlimit(libc::RLIMIT_CPU, &raw const limit);
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+    }
+}
+
+/// Waits for the compile to end.
+fn await_end() -> bool {
+    let mut poll = libc::pollfd { fd: COMPILER, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one structure of ours.
+    unsafe { libc::poll(&raw mut poll, 1, COMPILE.as_millis() as i32) == 1 }
+}
+
+/// Makes the preamble, if it is still wanted; what became of it.
+fn make(order: &Order) -> Event {
+    let storage = order.storage;
+    let Some(_place) = storage.waiting_place() else { return Event::Left };
+    let Some(_turn) = storage.turn() else { return Event::Left };
+    if let Lookup::Found(manifest, _) = storage.find(order.key)
+        && manifest.difference().is_none()
+    {
+        return Event::Left;
+    }
+    let stem = format!("{}.{:x}", order.key.digits(), now());
+    let mut manifest = Manifest::new(&order.key.0, &stem);
+    let job = Job { order, stem };
+    let event = match job.run(&mut manifest) {
+        Ok(()) => Event::Made,
+        Err(Stop::Refused(reason)) => {
+            manifest.stem.clear();
+            manifest.reason = reason;
+            Event::Unfit
+        }
+        Err(Stop::Later) => Event::Left,
+    };
+    let kept = event != Event::Left && storage.keep(order.key, &manifest).is_ok();
+    job.clean(kept && event == Event::Made);
+    storage.evict(order.limit);
+    if kept { event } else { Event::Left }
+}
+
+/// Why no preamble was made.
+enum Stop {
+    /// None can be, until the files or the flags change.
+    Refused(String),
+    /// Perhaps next time: files changed, or the directory cannot be written.
+    Later,
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(_: std::io::Error) -> Self {
+        Self::Later
+    }
+}
+
+fn refused<T>(reason: &str) -> Result<T, Stop> {
+    Err(Stop::Refused(reason.to_owned()))
+}
+
+fn now() -> u128 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()
+}
+
+struct Job<'a> {
+    order: &'a Order<'a>,
+    stem: String,
+}
+
+impl Job<'_> {
+    fn file(&self, suffix: &str) -> PathBuf {
+        self.order.storage.file(&format!("{}.{suffix}", self.stem))
+    }
+
+    /// The directives, in the language of the source.
+    fn directives(&self) -> PathBuf {
+        let extension = self.order.compile.source.extension().and_then(OsStr::to_str).unwrap_or("cpp");
+        self.file(extension)
+    }
+
+    /// Removes what is not kept.
+    fn clean(&self, kept: bool) {
+        let outputs = ["txt", "d", "new", "plain.o", "plain.txt", "plain.d", "with.o", "with.txt", "with.d"];
+        outputs.iter().for_each(|suffix| drop(fs::remove_file(self.file(suffix))));
+        if !kept {
+            let _ = fs::remove_file(self.file("pch"));
+            let _ = fs::remove_file(self.directives());
+        }
+    }
+
+    /// Makes the preamble, and the record of it.
+    fn run(&self, manifest: &mut Manifest) -> Result<(), Stop> {
+        let compile = self.order.compile;
+        let source = fs::read(&compile.source)?;
+        let Some(end) = scan::preamble(&source).filter(|end| source[..*end] == *self.order.preamble) else {
+            return Err(Stop::Later);
+        };
+        let begin = now() as i128;
+        std::thread::sleep(TICK);
+        let directives = self.directives();
+        fs::write(&directives, contents::directives(&compile.source, &source[..end]))?;
+        let seen = self.emit(manifest)?;
+        if seen
+            .iter()
+            .any(|(path, found)| Found::at(path, matches!(found, Found::Exactly(_))) != Some(*found))
+        {
+            return Err(Stop::Later);
+        }
+        if manifest.take(&seen).is_none() || manifest.newest() > begin {
+            return Err(Stop::Later);
+        }
+        manifest.distrust_after(begin - TICK.as_nanos() as i128);
+        if let Some(reason) = contents::objection(manifest.files(), &compile.source) {
+            return refused(&reason);
+        }
+        fs::rename(self.file("new"), self.file("pch"))?;
+        self.compare(manifest, end)?;
+        let made = manifest.add_file(&self.file("pch")).and_then(|()| manifest.add_file(&directives));
+        made.ok_or(Stop::Later)?;
+        // Neither the source nor a header changed while both were compiled.
+        let same =
+            fs::read(&compile.source).is_ok_and(|now| now == source) && manifest.difference().is_none();
+        if same { Ok(()) } else { Err(Stop::Later) }
+    }
+
+    /// The arguments of each compile here: those that decide what is compiled, and the make rules if they are wanted.
+    fn line(&self, with_plugin: bool, name: &str) -> Vec<OsString> {
+        let command = self.order.command;
+        let mut line = if with_plugin { command.to_vec() } else { command[..1].to_vec() };
+        line.extend(self.order.compile.flags.iter().cloned());
+        if let Some(rules) = &self.order.compile.rules {
+            line.extend([rules.option, "-MT", "object", "-MF"].map(OsString::from));
+            line.push(self.file(&format!("{name}d")).into());
+            if rules.phony {
+                line.push("-MP".into());
+            }
+        }
+        line
+    }
+
+    /// Has the compiler make the preamble; what it looked at.
+    fn emit(&self, manifest: &mut Manifest) -> Result<std::collections::BTreeMap<PathBuf, Found>, Stop> {
+        let compile = self.order.compile;
+        let mut line = self.line(false, "");
+        // As if the directives were in the source's directory.
+        line.extend([OsString::from("-iquote"), compile.folder().into(), self.directives().into()]);
+        line.extend(["-Xclang", "-emit-pch", "-Wdate-time", "-o"].map(OsString::from));
+        line.push(self.file("new").into());
+        let messages = create(&self.file("txt"))?;
+        let storage = self.order.storage;
+        let Some(traced) = trace::run(self.order.program, &line, &messages, |path| storage.has(path)) else {
+            return refused("the compiler cannot be traced");
+        };
+        if let Some(why) = traced.incomplete {
+            return refused(&why);
+        }
+        let said = fs::read(self.file("txt"))?;
+        if traced.status != Some(0) || !said.is_empty() {
+            // It is the headers' fault: when they change, the next try is due.
+            let _ = manifest.take(&traced.paths);
+            return refused("the headers cause messages");
+        }
+        if compile.rules.is_some() {
+            let rules = fs::read(self.file("d"))?;
+            let Some(headers) = rules::headers(&rules, &self.directives()) else {
+                return refused("the make rules have another form");
+            };
+            manifest.headers = headers;
+        }
+        Ok(traced.paths)
+    }
+
+    /// Compiles the source without and with the preamble, and compares.
+    fn compare(&self, manifest: &Manifest, end: usize) -> Result<(), Stop> {
+        let plain = self.compile("plain.", &[])?;
+        let with = self.compile("with.", &super::arguments(&self.file("pch"), end))?;
+        // If it says something, the plain compile follows when it is used.
+        if with.0 != Some(0) || !with.1.is_empty() {
+            return Ok(());
+        }
+        if plain != with {
+            return refused("a plain compile had other messages");
+        }
+        let read = |suffix: &str| fs::read(self.file(suffix)).ok();
+        if read("plain.o") != read("with.o") {
+            return refused("a plain compile had another object");
+        }
+        if let Some(rules) = &self.order.compile.rules {
+            let source = &self.order.compile.source;
+            let with = read("with.d").and_then(|text| {
+                rules::plain(&text, source, &manifest.headers, &self.directives(), rules.phony)
+            });
+            if with != read("plain.d") {
+                return refused("a plain compile had other make rules");
+            }
+        }
+        Ok(())
+    }
+
+    /// One compile without debug information, which is allowed to differ: exit status and messages.
+    fn compile(&self, name: &str, more: &[OsString]) -> Result<(Option<i32>, Vec<u8>), Stop> {
+        let mut line = self.line(true, name);
+        line.extend(more.iter().cloned());
+        line.extend([self.order.compile.source.clone().into(), OsString::from("-g0"), "-o".into()]);
+        line.push(self.file(&format!("{name}o")).into());
+        let messages = create(&self.file(&format!("{name}txt")))?;
+        let mut command = Command::new(self.order.program);
+        std::os::unix::process::CommandExt::arg0(&mut command, &line[0]);
+        // What is compiled here is for nothing: the daemon is not to know, and a store is not to have it.
+        command.env("AUTOJIT_PREFETCH", "Off").env_remove("AUTOJIT_STORE");
+        let command = command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null());
+        let status = command.stderr(File::try_clone(&messages)?).status()?;
+        Ok((status.code(), fs::read(self.file(&format!("{name}txt")))?))
+    }
+}

@@ -1,0 +1,195 @@
+//! Kept preambles: the `#include` directives that a source begins with, compiled once (a precompiled header), for a source that is
+//! edited and compiled again and again with the same flags.
+//!
+//! A compile comes through [`compile`]: [`flags`] knows the command lines that can have a preamble, [`scan`] finds it, [`key`] says
+//! what it is of, [`storage`] has it and [`manifest`] tells if it still holds. Then the compiler runs with it, and what was looked at
+//! is checked once more behind it. A source that was compiled before with the same key and another text has its preamble made in the
+//! background ([`make`], [`trace`], [`contents`], [`rules`]). Everything else is compiled the plain way.
+
+mod contents;
+mod flags;
+mod key;
+mod make;
+mod manifest;
+mod rules;
+mod scan;
+mod storage;
+mod trace;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::FromRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use autojit_options::{Options, Preamble, Reader};
+
+use crate::process;
+use crate::role::Language;
+use flags::Compile;
+use key::Key;
+use manifest::{Identity, Manifest};
+pub use storage::Storage;
+use storage::{Event, Lookup};
+
+/// A preamble that could not be made for a reason that no file tells is tried again after so long.
+const RETRY: Duration = Duration::from_secs(24 * 60 * 60);
+/// What preambles may take of the cache's limit.
+const SHARE: u64 = 4;
+
+/// The directory of the cache that this environment names.
+pub fn root(options: &Options) -> Option<PathBuf> {
+    let variable = |name: &[u8]| {
+        Some(std::env::var_os(OsStr::from_bytes(name))?.into_vec()).filter(|value| !value.is_empty())
+    };
+    let (root, given) = autojit_sys::cache_root(options.cache_dir.as_deref(), variable)?;
+    // A home that is not there is not made.
+    let home = Path::new(OsStr::from_bytes(&root[..given]));
+    (given == 0 || home.is_dir()).then(|| PathBuf::from(OsStr::from_bytes(&root)))
+}
+
+/// Compiles with a kept preamble, if there is one that holds: the exit status. `line` is the whole command line, of which
+/// `arguments` were given to the wrapper. None if the compile is to be done the plain way.
+pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], language: Language) -> Option<u8> {
+    // Most calls of the wrapper that are no compiles end here, before anything is looked at.
+    if !arguments.iter().any(|argument| argument == "-c") {
+        return None;
+    }
+    let (options, _) = Options::from_environment(Reader::Wrappers);
+    if options.preamble == Preamble::Off || options.disable_object_cache {
+        return None;
+    }
+    let compile = Compile::of(language, arguments)?;
+    let (source, identity) = read(&compile.source)?;
+    let end = scan::preamble(&source)?;
+    let key = Key::of(program, &line[0], &compile, &source[..end])?;
+    let storage = Storage::make(&root(&options)?)?;
+    let event = match storage.find(&key) {
+        Lookup::Found(manifest, file) => match state(&manifest, &file) {
+            State::Holds => {
+                let (storage, manifest, file, compile) = (&storage, &manifest, &file, &compile);
+                return Use { storage, manifest, file, compile, identity, end }.run(program, line);
+            }
+            State::Refused => {
+                storage.count(Event::Refused);
+                return None;
+            }
+            State::Changed => Event::Changed,
+        },
+        Lookup::Missing => Event::None,
+        Lookup::Damaged => Event::Damaged,
+    };
+    let edited = storage.see(&key, &source[end..]).unwrap_or(false);
+    let wanted = edited || options.preamble == Preamble::Always;
+    storage.count(event);
+    if wanted {
+        let command = &line[..line.len() - arguments.len()];
+        let (key, preamble, limit) = (&key, &source[..end], options.cache_size.0 / SHARE);
+        make::start(&make::Order {
+            program,
+            command,
+            compile: &compile,
+            key,
+            preamble,
+            storage: &storage,
+            limit,
+        });
+    }
+    None
+}
+
+/// A file, and what tells if it has changed since.
+fn read(path: &Path) -> Option<(Vec<u8>, Identity)> {
+    let mut file = File::open(path).ok()?;
+    let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+    let mut text = Vec::with_capacity(metadata.len() as usize + 1);
+    file.read_to_end(&mut text).ok()?;
+    Some((text, Identity::of(&metadata)))
+}
+
+/// What a manifest is worth.
+enum State {
+    Holds,
+    Changed,
+    Refused,
+}
+
+fn state(manifest: &Manifest, file: &File) -> State {
+    if manifest.difference().is_some() {
+        return State::Changed;
+    }
+    if !manifest.stem.is_empty() {
+        return State::Holds;
+    }
+    let made = file.metadata().and_then(|metadata| metadata.modified());
+    if made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < RETRY)) {
+        State::Refused
+    } else {
+        State::Changed
+    }
+}
+
+/// The compiler's arguments for a preamble of `end` bytes.
+fn arguments(file: &Path, end: usize) -> Vec<OsString> {
+    // The byte behind the preamble begins a line.
+    let bytes = format!("-preamble-bytes={end},1");
+    let words = [OsStr::new("-include-pch"), file.as_os_str(), OsStr::new(&bytes)];
+    words.into_iter().flat_map(|word| [OsString::from("-Xclang"), word.to_owned()]).collect()
+}
+
+/// A compile with a preamble.
+struct Use<'a> {
+    storage: &'a Storage,
+    manifest: &'a Manifest,
+    /// The manifest's, locked.
+    file: &'a File,
+    compile: &'a Compile,
+    /// The source's, as it was read.
+    identity: Identity,
+    /// The length of the preamble in it.
+    end: usize,
+}
+
+impl Use<'_> {
+    /// The exit status; None if the compile is to be done again, the plain way.
+    fn run(&self, program: &Path, line: &[OsString]) -> Option<u8> {
+        let file = |suffix: &str| self.storage.file(&format!("{}.{suffix}", self.manifest.stem));
+        let line = [line, &arguments(&file("pch"), self.end)].concat();
+        let messages = memory()?;
+        let status = process::run_as_child(program, &line, &messages)?;
+        // What changed meanwhile the compiler may have read half, or passed over as if it were the preamble: then its object is
+        // not to be trusted, nor its errors. Nor is a crash.
+        let source = fs::metadata(&self.compile.source).map(|found| Identity::of(&found));
+        let changed = !source.is_ok_and(|now| now == self.identity) || self.manifest.difference().is_some();
+        if changed || status > 1 {
+            self.storage.count(Event::Again);
+            return None;
+        }
+        // Messages show how headers were included, and name them; a precompiled header knows it in another way.
+        if status != 0 || messages.metadata().map_or(true, |found| found.len() > 0) {
+            self.storage.count(Event::Told);
+            return None;
+        }
+        if let Some(rules) = &self.compile.rules {
+            let extension = self.compile.source.extension()?.to_str()?;
+            let text = fs::read(&rules.file).unwrap_or_default();
+            let headers = &self.manifest.headers;
+            let plain = rules::plain(&text, &self.compile.source, headers, &file(extension), rules.phony)?;
+            fs::write(&rules.file, plain).ok()?;
+        }
+        self.storage.count(Event::Used);
+        self.storage.touch(self.file);
+        Some(status)
+    }
+}
+
+/// A file in memory.
+fn memory() -> Option<File> {
+    // SAFETY: the name is a C string; a descriptor that is returned is this process's own.
+    unsafe {
+        let descriptor = libc::memfd_create(c"messages".as_ptr(), libc::MFD_CLOEXEC);
+        (descriptor >= 0).then(|| File::from_raw_fd(descriptor))
+    }
+}
