@@ -268,6 +268,11 @@ void Batch::add(const autojit_shim_member &Member) {
   auto *New = cast<Function>(ValueMapper(Map, Flags, nullptr, this).mapValue(Old));
   if (Old.empty() || !New->empty())
     return;
+  // A block whose address is taken belongs to its function: constants name both.
+  bool AddressTaken = any_of(Old, [](const BasicBlock &Block) { return Block.hasAddressTaken(); });
+  // Inlined, such an address would be that of a body that is nowhere.
+  if (AddressTaken && Role == AUTOJIT_SHIM_INLINE_ONLY)
+    return;
   New->copyAttributesFrom(&Old);
   switch (Role) {
   case AUTOJIT_SHIM_EXACT:
@@ -294,9 +299,7 @@ void Batch::add(const autojit_shim_member &Member) {
     New->removeFnAttr(Attribute::OptimizeNone);
     New->removeFnAttr(Attribute::NoInline);
   }
-  // The inliner wants bodies again and again; without it each is used once. A block whose address is taken belongs
-  // to its function: constants name both.
-  bool AddressTaken = any_of(Old, [](const BasicBlock &Block) { return Block.hasAddressTaken(); });
+  // The inliner wants bodies again and again; without it each is used once.
   if (From.Options.speed == 0 && Role != AUTOJIT_SHIM_INLINE_ONLY && !AddressTaken)
     move(Old, *New);
   else

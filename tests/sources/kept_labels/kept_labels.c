@@ -1,0 +1,49 @@
+// A label whose address is kept from one call to the next, of a function whose body is small enough to be inlined where it is
+// called next: there is one address.
+//# prints: by address 1 2
+//# prints: by name 1 2
+//# prints: compared 1 1
+//# lazy: kept_label by_name compared
+#include <stdio.h>
+
+static void *kept;
+
+int kept_label(int i) {
+    if (i == 0) {
+        kept = &&later;
+        return 1;
+    }
+    goto *kept;
+later:
+    return kept == &&later ? 2 : 3;
+}
+
+void *label(void) {
+here:
+    return kept == &&here ? NULL : &&here;
+}
+
+__attribute__((noinline)) void by_name(void) {
+    int first = kept_label(0);
+    printf("by name %d %d\n", first, kept_label(1));
+}
+
+__attribute__((noinline)) void compared(void) {
+    kept = NULL;
+    void *found = label();
+    kept = found;
+    printf("compared %d %d\n", found != NULL, label() == NULL);
+}
+
+int (*volatile by_address)(int) = kept_label;
+void *(*volatile first_label)(void) = label;
+
+int main(void) {
+    // Compiled alone: what calls it by name is compiled when it has code.
+    int first = by_address(0);
+    printf("by address %d %d\n", first, by_address(1));
+    first_label();
+    by_name();
+    compared();
+    return 0;
+}
