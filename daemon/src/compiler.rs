@@ -208,12 +208,14 @@ impl Compiler {
     ) -> Result<(Output, Functions), String> {
         let opened = self.modules.get_mut(variant).ok_or("its module is not open")?;
         let mut granted = BTreeSet::new();
-        if let What::Function(root) = what {
-            granted.insert(root);
-        }
+        granted.extend(what.function());
         let everything = what == What::Everything;
-        let object =
-            opened.module.compile(what, |index| (everything || wanted(index)) && granted.insert(index))?;
+        let mut wanted = |index| match what {
+            What::Function(_) => wanted(index),
+            What::Often(_) => false,
+            What::Everything => true,
+        };
+        let object = opened.module.compile(what, |index| wanted(index) && granted.insert(index))?;
         let mut functions = Functions::default();
         if everything {
             granted.into_iter().for_each(|index| functions.insert(index));

@@ -164,7 +164,10 @@ impl Module {
         let status = unsafe {
             let (object, error) = (&raw mut object.buffer, &raw mut error.buffer);
             match what {
-                What::Function(root) => (api.compile)(self.module, root, claimer, context, object, error),
+                What::Function(root) | What::Often(root) => {
+                    let often = matches!(what, What::Often(_));
+                    (api.compile)(self.module, root, often, claimer, context, object, error)
+                }
                 What::Everything => (api.compile_all)(self.module, claimer, context, object, error),
             }
         };

@@ -170,13 +170,8 @@ impl Job {
         let number = match self {
             Self::Compile { variant, what, alone, keep, program, done } => {
                 out.variant(variant);
-                let index = match what {
-                    What::Function(index) => *index,
-                    What::Everything => 0,
-                };
-                out.0.extend_from_slice(&index.to_le_bytes());
-                let everything = *what == What::Everything;
-                out.0.extend_from_slice(&[u8::from(everything), u8::from(*alone), u8::from(*keep)]);
+                out.0.extend_from_slice(&what.encode());
+                out.0.extend_from_slice(&[u8::from(*alone), u8::from(*keep)]);
                 out.bytes(&program.as_bytes()[..program.len().min(4096)]);
                 out.bytes(&done.0);
                 1
@@ -206,8 +201,8 @@ impl Job {
         let mut fields = Reader(fields);
         Some(match number {
             1 => {
-                let (variant, index) = (fields.variant()?, fields.word()?);
-                let what = if fields.flag()? { What::Everything } else { What::Function(index) };
+                let variant = fields.variant()?;
+                let what = What::decode(fields.take(5)?.try_into().expect("5 bytes"))?;
                 let (alone, keep) = (fields.flag()?, fields.flag()?);
                 Self::Compile {
                     variant,
@@ -309,6 +304,7 @@ mod tests {
         for job in [
             compile(What::Function(6)),
             compile(What::Everything),
+            compile(What::Often(6)),
             Job::Prefetch { variant, done: done.clone() },
             Job::Write,
             Job::Close(variant),

@@ -28,9 +28,17 @@ struct Object {
     file: File,
     len: usize,
     variant: Variant,
-    /// Whether the cache is to have it.
-    kept: bool,
+    made: Made,
     used: u64,
+}
+
+/// How an object was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Made {
+    /// Whether the cache is to have it.
+    pub kept: bool,
+    /// Whether it is of a function that runs often, as good as it can be.
+    pub often: bool,
 }
 
 /// All containers and objects.
@@ -138,7 +146,7 @@ impl Modules {
         functions: Functions,
         file: File,
         len: usize,
-        kept: bool,
+        made: Made,
     ) -> u64 {
         self.clock += 1;
         let number = self.clock;
@@ -146,7 +154,7 @@ impl Modules {
             self.functions.entry(variant).or_default().insert(index, number);
         }
         self.object_bytes += len;
-        self.objects.insert(number, Object { file, len, variant, kept, used: number });
+        self.objects.insert(number, Object { file, len, variant, made, used: number });
         while self.objects.len() > 1 && (self.object_bytes > OBJECT_BYTES || self.objects.len() > self.limit)
         {
             let oldest = self.objects.iter().min_by_key(|(_, object)| object.used).map(|(number, _)| *number);
@@ -162,13 +170,16 @@ impl Modules {
         number
     }
 
-    /// The object with a function, and whether the cache is to have it.
-    pub fn object(&mut self, variant: Variant, function: u32) -> Option<(Blob, bool)> {
+    /// The object with a function, and whether the cache is to have it. With `often`, only one that was made for that.
+    pub fn object(&mut self, variant: Variant, function: u32, often: bool) -> Option<(Blob, bool)> {
         let number = *self.functions.get(&variant)?.get(&function)?;
         self.clock += 1;
         let object = self.objects.get_mut(&number)?;
+        if often && !object.made.often {
+            return None;
+        }
         object.used = self.clock;
-        Some((blob(&object.file, object.len)?, object.kept))
+        Some((blob(&object.file, object.len)?, object.made.kept))
     }
 
     /// The functions of a module that are in objects.

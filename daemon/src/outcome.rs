@@ -9,6 +9,7 @@ use autojit_sys::File;
 use crate::child::{Child, Task};
 use crate::compilers::Received;
 use crate::job::{Functions, Outcome, Variant};
+use crate::modules::Made;
 use crate::requests::RequestId;
 use crate::state::State;
 use crate::talk;
@@ -106,6 +107,7 @@ fn deliver(
 ) {
     let asked = request.and_then(|id| state.requests.get(id));
     let everything = asked.is_some_and(|request| request.what == What::Everything);
+    let often = asked.is_some_and(|request| matches!(request.what, What::Often(_)));
     let kept = asked.is_none_or(|request| request.keep && !everything);
     if kept {
         state.compilers.get(at).pending = true;
@@ -122,7 +124,7 @@ fn deliver(
         state.compilers.inform(variant, &functions);
     }
     let Ok(len) = file.size() else { return };
-    state.modules.insert(variant, functions, file, len, kept);
+    state.modules.insert(variant, functions, file, len, Made { kept, often });
 }
 
 /// A compiler has ended. Its request is tried once more without what might have been the reason.
@@ -134,11 +136,7 @@ fn bury(state: &mut State, child: Child) {
         return crate::say(format_args!("a compiler has ended: {how}"));
     };
     let Some(request) = state.requests.get(id) else { return };
-    let function = match request.what {
-        What::Function(index) => Some(index),
-        What::Everything => None,
-    };
-    let what = state.modules.describe(&request.variant.key, function);
+    let what = state.modules.describe(&request.variant.key, request.what.function());
     crate::say(format_args!("a compiler has ended while it compiled {what}: {how}"));
     if !state.requests.retry_alone(id) {
         fail(state, id, format!("{what}: the compiler has ended: {how}"));

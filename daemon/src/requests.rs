@@ -121,10 +121,7 @@ impl Requests {
     /// The functions of a module that clients wait for.
     pub fn functions_of(&self, variant: Variant) -> impl Iterator<Item = u32> + '_ {
         let of = self.open.values().filter(move |request| request.variant == variant);
-        of.filter_map(|request| match request.what {
-            What::Function(index) => Some(index),
-            What::Everything => None,
-        })
+        of.filter_map(|request| request.what.function())
     }
 
     /// How many have no compiler.

@@ -97,8 +97,8 @@ fn role(version: u32, generator: [u8; 32]) -> Result<Role, String> {
 /// Answers a request with an object that is there, or has it compiled.
 fn compile(state: &mut State, id: ClientId, variant: Variant, what: What, keep: bool) {
     let Some(client) = state.clients.get(id) else { return };
-    if let What::Function(index) = what
-        && let Some((object, kept)) = state.modules.object(variant, index)
+    if let Some(index) = what.function()
+        && let Some((object, kept)) = state.modules.object(variant, index, matches!(what, What::Often(_)))
     {
         state.counters.hits += 1;
         return give(client, Some(object), kept);

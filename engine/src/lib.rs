@@ -91,6 +91,7 @@ unsafe extern "C" fn open(
 unsafe extern "C" fn compile(
     module: *mut EngineModule,
     root: u32,
+    often: bool,
     claim: Claim,
     context: *mut c_void,
     object: *mut Buffer,
@@ -100,7 +101,7 @@ unsafe extern "C" fn compile(
     let module = unsafe { &mut *module.cast::<Resident>() };
     // SAFETY: the caller's function with the argument that it wants.
     let mut claim = |index| unsafe { claim(context, index) };
-    let (result, owned, status) = match module.with(|module| module.compile(root, &mut claim)) {
+    let (result, owned, status) = match module.with(|module| module.compile(root, often, &mut claim)) {
         Ok(compiled) => (object, Owned::Object(compiled), 0),
         Err(message) => (error, Owned::Text(message), 1),
     };

@@ -60,11 +60,16 @@ impl Module {
     }
 
     /// Compiles function `root` and those that belong with it and that `claim` grants, which are then in the object
-    /// too. If the batch fails, `root` is compiled alone: then those that `claim` granted are not in the object.
+    /// too; if it runs `often`, `root` alone, as well as can be. If the batch fails, `root` is compiled alone: then those that `claim` granted are not in the object.
     ///
     /// # Errors
     /// A message with the function, the source file and LLVM's reason.
-    pub fn compile(&mut self, root: u32, claim: &mut dyn FnMut(u32) -> bool) -> Result<Object, String> {
+    pub fn compile(
+        &mut self,
+        root: u32,
+        often: bool,
+        claim: &mut dyn FnMut(u32) -> bool,
+    ) -> Result<Object, String> {
         let source = self.container.source();
         let Some(info) = self.container.function(root) else {
             return Err(format!("{source} has no lazy function {root}"));
@@ -74,7 +79,7 @@ impl Module {
         let Some(function) = self.kept.find(info.name) else {
             return Err(context("its bitcode does not define it".into()));
         };
-        let limits = self.limits;
+        let limits = if often { self.limits.often() } else { self.limits };
         let mut attempt = |limits: &Limits, claim: &mut dyn FnMut(u32) -> bool| {
             let root = member(function, &info);
             let members = batch::choose(self, vec![root], limits, claim)?;

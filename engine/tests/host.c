@@ -40,7 +40,7 @@ struct api {
     uint8_t build[32];
     uint32_t llvm_major;
     int32_t (*open)(const void *, size_t, const struct options *, void **, struct buffer *);
-    int32_t (*compile)(void *, uint32_t, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
+    int32_t (*compile)(void *, uint32_t, bool, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
     int32_t (*compile_all)(void *, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
     void (*release)(struct buffer);
     void (*close)(void *);
@@ -58,7 +58,7 @@ static unsigned long compile(void) {
     struct buffer object, error;
     unsigned long before = calls;
     if (api->open(container, container_size, &options, &module, &error)) exit(3);
-    if (api->compile(module, 0, claim, 0, &object, &error)) exit(4);
+    if (api->compile(module, 0, false, claim, 0, &object, &error)) exit(4);
     bool is_elf = !memcmp(object.data, "\177ELF", 4);
     api->release(object);
     api->close(module);

@@ -269,7 +269,10 @@ fn what_cannot_be_compiled_ends_the_program_before_main_with_127() {
     let scratch = Scratch::new("faults");
     let program = scratch.program(&[small()], &[]);
     for (fault, cause) in [
-        ("abi", "its interface has version 99, this runtime uses version 3"),
+        (
+            "abi",
+            &*format!("its interface has version 99, this runtime uses version {}", autojit_abi::ENGINE_ABI),
+        ),
         ("open", "/program: fault in open"),
         ("compile", "generating code: fault in compile"),
         ("garbage", "linking its code: "),

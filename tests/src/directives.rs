@@ -28,6 +28,7 @@
 //! | `repeat: N` | run the lazy program N times |
 //! | `baseline: REASON` | why it is not run by the baseline compiler: a gap |
 //! | `refuses: REASON`, `refuses: LEVEL: REASON` | what the baseline compiler leaves to the engine in it at the standard levels, or at one of them; at these, it refuses something in no other program |
+//! | `tiers: REASON` | why what it prints may differ when code is replaced while it runs |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
 use std::path::{Path, PathBuf};
@@ -83,6 +84,8 @@ pub struct Program {
     pub baseline: Option<String>,
     /// `refuses`: each with its level, or for both standard ones.
     pub refuses: Vec<(Option<Level>, String)>,
+    /// `tiers`
+    pub tiers: Option<String>,
     /// `dynamic`
     pub dynamic: Option<String>,
 }
@@ -193,6 +196,7 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "static" => program.ordinary.extend(words()),
             "stats" => program.stats.push(parse_condition(value).ok_or_else(bad)?),
             "baseline" if !value.is_empty() => program.baseline = Some(value.to_owned()),
+            "tiers" if !value.is_empty() => program.tiers = Some(value.to_owned()),
             "refuses" if !value.is_empty() => {
                 let (level, reason) = match value.split_once(": ") {
                     Some((level, reason)) => (Some(level), reason),

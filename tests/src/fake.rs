@@ -182,7 +182,10 @@ fn compile(container: &[u8], level: i32, what: What) -> Vec<u8> {
         let status = (api.open)(container.as_ptr(), container.len(), &options, &mut module, &mut error);
         assert_eq!(status, 0, "the container is whole");
         let status = match what {
-            What::Function(root) => (api.compile)(module, root, every, context, &mut object, &mut error),
+            What::Function(root) | What::Often(root) => {
+                let often = matches!(what, What::Often(_));
+                (api.compile)(module, root, often, every, context, &mut object, &mut error)
+            }
             What::Everything => (api.compile_all)(module, every, context, &mut object, &mut error),
         };
         assert_eq!(status, 0, "it can be compiled");

@@ -8,7 +8,8 @@ use std::process::Command;
 use crate::compile::{How, Link, Toolchain, archive, object, rust_program};
 use crate::directives::{self, Addressing, Exit, Level, Program, Refusals};
 use crate::run::{
-    Outcome, by_baseline, by_llvm, command, daemon_command, lazy_command, run, static_command, warm_command,
+    Outcome, by_baseline, by_llvm, by_tiers, command, daemon_command, lazy_command, run, static_command,
+    warm_command,
 };
 use crate::scratch::{Scratch, dist};
 use crate::stats::Stats;
@@ -27,11 +28,24 @@ pub enum Mode {
     Baseline,
     /// An earlier run has left what it has compiled so.
     WarmBaseline,
+    /// Nothing is compiled yet; each function, of those that the baseline compiler knows, is replaced at its first call
+    /// (AUTOJIT_TIER). For optimised programs.
+    Tiers,
+    /// Earlier runs have left what has replaced them.
+    WarmTiers,
 }
 
 impl Mode {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Cold, Self::Warm, Self::Daemon, Self::Baseline, Self::WarmBaseline];
+    pub const ALL: [Self; 7] = [
+        Self::Cold,
+        Self::Warm,
+        Self::Daemon,
+        Self::Baseline,
+        Self::WarmBaseline,
+        Self::Tiers,
+        Self::WarmTiers,
+    ];
 
     /// The command that runs a lazy executable in this mode, with cache and statistics in `directory`.
     pub fn command(self, executable: &Path, directory: &Path) -> Command {
@@ -49,6 +63,15 @@ impl Mode {
                 command.env("AUTOJIT_CACHE_DIR", cache);
                 command
             }
+            Self::Tiers | Self::WarmTiers => {
+                let cache = directory.join("tier-cache");
+                if self == Self::Tiers {
+                    drop(fs::remove_dir_all(&cache));
+                }
+                let mut command = warm_command(executable, directory);
+                command.env("AUTOJIT_CACHE_DIR", cache);
+                by_tiers(command)
+            }
         }
     }
 
@@ -56,6 +79,9 @@ impl Mode {
     /// AUTOJIT_BASELINE where the default is the mode's way at this level, so that it is the default that runs.
     fn command_at(self, level: Level, refusals: Refusals, executable: &Path, directory: &Path) -> Command {
         let mut command = self.command(executable, directory);
+        if self.is_tiered() {
+            return command;
+        }
         if self.is_baseline() == level.is_unoptimised() {
             command.env_remove("AUTOJIT_BASELINE");
         } else if self == Self::Baseline && refusals == Refusals::None {
@@ -66,6 +92,10 @@ impl Mode {
 
     fn is_baseline(self) -> bool {
         matches!(self, Self::Baseline | Self::WarmBaseline)
+    }
+
+    fn is_tiered(self) -> bool {
+        matches!(self, Self::Tiers | Self::WarmTiers)
     }
 }
 
@@ -135,6 +165,7 @@ fn check_rust(program: &Program, level: Level, toolchain: Toolchain, scratch: &S
             // Its library changes from day to day.
             Toolchain::Nightly => Refusals::Unknown,
         },
+        tiers: toolchain == Toolchain::Stable,
     };
     lazy.check(&expected, &format!("plain and lazy program of the {toolchain:?} compiler"));
 }
@@ -205,13 +236,16 @@ impl<'a> Builder<'a> {
         let expected = run_plain(self.program, &self.link(linker, 0, How::Plain));
         let all = (1_u32 << self.sources.len()) - 1;
         let combinations = if self.program.mix { 1..=all } else { all..=all };
+        // With one linker, which depends on the program.
+        let linkers = &self.program.linkers;
+        let tiers = linkers[self.program.name.len() % linkers.len()] == linker;
         for lazy in combinations {
             let whole = lazy == all;
             let refusals = if whole { self.program.refusals(self.level) } else { Refusals::Unknown };
             let executable = &self.link(linker, lazy, How::Lazy);
             let what = format!("plain program and lazy one (linker {linker}, lazy sources {lazy:#b})");
-            Lazy { program: self.program, level: self.level, executable, whole, refusals }
-                .check(&expected, &what);
+            let lazy = Lazy { program: self.program, level: self.level, executable, whole, refusals, tiers };
+            lazy.check(&expected, &what);
         }
     }
 
@@ -309,6 +343,8 @@ struct Lazy<'a> {
     /// All of its sources are lazy.
     whole: bool,
     refusals: Refusals,
+    /// It runs with tiers, too.
+    tiers: bool,
 }
 
 impl Lazy<'_> {
@@ -326,7 +362,11 @@ impl Lazy<'_> {
             }
         }
         for mode in Mode::ALL {
-            if mode.is_baseline() && program.baseline.is_some() {
+            if (mode.is_baseline() || mode.is_tiered()) && program.baseline.is_some() {
+                continue;
+            }
+            let tiers = self.tiers && !self.level.is_unoptimised() && program.tiers.is_none();
+            if mode.is_tiered() && !tiers {
                 continue;
             }
             for _ in 0..program.repeat {
@@ -352,6 +392,8 @@ impl Lazy<'_> {
             Mode::Warm | Mode::WarmBaseline => stats.assert_warm(),
             Mode::Daemon => stats.assert_from_daemon(),
             Mode::Baseline => stats.assert_baseline(self.refusals),
+            Mode::Tiers => stats.assert_tiers(),
+            Mode::WarmTiers => stats.assert_warm_tiers(),
         }
         assert_eq!(stats.number("pid"), f64::from(outcome.pid));
         if self.whole && mode == Mode::Cold {

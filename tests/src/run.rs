@@ -143,6 +143,13 @@ pub fn by_baseline(mut command: Command) -> Command {
     command
 }
 
+/// `command` with the baseline compiler compiling first calls of optimised programs, and each function replaced at its
+/// first call.
+pub fn by_tiers(mut command: Command) -> Command {
+    command.env("AUTOJIT_TIER", "on").env("AUTOJIT_TIER_CALLS", "1").env("AUTOJIT_TIER_LOOPS", "1");
+    command
+}
+
 /// `program` as a command that runs lazily, with code from the tests' daemon, which must be there, and nothing else.
 pub fn daemon_command(program: impl AsRef<OsStr>, directory: &Path) -> Command {
     let mut command = by_llvm(lazy_command(program, directory));

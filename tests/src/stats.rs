@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::directives::{Condition, Refusals};
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 18] = [
+const NUMBERS: [&str; 20] = [
     "pid",
     "modules",
     "functions",
@@ -15,6 +15,8 @@ const NUMBERS: [&str; 18] = [
     "compiled",
     "baseline",
     "baseline_ms",
+    "optimized",
+    "tier_requests",
     "from_cache",
     "cache_files",
     "cached",
@@ -149,6 +151,34 @@ impl Stats {
         );
         assert!(compiled == 0.0 || refused > 0.0, "the engine was not asked: {}", self.0);
         assert_eq!((self.number("from_cache"), self.number("from_daemon")), (0.0, 0.0));
+    }
+
+    /// Checks that the baseline compiler has compiled functions of an optimised program, and the engine what replaced them.
+    pub fn assert_tiers(&self) {
+        let [functions, bound, baseline, optimized, requests] =
+            ["functions", "bound", "baseline", "optimized", "tier_requests"].map(|key| self.number(key));
+        let refused: f64 = self.refused().iter().map(|(_, count)| count).sum();
+        assert!(bound <= functions && baseline <= functions, "more code than functions: {}", self.0);
+        assert!(baseline + refused > 0.0, "it was not asked: {}", self.0);
+        assert!(optimized <= baseline && requests <= baseline, "more was replaced than there is: {}", self.0);
+        assert_eq!(optimized > 0.0, baseline > 0.0, "nothing was replaced: {}", self.0);
+        assert_eq!((self.number("from_cache"), self.number("from_daemon")), (0.0, 0.0));
+    }
+
+    /// Checks that code which has replaced other code in earlier runs came from the cache.
+    pub fn assert_warm_tiers(&self) {
+        let [functions, bound, compiled, baseline, optimized, cached] =
+            ["functions", "bound", "compiled", "baseline", "optimized", "from_cache"]
+                .map(|key| self.number(key));
+        assert!(cached > 0.0, "nothing came from the cache: {}", self.0);
+        // What only another thread has called while one was replacing code may be replaced now.
+        assert!(bound <= functions && baseline + cached <= functions, "more code than functions: {}", self.0);
+        assert!(
+            optimized <= baseline && compiled <= functions,
+            "more was replaced than there is: {}",
+            self.0
+        );
+        assert_eq!(self.number("from_daemon"), 0.0);
     }
 
     /// Checks that the baseline compiler has compiled the functions of a static program, and autojitd the rest.

@@ -1,4 +1,5 @@
-//! The trampoline: where the tail of a stub arrives at a first call, with every register live.
+//! The trampoline: where the tail of a stub arrives at a first call, with every register live; and the counters of compiled
+//! code ([`Counter`](crate::counter::Counter)), which call a twin of it.
 //!
 //! It receives the program's registers and, on the stack, the return address into the tail (which names the slot)
 //! and above it the return address of the call. It saves all of them, has the resolver publish the slot on a stack of
@@ -30,6 +31,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::cancellation::Cancellation;
 use crate::contract::{Slot, slot_of_tail};
+use crate::counter::{Counter, TrippedFn};
 use crate::stack::with_resolver_stack;
 use crate::sys;
 
@@ -103,8 +105,12 @@ struct State {
     reset: AtomicU32,
     /// The [`ResolverFn`].
     resolver: AtomicUsize,
+    /// The [`TrippedFn`].
+    tripped: AtomicUsize,
     /// The trampoline for this processor.
     address: AtomicUsize,
+    /// Its twin for counters.
+    counter_address: AtomicUsize,
 }
 
 static STATE: State = State {
@@ -112,7 +118,9 @@ static STATE: State = State {
     saved: AtomicU32::new(0),
     reset: AtomicU32::new(0),
     resolver: AtomicUsize::new(0),
+    tripped: AtomicUsize::new(0),
     address: AtomicUsize::new(0),
+    counter_address: AtomicUsize::new(0),
 };
 
 /// A save area in which every component is in its initial configuration: an all-zero XSAVE header says so, and for
@@ -140,8 +148,27 @@ pub fn install(resolver: ResolverFn) {
     STATE.saved.store(enabled & SAVED_COMPONENTS, Ordering::Relaxed);
     STATE.reset.store(enabled & SAVED_COMPONENTS & !PKRU, Ordering::Relaxed);
     STATE.resolver.store(resolver as usize, Ordering::Relaxed);
+    let method = SaveMethod::best(enabled);
+    STATE.counter_address.store(counter_address_of(method), Ordering::Relaxed);
     // Release: whoever learns the address finds the rest filled in.
-    STATE.address.store(address_of(SaveMethod::best(enabled)), Ordering::Release);
+    STATE.address.store(address_of(method), Ordering::Release);
+}
+
+/// Makes `tripped` the function that counters lead to. To be called before any code that counts runs; a second call
+/// replaces it.
+pub fn install_counters(tripped: TrippedFn) {
+    STATE.tripped.store(tripped as usize, Ordering::Relaxed);
+}
+
+/// What [`Counter`]s call.
+///
+/// # Panics
+/// If [`install`] and [`install_counters`] were not called.
+pub fn counter_address() -> usize {
+    assert_ne!(STATE.tripped.load(Ordering::Relaxed), 0, "install_counters() comes first");
+    let address = STATE.counter_address.load(Ordering::Relaxed);
+    assert_ne!(address, 0, "install() comes first");
+    address
 }
 
 /// The trampoline's address: what the entry cells of images are to hold.
@@ -164,6 +191,16 @@ pub fn address_of(method: SaveMethod) -> usize {
         SaveMethod::Fxsave => enter_fxsave as *const () as usize,
         SaveMethod::Xsave => enter_xsave as *const () as usize,
         SaveMethod::Xsavec => enter_xsavec as *const () as usize,
+    }
+}
+
+/// The same for counters.
+pub fn counter_address_of(method: SaveMethod) -> usize {
+    address_of(method);
+    match method {
+        SaveMethod::Fxsave => count_fxsave as *const () as usize,
+        SaveMethod::Xsave => count_xsave as *const () as usize,
+        SaveMethod::Xsavec => count_xsavec as *const () as usize,
     }
 }
 
@@ -269,6 +306,15 @@ extern "C" fn enter(frame: &mut Frame) {
     }
 }
 
+/// The same for a counter.
+extern "C" fn enter_counter(frame: &mut Frame) {
+    let counter = frame.r11 as *const Counter;
+    // SAFETY: install_counters() stored a TrippedFn before there was code that counts.
+    let tripped: TrippedFn = unsafe { std::mem::transmute(STATE.tripped.load(Ordering::Relaxed)) };
+    // SAFETY: code that counts has its counter in r11 (Counter). Without a stack it goes on as it is.
+    let _ = with_resolver_stack(|| unsafe { tripped(counter) });
+}
+
 /// What the trampoline calls last: lets signals and cancellation in again. It may never return.
 extern "C" fn leave(frame: &Frame) {
     sys::set_signal_mask(frame.interruptions.signals);
@@ -286,11 +332,11 @@ extern "C" fn barrier() -> i32 {
 /// without a branch: [`install`] has decided.
 ///
 /// The canonical frame address (CFA) is the stack pointer before the tail's call, so the caller of this frame is the
-/// stub, inside its tail, whose own unwind information leads to the program. `rbp` and `rbx` are what this code
+/// stub, inside its tail, whose own unwind information leads to the program; or the code that counts. `rbp` and `rbx` are what this code
 /// changes of the registers that unwinders restore; they are described from the moment they are in [`Frame`] to the
 /// moment they are back.
 macro_rules! trampoline {
-    ($name:ident, $method:expr, $save:literal, $restore:literal) => {
+    ($name:ident, $enter:path, $method:expr, $save:literal, $restore:literal) => {
         #[unsafe(naked)]
         extern "C" fn $name() {
             naked_asm!(
@@ -388,7 +434,7 @@ macro_rules! trampoline {
                 "ret",
                 ".cfi_endproc",
                 barrier = sym barrier,
-                enter = sym enter,
+                enter = sym $enter,
                 leave = sym leave,
                 shield = sym shield,
                 initial = sym INITIAL_STATE,
@@ -419,9 +465,12 @@ macro_rules! trampoline {
     };
 }
 
-trampoline!(enter_fxsave, SaveMethod::Fxsave, "fxsave64", "fxrstor64");
-trampoline!(enter_xsave, SaveMethod::Xsave, "xsave64", "xrstor64");
-trampoline!(enter_xsavec, SaveMethod::Xsavec, "xsavec64", "xrstor64");
+trampoline!(enter_fxsave, enter, SaveMethod::Fxsave, "fxsave64", "fxrstor64");
+trampoline!(enter_xsave, enter, SaveMethod::Xsave, "xsave64", "xrstor64");
+trampoline!(enter_xsavec, enter, SaveMethod::Xsavec, "xsavec64", "xrstor64");
+trampoline!(count_fxsave, enter_counter, SaveMethod::Fxsave, "fxsave64", "fxrstor64");
+trampoline!(count_xsave, enter_counter, SaveMethod::Xsave, "xsave64", "xrstor64");
+trampoline!(count_xsavec, enter_counter, SaveMethod::Xsavec, "xsavec64", "xrstor64");
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,8 @@
 //! - [`lines`]: what debuggers find in the file about lines of lazy functions, as assembler text.
 //! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
 //! - [`linked`]: what the static library has in the place of that code.
-//! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime.
+//! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime, or a counter has run out.
+//! - [`counter`]: counters of compiled code.
 //! - [`stack`]: the stacks on which the runtime resolves such a call.
 //! - [`caller`]: exported functions of the runtime that want to know who called.
 //! - [`debugger`]: the symbols through which debuggers learn of compiled code.
@@ -17,6 +18,7 @@ pub mod boot;
 pub mod caller;
 pub mod cancellation;
 pub mod contract;
+pub mod counter;
 pub mod debugger;
 pub mod emit;
 pub mod entry;

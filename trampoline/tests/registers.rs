@@ -1,10 +1,14 @@
 //! The trampoline keeps every register: all are loaded with a pattern, a lazy function is called whose body stores
 //! them, and the resolver in between destroys what it can.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use autojit_trampoline::entry::{ResolverFn, SaveMethod, address_of};
-use support::lazy::{Library, RESOLVED, publish, publish_and_clobber};
+use autojit_trampoline::contract::Slot;
+use autojit_trampoline::counter::Counter;
+use autojit_trampoline::entry::{
+    Frame, ResolverFn, SaveMethod, address_of, counter_address_of, install_counters,
+};
+use support::lazy::{Library, RESOLVED, clobber, publish, publish_and_clobber};
 use support::{compile, lazy};
 
 mod support;
@@ -103,9 +107,8 @@ fn compare(input: &[u8], output: &[u8], level: u32, call: &str) {
     assert_eq!(input[X87 + 28..], output[X87 + 28..], "x87 registers, {call}");
 }
 
-#[test]
-fn all_registers_survive_a_first_call() {
-    let library = Library::load("registers", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
+/// The levels that this processor has.
+fn levels() -> Vec<u32> {
     let mut levels = vec![0];
     if std::arch::is_x86_feature_detected!("avx") {
         levels.push(1);
@@ -117,13 +120,70 @@ fn all_registers_survive_a_first_call() {
     } else {
         eprintln!("NOT TESTED: zmm and mask registers: this processor has no AVX-512");
     }
-    for level in levels {
+    levels
+}
+
+#[test]
+fn all_registers_survive_a_first_call() {
+    let library = Library::load("registers", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
+    for level in levels() {
         for method in [SaveMethod::Fxsave, SaveMethod::Xsave, SaveMethod::Xsavec] {
             if !method.supported() {
                 eprintln!("NOT TESTED: {method:?}: not on this processor");
             } else if method != SaveMethod::Fxsave || level == 0 {
                 library.arm(lazy::publish, None); // fills in what the trampolines read
                 check(&library, level, address_of(method));
+            }
+        }
+    }
+}
+
+/// What publishes the body that counts.
+unsafe extern "C" fn publish_counted(slot: *const Slot, _: &mut Frame) {
+    // SAFETY: the trampoline passes the slot of the stub that was called.
+    unsafe { (*slot).target.store(COUNTED.load(Ordering::Relaxed), Ordering::Release) };
+}
+
+static COUNTED: AtomicUsize = AtomicUsize::new(0);
+static TRIPPED: AtomicU32 = AtomicU32::new(0);
+
+unsafe extern "C" fn tripped(counter: *const Counter) {
+    // SAFETY: the counter is the test's.
+    unsafe { (*counter).restart(1) };
+    TRIPPED.fetch_add(1, Ordering::Relaxed);
+    clobber();
+}
+
+#[test]
+fn a_counter_that_runs_out_keeps_all_registers() {
+    let library = Library::load("counters", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
+    COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
+    install_counters(tripped);
+    for level in levels() {
+        for method in [SaveMethod::Fxsave, SaveMethod::Xsave, SaveMethod::Xsavec] {
+            if !method.supported() || (method == SaveMethod::Fxsave && level != 0) {
+                continue;
+            }
+            library.arm(publish_counted, None);
+            let counter = Counter::new(0, counter_address_of(method));
+            let (input, output) = (pattern(7 + level), library.address("out") as *mut u8);
+            // SAFETY: the buffers have more than END bytes; level is an int, counter a pointer.
+            unsafe {
+                std::ptr::copy_nonoverlapping(input.as_ptr(), library.address("in") as *mut u8, END);
+                (library.address("level") as *mut u32).write(level);
+                (library.address("counter") as *mut *const Counter).write(&raw const counter);
+            }
+            TRIPPED.store(0, Ordering::Relaxed);
+            // It runs out at once, and after it was restarted, at each second count.
+            for trips in [1, 1, 2, 2, 3] {
+                // SAFETY: as above.
+                let output = unsafe {
+                    std::ptr::write_bytes(output, 0, END);
+                    assert_eq!(library.function("call_with_registers")(), 0);
+                    std::slice::from_raw_parts(output, END)
+                };
+                assert_eq!(TRIPPED.load(Ordering::Relaxed), trips, "{method:?}");
+                compare(&input, output, level, "counted");
             }
         }
     }

@@ -88,7 +88,7 @@ impl Module {
         let forward = forward_of(&claim);
         // SAFETY: the module is open and ours; claim outlives the call.
         let status = unsafe {
-            (api().compile)(self.0, root, forward, (&raw mut claim).cast(), &mut object, &mut error)
+            (api().compile)(self.0, root, false, forward, (&raw mut claim).cast(), &mut object, &mut error)
         };
         if status == 0 { Ok(Owned(object)) } else { Err(text(error)) }
     }

@@ -83,6 +83,19 @@ pub struct LineRow {
     pub instruction: u32,
 }
 
+/// How code counts its entries and the rounds of its loops: at `counter` lies a 32-bit number from which it subtracts a
+/// weight each time, and 8 bytes behind it the address of what it calls once that is below zero, with the address of the
+/// number in r11. What is called keeps all other registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counting {
+    /// The address of the number. The code has the same length for all.
+    pub counter: u64,
+    /// What an entry subtracts.
+    pub entry: i32,
+    /// What a round of a loop subtracts.
+    pub round: i32,
+}
+
 /// Machine code of one function.
 #[derive(Clone, Debug, Default)]
 pub struct Code {

@@ -15,8 +15,8 @@
 //! other people's processes: no panics, no unsafe code, time and memory linear in the size of the function. The same
 //! bitcode gives the same code on every machine.
 //!
-//! For later: counters of entries belong behind the prologue, counters of loops at the loop headers that the analysis
-//! finds; there every live value is in its slot, at a fixed distance from rbp, so that the slots describe the frame.
+//! Code that [counts](Counting) does so behind the prologue and at the loop headers that the analysis finds; there every
+//! live value is in its slot, at a fixed distance from rbp, so that the slots describe the frame.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ mod rodata;
 
 use autojit_bitcode::{FunctionBody, Module};
 
-pub use code::{Code, Frame, LineRow, Lsda, Relocation, RelocationKind, Runtime, Target};
+pub use code::{Code, Counting, Frame, LineRow, Lsda, Relocation, RelocationKind, Runtime, Target};
 pub use refused::{Reason, Refused};
 
 /// Compiles the functions of a module; keeps what it found out about the module's types.
@@ -56,14 +56,14 @@ impl<'m> Baseline<'m> {
         }
     }
 
-    /// Compiles a function whose body has been read.
+    /// Compiles a function whose body has been read; its code counts if `counting`.
     ///
     /// # Errors
     /// It contains something that is not supported.
-    pub fn compile(&mut self, body: &FunctionBody) -> Result<Code, Refused> {
+    pub fn compile(&mut self, body: &FunctionBody, counting: Option<Counting>) -> Result<Code, Refused> {
         let analysis = analysis::Analysis::of(body, std::mem::take(&mut self.analysis))?;
         let (parts, lists, scratch) = (&mut self.parts, &mut self.lists, &mut self.scratch);
-        let code = arch::x86_64::compile(self.module, body, &analysis, parts, lists, scratch);
+        let code = arch::x86_64::compile(self.module, body, &analysis, counting, parts, lists, scratch);
         self.analysis = analysis;
         code
     }

@@ -27,7 +27,7 @@ fn code() -> Vec<String> {
         let mut body = FunctionBody::default();
         for index in (0..module.globals().len() as u32).filter(|index| module.has_body(*index)) {
             module.read_function(index, &mut body).expect("it is readable");
-            let code = compiler.compile(&body).unwrap_or_else(|refused| panic!("{name}: {refused}"));
+            let code = compiler.compile(&body, None).unwrap_or_else(|refused| panic!("{name}: {refused}"));
             all.push(format!("{name}, {index}: {code:?}"));
         }
     }

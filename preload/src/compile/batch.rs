@@ -21,7 +21,7 @@ use crate::compile::modules::{self, EngineHandle};
 use crate::compile::{baseline, cache, image_cache};
 use crate::link::lines;
 use crate::link::publish::{Publication, publish};
-use crate::program::function::{Function, State};
+use crate::program::function::{Function, State, Tier};
 use crate::program::module::{Module, Opened};
 use crate::program::process;
 use crate::program::symbols::{self, Names};
@@ -37,6 +37,8 @@ pub struct Batch<'w> {
     claimed: RefCell<Vec<&'static Function>>,
     /// It has all of the module's own functions, by index, and is kept for debuggers.
     whole: Option<&'w [bool]>,
+    /// It replaces code of the first tier, for a function that runs often.
+    replaces: bool,
 }
 
 /// Makes `root` ready, with those that the engine compiles along; or returns because another thread owns it, or has
@@ -93,6 +95,33 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     })
 }
 
+/// Has the engine of this process compile what replaces a function's code of the first tier.
+///
+/// # Errors
+/// It cannot be had.
+pub fn replace_here(root: &'static Function, api: &'static EngineApi) -> Result<(), Failure> {
+    let module = root.module();
+    let handle = modules::lock_engine(module);
+    let mut batch = Batch::of(module, None);
+    batch.replaces = true;
+    if !root.claim_replacement() {
+        return Ok(());
+    }
+    batch.claimed.get_mut().push(root);
+    batch.run(Compiler::Engine(api), handle, Some(root))
+}
+
+/// Publishes what autojitd has compiled to replace a function's code of the first tier.
+///
+/// # Errors
+/// It cannot be had.
+pub fn replace_with(root: &'static Function, code: daemon::Code) -> Result<(), Failure> {
+    let mut batch = Batch::of(root.module(), None);
+    batch.replaces = true;
+    let counter = &stats::COUNTERS.from_daemon;
+    batch.accept(code, Some(root), counter, || ()).map_err(|error| Failure::new(format_args!("{error}")))?
+}
+
 /// The two halves of a batch, for the statistics: compiling, with the module locked, and linking.
 struct Halves<'a> {
     handle: Option<Guard<'a, EngineHandle>>,
@@ -123,7 +152,7 @@ impl Drop for Halves<'_> {
 impl<'w> Batch<'w> {
     /// Of no functions yet. `whole`: of which the module defines, if it is to have all of them.
     pub fn of(module: &'static Module, whole: Option<&'w [bool]>) -> Self {
-        Self { module, claimed: RefCell::default(), whole }
+        Self { module, claimed: RefCell::default(), whole, replaces: false }
     }
 
     fn claim(root: &'static Function) -> Option<Self> {
@@ -152,8 +181,12 @@ impl<'w> Batch<'w> {
         };
         let handle = halves.handle.as_mut().expect("the module is locked until its code is there");
         let claim = |index| self.claim_index(index);
-        let root = root.map(Function::index);
-        let object = Held::new(Object::Engine(run_engine(self.module, api, handle, root, &claim)?));
+        let what = match root.map(Function::index) {
+            Some(root) if self.replaces => What::Often(root),
+            Some(root) => What::Function(root),
+            None => What::Everything,
+        };
+        let object = Held::new(Object::Engine(run_engine(self.module, api, handle, what, &claim)?));
         halves.compiled();
         if object.bytes().is_empty() {
             return Ok(());
@@ -174,20 +207,35 @@ impl<'w> Batch<'w> {
     ) -> Result<Result<(), Failure>, Gone> {
         let what = root.map_or(What::Everything, |root| What::Function(root.index()));
         daemon::request(self.module, what, Compiler::may_spawn(), |code| -> Result<_, String> {
-            let object = Held::new(Object::Daemon(code.object));
-            if object.bytes().is_empty() && root.is_none() {
-                return Ok(Ok(()));
-            }
-            let container = &self.module.open().map_err(|failure| failure.to_string())?.container;
-            let unit = autojit_cache::unit_of(object.bytes(), container);
-            let unit = unit.map_err(|error| format!("an object with {error}"))?;
-            self.claim_defined(&unit, root)?;
-            halves.compiled();
-            // What autojitd keeps is code whose calls are bound.
-            let keep = !code.kept || options::calls_pass_stubs();
-            Ok(self.finish(unit, &object, &stats::COUNTERS.from_daemon, keep))
+            self.accept(code, root, &stats::COUNTERS.from_daemon, || halves.compiled())
         })
         .map(Result::flatten)
+    }
+
+    /// Links and publishes what autojitd has compiled around `root`. `counter` counts it; `claimed` is called when its
+    /// functions are claimed.
+    ///
+    /// # Errors
+    /// It is no answer. Or it cannot be had.
+    fn accept(
+        &self,
+        code: daemon::Code,
+        root: Option<&Function>,
+        counter: &'static Counter,
+        claimed: impl FnOnce(),
+    ) -> Result<Result<(), Failure>, String> {
+        let object = Held::new(Object::Daemon(code.object));
+        if object.bytes().is_empty() && root.is_none() {
+            return Ok(Ok(()));
+        }
+        let container = &self.module.open().map_err(|failure| failure.to_string())?.container;
+        let unit = autojit_cache::unit_of(object.bytes(), container);
+        let unit = unit.map_err(|error| format!("an object with {error}"))?;
+        self.claim_defined(&unit, root)?;
+        claimed();
+        // What autojitd keeps is code whose calls are bound.
+        let keep = !code.kept || options::calls_pass_stubs();
+        Ok(self.finish(unit, &object, counter, keep))
     }
 
     /// Claims the functions that a unit defines, if they are cold. What others have made ready, or are about to, stays.
@@ -209,7 +257,8 @@ impl<'w> Batch<'w> {
     /// module's may have won).
     fn claim_index(&self, index: u32) -> bool {
         let Some(function) = self.module.function(index) else { return false };
-        let granted = symbols::is_chosen(function) && function.claim();
+        let granted = symbols::is_chosen(function)
+            && (function.claim() || self.replaces && function.claim_replacement());
         if granted {
             self.claimed.borrow_mut().push(function);
         }
@@ -269,12 +318,15 @@ impl<'w> Batch<'w> {
         let defined: Vec<_> = defined.collect();
         let publication = Publication {
             claimed: &defined,
+            tier: Tier::Last,
             unnamed: &|_| 0,
             description: (describe_unit(unit), unit.functions.len()),
             lines,
             objects,
         };
+        let replaced = defined.iter().filter(|(function, _)| function.tier() == Tier::Replaced).count();
         publish(self.module, memory, linked, publication).map_err(|error| cannot_link(&error))?;
+        stats::COUNTERS.optimized.add(replaced as u64);
         for (function, _) in &defined {
             let is_kept = kept.get(function.index() as usize) == Some(&true);
             if is_kept { &stats::COUNTERS.from_cache } else { counter }.add(1);
@@ -283,8 +335,7 @@ impl<'w> Batch<'w> {
     }
 }
 
-/// Has the engine compile the batch that it chooses around function `root` of a module, or, without a root, all functions
-/// that `claim` grants. The module is locked by the caller.
+/// Has the engine compile the batch that it chooses around a function of a module, or all functions that `claim` grants. The module is locked by the caller.
 ///
 /// # Errors
 /// LLVM's.
@@ -292,11 +343,11 @@ pub fn run_engine(
     module: &'static Module,
     api: &'static EngineApi,
     handle: &mut EngineHandle,
-    root: Option<u32>,
+    what: What,
     claim: &dyn Fn(u32) -> bool,
 ) -> Result<Owned, Failure> {
     module.verify()?;
-    engine::on_its_stack(|| call_engine(module, api, handle, root, claim))?
+    engine::on_its_stack(|| call_engine(module, api, handle, what, claim))?
 }
 
 /// The same, on a stack that is large enough for it.
@@ -304,7 +355,7 @@ fn call_engine(
     module: &'static Module,
     api: &'static EngineApi,
     handle: &mut EngineHandle,
-    root: Option<u32>,
+    what: What,
     claim: &dyn Fn(u32) -> bool,
 ) -> Result<Owned, Failure> {
     let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
@@ -326,12 +377,14 @@ fn call_engine(
     // SAFETY: the module is open, and locked by the caller; claim_callback gets the pointer that it expects.
     let status = unsafe {
         let context = (&raw const claim).cast_mut().cast::<c_void>();
-        match root {
-            Some(root) => {
-                let (out, error) = (object.out(), error.out());
-                (api.compile)(handle.0, root, claim_callback, context, out, error)
+        match what {
+            What::Function(root) | What::Often(root) => {
+                let (out, error, often) = (object.out(), error.out(), matches!(what, What::Often(_)));
+                (api.compile)(handle.0, root, often, claim_callback, context, out, error)
             }
-            None => (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out()),
+            What::Everything => {
+                (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out())
+            }
         }
     };
     if status != 0 {
@@ -351,8 +404,9 @@ pub fn cannot_link(error: &dyn std::fmt::Display) -> Failure {
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         for function in self.claimed.get_mut().drain(..) {
-            if function.code().is_none() {
-                function.unclaim();
+            match function.code() {
+                None => function.unclaim(),
+                Some(_) => function.unclaim_replacement(),
             }
         }
     }

@@ -23,7 +23,7 @@ use crate::compile::modules;
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
 use crate::link::publish::{Publication, publish};
-use crate::program::function::{Function, State};
+use crate::program::function::{Function, State, Tier};
 use crate::program::module::{Module, Opened};
 use crate::program::symbols::{self, Names};
 use crate::settings::options::{self, Options};
@@ -244,7 +244,7 @@ pub fn bind(module: &'static Module) {
     let Some(directory) = directory() else { return };
     // What autojitd has compiled ahead is there even if first calls are not compiled by the engine.
     bind_file(module, directory, key_of(module), false);
-    if baseline::serves(module) {
+    if baseline::serves(module) && !baseline::counts(module) {
         bind_file(module, directory, baseline_key_of(module), true);
     }
 }
@@ -390,6 +390,7 @@ impl Claimed {
         let linked = place(unit, memory, &mut names)?;
         let publication = Publication {
             claimed: &self.functions,
+            tier: Tier::Last,
             unnamed: &|_| 0,
             description: (description, unit.functions.len()),
             lines,

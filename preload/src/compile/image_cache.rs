@@ -22,7 +22,7 @@ use crate::compile::cache::{self, path};
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
 use crate::link::publish::{Publication, publish};
-use crate::program::function::Function;
+use crate::program::function::{Function, Tier};
 use crate::program::image::Image;
 use crate::program::module::Module;
 use crate::settings::{options, stats};
@@ -118,7 +118,7 @@ fn introduce(function: &'static Function) {
     {
         let text = pack.texts[group].load(SeqCst);
         if text != 0 && function.claim() {
-            function.publish(text + offset as usize);
+            function.publish(text + offset as usize, Tier::Last);
         }
     }
 }
@@ -308,6 +308,7 @@ impl ImagePack {
         };
         let publication = Publication {
             claimed: &claimed.functions,
+            tier: Tier::Last,
             unnamed: &publish_unnamed,
             description: (description, unit.functions.len()),
             lines,

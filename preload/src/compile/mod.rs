@@ -11,4 +11,5 @@ pub mod image_cache;
 pub mod library;
 pub mod modules;
 pub mod prepare;
+pub mod tier;
 pub mod whole;

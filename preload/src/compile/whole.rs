@@ -8,6 +8,8 @@ use autojit_abi::EngineApi;
 use autojit_code::unit::Lines;
 use autojit_code::{Symbol, Unit};
 
+use autojit_protocol::What;
+
 use crate::compile::batch::{Batch, cannot_link, run_engine};
 use crate::compile::compiler::{Compiler, Held, Object};
 use crate::compile::{cache, modules};
@@ -92,7 +94,7 @@ impl Whole {
         let mut handle = modules::lock_engine(self.module);
         stats::COUNTERS.batches.add(1);
         let claim = |index: u32| part.get(index as usize) == Some(&true);
-        let object = run_engine(self.module, api, &mut handle, None, &claim)?;
+        let object = run_engine(self.module, api, &mut handle, What::Everything, &claim)?;
         cache::keep_described(self.module, part, object.bytes());
         Ok(Object::Engine(object))
     }

@@ -7,7 +7,7 @@ use autojit_code::{CodeMemory, Description, LinkError, Linked, unit};
 
 use crate::link::lines::Lines;
 use crate::link::listeners::{self, Published};
-use crate::program::function::Function;
+use crate::program::function::{Function, Tier};
 use crate::program::module::Module;
 use crate::program::symbols;
 use crate::settings::stats;
@@ -16,6 +16,8 @@ use crate::settings::stats;
 pub struct Publication<'a> {
     /// Functions that the calling thread owns, and where they are in the code: no others are published.
     pub claimed: &'a [(&'static Function, u32)],
+    /// Which tier the code is of.
+    pub tier: Tier,
     /// Publishes functions that nothing has named yet, so that none is claimed; gets the address of the text, returns the
     /// number of functions.
     pub unnamed: &'a dyn Fn(usize) -> usize,
@@ -37,7 +39,8 @@ pub fn publish(
     linked: Linked<'_>,
     publication: Publication<'_>,
 ) -> Result<usize, LinkError> {
-    let Publication { claimed, unnamed, description: (description, functions), lines, objects } = publication;
+    let Publication { claimed, tier, unnamed, description: (description, functions), lines, objects } =
+        publication;
     // 1. Bytes and permissions: the code is complete and executable before its address is handed out.
     let code = linked.commit()?;
 
@@ -59,7 +62,7 @@ pub fn publish(
     // 4. Slots, and the calls that wait for these functions: threads may enter.
     for (function, offset) in claimed {
         let address = code.text.start + *offset as usize;
-        function.publish(address);
+        function.publish(address, tier);
         log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());
     }
     let published = claimed.len() + unnamed(code.text.start);

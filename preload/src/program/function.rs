@@ -1,4 +1,4 @@
-//! One lazily compiled function and its life: cold, compiling, ready or failed.
+//! One lazily compiled function and its life: cold, compiling, ready or failed; and which tier its code is of.
 //!
 //! Receives claims and publications, hands on addresses. Exactly one thread at a time owns a function that is
 //! compiling; the others sleep on its state. All fields are atomics: a function is looked at by threads that hold no
@@ -45,12 +45,32 @@ impl State {
     }
 }
 
+/// Whether a ready function gets better code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Tier {
+    /// Its code is what it is to have: calls lead straight to it.
+    Last = 0,
+    /// It is to be replaced if it runs often: calls lead there by way of a slot.
+    First = 1,
+    /// As `First`, and some thread has, or is about to have, what replaces it.
+    Replaced = 2,
+}
+
+impl Tier {
+    fn from_word(word: u32) -> Self {
+        [Self::Last, Self::First, Self::Replaced][word as usize]
+    }
+}
+
 /// A lazily compiled function. Lives for ever.
 #[derive(Debug)]
 pub struct Function {
     module: &'static Module,
     index: u32,
     state: AtomicU32,
+    /// Of its code; written by the thread that compiles or replaces it.
+    tier: AtomicU32,
     /// Its code, once it is ready.
     version: Version,
     /// A slot that leads to it; null if none is known yet.
@@ -74,6 +94,7 @@ impl Function {
             module,
             index,
             state: AtomicU32::new(State::Cold as u32),
+            tier: AtomicU32::new(Tier::Last as u32),
             version: Version::new(),
             slot: AtomicPtr::new(ptr::null_mut()),
             stub: AtomicUsize::new(0),
@@ -126,6 +147,37 @@ impl Function {
     /// Its code, once it is ready.
     pub fn code(&self) -> Option<usize> {
         (self.state() == State::Ready).then(|| self.version.start()).flatten()
+    }
+
+    /// Its code, if it is ready and calls may lead straight there.
+    pub fn last_code(&self) -> Option<usize> {
+        // The tier before the code, which is replaced before the tier is the last one.
+        (self.tier() == Tier::Last).then(|| self.code()).flatten()
+    }
+
+    /// Which tier its code is of, once it is ready.
+    pub fn tier(&self) -> Tier {
+        Tier::from_word(self.tier.load(SeqCst))
+    }
+
+    /// Makes a function with code of the first tier the calling thread's to replace. False if it has none.
+    pub fn claim_replacement(&self) -> bool {
+        self.state() == State::Ready
+            && self.tier.compare_exchange(Tier::First as u32, Tier::Replaced as u32, SeqCst, SeqCst).is_ok()
+    }
+
+    /// Gives a function back that was claimed for its replacement, unless that has come.
+    pub fn unclaim_replacement(&self) {
+        let (replaced, first) = (Tier::Replaced as u32, Tier::First as u32);
+        let _ = self.tier.compare_exchange(replaced, first, SeqCst, SeqCst);
+    }
+
+    /// Nothing better than its code of the first tier can be had.
+    pub fn keep_first(&self) {
+        if self.claim_replacement() {
+            self.tier.store(Tier::Last as u32, SeqCst);
+            self.version.rewrite_callers();
+        }
     }
 
     /// Makes a cold function the calling thread's to compile. False if it is not cold.
@@ -188,18 +240,32 @@ impl Function {
     }
 
     /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, then the
-    /// calls that waited for it.
-    pub fn publish(&self, code: usize) {
+    /// calls that waited for it, unless they are to wait for better code.
+    pub fn publish(&self, code: usize, tier: Tier) {
         self.version.set_start(code);
-        self.lead_slot_to(self.slot.load(SeqCst), code);
-        self.leave_compiling(State::Ready);
-        self.version.rewrite_callers();
+        self.tier.store(tier as u32, SeqCst);
+        // SAFETY: slots live as long as their image, and this function is one of it.
+        if let Some(slot) = unsafe { self.slot.load(SeqCst).as_ref() } {
+            self.lead(slot);
+        }
+        if self.state() != State::Ready {
+            self.leave_compiling(State::Ready);
+        }
+        if tier == Tier::Last {
+            self.version.rewrite_callers();
+        }
     }
 
-    fn lead_slot_to(&self, slot: *const Slot, code: usize) {
-        // SAFETY: slots live as long as their image, and this function is one of it.
-        if let Some(slot) = unsafe { slot.as_ref() } {
+    /// Has a slot of it lead to its code, if there is any.
+    pub fn lead(&self, slot: &Slot) {
+        let mut led = None;
+        // What replaces code looks the slot up behind the code: the last one that stores has the new code.
+        while let Some(code) = self.version.start()
+            && led != Some(code)
+        {
+            // Release: the code's bytes are visible to whatever reads its address.
             slot.target.store(code, std::sync::atomic::Ordering::Release);
+            led = Some(code);
         }
     }
 
@@ -221,19 +287,17 @@ impl Function {
             RuntimeStub::create(memory, &unwind_table::TABLE, self.module.record(), self.index, trampoline)
                 .map_err(|error| Failure::new(format_args!("making a stub for it: {error}")))?;
         self.slot.store(ptr::from_ref(stub.slot).cast_mut(), SeqCst);
-        // Not its state: publish may be between code and state.
-        if let Some(code) = self.version.start() {
-            self.lead_slot_to(stub.slot, code);
-        }
+        // Whatever its state: publish may be between code and state.
+        self.lead(stub.slot);
         self.stub.store(stub.function, SeqCst);
         Ok(stub.function)
     }
 
     /// Notes that the call at `site` in `memory` leads to `stub`, a stub of this function, and is to be rewritten; at
-    /// once if the function has become ready meanwhile.
+    /// once if it has become ready for that meanwhile.
     pub fn add_call_site(&self, memory: &'static CodeMemory, site: usize, stub: usize) {
         self.version.add_caller(memory, site, stub);
-        if self.state() == State::Ready {
+        if self.last_code().is_some() {
             self.version.rewrite_callers();
         }
     }

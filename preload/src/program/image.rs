@@ -25,7 +25,7 @@ use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::{symbols, unwind_table};
 use crate::settings::failure::Failure;
-use crate::settings::stats;
+use crate::settings::{options, stats};
 use crate::sys::Map;
 use crate::sys::{self, File};
 use autojit_code::lock::Lock;
@@ -251,10 +251,22 @@ pub fn slot_at_stub(address: usize) -> Option<&'static Slot> {
     is_slot.then(|| unsafe { &*(slot as *const Slot) })
 }
 
-/// The code that a slot leads to. None if it leads to its stub's tail.
-pub fn code_behind(slot: &Slot) -> Option<usize> {
+/// The code that a slot of a stub leads to. None if it leads to the stub's tail, or to code that may be replaced.
+pub fn last_code_behind(slot: &Slot) -> Option<usize> {
     let target = slot.target.load(Ordering::Acquire);
-    all().all(|image| !image.place.range.contains(&target)).then_some(target)
+    if all().any(|image| image.place.range.contains(&target)) {
+        return None;
+    }
+    if options::tier() == options::Tier::Off {
+        return Some(target);
+    }
+    // SAFETY: the caller's slot is a stub's.
+    let (module, index) = unsafe { (module_of_slot(slot), slot.index) };
+    // What has no name yet has code of the last tier: it came from an image pack.
+    match module?.named_function(index) {
+        Some(function) => function.last_code(),
+        None => Some(target),
+    }
 }
 
 /// The function whose entry, made by the runtime, is at `address`.

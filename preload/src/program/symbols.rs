@@ -85,7 +85,7 @@ pub fn is_chosen(function: &'static Function) -> bool {
 /// directly later if `noted`.
 pub fn bind_call(address: usize, noted: bool) -> Target {
     let Some(slot) = image::slot_at_stub(address) else { return bind_address(address, Usage::Call) };
-    match image::code_behind(slot) {
+    match image::last_code_behind(slot) {
         Some(code) => Target { address: code, pending: None },
         None if noted => bind_address(address, Usage::Call),
         None => Target { address, pending: None },
@@ -127,7 +127,7 @@ pub fn bind_stubless(function: &'static Function, inline: bool, usage: Usage) ->
             return Ok(Target { address, pending: None });
         }
     }
-    match (usage, function.code()) {
+    match (usage, function.last_code()) {
         (Usage::Call, Some(address)) => Ok(Target { address, pending: None }),
         (Usage::Call, None) => {
             Ok(Target { address: function.runtime_stub()?, pending: Some(token(function)) })
@@ -162,7 +162,7 @@ fn bind_address(address: usize, usage: Usage) -> Target {
     }
     match image::function_of_stub(address).or_else(|| image::function_of_stub(image::behind_plt(address)?)) {
         None => plain,
-        Some(function) => match function.code() {
+        Some(function) => match function.last_code() {
             Some(code) => Target { address: code, pending: None },
             None => Target { address, pending: Some(token(function)) },
         },

@@ -1,7 +1,7 @@
 //! A version of a function's code: where it is, and the calls that are to lead to it.
 //!
-//! A function has one version at a time, which is not there before the function is ready. What is known of a version alone
-//! lies here, what holds for all of them (address, slot, the compiler) in [`Function`](crate::program::function::Function).
+//! A function has one version that is called, which is not there before the function is ready, and may be replaced later:
+//! code that is running goes on. What is known of the version alone lies here, what holds for all of them (address, slot, the compiler) in [`Function`](crate::program::function::Function).
 //! Its range, its frames and its name are those of the table of unwinders at its first byte.
 
 use std::ptr;
@@ -43,7 +43,7 @@ impl Version {
         Some(self.start.load(SeqCst)).filter(|start| *start != 0)
     }
 
-    /// Gives it its code, to which nothing leads yet.
+    /// Gives it its code, or other code, to which nothing leads yet.
     pub fn set_start(&self, start: usize) {
         self.start.store(start, SeqCst);
     }

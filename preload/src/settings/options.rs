@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Options, StatsSink};
+pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Options, StatsSink, Tier};
 use autojit_options::{Level, Reader};
 
 use crate::platform::c_library::each_variable;
@@ -40,6 +40,20 @@ pub fn calls_pass_stubs() -> bool {
 /// What the baseline compiler is for.
 pub fn baseline() -> Baseline {
     get().map_or(Baseline::Auto, |options| options.baseline)
+}
+
+/// Whether optimised builds begin with code of the baseline compiler.
+pub fn tier() -> Tier {
+    get().map_or(Tier::Off, |options| match options.baseline {
+        // There is none, or nothing else.
+        Baseline::Off | Baseline::Only => Tier::Off,
+        Baseline::Auto | Baseline::On => options.tier,
+    })
+}
+
+/// How many rounds of loops, and how many calls, have a function optimised.
+pub fn tier_thresholds() -> (i32, i32) {
+    get().map_or((1, 1), |options| (options.tier_loops.0, options.tier_calls.0))
 }
 
 /// The options, and the variables whose values were no good.

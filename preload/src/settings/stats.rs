@@ -48,6 +48,10 @@ pub struct Counters {
     pub compiled: Counter,
     /// Functions that the baseline compiler has compiled.
     pub baseline: Counter,
+    /// Functions with code of the baseline compiler that was replaced by optimised code.
+    pub optimized: Counter,
+    /// Functions that were found to run often enough for that.
+    pub tier_requests: Counter,
     /// Functions bound from the cache.
     pub from_cache: Counter,
     /// Files of the cache that were opened.
@@ -80,6 +84,8 @@ pub static COUNTERS: Counters = Counters {
     functions: Counter::new(),
     compiled: Counter::new(),
     baseline: Counter::new(),
+    optimized: Counter::new(),
+    tier_requests: Counter::new(),
     from_cache: Counter::new(),
     cache_files: Counter::new(),
     cached: Counter::new(),

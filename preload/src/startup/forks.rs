@@ -5,7 +5,7 @@ use autojit_code::reservation;
 use crate::ALLOCATOR;
 #[cfg(not(feature = "static"))]
 use crate::compile::library::memory;
-use crate::compile::{cache, daemon};
+use crate::compile::{cache, daemon, tier};
 use crate::link::{debugger, names, perf, unwinders};
 use crate::program::fork::{Memories, Parts};
 use crate::program::{function, process, symbols, unwind_table};
@@ -15,6 +15,7 @@ use crate::startup::report;
 /// Locks in the order in which the runtime nests them: what holds the first may take the next.
 pub static PARTS: Parts = Parts {
     locks: &[
+        tier::FORK_LOCK,
         process::FORK_LOCK,
         function::FORK_LOCK,
         symbols::FORK_LOCK,
@@ -34,6 +35,7 @@ pub static PARTS: Parts = Parts {
     ],
     in_child: &[
         daemon::after_fork_in_child,
+        tier::after_fork_in_child,
         report::after_fork_in_child,
         trace::after_fork_in_child,
         names::after_fork_in_child,

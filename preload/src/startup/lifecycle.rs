@@ -7,7 +7,7 @@ use autojit_trampoline::entry;
 use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::compile::library::thread_end;
-use crate::compile::{cache, daemon, engine, image_cache, prepare};
+use crate::compile::{cache, daemon, engine, image_cache, prepare, tier};
 use crate::link::{debugger, listeners};
 use crate::platform::c_library;
 use crate::platform::undisturbed::Uninterrupted;
@@ -94,6 +94,7 @@ fn start() -> Result<(), Failure> {
     fork::install(&forks::PARTS)?;
     thread_end::reserve();
     // Last: from here on, stubs can lead to us.
+    entry::install_counters(tier::tripped);
     entry::install(resolver::resolve);
     process::note_loading();
     Ok(())
@@ -101,12 +102,15 @@ fn start() -> Result<(), Failure> {
 
 /// At exit: what was compiled goes to the cache, and statistics are written. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
-    if process::asleep() || !(cache::has_news() || options::stats_are_wanted()) {
+    if process::asleep() || !(cache::has_news() || options::stats_are_wanted() || tier::is_awaited()) {
         return;
     }
     let _uninterrupted = Uninterrupted::new();
     {
         let _inside = fork::Inside::enter();
+        if tier::is_awaited() {
+            tier::finish();
+        }
         let since = trace::begin();
         cache::flush();
         trace::note("write to the cache", since, String::new);

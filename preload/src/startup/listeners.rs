@@ -1,6 +1,7 @@
 //! What hears of code that comes and goes, in one list.
 
 use crate::compile::modules::Modules;
+use crate::compile::tier::Tiers;
 use crate::link::debugger::Debuggers;
 use crate::link::listeners::Listeners;
 use crate::link::names::Names;
@@ -9,4 +10,4 @@ use crate::link::unwinders::Unwinders;
 
 /// In the order that publishing needs: an exception may pass through code as soon as anything runs it, names are read in
 /// the table of the unwinders, and a debugger that sets breakpoints may ask for either.
-pub static LISTENERS: Listeners = &[&Unwinders, &Names, &PerfMap, &Debuggers, &Modules];
+pub static LISTENERS: Listeners = &[&Unwinders, &Names, &PerfMap, &Debuggers, &Modules, &Tiers];

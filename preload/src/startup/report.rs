@@ -114,6 +114,7 @@ fn json(process: u32) -> String {
         text,
         ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
          \"baseline\": {}, \"baseline_ms\": {}, \"refused\": {refused}, \
+         \"optimized\": {}, \"tier_requests\": {}, \
          \"from_cache\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
@@ -121,6 +122,8 @@ fn json(process: u32) -> String {
         c.compiled.get(),
         c.baseline.get(),
         c.baseline_time.milliseconds(),
+        c.optimized.get(),
+        c.tier_requests.get(),
         c.from_cache.get(),
         c.cache_files.get(),
         c.cached.get(),
@@ -162,6 +165,8 @@ mod tests {
             "baseline",
             "baseline_ms",
             "refused",
+            "optimized",
+            "tier_requests",
             "from_cache",
             "cache_files",
             "cached",

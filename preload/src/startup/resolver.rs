@@ -38,9 +38,9 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     let since = trace::begin();
 
     // One thread compiles it, and others along with it. The rest sleep until it has code. No lock is held here.
-    let code = loop {
+    loop {
         match function.state() {
-            State::Ready => break function.code().expect("ready functions have code"),
+            State::Ready => break,
             State::Compiling | State::Awaited => function.wait(),
             State::Cold => {
                 batch::compile(function).unwrap_or_else(|failure| give_up(function, frame, &failure))
@@ -48,15 +48,16 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
             // The thread that failed has said why.
             State::Failed => log::die_along(),
         }
-    };
+    }
     process::note_start(function.module().image());
     trace::note("first call", since, || name_of(function, frame).unwrap_or_default());
 
     // The slot: publishing has set it, unless another slot of the function was known then.
-    // SAFETY: as above. Release: the code's bytes are visible to whoever reads its address.
-    unsafe { (*slot).target.store(code, std::sync::atomic::Ordering::Release) };
+    // SAFETY: as above.
+    function.lead(unsafe { &*slot });
 
     // The call that led here, if it is in our own code, goes straight to the function from now on.
+    let Some(code) = function.last_code() else { return };
     let site = (frame.caller as usize).wrapping_sub(CALL_LENGTH);
     if let Some(memory) = image::memory_around(site) {
         for stub in stubs_of_tail(frame.tail as usize) {

@@ -7,13 +7,13 @@
 use std::ffi::c_void;
 
 /// Version of this interface; [`EngineApi::abi`] must equal it.
-pub const ENGINE_ABI: u32 = 3;
+pub const ENGINE_ABI: u32 = 4;
 /// What generates code in the engine, padded with zeros: ORC, the revision of what this project makes of it, and LLVM's
 /// version. Code in the object cache belongs to it, and runtime, engine and autojitd work together only if they agree on it.
 ///
 /// The revision is raised when the same container gives other code than before; a test of the engine compares
 /// (tests/revision.rs). What users have in their caches survives every other change.
-pub const GENERATOR: [u8; 32] = padded(concat!("ORC 2, LLVM ", env!("AUTOJIT_LLVM_VERSION")));
+pub const GENERATOR: [u8; 32] = padded(concat!("ORC 3, LLVM ", env!("AUTOJIT_LLVM_VERSION")));
 
 /// What generates code in the runtime itself: the baseline compiler, and its revision, which is raised when the same bitcode
 /// gives other code than before (preload/baseline/tests/revision.rs compares).
@@ -92,12 +92,14 @@ pub struct EngineApi {
         error: *mut Buffer,
     ) -> i32,
     /// Compiles function `root` of the container, which the caller has claimed, and those that the engine thinks will
-    /// be called next and that `claim` grants. `object` becomes an ELF relocatable object. It defines each compiled
+    /// be called next and that `claim` grants. If it runs `often`, the optimiser gets all that may be worth inlining into it,
+    /// and no other function is compiled along. `object` becomes an ELF relocatable object. It defines each compiled
     /// function as a global symbol with the function's name in the container, and refers to everything else by name.
     /// A function that `claim` granted may be missing from it, if it is what could not be compiled; on failure all are.
     pub compile: unsafe extern "C" fn(
         module: *mut EngineModule,
         root: u32,
+        often: bool,
         claim: Claim,
         context: *mut c_void,
         object: *mut Buffer,

@@ -157,6 +157,15 @@ options! {
     baseline: Baseline = Baseline::Auto, [Runtime]
         "AUTOJIT_BASELINE" "auto|on|off|only" ["auto"]
         "compile first calls without LLVM: auto where the build asks for no optimisation; on always; only: or fail";
+    tier: Tier = Tier::Off, [Runtime]
+        "AUTOJIT_TIER" "on|off|wait" ["off"]
+        "on: optimised builds begin without LLVM, which compiles what runs often meanwhile; wait: exit waits for it";
+    tier_calls: Threshold = Threshold(30), [Runtime]
+        "AUTOJIT_TIER_CALLS" "N" ["30"]
+        "with AUTOJIT_TIER, so many calls of a function have it optimised";
+    tier_loops: Threshold = Threshold(20_000), [Runtime]
+        "AUTOJIT_TIER_LOOPS" "N" ["20000"]
+        "so many rounds of a function's loops do the same; the next call has the optimised code";
     engine_path: Option<Vec<u8>> = None, [Runtime, Daemon]
         "AUTOJIT_ENGINE_PATH" "FILE" [""]
         "the engine, instead of libautojit-engine.so beside libautojit.so";

@@ -179,6 +179,39 @@ impl Value for Baseline {
     }
 }
 
+/// Whether optimised builds begin with code that is not optimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// No: everything is compiled at the build's level at its first call.
+    Off,
+    /// What runs often is replaced.
+    On,
+    /// The same, and the process does not end before all is replaced that is to be.
+    Wait,
+}
+
+impl Value for Tier {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "off" => Self::Off,
+            "on" => Self::On,
+            "wait" => Self::Wait,
+            _ => return None,
+        })
+    }
+}
+
+/// How often something happens before something else does: from 1 to 2^30.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Threshold(pub i32);
+
+impl Value for Threshold {
+    fn parse(text: &OsStr) -> Option<Self> {
+        let number = text.to_str()?.parse().ok()?;
+        (1..=1 << 30).contains(&number).then_some(Self(number))
+    }
+}
+
 /// Who compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// The version of everything but the two messages that never change.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// SHA-256 of a module's container.
 pub type Key = [u8; 32];
@@ -16,8 +16,41 @@ pub type Key = [u8; 32];
 pub enum What {
     /// The function with this index in the container, and what is likely to be called next.
     Function(u32),
+    /// The function with this index alone, which runs often: as well as the optimiser can.
+    Often(u32),
     /// All functions, described to debuggers in full.
     Everything,
+}
+
+impl What {
+    /// The function, if it is one.
+    pub fn function(self) -> Option<u32> {
+        match self {
+            Self::Function(index) | Self::Often(index) => Some(index),
+            Self::Everything => None,
+        }
+    }
+
+    /// Its bytes.
+    pub fn encode(self) -> [u8; 5] {
+        let (kind, index) = match self {
+            Self::Function(index) => (0, index),
+            Self::Everything => (1, 0),
+            Self::Often(index) => (2, index),
+        };
+        let [a, b, c, d] = index.to_le_bytes();
+        [kind, a, b, c, d]
+    }
+
+    /// What the bytes stand for, if anything.
+    pub fn decode([kind, index @ ..]: [u8; 5]) -> Option<Self> {
+        match (kind, u32::from_le_bytes(index)) {
+            (0, index) => Some(Self::Function(index)),
+            (1, 0) => Some(Self::Everything),
+            (2, index) => Some(Self::Often(index)),
+            _ => None,
+        }
+    }
 }
 
 /// The messages. Those up to `Stop` are a client's, the others the daemon's.
@@ -150,12 +183,7 @@ impl<'a> Message<'a> {
             Self::Compile { key, level, what, inline, keep } => {
                 out.0.extend_from_slice(key);
                 out.number(*level as u32);
-                let (everything, index) = match what {
-                    What::Function(index) => (false, *index),
-                    What::Everything => (true, 0),
-                };
-                out.flag(everything);
-                out.number(index);
+                out.0.extend_from_slice(&what.encode());
                 out.flag(*inline);
                 out.flag(*keep);
             }
@@ -185,13 +213,8 @@ impl<'a> Message<'a> {
                 Self::Module { key, level, made: fields.flag()? }
             }
             3 => {
-                let (key, level, everything) = (fields.key()?, fields.number()? as i32, fields.flag()?);
-                let index = fields.number()?;
-                let what = match (everything, index) {
-                    (false, index) => What::Function(index),
-                    (true, 0) => What::Everything,
-                    (true, _) => return None,
-                };
+                let (key, level) = (fields.key()?, fields.number()? as i32);
+                let what = What::decode(fields.bytes(5)?.try_into().expect("5 bytes"))?;
                 Self::Compile { key, level, what, inline: fields.flag()?, keep: fields.flag()? }
             }
             4 => Self::Status,
@@ -224,6 +247,7 @@ mod tests {
             Message::Module { key: [2; 32], level: 3, made: true },
             compile(What::Function(9)),
             compile(What::Everything),
+            compile(What::Often(9)),
             Message::Status,
             Message::Stop,
             Message::Welcome { version: 1, process: 5, cache: "/home/a/.cache/autojit".into() },

@@ -1,6 +1,7 @@
 // A program that replaces operator new and delete: they stay static, and count the program's own allocations only.
 //# prints: made 3 deleted 3
 //# static: _Znwm _ZdlPv
+//# tiers: an optimiser that sees a new and its delete, but not the body of either, may leave both out
 #include <cstdio>
 #include <cstdlib>
 #include <memory>

@@ -2,6 +2,7 @@
 // they should be; recursion through them; the return address as a key.
 //# flags: -fno-omit-frame-pointer -fno-optimize-sibling-calls
 //# linkers: mold
+//# tiers: a call has another address in each version of its function
 //# prints: same call site 1 1
 //# prints: two call sites differ 1
 //# prints: frames grow down 1 1

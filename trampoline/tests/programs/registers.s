@@ -132,6 +132,21 @@ body_dump:
         .cfi_endproc
         .size   body_dump,.-body_dump
 
+# Counts in `counter`, then does the same: the counter's address is all that a register loses.
+        .globl  body_counted
+        .type   body_counted,@function
+body_counted:
+        .cfi_startproc
+        movq    counter(%rip),%r11
+        subl    $1,(%r11)
+        jns     1f
+        callq   *8(%r11)
+1:
+        movq    in+80(%rip),%r11
+        jmp     body_dump
+        .cfi_endproc
+        .size   body_counted,.-body_counted
+
         .type   __autojit_register,@function
         .globl  __autojit_register
 __autojit_register:
@@ -151,12 +166,13 @@ bodies:
 
         .bss
         .p2align 6
-        .globl  registered,in,out,level,sp_before,sp_inside,sp_after
+        .globl  registered,in,out,level,sp_before,sp_inside,sp_after,counter
 in:     .zero   2560
 out:    .zero   2560
 sp_before: .zero 8
 sp_inside: .zero 8
 sp_after: .zero 8
 registered: .zero 8
+counter: .zero 8
 level:  .zero   4
         .section .note.GNU-stack,"",@progbits

@@ -128,6 +128,12 @@ impl Order {
         }
     }
 
+    /// Whether an edge leads back to a position.
+    pub(crate) fn begins_loop(&self, position: u32) -> bool {
+        let innermost = self.innermost.get(position as usize).copied().unwrap_or(NONE);
+        self.loops.get(innermost as usize).is_some_and(|inner| inner.first == position)
+    }
+
     /// The number of loops around a position.
     #[cfg(test)]
     pub(crate) fn depth(&self, position: u32) -> u32 {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use autojit_baseline::{Baseline, Code};
+use autojit_baseline::{Baseline, Code, Counting};
 use autojit_bitcode::{
     DebugLocation, Error, FunctionBody, Inst, Metadata, Module as Source, Reason, ScopeKind,
 };
@@ -75,6 +75,7 @@ fn read(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
             metadata: Metadata::new(&bitcode)?,
             body: FunctionBody::default(),
             bitcode: &bitcode,
+            counting: super::counts(module).then_some(Counting { counter: 0, entry: 1, round: 1 }),
         };
         let of = |compiled: &Compiled| reader.lines(*globals.get(&compiled.index)?, compiled);
         Ok(compiled.iter().filter_map(of).collect())
@@ -90,13 +91,14 @@ struct Reader<'m> {
     metadata: Metadata<'m>,
     compiler: Baseline<'m>,
     body: FunctionBody,
+    counting: Option<Counting>,
 }
 
 impl Reader<'_> {
     /// The lines of a function; None if it has none.
     fn lines(&mut self, global: u32, compiled: &Compiled) -> Option<FunctionLines> {
         self.bitcode.read_function(global, &mut self.body).ok()?;
-        let code = self.compiler.compile(&self.body).ok()?;
+        let code = self.compiler.compile(&self.body, self.counting).ok()?;
         // Lines of other code would be wrong.
         if code.text.len() != compiled.size as usize || code.lines.is_empty() {
             return None;

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
 
-use autojit_baseline::{Baseline, Code, RelocationKind, Target};
+use autojit_baseline::{Baseline, Code, Counting, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
 use autojit_code::{LinkError, describe_unit, place};
@@ -23,10 +23,10 @@ use autojit_store::{Container, Symbol};
 use self::emit::Numbers;
 use self::inlining::Inlining;
 use self::pieces::Pieces;
-use crate::compile::{cache, modules};
+use crate::compile::{cache, modules, tier};
 use crate::link::lines::Lines;
 use crate::link::publish::{Publication, publish};
-use crate::program::function::Function;
+use crate::program::function::{Function, Tier};
 use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
@@ -51,13 +51,13 @@ unsafe impl Send for Open {}
 
 impl Open {
     /// The code of a function, by its index among the globals.
-    fn compile(&mut self, global: u32) -> Result<Code, Error> {
+    fn compile(&mut self, global: u32, counting: Option<Counting>) -> Result<Code, Error> {
         let bitcode = self.pieces.bitcode();
         let block = self.pieces.block(global).map_err(Error::Refused)?;
         bitcode
             .read_code(global, block, &mut self.body)
             .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
-        Ok(self.compiler.compile(&self.body)?)
+        Ok(self.compiler.compile(&self.body, counting)?)
     }
 }
 
@@ -142,7 +142,7 @@ pub fn serves(module: &'static Module) -> bool {
     // Debuggers that want to know variables get the engine's code, which describes them.
     let serves = match options::baseline() {
         options::Baseline::Off => false,
-        options::Baseline::Auto => is_plain(module),
+        options::Baseline::Auto => options::tier() != options::Tier::Off || is_plain(module),
         options::Baseline::On | options::Baseline::Only => true,
     };
     serves && !module.described_in_full()
@@ -156,7 +156,12 @@ fn is_plain(module: &'static Module) -> bool {
     }
 }
 
-/// Of which modules there may be code of it.
+/// Whether functions of `module` begin with code that counts, until better code replaces it.
+pub fn counts(module: &'static Module) -> bool {
+    options::tier() != options::Tier::Off && serves(module) && !is_plain(module)
+}
+
+/// Of which modules there may be code of it that is kept.
 pub fn code() -> BaselineCode {
     match options::baseline() {
         options::Baseline::Off => BaselineCode::None,
@@ -319,7 +324,7 @@ fn copy_callees(
             if codes.len() > COPIES || open.inlining.concerns(callee) {
                 return Err(Error::Refused("what depends on inlining".into()));
             }
-            codes.push((callee, open.compile(callee)?));
+            codes.push((callee, open.compile(callee, None)?));
         }
     }
     Ok(())
@@ -340,18 +345,27 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
         return Err(Error::Refused("what depends on inlining".into()));
     }
     let bitcode = open.pieces.bitcode();
-    let mut codes = vec![(global, open.compile(global)?)];
+    let counting = counts(module).then(|| tier::counting(root));
+    let mut codes = vec![(global, open.compile(global, counting)?)];
+    // Data keeps addresses of blocks from one call to the next: they must not be those of two versions.
+    if counting.is_some() && !codes[0].1.blocks.is_empty() {
+        return Err(Error::Refused("addresses of labels, in code that is to be replaced".into()));
+    }
     let has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
     copy_callees(open, bitcode, &mut codes)?;
     let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, root)?;
     let description = describe_unit(&unit);
 
     let memory = module.image().memory();
-    let owned = |function: &'static Function| std::ptr::eq(function, root) && symbols::is_chosen(function);
+    // Code that counts calls itself as it calls others: by way of the slot.
+    let owned = |function: &'static Function| {
+        counting.is_none() && std::ptr::eq(function, root) && symbols::is_chosen(function)
+    };
     let mut resolver = Names { module, owned: &owned };
     let linked = place(&unit, memory, &mut resolver)?;
     let publication = Publication {
         claimed: &[(root, unit.functions.get(0).map_or(0, |function| function.offset))],
+        tier: if counting.is_some() { Tier::First } else { Tier::Last },
         unnamed: &|_| 0,
         description: (description, unit.functions.len()),
         lines: if has_lines { lines::later(module, &unit) } else { Lines::None },
@@ -359,6 +373,9 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     };
     publish(module, memory, linked, publication)?;
     stats::COUNTERS.baseline.add(1);
-    cache::keep_baseline(module, unit);
+    // What counts is made for this process.
+    if counting.is_none() {
+        cache::keep_baseline(module, unit);
+    }
     Ok(())
 }

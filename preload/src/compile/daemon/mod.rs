@@ -174,51 +174,139 @@ fn converse<T>(
     what: What,
     accept: &mut impl FnMut(Code) -> Result<T, String>,
 ) -> Result<Result<T, Failure>, Trouble> {
-    let (key, level) = (module.record().key, options::opt_override());
-    let keep = cache::configured().is_some() && what != What::Everything;
-    let compile = |inline| Message::Compile { key, level, what, inline, keep };
     let patience = if what == What::Everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
     let start = sys::monotonic_time();
-    let (mut inline, mut deliveries) = (false, 0);
-    link.connection.send(&compile(inline), None)?;
+    let mut question = Question::ask(link, module, what)?;
     loop {
         if sys::monotonic_time() - start > patience {
             return Err(ConnectionError::Silent.into());
         }
-        let mut packet = match link.connection.receive(SILENCE) {
+        match question.hear(link, SILENCE)? {
+            None => {}
+            Some(Ok(code)) => return accept(code).map(Ok).map_err(Trouble::Nonsense),
+            Some(Err(failure)) => return Ok(Err(failure)),
+        }
+    }
+}
+
+/// A request that was made and is not answered yet.
+struct Question {
+    module: &'static Module,
+    what: What,
+    /// Whether the answer is to come without a descriptor.
+    inline: bool,
+    deliveries: u32,
+}
+
+impl Question {
+    fn ask(link: &mut Link, module: &'static Module, what: What) -> Result<Self, Trouble> {
+        let question = Self { module, what, inline: false, deliveries: 0 };
+        question.send(link)?;
+        Ok(question)
+    }
+
+    fn send(&self, link: &mut Link) -> Result<(), Trouble> {
+        let keep = cache::configured().is_some() && self.what != What::Everything;
+        let (key, level) = (self.module.record().key, options::opt_override());
+        let compile = Message::Compile { key, level, what: self.what, inline: self.inline, keep };
+        Ok(link.connection.send(&compile, None)?)
+    }
+
+    /// The answer, or why the compiler has refused; nothing if what came within `limit` was something else.
+    fn hear(&mut self, link: &mut Link, limit: Duration) -> Result<Option<Result<Code, Failure>>, Trouble> {
+        let mut packet = match link.connection.receive(limit) {
             // Bytes need no descriptor.
-            Err(ConnectionError::Lost) if !inline => {
-                inline = true;
-                link.connection.send(&compile(inline), None)?;
-                continue;
+            Err(ConnectionError::Lost) if !self.inline => {
+                self.inline = true;
+                self.send(link)?;
+                return Ok(None);
             }
             packet => packet?,
         };
         let blob = packet.blob.take();
         match packet.message().map_err(ConnectionError::Malformed)? {
-            Message::Working => {}
-            Message::Unknown if deliveries < DELIVERIES => {
-                deliveries += 1;
-                let bytes = match module.verify().and_then(|()| module.open()) {
+            Message::Working => Ok(None),
+            Message::Unknown if self.deliveries < DELIVERIES => {
+                self.deliveries += 1;
+                let bytes = match self.module.verify().and_then(|()| self.module.open()) {
                     Ok(Opened { bytes, .. }) => bytes,
-                    Err(failure) => return Ok(Err(failure)),
+                    Err(failure) => return Ok(Some(Err(failure))),
                 };
+                let (key, level) = (self.module.record().key, options::opt_override());
                 let given = Message::Module { key, level, made: false };
                 link.connection.send(&given, Some(Blob::new(bytes)))?;
-                link.connection.send(&compile(inline), None)?;
+                self.send(link)?;
+                Ok(None)
             }
             Message::Code { kept } => {
                 let object = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
-                let code = Code { object, kept: kept && link.shares_cache };
-                return accept(code).map(Ok).map_err(Trouble::Nonsense);
+                Ok(Some(Ok(Code { object, kept: kept && link.shares_cache })))
             }
-            Message::Failed { reason } => {
-                return Ok(Err(Failure::new(format_args!(
-                    "generating code: {reason}; build its file without autojit"
-                ))));
-            }
-            Message::Refused { reason } => return Err(ConnectionError::Refused(reason.into_owned()).into()),
-            _ => return Err(Trouble::Nonsense("what answers something else".into())),
+            Message::Failed { reason } => Ok(Some(Err(Failure::new(format_args!(
+                "generating code: {reason}; build its file without autojit"
+            ))))),
+            Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
+            _ => Err(Trouble::Nonsense("what answers something else".into())),
         }
+    }
+}
+
+/// A conversation in which nothing is waited for: one request at a time, whose answer is looked for now and then.
+pub struct Talk {
+    link: Link,
+    welcome: bool,
+    question: Option<Question>,
+}
+
+impl Talk {
+    /// With the daemon that listens, or, if none does and `spawn`, with one of the program's own.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn begin(spawn: bool) -> Result<Self, Gone> {
+        pool::connect_apart(spawn).map(|link| Self { link, welcome: false, question: None })
+    }
+
+    /// Asks for a function that runs often. What was asked before has been answered.
+    ///
+    /// # Errors
+    /// The daemon is gone.
+    pub fn ask(&mut self, module: &'static Module, function: u32) -> Result<(), Gone> {
+        let question = Question::ask(&mut self.link, module, What::Often(function));
+        self.question = Some(question.map_err(|trouble| Gone(trouble.to_string()))?);
+        Ok(())
+    }
+
+    /// The answer, if it comes within `limit`; a limit of zero does not wait at all.
+    ///
+    /// # Errors
+    /// The daemon is gone.
+    pub fn hear(&mut self, limit: Duration) -> Result<Option<Result<Code, Failure>>, Gone> {
+        let gone = |trouble: &dyn std::fmt::Display| Gone(trouble.to_string());
+        if !self.link.is_whole() {
+            return Err(gone(&"the program has closed the connection"));
+        }
+        while let Some(question) = &mut self.question {
+            let heard = match self.welcome {
+                true => question.hear(&mut self.link, limit),
+                false => self.link.hear_welcome(limit).map(|()| None),
+            };
+            self.welcome |= heard.is_ok();
+            match heard {
+                Ok(Some(answer)) => {
+                    self.question = None;
+                    return Ok(Some(answer));
+                }
+                Ok(None) => {}
+                Err(Trouble::Connection(ConnectionError::Silent)) => break,
+                Err(trouble) => return Err(gone(&trouble)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends it. The connection is closed, unless its descriptor is the program's by now.
+    pub fn end(self) {
+        self.link.close();
     }
 }

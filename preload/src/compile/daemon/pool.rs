@@ -45,12 +45,12 @@ pub struct Link {
 
 impl Link {
     /// Whether its descriptor is still its own.
-    fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         File::identity_of(self.connection.socket().descriptor()) == Some(self.identity)
     }
 
     /// Closes it, unless its descriptor is the program's by now.
-    fn close(self) {
+    pub fn close(self) {
         if !self.is_whole() {
             std::mem::forget(self);
         }
@@ -282,18 +282,55 @@ fn listening() -> Result<Connection, Trouble> {
 
 /// Exchanges `Hello` and `Welcome`, which tells whether the daemon keeps code where this process looks for it.
 fn greet(mut connection: Connection) -> Result<(Connection, bool), Trouble> {
+    introduce(&mut connection)?;
+    let shares_cache = welcomed(&mut connection, SILENCE)?;
+    Ok((connection, shares_cache))
+}
+
+fn introduce(connection: &mut Connection) -> Result<(), Trouble> {
     let program = image::program().into();
-    connection.send(&Message::Hello { version: VERSION, generator: GENERATOR, program }, None)?;
-    let packet = connection.receive(SILENCE)?;
+    Ok(connection.send(&Message::Hello { version: VERSION, generator: GENERATOR, program }, None)?)
+}
+
+/// The answer to that, if it comes within `limit`.
+fn welcomed(connection: &mut Connection, limit: Duration) -> Result<bool, Trouble> {
+    let packet = connection.receive(limit)?;
     match packet.message().map_err(ConnectionError::Malformed)? {
         Message::Welcome { version: VERSION, process, cache } => {
             let own = cache::configured();
             let shares_cache = own.is_some_and(|own| own.root() == cache.as_bytes());
             log::info!("autojitd, process {process}, compiles");
-            Ok((connection, shares_cache))
+            Ok(shares_cache)
         }
         Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
         _ => Err(Trouble::Nonsense("no greeting".into())),
+    }
+}
+
+/// A connection that is none of the pool's, with the daemon that listens, or, if none does and `spawn`, with one of the
+/// program's own. What it answers to the greeting is not waited for ([`Link::hear_welcome`]).
+///
+/// # Errors
+/// There is none.
+pub fn connect_apart(spawn: bool) -> Result<Link, Gone> {
+    let connect = || {
+        let mut connection = match listening() {
+            Ok(connection) => connection,
+            Err(trouble) if !spawn => return Err(trouble),
+            Err(_) => spawn::start().map_err(Trouble::Start)?,
+        };
+        introduce(&mut connection)?;
+        let identity = connection.socket().identity()?;
+        Ok(Link { connection, shares_cache: false, identity, generation: 0 })
+    };
+    connect().map_err(|trouble: Trouble| Gone(trouble.to_string()))
+}
+
+impl Link {
+    /// Learns what the daemon answers to the greeting, if that comes within `limit`.
+    pub fn hear_welcome(&mut self, limit: Duration) -> Result<(), Trouble> {
+        self.shares_cache = welcomed(&mut self.connection, limit)?;
+        Ok(())
     }
 }
 

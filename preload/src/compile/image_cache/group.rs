@@ -13,6 +13,7 @@ use autojit_trampoline::contract::Slot;
 
 use super::ImagePack;
 use crate::compile::cache;
+use crate::program::function::Tier;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::program::symbols;
@@ -56,7 +57,7 @@ impl Unnamed {
         if let Some(function) = module.named_function(self.index) {
             // Named meanwhile: it may have other code already.
             if function.claim() {
-                function.publish(code);
+                function.publish(code, Tier::Last);
             }
         } else if let Some(slot) = image.slot_of(self.slot, module, self.index) {
             slot.target.store(code, Release);

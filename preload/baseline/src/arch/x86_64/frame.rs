@@ -10,13 +10,12 @@
 //! ```
 //!
 //! How large the frame is and which registers it saves is known at the end only. So the prologue is written last, into
-//! room that was left for its longest form, and the function begins where it begins. Hooks for entry counters belong
-//! behind it; a loop header's frame is described by the slots of its live values, all relative to rbp.
+//! room that was left for its longest form, and the function begins where it begins. Entries are counted behind it.
 
 use super::Compiler;
 use super::asm::{Alu, Assembler, Cond, Gp, Label, Mem, Rm, Width, gp};
 use super::registers::{CALLEE_SAVED, SCRATCH};
-use crate::code::{Frame, Runtime, Target};
+use crate::code::{Counting, Frame, Runtime, Target};
 use crate::refused::{Reason, Refused};
 
 /// Bytes below rbp for the callee-saved registers.
@@ -98,6 +97,17 @@ impl Compiler<'_> {
     pub(crate) fn reserve_prologue(&mut self) {
         self.asm.raw(&[0xcc; PROLOGUE as usize]);
         self.asm.bind(self.entry);
+    }
+
+    /// Counts, where nothing is in r11 or the flags: behind the prologue, or where a loop begins.
+    pub(crate) fn count(&mut self, weight: impl Fn(Counting) -> i32) {
+        let Some(counting) = self.counting else { return };
+        let on = self.asm.label();
+        self.asm.mov_i64(SCRATCH, counting.counter);
+        self.asm.alu_i(Alu::Sub, Width::B4, Mem::at(SCRATCH, 0), weight(counting));
+        self.asm.jcc(Cond::Ns, on);
+        self.asm.call_rm(Mem::at(SCRATCH, 8));
+        self.asm.bind(on);
     }
 
     /// Sets rsp to where the prologue leaves it: a landing pad may be entered with it lower.

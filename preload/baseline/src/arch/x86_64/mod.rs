@@ -2,7 +2,7 @@
 //!
 //! | step | where |
 //! | --- | --- |
-//! | frame, prologue, epilogue | [`frame`], [`guard`] |
+//! | frame, prologue, epilogue, counters | [`frame`], [`guard`] |
 //! | which value is in which register | [`registers`], [`values`], [`variables`] |
 //! | constants and addresses of globals | [`constants`] |
 //! | addresses in operands | [`address`] |
@@ -31,7 +31,7 @@ mod variables;
 use autojit_bitcode::{Block, FunctionBody, Module, Opcode, TypeTable, Value};
 
 use crate::analysis::{Analysis, NONE};
-use crate::code::{Code, LineRow};
+use crate::code::{Code, Counting, LineRow};
 use crate::features::Features;
 use crate::lists::Lists;
 use crate::parts::PartTable;
@@ -51,6 +51,7 @@ pub(crate) struct Compiler<'a> {
     part_table: &'a mut PartTable,
     lists: &'a mut Lists,
     features: Features,
+    counting: Option<Counting>,
     asm: Assembler,
     regs: RegisterFile,
     frame: FrameLayout,
@@ -95,6 +96,7 @@ pub(crate) fn compile(
     module: &Module<'_>,
     body: &FunctionBody,
     analysis: &Analysis,
+    counting: Option<Counting>,
     part_table: &mut PartTable,
     lists: &mut Lists,
     scratch: &mut Scratch,
@@ -117,6 +119,7 @@ pub(crate) fn compile(
         part_table,
         lists,
         features: Features::default(),
+        counting,
         asm,
         regs: RegisterFile::default(),
         frame: FrameLayout::default(),
@@ -140,6 +143,7 @@ pub(crate) fn compile(
     compiler.check_function()?;
     compiler.choose_variables()?;
     compiler.reserve_prologue();
+    compiler.count(|counting| counting.entry);
     compiler.enter()?;
     for position in 0..analysis.order.blocks.len() as u32 {
         compiler.block(position)?;
@@ -157,6 +161,9 @@ impl Compiler<'_> {
             self.forget_registers()?;
         }
         self.asm.bind(self.labels[block as usize]);
+        if analysis.order.begins_loop(position) {
+            self.count(|counting| counting.round);
+        }
         for (inst, instruction) in body.block(Block(block)) {
             self.inst = inst.0;
             if instruction.opcode == Opcode::Phi {

@@ -129,10 +129,15 @@ impl Assembler {
             self.op(Op::wider(Map::One, 0xc7, Width::B8).immediate(4), 0, dst.into());
             self.imm32(imm);
         } else {
-            self.byte(0x48 | dst.0 >> 3);
-            self.byte(0xb8 | dst.0 & 7);
-            self.raw(&imm.to_le_bytes());
+            self.mov_i64(dst, imm);
         }
+    }
+
+    /// dst = imm, in the longest form.
+    pub(crate) fn mov_i64(&mut self, dst: Gp, imm: u64) {
+        self.byte(0x48 | dst.0 >> 3);
+        self.byte(0xb8 | dst.0 & 7);
+        self.raw(&imm.to_le_bytes());
     }
 
     /// dst = 0; changes the flags.

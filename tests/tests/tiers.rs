@@ -1,0 +1,235 @@
+//! Tiers: optimised programs begin with code of the baseline compiler, and what runs often is replaced: by autojitd
+//! meanwhile, or in the process where none can be had. (Every program of `sources/` runs so as well, with each function
+//! replaced at its first call.)
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::daemon;
+use autojit_tests::run::{command, run, warm_command};
+use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::stats::Stats;
+
+/// Functions that are called often, one whose loop goes round often, and one that is called once. `argv[1]`: a child goes on
+/// with them.
+const HOT: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define APART __attribute__((noinline))
+struct node { struct node *next; unsigned value; };
+APART static unsigned mixed(unsigned x) { x ^= x << 13; x ^= x >> 17; return x ^ x << 5; }
+APART static double harmonic(int n) {
+    double sum = 0;
+    for (int i = 1; i <= n; i++) sum += 1.0 / i;
+    return sum;
+}
+APART static int fibonacci(int n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
+APART static void push(struct node **list, unsigned value) {
+    struct node *node = malloc(sizeof *node);
+    *node = (struct node){*list, value};
+    *list = node;
+}
+APART static unsigned pop(struct node **list) {
+    struct node *node = *list;
+    unsigned value = node->value;
+    *list = node->next;
+    free(node);
+    return value;
+}
+APART static unsigned once(void) { return mixed(42); }
+static void work(const char *who) {
+    unsigned x = once(), sum = 0;
+    struct node *list = NULL;
+    for (int i = 0; i < 3000; i++) push(&list, x = mixed(x));
+    while (list) sum = sum * 31 + pop(&list);
+    double all = 0;
+    for (int i = 0; i < 300; i++) all += harmonic(1000 + i);
+    printf("%s %u %.9f %d\n", who, sum, all, fibonacci(20));
+    fflush(stdout);
+}
+int main(int argc, char **argv) {
+    work("first");
+    if (argc > 1) {
+        pid_t child = fork();
+        if (child == 0) {
+            work("child");
+            exit(0);
+        }
+        waitpid(child, NULL, 0);
+    }
+    work("again");
+    return 0;
+}
+"#;
+
+fn build(scratch: &Scratch, how: How, text: &str, flags: &[&str]) -> PathBuf {
+    let source = scratch.file("program.c", text);
+    let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+    let object = object(how, &source, &flags, &scratch.directory(&format!("{how:?}")));
+    // Plain objects lie where those of all tests are.
+    let output = scratch.directory(&format!("{how:?}")).join("program");
+    Link { linker: "lld", cxx: false, flags: &["-ldl".to_owned()] }.run(&[object], &output);
+    output
+}
+
+/// `program` with tiers, which waits at its end; and where autojitd is, if anywhere.
+fn tiered(program: &Path, scratch: &Scratch, mode: &str, socket: &Path) -> Command {
+    let mut command = warm_command(program, scratch.path());
+    command
+        .env("AUTOJIT_TIER", "wait")
+        .env("AUTOJIT_TIER_CALLS", "100")
+        .env("AUTOJIT_TIER_LOOPS", "10000")
+        .env("AUTOJIT_MODE", mode)
+        .env("AUTOJIT_SOCKET_PATH", socket)
+        .env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd")
+        .env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
+    command
+}
+
+fn stats(scratch: &Scratch, process: u32) -> Stats {
+    Stats::read(&scratch.path().join(format!("stats.{process}")))
+}
+
+const NOWHERE: &str = "/nowhere/socket";
+
+#[test]
+fn what_runs_often_is_optimised_by_a_daemon() {
+    let scratch = Scratch::new("tiers-daemon");
+    let plain = run(&mut command(build(&scratch, How::Plain, HOT, &["-O2"])), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, HOT, &["-O2"]);
+    let outcome = run(&mut tiered(&program, &scratch, "daemon", daemon::shared()), scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one with tiers");
+    let found = stats(&scratch, outcome.pid);
+    let [baseline, optimized, received] =
+        ["baseline", "optimized", "from_daemon"].map(|key| found.number(key));
+    // All but main and once; work is called twice only.
+    assert!(baseline >= 6.0 && optimized >= 5.0 && received == optimized, "{found}");
+    assert!(optimized < baseline, "what is called once is not worth it: {found}");
+    assert_eq!(found.number("engine_load_ms"), 0.0, "{found}");
+
+    // Later runs begin with it.
+    let outcome = run(&mut tiered(&program, &scratch, "daemon", daemon::shared()), scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and later run with tiers");
+    let later = stats(&scratch, outcome.pid);
+    assert!(later.number("from_cache") >= optimized, "{later}");
+    assert_eq!((later.number("optimized"), later.number("from_daemon")), (0.0, 0.0), "{later}");
+}
+
+#[test]
+fn the_process_optimises_where_no_daemon_can_be_had() {
+    let scratch = Scratch::new("tiers-alone");
+    let plain = run(&mut command(build(&scratch, How::Plain, HOT, &["-O2"])), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, HOT, &["-O2"]);
+    for mode in ["inprocess", "auto"] {
+        let mut command = tiered(&program, &scratch, mode, Path::new(NOWHERE));
+        let outcome = run(command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1"), scratch.path(), b"");
+        plain.assert_same(&outcome, "plain program and one with tiers");
+        let found = stats(&scratch, outcome.pid);
+        assert!(found.number("optimized") >= 5.0 && found.number("engine_load_ms") > 0.0, "{mode}: {found}");
+        assert_eq!(found.number("from_daemon"), 0.0, "{mode}: {found}");
+    }
+}
+
+#[test]
+fn a_daemon_of_the_programs_own_is_started() {
+    let scratch = Scratch::new("tiers-own");
+    let plain = run(&mut command(build(&scratch, How::Plain, HOT, &["-O2"])), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, HOT, &["-O2"]);
+    let mut command = tiered(&program, &scratch, "auto", Path::new(NOWHERE));
+    let outcome = run(command.env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd")), scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one with tiers");
+    let found = stats(&scratch, outcome.pid);
+    assert!(found.number("optimized") >= 5.0 && found.number("from_daemon") >= 5.0, "{found}");
+    assert_eq!(found.number("engine_load_ms"), 0.0, "{found}");
+}
+
+#[test]
+fn an_unoptimised_build_can_be_optimised() {
+    let scratch = Scratch::new("tiers-unoptimised");
+    let plain = run(&mut command(build(&scratch, How::Plain, HOT, &["-O0", "-g"])), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, HOT, &["-O0", "-g"]);
+    let level = |level: &str| {
+        let mut command = tiered(&program, &scratch, "daemon", daemon::shared());
+        command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1").env("AUTOJIT_OPT", level);
+        let outcome = run(&mut command, scratch.path(), b"");
+        plain.assert_same(&outcome, "plain program and one with tiers");
+        stats(&scratch, outcome.pid)
+    };
+    let optimised = level("2");
+    assert!(optimised.number("optimized") >= 5.0, "{optimised}");
+    // Without that, its code is what was asked for.
+    let unoptimised = level("");
+    assert_eq!(unoptimised.number("tier_requests"), 0.0, "{unoptimised}");
+    assert!(unoptimised.number("baseline") > 0.0, "{unoptimised}");
+}
+
+#[test]
+fn children_go_on_with_what_their_parents_have() {
+    let scratch = Scratch::new("tiers-fork");
+    let plain = run(command(build(&scratch, How::Plain, HOT, &["-O2"])).arg("fork"), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, HOT, &["-O2"]);
+    for (mode, socket) in [("daemon", daemon::shared()), ("inprocess", Path::new(NOWHERE))] {
+        let mut command = tiered(&program, &scratch, mode, socket);
+        // So that nothing has come when it forks.
+        command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1").env("AUTOJIT_TIER_CALLS", "3000").arg("fork");
+        let outcome = run(&mut command, scratch.path(), b"");
+        plain.assert_same(&outcome, "plain program and one with tiers");
+        let found = stats(&scratch, outcome.pid);
+        assert!(found.number("optimized") > 0.0, "{mode}: {found}");
+    }
+}
+
+/// Opens a library, calls a function of it often, and closes it, again and again: answers come when it is gone.
+const OPENING: &str = r#"
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv) {
+    long sum = 0;
+    for (int round = 0; round < 30; round++) {
+        void *library = dlopen(argv[1], RTLD_NOW);
+        if (!library) return 1;
+        int (*next)(int) = (int (*)(int))dlsym(library, "next");
+        for (int i = 0; i < 500; i++) sum = (sum * 7 + next(i)) % 1000003;
+        dlclose(library);
+    }
+    printf("%ld\n", sum);
+    return 0;
+}
+"#;
+
+#[test]
+fn libraries_that_are_closed_are_forgotten() {
+    let scratch = Scratch::new("tiers-closed");
+    let source = scratch.file(
+        "library.c",
+        "int next(int x) { int sum = 0; for (int i = 0; i < x; i++) sum ^= i * x; return sum; }\n",
+    );
+    let library = |how: How| {
+        let object = object(
+            how,
+            &source,
+            &["-O2".to_owned(), "-fPIC".to_owned()],
+            &scratch.directory(&format!("{how:?}")),
+        );
+        let output = scratch.directory(&format!("{how:?}")).join("library.so");
+        Link { linker: "lld", cxx: false, flags: &["-shared".to_owned()] }.run(&[object], &output);
+        output
+    };
+    let plain = run(
+        command(build(&scratch, How::Plain, OPENING, &["-O2"])).arg(library(How::Plain)),
+        scratch.path(),
+        b"",
+    );
+    let program = build(&scratch, How::Lazy, OPENING, &["-O2"]);
+    for (mode, socket) in [("daemon", daemon::shared()), ("inprocess", Path::new(NOWHERE))] {
+        let mut command = tiered(&program, &scratch, mode, socket);
+        command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1").arg(library(How::Lazy));
+        let outcome = run(&mut command, scratch.path(), b"");
+        plain.assert_same(&outcome, "plain program and one with tiers");
+        let found = stats(&scratch, outcome.pid);
+        assert!(found.number("tier_requests") > 0.0, "{mode}: {found}");
+    }
+}
