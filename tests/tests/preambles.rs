@@ -185,6 +185,26 @@ const char *from() { return in_header; }
         project.write("state.cpp", &source(&format!("{body}{more}")));
         let (used, result) = project.compare("on", what);
         assert_eq!(used, result.messages().is_empty(), "{what}");
+        // What warned would be compiled the plain way for some minutes.
+        drop(fs::remove_file(project.kept().join("seen")));
+    }
+}
+
+/// Compiling twice pays only if most compiles say nothing.
+#[test]
+fn a_source_that_warns_is_compiled_once() {
+    let project = Project::new("warns", "main.cpp", "-O0 -I first -I ./second -Wall -MD");
+    project.warm("at first");
+    let (told, spoke) = (project.count('t'), project.count('s'));
+    for (edit, counts) in [
+        ("int unused() { int nothing; return 1; }\n", (1, 0)),
+        ("int more;\n", (1, 1)),
+        ("int most;\n", (1, 2)),
+    ] {
+        project.append("main.cpp", edit);
+        let (used, result) = project.compare("on", edit);
+        assert!(!used && result.compiled() && !result.messages().is_empty(), "{edit}");
+        assert_eq!((project.count('t') - told, project.count('s') - spoke), counts, "{edit}");
     }
 }
 

@@ -68,9 +68,13 @@ pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], langua
     let storage = Storage::make(&root(&options)?)?;
     let event = match storage.find(&key) {
         Lookup::Found(manifest, file) => match state(&manifest, &file) {
+            State::Holds if storage.spoke(&key) => {
+                storage.count(Event::Spoke);
+                return None;
+            }
             State::Holds => {
                 let (storage, manifest, file, compile) = (&storage, &manifest, &file, &compile);
-                return Use { storage, manifest, file, compile, identity, end }.run(program, line);
+                return Use { storage, key: &key, manifest, file, compile, identity, end }.run(program, line);
             }
             State::Refused => {
                 storage.count(Event::Refused);
@@ -142,6 +146,7 @@ fn arguments(file: &Path, end: usize) -> Vec<OsString> {
 /// A compile with a preamble.
 struct Use<'a> {
     storage: &'a Storage,
+    key: &'a Key,
     manifest: &'a Manifest,
     /// The manifest's, locked.
     file: &'a File,
@@ -170,6 +175,9 @@ impl Use<'_> {
         // Messages show how headers were included, and name them; a precompiled header knows it in another way.
         if status != 0 || messages.metadata().map_or(true, |found| found.len() > 0) {
             self.storage.count(Event::Told);
+            if status == 0 {
+                self.storage.note_messages(self.key);
+            }
             return None;
         }
         if let Some(rules) = &self.compile.rules {

@@ -4,7 +4,7 @@
 //! DIR/preamble/KEY.ajm               a manifest (super::manifest); what it describes is beside it:
 //! DIR/preamble/KEY.STAMP.pch         the preamble, as the compiler keeps it
 //! DIR/preamble/KEY.STAMP.cpp         the directives that it was made from (or .c, .cc …)
-//! DIR/preamble/seen                  which sources were compiled last with which key: a table of fixed size
+//! DIR/preamble/seen                  with which key which source was compiled last, and when one had messages: a table of fixed size
 //! DIR/preamble/events                what happened, a letter for each compile ([`Event`])
 //! DIR/preamble/making, waiting.N     locks of the processes that make preambles
 //! ```
@@ -41,6 +41,8 @@ pub enum Event {
     Again = b'x',
     /// It had messages, or failed; it was done again, the plain way.
     Told = b't',
+    /// Such a source had messages a short while ago, so this one was compiled the plain way at once.
+    Spoke = b's',
     /// A process was started to make one.
     Asked = b'a',
     /// It was made.
@@ -53,7 +55,7 @@ pub enum Event {
 
 impl Event {
     /// All, with the words of `--cache-stats`.
-    const ALL: [(Self, &str); 11] = [
+    const ALL: [(Self, &str); 12] = [
         (Self::Used, "used"),
         (Self::None, "none yet"),
         (Self::Changed, "a header or a lookup changed"),
@@ -61,6 +63,7 @@ impl Event {
         (Self::Damaged, "damaged or foreign"),
         (Self::Again, "changed during the compile"),
         (Self::Told, "compiled again for its messages"),
+        (Self::Spoke, "had messages lately"),
         (Self::Asked, "asked for"),
         (Self::Made, "made"),
         (Self::Unfit, "found unfit"),
@@ -68,6 +71,8 @@ impl Event {
     ];
 }
 
+/// After a compile with messages that did not fail, the next ones are plain for so long: a source that warns does it again.
+const SPOKE: Duration = Duration::from_secs(10 * 60);
 /// Room for so many sources is in `seen`.
 const SEEN: u64 = 1 << 15;
 /// So large `events` may get.
@@ -93,6 +98,16 @@ pub enum Lookup {
     Damaged,
     /// One, locked while the file is open.
     Found(Manifest, File),
+}
+
+/// Where `seen` has when a compile with this key had messages.
+fn tag_of_messages(key: &Key) -> u64 {
+    !xxh3_64(&key.0)
+}
+
+/// Since 1970.
+fn seconds() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 impl Storage {
@@ -188,19 +203,51 @@ impl Storage {
 
     /// Notes that a source with this text behind its preamble was compiled; whether another one was before.
     pub fn see(&self, key: &Key, body: &[u8]) -> Option<bool> {
-        let options =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
-        let file = options.clone().custom_flags(libc::O_NOFOLLOW).open(self.file("seen")).ok()?;
-        let tag = xxh3_64(&key.0);
-        let at = (tag % SEEN) * 16;
-        let new = [tag.to_le_bytes(), xxh3_64(body).to_le_bytes()].concat();
-        let mut old = [0; 16];
-        let known = file.read_exact_at(&mut old, at).is_ok() && old[..8] == new[..8];
-        if known && old[8..] == new[8..] {
-            return Some(false);
+        let (tag, body) = (xxh3_64(&key.0), xxh3_64(body));
+        let known = self.recall(tag);
+        if known != Some(body) {
+            self.note(tag, body)?;
         }
-        file.write_all_at(&new, at).ok()?;
-        Some(known)
+        Some(known.is_some_and(|known| known != body))
+    }
+
+    /// Notes that a compile with this key had messages, and did not fail.
+    pub fn note_messages(&self, key: &Key) {
+        // Without it the next compile is done twice, too.
+        let _ = self.note(tag_of_messages(key), seconds());
+    }
+
+    /// Whether that was a short while ago.
+    pub fn spoke(&self, key: &Key) -> bool {
+        let then = self.recall(tag_of_messages(key));
+        then.is_some_and(|then| seconds().abs_diff(then) < SPOKE.as_secs())
+    }
+
+    /// What `seen` has for a tag.
+    fn recall(&self, tag: u64) -> Option<u64> {
+        let mut entry = [0; 16];
+        self.seen()?.read_exact_at(&mut entry, (tag % SEEN) * 16).ok()?;
+        let [known, value] =
+            [0, 8].map(|at| u64::from_le_bytes(entry[at..at + 8].try_into().expect("8 bytes")));
+        (known == tag).then_some(value)
+    }
+
+    /// Notes a value for a tag there.
+    fn note(&self, tag: u64, value: u64) -> Option<()> {
+        let entry = [tag.to_le_bytes(), value.to_le_bytes()].concat();
+        self.seen()?.write_all_at(&entry, (tag % SEEN) * 16).ok()
+    }
+
+    fn seen(&self) -> Option<File> {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW);
+        options.open(self.file("seen")).ok()
     }
 
     /// Counts an event.
