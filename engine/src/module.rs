@@ -60,7 +60,8 @@ impl Module {
     }
 
     /// Compiles function `root` and those that belong with it and that `claim` grants, which are then in the object
-    /// too; if it runs `often`, `root` alone, as well as can be. If the batch fails, `root` is compiled alone: then those that `claim` granted are not in the object.
+    /// too; if it runs `often`, `root` alone, as well as can be. If the batch fails, `root` is compiled alone: then those
+    /// that `claim` granted are not in the object.
     ///
     /// # Errors
     /// A message with the function, the source file and LLVM's reason.
