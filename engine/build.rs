@@ -93,6 +93,7 @@ fn shim(bin: &Path, include: &str) {
             "shim/build.cpp",
             "shim/calls.cpp",
             "shim/compile.cpp",
+            "shim/continuation.cpp",
             "shim/describe.cpp",
         ])
         .compile("autojit_shim");

@@ -119,10 +119,11 @@ impl Compiler {
 
     fn work(&mut self, job: Job, container: Option<Blob>) -> Result<(), Errno> {
         match job {
-            Job::Compile { variant, what, alone, keep, program, done } => {
+            Job::Compile { variant, what, map, alone, keep, program, done } => {
                 let opened = self.open(&variant, container, what == What::Everything);
-                let compiled = opened
-                    .and_then(|()| self.compile(&variant, what, |index| !alone && !done.contains(index)));
+                let compiled = opened.and_then(|()| {
+                    self.compile(&variant, what, &map, |index| !alone && !done.contains(index))
+                });
                 match compiled {
                     Ok((object, functions)) => {
                         self.send(
@@ -204,6 +205,7 @@ impl Compiler {
         &mut self,
         variant: &Variant,
         what: What,
+        map: &[u8],
         mut wanted: impl FnMut(u32) -> bool,
     ) -> Result<(Output, Functions), String> {
         let opened = self.modules.get_mut(variant).ok_or("its module is not open")?;
@@ -212,10 +214,10 @@ impl Compiler {
         let everything = what == What::Everything;
         let mut wanted = |index| match what {
             What::Function(_) => wanted(index),
-            What::Often(_) => false,
+            What::Often(_) | What::Continuation(_) => false,
             What::Everything => true,
         };
-        let object = opened.module.compile(what, |index| wanted(index) && granted.insert(index))?;
+        let object = opened.module.compile(what, map, |index| wanted(index) && granted.insert(index))?;
         let mut functions = Functions::default();
         if everything {
             granted.into_iter().for_each(|index| functions.insert(index));
@@ -279,7 +281,7 @@ impl Compiler {
             }
             // An error is reported when a client asks for the function.
             let Ok((object, functions)) =
-                self.compile(&variant, What::Function(root), |index| !done.contains(index))
+                self.compile(&variant, What::Function(root), &[], |index| !done.contains(index))
             else {
                 done.insert(root);
                 continue;

@@ -69,8 +69,8 @@ impl Engine {
         for level in [-1, 2] {
             // SAFETY: the container is static.
             if let Ok(mut module) = unsafe { self.open(CONTAINER, level, false) } {
-                let _ = module.compile(What::Function(0), |_| true);
-                let _ = module.compile(What::Function(3), |_| true);
+                let _ = module.compile(What::Function(0), &[], |_| true);
+                let _ = module.compile(What::Function(3), &[], |_| true);
             }
         }
     }
@@ -145,11 +145,16 @@ pub struct Module {
 unsafe impl Send for Module {}
 
 impl Module {
-    /// Compiles what is wanted, and what belongs with it and `claim` grants.
+    /// Compiles what is wanted, and what belongs with it and `claim` grants. `map`: the stack map of a continuation.
     ///
     /// # Errors
     /// The engine's message.
-    pub fn compile(&mut self, what: What, mut claim: impl FnMut(u32) -> bool) -> Result<Output, String> {
+    pub fn compile(
+        &mut self,
+        what: What,
+        map: &[u8],
+        mut claim: impl FnMut(u32) -> bool,
+    ) -> Result<Output, String> {
         unsafe extern "C" fn forward<F: FnMut(u32) -> bool>(context: *mut c_void, index: u32) -> bool {
             // SAFETY: the context is the closure that `compile` passes, which is alive during the call.
             unsafe { (*context.cast::<F>())(index) }
@@ -167,6 +172,9 @@ impl Module {
                 What::Function(root) | What::Often(root) => {
                     let often = matches!(what, What::Often(_));
                     (api.compile)(self.module, root, often, claimer, context, object, error)
+                }
+                What::Continuation(root) => {
+                    (api.compile_continuation)(self.module, root, map.as_ptr(), map.len(), object, error)
                 }
                 What::Everything => (api.compile_all)(self.module, claimer, context, object, error),
             }

@@ -56,6 +56,8 @@ pub enum Job {
         variant: Variant,
         /// What.
         what: What,
+        /// The stack map of a continuation.
+        map: Vec<u8>,
         /// Whether what belongs with it is left out, as something there could not be compiled.
         alone: bool,
         /// Whether the result goes to the cache.
@@ -168,9 +170,10 @@ impl Job {
     pub fn push(&self, outgoing: &mut Outgoing, container: Option<Blob>) {
         let mut out = Writer(Vec::new());
         let number = match self {
-            Self::Compile { variant, what, alone, keep, program, done } => {
+            Self::Compile { variant, what, map, alone, keep, program, done } => {
                 out.variant(variant);
                 out.0.extend_from_slice(&what.encode());
+                out.bytes(map);
                 out.0.extend_from_slice(&[u8::from(*alone), u8::from(*keep)]);
                 out.bytes(&program.as_bytes()[..program.len().min(4096)]);
                 out.bytes(&done.0);
@@ -203,10 +206,12 @@ impl Job {
             1 => {
                 let variant = fields.variant()?;
                 let what = What::decode(fields.take(5)?.try_into().expect("5 bytes"))?;
+                let map = fields.bytes()?.to_vec();
                 let (alone, keep) = (fields.flag()?, fields.flag()?);
                 Self::Compile {
                     variant,
                     what,
+                    map,
                     alone,
                     keep,
                     program: fields.text()?,
@@ -296,6 +301,7 @@ mod tests {
         let compile = |what| Job::Compile {
             variant,
             what,
+            map: vec![5],
             alone: true,
             keep: false,
             program: "/bin/p".into(),
@@ -305,6 +311,7 @@ mod tests {
             compile(What::Function(6)),
             compile(What::Everything),
             compile(What::Often(6)),
+            compile(What::Continuation(6)),
             Job::Prefetch { variant, done: done.clone() },
             Job::Write,
             Job::Close(variant),

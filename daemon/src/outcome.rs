@@ -64,7 +64,9 @@ fn hear(state: &mut State, at: usize, mut packet: Packet) {
         Outcome::Failed(reason) => {
             let Some(id) = finish(compiler) else { return };
             // It may be the container that is damaged: the next client that asks sends its own.
-            if let Some(variant) = state.requests.get(id).map(|request| request.variant) {
+            let wanted = state.requests.get(id).map(|request| &request.wanted);
+            if let Some(wanted) = wanted.filter(|wanted| !matches!(wanted.what, What::Continuation(_))) {
+                let variant = wanted.variant;
                 compiler.forget(&variant);
                 state.modules.forget(&variant.key);
             }
@@ -106,14 +108,14 @@ fn deliver(
     file: File,
 ) {
     let asked = request.and_then(|id| state.requests.get(id));
-    let everything = asked.is_some_and(|request| request.what == What::Everything);
-    let often = asked.is_some_and(|request| matches!(request.what, What::Often(_)));
+    let everything = asked.is_some_and(|request| request.wanted.what == What::Everything);
+    let often = asked.is_some_and(|request| matches!(request.wanted.what, What::Often(_)));
     let kept = asked.is_none_or(|request| request.keep && !everything);
     if kept {
         state.compilers.get(at).pending = true;
     }
     answer(state, request, &Message::Code { kept }, Some(&file));
-    if everything {
+    if everything || functions.iter().next().is_none() {
         return;
     }
     for id in state.requests.answered_by(variant, &functions) {
@@ -136,7 +138,7 @@ fn bury(state: &mut State, child: Child) {
         return crate::say(format_args!("a compiler has ended: {how}"));
     };
     let Some(request) = state.requests.get(id) else { return };
-    let what = state.modules.describe(&request.variant.key, request.what.function());
+    let what = state.modules.describe(&request.wanted.variant.key, request.wanted.what.function());
     crate::say(format_args!("a compiler has ended while it compiled {what}: {how}"));
     if !state.requests.retry_alone(id) {
         fail(state, id, format!("{what}: the compiler has ended: {how}"));

@@ -11,13 +11,22 @@ use crate::job::{Functions, Variant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
-/// Something that clients wait for.
-#[derive(Debug)]
-pub struct Request {
+/// What is to be compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
     /// Of which module.
     pub variant: Variant,
     /// Which functions.
     pub what: What,
+    /// The stack map of a continuation.
+    pub map: Vec<u8>,
+}
+
+/// Something that clients wait for.
+#[derive(Debug)]
+pub struct Request {
+    /// What they wait for.
+    pub wanted: Wanted,
     /// Whether the result goes to the cache.
     pub keep: bool,
     /// The program that asked first.
@@ -53,9 +62,8 @@ impl Requests {
     }
 
     /// Lets a client wait for the same as another one, if there is such a request.
-    pub fn join(&mut self, client: ClientId, variant: Variant, what: What) -> Option<RequestId> {
-        let same = |request: &Request| request.variant == variant && request.what == what;
-        let (id, request) = self.open.iter_mut().find(|(_, request)| same(request))?;
+    pub fn join(&mut self, client: ClientId, wanted: &Wanted) -> Option<RequestId> {
+        let (id, request) = self.open.iter_mut().find(|(_, request)| request.wanted == *wanted)?;
         request.clients.push(client);
         Some(*id)
     }
@@ -95,7 +103,7 @@ impl Requests {
     /// there is nothing to leave out.
     pub fn retry_alone(&mut self, id: RequestId) -> bool {
         let Some(request) = self.open.get_mut(&id) else { return false };
-        if request.alone || request.what == What::Everything {
+        if request.alone || matches!(request.wanted.what, What::Everything | What::Continuation(_)) {
             return false;
         }
         request.alone = true;
@@ -111,8 +119,8 @@ impl Requests {
     /// Those without a compiler that one of these functions of a module answers.
     pub fn answered_by(&self, variant: Variant, functions: &Functions) -> Vec<RequestId> {
         let answered = |request: &Request| {
-            request.variant == variant
-                && matches!(request.what, What::Function(index) if functions.contains(index))
+            request.wanted.variant == variant
+                && matches!(request.wanted.what, What::Function(index) if functions.contains(index))
         };
         let queue = self.queue.iter().copied();
         queue.filter(|id| self.open.get(id).is_some_and(answered)).collect()
@@ -120,8 +128,8 @@ impl Requests {
 
     /// The functions of a module that clients wait for.
     pub fn functions_of(&self, variant: Variant) -> impl Iterator<Item = u32> + '_ {
-        let of = self.open.values().filter(move |request| request.variant == variant);
-        of.filter_map(|request| request.what.function())
+        let of = self.open.values().filter(move |request| request.wanted.variant == variant);
+        of.filter_map(|request| request.wanted.what.function())
     }
 
     /// How many have no compiler.
@@ -143,15 +151,21 @@ mod tests {
 
     fn request(what: What, client: u64) -> Request {
         let clients = vec![ClientId::for_tests(client)];
-        Request { variant: VARIANT, what, keep: true, program: "p".into(), clients, alone: false }
+        Request { wanted: wanted(what), keep: true, program: "p".into(), clients, alone: false }
+    }
+
+    fn wanted(what: What) -> Wanted {
+        Wanted { variant: VARIANT, what, map: Vec::new() }
     }
 
     #[test]
     fn requests_for_the_same_are_shared() {
         let mut requests = Requests::default();
         let id = requests.add(request(What::Function(3), 1));
-        assert_eq!(requests.join(ClientId::for_tests(2), VARIANT, What::Function(3)), Some(id));
-        assert_eq!(requests.join(ClientId::for_tests(2), VARIANT, What::Function(4)), None);
+        assert_eq!(requests.join(ClientId::for_tests(2), &wanted(What::Function(3))), Some(id));
+        assert_eq!(requests.join(ClientId::for_tests(2), &wanted(What::Function(4))), None);
+        let other = Wanted { map: vec![1], ..wanted(What::Function(3)) };
+        assert_eq!(requests.join(ClientId::for_tests(2), &other), None);
         assert_eq!(requests.queued(), 1);
         assert_eq!(requests.finish(id).map(|request| request.clients.len()), Some(2));
         assert!(requests.first().is_none() && requests.is_empty());

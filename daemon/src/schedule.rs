@@ -12,7 +12,7 @@ use crate::talk;
 pub fn start_jobs(state: &mut State) {
     if !state.stopping {
         while let Some((id, request)) = state.requests.first() {
-            let Some(compiler) = state.compilers.for_request(&request.variant) else { break };
+            let Some(compiler) = state.compilers.for_request(&request.wanted.variant) else { break };
             state.requests.begin_first();
             begin(state, compiler, id);
         }
@@ -29,12 +29,13 @@ pub fn start_jobs(state: &mut State) {
 fn begin(state: &mut State, compiler: usize, id: RequestId) {
     let Some(request) = state.requests.get(id) else { return };
     let job = Job::Compile {
-        variant: request.variant,
-        what: request.what,
+        variant: request.wanted.variant,
+        what: request.wanted.what,
+        map: request.wanted.map.clone(),
         alone: request.alone,
         keep: request.keep,
         program: request.program.clone(),
-        done: state.modules.done(request.variant),
+        done: state.modules.done(request.wanted.variant),
     };
     state.compilers.note_work();
     let modules = &state.modules;

@@ -7,7 +7,7 @@ use autojit_protocol::{Blob, Message, What};
 use crate::client::{Role, UNFINISHED};
 use crate::clients::ClientId;
 use crate::job::Variant;
-use crate::requests::Request;
+use crate::requests::{Request, Wanted};
 use crate::state::{State, give};
 
 /// Handles the messages that have come of a client.
@@ -62,10 +62,11 @@ fn handle(state: &mut State, id: ClientId, message: Message<'_>, blob: Option<Bl
             state.modules.add(key, blob).map_err(|error| format!("reading a container: {error}"))?;
             state.ahead.add(Variant { key, level }, made);
         }
-        (Role::Program, Message::Compile { key, level, what, inline, keep }) => {
+        (Role::Program, Message::Compile { key, level, what, inline, keep, map }) => {
             state.counters.requests += 1;
             client.inline = inline;
-            compile(state, id, Variant { key, level }, what, keep);
+            let wanted = Wanted { variant: Variant { key, level }, what, map: map.into_owned() };
+            compile(state, id, wanted, keep);
         }
         (Role::Tool, Message::Compile { .. }) => return Err("a tool has asked for code".into()),
         (_, Message::Status) => {
@@ -95,9 +96,11 @@ fn role(version: u32, generator: [u8; 32]) -> Result<Role, String> {
 }
 
 /// Answers a request with an object that is there, or has it compiled.
-fn compile(state: &mut State, id: ClientId, variant: Variant, what: What, keep: bool) {
+fn compile(state: &mut State, id: ClientId, wanted: Wanted, keep: bool) {
     let Some(client) = state.clients.get(id) else { return };
-    if let Some(index) = what.function()
+    let (variant, what) = (wanted.variant, wanted.what);
+    let continues = matches!(what, What::Continuation(_));
+    if let Some(index) = what.function().filter(|_| !continues)
         && let Some((object, kept)) = state.modules.object(variant, index, matches!(what, What::Often(_)))
     {
         state.counters.hits += 1;
@@ -106,15 +109,15 @@ fn compile(state: &mut State, id: ClientId, variant: Variant, what: What, keep: 
     if !state.modules.has(&variant.key) {
         return client.tell(&Message::Unknown, None);
     }
-    if let Some(request) = state.requests.join(id, variant, what) {
+    if let Some(request) = state.requests.join(id, &wanted) {
         state.counters.shared += 1;
         client.request = Some(request);
         return;
     }
-    let keep = keep && state.cache.is_some();
+    // A continuation is for frames that are running now.
+    let keep = keep && state.cache.is_some() && !continues;
     client.request = Some(state.requests.add(Request {
-        variant,
-        what,
+        wanted,
         keep,
         program: client.program.clone(),
         clients: vec![id],

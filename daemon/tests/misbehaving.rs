@@ -45,7 +45,17 @@ fn other_versions_and_builds_are_told_so() {
     connection.send(&hello(VERSION, [0; 32]), None).unwrap();
     let what = What::Function(0);
     connection
-        .send(&Message::Compile { key: [1; 32], level: -1, what, inline: false, keep: false }, None)
+        .send(
+            &Message::Compile {
+                key: [1; 32],
+                level: -1,
+                what,
+                inline: false,
+                keep: false,
+                map: (&[]).into(),
+            },
+            None,
+        )
         .unwrap();
     assert!(refusal(&mut connection).contains("a tool has asked"));
 }
@@ -117,8 +127,17 @@ fn damaged_containers_are_refused() {
         program.connection.send(&message, Some(Blob::new(&bytes))).unwrap();
         let mut connection = program.connection;
         let what = What::Function(3);
-        let asked = connection
-            .send(&Message::Compile { key: module.key, level: -1, what, inline: true, keep: false }, None);
+        let asked = connection.send(
+            &Message::Compile {
+                key: module.key,
+                level: -1,
+                what,
+                inline: true,
+                keep: false,
+                map: (&[]).into(),
+            },
+            None,
+        );
         // Found out by the daemon, before or after the question, or by the compiler; what is left of one that is whole may
         // be known already.
         let reason = match asked {
@@ -139,7 +158,14 @@ fn a_client_that_does_not_listen_holds_nobody_up() {
     // It asks and asks, by itself and inline, and takes nothing.
     for function in 0..300 {
         let what = What::Function(function);
-        let message = Message::Compile { key: module.key, level: -1, what, inline: true, keep: false };
+        let message = Message::Compile {
+            key: module.key,
+            level: -1,
+            what,
+            inline: true,
+            keep: false,
+            map: (&[]).into(),
+        };
         if stopped.connection.send(&message, None).is_err() {
             break;
         }
@@ -158,7 +184,14 @@ fn a_client_that_leaves_takes_its_requests_along() {
         let mut program = daemon.program("/bin/hasty");
         program.send(&module, false);
         let what = What::Function(function);
-        let message = Message::Compile { key: module.key, level: -1, what, inline: false, keep: false };
+        let message = Message::Compile {
+            key: module.key,
+            level: -1,
+            what,
+            inline: false,
+            keep: false,
+            map: (&[]).into(),
+        };
         program.connection.send(&message, None).unwrap();
     }
     assert!(defines(&daemon.program("/bin/a").compile(&module, 199), "f199"));

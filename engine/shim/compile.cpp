@@ -6,6 +6,7 @@
 #include "aliases.h"
 #include "calls.h"
 #include "compile.h"
+#include "continuation.h"
 #include "describe.h"
 
 #include <mutex>
@@ -343,16 +344,25 @@ Expected<std::unique_ptr<MemoryBuffer>> Compiler::compile(Batch &Batch, StringRe
 }
 
 LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *Module, const autojit_shim_member *Members,
-                                         size_t Count, bool Whole, char **Error) {
+                                         size_t Count, bool Whole, const autojit_shim_continued *Continued,
+                                         char **Error) {
   Module->Whole = Whole && Module->Options.full_debug;
   Batch Batch(*Module);
   for (const autojit_shim_member &Member : ArrayRef(Members, Count))
     Batch.add(Member);
-  auto Object = Compiler(*Module).compile(Batch, unwrap(Members->function)->getName());
-  if (Object)
-    return wrap(Object->release());
-  *Error = toText(toString(Object.takeError()));
-  return nullptr;
+  auto Fail = [&](llvm::Error E) {
+    *Error = toText(toString(std::move(E)));
+    return nullptr;
+  };
+  StringRef Root = unwrap(Members->function)->getName();
+  if (Continued) {
+    auto Made = continueAt(*Batch.To->getFunction(Root), *Continued);
+    if (!Made)
+      return Fail(Made.takeError());
+    Root = (*Made)->getName();
+  }
+  auto Object = Compiler(*Module).compile(Batch, Root);
+  return Object ? wrap(Object->release()) : Fail(Object.takeError());
 }
 
 void autojit_shim_free_text(char *Text) { free(Text); }

@@ -46,10 +46,26 @@ struct autojit_shim_member {
   bool stubbed; // the image has a stub for it
 };
 
+// Where a frame has what is live.
+struct autojit_shim_location {
+  uint32_t value; // arguments, then instructions with results, by number
+  bool variable;  // the value is the place's address
+  int32_t offset; // from the frame's address
+};
+
+// The loop header at which a function is continued, and what is live there. Layout shared with src/shim.rs.
+struct autojit_shim_continued {
+  uint32_t block;
+  const autojit_shim_location *locations;
+  size_t count;
+  const char *suffix; // of the continuation's name
+};
+
 // Compiles functions together, the first of which is what was asked for; whole: with what describes the whole module
-// to debuggers. The object, or null with a message.
+// to debuggers; continued: unless null, what is left of the first one from there on. The object, or null with a message.
 LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *module, const autojit_shim_member *members,
-                                         size_t count, bool whole, char **error);
+                                         size_t count, bool whole, const autojit_shim_continued *continued,
+                                         char **error);
 
 void autojit_shim_free_text(char *text);
 // Installs the handler for LLVM's fatal errors, after which it cannot go on.

@@ -22,7 +22,7 @@ mod shim;
 
 use std::ffi::c_void;
 
-use autojit_abi::{Buffer, Claim, ENGINE_ABI, EngineApi, EngineModule, GENERATOR, OpenOptions};
+use autojit_abi::{Buffer, Claim, ENGINE_ABI, EngineApi, EngineModule, GENERATOR, OpenOptions, StackMap};
 // Its malloc, free and operator new take the place of libc's within this library.
 use libmimalloc_sys as _;
 
@@ -34,6 +34,7 @@ static API: EngineApi = EngineApi {
     llvm_major: 22,
     open,
     compile,
+    compile_continuation,
     compile_all,
     release_buffer,
     close,
@@ -102,6 +103,31 @@ unsafe extern "C" fn compile(
     // SAFETY: the caller's function with the argument that it wants.
     let mut claim = |index| unsafe { claim(context, index) };
     let (result, owned, status) = match module.with(|module| module.compile(root, often, &mut claim)) {
+        Ok(compiled) => (object, Owned::Object(compiled), 0),
+        Err(message) => (error, Owned::Text(message), 1),
+    };
+    // SAFETY: `object` and `error` are the caller's, for these results.
+    unsafe { result.write(hand_out(owned)) };
+    status
+}
+
+unsafe extern "C" fn compile_continuation(
+    module: *mut EngineModule,
+    root: u32,
+    map: *const u8,
+    len: usize,
+    object: *mut Buffer,
+    error: *mut Buffer,
+) -> i32 {
+    // SAFETY: `module` is from `open`, not closed, and used by this thread only (EngineApi::open).
+    let module = unsafe { &mut *module.cast::<Resident>() };
+    // SAFETY: map[..len] is the caller's, for this call (EngineApi::compile_continuation).
+    let map = StackMap::decode(unsafe { std::slice::from_raw_parts(map, len) });
+    let compiled = match map {
+        Some(map) => module.with(|module| module.compile_continuation(root, &map)),
+        None => Err("a stack map that cannot be read".into()),
+    };
+    let (result, owned, status) = match compiled {
         Ok(compiled) => (object, Owned::Object(compiled), 0),
         Err(message) => (error, Owned::Text(message), 1),
     };

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 
-use autojit_abi::OpenOptions;
+use autojit_abi::{OpenOptions, StackMap};
 use autojit_store::{Container, FunctionInfo, FunctionKind, Symbol};
 
 use crate::batch::{self, Limits};
@@ -95,6 +95,26 @@ impl Module {
                 attempt(&alone, &mut |_| false).map_err(context)?.1.map_err(context)
             }
         }
+    }
+
+    /// Compiles what is left of function `root` from a loop header on, for frames that are there.
+    ///
+    /// # Errors
+    /// A message with the function, the source file and LLVM's reason, or why it cannot be continued there.
+    pub fn compile_continuation(&mut self, root: u32, map: &StackMap) -> Result<Object, String> {
+        let source = self.container.source();
+        let Some(info) = self.container.function(root) else {
+            return Err(format!("{source} has no lazy function {root}"));
+        };
+        let _compiling = Compiling::new(info.name, source);
+        let context = |error| format!("{} of {source}, from a loop on: {error}", info.name);
+        let Some(function) = self.kept.find(info.name) else {
+            return Err(context("its bitcode does not define it".into()));
+        };
+        let root = member(function, &info);
+        let limits = self.limits.often();
+        let members = batch::choose(self, vec![root], &limits, &mut |_| false).map_err(context)?;
+        self.kept.compile_continuation(&members, map).map_err(context)
     }
 
     /// Compiles all functions that `claim` grants, with what describes the whole module; None if it grants none.

@@ -4,9 +4,10 @@
 //! [`Kept`] owns a module and all that belongs to its context; a [`Function`] is one of its functions, and is used
 //! with the `Kept` that it came from only, which this file's callers see to by having one `Kept` per module.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::NonNull;
 
+use autojit_abi::{CONTINUATION_SUFFIX, LocationKind, StackMap};
 use llvm_sys::core::{
     LLVMDisposeMemoryBuffer, LLVMGetBufferSize, LLVMGetBufferStart, LLVMGetCallSiteEnumAttribute,
     LLVMGetCalledValue, LLVMGetEnumAttributeAtIndex, LLVMGetEnumAttributeKindForName, LLVMGetFirstBasicBlock,
@@ -61,6 +62,25 @@ pub struct Member {
     pub stubbed: bool,
 }
 
+/// Where a frame has what is live: `autojit_shim_location`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct FrameLocation {
+    value: u32,
+    variable: bool,
+    offset: i32,
+}
+
+/// Where a function is continued: `autojit_shim_continued`.
+#[repr(C)]
+#[derive(Debug)]
+struct Continued {
+    block: u32,
+    locations: *const FrameLocation,
+    count: usize,
+    suffix: *const c_char,
+}
+
 #[repr(C)]
 struct ShimModule {
     _opaque: [u8; 0],
@@ -87,6 +107,7 @@ unsafe extern "C" {
         members: *const Member,
         count: usize,
         whole: bool,
+        continued: *const Continued,
         error: *mut *mut c_char,
     ) -> LLVMMemoryBufferRef;
     fn autojit_shim_free_text(text: *mut c_char);
@@ -211,11 +232,44 @@ impl Kept {
     /// # Errors
     /// LLVM's messages.
     pub fn compile(&mut self, members: &[Member], whole: bool) -> Result<Object, String> {
+        self.compile_members(members, whole, std::ptr::null())
+    }
+
+    /// Compiles what is left of the first of these functions from a loop header on; the others are for the inliner.
+    ///
+    /// # Errors
+    /// LLVM's messages, or why the function cannot be continued there.
+    pub fn compile_continuation(&mut self, members: &[Member], map: &StackMap) -> Result<Object, String> {
+        let locations = map.locations.iter().map(|location| FrameLocation {
+            value: location.value,
+            variable: location.kind == LocationKind::Variable,
+            offset: location.offset,
+        });
+        let locations: Vec<_> = locations.collect();
+        let suffix = CString::new(CONTINUATION_SUFFIX).expect("a suffix without zeros");
+        let continued = Continued {
+            block: map.block,
+            locations: locations.as_ptr(),
+            count: locations.len(),
+            suffix: suffix.as_ptr(),
+        };
+        self.compile_members(members, false, &raw const continued)
+    }
+
+    /// `continued` is null or valid.
+    fn compile_members(
+        &mut self,
+        members: &[Member],
+        whole: bool,
+        continued: *const Continued,
+    ) -> Result<Object, String> {
         assert!(!members.is_empty(), "a batch has a root");
         let mut error = std::ptr::null_mut();
-        // SAFETY: the functions are of this module (see the top of the file); there is a first one.
+        // SAFETY: the functions are of this module (see the top of the file); there is a first one. What `continued` points
+        // to is read during the call only.
         let object = unsafe {
-            autojit_shim_compile(self.module.as_ptr(), members.as_ptr(), members.len(), whole, &mut error)
+            let (first, count) = (members.as_ptr(), members.len());
+            autojit_shim_compile(self.module.as_ptr(), first, count, whole, continued, &mut error)
         };
         if object.is_null() { Err(message(error)) } else { Ok(Object(object)) }
     }

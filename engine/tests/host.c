@@ -41,6 +41,7 @@ struct api {
     uint32_t llvm_major;
     int32_t (*open)(const void *, size_t, const struct options *, void **, struct buffer *);
     int32_t (*compile)(void *, uint32_t, bool, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
+    int32_t (*compile_continuation)(void *, uint32_t, const void *, size_t, struct buffer *, struct buffer *);
     int32_t (*compile_all)(void *, bool (*)(void *, uint32_t), void *, struct buffer *, struct buffer *);
     void (*release)(struct buffer);
     void (*close)(void *);

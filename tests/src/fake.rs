@@ -109,8 +109,8 @@ impl Client {
                 Message::Compile { key, .. } if !self.modules.contains_key(&key) => {
                     self.say(&Message::Unknown, None);
                 }
-                Message::Compile { key, level, what, inline, .. } => {
-                    return Some(Request { key, level, what, inline });
+                Message::Compile { key, level, what, inline, map, .. } => {
+                    return Some(Request { key, level, what, inline, map: map.into_owned() });
                 }
                 other => panic!("nobody asked for {other:?}"),
             }
@@ -119,7 +119,7 @@ impl Client {
 
     /// The object that a request asks for.
     pub fn object(&self, request: &Request) -> Vec<u8> {
-        compile(&self.modules[&request.key], request.level, request.what)
+        compile(&self.modules[&request.key], request.level, request.what, &request.map)
     }
 
     /// Gives a request what it asks for.
@@ -148,6 +148,8 @@ pub struct Request {
     pub what: What,
     /// Whether the client wants bytes.
     pub inline: bool,
+    /// The stack map of a continuation.
+    map: Vec<u8>,
 }
 
 /// The engine's functions.
@@ -168,7 +170,7 @@ static ENGINE: LazyLock<&'static EngineApi> = LazyLock::new(|| {
 static COMPILING: Mutex<()> = Mutex::new(());
 
 /// Compiles what `what` says of a container: as autojitd does, without knowing what the client has.
-fn compile(container: &[u8], level: i32, what: What) -> Vec<u8> {
+fn compile(container: &[u8], level: i32, what: What, map: &[u8]) -> Vec<u8> {
     unsafe extern "C" fn every(_: *mut c_void, _: u32) -> bool {
         true
     }
@@ -185,6 +187,9 @@ fn compile(container: &[u8], level: i32, what: What) -> Vec<u8> {
             What::Function(root) | What::Often(root) => {
                 let often = matches!(what, What::Often(_));
                 (api.compile)(module, root, often, every, context, &mut object, &mut error)
+            }
+            What::Continuation(root) => {
+                (api.compile_continuation)(module, root, map.as_ptr(), map.len(), &mut object, &mut error)
             }
             What::Everything => (api.compile_all)(module, every, context, &mut object, &mut error),
         };

@@ -251,7 +251,8 @@ impl Program {
     }
 
     pub fn ask(&mut self, module: &Module, what: What, inline: bool) -> Answer {
-        let message = Message::Compile { key: module.key, level: -1, what, inline, keep: true };
+        let message =
+            Message::Compile { key: module.key, level: -1, what, inline, keep: true, map: (&[]).into() };
         self.connection.send(&message, None).expect("the daemon takes it");
         loop {
             let packet = self.connection.receive(PATIENCE).expect("the daemon answers");

@@ -7,7 +7,7 @@ use std::ffi::{CString, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, EngineModule, OpenOptions};
+use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, EngineModule, OpenOptions, StackMap};
 use autojit_store::{Contents, Function, FunctionKind, OptLevel, whole};
 
 /// The options of a runtime that asks for nothing.
@@ -89,6 +89,19 @@ impl Module {
         // SAFETY: the module is open and ours; claim outlives the call.
         let status = unsafe {
             (api().compile)(self.0, root, false, forward, (&raw mut claim).cast(), &mut object, &mut error)
+        };
+        if status == 0 { Ok(Owned(object)) } else { Err(text(error)) }
+    }
+}
+
+impl Module {
+    /// The continuation of a function from a loop on.
+    pub fn continuation(&mut self, root: u32, map: &StackMap) -> Result<Owned, String> {
+        let (mut object, mut error) = (Buffer::EMPTY, Buffer::EMPTY);
+        let map = map.encode().expect("a small map");
+        // SAFETY: the module is open and ours; the map is there during the call.
+        let status = unsafe {
+            (api().compile_continuation)(self.0, root, map.as_ptr(), map.len(), &mut object, &mut error)
         };
         if status == 0 { Ok(Owned(object)) } else { Err(text(error)) }
     }

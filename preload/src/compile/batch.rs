@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::time::Duration;
 
-use autojit_abi::{EngineApi, OpenOptions};
+use autojit_abi::{CONTINUATION_SUFFIX, EngineApi, OpenOptions, StackMap};
 use autojit_code::lock::Guard;
 use autojit_code::unit::Lines;
 use autojit_code::{Symbol, Unit, describe_unit, place};
@@ -122,6 +122,34 @@ pub fn replace_with(root: &'static Function, code: daemon::Code) -> Result<(), F
     batch.accept(code, Some(root), counter, || ()).map_err(|error| Failure::new(format_args!("{error}")))?
 }
 
+/// Has the engine of this process compile the continuation of a function from a loop header on, and returns its address.
+///
+/// # Errors
+/// It cannot be had.
+#[expect(dead_code, reason = "tiers will ask for them")]
+pub fn continue_here(
+    function: &'static Function,
+    map: &StackMap,
+    api: &'static EngineApi,
+) -> Result<usize, Failure> {
+    let map = map.encode().ok_or_else(|| Failure::new(format_args!("too much is live at the loop")))?;
+    let module = function.module();
+    let mut handle = modules::lock_engine(module);
+    let what = What::Continuation(function.index());
+    let object = run_engine(module, api, &mut handle, what, &map, &|_| false)?;
+    drop(handle);
+    Batch::of(module, None).link_continuation(&Held::new(Object::Engine(object)))
+}
+
+/// Publishes a continuation that autojitd has compiled, and returns its address.
+///
+/// # Errors
+/// It cannot be had.
+#[expect(dead_code, reason = "tiers will ask for them")]
+pub fn continue_with(function: &'static Function, code: daemon::Code) -> Result<usize, Failure> {
+    Batch::of(function.module(), None).link_continuation(&Held::new(Object::Daemon(code.object)))
+}
+
 /// The two halves of a batch, for the statistics: compiling, with the module locked, and linking.
 struct Halves<'a> {
     handle: Option<Guard<'a, EngineHandle>>,
@@ -186,7 +214,7 @@ impl<'w> Batch<'w> {
             Some(root) => What::Function(root),
             None => What::Everything,
         };
-        let object = Held::new(Object::Engine(run_engine(self.module, api, handle, what, &claim)?));
+        let object = Held::new(Object::Engine(run_engine(self.module, api, handle, what, &[], &claim)?));
         halves.compiled();
         if object.bytes().is_empty() {
             return Ok(());
@@ -289,6 +317,39 @@ impl<'w> Batch<'w> {
         Ok(())
     }
 
+    /// Links and publishes a continuation, which nothing leads to, and returns its address.
+    ///
+    /// # Errors
+    /// It cannot be linked.
+    fn link_continuation(&self, object: &Held) -> Result<usize, Failure> {
+        let container = &self.module.open()?.container;
+        let unit = autojit_cache::unit_of(object.bytes(), container);
+        let mut unit = unit.map_err(|error| cannot_link(&error))?;
+        unit.lines = object.lines().map(|object| unit.lines_of(object)).into_iter().collect();
+        let mut functions = unit.functions.iter().zip(unit.names.iter());
+        let offset = functions
+            .find(|(function, name)| function.global && name.ends_with(CONTINUATION_SUFFIX))
+            .map(|(function, _)| function.offset as usize)
+            .ok_or_else(|| Failure::new(format_args!("generating code: no continuation has come")))?;
+        let memory = self.module.image().memory();
+        let mut names = Names { module: self.module, owned: &|_| false };
+        let linked = place(&unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
+        let address = std::cell::Cell::new(0);
+        let publication = Publication {
+            claimed: &[],
+            tier: Tier::Last,
+            unnamed: &|text| {
+                address.set(text + offset);
+                0
+            },
+            description: (describe_unit(&unit), unit.functions.len()),
+            lines: lines::Lines::Objects(unit.lines.clone()),
+            objects: &unit.lines,
+        };
+        publish(self.module, memory, linked, publication).map_err(|error| cannot_link(&error))?;
+        Ok(address.get())
+    }
+
     /// Links and publishes those functions of a unit that are claimed. `counter` counts them, but for those that `kept` has
     /// by index, which are from the cache. `objects` tell debuggers more of it.
     ///
@@ -335,7 +396,8 @@ impl<'w> Batch<'w> {
     }
 }
 
-/// Has the engine compile the batch that it chooses around a function of a module, or all functions that `claim` grants. The module is locked by the caller.
+/// Has the engine compile the batch that it chooses around a function of a module, or all functions that `claim` grants, or
+/// the continuation of a function with a stack map. The module is locked by the caller.
 ///
 /// # Errors
 /// LLVM's.
@@ -344,10 +406,11 @@ pub fn run_engine(
     api: &'static EngineApi,
     handle: &mut EngineHandle,
     what: What,
+    map: &[u8],
     claim: &dyn Fn(u32) -> bool,
 ) -> Result<Owned, Failure> {
     module.verify()?;
-    engine::on_its_stack(|| call_engine(module, api, handle, what, claim))?
+    engine::on_its_stack(|| call_engine(module, api, handle, what, map, claim))?
 }
 
 /// The same, on a stack that is large enough for it.
@@ -356,6 +419,7 @@ fn call_engine(
     api: &'static EngineApi,
     handle: &mut EngineHandle,
     what: What,
+    map: &[u8],
     claim: &dyn Fn(u32) -> bool,
 ) -> Result<Owned, Failure> {
     let (mut object, mut error) = (Owned::empty(api), Owned::empty(api));
@@ -381,6 +445,10 @@ fn call_engine(
             What::Function(root) | What::Often(root) => {
                 let (out, error, often) = (object.out(), error.out(), matches!(what, What::Often(_)));
                 (api.compile)(handle.0, root, often, claim_callback, context, out, error)
+            }
+            What::Continuation(root) => {
+                let (out, error) = (object.out(), error.out());
+                (api.compile_continuation)(handle.0, root, map.as_ptr(), map.len(), out, error)
             }
             What::Everything => {
                 (api.compile_all)(handle.0, claim_callback, context, object.out(), error.out())

@@ -214,7 +214,7 @@ impl Queue {
         {
             (self.asked, self.asked_at) = (Some(function), sys::monotonic_time());
             if let Some(talk) = &mut self.talk {
-                talk.ask(function.module(), function.index())?;
+                talk.ask(function.module(), function.index(), None)?;
             }
         }
         Ok(())

@@ -94,7 +94,7 @@ impl Whole {
         let mut handle = modules::lock_engine(self.module);
         stats::COUNTERS.batches.add(1);
         let claim = |index: u32| part.get(index as usize) == Some(&true);
-        let object = run_engine(self.module, api, &mut handle, What::Everything, &claim)?;
+        let object = run_engine(self.module, api, &mut handle, What::Everything, &[], &claim)?;
         cache::keep_described(self.module, part, object.bytes());
         Ok(Object::Engine(object))
     }

@@ -4,10 +4,14 @@
 //! Each side allocates with an allocator of its own: what the engine hands out goes back to it through the release
 //! functions of [`EngineApi`]. No function unwinds.
 
+mod stack_map;
+
 use std::ffi::c_void;
 
+pub use stack_map::{Location, LocationKind, MOST_LOCATIONS, StackMap};
+
 /// Version of this interface; [`EngineApi::abi`] must equal it.
-pub const ENGINE_ABI: u32 = 4;
+pub const ENGINE_ABI: u32 = 5;
 /// What generates code in the engine, padded with zeros: ORC, the revision of what this project makes of it, and LLVM's
 /// version. Code in the object cache belongs to it, and runtime, engine and autojitd work together only if they agree on it.
 ///
@@ -56,6 +60,9 @@ impl Buffer {
     pub const EMPTY: Self = Self { data: std::ptr::null(), len: 0, owner: std::ptr::null_mut() };
 }
 
+/// What the name of a continuation has behind the function's.
+pub const CONTINUATION_SUFFIX: &str = ".osr";
+
 /// What the engine asks before it takes another function into a batch: true if the function was cold and now belongs
 /// to this batch. The first argument is the `context` of [`EngineApi::compile`], the second the function's index.
 pub type Claim = unsafe extern "C" fn(*mut c_void, u32) -> bool;
@@ -102,6 +109,17 @@ pub struct EngineApi {
         often: bool,
         claim: Claim,
         context: *mut c_void,
+        object: *mut Buffer,
+        error: *mut Buffer,
+    ) -> i32,
+    /// Compiles the continuation of function `root`: what is left of it from the loop header of the [`StackMap`] in
+    /// `map[..len]` on, as a function that takes the address of a frame and returns what `root` returns. `object` becomes an
+    /// ELF relocatable object whose one global function has the function's name and [`CONTINUATION_SUFFIX`].
+    pub compile_continuation: unsafe extern "C" fn(
+        module: *mut EngineModule,
+        root: u32,
+        map: *const u8,
+        len: usize,
         object: *mut Buffer,
         error: *mut Buffer,
     ) -> i32,

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// The version of everything but the two messages that never change.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// SHA-256 of a module's container.
 pub type Key = [u8; 32];
@@ -18,6 +18,8 @@ pub enum What {
     Function(u32),
     /// The function with this index alone, which runs often: as well as the optimiser can.
     Often(u32),
+    /// What is left of the function with this index from one of its loops on, for a frame that is running.
+    Continuation(u32),
     /// All functions, described to debuggers in full.
     Everything,
 }
@@ -26,7 +28,7 @@ impl What {
     /// The function, if it is one.
     pub fn function(self) -> Option<u32> {
         match self {
-            Self::Function(index) | Self::Often(index) => Some(index),
+            Self::Function(index) | Self::Often(index) | Self::Continuation(index) => Some(index),
             Self::Everything => None,
         }
     }
@@ -37,6 +39,7 @@ impl What {
             Self::Function(index) => (0, index),
             Self::Everything => (1, 0),
             Self::Often(index) => (2, index),
+            Self::Continuation(index) => (3, index),
         };
         let [a, b, c, d] = index.to_le_bytes();
         [kind, a, b, c, d]
@@ -48,6 +51,7 @@ impl What {
             (0, index) => Some(Self::Function(index)),
             (1, 0) => Some(Self::Everything),
             (2, index) => Some(Self::Often(index)),
+            (3, index) => Some(Self::Continuation(index)),
             _ => None,
         }
     }
@@ -65,7 +69,8 @@ pub enum Message<'a> {
     Module { key: Key, level: i32, made: bool },
     /// Code, please: answered by any number of `Working`, then `Code`, `Failed` or `Unknown`. `level` is the optimisation level
     /// instead of the build's, -1 for that. `inline`: no descriptor, bytes. `keep`: it may go to the daemon's object cache.
-    Compile { key: Key, level: i32, what: What, inline: bool, keep: bool },
+    /// `map`: of a `Continuation` the bytes of its stack map (autojit_abi::StackMap), otherwise empty.
+    Compile { key: Key, level: i32, what: What, inline: bool, keep: bool, map: Cow<'a, [u8]> },
     /// How is it going: answered by `Report`.
     Status,
     /// Finish, please: answered by `Stopping`.
@@ -136,6 +141,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn blob(&mut self) -> Option<Cow<'a, [u8]>> {
+        let len = self.number()? as usize;
+        self.bytes(len).map(Cow::Borrowed)
+    }
+
     fn key(&mut self) -> Option<[u8; 32]> {
         self.bytes(32).map(|bytes| bytes.try_into().expect("32 bytes"))
     }
@@ -180,12 +190,14 @@ impl<'a> Message<'a> {
                 out.number(*level as u32);
                 out.flag(*made);
             }
-            Self::Compile { key, level, what, inline, keep } => {
+            Self::Compile { key, level, what, inline, keep, map } => {
                 out.0.extend_from_slice(key);
                 out.number(*level as u32);
                 out.0.extend_from_slice(&what.encode());
                 out.flag(*inline);
                 out.flag(*keep);
+                out.number(map.len() as u32);
+                out.0.extend_from_slice(map);
             }
             Self::Welcome { version, process, cache } => {
                 out.number(*version);
@@ -215,7 +227,8 @@ impl<'a> Message<'a> {
             3 => {
                 let (key, level) = (fields.key()?, fields.number()? as i32);
                 let what = What::decode(fields.bytes(5)?.try_into().expect("5 bytes"))?;
-                Self::Compile { key, level, what, inline: fields.flag()?, keep: fields.flag()? }
+                let (inline, keep) = (fields.flag()?, fields.flag()?);
+                Self::Compile { key, level, what, inline, keep, map: fields.blob()? }
             }
             4 => Self::Status,
             5 => Self::Stop,
@@ -241,13 +254,17 @@ mod tests {
     use super::*;
 
     fn examples() -> Vec<Message<'static>> {
-        let compile = |what| Message::Compile { key: [7; 32], level: -1, what, inline: true, keep: false };
+        let compile = |what, map: &'static [u8]| {
+            let (key, map) = ([7; 32], map.into());
+            Message::Compile { key, level: -1, what, inline: true, keep: false, map }
+        };
         vec![
             Message::Hello { version: VERSION, generator: [1; 32], program: "/bin/a".into() },
             Message::Module { key: [2; 32], level: 3, made: true },
-            compile(What::Function(9)),
-            compile(What::Everything),
-            compile(What::Often(9)),
+            compile(What::Function(9), &[]),
+            compile(What::Everything, &[]),
+            compile(What::Often(9), &[]),
+            compile(What::Continuation(9), &[1, 0, 0, 0]),
             Message::Status,
             Message::Stop,
             Message::Welcome { version: 1, process: 5, cache: "/home/a/.cache/autojit".into() },

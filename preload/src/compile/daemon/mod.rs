@@ -176,7 +176,7 @@ fn converse<T>(
 ) -> Result<Result<T, Failure>, Trouble> {
     let patience = if what == What::Everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
     let start = sys::monotonic_time();
-    let mut question = Question::ask(link, module, what)?;
+    let mut question = Question::ask(link, module, what, Vec::new())?;
     loop {
         if sys::monotonic_time() - start > patience {
             return Err(ConnectionError::Silent.into());
@@ -193,22 +193,26 @@ fn converse<T>(
 struct Question {
     module: &'static Module,
     what: What,
+    /// The stack map of a continuation.
+    map: Vec<u8>,
     /// Whether the answer is to come without a descriptor.
     inline: bool,
     deliveries: u32,
 }
 
 impl Question {
-    fn ask(link: &mut Link, module: &'static Module, what: What) -> Result<Self, Trouble> {
-        let question = Self { module, what, inline: false, deliveries: 0 };
+    fn ask(link: &mut Link, module: &'static Module, what: What, map: Vec<u8>) -> Result<Self, Trouble> {
+        let question = Self { module, what, map, inline: false, deliveries: 0 };
         question.send(link)?;
         Ok(question)
     }
 
     fn send(&self, link: &mut Link) -> Result<(), Trouble> {
-        let keep = cache::configured().is_some() && self.what != What::Everything;
+        let keep =
+            cache::configured().is_some() && !matches!(self.what, What::Everything | What::Continuation(_));
         let (key, level) = (self.module.record().key, options::opt_override());
-        let compile = Message::Compile { key, level, what: self.what, inline: self.inline, keep };
+        let (what, inline, map) = (self.what, self.inline, self.map[..].into());
+        let compile = Message::Compile { key, level, what, inline, keep, map };
         Ok(link.connection.send(&compile, None)?)
     }
 
@@ -267,12 +271,17 @@ impl Talk {
         pool::connect_apart(spawn).map(|link| Self { link, welcome: false, question: None })
     }
 
-    /// Asks for a function that runs often. What was asked before has been answered.
+    /// Asks for a function that runs often, or, with the bytes of a stack map, for its continuation. What was asked before
+    /// has been answered.
     ///
     /// # Errors
     /// The daemon is gone.
-    pub fn ask(&mut self, module: &'static Module, function: u32) -> Result<(), Gone> {
-        let question = Question::ask(&mut self.link, module, What::Often(function));
+    pub fn ask(&mut self, module: &'static Module, function: u32, map: Option<Vec<u8>>) -> Result<(), Gone> {
+        let (what, map) = match map {
+            None => (What::Often(function), Vec::new()),
+            Some(map) => (What::Continuation(function), map),
+        };
+        let question = Question::ask(&mut self.link, module, what, map);
         self.question = Some(question.map_err(|trouble| Gone(trouble.to_string()))?);
         Ok(())
     }
