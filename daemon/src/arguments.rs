@@ -1,4 +1,4 @@
-//! The command line. One table makes the parser, `autojitd --help` and docs/autojitd.md.
+//! The command line. One table makes the parser, `autojitd --help`, docs/autojitd.md, the man page and what shells complete.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -170,6 +170,7 @@ Exit status: 0; 1 if it cannot serve, or if --status or --stop finds no daemon; 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autojit_manual::{Entry, compare_part};
 
     fn parse(arguments: &[&str]) -> Result<Arguments, String> {
         Arguments::parse(arguments.iter().map(|argument| (*argument).into()))
@@ -196,6 +197,22 @@ mod tests {
         assert!(wrong(&["--stop=now"]).contains("has no value"));
         assert!(wrong(&["--idle-exit", "soon"]).contains("seconds"));
         assert!(wrong(&["--stdio", "--detach"]).contains("--detach"));
+    }
+
+    #[test]
+    fn man_page_and_shells_have_the_table() {
+        let forms: Vec<_> = TABLE.iter().map(|row| [row.name, row.form].join(" ")).collect();
+        let entries =
+            TABLE.iter().zip(&forms).map(|(row, form)| Entry { form: form.trim_end(), doc: row.doc });
+        let entries: Vec<_> = entries.collect();
+        compare_part("docs/man/autojitd.8", "options", &autojit_manual::man(&entries));
+        for (shell, wanted) in [
+            ("bash", autojit_manual::bash("autojitd", &entries)),
+            ("zsh", autojit_manual::zsh(&entries)),
+            ("fish", autojit_manual::fish("autojitd", &entries)),
+        ] {
+            compare_part(&format!("scripts/completions/autojit.{shell}"), "autojitd", &wanted);
+        }
     }
 
     #[test]

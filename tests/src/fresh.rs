@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 /// As in scripts/sources.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     "Cargo.toml",
     "Cargo.lock",
     "daemon",
@@ -21,7 +21,9 @@ const SOURCES: [&str; 12] = [
     "trampoline",
     "scripts/build",
     "scripts/autojit.cfg",
+    "scripts/completions",
     "scripts/systemd",
+    "docs/man",
 ];
 const NOT_BUILT: [&str; 3] = ["tests", "examples", "target"];
 

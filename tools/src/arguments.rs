@@ -1,4 +1,5 @@
-//! The command line of autojit-run. One table makes the parser, `autojit-run --help` and docs/seeing.md.
+//! The command line of autojit-run. One table makes the parser, `autojit-run --help`, docs/seeing.md, the man page and what
+//! shells complete.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -202,6 +203,7 @@ pub fn parse(arguments: Vec<OsString>) -> Result<Task, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use autojit_manual::{Entry, compare_part};
 
     fn parsed(line: &[&str]) -> Result<Task, Failure> {
         parse(line.iter().map(OsString::from).collect())
@@ -237,6 +239,19 @@ mod tests {
             &[],
         ] {
             assert_eq!(parsed(wrong).map_err(|failure| failure.status), Err(2), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn man_page_and_shells_have_the_table() {
+        let entries: Vec<_> = TABLE.iter().map(|row| Entry { form: row.form, doc: row.doc }).collect();
+        compare_part("docs/man/autojit-run.1", "options", &autojit_manual::man(&entries));
+        for (shell, wanted) in [
+            ("bash", autojit_manual::bash("autojit-run", &entries)),
+            ("zsh", autojit_manual::zsh(&entries)),
+            ("fish", autojit_manual::fish("autojit-run", &entries)),
+        ] {
+            compare_part(&format!("scripts/completions/autojit.{shell}"), "autojit-run", &wanted);
         }
     }
 

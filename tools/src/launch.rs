@@ -22,13 +22,17 @@ Runs a command so that what it compiles is compiled lazily: each function when i
 
 clang, clang++, cc and c++ without a directory stand for the compilers behind autojit-cc and autojit-c++; with a
 directory or a release (clang-22), for themselves. ccache or sccache in front of a compiler stays in front of it.
-
-Options:
-  --version       print the version and the plugin's digest
-  --help          print this help
-
-autojit-run --help tells how programs are run, and lists the environment variables.
 ";
+
+/// Options, and what they do.
+const OPTIONS: [(&str, &str); 2] =
+    [("--version", "print the version and the plugin's digest"), ("--help", "print this help")];
+
+fn help() -> String {
+    let options: String = OPTIONS.iter().map(|(name, doc)| format!("  {name:<15} {doc}\n")).collect();
+    let more = "autojit-run --help tells how programs are run, and lists the environment variables.";
+    format!("{USAGE}\nOptions:\n{options}\n{more}\n")
+}
 
 /// Becomes the command.
 pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
@@ -37,7 +41,7 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
     };
     match first.as_bytes() {
         b"--help" => {
-            print!("{USAGE}");
+            print!("{}", help());
             return Ok(0);
         }
         b"--version" => {
@@ -199,4 +203,23 @@ fn make_variables(arguments: &[OsString]) -> Vec<OsString> {
         assignment
     };
     missing.map(assignment).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autojit_manual::{Entry, compare_part};
+
+    #[test]
+    fn man_page_and_shells_have_the_table() {
+        let entries = OPTIONS.map(|(form, doc)| Entry { form, doc });
+        compare_part("docs/man/autojit.1", "options", &autojit_manual::man(&entries));
+        for (shell, wanted) in [
+            ("bash", autojit_manual::bash("autojit", &entries)),
+            ("zsh", autojit_manual::zsh(&entries)),
+            ("fish", autojit_manual::fish("autojit", &entries)),
+        ] {
+            compare_part(&format!("scripts/completions/autojit.{shell}"), "autojit", &wanted);
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Options: environment variables that begin with AUTOJIT_. Plugin, runtime and daemon read them with this parser.
 //!
 //! One row of the table below (name, type, default, readers, documentation) makes the field of [`Options`], its parser, the
-//! rows of docs/options.md and the help text in tools/src/options.txt; a test compares the latter two with the table and
-//! rewrites them when BLESS=1 is set. A value that cannot be parsed is warned about, and the default stays.
+//! rows of docs/options.md, the help text in tools/src/options.txt and the variables in man pages; tests compare the latter
+//! with the table and rewrite them when BLESS=1 is set. A value that cannot be parsed is warned about, and the default stays.
 //!
 //! The environment is the caller's to read: the runtime cannot call getenv, a function that the program may define.
 
@@ -221,7 +221,7 @@ impl Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use autojit_manual::{Entry, compare, compare_part};
 
     fn parsed(reader: Reader, variables: &[&str]) -> (Options, Vec<BadValue>) {
         Options::read(reader, |visit| variables.iter().for_each(|variable| visit(variable.as_bytes())))
@@ -347,20 +347,34 @@ mod tests {
         text
     }
 
-    /// Compares `wanted` with the file, or writes it if BLESS=1.
-    fn compare(path: &str, wanted: &str) {
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
-        let found = std::fs::read_to_string(&path).unwrap_or_default();
-        if std::env::var_os("BLESS").is_some_and(|bless| bless == "1") {
-            std::fs::write(&path, wanted).unwrap();
-        } else {
-            assert_eq!(found, wanted, "{} differs from the table; BLESS=1 rewrites it", path.display());
-        }
+    /// The rows that `wanted` takes, as the variables of a man page.
+    fn variables(wanted: impl Fn(&Row) -> bool) -> String {
+        let texts = TABLE.iter().filter(|row| wanted(row)).map(|row| {
+            let default = if row.default.is_empty() { String::new() } else { format!(" [{}]", row.default) };
+            (format!("{}={}", row.name, row.form), format!("{}{default}", row.doc))
+        });
+        let texts: Vec<_> = texts.collect();
+        let entries: Vec<_> = texts.iter().map(|(form, doc)| Entry { form, doc }).collect();
+        autojit_manual::man(&entries)
     }
 
     #[test]
     fn documentation_is_the_table() {
         compare("docs/options.md", &markdown());
+    }
+
+    #[test]
+    fn man_pages_have_the_table() {
+        let read_by = |reader| move |row: &Row| row.readers.contains(&reader);
+        let only_c = |row: &Row| matches!(row.name, "AUTOJIT_CC" | "AUTOJIT_CXX" | "AUTOJIT_PREAMBLE");
+        for (page, wanted) in [
+            ("autojit-run.1", variables(read_by(Reader::Runtime))),
+            ("autojitd.8", variables(read_by(Reader::Daemon))),
+            ("autojit-cc.1", variables(compiling)),
+            ("autojit-rustc.1", variables(|row| compiling(row) && !only_c(row))),
+        ] {
+            compare_part(&format!("docs/man/{page}"), "environment", &wanted);
+        }
     }
 
     #[test]
