@@ -148,8 +148,13 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
     }
     let mut line = arguments.to_vec();
     if asked.code && environment_allows() {
+        let plugin = place::library("autojit.so", 1)?;
+        if plugin.as_os_str().as_bytes().iter().any(u8::is_ascii_whitespace) {
+            let why = "its path has a space in it, which rustc takes for the end; install autojit elsewhere";
+            return Err(Failure::new(1, format!("rustc cannot load '{}': {why}", plugin.display())));
+        }
         let mut flag = OsString::from("-Zllvm-plugins=");
-        flag.push(place::library("autojit.so", 1)?);
+        flag.push(plugin);
         line.push(flag);
         // What the compiler kept of incremental builds with another plugin is of no use. It knows the plugin's path only. The
         // plugin knows by the same word that dependencies may be lazy (plugin/src/rustc.rs).
