@@ -22,7 +22,7 @@ fn main() {
     fs::write(&script, format!("{{ global: {symbols}local: *; }};\n")).expect("writing the version script");
     for argument in [
         format!("--version-script={}", script.display()),
-        "-soname=libautojit.so".into(),
+        // No -soname: linkers note the path by which they were given it, at which the loader opens it without a search.
         // References inside the library stay inside, whatever the program defines.
         "-Bsymbolic".into(),
         // All symbols are bound at start: a lazy binding in the resolver could take the loader's lock.

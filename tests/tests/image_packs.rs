@@ -12,7 +12,7 @@ use autojit_tests::cache::{assert_cold, assert_warm, files, only, warm};
 use autojit_tests::compile::{Link, plugin};
 use autojit_tests::daemon;
 use autojit_tests::run::{Outcome, by_llvm, command, run, tool, warm_command};
-use autojit_tests::scratch::Scratch;
+use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
 /// Modules beside `main`.
@@ -146,6 +146,8 @@ fn trace(scratch: &Scratch, mut strace: Command, program: &Path, text: &str) -> 
 fn later_runs_of_small_programs_make_few_system_calls() {
     /// Opening and reading the name of the tracer.
     const TRACER: usize = 3;
+    /// Those of a run without one.
+    const MOST: usize = 39;
     let scratch = Scratch::new("image-pack-system-calls");
     let mut main = String::from("#include <stdio.h>\n");
     (0..MODULES).for_each(|number| writeln!(main, "int f{number}(int);").expect("a string"));
@@ -175,7 +177,22 @@ fn later_runs_of_small_programs_make_few_system_calls() {
     let lazy = (0..3).map(|_| trace(&scratch, warm_command("strace", scratch.path()), &program, "11\n"));
     let lazy = lazy.min_by_key(|trace| trace.lines().count()).expect("there are three");
     let plain = trace(&scratch, command("strace"), &scratch.path().join("plain"), "11\n");
-    assert!(lazy.lines().count() <= plain.lines().count() + TRACER + 40, "{plain}\n{lazy}");
+    assert!(lazy.lines().count() <= plain.lines().count() + TRACER + MOST, "{plain}\n{lazy}");
+
+    // The same if a wrapper has linked the runtime: the loader opens it without a search.
+    let sources = names.iter().map(|name| format!("{name}.c"));
+    let mut wrapper = command(dist("bin/autojit-cc"));
+    tool(wrapper.args(sources).args(["-O0", "-o", "linked"]).current_dir(scratch.path()));
+    let linked = scratch.path().join("linked");
+    let mut traces = (0..4).map(|_| {
+        let mut strace = warm_command("strace", scratch.path());
+        strace.env_remove("LD_PRELOAD");
+        trace(&scratch, strace, &linked, "11\n")
+    });
+    let cold = traces.next().expect("there are four");
+    let lazy = traces.min_by_key(|trace| trace.lines().count()).expect("there are three");
+    assert!(lazy.lines().count() < cold.lines().count(), "{cold}\n{lazy}");
+    assert!(lazy.lines().count() <= plain.lines().count() + TRACER + MOST, "{plain}\n{lazy}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn programs_of_set_user_id_take_no_orders_from_the_environment() {
         return;
     }
     let scratch = Scratch::reachable("linked-runtime-setuid");
-    let runtime = scratch.directory("lib").join("libautojit.so");
+    let runtime = scratch.directory("lib").join("libautojit-runtime.so");
     fs::copy(dist("lib/libautojit.so"), &runtime).expect("the directory is ours");
     let found = format!("-Wl,-rpath,{}", scratch.path().join("lib").display());
     let objects = [

@@ -54,12 +54,13 @@ fn programs_find_the_runtime() {
             assert_prints(&scratch, "program", "42", &format!("{linker} {flags:?}"));
         }
     }
-    // Where the project's own libraries are looked for comes first.
+    // The loader gets a path, and looks for the project's own libraries where it is told to, no longer.
     build(&scratch, "bin/autojit-cc", &["main.c", "helper.c", "-o", "program", "-Wl,-rpath,/first"]);
     let entries = dynamic(&scratch, "program");
     let runtime = dist("lib/libautojit.so").canonicalize().expect("it is built");
-    let directory = runtime.parent().expect("a file has a directory").display();
-    assert!(entries.contains(&format!("[/first:{directory}]")), "{entries}");
+    for part in [format!("[{}]", runtime.display()), "[/first]".to_owned()] {
+        assert!(entries.contains(&part), "{entries}");
+    }
     // The command line is in a file.
     scratch.file("arguments", "main.c 'helper.c'\n-o \"program\"");
     build(&scratch, "bin/autojit-cc", &["@arguments"]);

@@ -224,7 +224,7 @@ fn response(text: &[u8]) -> Vec<OsString> {
 pub struct Runtime {
     /// What is put in front of all inputs: calls that the runtime interposes are to find it in front of the C library.
     pub first: Vec<OsString>,
-    /// What is put behind them: the directories of the project's own libraries are searched first.
+    /// What is put behind them.
     pub last: Vec<OsString>,
 }
 
@@ -242,13 +242,13 @@ pub fn runtime(link: Link) -> Result<Option<Runtime>, Failure> {
         Link::No => Ok(None),
         Link::Dynamic if !options.portable => {
             let library = place::library("libautojit.so", 1)?;
-            let directory = library.parent().unwrap_or(Path::new("/")).to_owned();
+            // By its path, the loader opens it at once. With an rpath it would look for each library of the program in that
+            // directory, and in ten others that are not there. Where it looks by itself, a name is enough.
+            let searched = library.parent().is_some_and(place::is_searched);
+            let library = if searched { "-l:libautojit.so".into() } else { library.into() };
             // Whatever --as-needed is in force: nothing refers to it by a symbol that has to be there.
-            let first =
-                ["--push-state".into(), "--no-as-needed".into(), library.into(), "--pop-state".into()];
-            let last =
-                if place::is_searched(&directory) { vec![] } else { vec!["-rpath".into(), directory.into()] };
-            Ok(Some(Runtime { first: first.into(), last }))
+            let first = ["--push-state".into(), "--no-as-needed".into(), library, "--pop-state".into()];
+            Ok(Some(Runtime { first: first.into(), last: Vec::new() }))
         }
         Link::Dynamic | Link::Static => {
             let library = place::library("libautojit_static-x86_64.a", 1)?;
@@ -348,13 +348,13 @@ mod tests {
 
     #[test]
     fn the_runtime_is_around_the_inputs() {
-        let runtime = Runtime { first: vec!["L".into()], last: vec!["-rpath".into(), "D".into()] };
+        let runtime = Runtime { first: vec!["--push-state".into(), "L".into()], last: vec!["M".into()] };
         let line = add(runtime, &["a.o".into(), "--".into(), "b".into()]);
         let line = line.join(OsStr::new(" "));
         assert_eq!(
             line,
-            "--start-no-unused-arguments -Xlinker L --end-no-unused-arguments a.o --start-no-unused-arguments \
-             -Xlinker -rpath -Xlinker D --end-no-unused-arguments -- b"
+            "--start-no-unused-arguments -Xlinker --push-state -Xlinker L --end-no-unused-arguments a.o \
+             --start-no-unused-arguments -Xlinker M --end-no-unused-arguments -- b"
         );
     }
 }

@@ -88,16 +88,22 @@ impl ForkLock for Memories {
     }
 }
 
+const PAGE_SIZE: usize = 4096;
+
+/// A page with nothing else in it.
+#[repr(align(4096))]
+struct Page([u8; PAGE_SIZE]);
+
 /// Installs the handlers, for `parts`.
 ///
 /// # Errors
 /// There is no memory.
 pub fn install(parts: &'static Parts) -> Result<(), Failure> {
-    const PAGE_SIZE: usize = 4096;
     PARTS.get_or_init(|| parts);
     let failure = |error: sys::Errno| Failure::new(format_args!("preparing for forks: {error}"));
-    let page = sys::map_pages(PAGE_SIZE).map_err(failure)?;
-    // SAFETY: a fresh page that lives for ever.
+    // A page of the allocator's saves a mapping.
+    let page = Box::leak(Box::new(Page([0; PAGE_SIZE]))).0.as_mut_ptr();
+    // SAFETY: a page of anonymous memory that lives for ever.
     if unsafe { sys::wipe_on_fork(page, PAGE_SIZE) }.is_ok() {
         PAGE.store(page, Ordering::Relaxed);
         mark();

@@ -133,7 +133,7 @@ pub unsafe fn map_pages_again(from: usize, size: usize, to: usize) -> Result<(),
 /// Makes the kernel zero these pages in a child that comes without shared memory (fork, clone without CLONE_VM).
 ///
 /// # Safety
-/// `[address, address + size)` must come from [`map_pages`].
+/// `[address, address + size)` must be pages that [`map_pages`] has mapped, and hold nothing that the child needs.
 pub unsafe fn wipe_on_fork(address: *mut u8, size: usize) -> Result<(), Errno> {
     // SAFETY: the caller's promise.
     unsafe { syscall(libc::SYS_madvise, [address as usize, size, libc::MADV_WIPEONFORK as usize, 0, 0, 0]) }
