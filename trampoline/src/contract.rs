@@ -258,6 +258,11 @@ pub unsafe fn slot_of_tail(return_address: *const u8) -> *const Slot {
 pub unsafe fn slot_of_stub(function: *const u8) -> Option<*const Slot> {
     // SAFETY: 16 bytes are readable (caller): at most 4 of endbr64, then 6 of the jump and 2 of the tail's call.
     unsafe {
+        // Most are asked for by the thousand, and have neither endbr64 nor a breakpoint.
+        let [a, b, .., c, d] = function.cast::<[u8; 8]>().read();
+        if [a, b] == JMP_INDIRECT && [CALL_INDIRECT, CALL_SHARED].contains(&[c, d]) {
+            return Some(indirect_target(function));
+        }
         let opens = |at: *const u8, code: &[u8]| {
             let bytes = std::slice::from_raw_parts(at, code.len());
             bytes[1..] == code[1..] && (bytes[0] == code[0] || bytes[0] == BREAKPOINT)

@@ -292,8 +292,7 @@ impl ImagePack {
             (baseline::code() != BaselineCode::None).then(|| baseline::lines::of_functions(&unit, function));
         let lines = lines::Lines::Kept(kept, functions);
         let mut names = Names::new(self, image, references);
-        names.prefetch();
-        names.check_imports().map_err(|what| LinkError::Object(what.into()))?;
+        names.look_up_imports().map_err(|what| LinkError::Object(what.into()))?;
         let Definitions { claimed, unnamed } = names.claim(&unit);
         if claimed.functions.is_empty() && unnamed.is_empty() {
             return Ok(0);
@@ -303,7 +302,7 @@ impl ImagePack {
         let linked = place(&unit, memory, &mut names)?;
         let publish_unnamed = |text: usize| {
             self.texts[group].store(text, SeqCst);
-            unnamed.iter().for_each(|unnamed| unnamed.publish(self, image, text));
+            unnamed.iter().for_each(|unnamed| unnamed.publish(text));
             unnamed.len()
         };
         let publication = Publication {

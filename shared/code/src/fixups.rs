@@ -34,17 +34,7 @@ impl Group {
         self.form.is_relative() && self.source == Source::Inside(self.piece, 0)
     }
 
-    /// `number: u32, places: u32, piece: u8, form: u8, kind: u8, 0`
-    fn packed(&self, places: u32) -> [u8; GROUP] {
-        let (kind, number) = self.source.packed();
-        let mut bytes = [0; GROUP];
-        bytes[0..4].copy_from_slice(&number.to_le_bytes());
-        bytes[4..8].copy_from_slice(&places.to_le_bytes());
-        bytes[8..11].copy_from_slice(&[self.piece as u8, self.form as u8, kind]);
-        bytes
-    }
-
-    /// What [`packed`](Self::packed) gave.
+    /// Of `number: u32, places: u32, piece: u8, form: u8, kind: u8, 0`.
     fn unpacked(bytes: &[u8; GROUP]) -> Option<(Self, u32)> {
         let [n0, n1, n2, n3, places @ .., piece, form, kind, _] = *bytes;
         let source = Source::unpacked(kind, u32::from_le_bytes([n0, n1, n2, n3]))?;
@@ -52,9 +42,18 @@ impl Group {
         Some((Self { piece, form, source }, u32::from_le_bytes(places)))
     }
 
-    fn key(&self) -> (u8, u32, u8, u8) {
+    /// By which groups are sorted: `form: u8, piece: u8, number: u32, kind: u8`, the last of which counts most.
+    fn key(&self) -> u64 {
         let (kind, number) = self.source.packed();
-        (kind, number, self.piece as u8, self.form as u8)
+        let [n0, n1, n2, n3] = number.to_le_bytes();
+        u64::from_le_bytes([self.form as u8, self.piece as u8, n0, n1, n2, n3, kind, 0])
+    }
+
+    /// The group of a [`key`](Self::key), with so many places, packed.
+    fn packed(key: u64, places: u32) -> [u8; GROUP] {
+        let [form, piece, n0, n1, n2, n3, kind, _] = key.to_le_bytes();
+        let [p0, p1, p2, p3] = places.to_le_bytes();
+        [n0, n1, n2, n3, p0, p1, p2, p3, piece, form, kind, 0]
     }
 }
 
@@ -72,11 +71,13 @@ pub struct Fixups<'a> {
 
 impl Fixups<'static> {
     /// These: groups, and a place in each.
-    pub fn of(mut all: Vec<(Group, u32)>) -> Self {
-        all.sort_unstable_by_key(|(group, place)| (group.key(), *place));
+    pub fn of(all: Vec<(Group, u32)>) -> Self {
+        // There are many, so that keys are made once.
+        let mut all: Vec<_> = all.into_iter().map(|(group, place)| (group.key(), place)).collect();
+        all.sort_unstable();
         let (mut groups, mut places) = (Vec::new(), Vec::with_capacity(all.len() * PLACE));
         for run in all.chunk_by(|(a, _), (b, _)| a == b) {
-            groups.extend_from_slice(&run[0].0.packed(run.len() as u32));
+            groups.extend_from_slice(&Group::packed(run[0].0, run.len() as u32));
             run.iter().for_each(|(_, place)| places.extend_from_slice(&place.to_le_bytes()));
         }
         Self { groups: groups.into(), places: places.into() }

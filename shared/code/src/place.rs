@@ -26,6 +26,8 @@ struct Bound {
     target: Target,
     /// Where branches go: the target, or a far stub that they reach.
     branch: usize,
+    /// What branches hold already: where the unit has a definition that is not the one, its offset.
+    held: u32,
 }
 
 /// Places `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
@@ -80,13 +82,16 @@ struct Externals {
     pending: BTreeMap<u32, u64>,
     /// The far stubs of those that branches do not reach.
     branches: BTreeMap<u32, usize>,
+    /// The offsets of the unit's definitions of those that lead elsewhere.
+    displaced: BTreeMap<u32, u32>,
 }
 
 impl Externals {
     fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
         let addresses = Vec::with_capacity(unit.externals.len());
         let marks = vec![0; unit.externals.len().div_ceil(BITS)];
-        let mut all = Self { addresses, marks, pending: BTreeMap::new(), branches: BTreeMap::new() };
+        let (pending, branches, displaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut all = Self { addresses, marks, pending, branches, displaced };
         let text = unit.pieces[Piece::Text as usize].len();
         for number in 0..unit.externals.len() {
             let external = unit.externals.get(number).filter(|external| external.is_within(text));
@@ -99,6 +104,10 @@ impl Externals {
                 .resolve(&external.symbol, external.usage, external.weak)
                 .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?;
             all.addresses.push(target.address);
+            if let Some(own) = external.own {
+                all.displaced.insert(number as u32, own);
+                all.mark(number as u32);
+            }
             if let Some(pending) = target.pending {
                 all.pending.insert(number as u32, pending);
                 all.mark(number as u32);
@@ -114,11 +123,12 @@ impl Externals {
             return Ok(None);
         }
         if (self.marks[external as usize / BITS] >> (external as usize % BITS)) & 1 == 0 {
-            return Ok(Some(Bound { target: Target { address, pending: None }, branch: address }));
+            return Ok(Some(Bound { target: Target { address, pending: None }, branch: address, held: 0 }));
         }
         let pending = self.pending.get(&external).copied();
         let branch = self.branches.get(&external).copied().unwrap_or(address);
-        Ok(Some(Bound { target: Target { address, pending }, branch }))
+        let held = self.displaced.get(&external).copied().unwrap_or(0);
+        Ok(Some(Bound { target: Target { address, pending }, branch, held }))
     }
 
     fn mark(&mut self, external: u32) {
@@ -321,9 +331,7 @@ impl<'a> Place<'_, 'a> {
                 Some(bound) => {
                     let pending = bound.target.pending.filter(|_| patched);
                     site = pending.map(|pending| (pending, bound.branch));
-                    // Where the unit has a definition that is not the one, the places hold its offset.
-                    let own = self.unit.externals.get(external as usize).and_then(|external| external.own);
-                    bound.branch.wrapping_sub(own.unwrap_or(0) as usize)
+                    bound.branch.wrapping_sub(bound.held as usize)
                 }
                 None => self.bases[0],
             },

@@ -27,8 +27,10 @@ pub struct Names<'a> {
     last: Cell<(u32, Option<&'static Module>)>,
     /// By number, what is known of a function of the group. Functions have the first numbers.
     functions: Vec<Known>,
-    /// For imports of modules that are gone: others that lead to the same.
-    stand_ins: OnceCell<BTreeMap<u32, Reference>>,
+    /// By number, where an import leads; [`GONE`] if its module is, or if it is none.
+    imports: Vec<usize>,
+    /// For imports of modules that are gone: where others lead that lead to the same.
+    stand_ins: OnceCell<BTreeMap<u32, usize>>,
 }
 
 /// The functions of a group whose code is the one that is being linked.
@@ -41,25 +43,23 @@ pub struct Definitions {
 
 /// A function that nothing has named yet: its code is found when it is.
 pub struct Unnamed {
-    /// The number of its slot, which is known to be the one, if it has a stub.
-    slot: u32,
-    /// The number of its module in the pack.
-    module: u32,
+    /// Its slot, if it has a stub.
+    slot: Option<&'static Slot>,
+    module: &'static Module,
     index: u32,
     offset: u32,
 }
 
 impl Unnamed {
     /// Lets calls lead to its code, in the text of a group that is known to be bound.
-    pub fn publish(&self, pack: &ImagePack, image: &'static Image, text: usize) {
+    pub fn publish(&self, text: usize) {
         let code = text + self.offset as usize;
-        let Some(module) = pack.module(image, self.module) else { return };
-        if let Some(function) = module.named_function(self.index) {
+        if let Some(function) = self.module.named_function(self.index) {
             // Named meanwhile: it may have other code already.
             if function.claim() {
                 function.publish(code, Tier::Last);
             }
-        } else if let Some(slot) = image.slot_of(self.slot, module, self.index) {
+        } else if let Some(slot) = self.slot {
             slot.target.store(code, Release);
         }
     }
@@ -85,11 +85,15 @@ enum Known {
     Stub(usize),
 }
 
+/// Where nothing can be.
+const GONE: usize = usize::MAX;
+
 impl<'a> Names<'a> {
     /// What is known before anything was claimed.
     pub fn new(pack: &'a ImagePack, image: &'static Image, references: References<'static>) -> Self {
         let last = Cell::new((NONE, None));
-        Self { pack, image, references, last, functions: Vec::new(), stand_ins: OnceCell::new() }
+        let (functions, imports, stand_ins) = (Vec::new(), Vec::new(), OnceCell::new());
+        Self { pack, image, references, last, functions, imports, stand_ins }
     }
 }
 
@@ -103,65 +107,72 @@ impl Names<'_> {
         module
     }
 
-    /// The address of an import of a module that is there.
-    fn import(&self, reference: &Reference) -> Option<usize> {
-        self.module(reference)?.import(reference.index)
-    }
-
-    /// Has what linking is going to look at brought into the processor's caches: of thousands of imports, each is in another
-    /// line of four tables, and each table says where to look in the next.
-    pub fn prefetch(&self) {
-        let imports = || {
-            let all = self.references.iter().flatten();
-            all.filter(|it| it.kind == ReferenceKind::Import)
-                .filter_map(|it| Some((self.module(&it)?.record(), it.index)))
-                .filter(|(record, index)| *index < record.got_imports + record.direct_imports)
-        };
-        for reference in self.references.iter().flatten().filter(|it| it.kind == ReferenceKind::Stub) {
-            prefetch(self.image.place_of_slot(reference.slot));
-        }
-        for (record, index) in imports() {
-            prefetch(record.import_table().wrapping_add(index as usize) as usize);
-        }
-        for (record, index) in imports() {
-            // SAFETY: an emitted record of a loaded image, and the index is in range.
-            prefetch(unsafe { record.import_place(index) } as usize);
-        }
-        for (record, index) in imports().filter(|(record, index)| *index < record.got_imports) {
-            // SAFETY: as above.
-            prefetch(unsafe { record.import(index) } as usize);
-        }
-    }
-
-    /// Checks that imports with one number for the code lead to the same.
-    pub fn check_imports(&self) -> Result<(), &'static str> {
-        for (reference, number) in self.references.iter().zip(0..) {
+    /// Looks where imports lead, and checks that those with one number for the code lead to the same. Of thousands, each is in
+    /// another line of three tables, and each table says where to look in the next: what is needed then is on its way into
+    /// the processor's caches meanwhile.
+    pub fn look_up_imports(&mut self) -> Result<(), &'static str> {
+        let references = self.references;
+        let mut imports = Vec::with_capacity(references.len());
+        let (mut indirect, mut same) = (Vec::new(), Vec::new());
+        for (reference, number) in references.iter().zip(0..) {
             let reference = reference.ok_or("a reference of no kind")?;
-            if reference.kind != ReferenceKind::Import || reference.slot == NONE {
-                continue;
+            let mut entry = GONE;
+            if reference.kind == ReferenceKind::Import {
+                if reference.slot != NONE {
+                    same.push((number, reference.slot));
+                }
+                if let Some(module) = self.module(&reference) {
+                    let record = module.record();
+                    if reference.index < record.got_imports {
+                        indirect.push(number);
+                    } else if reference.index - record.got_imports >= record.direct_imports {
+                        return Err("an import that is not there");
+                    }
+                    entry = record.import_table().wrapping_add(reference.index as usize) as usize;
+                    prefetch(entry);
+                }
+            } else if reference.kind == ReferenceKind::Stub {
+                prefetch(self.image.place_of_slot(reference.slot));
             }
-            let first = self.references.get(reference.slot).filter(|_| reference.slot < number);
-            let first = first.filter(|first| first.kind == ReferenceKind::Import && first.slot == NONE);
-            let first = self.import(&first.ok_or("an import that is none")?);
-            if first.zip(self.import(&reference)).is_some_and(|(one, other)| one != other) {
+            imports.push(entry);
+        }
+        for import in imports.iter_mut().filter(|import| **import != GONE) {
+            // SAFETY: an entry of the import table of an emitted record, of a loaded image.
+            let distance = unsafe { *(*import as *const i32) };
+            *import = import.wrapping_add_signed(distance as isize);
+            prefetch(*import);
+        }
+        for number in indirect {
+            let import = &mut imports[number as usize];
+            // SAFETY: the GOT cell that the entry leads to (contract), which is relocated.
+            *import = unsafe { *(*import as *const usize) };
+        }
+        for (number, first) in same {
+            let first_one = references.get(first).filter(|_| first < number);
+            first_one
+                .filter(|first| first.kind == ReferenceKind::Import && first.slot == NONE)
+                .ok_or("an import that is none")?;
+            let (one, other) = (imports[first as usize], imports[number as usize]);
+            if one != GONE && other != GONE && one != other {
                 return Err("imports that lead to different places now");
             }
         }
+        self.imports = imports;
         Ok(())
     }
 
     /// Where the code of a number's import leads; anywhere if all modules with it have changed: nothing will run it.
-    fn destination(&self, number: u32, reference: &Reference) -> Result<usize, &'static str> {
-        if let Some(module) = self.module(reference) {
-            return module.import(reference.index).ok_or("an import that is not there");
+    fn destination(&self, number: u32) -> usize {
+        let import = self.imports.get(number as usize).copied().unwrap_or(GONE);
+        if import != GONE {
+            return import;
         }
         let stand_ins = self.stand_ins.get_or_init(|| {
-            let all = self.references.iter().flatten();
-            let there = all.filter(|it| it.kind == ReferenceKind::Import && self.module(it).is_some());
-            there.map(|it| (it.slot, it)).collect()
+            let all = self.references.iter().zip(&self.imports);
+            let there = all.filter(|(_, import)| **import != GONE);
+            there.filter_map(|(reference, import)| Some((reference?.slot, *import))).collect()
         });
-        let found = stand_ins.get(&number).and_then(|other| self.import(other));
-        Ok(found.unwrap_or_else(|| self.image.address()))
+        stand_ins.get(&number).copied().unwrap_or_else(|| self.image.address())
     }
 
     /// The functions that code of `unit` is for, as far as they are cold.
@@ -179,9 +190,10 @@ impl Names<'_> {
             let slot = match reference.kind {
                 ReferenceKind::Stub => {
                     let index = reference.index;
-                    let known = self.image.slot_of(reference.slot, module, index).map(|_| reference.slot);
+                    let known = self.image.slot_of(reference.slot, module, index);
                     // The image may have been linked anew.
-                    known.or_else(|| self.image.find_slot(module, index))
+                    let find = |number| self.image.slot_of(number, module, index);
+                    known.or_else(|| self.image.find_slot(module, index).and_then(find))
                 }
                 ReferenceKind::Local => None,
                 ReferenceKind::Inline | ReferenceKind::Import => {
@@ -198,12 +210,8 @@ impl Names<'_> {
                 // The image has another definition of it.
                 continue;
             }
-            let slot_number = slot.unwrap_or(NONE);
-            let slot = slot.and_then(|number| self.image.slot_of(number, module, reference.index));
-            let Reference { module: number_of_module, index, .. } = reference;
-            let offset = definition.offset;
-            let unnamed = Unnamed { slot: slot_number, module: number_of_module, index, offset };
-            all.unnamed.push(unnamed);
+            let (index, offset) = (reference.index, definition.offset);
+            all.unnamed.push(Unnamed { slot, module, index, offset });
             let known = self.where_calls_lead(&reference, module, slot.map(std::ptr::from_ref));
             self.note(number, known);
         }
@@ -270,7 +278,7 @@ impl Resolver for Names<'_> {
         let reference = self.references.get(number).ok_or("a number of nothing")?;
         match (reference.kind, symbol) {
             (ReferenceKind::Import, Symbol::Import(_)) => {
-                let address = self.destination(number, &reference)?;
+                let address = self.destination(number);
                 if address == 0
                     && let Some(module) = self.module(&reference)
                 {
@@ -305,7 +313,7 @@ impl Resolver for Names<'_> {
             // The place of its function is known if the import leads there now, too.
             Symbol::Import(number) => self.references.get(*number).is_some_and(|import| {
                 let Known::Stub(stub) = self.known(import.other) else { return false };
-                self.destination(*number, &import) == Ok(stub)
+                self.destination(*number) == stub
             }),
         }
     }
