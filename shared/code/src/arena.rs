@@ -424,7 +424,7 @@ fn protect_text(text: &Range<usize>) -> Result<(), Errno> {
     // SAFETY: whole pages that nothing writes at this address; that they can be read is seen to here.
     let hidden = unsafe { sys::protect_execute_only(text.start, text.len()) };
     match hidden {
-        Ok(()) if sys::is_readable(text.start) => Ok(()),
+        Ok(readable) if readable || sys::is_readable(text.start) => Ok(()),
         _ => protect(Arena::Text, text.clone()),
     }
 }

@@ -132,7 +132,7 @@ impl<'a> Settle<'a, '_> {
     fn source(&mut self, symbol: u32, access: Access) -> Result<Source, LinkError> {
         Ok(match access {
             Access::GotBase => Source::GotBase,
-            Access::Address if self.is_got_base(symbol)? => Source::GotBase,
+            Access::Address if !self.is_known(symbol) && self.is_got_base(symbol)? => Source::GotBase,
             Access::Address => self.bind(symbol, Usage::Address)?,
             Access::Cell => Source::Cell(self.cell(symbol, Usage::Address)?),
             Access::Branch { site } => match self.bind(symbol, Usage::Call)? {
@@ -148,6 +148,12 @@ impl<'a> Settle<'a, '_> {
 
     fn symbol(&self, symbol: u32) -> Result<Sym, LinkError> {
         self.object.symbols.get(symbol as usize).ok_or_else(|| malformed("a relocation of no symbol"))
+    }
+
+    /// Whether the symbol's address was asked for before, and is not that of the GOT.
+    fn is_known(&self, symbol: u32) -> bool {
+        let known = self.symbols.get(symbol as usize);
+        known.is_some_and(|known| known.sources[Usage::Address as usize].is_some())
     }
 
     fn is_got_base(&self, symbol: u32) -> Result<bool, LinkError> {

@@ -52,17 +52,18 @@ pub unsafe fn protect_pages(address: usize, size: usize, protection: i32) -> Res
 
 /// Leaves of the permissions of executable pages only that to execute them, as the kernel lists it. The kernel's way of
 /// making execute-only memory of protection keys is avoided: `pkey_mprotect(2)` names the key that everything has.
-/// Processors without such keys refuse that call, and know no execute-only memory.
+/// Processors without such keys refuse that call, and know no execute-only memory: true if it is so, and the pages can be
+/// read.
 ///
 /// # Safety
 /// If they cannot be read afterwards, nothing may read them: see [`is_readable`].
-pub unsafe fn protect_execute_only(address: usize, size: usize) -> Result<(), Errno> {
+pub unsafe fn protect_execute_only(address: usize, size: usize) -> Result<bool, Errno> {
     let protection = libc::PROT_EXEC;
     // SAFETY: the caller's promise.
     unsafe {
         match syscall(libc::SYS_pkey_mprotect, [address, size, protection as usize, 0, 0, 0]) {
-            Err(Errno(libc::EINVAL)) => protect_pages(address, size, protection),
-            other => other.map(drop),
+            Err(Errno(libc::EINVAL)) => protect_pages(address, size, protection).map(|()| true),
+            other => other.map(|_| false),
         }
     }
 }
