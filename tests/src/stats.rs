@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::directives::{Condition, Refusals};
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 20] = [
+const NUMBERS: [&str; 21] = [
     "pid",
     "modules",
     "functions",
@@ -17,6 +17,7 @@ const NUMBERS: [&str; 20] = [
     "baseline_ms",
     "optimized",
     "tier_requests",
+    "replaced_on_stack",
     "from_cache",
     "cache_files",
     "cached",
@@ -162,7 +163,9 @@ impl Stats {
         assert!(baseline + refused > 0.0, "it was not asked: {}", self.0);
         assert!(optimized <= baseline && requests <= baseline, "more was replaced than there is: {}", self.0);
         assert_eq!(optimized > 0.0, baseline > 0.0, "nothing was replaced: {}", self.0);
-        assert_eq!((self.number("from_cache"), self.number("from_daemon")), (0.0, 0.0));
+        // What it has written itself, libraries that are opened again have from the cache.
+        assert!(self.number("from_cache") == 0.0 || self.number("cached") > 0.0, "{}", self.0);
+        assert_eq!(self.number("from_daemon"), 0.0);
     }
 
     /// Checks that code which has replaced other code in earlier runs came from the cache.

@@ -7,6 +7,8 @@ use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::daemon;
+use autojit_tests::directives::Level;
+use autojit_tests::program::{self, Mode};
 use autojit_tests::run::{command, run, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -180,6 +182,54 @@ fn children_go_on_with_what_their_parents_have() {
         let found = stats(&scratch, outcome.pid);
         assert!(found.number("optimized") > 0.0, "{mode}: {found}");
     }
+}
+
+/// Its loop ends when what it calls is called from elsewhere: when other code has continued it.
+const RUNNING: &str = r#"
+#include <stdio.h>
+#include <time.h>
+__attribute__((noinline)) static void *caller(void) { return __builtin_return_address(0); }
+int main(void) {
+    unsigned long sum = 0;
+    void *first = NULL;
+    time_t end = time(NULL) + 60;
+    for (unsigned long round = 0; round % 1024 || time(NULL) < end; round++) {
+        void *now = caller();
+        if (first == NULL) first = now;
+        sum += round;
+        if (now != first) {
+            puts(sum == round * (round + 1) / 2 ? "continued" : "wrong");
+            return 0;
+        }
+    }
+    puts("never");
+    return 0;
+}
+"#;
+
+#[test]
+fn a_loop_that_is_running_is_continued() {
+    let scratch = Scratch::new("tiers-running");
+    for flags in [["-O1", "-g0"], ["-O2", "-g"]] {
+        let program = build(&scratch, How::Lazy, RUNNING, &flags);
+        for (mode, socket) in [("daemon", daemon::shared()), ("inprocess", Path::new(NOWHERE))] {
+            let mut command = tiered(&program, &scratch, mode, socket);
+            command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
+            let outcome = run(&mut command, scratch.path(), b"");
+            let found = stats(&scratch, outcome.pid);
+            assert_eq!(outcome.text(), "continued\n", "{mode}: {found}");
+            assert_eq!(found.number("replaced_on_stack"), 1.0, "{mode}: {found}");
+        }
+    }
+}
+
+/// (What it prints is compared in its own test.)
+#[test]
+fn loops_of_all_kinds_are_continued() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources/running_loops");
+    let found =
+        program::statistics(&directory, Level::STANDARD[1], Mode::Tiers).expect("it leaves statistics");
+    assert!(found.number("replaced_on_stack") >= 25.0, "{found}");
 }
 
 /// Opens a library, calls a function of it often, and closes it, again and again: answers come when it is gone.

@@ -3,19 +3,20 @@
 //! Code that counts does, at a place where r11 and the flags are free:
 //!
 //! ```text
-//!     mov  r11, counter
 //!     sub  dword ptr [r11], weight
 //!     jns  on
 //!     call [r11 + 8]
 //! on:
 //! ```
 //!
-//! The call keeps every register. Threads count without regard to one another: what is lost does not matter.
+//! The call keeps every register but r11, in which it leaves what [`TrippedFn`] returns. Threads count without regard to
+//! one another: what is lost does not matter.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// What is called when a counter has run out. It must not unwind.
-pub type TrippedFn = unsafe extern "C" fn(counter: *const Counter);
+/// What is called when a counter has run out, with where the call returns to. It must not unwind. It returns 0, or the address
+/// of code that the caller, which must know of it, is to go on with.
+pub type TrippedFn = unsafe extern "C" fn(counter: *const Counter, returns_to: *const u8) -> usize;
 
 /// A counter, where the code that uses it expects its fields.
 #[repr(C)]

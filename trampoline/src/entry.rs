@@ -61,7 +61,7 @@ pub struct Frame {
     pub r15: u64,
     /// With `tail` behind it: what walkers of frame pointers expect.
     pub rbp: u64,
-    /// The return address into the stub's tail, behind its call.
+    /// The return address into the stub's tail, behind its call; or into code that counts.
     pub tail: *const u8,
     /// The return address of the call that reached the stub, if the stub was called and not jumped to in a way of the
     /// callee's own. The stack pointer before that call is the address of this field plus 8.
@@ -311,8 +311,11 @@ extern "C" fn enter_counter(frame: &mut Frame) {
     let counter = frame.r11 as *const Counter;
     // SAFETY: install_counters() stored a TrippedFn before there was code that counts.
     let tripped: TrippedFn = unsafe { std::mem::transmute(STATE.tripped.load(Ordering::Relaxed)) };
+    let returns_to = frame.tail;
+    let mut goes_on_with = 0;
     // SAFETY: code that counts has its counter in r11 (Counter). Without a stack it goes on as it is.
-    let _ = with_resolver_stack(|| unsafe { tripped(counter) });
+    let _ = with_resolver_stack(|| goes_on_with = unsafe { tripped(counter, returns_to) });
+    frame.r11 = goes_on_with as u64;
 }
 
 /// What the trampoline calls last: lets signals and cancellation in again. It may never return.

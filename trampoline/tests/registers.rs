@@ -147,15 +147,17 @@ unsafe extern "C" fn publish_counted(slot: *const Slot, _: &mut Frame) {
 static COUNTED: AtomicUsize = AtomicUsize::new(0);
 static TRIPPED: AtomicU32 = AtomicU32::new(0);
 
-unsafe extern "C" fn tripped(counter: *const Counter) {
+unsafe extern "C" fn tripped(counter: *const Counter, returns_to: *const u8) -> usize {
     // SAFETY: the counter is the test's.
     unsafe { (*counter).restart(1) };
     TRIPPED.fetch_add(1, Ordering::Relaxed);
     clobber();
+    // The code behind the call.
+    returns_to as usize + 1
 }
 
 #[test]
-fn a_counter_that_runs_out_keeps_all_registers() {
+fn a_counter_that_runs_out_keeps_all_registers_but_r11() {
     let library = Library::load("counters", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
     COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
     install_counters(tripped);
@@ -183,6 +185,9 @@ fn a_counter_that_runs_out_keeps_all_registers() {
                     std::slice::from_raw_parts(output, END)
                 };
                 assert_eq!(TRIPPED.load(Ordering::Relaxed), trips, "{method:?}");
+                // SAFETY: it is a pointer, which the counted body writes.
+                let left = unsafe { (library.address("left_in_r11") as *const usize).read() };
+                assert_eq!(left, library.address("behind_count") + 1, "{method:?}");
                 compare(&input, output, level, "counted");
             }
         }

@@ -85,7 +85,9 @@ pub struct LineRow {
 
 /// How code counts its entries and the rounds of its loops: at `counter` lies a 32-bit number from which it subtracts a
 /// weight each time, and 8 bytes behind it the address of what it calls once that is below zero, with the address of the
-/// number in r11. What is called keeps all other registers.
+/// number in r11. What is called keeps all other registers. It leaves 0 in r11, or, if the call was one of
+/// [`Code::loops`], the address of a function of the C convention that gets the address of the frame (rbp), runs the rest
+/// of the function, and returns what that would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counting {
     /// The address of the number. The code has the same length for all.
@@ -94,6 +96,15 @@ pub struct Counting {
     pub entry: i32,
     /// What a round of a loop subtracts.
     pub round: i32,
+}
+
+/// A loop header at which code that counts may be left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopHeader {
+    /// Where the call returns to that is made there when the counter has run out.
+    pub returns: u32,
+    /// The header's number among the blocks of the function.
+    pub block: u32,
 }
 
 /// Machine code of one function.
@@ -119,4 +130,6 @@ pub struct Code {
     pub blocks: Vec<(u32, u32)>,
     /// Lines, by offset.
     pub lines: Vec<LineRow>,
+    /// Of code that counts, the loops that it may leave, by offset.
+    pub loops: Vec<LoopHeader>,
 }

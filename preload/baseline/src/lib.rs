@@ -16,7 +16,8 @@
 //! bitcode gives the same code on every machine.
 //!
 //! Code that [counts](Counting) does so behind the prologue and at the loop headers that the analysis finds; there every
-//! live value is in its slot, at a fixed distance from rbp, so that the slots describe the frame.
+//! live value is in its slot, at a fixed distance from rbp, and [`Baseline::stack_map`] tells which: what is called when
+//! a counter has run out may hand back code that runs the rest of the function on that frame.
 
 #![forbid(unsafe_code)]
 
@@ -29,10 +30,15 @@ mod parts;
 mod refused;
 mod rodata;
 
+use autojit_abi::StackMap;
 use autojit_bitcode::{FunctionBody, Module};
 
-pub use code::{Code, Counting, Frame, LineRow, Lsda, Relocation, RelocationKind, Runtime, Target};
+pub use code::{
+    Code, Counting, Frame, LineRow, LoopHeader, Lsda, Relocation, RelocationKind, Runtime, Target,
+};
 pub use refused::{Reason, Refused};
+
+use arch::x86_64::Purpose;
 
 /// Compiles the functions of a module; keeps what it found out about the module's types.
 pub struct Baseline<'m> {
@@ -61,9 +67,28 @@ impl<'m> Baseline<'m> {
     /// # Errors
     /// It contains something that is not supported.
     pub fn compile(&mut self, body: &FunctionBody, counting: Option<Counting>) -> Result<Code, Refused> {
+        self.run(body, Purpose { counting, map_of: None }).map(|(code, _)| code)
+    }
+
+    /// Where a frame of code that counts so has what is live at the header of a loop, by the header's block: one of
+    /// [`Code::loops`].
+    ///
+    /// # Errors
+    /// Something is live there that the frame does not have in the form that LLVM would store it in.
+    pub fn stack_map(
+        &mut self,
+        body: &FunctionBody,
+        counting: Counting,
+        block: u32,
+    ) -> Result<StackMap, Refused> {
+        let (_, map) = self.run(body, Purpose { counting: Some(counting), map_of: Some(block) })?;
+        Ok(map.ok_or(Reason::Form("a block at which no loop is left"))?)
+    }
+
+    fn run(&mut self, body: &FunctionBody, purpose: Purpose) -> Result<(Code, Option<StackMap>), Refused> {
         let analysis = analysis::Analysis::of(body, std::mem::take(&mut self.analysis))?;
         let (parts, lists, scratch) = (&mut self.parts, &mut self.lists, &mut self.scratch);
-        let code = arch::x86_64::compile(self.module, body, &analysis, counting, parts, lists, scratch);
+        let code = arch::x86_64::compile(self.module, body, &analysis, purpose, parts, lists, scratch);
         self.analysis = analysis;
         code
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::process::Command;
 use std::time::Duration;
 
-use autojit_baseline::{Baseline, Counting, RelocationKind};
+use autojit_baseline::{Baseline, RelocationKind};
 use autojit_bitcode::{FunctionBody, Module};
 use support::generate::Generator;
 use support::{Scratch, compile, exported, ir, run, source};
@@ -81,55 +81,6 @@ fn calls_can_be_rewritten() {
         }
     }
     assert!(calls > 20, "{calls} calls");
-}
-
-/// Code that counts does so once behind its prologue and once in each loop, and is as long for each counter: lines are found
-/// by compiling it again.
-#[test]
-fn entries_and_loops_are_counted() {
-    let bytes = assemble(
-        "define i64 @f(i64 %n) {
-entry:
-  br label %outer
-outer:
-  %i = phi i64 [ 0, %entry ], [ %j, %next ]
-  br label %inner
-inner:
-  %k = phi i64 [ %i, %outer ], [ %l, %inner ]
-  %l = add i64 %k, 1
-  %more = icmp ult i64 %l, %n
-  br i1 %more, label %inner, label %next
-next:
-  %j = add i64 %i, 1
-  %again = icmp ult i64 %j, %n
-  br i1 %again, label %outer, label %end
-end:
-  ret i64 %l
-}
-",
-    );
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
-    let mut body = FunctionBody::default();
-    module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));
-    let compile = |counting| Baseline::new(&module).compile(&body, counting).expect("it is compiled").text;
-    let weights = |counter: u64| {
-        let text = compile(Some(Counting { counter, entry: 1000, round: 3 }));
-        let decoder = iced_x86::Decoder::new(64, &text, iced_x86::DecoderOptions::NONE);
-        let all: Vec<_> = decoder.into_iter().collect();
-        let counts = all.windows(4).filter(|four| {
-            four[0].op0_register() == iced_x86::Register::R11
-                && four[0].immediate64() == counter
-                && four[1].memory_base() == iced_x86::Register::R11
-                && four[2].mnemonic() == iced_x86::Mnemonic::Jns
-                && four[3].mnemonic() == iced_x86::Mnemonic::Call
-                && four[3].memory_displacement64() == 8
-        });
-        (counts.map(|four| four[1].immediate(1)).collect::<Vec<_>>(), text.len())
-    };
-    let (counts, len) = weights(0x1234_5678_9abc);
-    assert_eq!(counts, [1000, 3, 3]);
-    assert_eq!(weights(1), (vec![1000, 3, 3], len));
-    assert!(compile(None).len() < len);
 }
 
 /// Functions of `size` units of a kind, of which `unit` writes one.

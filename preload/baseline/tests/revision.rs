@@ -28,7 +28,9 @@ fn code() -> Vec<String> {
         for index in (0..module.globals().len() as u32).filter(|index| module.has_body(*index)) {
             module.read_function(index, &mut body).expect("it is readable");
             let code = compiler.compile(&body, None).unwrap_or_else(|refused| panic!("{name}: {refused}"));
-            all.push(format!("{name}, {index}: {code:?}"));
+            // Only code that counts has loops to be left, and that is never kept.
+            let code = format!("{code:?}").replace(", loops: []", "");
+            all.push(format!("{name}, {index}: {code}"));
         }
     }
     all

@@ -126,13 +126,12 @@ pub fn replace_with(root: &'static Function, code: daemon::Code) -> Result<(), F
 ///
 /// # Errors
 /// It cannot be had.
-#[expect(dead_code, reason = "tiers will ask for them")]
 pub fn continue_here(
     function: &'static Function,
     map: &StackMap,
     api: &'static EngineApi,
 ) -> Result<usize, Failure> {
-    let map = map.encode().ok_or_else(|| Failure::new(format_args!("too much is live at the loop")))?;
+    let map = encode(map)?;
     let module = function.module();
     let mut handle = modules::lock_engine(module);
     let what = What::Continuation(function.index());
@@ -141,11 +140,18 @@ pub fn continue_here(
     Batch::of(module, None).link_continuation(&Held::new(Object::Engine(object)))
 }
 
+/// The bytes of a stack map.
+///
+/// # Errors
+/// It is too large.
+pub fn encode(map: &StackMap) -> Result<Vec<u8>, Failure> {
+    map.encode().ok_or_else(|| Failure::new(format_args!("too much is live at the loop")))
+}
+
 /// Publishes a continuation that autojitd has compiled, and returns its address.
 ///
 /// # Errors
 /// It cannot be had.
-#[expect(dead_code, reason = "tiers will ask for them")]
 pub fn continue_with(function: &'static Function, code: daemon::Code) -> Result<usize, Failure> {
     Batch::of(function.module(), None).link_continuation(&Held::new(Object::Daemon(code.object)))
 }

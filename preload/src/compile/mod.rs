@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod batch;
 pub mod cache;
 pub mod compiler;
+pub mod counted;
 pub mod daemon;
 pub mod engine;
 pub mod image_cache;

@@ -4,7 +4,8 @@
 //! Receives counters that have run out; hands on functions whose code was replaced. Nothing is waited for: a request goes to
 //! autojitd, and its answer is looked for when a counter runs out the next time. Where LLVM is to work in the process
 //! (AUTOJIT_MODE=inprocess), or no daemon can be had, the thread whose counter has run out compiles. What was replaced
-//! stays where it is: threads may be in it.
+//! stays where it is: threads may be in it. If such a thread comes round a loop often, what is left of the function from
+//! there on is asked for as well, which then runs on the thread's frame (on-stack replacement).
 //!
 //! Another thread may close a library at any time, but not one that a thread runs code of: only functions of the image whose
 //! counter has run out are asked for and replaced, and those of the executable.
@@ -12,14 +13,13 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use autojit_baseline::Counting;
+use autojit_abi::StackMap;
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_trampoline::counter::Counter;
-use autojit_trampoline::entry;
 
-use crate::compile::compiler;
-use crate::compile::daemon::{Gone, Talk};
-use crate::compile::{batch, engine};
+use crate::compile::counted::{Counted, Loop};
+use crate::compile::daemon::{Code, Gone, Talk};
+use crate::compile::{baseline, batch, compiler, engine};
 use crate::link::listeners::Listener;
 use crate::platform::undisturbed::Undisturbed;
 use crate::program::fork::Inside;
@@ -40,20 +40,22 @@ const OTHERS_PATIENCE: Duration = Duration::from_secs(1);
 /// How often a daemon may be lost before it is given up.
 const LOSSES: u32 = 2;
 
-/// What the code of a function counts with. Lives for ever: a thread may be in the code.
-#[repr(C)]
-struct Counted {
-    counter: Counter,
-    function: &'static Function,
+/// Something that is to be optimised.
+#[derive(Clone, Copy)]
+enum Wish {
+    /// A function, for calls to come.
+    Function(&'static Function),
+    /// What is left of a function from a loop on that a thread is in, whose function was replaced.
+    Loop(&'static Loop),
 }
 
 /// What is to be optimised.
 struct Queue {
-    /// Functions, and how often their counters have run out.
-    wanted: Vec<(&'static Function, u32)>,
+    /// What is wanted, and how often counters of it have run out.
+    wanted: Vec<(Wish, u32)>,
     talk: Option<Talk>,
     /// What the daemon was asked for, if its image is still there.
-    asked: Option<&'static Function>,
+    asked: Option<Wish>,
     /// When that was.
     asked_at: Duration,
     losses: u32,
@@ -80,33 +82,33 @@ pub fn after_fork_in_child() {
     QUEUE.lock().leave();
 }
 
-/// How the code of a function is to count.
-pub fn counting(function: &'static Function) -> Counting {
-    let (rounds, calls) = options::tier_thresholds();
-    let counter = Counter::new(rounds - 1, entry::counter_address());
-    let counted: &'static Counted = Box::leak(Box::new(Counted { counter, function }));
-    let address = std::ptr::from_ref(counted) as u64;
-    Counting { counter: address, entry: (rounds / calls).max(1), round: 1 }
-}
-
-/// A counter has run out.
+/// A counter has run out. Returns what a frame of the code goes on with, or 0.
 ///
 /// # Safety
-/// Only the trampoline may call it, for code with the counter of a [`Counted`].
-pub unsafe extern "C" fn tripped(counter: *const Counter) {
+/// Only the trampoline may call it, for code with the counter of a [`Counted`], with where that call returns to.
+pub unsafe extern "C" fn tripped(counter: *const Counter, returns_to: *const u8) -> usize {
     // The program must not notice: errno is as before when this is dropped.
     let _undisturbed = Undisturbed::new();
     let _inside = Inside::enter();
-    // SAFETY: the caller's promise; it is the first field, and lives for ever.
-    let counted = unsafe { &*counter.cast::<Counted>() };
-    let (rounds, _) = options::tier_thresholds();
-    counted.counter.restart(rounds - 1);
-    process::notice_unloads();
-    // Whichever thread is at it does the same.
-    if let Some(mut queue) = QUEUE.try_lock() {
-        queue.want(counted.function);
-        queue.go_on(Some(counted.function.module().image()), Duration::ZERO);
+    // SAFETY: the caller's promise.
+    let counted = unsafe { Counted::ran_out(counter) };
+    let at = counted.loop_at(returns_to as usize);
+    if at.and_then(Loop::continuation).is_none() {
+        process::notice_unloads();
+        // Whichever thread is at it does the same.
+        if let Some(mut queue) = QUEUE.try_lock() {
+            match at {
+                Some(at) if counted.is_replaced() => queue.want_loop(at),
+                _ => queue.want(counted.function()),
+            }
+            queue.go_on(Some(counted.function().module().image()), Duration::ZERO);
+        }
     }
+    let continuation = at.and_then(Loop::continuation);
+    if continuation.is_some() {
+        stats::COUNTERS.replaced_on_stack.add(1);
+    }
+    continuation.unwrap_or(0)
 }
 
 /// Whether the end of the process waits for what is wanted.
@@ -118,6 +120,8 @@ pub fn is_awaited() -> bool {
 pub fn finish() {
     process::notice_unloads();
     let mut queue = QUEUE.lock();
+    // No loop goes on.
+    queue.wanted.retain(|(wish, _)| matches!(wish, Wish::Function(_)));
     loop {
         let state = |queue: &Queue| (queue.wanted.len(), queue.asked.is_some(), queue.losses);
         let before = state(&queue);
@@ -134,29 +138,100 @@ fn stays(function: &Function, current: Option<&Image>) -> bool {
     image.is_executable() || current.is_some_and(|current| std::ptr::eq(current, image))
 }
 
-impl Queue {
-    /// Notes that a function runs often.
-    fn want(&mut self, function: &'static Function) {
-        if function.tier() != Tier::First || self.asked.is_some_and(|asked| std::ptr::eq(asked, function)) {
-            return;
+impl Wish {
+    /// The function that it is about.
+    fn function(self) -> &'static Function {
+        match self {
+            Self::Function(function) => function,
+            Self::Loop(at) => at.function(),
         }
-        match self.wanted.iter_mut().find(|(known, _)| std::ptr::eq(*known, function)) {
-            Some((_, times)) => *times += 1,
-            None => {
-                if self.since == Duration::ZERO {
-                    self.since = sys::monotonic_time();
-                }
-                USED.store(true, Relaxed);
-                stats::COUNTERS.tier_requests.add(1);
-                self.wanted.push((function, 1));
+    }
+
+    fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Function(one), Self::Function(other)) => std::ptr::eq(one, other),
+            (Self::Loop(one), Self::Loop(other)) => std::ptr::eq(one, other),
+            _ => false,
+        }
+    }
+
+    /// Whether nothing has come of it yet.
+    fn is_open(self) -> bool {
+        match self {
+            Self::Function(function) => function.tier() == Tier::First,
+            Self::Loop(at) => at.is_wanted(),
+        }
+    }
+
+    /// Has it compiled in this process.
+    fn fulfil_here(self) {
+        let api = engine::get().api();
+        match self {
+            Self::Function(function) => {
+                replaced(function, api.and_then(|api| batch::replace_here(function, api)));
+            }
+            Self::Loop(at) => {
+                let code = api.and_then(|api| batch::continue_here(at.function(), &stack_map(at)?, api));
+                continued(at, code);
             }
         }
     }
 
-    /// The function that has run most often, of those that can be replaced by a thread that runs code of `current`.
-    fn take(&mut self, current: Option<&Image>) -> Option<&'static Function> {
-        self.wanted.retain(|(function, _)| function.tier() == Tier::First);
-        let here = (0..self.wanted.len()).filter(|index| stays(self.wanted[*index].0, current));
+    /// Takes autojitd's answer.
+    fn fulfil_with(self, answer: Result<Code, Failure>) {
+        match self {
+            Self::Function(function) => {
+                replaced(function, answer.and_then(|code| batch::replace_with(function, code)));
+            }
+            Self::Loop(at) => {
+                continued(at, answer.and_then(|code| batch::continue_with(at.function(), code)));
+            }
+        }
+    }
+}
+
+/// Where a frame that is in a loop has what is live.
+fn stack_map(at: &Loop) -> Result<StackMap, Failure> {
+    let (counting, block) = at.place();
+    baseline::stack_map(at.function(), counting, block)
+}
+
+impl Queue {
+    /// Notes that a function runs often.
+    fn want(&mut self, function: &'static Function) {
+        let wish = Wish::Function(function);
+        if wish.is_open() && self.is_new(wish) {
+            if self.since == Duration::ZERO {
+                self.since = sys::monotonic_time();
+            }
+            USED.store(true, Relaxed);
+            stats::COUNTERS.tier_requests.add(1);
+            self.wanted.push((wish, 1));
+        }
+    }
+
+    /// Notes that a loop goes round often in code that was replaced.
+    fn want_loop(&mut self, at: &'static Loop) {
+        let wish = Wish::Loop(at);
+        if at.want() || (at.is_wanted() && self.is_new(wish)) {
+            self.wanted.push((wish, 1));
+        }
+    }
+
+    /// Whether a wish is not known yet; counts it otherwise.
+    fn is_new(&mut self, wish: Wish) -> bool {
+        let known = self.wanted.iter_mut().find(|(known, _)| known.is(wish));
+        let is_new = known.is_none() && !self.asked.is_some_and(|asked| asked.is(wish));
+        if let Some((_, times)) = known {
+            *times += 1;
+        }
+        is_new
+    }
+
+    /// What has run most often, of what can be replaced by a thread that runs code of `current`.
+    fn take(&mut self, current: Option<&Image>) -> Option<Wish> {
+        self.wanted.retain(|(wish, _)| wish.is_open());
+        let here = (0..self.wanted.len()).filter(|index| stays(self.wanted[*index].0.function(), current));
         let most = here.max_by_key(|index| self.wanted[*index].1)?;
         Some(self.wanted.swap_remove(most).0)
     }
@@ -165,8 +240,8 @@ impl Queue {
     /// as `limit`.
     fn go_on(&mut self, current: Option<&Image>, limit: Duration) {
         if compiler::mode() == Mode::Inprocess || self.losses >= LOSSES {
-            while let Some(function) = self.take(current) {
-                replaced(function, engine::get().api().and_then(|api| batch::replace_here(function, api)));
+            while let Some(wish) = self.take(current) {
+                wish.fulfil_here();
             }
             return;
         }
@@ -182,12 +257,12 @@ impl Queue {
         if let Some(talk) = self.talk.take() {
             talk.end();
         }
-        self.wanted.extend(self.asked.take().map(|function| (function, 1)));
+        self.wanted.extend(self.asked.take().map(|wish| (wish, 1)));
     }
 
     fn talk(&mut self, current: Option<&Image>, limit: Duration) -> Result<(), Gone> {
         // Its module may be asked for.
-        if self.asked.is_some_and(|function| !stays(function, current)) {
+        if self.asked.is_some_and(|wish| !stays(wish.function(), current)) {
             if sys::monotonic_time() - self.asked_at < OTHERS_PATIENCE {
                 return Ok(());
             }
@@ -205,16 +280,27 @@ impl Queue {
         }
         let Some(talk) = &mut self.talk else { return Ok(()) };
         if let Some(answer) = talk.hear(limit)?
-            && let Some(function) = self.asked.take()
+            && let Some(wish) = self.asked.take()
         {
-            replaced(function, answer.and_then(|code| batch::replace_with(function, code)));
+            wish.fulfil_with(answer);
         }
-        if self.asked.is_none()
-            && let Some(function) = self.take(current)
+        while self.asked.is_none()
+            && let Some(wish) = self.take(current)
         {
-            (self.asked, self.asked_at) = (Some(function), sys::monotonic_time());
+            let map = match wish {
+                Wish::Function(_) => None,
+                Wish::Loop(at) => match stack_map(at).and_then(|map| batch::encode(&map)) {
+                    Ok(map) => Some(map),
+                    Err(failure) => {
+                        continued(at, Err(failure));
+                        continue;
+                    }
+                },
+            };
+            (self.asked, self.asked_at) = (Some(wish), sys::monotonic_time());
             if let Some(talk) = &mut self.talk {
-                talk.ask(function.module(), function.index(), None)?;
+                let function = wish.function();
+                talk.ask(function.module(), function.index(), map)?;
             }
         }
         Ok(())
@@ -235,6 +321,16 @@ fn replaced(function: &'static Function, result: Result<(), Failure>) {
     }
 }
 
+/// What has become of the wish to continue a loop elsewhere.
+fn continued(at: &Loop, result: Result<usize, Failure>) {
+    if let Err(failure) = &result {
+        let (function, (_, block)) = (at.function(), at.place());
+        let (name, source) = (function.info().name, function.module().source());
+        log::info!("{name} of {source} is not continued at its block {block}: {failure}");
+    }
+    at.answer(result.ok());
+}
+
 /// Forgets what is wanted of an image that is gone.
 #[derive(Debug)]
 pub struct Tiers;
@@ -246,10 +342,10 @@ impl Listener for Tiers {
         }
         let goes = |function: &Function| std::ptr::eq(function.module().image(), image);
         let mut queue = QUEUE.lock();
-        if queue.asked.is_some_and(goes) {
+        if queue.asked.is_some_and(|wish| goes(wish.function())) {
             // The answer would come to something else.
             queue.leave();
         }
-        queue.wanted.retain(|(function, _)| !goes(function));
+        queue.wanted.retain(|(wish, _)| !goes(wish.function()));
     }
 }

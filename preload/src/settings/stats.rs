@@ -52,6 +52,8 @@ pub struct Counters {
     pub optimized: Counter,
     /// Functions that were found to run often enough for that.
     pub tier_requests: Counter,
+    /// Frames that better code goes on with.
+    pub replaced_on_stack: Counter,
     /// Functions bound from the cache.
     pub from_cache: Counter,
     /// Files of the cache that were opened.
@@ -86,6 +88,7 @@ pub static COUNTERS: Counters = Counters {
     baseline: Counter::new(),
     optimized: Counter::new(),
     tier_requests: Counter::new(),
+    replaced_on_stack: Counter::new(),
     from_cache: Counter::new(),
     cache_files: Counter::new(),
     cached: Counter::new(),

@@ -114,7 +114,7 @@ fn json(process: u32) -> String {
         text,
         ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
          \"baseline\": {}, \"baseline_ms\": {}, \"refused\": {refused}, \
-         \"optimized\": {}, \"tier_requests\": {}, \
+         \"optimized\": {}, \"tier_requests\": {}, \"replaced_on_stack\": {}, \
          \"from_cache\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
@@ -124,6 +124,7 @@ fn json(process: u32) -> String {
         c.baseline_time.milliseconds(),
         c.optimized.get(),
         c.tier_requests.get(),
+        c.replaced_on_stack.get(),
         c.from_cache.get(),
         c.cache_files.get(),
         c.cached.get(),
@@ -167,6 +168,7 @@ mod tests {
             "refused",
             "optimized",
             "tier_requests",
+            "replaced_on_stack",
             "from_cache",
             "cache_files",
             "cached",

@@ -165,7 +165,7 @@ options! {
         "with AUTOJIT_TIER, so many calls of a function have it optimised";
     tier_loops: Threshold = Threshold(20_000), [Runtime]
         "AUTOJIT_TIER_LOOPS" "N" ["20000"]
-        "so many rounds of a function's loops do the same; the next call has the optimised code";
+        "so many rounds of a function's loops do the same; later, the loop itself goes on there";
     engine_path: Option<Vec<u8>> = None, [Runtime, Daemon]
         "AUTOJIT_ENGINE_PATH" "FILE" [""]
         "the engine, instead of libautojit-engine.so beside libautojit.so";

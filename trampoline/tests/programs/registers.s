@@ -132,7 +132,7 @@ body_dump:
         .cfi_endproc
         .size   body_dump,.-body_dump
 
-# Counts in `counter`, then does the same: the counter's address is all that a register loses.
+# Counts in `counter`, notes what the call leaves in r11, the one register that it changes, then does the same.
         .globl  body_counted
         .type   body_counted,@function
 body_counted:
@@ -141,6 +141,9 @@ body_counted:
         subl    $1,(%r11)
         jns     1f
         callq   *8(%r11)
+        .globl  behind_count
+behind_count:
+        movq    %r11,left_in_r11(%rip)
 1:
         movq    in+80(%rip),%r11
         jmp     body_dump
@@ -166,7 +169,7 @@ bodies:
 
         .bss
         .p2align 6
-        .globl  registered,in,out,level,sp_before,sp_inside,sp_after,counter
+        .globl  registered,in,out,level,sp_before,sp_inside,sp_after,counter,left_in_r11
 in:     .zero   2560
 out:    .zero   2560
 sp_before: .zero 8
@@ -174,5 +177,6 @@ sp_inside: .zero 8
 sp_after: .zero 8
 registered: .zero 8
 counter: .zero 8
+left_in_r11: .zero 8
 level:  .zero   4
         .section .note.GNU-stack,"",@progbits

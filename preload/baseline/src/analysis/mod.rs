@@ -66,6 +66,15 @@ impl Locals {
         (self.first_result + self.results) as usize
     }
 
+    /// The number of an argument or result without the constants between them.
+    pub(crate) fn number(&self, local: usize) -> Option<u32> {
+        let local = local as u32;
+        match local.checked_sub(self.first_result) {
+            Some(result) => (result < self.results).then(|| self.arguments + result),
+            None => (local < self.arguments).then_some(local),
+        }
+    }
+
     /// The value with this number among the function's.
     pub(crate) fn value(&self, local: usize) -> Value {
         Value(self.first + local as u32)

@@ -112,7 +112,8 @@ pub struct Program {
     _scratch: Scratch,
 }
 
-fn open(path: &Path) -> *mut libc::c_void {
+/// Opens an object that a test has made.
+pub fn open(path: &Path) -> *mut libc::c_void {
     let name = CString::new(path.as_os_str().as_encoded_bytes()).expect("a path without zeros");
     // SAFETY: the name is a C string; the object was made by this test and has no constructors that matter.
     let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };

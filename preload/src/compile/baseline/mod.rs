@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
 
+use autojit_abi::StackMap;
 use autojit_baseline::{Baseline, Code, Counting, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
@@ -23,7 +24,8 @@ use autojit_store::{Container, Symbol};
 use self::emit::Numbers;
 use self::inlining::Inlining;
 use self::pieces::Pieces;
-use crate::compile::{cache, modules, tier};
+use crate::compile::counted::Counted;
+use crate::compile::{cache, modules};
 use crate::link::lines::Lines;
 use crate::link::publish::{Publication, publish};
 use crate::program::function::{Function, Tier};
@@ -52,12 +54,17 @@ unsafe impl Send for Open {}
 impl Open {
     /// The code of a function, by its index among the globals.
     fn compile(&mut self, global: u32, counting: Option<Counting>) -> Result<Code, Error> {
+        self.read(global)?;
+        Ok(self.compiler.compile(&self.body, counting)?)
+    }
+
+    /// Reads the body of a function, by its index among the globals.
+    fn read(&mut self, global: u32) -> Result<(), Error> {
         let bitcode = self.pieces.bitcode();
         let block = self.pieces.block(global).map_err(Error::Refused)?;
         bitcode
             .read_code(global, block, &mut self.body)
-            .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))?;
-        Ok(self.compiler.compile(&self.body, counting)?)
+            .map_err(|error| Error::Refused(format!("its bitcode: {error:?}")))
     }
 }
 
@@ -211,6 +218,23 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
     }
 }
 
+/// Where a frame of the code of a function that counts has what is live at the header of a loop.
+///
+/// # Errors
+/// Something is live there that cannot be described.
+pub fn stack_map(function: &'static Function, counting: Counting, block: u32) -> Result<StackMap, Failure> {
+    let mut state = modules::lock_bitcode(function.module());
+    let map = open(function.module(), &mut state).and_then(|open| {
+        let global = open.globals.find(open.pieces.bitcode(), function);
+        open.read(global.ok_or_else(|| Error::Refused("a function without a body".into()))?)?;
+        Ok(open.compiler.stack_map(&open.body, counting, block)?)
+    });
+    map.map_err(|error| match error {
+        Error::Refused(reason) => Failure::new(format_args!("{reason}")),
+        Error::Link(error) => Failure::new(format_args!("{error}")),
+    })
+}
+
 /// The module's bitcode.
 fn open<'s>(module: &'static Module, state: &'s mut State) -> Result<&'s mut Open, Error> {
     if matches!(state, State::Closed) {
@@ -345,7 +369,8 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
         return Err(Error::Refused("what depends on inlining".into()));
     }
     let bitcode = open.pieces.bitcode();
-    let counting = counts(module).then(|| tier::counting(root));
+    let counted = counts(module).then(|| Counted::of(root));
+    let counting = counted.map(Counted::counting);
     let mut codes = vec![(global, open.compile(global, counting)?)];
     // Data keeps addresses of blocks from one call to the next: they must not be those of two versions.
     if counting.is_some() && !codes[0].1.blocks.is_empty() {
@@ -363,8 +388,12 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     };
     let mut resolver = Names { module, owned: &owned };
     let linked = place(&unit, memory, &mut resolver)?;
+    let offset = unit.functions.get(0).map_or(0, |function| function.offset);
+    if let Some(counted) = counted {
+        counted.note_code(linked.code().text.start + offset as usize, &codes[0].1.loops);
+    }
     let publication = Publication {
-        claimed: &[(root, unit.functions.get(0).map_or(0, |function| function.offset))],
+        claimed: &[(root, offset)],
         tier: if counting.is_some() { Tier::First } else { Tier::Last },
         unnamed: &|_| 0,
         description: (description, unit.functions.len()),

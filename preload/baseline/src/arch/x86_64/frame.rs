@@ -15,7 +15,7 @@
 use super::Compiler;
 use super::asm::{Alu, Assembler, Cond, Gp, Label, Mem, Rm, Width, gp};
 use super::registers::{CALLEE_SAVED, SCRATCH};
-use crate::code::{Counting, Frame, Runtime, Target};
+use crate::code::{Frame, Runtime, Target};
 use crate::refused::{Reason, Refused};
 
 /// Bytes below rbp for the callee-saved registers.
@@ -99,17 +99,6 @@ impl Compiler<'_> {
         self.asm.bind(self.entry);
     }
 
-    /// Counts, where nothing is in r11 or the flags: behind the prologue, or where a loop begins.
-    pub(crate) fn count(&mut self, weight: impl Fn(Counting) -> i32) {
-        let Some(counting) = self.counting else { return };
-        let on = self.asm.label();
-        self.asm.mov_i64(SCRATCH, counting.counter);
-        self.asm.alu_i(Alu::Sub, Width::B4, Mem::at(SCRATCH, 0), weight(counting));
-        self.asm.jcc(Cond::Ns, on);
-        self.asm.call_rm(Mem::at(SCRATCH, 8));
-        self.asm.bind(on);
-    }
-
     /// Sets rsp to where the prologue leaves it: a landing pad may be entered with it lower.
     pub(crate) fn reset_stack(&mut self) {
         if !self.frame.dynamic {
@@ -181,6 +170,7 @@ impl Compiler<'_> {
             overruns.into_iter().for_each(|overrun| self.asm.bind(overrun));
             self.asm.call_symbol(Target::Runtime(Runtime("__stack_chk_fail")));
         }
+        self.finish_counting();
         // Behind all that has labels in it.
         let probing = self.asm.offset();
         if probed {

@@ -2,7 +2,8 @@
 //!
 //! | step | where |
 //! | --- | --- |
-//! | frame, prologue, epilogue, counters | [`frame`], [`guard`] |
+//! | frame, prologue, epilogue | [`frame`], [`guard`] |
+//! | counters, and where a loop is left for better code | [`counting`], [`stack_map`] |
 //! | which value is in which register | [`registers`], [`values`], [`variables`] |
 //! | constants and addresses of globals | [`constants`] |
 //! | addresses in operands | [`address`] |
@@ -19,19 +20,22 @@ mod address;
 #[allow(dead_code, reason = "it knows instructions that selection will use")]
 pub(crate) mod asm;
 mod constants;
+mod counting;
 mod edges;
 mod exceptions;
 mod frame;
 mod guard;
 mod lower;
 mod registers;
+mod stack_map;
 mod values;
 mod variables;
 
+use autojit_abi::StackMap;
 use autojit_bitcode::{Block, FunctionBody, Module, Opcode, TypeTable, Value};
 
 use crate::analysis::{Analysis, NONE};
-use crate::code::{Code, Counting, LineRow};
+use crate::code::{Code, LineRow};
 use crate::features::Features;
 use crate::lists::Lists;
 use crate::parts::PartTable;
@@ -42,6 +46,8 @@ use frame::FrameLayout;
 use registers::RegisterFile;
 use values::{Assignment, Part};
 
+pub(crate) use counting::Purpose;
+
 /// The state of the emission.
 pub(crate) struct Compiler<'a> {
     module: &'a Module<'a>,
@@ -51,7 +57,7 @@ pub(crate) struct Compiler<'a> {
     part_table: &'a mut PartTable,
     lists: &'a mut Lists,
     features: Features,
-    counting: Option<Counting>,
+    purpose: Purpose,
     asm: Assembler,
     regs: RegisterFile,
     frame: FrameLayout,
@@ -80,6 +86,7 @@ pub(crate) struct Compiler<'a> {
     returned: bool,
     /// Places for images of vectors, once there are some.
     images: [Option<i32>; 3],
+    counted: counting::Counted,
 }
 
 /// Memory that is used again for each function.
@@ -91,16 +98,16 @@ pub(crate) struct Scratch {
     labels: Vec<Label>,
 }
 
-/// Compiles a function.
+/// Compiles a function. The map is there if the purpose asks for one, and the function has the loop.
 pub(crate) fn compile(
     module: &Module<'_>,
     body: &FunctionBody,
     analysis: &Analysis,
-    counting: Option<Counting>,
+    purpose: Purpose,
     part_table: &mut PartTable,
     lists: &mut Lists,
     scratch: &mut Scratch,
-) -> Result<Code, Refused> {
+) -> Result<(Code, Option<StackMap>), Refused> {
     let Scratch { mut asm, mut assignments, mut parts, mut labels } = std::mem::take(scratch);
     asm.begin(body.instructions.len(), body.blocks.len());
     let (entry, epilogue) = (asm.label(), asm.label());
@@ -119,7 +126,7 @@ pub(crate) fn compile(
         part_table,
         lists,
         features: Features::default(),
-        counting,
+        purpose,
         asm,
         regs: RegisterFile::default(),
         frame: FrameLayout::default(),
@@ -139,11 +146,13 @@ pub(crate) fn compile(
         tails: Vec::new(),
         returned: false,
         images: [None; 3],
+        counted: counting::Counted::default(),
     };
     compiler.check_function()?;
     compiler.choose_variables()?;
+    compiler.place_homes()?;
     compiler.reserve_prologue();
-    compiler.count(|counting| counting.entry);
+    compiler.count_entry();
     compiler.enter()?;
     for position in 0..analysis.order.blocks.len() as u32 {
         compiler.block(position)?;
@@ -162,7 +171,7 @@ impl Compiler<'_> {
         }
         self.asm.bind(self.labels[block as usize]);
         if analysis.order.begins_loop(position) {
-            self.count(|counting| counting.round);
+            self.count_round(block)?;
         }
         for (inst, instruction) in body.block(Block(block)) {
             self.inst = inst.0;
@@ -300,7 +309,7 @@ impl Compiler<'_> {
     }
 
     /// What comes behind the last block, and all that is open.
-    fn finish(mut self, scratch: &mut Scratch) -> Result<Code, Refused> {
+    fn finish(mut self, scratch: &mut Scratch) -> Result<(Code, Option<StackMap>), Refused> {
         let (start, mut frame) = self.finish_frame();
         self.finish_tables(start)?;
         let (lsda, personality) = self.finish_exceptions(start)?;
@@ -319,10 +328,11 @@ impl Compiler<'_> {
         for (from, to) in &mut frame.returns {
             (*from, *to) = (*from - start, *to - start);
         }
+        let loops = self.counted.loops(&self.asm, start);
         let text = self.asm.bytes().get(start as usize..).unwrap_or_default().to_vec();
         *scratch =
             Scratch { asm: self.asm, assignments: self.assignments, parts: self.parts, labels: self.labels };
-        Ok(Code {
+        let code = Code {
             text,
             rodata: self.rodata.bytes,
             rodata_align: Rodata::ALIGN,
@@ -333,6 +343,8 @@ impl Compiler<'_> {
             personality,
             blocks,
             lines: self.lines,
-        })
+            loops,
+        };
+        Ok((code, self.counted.map))
     }
 }
