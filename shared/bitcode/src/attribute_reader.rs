@@ -101,6 +101,11 @@ impl Fields<'_> {
 fn int(kind: AttributeKind, encoded: u64) -> Read<u64> {
     match (kind, encoded >> 56) {
         (AttributeKind::Memory, 1) => Ok(encoded & u64::MAX >> 8),
+        // Before LLVM 21: arguments, inaccessible memory, and all else, of which errno is apart now.
+        (AttributeKind::Memory, 0) if encoded < 1 << 6 => {
+            let other = encoded >> 4;
+            Ok(encoded & 0xf | other << 4 | other << 6)
+        }
         (AttributeKind::Memory, _) => Err(Reason::Version),
         _ => Ok(encoded),
     }

@@ -42,6 +42,21 @@ pub(crate) struct ConstantReader<'m> {
 
 type Read<T> = core::result::Result<T, Reason>;
 
+/// The forms of records of addresses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Address {
+    /// Type and operands.
+    Plain,
+    /// The same, within bounds.
+    InBounds,
+    /// With flags.
+    Flagged,
+    /// With flags and a range.
+    Ranged,
+    /// With a flag and the number of an operand.
+    Indexed,
+}
+
 impl ConstantReader<'_> {
     /// Reads the block. What is pending afterwards is the caller's to check.
     pub fn read(&mut self, reader: &mut Reader<'_, '_>) -> Result<()> {
@@ -94,7 +109,12 @@ impl ConstantReader<'_> {
             (7, values) => self.aggregate(ty, values),
             (10, _) => self.binary(ty, record),
             (11, _) => self.cast(ty, record),
-            (31 | 32, _) => self.address(ty, code == 31, record),
+            (31, _) => self.address(ty, Address::Ranged, record),
+            (32, _) => self.address(ty, Address::Flagged, record),
+            // What LLVM before 19 wrote.
+            (12, _) => self.address(ty, Address::Plain, record),
+            (20, _) => self.address(ty, Address::InBounds, record),
+            (24, _) => self.address(ty, Address::Indexed, record),
             (14, &[vector_type, vector, index_type, index]) => {
                 let vector_type = self.ty(vector_type)?;
                 if self.types.kind(vector_type) != TypeKind::Vector || self.types.scalar(vector_type) != ty {
@@ -138,7 +158,7 @@ impl ConstantReader<'_> {
                 Ok(leaf(Kind::PtrAuth, Entry::range(start, values.len())))
             }
             (30, _) => self.inline_assembly(record),
-            (12 | 13 | 17 | 18 | 20 | 23 | 24 | 25 | 28, _) => Err(Reason::Unsupported),
+            (13 | 17 | 18 | 23 | 25 | 28, _) => Err(Reason::Unsupported),
             (2..=34, _) => Err(Reason::Record),
             _ => Err(Reason::UnknownRecord),
         }
@@ -290,11 +310,21 @@ impl ConstantReader<'_> {
         Ok(Entry { opcode, flags, ..self.values(Kind::Cast, &[(value, from)])? })
     }
 
-    fn address(&mut self, ty: TypeId, ranged: bool, record: &[u64]) -> Read<Entry> {
-        let (&[source, flags], mut rest) = record.split_first_chunk().ok_or(Reason::Record)?;
+    fn address(&mut self, ty: TypeId, form: Address, record: &[u64]) -> Read<Entry> {
+        let (&source, mut rest) = record.split_first().ok_or(Reason::Record)?;
         let source = self.ty(source)?;
+        let flags = match form {
+            Address::Plain => 0,
+            Address::InBounds => 1,
+            Address::Flagged | Address::Ranged | Address::Indexed => {
+                let (&flags, behind) = rest.split_first().ok_or(Reason::Record)?;
+                rest = behind;
+                // The index that the address stays within lies above.
+                if form == Address::Indexed { flags & 1 } else { flags }
+            }
+        };
         let flags = casts::address_flags(flags).ok_or(Reason::Record)?;
-        if ranged {
+        if form == Address::Ranged {
             // Width and bounds; wider ones begin with the number of words of each.
             let (&[width, first], _) = rest.split_first_chunk().ok_or(Reason::Record)?;
             let bounds = if width <= 64 { 2 } else { (first & 0xffff_ffff).saturating_add(first >> 32) + 1 };
