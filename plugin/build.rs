@@ -1,21 +1,38 @@
-//! Compiles the C++ shim against LLVM 22's headers. Nothing of LLVM is linked: the host brings it.
+//! Compiles the C++ shim against LLVM's headers, those of the release that AUTOJIT_PLUGIN_LLVM names [22]. Nothing of LLVM is
+//! linked: the host brings it.
 
 use std::process::Command;
+
+/// What llvm-config answers.
+fn output(config: &str, question: &str) -> String {
+    let answer = Command::new(config).arg(question).output().unwrap_or_else(|e| {
+        panic!("cannot run {config} ({e}); scripts/setup installs llvm-22-dev; other releases are llvm-N-dev")
+    });
+    String::from_utf8(answer.stdout).expect("text").trim().to_owned()
+}
 
 const FILES: [&str; 4] = ["src/shim.cpp", "src/host.cpp", "src/assembles.cpp", "src/dead_references.cpp"];
 
 fn main() {
-    for file in FILES.into_iter().chain(["src/host.h"]) {
+    for file in FILES.into_iter().chain(["src/host.h", "src/releases.h"]) {
         println!("cargo:rerun-if-changed={file}");
     }
     println!("cargo:rerun-if-env-changed=LLVM_SYS_221_PREFIX");
-    let prefix = std::env::var("LLVM_SYS_221_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into());
+    println!("cargo:rerun-if-env-changed=AUTOJIT_PLUGIN_LLVM");
+    let prefix = match std::env::var("AUTOJIT_PLUGIN_LLVM") {
+        Ok(release) => format!("/usr/lib/llvm-{release}"),
+        Err(_) => std::env::var("LLVM_SYS_221_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into()),
+    };
     let config = format!("{prefix}/bin/llvm-config");
-    let includes = Command::new(&config)
-        .arg("--includedir")
-        .output()
-        .unwrap_or_else(|e| panic!("cannot run {config} ({e}); scripts/setup installs llvm-22-dev"));
-    let includes = String::from_utf8(includes.stdout).expect("a path");
+    let includes = output(&config, "--includedir");
+
+    // See PassPluginLibraryInfo in src/lib.rs.
+    println!("cargo:rustc-check-cfg=cfg(plugin_api_1)");
+    let version = output(&config, "--version");
+    let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).expect("a version");
+    if major < 22 {
+        println!("cargo:rustc-cfg=plugin_api_1");
+    }
 
     cc::Build::new()
         .cpp(true)
@@ -23,7 +40,7 @@ fn main() {
         .cpp_link_stdlib(None) // linked statically, below
         .files(FILES)
         .flag("-isystem")
-        .flag(includes.trim())
+        .flag(&includes)
         .std("c++17")
         .flag("-fno-exceptions")
         .flag("-fno-rtti")

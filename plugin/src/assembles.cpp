@@ -7,6 +7,8 @@
 #include <set>
 #include <vector>
 
+#include "releases.h"
+
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/DiagnosticHandler.h"
@@ -56,7 +58,7 @@ bool isSimple(Type *T) {
 // A barrier to the optimiser: nothing to assemble, and any place will do for its operands.
 bool isBarrier(const CallBase &Call) {
   auto *Assembly = cast<InlineAsm>(Call.getCalledOperand());
-  if (!Assembly->getAsmString().trim().empty() || isa<CallBrInst>(Call) || Call.arg_size() > 4 ||
+  if (!StringRef(Assembly->getAsmString()).trim().empty() || isa<CallBrInst>(Call) || Call.arg_size() > 4 ||
       !isSimple(Call.getType()) || any_of(Call.args(), [](const Use &U) { return !isSimple(U->getType()); }))
     return false;
   SmallVector<StringRef, 8> Constraints;
@@ -135,7 +137,7 @@ bool assemble(ArrayRef<const CallBase *> Calls, const Module &From, TargetMachin
   raw_svector_ostream Stream(Object);
   legacy::PassManager Passes;
   Passes.add(new TargetLibraryInfoWrapperPass(TargetLibraryInfoImpl(Machine.getTargetTriple())));
-  if (Machine.addPassesToEmitFile(Passes, Stream, nullptr, CodeGenFileType::ObjectFile))
+  if (Machine.addPassesToEmitFile(Passes, Stream, nullptr, releases::ObjectFile))
     return false;
   Passes.run(M);
   return !Diagnostics.Reported;

@@ -10,6 +10,8 @@
 // settled as far as it is in each function alone, and unknown from there on. Functions with references that other choices
 // remove have to stay.
 
+#include "releases.h"
+
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -192,7 +194,7 @@ public:
   }
 
 private:
-  const RemapFlags Flags = RF_NoModuleLevelChanges | RF_IgnoreMissingLocals | RF_DoNotRemapAtoms;
+  const RemapFlags Flags = releases::remapFlags();
   const SetVector<const Function *> &Functions;
   ValueToValueMapTy Map;
   SmallVector<std::pair<const GlobalVariable *, GlobalVariable *>, 16> Pending;
@@ -249,8 +251,7 @@ private:
       New->setPersonalityFn(cast<Constant>(MapValue(Old.getPersonalityFn(), Map, Flags, nullptr, this)));
     for (auto [OldArgument, NewArgument] : zip(Old.args(), New->args()))
       Map[&OldArgument] = &NewArgument;
-    SmallVector<ReturnInst *, 8> Returns;
-    CloneFunctionBodyInto(*New, Old, Map, Flags, Returns, "", nullptr, nullptr, this);
+    releases::copyBlocks(*New, Old, Map, this);
     stripDebugInfo(*New);
   }
 };
@@ -275,11 +276,11 @@ struct KeepSizes : PassInfoMixin<KeepSizes> {
 class Optimiser {
 public:
   Optimiser(Module &M, TargetMachine *Machine, OptimizationLevel Level)
-      : M(M), Level(Level), Builder(Machine), Library(M.getTargetTriple()), Host(M.getContext().getDiagnosticHandler()) {
+      : M(M), Level(Level), Builder(Machine), Library(Triple(M.getTargetTriple())), Host(M.getContext().getDiagnosticHandler()) {
     M.getContext().setDiagnosticHandler(std::make_unique<Discard>());
     Functions.registerPass([&] { return TargetLibraryAnalysis(Library); });
     Builder.registerOptimizerEarlyEPCallback(
-        [](ModulePassManager &Passes, OptimizationLevel, ThinOrFullLTOPhase) { Passes.addPass(KeepSizes()); });
+        [](ModulePassManager &Passes, OptimizationLevel, auto...) { Passes.addPass(KeepSizes()); });
     Builder.registerModuleAnalyses(Modules);
     Builder.registerCGSCCAnalyses(Graph);
     Builder.registerFunctionAnalyses(Functions);
@@ -317,7 +318,8 @@ private:
 // Whether an optimiser may choose what a call returns.
 bool isChoice(const Instruction &I) {
   auto *Call = dyn_cast<IntrinsicInst>(&I);
-  return Call && is_contained({Intrinsic::is_constant, Intrinsic::objectsize, Intrinsic::coro_alloc}, Call->getIntrinsicID());
+  return Call && is_contained(ArrayRef<Intrinsic::ID>{Intrinsic::is_constant, Intrinsic::objectsize, Intrinsic::coro_alloc},
+                              Call->getIntrinsicID());
 }
 
 // Makes what is still to be chosen unknown.
@@ -406,7 +408,7 @@ private:
       Optimise.alone();
       leaveOpen(*Copied.To);
     }
-    TargetLibraryInfoImpl Library(M.getTargetTriple());
+    TargetLibraryInfoImpl Library{Triple(M.getTargetTriple())};
     SmallVector<std::string, 8> Names;
     for (GlobalValue *Global : Doubtful) {
       Names.push_back(Global->getName().str());
@@ -456,7 +458,7 @@ private:
               Needed.insert(Callee);
     }
     Size += More;
-    Around.insert_range(Needed);
+    Around.insert(Needed.begin(), Needed.end());
     Doubtful.push_back(&Global);
   }
 };

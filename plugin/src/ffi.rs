@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
+use llvm_sys::prelude::{LLVMMetadataRef, LLVMModuleRef, LLVMValueRef};
 
 /// What a module is compiled for: `Build` of shim.cpp.
 #[repr(C)]
@@ -82,6 +82,17 @@ unsafe extern "C" {
     pub fn autojit_shim_size(function: LLVMValueRef) -> usize;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);
+    pub fn autojit_shim_has_surroundings(function: LLVMValueRef) -> bool;
+    pub fn autojit_shim_labelled_function(label: LLVMValueRef) -> LLVMValueRef;
+    pub fn autojit_shim_assembly(
+        assembly: LLVMValueRef,
+        text: *mut *const c_char,
+        text_length: *mut usize,
+        constraints: *mut *const c_char,
+        constraints_length: *mut usize,
+    ) -> bool;
+    pub fn autojit_shim_bytes(module: LLVMModuleRef, bytes: *const u8, length: usize) -> LLVMValueRef;
+    pub fn autojit_shim_attach(global: LLVMValueRef, kind: u32, node: LLVMMetadataRef);
     pub fn autojit_shim_compiler_used(module: LLVMModuleRef, values: *mut LLVMValueRef, count: usize);
     pub fn autojit_shim_take_description(module: LLVMModuleRef) -> LLVMValueRef;
     pub fn autojit_shim_drop_description(taken: LLVMValueRef);

@@ -5,15 +5,15 @@
 // host's TargetMachine has all options. Receives the host's PassBuilder; hands on a HostLook.
 
 #include "host.h"
+#include "releases.h"
 
 #include <dlfcn.h>
 #include <link.h>
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSwitch.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Plugins/PassPlugin.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -66,9 +66,8 @@ SmallVector<std::string, 0> passesBehind(ModulePassManager &&MPM) {
 
 // What runs passes on parts of a module.
 bool isAdaptor(StringRef Pass) {
-  return StringSwitch<bool>(Pass.split('<').first)
-      .Cases({"module", "cgscc", "function", "loop", "loop-mssa", "devirt", "repeat"}, true)
-      .Default(false);
+  static constexpr StringLiteral Adaptors[] = {"module", "cgscc", "function", "loop", "loop-mssa", "devirt", "repeat"};
+  return is_contained(Adaptors, Pass.split('<').first);
 }
 
 // A pass's name for users: without the ending that most have, and without parameters.
@@ -125,12 +124,13 @@ void comparePasses(HostLook &Look, PassBuilder &PB, OptimizationLevel Level, voi
 // Options of LLVM's own (-mllvm, -C llvm-args) that do not matter to lazy code, or that show in the module. rustc sets
 // five of them in each compile.
 bool isHarmless(StringRef Option) {
-  return StringSwitch<bool>(Option)
-      .Cases({"enable-matrix", "generate-type-units", "x86-asm-syntax", "time-passes", "stats"}, true)
-      .Cases({"generate-arange-section", "mergefunc-use-aliases", "import-cold-multiplier",
-              "preserve-alignment-assumptions-during-inlining", "enable-machine-outliner"},
-             true)
-      .Default(false);
+  static constexpr StringLiteral Harmless[] = {
+      "enable-matrix",           "generate-type-units",   "x86-asm-syntax",         "time-passes", "stats",
+      "generate-arange-section", "mergefunc-use-aliases", "import-cold-multiplier",
+      "preserve-alignment-assumptions-during-inlining",   "enable-machine-outliner",
+      // clang 16 sets it always.
+      "treat-scalable-fixed-error-as-warning"};
+  return is_contained(Harmless, Option);
 }
 
 // Options of LLVM's own belong to the whole process; the engine compiles for many builds in one.
@@ -177,7 +177,7 @@ void lookAtMachine(HostLook &Look) {
   Tell("align-loops", Options.LoopAlignment, Defaults.LoopAlignment);
   if (!Options.StackUsageOutput.empty())
     Look.Why = "-fstack-usage tells the stack of each function when it is compiled";
-  else if (Options.EmitStackSizeSection || Options.BBAddrMap || Options.EmitCallGraphSection)
+  else if (Options.EmitStackSizeSection || releases::mapsBlocks(Options) || releases::hasCallGraphSection(Options))
     Look.Why = "a section of the object describes the code of its functions";
   else if (Options.MisExpect)
     Look.Why = "-Wmisexpect compares a profile with its bodies";
@@ -199,7 +199,7 @@ bool hasOtherGenerator() {
     using Entry = PassPluginLibraryInfo (*)();
     if (auto Plugin = reinterpret_cast<Entry>(dlsym(Handle, "llvmGetPassPluginInfo"))) {
       PassPluginLibraryInfo Library = Plugin();
-      *static_cast<bool *>(Found) |= Library.APIVersion >= 2 && Library.PreCodeGenCallback;
+      *static_cast<bool *>(Found) |= releases::generatesCode(Library);
     }
     dlclose(Handle);
     return 0;

@@ -35,7 +35,8 @@ use crate::host::Host;
 use crate::ir::Module;
 use crate::options::Options;
 
-/// `PassPluginLibraryInfo` of llvm/Plugins/PassPlugin.h, LLVM_PLUGIN_API_VERSION 2.
+/// `PassPluginLibraryInfo` of llvm/Plugins/PassPlugin.h, LLVM_PLUGIN_API_VERSION 2; before LLVM 22 version 1, of
+/// llvm/Passes/PassPlugin.h, without the last field.
 #[repr(C)]
 #[derive(Debug)]
 pub struct PassPluginLibraryInfo {
@@ -43,6 +44,7 @@ pub struct PassPluginLibraryInfo {
     name: *const c_char,
     version: *const c_char,
     register: unsafe extern "C" fn(*mut c_void),
+    #[cfg(not(plugin_api_1))]
     pre_code_gen: *const c_void,
 }
 
@@ -55,10 +57,11 @@ pub extern "C" fn llvmGetPassPluginInfo() -> PassPluginLibraryInfo {
         unsafe { ffi::autojit_shim_register(pass_builder, take_bodies) }
     }
     PassPluginLibraryInfo {
-        api_version: 2,
+        api_version: if cfg!(plugin_api_1) { 1 } else { 2 },
         name: c"autojit".as_ptr(),
         version: concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast(),
         register,
+        #[cfg(not(plugin_api_1))]
         pre_code_gen: std::ptr::null(),
     }
 }

@@ -4,6 +4,7 @@
 // functions below. Everything here is compiled against LLVM's headers and bound to the host's libLLVM.
 
 #include "host.h"
+#include "releases.h"
 
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/BinaryFormat/Dwarf.h"
@@ -13,6 +14,7 @@
 #include "llvm/IR/GlobalAlias.h"
 #include "llvm/IR/GlobalVariable.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
@@ -57,8 +59,10 @@ struct AutojitPass : PassInfoMixin<AutojitPass> {
   std::shared_ptr<HostLook> Host;
   explicit AutojitPass(OptimizationLevel Level, std::shared_ptr<HostLook> Host = std::make_shared<HostLook>())
       : Level(Level), Host(std::move(Host)) {}
-  PreservedAnalyses run(Module &M, ModuleAnalysisManager &) {
+  PreservedAnalyses run(Module &M, ModuleAnalysisManager &Analyses) {
     const char *Why = Host->Why.empty() ? wantsRemarks(M) : Host->Why.c_str();
+    if (!Why)
+      Why = releases::unsaid(M, Analyses);
     Build Build = {uint8_t(Level.getSpeedupLevel()), uint8_t(Level.getSizeLevel()), Why, Host->Build.c_str(),
                    Host->Machine};
     return TakeBodies(wrap(&M), &Build) ? PreservedAnalyses::none() : PreservedAnalyses::all();
@@ -69,7 +73,8 @@ struct AutojitPass : PassInfoMixin<AutojitPass> {
 
 std::optional<OptimizationLevel> levelOf(StringRef Name) {
   return StringSwitch<std::optional<OptimizationLevel>>(Name)
-      .Cases({"autojit", "autojit<O0>"}, OptimizationLevel::O0)
+      .Case("autojit", OptimizationLevel::O0)
+      .Case("autojit<O0>", OptimizationLevel::O0)
       .Case("autojit<O1>", OptimizationLevel::O1)
       .Case("autojit<O2>", OptimizationLevel::O2)
       .Case("autojit<O3>", OptimizationLevel::O3)
@@ -250,9 +255,9 @@ Labels autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *,
 // Visits the functions that a module declares and that the library of vector functions has a variant of.
 void autojit_shim_vector_functions(LLVMModuleRef M, void *Machine, void *Context, void (*Visit)(void *, LLVMValueRef)) {
   auto *Host = static_cast<TargetMachine *>(Machine);
-  if (!Host || Host->Options.VecLib == VectorLibrary::NoLibrary)
+  if (!Host || !releases::vectorizes(*Host))
     return;
-  TargetLibraryInfoImpl Library(Host->getTargetTriple(), Host->Options.VecLib);
+  TargetLibraryInfoImpl Library = releases::library(*Host);
   for (Function &F : *unwrap(M))
     if (F.isDeclaration() && Library.isFunctionVectorizable(F.getName()))
       Visit(Context, wrap(&F));
@@ -264,11 +269,7 @@ uint16_t autojit_shim_unit(LLVMModuleRef M, void *Context, VisitFile Visit) {
     if (Unit->getEmissionKind() != DICompileUnit::FullDebug && Unit->getEmissionKind() != DICompileUnit::LineTablesOnly)
       continue;
     visit(*Unit, Context, Visit);
-    DISourceLanguageName Language = Unit->getSourceLanguage();
-    if (!Language.hasVersionedName())
-      return Language.getUnversionedName();
-    auto Known = dwarf::toDW_LANG(dwarf::SourceLanguageName(Language.getName()), Language.getVersion());
-    return Known ? *Known : 0;
+    return releases::language(*Unit);
   }
   return 0;
 }
@@ -315,6 +316,39 @@ void autojit_shim_use_getter(LLVMValueRef User, LLVMValueRef Variable, LLVMValue
     }
     U.set(Known);
   }
+}
+
+// Whether a function has prefix or prologue data, or a garbage collector.
+bool autojit_shim_has_surroundings(LLVMValueRef F) {
+  const auto *Of = unwrap<Function>(F);
+  return Of->hasPrefixData() || Of->hasPrologueData() || Of->hasGC();
+}
+
+// The function that a block address is of.
+LLVMValueRef autojit_shim_labelled_function(LLVMValueRef Label) {
+  return wrap(unwrap<BlockAddress>(Label)->getFunction());
+}
+
+// The text and the constraints of inline assembly; whether it is in Intel's syntax.
+bool autojit_shim_assembly(LLVMValueRef Assembly, const char **Text, size_t *TextLength, const char **Constraints,
+                           size_t *ConstraintsLength) {
+  const auto *Of = cast<InlineAsm>(unwrap(Assembly));
+  StringRef Own = Of->getAsmString(), Operands = Of->getConstraintString();
+  *Text = Own.data();
+  *TextLength = Own.size();
+  *Constraints = Operands.data();
+  *ConstraintsLength = Operands.size();
+  return Of->getDialect() == InlineAsm::AD_Intel;
+}
+
+// An array of bytes.
+LLVMValueRef autojit_shim_bytes(LLVMModuleRef M, const uint8_t *Bytes, size_t Length) {
+  return wrap(ConstantDataArray::get(unwrap(M)->getContext(), ArrayRef(Bytes, Length)));
+}
+
+// Adds a metadata attachment to a global.
+void autojit_shim_attach(LLVMValueRef Global, unsigned Kind, LLVMMetadataRef Node) {
+  unwrap<GlobalObject>(Global)->addMetadata(Kind, *unwrap<MDNode>(Node));
 }
 
 void autojit_shim_compiler_used(LLVMModuleRef M, LLVMValueRef *Values, size_t Count) {

@@ -72,17 +72,27 @@ impl Level {
     }
 }
 
-/// The plugin.
+/// The release of clang that programs are compiled with: AUTOJIT_TESTS_CLANG [22].
+pub fn release() -> &'static str {
+    static RELEASE: LazyLock<String> =
+        LazyLock::new(|| std::env::var("AUTOJIT_TESTS_CLANG").unwrap_or_else(|_| "22".into()));
+    &RELEASE
+}
+
+/// The plugin for that release.
 pub fn plugin() -> PathBuf {
-    scratch::dist("lib/autojit.so")
+    match release() {
+        "22" => scratch::dist("lib/autojit.so"),
+        other => scratch::dist(&format!("lib/autojit-{other}.so")),
+    }
 }
 
 /// The version of clang, for the keys of plain objects.
-static CLANG: LazyLock<String> = LazyLock::new(|| tool(command("clang-22").arg("--version")).text());
+static CLANG: LazyLock<String> = LazyLock::new(|| tool(clang(false).arg("--version")).text());
 
 /// The clang driver for a source file, or for linking C++.
-fn clang(cxx: bool) -> Command {
-    command(if cxx { "clang++-22" } else { "clang-22" })
+pub fn clang(cxx: bool) -> Command {
+    command(format!("{}-{}", if cxx { "clang++" } else { "clang" }, release()))
 }
 
 fn is_cxx(source: &Path) -> bool {
@@ -148,7 +158,8 @@ pub struct Link<'a> {
 impl Link<'_> {
     /// The command that links `objects`, for those who expect it to fail.
     pub fn command(&self, objects: &[PathBuf], output: &Path) -> Command {
-        let mut command = clang(self.cxx);
+        // Other releases may have no lld of theirs.
+        let mut command = command(if self.cxx { "clang++-22" } else { "clang-22" });
         command.arg(format!("-fuse-ld={}", self.linker)).args(objects).args(self.flags).arg("-o").arg(output);
         command
     }

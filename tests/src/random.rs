@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::compile::plugin;
+use crate::compile::{clang, plugin};
 use crate::program::Mode;
 use crate::run::{Outcome, attempt, command, run_within};
 use crate::stats::Stats;
@@ -236,7 +236,6 @@ fn build(case: &Case, directory: &Path, how: &str) -> Result<PathBuf, String> {
 /// The commands that build one of the two programs, `plain` or `lazy`, to be run beside the sources.
 pub fn commands(case: &Case, how: &str) -> Vec<Command> {
     let cxx = case.units.iter().any(|unit| unit.file.ends_with(".cpp"));
-    let clang = || command(if cxx { "clang++-22" } else { "clang-22" });
     let mut commands = Vec::new();
     let (mut program, mut library) = (Vec::new(), Vec::new());
     for (unit, lazy) in case.units.iter().zip(&case.lazy) {
@@ -244,7 +243,7 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
             continue;
         }
         let object = format!("{how}/{}.o", unit.file);
-        let mut command = clang();
+        let mut command = clang(cxx);
         if how == "lazy" && *lazy {
             command.arg(format!("-fpass-plugin={}", plugin().display()));
         }
@@ -258,7 +257,7 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
         if unit.place == Place::Library { library.push(object) } else { program.push(object) }
     }
     if !library.is_empty() {
-        let mut command = clang();
+        let mut command = clang(cxx);
         let linker = case.link.iter().filter(|flag| flag.starts_with("-fuse-ld="));
         command
             .args(["-shared", "-Wl,-soname,librandom.so", "-o", &format!("{how}/librandom.so")])
@@ -267,7 +266,7 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
         commands.push(command);
         program.push(format!("{how}/librandom.so"));
     }
-    let mut command = clang();
+    let mut command = clang(cxx);
     command.args(program).args(&case.link).args(["-Wl,-rpath,$ORIGIN", "-o", &format!("{how}/program")]);
     commands.push(command);
     commands

@@ -98,13 +98,13 @@ fn compilers_that_cannot_load_the_plugin_are_errors() {
     let scratch = project("launched-others");
     symlink("/bin/true", scratch.path().join("clang++-18")).expect("the directory is ours");
     // By the directory that it lies in.
-    let by_place = scratch.directory("llvm-19/bin").join("clang++");
+    let by_place = scratch.directory("llvm-17/bin").join("clang++");
     std::fs::copy("/bin/true", &by_place).expect("the directory is ours");
     let by_place = by_place.to_str().expect("our paths are text");
     for (compiler, parts) in [
         ("gcc", &["'gcc'", "GCC", "clang-22"][..]),
         ("./clang++-18", &["LLVM 18", "clang-22", "lib/autojit-18.so"]),
-        (by_place, &["LLVM 19", "clang-22", "lib/autojit-19.so"]),
+        (by_place, &["LLVM 17", "clang-22", "lib/autojit-17.so"]),
     ] {
         let outcome = attempt(&mut launch(&scratch, &[compiler, "-c", "main.c"]));
         let said = outcome.assert_code(1).errors();

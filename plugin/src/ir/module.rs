@@ -198,8 +198,7 @@ impl Module {
         let name = std::ffi::CString::new(name).expect("symbols have no NUL");
         let section = std::ffi::CString::new(section).expect("section names have no NUL");
         unsafe {
-            let context = LLVMGetModuleContext(self.0);
-            let data = LLVMConstStringInContext2(context, bytes.as_ptr().cast(), bytes.len(), 1);
+            let data = ffi::autojit_shim_bytes(self.0, bytes.as_ptr(), bytes.len());
             let global = LLVMAddGlobal(self.0, LLVMTypeOf(data), name.as_ptr());
             LLVMSetInitializer(global, data);
             LLVMSetGlobalConstant(global, 1);

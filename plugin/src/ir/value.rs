@@ -175,7 +175,7 @@ impl Value {
 
     pub fn add_attachments(self, attachments: &Attachments) {
         for (kind, node) in attachments {
-            unsafe { LLVMGlobalAddMetadata(self.0, *kind, *node) }
+            unsafe { ffi::autojit_shim_attach(self.0, *kind, *node) }
         }
     }
 
@@ -223,9 +223,7 @@ impl Value {
 
     /// Whether a function has prefix or prologue data, or a garbage collector.
     pub fn has_surroundings(self) -> bool {
-        unsafe {
-            LLVMHasPrefixData(self.0) != 0 || LLVMHasPrologueData(self.0) != 0 || !LLVMGetGC(self.0).is_null()
-        }
+        unsafe { ffi::autojit_shim_has_surroundings(self.0) }
     }
 
     /// Whether a function has a metadata attachment of the kind `name`.
@@ -314,7 +312,7 @@ impl Value {
 
     /// The function that a block address is of.
     pub fn labelled_function(self) -> Value {
-        Value(unsafe { LLVMGetBlockAddressFunction(self.0) })
+        Value(unsafe { ffi::autojit_shim_labelled_function(self.0) })
     }
 
     /// The instructions of a function.
@@ -379,11 +377,16 @@ impl Value {
     /// The text and the constraints of inline assembly, and whether it is in Intel's syntax. For a value of that kind.
     pub fn assembly(self) -> (String, String, bool) {
         unsafe {
-            let mut length = 0;
-            let text = string(LLVMGetInlineAsmAsmString(self.0, &mut length), length);
-            let constraints = string(LLVMGetInlineAsmConstraintString(self.0, &mut length), length);
-            let intel = llvm_sys::LLVMInlineAsmDialect::LLVMInlineAsmDialectIntel;
-            (text, constraints, LLVMGetInlineAsmDialect(self.0) == intel)
+            let (mut text, mut length) = (std::ptr::null(), 0);
+            let (mut operands, mut operands_length) = (std::ptr::null(), 0);
+            let intel = ffi::autojit_shim_assembly(
+                self.0,
+                &mut text,
+                &mut length,
+                &mut operands,
+                &mut operands_length,
+            );
+            (string(text, length), string(operands, operands_length), intel)
         }
     }
 
