@@ -462,10 +462,7 @@ fn call_engine(
         }
     };
     if status != 0 {
-        return Err(Failure::new(format_args!(
-            "generating code: {}; build its file without autojit",
-            error.text()
-        )));
+        return Err(engine::cannot_generate(what, &error.text()));
     }
     Ok(object)
 }

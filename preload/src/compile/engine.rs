@@ -7,6 +7,7 @@ use std::ffi::CString;
 use std::sync::OnceLock;
 
 use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, GENERATOR};
+use autojit_protocol::What;
 use autojit_trampoline::stack::with_compiler_stack;
 
 use crate::compile::library::Library;
@@ -47,6 +48,16 @@ pub fn begin(options: &Options) {
 /// If the runtime has not started.
 pub fn get() -> &'static Engine {
     ENGINE.get().expect("an image has registered")
+}
+
+/// Why the compiler has refused. What is only to become better needs no remedy.
+pub fn cannot_generate(what: What, reason: &dyn std::fmt::Display) -> Failure {
+    match what {
+        What::Often(_) | What::Continuation(_) => Failure::new(format_args!("generating code: {reason}")),
+        What::Function(_) | What::Everything => {
+            Failure::new(format_args!("generating code: {reason}; build its file without autojit"))
+        }
+    }
 }
 
 impl Engine {

@@ -17,7 +17,7 @@ use autojit_protocol::connection::SILENCE;
 use autojit_protocol::packet::{Blob, Bytes};
 use autojit_protocol::{ConnectionError, Message, What};
 
-use crate::compile::{cache, library};
+use crate::compile::{cache, engine, library};
 use crate::program::module::{Module, Opened};
 use crate::settings::failure::Failure;
 use crate::settings::options::{self, Options};
@@ -246,9 +246,7 @@ impl Question {
                 let object = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
                 Ok(Some(Ok(Code { object, kept: kept && link.shares_cache })))
             }
-            Message::Failed { reason } => Ok(Some(Err(Failure::new(format_args!(
-                "generating code: {reason}; build its file without autojit"
-            ))))),
+            Message::Failed { reason } => Ok(Some(Err(engine::cannot_generate(self.what, &reason)))),
             Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
             _ => Err(Trouble::Nonsense("what answers something else".into())),
         }
