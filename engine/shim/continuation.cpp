@@ -95,6 +95,7 @@ private:
   SmallVector<AllocaInst *, 16> Variables;
   SmallPtrSet<const Instruction *, 16> LiveSet;
   SmallVector<Instruction *, 16> Live;
+  SmallVector<IntrinsicInst *, 4> Restores;
   Function *New = nullptr;
   BasicBlock *Entry = nullptr;
 
@@ -135,7 +136,6 @@ private:
         return refusal("an argument of an unusual kind");
     if (Header->isEHPad() || F.hasFnAttribute(Attribute::Naked) || F.isPresplitCoroutine() || F.hasGC())
       return refusal("a function of an unusual kind");
-    bool Saves = false, Restores = false;
     for (BasicBlock &Block : F) {
       if (Block.hasAddressTaken())
         return refusal("addresses of labels");
@@ -150,16 +150,13 @@ private:
             return refusal("a tail call that must be one");
         }
         if (auto *Called = dyn_cast<IntrinsicInst>(&I)) {
-          // Above its own frame a continuation must not move the stack pointer.
-          Saves |= Called->getIntrinsicID() == Intrinsic::stacksave && !Dominators.dominates(Header, &Block);
-          Restores |= Reachable && Called->getIntrinsicID() == Intrinsic::stackrestore;
+          if (Reachable && Called->getIntrinsicID() == Intrinsic::stackrestore)
+            Restores.push_back(Called);
           if (Reachable && needsItsFrame(*Called))
             return refusal(Called->getCalledFunction()->getName());
         }
       }
     }
-    if (Saves && Restores)
-      return refusal("a stack pointer of its frame");
     return Error::success();
   }
 
@@ -256,7 +253,7 @@ private:
     IRBuilder<> Builder(Entry);
     auto Missing = [](const Value &V) {
       std::string Text;
-      raw_string_ostream(Text) << "the stack map does not have" << V;
+      raw_string_ostream(Text) << "the stack map does not have " << V;
       return refusal(Text);
     };
     auto Find = [&](const Value &V) -> Value * {
@@ -264,7 +261,10 @@ private:
       return Place && !Place->variable ? load(Builder, Place->offset, V.getType()) : nullptr;
     };
     for (Argument &A : F.args()) {
-      bool Used = any_of(A.users(), [&](User *U) { return Reached.contains(cast<Instruction>(U)->getParent()); });
+      bool Used = any_of(A.uses(), [&](const Use &U) {
+        const auto *Phi = dyn_cast<PHINode>(U.getUser());
+        return Reached.contains(Phi ? Phi->getIncomingBlock(U) : cast<Instruction>(U.getUser())->getParent());
+      });
       const auto *Place = Places.lookup(&A);
       Value *Loaded = Place && Place->variable ? address(Builder, Place->offset) : Find(A);
       if (!Loaded && Used)
@@ -296,6 +296,8 @@ private:
       AllocaInst *Slot = DemoteRegToStack(*I, false, Entry->getFirstInsertionPt());
       Builder.CreateStore(Loaded, Slot);
     }
+    if (!Restores.empty())
+      keepStack(Builder);
     Builder.CreateBr(Header);
     removeUnreachableBlocks(*New);
     for (Instruction &I : instructions(*New))
@@ -303,6 +305,17 @@ private:
     F.deleteBody();
     F.clearMetadata();
     return Error::success();
+  }
+
+  // What the frame has saved lies above the continuation's own, which must not be left: then all that the continuation has
+  // allocated goes, and no more.
+  void keepStack(IRBuilder<> &Builder) {
+    auto *Own = Builder.CreateStackSave();
+    for (IntrinsicInst *Restore : Restores) {
+      IRBuilder<> Before(Restore);
+      auto *Saved = Restore->getArgOperand(0);
+      Restore->setArgOperand(0, Before.CreateSelect(Before.CreateICmpULT(Saved, Own), Saved, Own));
+    }
   }
 
   Error takeOver(AllocaInst &Variable, IRBuilder<> &Builder) {

@@ -115,8 +115,8 @@ out:
   ret i64 %found
 }
 
-; n 0, saved 1
-define void @saves(i64 %n) {
+; n 0, saved 1, i 2
+define i64 @saves(i64 %n) {
 entry:
   %saved = call ptr @llvm.stacksave.p0()
   br label %loop
@@ -126,8 +126,12 @@ loop:
   %more = icmp ult i64 %i.next, %n
   br i1 %more, label %loop, label %out
 out:
+  %room = alloca i64, i64 %i.next
+  store i64 4, ptr %room
+  %four = load volatile i64, ptr %room
   call void @llvm.stackrestore.p0(ptr %saved)
-  ret void
+  %sum = add i64 %i.next, %four
+  ret i64 %sum
 }
 
 define ptr @frame(i64 %n) {
