@@ -520,6 +520,7 @@ fn the_library_shows_few_symbols_and_needs_the_c_library_only() {
     for line in dynamic.lines().filter(|line| line.contains("(NEEDED)")) {
         assert!(line.contains("[libc.so.6]") || line.contains("[ld-linux-x86-64.so.2]"), "{line}");
     }
-    assert!(dynamic.contains("Library soname: [libautojit.so]"));
+    // So that linkers record the path by which they were given it.
+    assert!(!dynamic.contains("soname"), "{dynamic}");
     assert!(!symbols.contains(" memcpy"), "memory functions are to be the library's own");
 }
