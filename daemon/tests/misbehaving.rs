@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Blob, Connection, ConnectionError, Message, What};
-use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many};
+use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, question};
 
 /// How the daemon sends somebody away who says `bytes` to it.
 fn refusal(connection: &mut Connection) -> String {
@@ -44,19 +44,7 @@ fn other_versions_and_builds_are_told_so() {
     let mut connection = daemon.connect().unwrap();
     connection.send(&hello(VERSION, [0; 32]), None).unwrap();
     let what = What::Function(0);
-    connection
-        .send(
-            &Message::Compile {
-                key: [1; 32],
-                level: -1,
-                what,
-                inline: false,
-                keep: false,
-                map: (&[]).into(),
-            },
-            None,
-        )
-        .unwrap();
+    connection.send(&question([1; 32], what, false), None).unwrap();
     assert!(refusal(&mut connection).contains("a tool has asked"));
 }
 
@@ -127,17 +115,7 @@ fn damaged_containers_are_refused() {
         program.connection.send(&message, Some(Blob::new(&bytes))).unwrap();
         let mut connection = program.connection;
         let what = What::Function(3);
-        let asked = connection.send(
-            &Message::Compile {
-                key: module.key,
-                level: -1,
-                what,
-                inline: true,
-                keep: false,
-                map: (&[]).into(),
-            },
-            None,
-        );
+        let asked = connection.send(&question(module.key, what, true), None);
         // Found out by the daemon, before or after the question, or by the compiler; what is left of one that is whole may
         // be known already.
         let reason = match asked {
@@ -158,14 +136,7 @@ fn a_client_that_does_not_listen_holds_nobody_up() {
     // It asks and asks, by itself and inline, and takes nothing.
     for function in 0..300 {
         let what = What::Function(function);
-        let message = Message::Compile {
-            key: module.key,
-            level: -1,
-            what,
-            inline: true,
-            keep: false,
-            map: (&[]).into(),
-        };
+        let message = question(module.key, what, true);
         if stopped.connection.send(&message, None).is_err() {
             break;
         }
@@ -184,14 +155,7 @@ fn a_client_that_leaves_takes_its_requests_along() {
         let mut program = daemon.program("/bin/hasty");
         program.send(&module, false);
         let what = What::Function(function);
-        let message = Message::Compile {
-            key: module.key,
-            level: -1,
-            what,
-            inline: false,
-            keep: false,
-            map: (&[]).into(),
-        };
+        let message = question(module.key, what, false);
         program.connection.send(&message, None).unwrap();
     }
     assert!(defines(&daemon.program("/bin/a").compile(&module, 199), "f199"));

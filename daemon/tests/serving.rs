@@ -5,8 +5,8 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use autojit_protocol::{Message, What};
-use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, module};
+use autojit_protocol::What;
+use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, module, question};
 
 #[test]
 fn a_function_and_what_it_calls() {
@@ -195,8 +195,7 @@ fn it_ends_with_a_client_that_waits_for_no_answer() {
         // It has not read the question when nobody is there any more to be answered.
         // SAFETY: the child is this process's.
         unsafe { libc::kill(child.id() as i32, libc::SIGSTOP) };
-        let question =
-            Message::Compile { key, level: -1, what, inline: false, keep: false, map: (&[]).into() };
+        let question = question(key, what, false);
         program.connection.send(&question, None).unwrap();
         drop(program);
         // SAFETY: as above.
@@ -237,17 +236,7 @@ fn a_client_on_pipes_gets_bytes() {
     let sent = autojit_protocol::Message::Module { key: module.key, level: -1, made: false };
     outgoing.push(&sent, Some(autojit_protocol::Blob::Inline(module.bytes.clone())));
     let (key, what) = (module.key, What::Function(0));
-    outgoing.push(
-        &autojit_protocol::Message::Compile {
-            key,
-            level: -1,
-            what,
-            inline: false,
-            keep: false,
-            map: (&[]).into(),
-        },
-        None,
-    );
+    outgoing.push(&question(key, what, false), None);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&outgoing.bytes()).unwrap();
     let mut incoming = autojit_protocol::Incoming::default();

@@ -66,6 +66,20 @@ fn hand_out(owned: Owned) -> Buffer {
     Buffer { data: bytes.as_ptr(), len: bytes.len(), owner: Box::into_raw(owned).cast() }
 }
 
+/// Hands out an object or a message; returns the status.
+///
+/// # Safety
+/// `object` and `error` can be written to.
+unsafe fn answer(result: Result<shim::Object, String>, object: *mut Buffer, error: *mut Buffer) -> i32 {
+    let (place, owned, status) = match result {
+        Ok(compiled) => (object, Owned::Object(compiled), 0),
+        Err(message) => (error, Owned::Text(message), 1),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { place.write(hand_out(owned)) };
+    status
+}
+
 unsafe extern "C" fn open(
     data: *const u8,
     len: usize,
@@ -102,13 +116,8 @@ unsafe extern "C" fn compile(
     let module = unsafe { &mut *module.cast::<Resident>() };
     // SAFETY: the caller's function with the argument that it wants.
     let mut claim = |index| unsafe { claim(context, index) };
-    let (result, owned, status) = match module.with(|module| module.compile(root, often, &mut claim)) {
-        Ok(compiled) => (object, Owned::Object(compiled), 0),
-        Err(message) => (error, Owned::Text(message), 1),
-    };
     // SAFETY: `object` and `error` are the caller's, for these results.
-    unsafe { result.write(hand_out(owned)) };
-    status
+    unsafe { answer(module.with(|module| module.compile(root, often, &mut claim)), object, error) }
 }
 
 unsafe extern "C" fn compile_continuation(
@@ -127,13 +136,8 @@ unsafe extern "C" fn compile_continuation(
         Some(map) => module.with(|module| module.compile_continuation(root, &map)),
         None => Err("a stack map that cannot be read".into()),
     };
-    let (result, owned, status) = match compiled {
-        Ok(compiled) => (object, Owned::Object(compiled), 0),
-        Err(message) => (error, Owned::Text(message), 1),
-    };
     // SAFETY: `object` and `error` are the caller's, for these results.
-    unsafe { result.write(hand_out(owned)) };
-    status
+    unsafe { answer(compiled, object, error) }
 }
 
 unsafe extern "C" fn compile_all(

@@ -233,6 +233,11 @@ pub enum Answer {
     Unknown,
 }
 
+/// A request for code that is not kept.
+pub fn question(key: Key, what: What, inline: bool) -> Message<'static> {
+    Message::Compile { key, level: -1, what, inline, keep: false, map: (&[]).into() }
+}
+
 impl Program {
     pub fn over(mut connection: Connection, name: &str) -> Self {
         let hello = Message::Hello { version: VERSION, generator: GENERATOR, program: name.into() };

@@ -239,6 +239,11 @@ impl Storage {
     }
 
     fn seen(&self) -> Option<File> {
+        self.open_shared("seen")
+    }
+
+    /// Opens a file that several processes write to, or makes it.
+    fn open_shared(&self, name: &str) -> Option<File> {
         let mut options = OpenOptions::new();
         options
             .read(true)
@@ -247,7 +252,7 @@ impl Storage {
             .truncate(false)
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW);
-        options.open(self.file("seen")).ok()
+        options.open(self.file(name)).ok()
     }
 
     /// Counts an event.
@@ -284,15 +289,7 @@ impl Storage {
     }
 
     fn lock(&self, name: &str, lock: impl Fn(&File) -> Option<()>) -> Option<File> {
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW);
-        let file = options.open(self.file(name)).ok()?;
+        let file = self.open_shared(name)?;
         lock(&file)?;
         Some(file)
     }
