@@ -25,3 +25,4 @@ pub mod run;
 pub mod scratch;
 pub mod stats;
 pub mod stubs;
+pub mod tiered;

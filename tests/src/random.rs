@@ -1,13 +1,16 @@
 //! Random programs: each is built plainly and lazily from the same flags, run, and compared.
 //!
 //! A seed makes a [`Case`]: csmith's programs ([`csmith`]) vary what happens within functions, our own ([`calls`])
-//! what happens between them, across files and a shared library. [`check`] tells whether both builds do the same. The
-//! test suite runs a few seeds; `scripts/random` runs as many as asked for, by way of [`hunt`].
+//! what happens between them, across files and a shared library, and [`loops`] what loops there can be. [`check`] tells
+//! whether both builds do the same. The test suite runs a few seeds; `scripts/random` runs as many as asked for, by way
+//! of [`hunt`].
 
 pub mod calls;
 mod choice;
 pub mod csmith;
 pub mod hunt;
+pub mod loops;
+mod tiers;
 mod values;
 
 use std::fs;
@@ -17,12 +20,12 @@ use std::time::Duration;
 
 use crate::compile::{clang, plugin};
 use crate::program::Mode;
-use crate::run::{Outcome, attempt, command, run_within};
+use crate::run::{self, Outcome, attempt, command, run_within};
 use crate::stats::Stats;
 use choice::Choice;
 
 /// How long a plain program may run before it is left out: csmith's programs need not end.
-const PLAIN_LIMIT: Duration = Duration::from_secs(5);
+const PLAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long the lazy one may run then.
 const LAZY_LIMIT: Duration = Duration::from_secs(90);
 
@@ -31,16 +34,33 @@ const LAZY_LIMIT: Duration = Duration::from_secs(90);
 pub enum Generator {
     /// csmith.
     Csmith,
-    /// Our own.
+    /// csmith, for programs whose code is replaced while it runs.
+    CsmithTiers,
+    /// Our own, of calls.
     Calls,
+    /// Our own, of loops, which are continued in other code.
+    Loops,
 }
 
 impl Generator {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Csmith, Self::CsmithTiers, Self::Calls, Self::Loops];
+
     /// The program of a seed, or why there is none. `directory` is for the generator's own files.
     pub fn generate(self, seed: u64, directory: &Path) -> Result<Case, String> {
         match self {
-            Self::Csmith => csmith::generate(seed, directory),
+            Self::Csmith | Self::CsmithTiers => csmith::generate(seed, directory),
             Self::Calls => Ok(calls::generate(seed)),
+            Self::Loops => Ok(loops::generate(seed)),
+        }
+    }
+
+    /// The builds of a seed's program.
+    fn builds(self, case: &Case, seed: u64) -> Vec<Case> {
+        match self {
+            Self::Csmith | Self::Calls => builds(case, seed),
+            Self::CsmithTiers => tiers::builds(case, seed, 1),
+            Self::Loops => tiers::builds(case, seed, 1),
         }
     }
 
@@ -48,7 +68,9 @@ impl Generator {
     pub fn name(self) -> &'static str {
         match self {
             Self::Csmith => "csmith",
+            Self::CsmithTiers => "csmith-tiers",
             Self::Calls => "calls",
+            Self::Loops => "loops",
         }
     }
 }
@@ -75,7 +97,7 @@ pub struct Unit {
     pub place: Place,
 }
 
-/// A program, and how it is built.
+/// A program, and how it is built and run.
 #[derive(Debug, Clone)]
 pub struct Case {
     /// Generator and seed.
@@ -88,13 +110,49 @@ pub struct Case {
     pub link: Vec<String>,
     /// Which of its files are lazy in the lazy build.
     pub lazy: Vec<bool>,
+    /// What `opt` does with each module in front of either build, if anything.
+    pub passes: Option<&'static str>,
+    /// How the lazy program is run.
+    pub runs: Vec<Run>,
+}
+
+/// One run of a lazy program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// What it finds.
+    pub mode: Mode,
+    /// What else is in its environment.
+    pub env: Vec<(&'static str, String)>,
+}
+
+impl Run {
+    /// One in each mode.
+    pub fn in_all_modes() -> Vec<Self> {
+        Mode::ALL.map(|mode| Self { mode, env: Vec::new() }).to_vec()
+    }
+}
+
+/// What the runs of the lazy programs of a case have told.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Counts {
+    /// Functions that were compiled when they were called.
+    pub compiled: f64,
+    /// Loops that were continued in other code, as often as that was.
+    pub replaced: f64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.compiled += other.compiled;
+        self.replaced += other.replaced;
+    }
 }
 
 /// What became of a case.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// Both builds do the same; so many functions were compiled when they were called.
-    Same(f64),
+    /// Both builds do the same.
+    Same(Counts),
     /// It cannot be compared: no plain program, or one that does not end.
     Skipped(String),
     /// The lazy build fails, or does something else.
@@ -157,26 +215,26 @@ pub fn check_seed(generator: Generator, seed: u64, directory: &Path) -> (Verdict
         Ok(case) => case,
         Err(why) => return (Verdict::Skipped(why), None),
     };
-    let mut compiled = 0.0;
-    for (number, build) in builds(&case, seed).into_iter().enumerate() {
+    let mut counts = Counts::default();
+    for (number, build) in generator.builds(&case, seed).into_iter().enumerate() {
         let directory = directory.join(number.to_string());
         match check(&build, &directory) {
-            Verdict::Same(count) => compiled += count,
+            Verdict::Same(more) => counts += more,
             other => return (other, Some(build)),
         }
     }
-    (Verdict::Same(compiled), Some(case))
+    (Verdict::Same(counts), Some(case))
 }
 
 /// Builds and runs a case both ways in `directory`, which is made anew.
 pub fn check(case: &Case, directory: &Path) -> Verdict {
     match compare(case, directory) {
-        Ok(compiled) => Verdict::Same(compiled),
+        Ok(counts) => Verdict::Same(counts),
         Err(verdict) => verdict,
     }
 }
 
-fn compare(case: &Case, directory: &Path) -> Result<f64, Verdict> {
+fn compare(case: &Case, directory: &Path) -> Result<Counts, Verdict> {
     let _ = fs::remove_dir_all(directory);
     for subdirectory in ["plain", "lazy"] {
         fs::create_dir_all(directory.join(subdirectory)).expect("the directory is writable");
@@ -198,23 +256,25 @@ fn compare(case: &Case, directory: &Path) -> Result<f64, Verdict> {
         )));
     }
     let lazy = build(case, directory, "lazy").map_err(Verdict::Different)?;
-    let mut compiled = 0.0;
-    for mode in Mode::ALL {
-        let mut command = mode.command(&lazy, &directory.join("lazy"));
+    let mut counts = Counts::default();
+    for run in &case.runs {
+        let mut command = run.mode.command(&lazy, &directory.join("lazy"));
+        command.envs(run.env.iter().map(|(name, value)| (name, value)));
         let stats = directory.join("lazy/stats");
         let _ = fs::remove_file(&stats);
         let outcome = run_within(&mut command, &directory.join("lazy"), b"", LAZY_LIMIT)
-            .ok_or_else(|| Verdict::Different(format!("the lazy program does not end ({mode:?})")))?;
+            .ok_or_else(|| Verdict::Different(format!("the lazy program does not end ({run:?})")))?;
         if !same(&expected, &outcome) {
-            let text = format!("they differ ({mode:?}):\n--- plain: {expected}\n--- lazy: {outcome}");
+            let text = format!("they differ ({run:?}):\n--- plain: {expected}\n--- lazy: {outcome}");
             return Err(Verdict::Different(text));
         }
         if !stats.exists() {
             return Err(Verdict::Different("the lazy program is not lazy".to_owned()));
         }
-        compiled += Stats::read(&stats).compiled();
+        let stats = Stats::read(&stats);
+        counts += Counts { compiled: stats.compiled(), replaced: stats.number("replaced_on_stack") };
     }
-    Ok(compiled)
+    Ok(counts)
 }
 
 fn same(one: &Outcome, other: &Outcome) -> bool {
@@ -243,17 +303,27 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
             continue;
         }
         let object = format!("{how}/{}.o", unit.file);
+        let mut flags = case.flags.clone();
+        if unit.place == Place::Library {
+            flags.push("-fPIC".to_owned());
+        }
+        let mut source = unit.file.clone();
+        if let Some(passes) = case.passes {
+            let [module, prepared] = ["bc", "prepared.bc"].map(|end| format!("{how}/{}.{end}", unit.file));
+            let mut emit = clang(cxx);
+            emit.args(&flags).args(["-Xclang", "-disable-llvm-passes", "-emit-llvm"]);
+            emit.args(["-c", &source, "-o", &module]);
+            let mut opt = run::command("opt-22");
+            opt.args([&format!("-passes={passes}"), &module, "-o", &prepared]);
+            commands.extend([emit, opt]);
+            source = prepared;
+        }
         let mut command = clang(cxx);
         if how == "lazy" && *lazy {
             command.arg(format!("-fpass-plugin={}", plugin().display()));
         }
-        command.args(&case.flags);
-        if unit.place == Place::Library {
-            command.arg("-fPIC");
-        }
+        command.args(&flags).args(["-c", &source, "-o", &object]);
         commands.push(command);
-        let command = commands.last_mut().expect("it was just pushed");
-        command.args(["-c", &unit.file, "-o", &object]);
         if unit.place == Place::Library { library.push(object) } else { program.push(object) }
     }
     if !library.is_empty() {

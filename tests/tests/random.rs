@@ -8,7 +8,7 @@ fn check(generator: Generator, seeds: &[u64]) {
     for seed in seeds {
         let scratch = Scratch::new(&format!("random-{}-{seed}", generator.name()));
         match check_seed(generator, *seed, scratch.path()).0 {
-            Verdict::Same(compiled) => assert!(compiled > 0.0, "seed {seed} calls nothing lazy"),
+            Verdict::Same(counts) => assert!(counts.compiled > 0.0, "seed {seed} calls nothing lazy"),
             other => panic!("seed {seed} of {}: {other:?}", generator.name()),
         }
     }
@@ -28,4 +28,18 @@ seeds! {
     calls_1: Calls [1, 3];
     calls_2: Calls [4, 5];
     calls_3: Calls [7, 8, 29];
+}
+
+/// Loops, of which some must be continued in other code.
+#[test]
+fn loops() {
+    let mut continued = 0.0;
+    for seed in [6, 7] {
+        let scratch = Scratch::new(&format!("random-loops-{seed}"));
+        match check_seed(Generator::Loops, seed, scratch.path()).0 {
+            Verdict::Same(counts) => continued += counts.replaced,
+            other => panic!("seed {seed} of loops: {other:?}"),
+        }
+    }
+    assert!(continued >= 10.0, "only {continued} loops were continued");
 }

@@ -3,15 +3,15 @@
 //! replaced at its first call.)
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::daemon;
 use autojit_tests::directives::Level;
 use autojit_tests::program::{self, Mode};
-use autojit_tests::run::{command, run, warm_command};
+use autojit_tests::run::{command, run};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
+use autojit_tests::tiered::{NOWHERE, tiered};
 
 /// Functions that are called often, one whose loop goes round often, and one that is called once. `argv[1]`: a child goes on
 /// with them.
@@ -77,25 +77,9 @@ fn build(scratch: &Scratch, how: How, text: &str, flags: &[&str]) -> PathBuf {
     output
 }
 
-/// `program` with tiers, which waits at its end; and where autojitd is, if anywhere.
-fn tiered(program: &Path, scratch: &Scratch, mode: &str, socket: &Path) -> Command {
-    let mut command = warm_command(program, scratch.path());
-    command
-        .env("AUTOJIT_TIER", "wait")
-        .env("AUTOJIT_TIER_CALLS", "100")
-        .env("AUTOJIT_TIER_LOOPS", "10000")
-        .env("AUTOJIT_MODE", mode)
-        .env("AUTOJIT_SOCKET_PATH", socket)
-        .env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd")
-        .env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
-    command
-}
-
 fn stats(scratch: &Scratch, process: u32) -> Stats {
     Stats::read(&scratch.path().join(format!("stats.{process}")))
 }
-
-const NOWHERE: &str = "/nowhere/socket";
 
 #[test]
 fn what_runs_often_is_optimised_by_a_daemon() {

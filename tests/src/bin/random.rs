@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use autojit_tests::random::Generator;
 use autojit_tests::random::hunt::Hunt;
 
-const USAGE: &str = "usage: random csmith|calls FIRST-SEED COUNT JOBS RESULTS-DIRECTORY";
+const USAGE: &str = "usage: random csmith|csmith-tiers|calls|loops FIRST-SEED COUNT JOBS RESULTS-DIRECTORY";
 
 fn main() -> ExitCode {
     let Some(hunt) = parse(&std::env::args().skip(1).collect::<Vec<_>>()) else {
@@ -16,11 +16,13 @@ fn main() -> ExitCode {
     match hunt.run() {
         Ok(summary) => {
             println!(
-                "{} programs of {}: {} same ({} functions compiled at their first call), {} left out, {} different",
+                "{} programs of {}: {} same ({} functions compiled at their first call, {} loops continued), {} left \
+                 out, {} different",
                 summary.same + summary.skipped + summary.different,
                 hunt.generator.name(),
                 summary.same,
-                summary.compiled,
+                summary.counts.compiled,
+                summary.counts.replaced,
                 summary.skipped,
                 summary.different,
             );
@@ -35,7 +37,7 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> Option<Hunt> {
     let [generator, first, count, jobs, results] = arguments else { return None };
-    let generator = [Generator::Csmith, Generator::Calls].into_iter().find(|one| one.name() == generator)?;
+    let generator = Generator::ALL.into_iter().find(|one| one.name() == generator)?;
     let (first, count): (u64, u64) = (first.parse().ok()?, count.parse().ok()?);
     let results = std::path::absolute(PathBuf::from(results)).ok()?;
     Some(Hunt { generator, seeds: first..first.checked_add(count)?, jobs: jobs.parse().ok()?, results })

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::choice::Choice;
 use super::values::{Type, types};
-use super::{Case, Place, Unit};
+use super::{Case, Place, Run, Unit};
 
 /// How a function is known to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +211,8 @@ impl Generator {
         lazy[1] = true;
         let flags = ["-w", "-Wno-error"].map(str::to_owned).to_vec();
         let link = ["-lm", "-pthread"].map(str::to_owned).to_vec();
-        Case { name: format!("calls-{seed}"), units, flags, link, lazy }
+        let runs = Run::in_all_modes();
+        Case { name: format!("calls-{seed}"), units, flags, link, lazy, passes: None, runs }
     }
 
     fn declare(&mut self, header: &mut String, function: &Function) {

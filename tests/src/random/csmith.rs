@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::choice::Choice;
-use super::{Case, Place, Unit};
+use super::{Case, Place, Run, Unit};
 use crate::run::{attempt, command};
 
 /// Always given: a program stays small enough for a test.
@@ -59,11 +59,21 @@ pub fn generate(seed: u64, directory: &Path) -> Result<Case, String> {
         "-Wno-c++11-narrowing",
         "-Wno-incompatible-pointer-types",
         "-fno-strict-float-cast-overflow",
+        // What never ends by its text may end by optimisation.
+        "-fno-finite-loops",
     ]
     .map(str::to_owned)
     .to_vec();
     let lazy = vec![true; units.len()];
-    Ok(Case { name: format!("csmith-{seed}"), units, flags, link: vec!["-lm".to_owned()], lazy })
+    Ok(Case {
+        name: format!("csmith-{seed}"),
+        units,
+        flags,
+        link: vec!["-lm".to_owned()],
+        lazy,
+        passes: None,
+        runs: Run::in_all_modes(),
+    })
 }
 
 /// Splits a program: the first file keeps the data and every second function, the others go into the second file.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Case, Generator, Place, Verdict, check, check_seed, commands};
+use super::{Case, Counts, Generator, Place, Verdict, check, check_seed, commands};
 
 /// What to look at.
 #[derive(Debug, Clone)]
@@ -37,8 +37,8 @@ pub struct Summary {
     pub skipped: u64,
     /// Differ.
     pub different: u64,
-    /// Functions compiled at their first call.
-    pub compiled: f64,
+    /// What the runs have told.
+    pub counts: Counts,
 }
 
 impl Hunt {
@@ -88,13 +88,13 @@ impl Hunt {
                 eprintln!("{name} differs: {}", directory.display());
                 "different".to_owned()
             }
-            (Verdict::Same(compiled), _) => {
+            (Verdict::Same(Counts { compiled, replaced }), _) => {
                 let _ = fs::remove_dir_all(&directory);
-                format!("same {compiled}")
+                format!("same {compiled} {replaced}")
             }
             (Verdict::Skipped(why) | Verdict::Different(why), _) => {
                 let _ = fs::remove_dir_all(&directory);
-                let line = why.lines().find(|line| line.contains("error")).or_else(|| why.lines().next());
+                let line = why.lines().find(|line| line.contains("error:")).or_else(|| why.lines().next());
                 format!("skipped {}", line.unwrap_or_default().chars().take(300).collect::<String>())
             }
         }
@@ -109,18 +109,20 @@ impl Hunt {
             let number = words.next().and_then(|name| name.strip_prefix(self.generator.name()));
             let seed = number.and_then(|number| number.strip_prefix('-')?.parse::<u64>().ok());
             if let Some(seed) = seed.filter(|seed| self.seeds.contains(seed)) {
-                ends.insert(seed, (words.next(), words.next().and_then(|word| word.parse::<f64>().ok())));
+                let end = words.next();
+                let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or_default();
+                ends.insert(seed, (end, Counts { compiled: number(), replaced: number() }));
             }
         }
         let mut summary = Summary::default();
-        for (end, compiled) in ends.values() {
+        for (end, counts) in ends.values() {
             match *end {
                 Some("same") => summary.same += 1,
                 Some("different") => summary.different += 1,
                 _ => summary.skipped += 1,
             }
             if *end == Some("same") {
-                summary.compiled += compiled.unwrap_or_default();
+                summary.counts += *counts;
             }
         }
         summary
@@ -138,6 +140,14 @@ fn reduce(case: &Case, directory: &Path) -> Case {
         let any = (0..smaller.lazy.len()).any(|i| smaller.lazy[i] && smaller.units[i].place != Place::Header);
         if any && differs(&smaller) {
             best = smaller;
+        }
+    }
+    for index in (0..best.runs.len()).rev() {
+        let mut smaller = best.clone();
+        smaller.runs = vec![best.runs[index].clone()];
+        if differs(&smaller) {
+            best = smaller;
+            break;
         }
     }
     for index in (0..best.flags.len()).rev() {
@@ -163,8 +173,19 @@ fn reproduce(case: &Case) -> String {
         }
     }
     script += "set +e\nplain/program >plain/stdout; echo \"plain: $?\"\n";
-    let runtime = crate::scratch::dist("lib/libautojit.so");
-    writeln!(script, "LD_PRELOAD='{}' lazy/program >lazy/stdout; echo \"lazy: $?\"", runtime.display())
+    for run in &case.runs {
+        let mut run_it = run.mode.command(Path::new("lazy/program"), Path::new("lazy"));
+        run_it.envs(run.env.iter().map(|(name, value)| (name, value)));
+        let set = run_it.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let words: Vec<_> =
+            set.map(|(name, value)| format!("{}='{}'", name.display(), value.display())).collect();
+        writeln!(
+            script,
+            "rm -rf lazy/*cache; {} lazy/program >lazy/stdout; echo \"lazy: $?\"",
+            words.join(" ")
+        )
         .expect("strings take everything");
-    script + "diff plain/stdout lazy/stdout\n"
+        script += "diff plain/stdout lazy/stdout\n";
+    }
+    script
 }

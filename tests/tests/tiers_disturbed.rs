@@ -1,0 +1,174 @@
+//! Tiers where much else happens: many threads, processes that fork, and daemons that die or do not answer.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use autojit_tests::compile::How;
+use autojit_tests::daemon;
+use autojit_tests::fake::Fake;
+use autojit_tests::run::{Outcome, command, run};
+use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::stats::Stats;
+use autojit_tests::tiered::{NOWHERE, build_program, tiered};
+
+/// How long anything may take that must happen.
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn stats(scratch: &Scratch, outcome: &Outcome) -> Stats {
+    Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)))
+}
+
+/// A short path: a socket's may have 107 bytes.
+fn socket(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("autojit-tiers-{name}-{}", std::process::id()))
+}
+
+#[test]
+fn threads_run_what_changes_its_tier() {
+    let scratch = Scratch::new("tiers-storm");
+    let flags = ["-O2", "-pthread"];
+    let plain = build_program(&scratch, How::Plain, "storm.cpp", &flags);
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    let program = build_program(&scratch, How::Lazy, "storm.cpp", &flags);
+    // Their entries alone must not replace the function whose loop all of them are in.
+    let (calls, rounds) = ("100", "100");
+    for (mode, socket) in [("inprocess", Path::new(NOWHERE)), ("daemon", daemon::shared())] {
+        let mut command = tiered(&program, &scratch, mode, socket);
+        command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
+        command.env("AUTOJIT_TIER_CALLS", calls).env("AUTOJIT_TIER_LOOPS", rounds).arg("continued");
+        let outcome = run(&mut command, scratch.path(), b"");
+        plain.assert_same(&outcome, &format!("plain program and one with tiers, {mode}"));
+        let found = stats(&scratch, &outcome);
+        assert!(found.number("optimized") > 0.0, "{mode}: {found}");
+        assert!(found.number("replaced_on_stack") >= 32.0, "{mode}: {found}");
+    }
+}
+
+/// A daemon dies with an open request, each time that one comes: what is left is compiled in the process.
+#[test]
+fn daemons_die_with_open_requests() {
+    let scratch = Scratch::new("tiers-dying");
+    let plain = build_program(&scratch, How::Plain, "rounds.c", &["-O2"]);
+    scratch.file("stop", "");
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    let program = build_program(&scratch, How::Lazy, "rounds.c", &["-O2"]);
+    let fake = Fake::start(&socket("dying"), |_, mut client| {
+        if client.greet()
+            && let Some(request) = client.request()
+        {
+            client.answer(&request);
+            client.request();
+        }
+    });
+    let outcome = run(&mut tiered(&program, &scratch, "auto", fake.path()), scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one whose daemons die");
+    let found = stats(&scratch, &outcome);
+    assert_eq!((fake.clients(), found.number("from_daemon")), (2, 2.0), "{found}");
+    assert!(found.number("optimized") >= 30.0 && found.number("engine_load_ms") > 0.0, "{found}");
+}
+
+/// The children of a process.
+fn children(process: u32) -> HashSet<u32> {
+    let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
+    let processes = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let is_child = |one: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{one}/stat")).unwrap_or_default();
+        // Behind the name: state and parent.
+        stat.rsplit(')').next().and_then(|rest| rest.split(' ').nth(2)?.parse().ok()) == Some(process)
+    };
+    processes.filter(is_child).collect()
+}
+
+fn kill(process: u32) {
+    let process = i32::try_from(process).expect("process ids are small");
+    // SAFETY: plain system call; the process is a daemon of this test, or a compiler of one.
+    unsafe { libc::kill(process, libc::SIGKILL) };
+}
+
+#[test]
+fn daemons_and_compilers_are_killed() {
+    let scratch = Scratch::new("tiers-killed");
+    let plain = build_program(&scratch, How::Plain, "rounds.c", &["-O2"]);
+    let stop = scratch.file("stop", "");
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    fs::remove_file(&stop).expect("it was just written");
+    let program = build_program(&scratch, How::Lazy, "rounds.c", &["-O2"]);
+    let socket = socket("killed");
+    let ended = Arc::new(AtomicBool::new(false));
+    let killer = {
+        let (socket, ended) = (socket.clone(), Arc::clone(&ended));
+        thread::spawn(move || {
+            for round in 0..3 {
+                let mut daemon = Command::new(dist("bin/autojitd"));
+                daemon.env("AUTOJIT_SOCKET_PATH", &socket).env("AUTOJIT_PREFETCH", "off");
+                let mut daemon = daemon.spawn().expect("it starts");
+                let start = Instant::now();
+                let mut compilers = HashSet::new();
+                while compilers.is_empty() && start.elapsed() < LIMIT {
+                    thread::sleep(Duration::from_millis(5));
+                    compilers = children(daemon.id());
+                }
+                for _ in 0..2 {
+                    thread::sleep(Duration::from_millis(30));
+                    children(daemon.id()).into_iter().for_each(kill);
+                }
+                thread::sleep(Duration::from_millis(10 + 20 * round));
+                daemon.kill().expect("it is there");
+                daemon.wait().expect("it is ours");
+                if ended.load(SeqCst) {
+                    return false;
+                }
+            }
+            fs::write(stop, "").expect("the directory is writable");
+            true
+        })
+    };
+    let outcome = run(&mut tiered(&program, &scratch, "auto", &socket), scratch.path(), b"");
+    ended.store(true, SeqCst);
+    let killed = killer.join().expect("it has done its work");
+    plain.assert_same(&outcome, "plain program and one whose daemons are killed");
+    let found = stats(&scratch, &outcome);
+    assert!(killed && found.number("optimized") >= 20.0, "{found}");
+}
+
+/// What forks while the daemon works for it: its child begins anew, and the answer comes to the parent.
+#[test]
+fn processes_fork_with_open_requests() {
+    let scratch = Scratch::new("tiers-forks");
+    let plain = build_program(&scratch, How::Plain, "forks.c", &["-O2"]);
+    let asked = scratch.file("asked", "");
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    fs::remove_file(&asked).expect("it was just written");
+    let program = build_program(&scratch, How::Lazy, "forks.c", &["-O2"]);
+    let second = Arc::new(AtomicBool::new(false));
+    let fake = Fake::start(&socket("forks"), move |number, mut client| {
+        if number > 0 {
+            second.store(true, SeqCst);
+            return client.serve();
+        }
+        if !client.greet() {
+            return;
+        }
+        let Some(request) = client.request() else { return };
+        fs::write(&asked, "").expect("the directory is writable");
+        let start = Instant::now();
+        while !second.load(SeqCst) && start.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(1));
+        }
+        client.answer(&request);
+        while let Some(request) = client.request() {
+            client.answer(&request);
+        }
+    });
+    let outcome = run(&mut tiered(&program, &scratch, "auto", fake.path()), scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one that forks");
+    let found = stats(&scratch, &outcome);
+    assert!(found.number("from_daemon") >= 2.0 && found.number("engine_load_ms") == 0.0, "{found}");
+    assert_eq!(fake.clients(), 2, "{found}");
+}
