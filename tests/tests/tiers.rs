@@ -168,6 +168,75 @@ fn children_go_on_with_what_their_parents_have() {
     }
 }
 
+#[test]
+fn calls_lead_to_code_that_may_be_replaced() {
+    let scratch = Scratch::new("tiers-calls");
+    let plain = run(&mut command(build(&scratch, How::Plain, HOT, &["-O2"])), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, HOT, &["-O2"]);
+    let mut command = tiered(&program, &scratch, "inprocess", Path::new(NOWHERE));
+    command.env("AUTOJIT_TIER_CALLS", "1000000000").env("AUTOJIT_TIER_LOOPS", "1000000000");
+    let outcome = run(&mut command, scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one that is never optimised");
+    let found = stats(&scratch, outcome.pid);
+    assert_eq!((found.number("optimized"), found.number("compiled")), (0.0, 0.0), "{found}");
+    // main's two calls and the six in `work`; two lead to one function, and a function to itself.
+    assert!(found.number("callsites_rewritten") >= 6.0, "{found}");
+}
+
+/// Code of the parent's, which is not written any more after a fork, calls a function until that has other code.
+const CALLING: &str = r#"
+#include <stdio.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#define APART __attribute__((noinline))
+APART static void *caller(void) { return __builtin_return_address(0); }
+struct large { long words[5]; };
+APART static struct large where(long a, double b, long c, long d, long e, long f, long g, long h, double i) {
+    return (struct large){{(long)caller(), a + c, d + e + f, g - h, (long)(b * i)}};
+}
+APART static long calls(void) {
+    long first = 0;
+    time_t end = time(NULL) + 60;
+    for (long round = 0; round % 1024 || time(NULL) < end; round++) {
+        struct large now = where(round, 1.5, 1, 2, 3, 4, 9, 8, 4);
+        if (now.words[1] != round + 1 || now.words[2] != 9 || now.words[3] != 1 || now.words[4] != 6) return -1;
+        if (first == 0) first = now.words[0];
+        if (first != now.words[0]) return 1;
+    }
+    return 0;
+}
+int main(int argc, char **argv) {
+    where(0, 0, 0, 0, 0, 0, 0, 0, 0);
+    if (argc > 1) {
+        pid_t child = fork();
+        if (child != 0) {
+            int status = 0;
+            waitpid(child, &status, 0);
+            return WEXITSTATUS(status);
+        }
+    }
+    printf("%ld\n", calls());
+    return 0;
+}
+"#;
+
+#[test]
+fn calls_in_old_code_lead_to_new_code() {
+    let scratch = Scratch::new("tiers-calling");
+    let program = build(&scratch, How::Lazy, CALLING, &["-O2"]);
+    for (mode, socket) in [("daemon", daemon::shared()), ("inprocess", Path::new(NOWHERE))] {
+        for fork in [false, true] {
+            let mut command = tiered(&program, &scratch, mode, socket);
+            // The loop stays where it is.
+            command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1").env("AUTOJIT_TIER_LOOPS", "1000000000");
+            command.args(fork.then_some("fork"));
+            let outcome = run(&mut command, scratch.path(), b"");
+            assert_eq!(outcome.text(), "1\n", "{mode} {fork}");
+        }
+    }
+}
+
 /// Its loop ends when what it calls is called from elsewhere: when other code has continued it.
 const RUNNING: &str = r#"
 #include <stdio.h>

@@ -311,10 +311,9 @@ extern "C" fn enter_counter(frame: &mut Frame) {
     let counter = frame.r11 as *const Counter;
     // SAFETY: install_counters() stored a TrippedFn before there was code that counts.
     let tripped: TrippedFn = unsafe { std::mem::transmute(STATE.tripped.load(Ordering::Relaxed)) };
-    let returns_to = frame.tail;
     let mut goes_on_with = 0;
     // SAFETY: code that counts has its counter in r11 (Counter). Without a stack it goes on as it is.
-    let _ = with_resolver_stack(|| goes_on_with = unsafe { tripped(counter, returns_to) });
+    let _ = with_resolver_stack(|| goes_on_with = unsafe { tripped(counter) });
     frame.r11 = goes_on_with as u64;
 }
 

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use autojit_trampoline::contract::Slot;
-use autojit_trampoline::counter::Counter;
+use autojit_trampoline::counter::{Counter, Counters};
 use autojit_trampoline::entry::{
     Frame, ResolverFn, SaveMethod, address_of, counter_address_of, install_counters,
 };
@@ -147,13 +147,12 @@ unsafe extern "C" fn publish_counted(slot: *const Slot, _: &mut Frame) {
 static COUNTED: AtomicUsize = AtomicUsize::new(0);
 static TRIPPED: AtomicU32 = AtomicU32::new(0);
 
-unsafe extern "C" fn tripped(counter: *const Counter, returns_to: *const u8) -> usize {
+unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
     // SAFETY: the counter is the test's.
     unsafe { (*counter).restart(1) };
     TRIPPED.fetch_add(1, Ordering::Relaxed);
     clobber();
-    // The code behind the call.
-    returns_to as usize + 1
+    counter as usize + 1
 }
 
 #[test]
@@ -167,7 +166,7 @@ fn a_counter_that_runs_out_keeps_all_registers_but_r11() {
                 continue;
             }
             library.arm(publish_counted, None);
-            let counter = Counter::new(0, counter_address_of(method));
+            let counter = Counter::new(0, 0, counter_address_of(method));
             let (input, output) = (pattern(7 + level), library.address("out") as *mut u8);
             // SAFETY: the buffers have more than END bytes; level is an int, counter a pointer.
             unsafe {
@@ -187,9 +186,46 @@ fn a_counter_that_runs_out_keeps_all_registers_but_r11() {
                 assert_eq!(TRIPPED.load(Ordering::Relaxed), trips, "{method:?}");
                 // SAFETY: it is a pointer, which the counted body writes.
                 let left = unsafe { (library.address("left_in_r11") as *const usize).read() };
-                assert_eq!(left, library.address("behind_count") + 1, "{method:?}");
+                assert_eq!(left, &raw const counter as usize + 1, "{method:?}");
                 compare(&input, output, level, "counted");
             }
         }
     }
+}
+
+#[test]
+fn entries_go_on_in_newer_code() {
+    let library = Library::load("newer", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
+    COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
+    library.arm(publish_counted, None);
+    let bytes = Counters::bytes(42, &[3, 5], tripped as *const () as usize);
+    let mut words = vec![0_u64; bytes.len() / 8];
+    let memory = words.as_mut_ptr();
+    // SAFETY: as many bytes as there are, in words.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.cast(), bytes.len()) };
+    let counter = |number: usize| memory.wrapping_byte_add(Counters::HEAD + number * Counters::SIZE);
+    let left_in_r11 = library.address("left_in_r11") as *mut usize;
+    let call = |number: usize| {
+        // SAFETY: level is an int, counter a pointer, what is left in r11 a number.
+        unsafe {
+            (library.address("level") as *mut u32).write(0);
+            (library.address("counter") as *mut usize).write(counter(number) as usize);
+            left_in_r11.write(usize::MAX);
+            assert_eq!(library.function("call_with_registers")(), 0);
+            left_in_r11.read()
+        }
+    };
+    // SAFETY: the counters are some, and nothing else looks at them meanwhile.
+    let of = |number: usize| unsafe { Counters::of(counter(number).cast::<Counter>()) };
+    assert_eq!((of(0).owner(), of(1).owner(), of(1).entries().number()), (42, 42, 0));
+    assert_eq!(call(0), usize::MAX);
+    of(1).forward(4711);
+    assert_eq!([call(0), call(0), call(0)], [4711; 3]);
+    // The loop's counts as before.
+    assert_eq!(call(1), usize::MAX);
+    of(0).entries().retire();
+    assert_eq!([call(0), call(0)], [usize::MAX; 2]);
+    // SAFETY: the first field of a counter.
+    unsafe { counter(0).cast::<i32>().write(0) };
+    assert_eq!([call(0), call(0)], [0, usize::MAX]);
 }

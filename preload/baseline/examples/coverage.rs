@@ -76,7 +76,7 @@ fn measure(path: &str) -> Result<Totals, Box<dyn std::error::Error>> {
         let start = processor_time();
         module.read_function(index, &mut body).map_err(|error| format!("{error:?}"))?;
         let read = processor_time();
-        let result = baseline.compile(&body, None);
+        let result = baseline.compile(&body, false);
         let compiled = processor_time() - read;
         totals.read += read - start;
         match result {

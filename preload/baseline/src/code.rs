@@ -14,6 +14,8 @@ pub enum Target {
     Text,
     /// A function of the C library or the compiler's support library.
     Runtime(Runtime),
+    /// One of the function's own counters, by its number.
+    Counter(u32),
 }
 
 /// Functions that the code generator itself calls. They are those that LLVM's code would call, so a program that was
@@ -48,7 +50,7 @@ pub struct Relocation {
 }
 
 /// The frame, as far as unwinding needs it. The prologue is `push rbp; mov rbp, rsp; push …`, the CFA is rbp + 16 from
-/// then on, and the epilogue, the last instructions of the function, ends with `pop rbp` or `leave`, then `ret`.
+/// then on, and the epilogue ends with `pop rbp` or `leave`, then `ret`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// The offset behind `push rbp`.
@@ -59,6 +61,8 @@ pub struct Frame {
     pub saved_registers: Vec<(u8, u32)>,
     /// The offset behind the last push.
     pub saved: u32,
+    /// The offset from which on, to the end, the code runs before `push rbp`.
+    pub outside: Option<u32>,
     /// The offsets of the `ret` (or tail jump) instructions at which the CFA is rsp + 8, and those behind them.
     pub returns: Vec<(u32, u32)>,
     /// Bytes below rbp.
@@ -83,28 +87,19 @@ pub struct LineRow {
     pub instruction: u32,
 }
 
-/// How code counts its entries and the rounds of its loops: at `counter` lies a 32-bit number from which it subtracts a
-/// weight each time, and 8 bytes behind it the address of what it calls once that is below zero, with the address of the
-/// number in r11. What is called keeps all other registers. It leaves 0 in r11, or, if the call was one of
-/// [`Code::loops`], the address of a function of the C convention that gets the address of the frame (rbp), runs the rest
-/// of the function, and returns what that would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counting {
-    /// The address of the number. The code has the same length for all.
-    pub counter: u64,
-    /// What an entry subtracts.
-    pub entry: i32,
-    /// What a round of a loop subtracts.
-    pub round: i32,
-}
-
-/// A loop header at which code that counts may be left.
+/// A loop header in code that counts: the nth has the counter n + 1; entries have counter 0.
+///
+/// A counter ([`Target::Counter`]) is a 32-bit number from which one is subtracted each time; 8 bytes behind it is the
+/// address of what is called once that is below zero, with the address of the number in r11. What is called keeps all
+/// other registers, and leaves an address in r11, or 0 to have the code go on. For an entry it is that of other code of
+/// the function. For a loop that may be left it is that of a function of the C convention that gets the address
+/// of the frame (rbp), runs the rest of the function, and returns what that would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoopHeader {
-    /// Where the call returns to that is made there when the counter has run out.
-    pub returns: u32,
     /// The header's number among the blocks of the function.
     pub block: u32,
+    /// Whether the loop may be left.
+    pub left: bool,
 }
 
 /// Machine code of one function.
@@ -130,6 +125,6 @@ pub struct Code {
     pub blocks: Vec<(u32, u32)>,
     /// Lines, by offset.
     pub lines: Vec<LineRow>,
-    /// Of code that counts, the loops that it may leave, by offset.
+    /// Of code that counts, its loops.
     pub loops: Vec<LoopHeader>,
 }

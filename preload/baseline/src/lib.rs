@@ -15,7 +15,7 @@
 //! other people's processes: no panics, no unsafe code, time and memory linear in the size of the function. The same
 //! bitcode gives the same code on every machine.
 //!
-//! Code that [counts](Counting) does so behind the prologue and at the loop headers that the analysis finds; there every
+//! Code that [counts](LoopHeader) does so in front of the prologue and at the loop headers that the analysis finds; there every
 //! live value is in its slot, at a fixed distance from rbp, and [`Baseline::stack_map`] tells which: what is called when
 //! a counter has run out may hand back code that runs the rest of the function on that frame.
 
@@ -33,9 +33,7 @@ mod rodata;
 use autojit_abi::StackMap;
 use autojit_bitcode::{FunctionBody, Module};
 
-pub use code::{
-    Code, Counting, Frame, LineRow, LoopHeader, Lsda, Relocation, RelocationKind, Runtime, Target,
-};
+pub use code::{Code, Frame, LineRow, LoopHeader, Lsda, Relocation, RelocationKind, Runtime, Target};
 pub use refused::{Reason, Refused};
 
 use arch::x86_64::Purpose;
@@ -66,22 +64,17 @@ impl<'m> Baseline<'m> {
     ///
     /// # Errors
     /// It contains something that is not supported.
-    pub fn compile(&mut self, body: &FunctionBody, counting: Option<Counting>) -> Result<Code, Refused> {
+    pub fn compile(&mut self, body: &FunctionBody, counting: bool) -> Result<Code, Refused> {
         self.run(body, Purpose { counting, map_of: None }).map(|(code, _)| code)
     }
 
-    /// Where a frame of code that counts so has what is live at the header of a loop, by the header's block: one of
+    /// Where a frame of code that counts has what is live at the header of a loop, by the header's block: one of
     /// [`Code::loops`].
     ///
     /// # Errors
     /// Something is live there that the frame does not have in the form that LLVM would store it in.
-    pub fn stack_map(
-        &mut self,
-        body: &FunctionBody,
-        counting: Counting,
-        block: u32,
-    ) -> Result<StackMap, Refused> {
-        let (_, map) = self.run(body, Purpose { counting: Some(counting), map_of: Some(block) })?;
+    pub fn stack_map(&mut self, body: &FunctionBody, block: u32) -> Result<StackMap, Refused> {
+        let (_, map) = self.run(body, Purpose { counting: true, map_of: Some(block) })?;
         Ok(map.ok_or(Reason::Form("a block at which no loop is left"))?)
     }
 

@@ -107,7 +107,7 @@ fn time(ir: &str) -> Duration {
     module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));
     let once = || {
         let start = processor_time();
-        Baseline::new(&module).compile(&body, None).expect("it is compiled");
+        Baseline::new(&module).compile(&body, false).expect("it is compiled");
         processor_time() - start
     };
     (0..3).map(|_| once()).min().expect("it ran")

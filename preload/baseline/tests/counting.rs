@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use autojit_abi::{LocationKind, StackMap};
-use autojit_baseline::{Baseline, Code, Counting};
+use autojit_baseline::{Baseline, Code, LoopHeader, Target};
 use autojit_bitcode::{FunctionBody, Module};
 use iced_x86::{Mnemonic, Register};
 use support::link::Linked;
@@ -19,15 +19,16 @@ use support::{Scratch, open, run, source};
 #[repr(C)]
 struct Counter {
     left: i32,
+    number: u32,
     call: usize,
 }
 
 /// Where the rest of a function is; 0: nowhere.
 static REST: AtomicUsize = AtomicUsize::new(0);
-/// Where the last call of a counter that had run out returned to.
-static RETURNED: AtomicUsize = AtomicUsize::new(0);
 /// How often the rest was run.
 static RUNS: AtomicU32 = AtomicU32::new(0);
+/// The number of the last counter that had run out.
+static TRIPPED: AtomicU32 = AtomicU32::new(0);
 /// The map of the frame that it runs on.
 static MAP: Mutex<Option<StackMap>> = Mutex::new(None);
 
@@ -36,12 +37,12 @@ static MAP: Mutex<Option<StackMap>> = Mutex::new(None);
 extern "C" fn tripped() {
     naked_asm!(
         "push rax",
-        "mov rax, [rsp + 8]",
-        "mov [rip + {returned}], rax",
+        "mov eax, [r11 + 4]",
+        "mov [rip + {tripped}], eax",
         "pop rax",
         "mov r11, [rip + {rest}]",
         "ret",
-        returned = sym RETURNED,
+        tripped = sym TRIPPED,
         rest = sym REST,
     );
 }
@@ -57,19 +58,18 @@ fn bitcode() -> (Vec<u8>, Scratch) {
 struct Compiled<'m> {
     module: &'m Module<'m>,
     codes: HashMap<String, (u32, Code)>,
-    counting: Counting,
 }
 
 impl<'m> Compiled<'m> {
-    fn of(module: &'m Module<'m>, counting: Counting) -> Self {
+    fn of(module: &'m Module<'m>) -> Self {
         let mut codes = HashMap::new();
         let mut body = FunctionBody::default();
         for (index, global) in (0..).zip(module.globals()).filter(|(index, _)| module.has_body(*index)) {
             module.read_function(index, &mut body).expect("a readable body");
-            let code = Baseline::new(module).compile(&body, Some(counting)).expect("it is compiled");
+            let code = Baseline::new(module).compile(&body, true).expect("it is compiled");
             codes.insert(String::from_utf8_lossy(module.name(global)).into_owned(), (index, code));
         }
-        Self { module, codes, counting }
+        Self { module, codes }
     }
 
     fn code(&self, name: &str) -> &Code {
@@ -82,50 +82,50 @@ impl<'m> Compiled<'m> {
         let mut body = FunctionBody::default();
         self.module.read_function(*index, &mut body).expect("a readable body");
         let [header] = code.loops[..] else { panic!("{name}: {:?}", code.loops) };
-        let map = Baseline::new(self.module).stack_map(&body, self.counting, header.block);
+        let map = Baseline::new(self.module).stack_map(&body, header.block);
         map.map_err(|refused| refused.to_string())
     }
 }
 
-/// Code that counts does so once behind its prologue and once in each loop, and is as long for each counter: lines are found
-/// by compiling it again.
+/// Code that counts does so once in front of its prologue and once in each loop, each time in a counter of its own.
 #[test]
 fn entries_and_loops_are_counted() {
     let (bytes, _scratch) = bitcode();
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
-    let weights = |counter: u64| {
-        let compiled = Compiled::of(&module, Counting { counter, entry: 1000, round: 3 });
-        let code = compiled.code("nested");
-        let all: Vec<_> =
-            iced_x86::Decoder::new(64, &code.text, iced_x86::DecoderOptions::NONE).into_iter().collect();
-        let counts = all.windows(3).filter(|three| {
-            three[0].op0_register() == Register::R11
-                && three[0].immediate64() == counter
-                && three[1].memory_base() == Register::R11
-                && three[2].mnemonic() == Mnemonic::Js
-        });
-        let counts: Vec<_> =
-            counts.map(|three| (three[1].immediate(1), three[2].near_branch_target())).collect();
-        // Each has its call, and only what loops do tells whether to go on.
-        let mut behind = Vec::new();
-        for (_, out) in &counts {
-            let call = all.iter().position(|it| it.ip() == *out).expect("a branch to an instruction");
-            assert_eq!(all[call].mnemonic(), Mnemonic::Call);
-            assert_eq!((all[call].memory_base(), all[call].memory_displacement64()), (Register::R11, 8));
-            if all[call + 1].mnemonic() == Mnemonic::Test {
-                behind.push(all[call].next_ip() as u32);
-            } else {
-                assert_eq!(all[call + 1].mnemonic(), Mnemonic::Jmp);
-            }
-        }
-        let returns: Vec<_> = code.loops.iter().map(|header| header.returns).collect();
-        assert_eq!(returns, behind);
-        assert_eq!(code.loops.iter().map(|header| header.block).collect::<Vec<_>>(), [1, 2]);
-        (counts.iter().map(|(weight, _)| *weight).collect::<Vec<_>>(), code.text.len())
+    let compiled = Compiled::of(&module);
+    let code = compiled.code("nested");
+    let all: Vec<_> =
+        iced_x86::Decoder::new(64, &code.text, iced_x86::DecoderOptions::NONE).into_iter().collect();
+    // What is said of the counter in a displacement that ends at this offset.
+    let counter = |end: u64| {
+        let of = code.text_relocations.iter().find(|it| u64::from(it.offset) + 4 == end)?;
+        if let Target::Counter(number) = of.target { Some(number) } else { None }
     };
-    let (counts, len) = weights(0x1234_5678_9abc);
-    assert_eq!(counts, [1000, 3, 3]);
-    assert_eq!(weights(1), (vec![1000, 3, 3], len));
+    let mut counts = Vec::new();
+    for two in all.windows(2).filter(|two| two[0].mnemonic() == Mnemonic::Dec) {
+        assert_eq!((two[0].memory_base(), two[1].mnemonic()), (Register::RIP, Mnemonic::Js));
+        let number = counter(two[0].next_ip()).expect("it counts in a counter");
+        counts.push((two[0].ip(), number));
+        // Each has its call, and what comes of that.
+        let out = two[1].near_branch_target();
+        let lea = all.iter().position(|it| it.ip() == out).expect("a branch to an instruction");
+        let [lea, call, test, je, then] = &all[lea..lea + 5] else { unreachable!() };
+        assert_eq!((lea.mnemonic(), lea.op0_register()), (Mnemonic::Lea, Register::R11));
+        assert_eq!(counter(lea.next_ip()), Some(number));
+        assert_eq!(call.mnemonic(), Mnemonic::Call);
+        assert_eq!((call.memory_base(), call.memory_displacement64()), (Register::R11, 8));
+        assert_eq!((test.mnemonic(), je.mnemonic()), (Mnemonic::Test, Mnemonic::Je));
+        assert_eq!(je.near_branch_target(), two[1].next_ip());
+        if number == 0 {
+            assert_eq!((then.mnemonic(), then.op0_register()), (Mnemonic::Jmp, Register::R11));
+            // Before the frame is there.
+            assert_eq!(code.frame.outside.map(u64::from), Some(out));
+        }
+    }
+    assert_eq!(counts.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(counts[0].0, 0);
+    let header = |block| LoopHeader { block, left: true };
+    assert_eq!(code.loops, [header(1), header(2)]);
 }
 
 /// Where exceptions arrive no loop is left; where a value lies in pieces there is no map, nor for blocks that are no loops.
@@ -133,12 +133,12 @@ fn entries_and_loops_are_counted() {
 fn what_cannot_be_described_is_refused() {
     let (bytes, _scratch) = bitcode();
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
-    let compiled = Compiled::of(&module, Counting { counter: 1, entry: 1, round: 1 });
-    assert_eq!(compiled.code("again").loops, []);
+    let compiled = Compiled::of(&module);
+    assert!(!compiled.code("again").loops.iter().any(|header| header.left));
     assert_eq!(compiled.map("pieces"), Err("a live value that lies in pieces".to_owned()));
     let mut body = FunctionBody::default();
     module.read_function(compiled.codes["nested"].0, &mut body).expect("a readable body");
-    let map = |block| Baseline::new(&module).stack_map(&body, compiled.counting, block);
+    let map = |block| Baseline::new(&module).stack_map(&body, block);
     assert_eq!(map(1).expect("a map").block, 1);
     assert_eq!(map(2).expect("a map").block, 2);
     assert!(map(3).is_err());
@@ -290,9 +290,7 @@ extern "C-unwind" fn rest_of_thrown(_: Frame) -> i64 {
 fn the_rest_runs_on_the_frame() {
     let (bytes, scratch) = bitcode();
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
-    let mut counter = Counter { left: 0, call: tripped as *const () as usize };
-    let at = &raw mut counter;
-    let compiled = Compiled::of(&module, Counting { counter: at as u64, entry: 1, round: 1 });
+    let compiled = Compiled::of(&module);
     let object = scratch.0.join("data.so");
     run(Command::new("clang++-22")
         .args(["-shared", "-fPIC", "-w", "-o"])
@@ -304,8 +302,17 @@ fn the_rest_runs_on_the_frame() {
         *MAP.lock().expect("a lock") = (rest != 0).then(|| compiled.map(name).expect("a map"));
         REST.store(rest, SeqCst);
         RUNS.store(0, SeqCst);
-        // SAFETY: no other thread knows it.
-        unsafe { (*at).left = left };
+        for (number, counter) in linked.counters[name].iter().enumerate() {
+            let left = if number == 0 { i32::MAX } else { left };
+            // SAFETY: no other thread knows it.
+            unsafe {
+                (*counter as *mut Counter).write(Counter {
+                    left,
+                    number: number as u32,
+                    call: tripped as *const () as usize,
+                });
+            }
+        }
         linked.functions[name]
     };
 
@@ -321,29 +328,140 @@ fn the_rest_runs_on_the_frame() {
     assert_eq!((expected.1[0], f64::from_bits(expected.1[4])), (5 + 4950, 300.0));
     // Counters that run out, and nothing comes of it.
     assert_eq!(everything(0, 0), expected);
-    for left in [1, 2, 50, 100] {
+    for left in [1, 2, 50, 99] {
         assert_eq!(everything(rest_of_everything as *const () as usize, left), expected, "{left}");
         assert_eq!(RUNS.load(SeqCst), 1);
-        let code = compiled.code("everything");
-        let returned = RETURNED.load(SeqCst) - linked.functions["everything"];
-        assert_eq!(returned, code.loops[0].returns as usize);
+        assert_eq!(TRIPPED.load(SeqCst), 1);
     }
 
     let function = arm("large", rest_of_large as *const () as usize, 3);
     // SAFETY: its type, and that of the two below.
     let large: extern "C" fn(i64) -> Large = unsafe { std::mem::transmute(function) };
-    assert_eq!((large(10).0, RUNS.load(SeqCst)), ([10, 2, 3, 4, 2], 1));
+    assert_eq!((large(10).0, RUNS.load(SeqCst)), ([10, 2, 3, 4, 3], 1));
 
     let function = arm("into", rest_of_into as *const () as usize, 3);
     let mut result = [0_i64; 3];
     // SAFETY: as above; it returns its first argument.
     let into: extern "C" fn(*mut i64, i64) -> *mut i64 = unsafe { std::mem::transmute(function) };
     assert_eq!(into(result.as_mut_ptr(), 10), result.as_mut_ptr());
-    assert_eq!((result[0], RUNS.load(SeqCst)), (12, 1));
+    assert_eq!((result[0], RUNS.load(SeqCst)), (13, 1));
 
     let function = arm("thrown", rest_of_thrown as *const () as usize, 3);
     // SAFETY: as above.
     let thrown: extern "C-unwind" fn(i64) -> i64 = unsafe { std::mem::transmute(function) };
     let caught = std::panic::catch_unwind(|| thrown(10)).expect_err("the rest throws");
     assert_eq!((caught.downcast_ref(), RUNS.load(SeqCst)), (Some(&"the rest"), 1));
+
+    // An entry goes on in other code, with all arguments.
+    let newer: extern "C" fn(*mut i64, i64) -> *mut i64 = newer_into;
+    arm("into", newer as *const () as usize, 1000);
+    // SAFETY: as above.
+    unsafe { (*(linked.counters["into"][0] as *mut Counter)).left = 1 };
+    assert_eq!(into(result.as_mut_ptr(), 1), result.as_mut_ptr());
+    assert_eq!(RUNS.load(SeqCst), 0);
+    assert_eq!(into(result.as_mut_ptr(), 7), result.as_mut_ptr());
+    assert_eq!((result[0], RUNS.load(SeqCst), TRIPPED.load(SeqCst)), (-7, 1, 0));
+}
+
+extern "C" fn newer_into(result: *mut i64, number: i64) -> *mut i64 {
+    RUNS.fetch_add(1, SeqCst);
+    // SAFETY: the test's.
+    unsafe { result.write(-number) };
+    result
+}
+
+/// What registers are when a counter of entries has run out is known to unwinders.
+#[test]
+fn frames_are_right_in_front_of_the_prologue() {
+    let (bytes, scratch) = bitcode();
+    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let compiled = Compiled::of(&module);
+    let object = scratch.0.join("entries.so");
+    run(Command::new("clang++-22")
+        .args(["-shared", "-fPIC", "-w", "-o"])
+        .arg(&object)
+        .arg(source("counting.ll")));
+    let codes: Vec<(u32, Code)> = compiled.codes.values().cloned().collect();
+    let linked = Linked::new(&module, &codes, open(&object));
+    for name in ["into", "everything"] {
+        let counter = linked.counters[name][0] as *mut Counter;
+        // SAFETY: no other thread knows it.
+        unsafe { counter.write(Counter { left: 0, number: 0, call: walk as *const () as usize }) };
+        WALKED.store(0, SeqCst);
+        call_with_rbp(linked.functions[name]);
+        assert_eq!(WALKED.load(SeqCst), 1, "{name}");
+    }
+}
+
+/// How often the caller was found as it is.
+static WALKED: AtomicU32 = AtomicU32::new(0);
+/// What the caller has in rbp and rbx.
+const RBP: usize = 0x1234_5678;
+const RBX: usize = 0x8765_4321;
+
+#[unsafe(naked)]
+extern "C" fn call_with_rbp(_function: usize) {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "push rbx",
+        ".cfi_def_cfa_offset 24",
+        ".cfi_offset rbx, -24",
+        "sub rsp, 8",
+        ".cfi_def_cfa_offset 32",
+        "mov ebp, {rbp}",
+        "mov ebx, {rbx}",
+        "call rdi",
+        "add rsp, 8",
+        ".cfi_def_cfa_offset 24",
+        "pop rbx",
+        ".cfi_def_cfa_offset 16",
+        "pop rbp",
+        ".cfi_def_cfa_offset 8",
+        "ret",
+        ".cfi_endproc",
+        rbp = const RBP,
+        rbx = const RBX,
+    );
+}
+
+/// What the counter calls: walks the stack, and has the function return at once.
+#[unsafe(naked)]
+extern "C" fn walk() {
+    naked_asm!(
+        ".cfi_startproc",
+        "call {walk_frames}",
+        "lea r11, [rip + 2f]",
+        "2:",
+        "ret",
+        ".cfi_endproc",
+        walk_frames = sym walk_frames,
+    );
+}
+
+unsafe extern "C" {
+    fn _Unwind_Backtrace(
+        each: extern "C" fn(*mut libc::c_void, *mut libc::c_void) -> i32,
+        data: *mut libc::c_void,
+    ) -> i32;
+    fn _Unwind_GetIP(context: *mut libc::c_void) -> usize;
+    fn _Unwind_GetGR(context: *mut libc::c_void, register: i32) -> usize;
+}
+
+extern "C" fn walk_frames() {
+    // SAFETY: the function takes no data.
+    unsafe { _Unwind_Backtrace(look_at, std::ptr::null_mut()) };
+}
+
+extern "C" fn look_at(context: *mut libc::c_void, _: *mut libc::c_void) -> i32 {
+    let start = call_with_rbp as *const () as usize;
+    // SAFETY: the context is the unwinder's; DWARF numbers of rbp and rbx.
+    let (ip, rbp, rbx) =
+        unsafe { (_Unwind_GetIP(context), _Unwind_GetGR(context, 6), _Unwind_GetGR(context, 3)) };
+    if (start..start + 64).contains(&ip) && (rbp, rbx) == (RBP, RBX) {
+        WALKED.fetch_add(1, SeqCst);
+    }
+    0
 }

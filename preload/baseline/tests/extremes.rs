@@ -69,7 +69,7 @@ fn cost(ir: &str) -> (usize, usize) {
     let mut body = FunctionBody::default();
     module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));
     let before = ALLOCATED.load(Ordering::Relaxed);
-    let code = Baseline::new(&module).compile(&body, None).expect("it is compiled");
+    let code = Baseline::new(&module).compile(&body, false).expect("it is compiled");
     (ALLOCATED.load(Ordering::Relaxed) - before, code.text.len())
 }
 

@@ -1,36 +1,37 @@
 //! What code of the first tier counts with, and the loops that it may leave for better code.
 //!
-//! Receives where such code lies and what the baseline compiler tells of its loops; hands on, for the address that the call
-//! of a counter which has run out returns to, the loop that the thread is in. All of it lives for ever: a thread may be in the
-//! code.
+//! Receives the loops of such code and where its counters lie; hands on, for a counter that has run out, the function and the
+//! loop that it is of. All of it lives for ever: a thread may be in the code.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 
-use autojit_baseline::{Counting, LoopHeader};
-use autojit_trampoline::counter::Counter;
+use autojit_baseline::LoopHeader;
+use autojit_trampoline::counter::{Counter, Counters};
 use autojit_trampoline::entry;
 
 use crate::program::function::{Function, Tier};
 use crate::settings::options;
 
-/// Of one function.
-#[repr(C)]
+/// Code of one function.
 pub struct Counted {
-    counter: Counter,
     function: &'static Function,
-    /// Where its code begins, and its loops, by what their calls return to.
-    code: OnceLock<(usize, Box<[Loop]>)>,
+    /// Its loops; their counters follow that of entries.
+    loops: Box<[Loop]>,
+    /// Where it begins.
+    code: OnceLock<usize>,
+    /// How often counters of it have run out.
+    trips: AtomicU32,
 }
-
-const _: () = assert!(std::mem::offset_of!(Counted, counter) == 0);
 
 /// A loop of the code.
 pub struct Loop {
-    counted: &'static Counted,
+    function: &'static Function,
     header: LoopHeader,
     /// [`NEW`], [`WANTED`], [`REFUSED`], or the address of what continues it.
     continuation: AtomicUsize,
+    /// Its counter, once that has run out.
+    counter: AtomicUsize,
 }
 
 /// Nothing was asked for.
@@ -40,38 +41,54 @@ const WANTED: usize = 1;
 /// It cannot be had.
 const REFUSED: usize = 2;
 
+/// Counters run out at this multiple of the thresholds in the end, as a power of two: what is wanted is known then, and each
+/// time costs as much as some hundred calls.
+const SELDOM: u32 = 6;
+/// The same for loops, whose thresholds are larger.
+const SELDOM_LOOPS: u32 = 3;
+
 impl Counted {
-    /// For the code of a function that is about to be made.
-    pub fn of(function: &'static Function) -> &'static Self {
-        let (rounds, _) = options::tier_thresholds();
-        let counter = Counter::new(rounds - 1, entry::counter_address());
-        Box::leak(Box::new(Self { counter, function, code: OnceLock::new() }))
+    /// For the code of a function, with the loops that it has, and the bytes that its counters begin with.
+    pub fn of(function: &'static Function, loops: &[LoopHeader]) -> (&'static Self, Vec<u8>) {
+        let (rounds, calls) = options::tier_thresholds();
+        let of = |header: &LoopHeader| Loop {
+            function,
+            header: *header,
+            continuation: AtomicUsize::new(NEW),
+            counter: AtomicUsize::new(0),
+        };
+        let (code, trips) = (OnceLock::new(), AtomicU32::new(0));
+        let counted = Self { function, loops: loops.iter().map(of).collect(), code, trips };
+        let counted: &'static Self = Box::leak(Box::new(counted));
+        let mut left = vec![rounds - 1; 1 + loops.len()];
+        left[0] = calls - 1;
+        (counted, Counters::bytes(std::ptr::from_ref(counted) as usize, &left, entry::counter_address()))
     }
 
-    /// The one whose counter has run out, which begins again.
+    /// The one of which a counter has run out, which begins again; how much that stands for; and the loop that the counter is
+    /// of.
     ///
     /// # Safety
-    /// It is the counter of one.
-    pub unsafe fn ran_out(counter: *const Counter) -> &'static Self {
-        let (rounds, _) = options::tier_thresholds();
-        // SAFETY: the caller's promise; it is the first field, and lives for ever.
-        let counted = unsafe { &*counter.cast::<Self>() };
-        counted.counter.restart(rounds - 1);
-        counted
-    }
-
-    /// How the code is to count.
-    pub fn counting(&self) -> Counting {
+    /// It is a counter of one.
+    pub unsafe fn ran_out(counter: *const Counter) -> (&'static Self, u32, Option<&'static Loop>) {
+        // SAFETY: the caller's promise; counters stay as long as their code, and what they are of for ever.
+        let (counter, owner) = unsafe { (&*counter, Counters::of(counter).owner()) };
+        // SAFETY: `of` has written it.
+        let counted = unsafe { &*(owner as *const Self) };
         let (rounds, calls) = options::tier_thresholds();
-        let counter = std::ptr::from_ref(self) as u64;
-        Counting { counter, entry: (rounds / calls).max(1), round: 1 }
+        let trips = counted.trips.fetch_add(1, Relaxed);
+        let at = counter.number().checked_sub(1).and_then(|number| counted.loops.get(number as usize));
+        let (threshold, seldom) = if at.is_some() { (rounds, SELDOM_LOOPS) } else { (calls, SELDOM) };
+        counter.restart(threshold.saturating_mul(1 << trips.min(seldom)) - 1);
+        if let Some(at) = at {
+            at.counter.store(std::ptr::from_ref(counter) as usize, SeqCst);
+        }
+        (counted, 1 << trips.saturating_sub(1).min(seldom), at)
     }
 
-    /// Notes where the code is to lie, before it runs, and its loops.
-    pub fn note_code(&'static self, start: usize, loops: &[LoopHeader]) {
-        let continuation = || AtomicUsize::new(NEW);
-        let of = |header: &LoopHeader| Loop { counted: self, header: *header, continuation: continuation() };
-        let _ = self.code.set((start, loops.iter().map(of).collect()));
+    /// Notes where the code is to lie, before it runs.
+    pub fn note_code(&self, start: usize) {
+        let _ = self.code.set(start);
     }
 
     /// Whose code it is.
@@ -83,27 +100,19 @@ impl Counted {
     pub fn is_replaced(&self) -> bool {
         // What is kept for good is the last tier, too.
         self.function.tier() == Tier::Last
-            && self.code.get().is_some_and(|(start, _)| self.function.code() != Some(*start))
-    }
-
-    /// The loop in whose header a call returns to this address.
-    pub fn loop_at(&'static self, returns_to: usize) -> Option<&'static Loop> {
-        let (start, loops) = self.code.get()?;
-        let offset = u32::try_from(returns_to.checked_sub(*start)?).ok()?;
-        let found = loops.binary_search_by_key(&offset, |it| it.header.returns).ok()?;
-        loops.get(found)
+            && self.code.get().is_some_and(|start| self.function.code() != Some(*start))
     }
 }
 
 impl Loop {
     /// The function that it is in.
     pub fn function(&self) -> &'static Function {
-        self.counted.function
+        self.function
     }
 
-    /// How the code counts, and its header.
-    pub fn place(&self) -> (Counting, u32) {
-        (self.counted.counting(), self.header.block)
+    /// Its header among the blocks of the function.
+    pub fn block(&self) -> u32 {
+        self.header.block
     }
 
     /// What continues it.
@@ -111,14 +120,26 @@ impl Loop {
         Some(self.continuation.load(SeqCst)).filter(|code| *code > REFUSED)
     }
 
-    /// Notes what continues it; None if that cannot be had.
+    /// Notes what continues it; None if that cannot be had: then it is counted no more.
     pub fn answer(&self, continuation: Option<usize>) {
         self.continuation.store(continuation.unwrap_or(REFUSED), SeqCst);
+        if continuation.is_none() {
+            self.retire();
+        }
+    }
+
+    fn retire(&self) {
+        let counter = self.counter.load(SeqCst) as *const Counter;
+        // SAFETY: null, or a counter of code of an image that is there: that of the thread whose counter has run out, or
+        // the executable (`tier`).
+        if let Some(counter) = unsafe { counter.as_ref() } {
+            counter.retire();
+        }
     }
 
     /// Whether it is to be asked for, as nothing was so far.
     pub fn want(&self) -> bool {
-        self.continuation.compare_exchange(NEW, WANTED, SeqCst, SeqCst).is_ok()
+        self.header.left && self.continuation.compare_exchange(NEW, WANTED, SeqCst, SeqCst).is_ok()
     }
 
     /// Whether an answer is waited for.

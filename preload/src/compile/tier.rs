@@ -85,21 +85,20 @@ pub fn after_fork_in_child() {
 /// A counter has run out. Returns what a frame of the code goes on with, or 0.
 ///
 /// # Safety
-/// Only the trampoline may call it, for code with the counter of a [`Counted`], with where that call returns to.
-pub unsafe extern "C" fn tripped(counter: *const Counter, returns_to: *const u8) -> usize {
+/// Only the trampoline may call it, for code with the counters of a [`Counted`].
+pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
     // The program must not notice: errno is as before when this is dropped.
     let _undisturbed = Undisturbed::new();
     let _inside = Inside::enter();
     // SAFETY: the caller's promise.
-    let counted = unsafe { Counted::ran_out(counter) };
-    let at = counted.loop_at(returns_to as usize);
+    let (counted, times, at) = unsafe { Counted::ran_out(counter) };
     if at.and_then(Loop::continuation).is_none() {
         process::notice_unloads();
         // Whichever thread is at it does the same.
         if let Some(mut queue) = QUEUE.try_lock() {
             match at {
-                Some(at) if counted.is_replaced() => queue.want_loop(at),
-                _ => queue.want(counted.function()),
+                Some(at) if counted.is_replaced() => queue.want_loop(at, times),
+                _ => queue.want(counted.function(), times),
             }
             queue.go_on(Some(counted.function().module().image()), Duration::ZERO);
         }
@@ -192,38 +191,37 @@ impl Wish {
 
 /// Where a frame that is in a loop has what is live.
 fn stack_map(at: &Loop) -> Result<StackMap, Failure> {
-    let (counting, block) = at.place();
-    baseline::stack_map(at.function(), counting, block)
+    baseline::stack_map(at.function(), at.block())
 }
 
 impl Queue {
     /// Notes that a function runs often.
-    fn want(&mut self, function: &'static Function) {
+    fn want(&mut self, function: &'static Function, times: u32) {
         let wish = Wish::Function(function);
-        if wish.is_open() && self.is_new(wish) {
+        if wish.is_open() && self.is_new(wish, times) {
             if self.since == Duration::ZERO {
                 self.since = sys::monotonic_time();
             }
             USED.store(true, Relaxed);
             stats::COUNTERS.tier_requests.add(1);
-            self.wanted.push((wish, 1));
+            self.wanted.push((wish, times));
         }
     }
 
     /// Notes that a loop goes round often in code that was replaced.
-    fn want_loop(&mut self, at: &'static Loop) {
+    fn want_loop(&mut self, at: &'static Loop, times: u32) {
         let wish = Wish::Loop(at);
-        if at.want() || (at.is_wanted() && self.is_new(wish)) {
-            self.wanted.push((wish, 1));
+        if at.want() || (at.is_wanted() && self.is_new(wish, times)) {
+            self.wanted.push((wish, times));
         }
     }
 
     /// Whether a wish is not known yet; counts it otherwise.
-    fn is_new(&mut self, wish: Wish) -> bool {
+    fn is_new(&mut self, wish: Wish, times: u32) -> bool {
         let known = self.wanted.iter_mut().find(|(known, _)| known.is(wish));
         let is_new = known.is_none() && !self.asked.is_some_and(|asked| asked.is(wish));
-        if let Some((_, times)) = known {
-            *times += 1;
+        if let Some((_, so_far)) = known {
+            *so_far = so_far.saturating_add(times);
         }
         is_new
     }
@@ -324,7 +322,7 @@ fn replaced(function: &'static Function, result: Result<(), Failure>) {
 /// What has become of the wish to continue a loop elsewhere.
 fn continued(at: &Loop, result: Result<usize, Failure>) {
     if let Err(failure) = &result {
-        let (function, (_, block)) = (at.function(), at.place());
+        let (function, block) = (at.function(), at.block());
         let (name, source) = (function.info().name, function.module().source());
         log::info!("{name} of {source} is not continued at its block {block}: {failure}");
     }

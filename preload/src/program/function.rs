@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use autojit_code::{CodeMemory, RuntimeStub};
 use autojit_store::{Container, FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
+use autojit_trampoline::counter::Counters;
 
 use crate::program::module::Module;
 use crate::program::version::Version;
@@ -51,7 +52,7 @@ impl State {
 pub enum Tier {
     /// Its code is what it is to have: calls lead straight to it.
     Last = 0,
-    /// It is to be replaced if it runs often: calls lead there by way of a slot.
+    /// It is to be replaced if it runs often: calls that lead straight to it are remembered.
     First = 1,
     /// As `First`, and some thread has, or is about to have, what replaces it.
     Replaced = 2,
@@ -73,6 +74,8 @@ pub struct Function {
     tier: AtomicU32,
     /// Its code, once it is ready.
     version: Version,
+    /// What its code of the first tier counts with; null if it has none.
+    counters: AtomicPtr<Counters>,
     /// A slot that leads to it; null if none is known yet.
     slot: AtomicPtr<Slot>,
     /// The stub that the runtime made for it; 0 if it made none.
@@ -96,6 +99,7 @@ impl Function {
             state: AtomicU32::new(State::Cold as u32),
             tier: AtomicU32::new(Tier::Last as u32),
             version: Version::new(),
+            counters: AtomicPtr::new(ptr::null_mut()),
             slot: AtomicPtr::new(ptr::null_mut()),
             stub: AtomicUsize::new(0),
             copy: AtomicPtr::new(ptr::null_mut()),
@@ -149,7 +153,28 @@ impl Function {
         (self.state() == State::Ready).then(|| self.version.start()).flatten()
     }
 
-    /// Its code, if it is ready and calls may lead straight there.
+    /// Where calls may lead straight to, if it is ready, and whether they are to be remembered: that may be replaced.
+    pub fn code_for_calls(&self) -> Option<(usize, bool)> {
+        // The tier is the last one only when better code is there.
+        let tier = self.tier();
+        let code = self.code()?;
+        Some((code, tier != Tier::Last || self.tier() != Tier::Last))
+    }
+
+    /// Notes what its code counts with, which is about to be published.
+    ///
+    /// # Safety
+    /// They stay as long as the image.
+    pub unsafe fn set_counters(&self, counters: *const Counters) {
+        self.counters.store(counters.cast_mut(), SeqCst);
+    }
+
+    fn counters(&self) -> Option<&Counters> {
+        // SAFETY: null, or what `set_counters` has noted; what publishes or asks has the image.
+        unsafe { self.counters.load(SeqCst).as_ref() }
+    }
+
+    /// Its code, if it is ready and nothing replaces it.
     pub fn last_code(&self) -> Option<usize> {
         // The tier before the code, which is replaced before the tier is the last one.
         (self.tier() == Tier::Last).then(|| self.code()).flatten()
@@ -176,7 +201,10 @@ impl Function {
     pub fn keep_first(&self) {
         if self.claim_replacement() {
             self.tier.store(Tier::Last as u32, SeqCst);
-            self.version.rewrite_callers();
+            if let Some(counters) = self.counters() {
+                counters.entries().retire();
+            }
+            self.version.rewrite_callers(true);
         }
     }
 
@@ -239,8 +267,8 @@ impl Function {
         Some(self.slot.load(SeqCst) as usize).filter(|slot| *slot != 0)
     }
 
-    /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, then the
-    /// calls that waited for it, unless they are to wait for better code.
+    /// Gives a claimed function its code, which must be executable and known to unwinders: slot, state, what comes to older
+    /// code, then the calls that waited for it.
     pub fn publish(&self, code: usize, tier: Tier) {
         self.version.set_start(code);
         self.tier.store(tier as u32, SeqCst);
@@ -251,9 +279,11 @@ impl Function {
         if self.state() != State::Ready {
             self.leave_compiling(State::Ready);
         }
-        if tier == Tier::Last {
-            self.version.rewrite_callers();
+        let last = tier == Tier::Last;
+        if last && let Some(counters) = self.counters() {
+            counters.forward(code);
         }
+        self.version.rewrite_callers(last);
     }
 
     /// Has a slot of it lead to its code, if there is any.
@@ -293,12 +323,14 @@ impl Function {
         Ok(stub.function)
     }
 
-    /// Notes that the call at `site` in `memory` leads to `stub`, a stub of this function, and is to be rewritten; at
-    /// once if it has become ready for that meanwhile.
-    pub fn add_call_site(&self, memory: &'static CodeMemory, site: usize, stub: usize) {
-        self.version.add_caller(memory, site, stub);
-        if self.last_code().is_some() {
-            self.version.rewrite_callers();
+    /// Notes that the call at `site` in `memory` leads to `to`, a stub or older code of this function, and is to be rewritten;
+    /// at once if it has other code by now.
+    pub fn add_call_site(&self, memory: &'static CodeMemory, site: usize, to: usize) {
+        self.version.add_caller(memory, site, to);
+        if let Some((code, remembered)) = self.code_for_calls()
+            && (code != to || !remembered)
+        {
+            self.version.rewrite_callers(!remembered);
         }
     }
 }

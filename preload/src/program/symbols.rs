@@ -3,7 +3,7 @@
 //! Receives the symbols that a unit refers to; hands on addresses. A symbol is
 //!
 //! 1. a function of the module, by number, that has no static stub: its code if it is ready and only called, else the stub that
-//!    the runtime makes for it. An inline function is the image's one copy, whichever module asks;
+//!    the runtime makes for it; a call of code that may be replaced is noted. An inline function is the image's one copy, whichever module asks;
 //! 2. an import, by number, or a function of the module with a static stub (whose address is an import, too): the import table's
 //!    address. If that is a stub, a call binds to the code behind it, or is noted to be rewritten later; if nothing defines
 //!    it, a call binds to a stub that says so;
@@ -127,8 +127,8 @@ pub fn bind_stubless(function: &'static Function, inline: bool, usage: Usage) ->
             return Ok(Target { address, pending: None });
         }
     }
-    match (usage, function.last_code()) {
-        (Usage::Call, Some(address)) => Ok(Target { address, pending: None }),
+    match (usage, function.code_for_calls()) {
+        (Usage::Call, Some(code)) => Ok(call_of(function, code)),
         (Usage::Call, None) => {
             Ok(Target { address: function.runtime_stub()?, pending: Some(token(function)) })
         }
@@ -162,14 +162,19 @@ fn bind_address(address: usize, usage: Usage) -> Target {
     }
     match image::function_of_stub(address).or_else(|| image::function_of_stub(image::behind_plt(address)?)) {
         None => plain,
-        Some(function) => match function.last_code() {
-            Some(code) => Target { address: code, pending: None },
+        Some(function) => match function.code_for_calls() {
+            Some(code) => call_of(function, code),
             None => Target { address, pending: Some(token(function)) },
         },
     }
 }
 
-/// The token of a call that waits for `function`.
+/// What a call of a function with code leads to.
+fn call_of(function: &'static Function, (address, remembered): (usize, bool)) -> Target {
+    Target { address, pending: remembered.then(|| token(function)) }
+}
+
+/// The token of a call that waits for `function`, or for other code of it.
 fn token(function: &'static Function) -> u64 {
     std::ptr::from_ref(function) as u64
 }

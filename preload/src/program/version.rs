@@ -16,11 +16,11 @@ use crate::settings::{options, stats};
 pub struct Version {
     /// First byte of the code; 0 as long as there is none.
     start: AtomicUsize,
-    /// Calls to be rewritten once there is.
+    /// Calls to be rewritten once there is, or is other code.
     callers: AtomicPtr<PendingCall>,
 }
 
-/// A call in code of ours that goes through a stub.
+/// A call in code of ours that goes through a stub, or to code that may be replaced.
 #[derive(Debug)]
 struct PendingCall {
     /// The memory that the call lies in.
@@ -28,7 +28,7 @@ struct PendingCall {
     /// The opcode's address.
     site: usize,
     /// Where it leads now.
-    stub: usize,
+    to: usize,
     next: *mut PendingCall,
 }
 
@@ -48,9 +48,13 @@ impl Version {
         self.start.store(start, SeqCst);
     }
 
-    /// Notes that the call at `site` in `memory` leads to `stub`, and is to be rewritten.
-    pub fn add_caller(&self, memory: &'static CodeMemory, site: usize, stub: usize) {
-        let call = Box::into_raw(Box::new(PendingCall { memory, site, stub, next: ptr::null_mut() }));
+    /// Notes that the call at `site` in `memory` leads to `to`, and is to be rewritten.
+    pub fn add_caller(&self, memory: &'static CodeMemory, site: usize, to: usize) {
+        self.add(Box::new(PendingCall { memory, site, to, next: ptr::null_mut() }));
+    }
+
+    fn add(&self, call: Box<PendingCall>) {
+        let call = Box::into_raw(call);
         let mut head = self.callers.load(SeqCst);
         loop {
             // SAFETY: no other thread knows the new entry yet.
@@ -62,27 +66,40 @@ impl Version {
         }
     }
 
-    /// Makes the calls that wait for its code, which is there, direct ones.
-    pub fn rewrite_callers(&self) {
-        // Most often nothing waits. What adds a call after this look finds the function ready.
-        if self.callers.load(SeqCst).is_null() {
-            return;
-        }
-        let code = self.start.load(SeqCst);
-        // The list is taken as a whole, so no entry can come back while it is walked (no ABA).
-        let mut next = self.callers.swap(ptr::null_mut(), SeqCst);
-        while !next.is_null() {
-            // SAFETY: entries come from Box::into_raw, and the swap made the list this thread's.
-            let call = unsafe { Box::from_raw(next) };
-            rewrite_call(call.memory, call.site, call.stub, code);
-            next = call.next;
+    /// Makes the calls that wait for its code, which is there, direct ones. Those are remembered unless it is the `last`.
+    pub fn rewrite_callers(&self, last: bool) {
+        loop {
+            // Most often nothing waits. What adds a call after this look finds the function ready.
+            if self.callers.load(SeqCst).is_null() {
+                return;
+            }
+            let code = self.start.load(SeqCst);
+            // The list is taken as a whole, so no entry can come back while it is walked (no ABA).
+            let mut next = self.callers.swap(ptr::null_mut(), SeqCst);
+            while !next.is_null() {
+                // SAFETY: entries come from Box::into_raw, and the swap made the list this thread's.
+                let mut call = unsafe { Box::from_raw(next) };
+                next = call.next;
+                if call.to != code && rewrite_call(call.memory, call.site, call.to, code) {
+                    call.to = code;
+                }
+                if !last {
+                    self.add(call);
+                }
+            }
+            // A thread that has replaced the code meanwhile may have found the list empty.
+            if last || self.start.load(SeqCst) == code {
+                return;
+            }
         }
     }
 }
 
-/// Makes the call at `site`, which leads to `stub`, one to `code`, if it can and may be.
-pub fn rewrite_call(memory: &CodeMemory, site: usize, stub: usize, code: usize) {
-    if !options::calls_pass_stubs() && patch_call(memory, site, stub, code) {
+/// Makes the call at `site`, which leads to `from`, one to `code`, if it can and may be. Whether it was.
+pub fn rewrite_call(memory: &CodeMemory, site: usize, from: usize, code: usize) -> bool {
+    let rewritten = !options::calls_pass_stubs() && patch_call(memory, site, from, code);
+    if rewritten {
         stats::COUNTERS.callsites_rewritten.add(1);
     }
+    rewritten
 }

@@ -61,7 +61,9 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     let site = (frame.caller as usize).wrapping_sub(CALL_LENGTH);
     if let Some(memory) = image::memory_around(site) {
         for stub in stubs_of_tail(frame.tail as usize) {
-            rewrite_call(memory, site, stub, code);
+            if rewrite_call(memory, site, stub, code) {
+                break;
+            }
         }
     }
 }

@@ -22,7 +22,8 @@ use crate::unit::{Symbol, Unit, Usage};
 pub struct Target {
     /// Its address; 0 for a weak symbol that nothing defines.
     pub address: usize,
-    /// The address is a stub whose function has no code yet: the call site is recorded with this token.
+    /// The address is a stub whose function has no code yet, or code that may be replaced: the call site is recorded with
+    /// this token.
     pub pending: Option<u64>,
 }
 
@@ -75,7 +76,7 @@ impl From<MemoryError> for LinkError {
     }
 }
 
-/// A direct call or jump to a stub whose function has no code yet.
+/// A direct call or jump that is to lead elsewhere later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallSite {
     /// The address of the opcode, e8 or e9: `site` of [`crate::patch_call`].
@@ -89,7 +90,7 @@ pub struct CallSite {
 /// Linked code. Nothing in it changes by commit.
 #[derive(Debug, Default)]
 pub struct Code {
-    /// Calls to be patched once their function has code.
+    /// Calls to be patched once their function has code, or other code.
     pub call_sites: Vec<CallSite>,
     /// The code, far stubs included.
     pub text: Range<usize>,

@@ -141,8 +141,6 @@ body_counted:
         subl    $1,(%r11)
         jns     1f
         callq   *8(%r11)
-        .globl  behind_count
-behind_count:
         movq    %r11,left_in_r11(%rip)
 1:
         movq    in+80(%rip),%r11

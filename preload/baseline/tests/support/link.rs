@@ -9,11 +9,18 @@ use super::{symbol, unwind};
 
 /// Room for code, cells and constants.
 const SIZE: usize = 64 << 20;
+/// The end of it, for counters: it stays writable.
+const COUNTERS: usize = 1 << 20;
+/// Bytes of a counter.
+const COUNTER: usize = 16;
 
 /// Code that can be called.
 pub struct Linked {
     /// Addresses by name.
     pub functions: HashMap<String, usize>,
+    /// Those of their counters.
+    #[allow(dead_code, reason = "not all tests count")]
+    pub counters: HashMap<String, Vec<usize>>,
 }
 
 struct Memory {
@@ -42,7 +49,7 @@ impl Memory {
         self.next = self.next.next_multiple_of(align.max(1));
         let at = self.next;
         self.next += bytes.len();
-        assert!(self.next <= self.base + SIZE, "the test's code memory is too small");
+        assert!(self.next <= self.base + SIZE - COUNTERS, "the test's code memory is too small");
         // SAFETY: within the mapping, which is writable and ours.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
         at
@@ -59,6 +66,8 @@ impl Memory {
 struct Addresses<'a> {
     module: &'a Module<'a>,
     compiled: HashMap<u32, usize>,
+    /// By where the code begins.
+    counters: HashMap<usize, usize>,
     data: *mut libc::c_void,
     cells: HashMap<usize, usize>,
     stubs: HashMap<usize, usize>,
@@ -67,6 +76,7 @@ struct Addresses<'a> {
 impl Addresses<'_> {
     fn of(&self, target: Target, text: usize, rodata: usize) -> usize {
         match target {
+            Target::Counter(number) => self.counters[&text] + number as usize * COUNTER,
             Target::Text => text,
             Target::Rodata => rodata,
             Target::Runtime(runtime) => {
@@ -131,13 +141,22 @@ impl Linked {
     pub fn new(module: &Module<'_>, codes: &[(u32, Code)], data: *mut libc::c_void) -> Self {
         let mut memory = Memory::new();
         let (cells, stubs) = Default::default();
-        let mut addresses = Addresses { module, compiled: HashMap::new(), data, cells, stubs };
+        let mut addresses =
+            Addresses { module, compiled: HashMap::new(), counters: HashMap::new(), data, cells, stubs };
         let mut places = Vec::new();
+        let mut counters = memory.base + SIZE - COUNTERS;
         for (index, code) in codes {
             let text = memory.put(&code.text, 16);
             let rodata = memory.put(&code.rodata, code.rodata_align as usize);
             let lsda = code.lsda.as_ref().map(|lsda| memory.put(&lsda.bytes, 8));
             addresses.compiled.insert(*index, text);
+            addresses.counters.insert(text, counters);
+            for _ in 0..=code.loops.len() {
+                assert!(counters + COUNTER <= memory.base + SIZE);
+                // SAFETY: within the mapping, as was just checked. It does not run out unless a test wants that.
+                unsafe { (counters as *mut i32).write(i32::MAX) };
+                counters += COUNTER;
+            }
             places.push((text, rodata, lsda));
         }
         let mut frames = unwind::Frames::default();
@@ -158,13 +177,19 @@ impl Linked {
         }
         frames.register();
         // SAFETY: the mapping is ours; from here on it is only executed and read.
-        let result =
-            unsafe { libc::mprotect(memory.base as *mut _, SIZE, libc::PROT_READ | libc::PROT_EXEC) };
+        let result = unsafe {
+            libc::mprotect(memory.base as *mut _, SIZE - COUNTERS, libc::PROT_READ | libc::PROT_EXEC)
+        };
         assert_eq!(result, 0);
         let name = |index: u32| {
             let global = &module.globals()[index as usize];
             String::from_utf8_lossy(module.name(global)).into_owned()
         };
-        Self { functions: addresses.compiled.iter().map(|(index, at)| (name(*index), *at)).collect() }
+        let functions = addresses.compiled.iter().map(|(index, at)| (name(*index), *at)).collect();
+        let counters_of = |(index, code): &(u32, Code)| {
+            let first = addresses.counters[&addresses.compiled[index]];
+            (name(*index), (0..=code.loops.len()).map(|number| first + number * COUNTER).collect())
+        };
+        Self { functions, counters: codes.iter().map(counters_of).collect() }
     }
 }

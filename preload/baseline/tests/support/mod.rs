@@ -142,7 +142,7 @@ pub fn compile(module: &Module<'_>) -> (Vec<(u32, Code)>, Vec<Left>) {
             continue;
         }
         module.read_function(index as u32, &mut body).expect("a readable body");
-        match baseline.compile(&body, None) {
+        match baseline.compile(&body, false) {
             Ok(code) => done.push((index as u32, code)),
             Err(refused) => {
                 let name = String::from_utf8_lossy(module.name(global)).into_owned();

@@ -87,6 +87,12 @@ impl Frames {
             advance(&mut fde, *to);
             fde.push(0x0b);
         }
+        if let Some(outside) = frame.outside {
+            advance(&mut fde, outside);
+            // DW_CFA_def_cfa rsp + 8, DW_CFA_restore
+            fde.extend_from_slice(&[0x0c, 7, 8, 0xc0 | 6]);
+            fde.extend(frame.saved_registers.iter().map(|(register, _)| 0xc0 | register));
+        }
         entry(&mut self.bytes, fde);
     }
 

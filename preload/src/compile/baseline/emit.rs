@@ -9,6 +9,7 @@ use autojit_baseline::{Code, Relocation, RelocationKind, Target};
 use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
 use autojit_code::unit::Piece;
 use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
+use autojit_trampoline::counter::Counters;
 
 use super::constants::Constants;
 use super::{Error, frames};
@@ -69,12 +70,13 @@ impl Numbers {
 }
 
 /// The unit of `function`. `codes`: its code, and that of functions which only this unit has, each with its global.
-/// `missing`: globals that nothing defines.
+/// `missing`: globals that nothing defines. `counters`: the bytes of those that its code counts with.
 pub fn unit(
     bitcode: &Bitcode<'static>,
     codes: &[(u32, Code)],
     missing: &BTreeSet<u32>,
     numbers: &mut Numbers,
+    counters: &[u8],
     function: &'static Function,
 ) -> Result<Unit<'static>, Error> {
     let Some((global, code)) = codes.first() else { return Err(Error::Refused("no code".into())) };
@@ -86,6 +88,9 @@ pub fn unit(
             (text, builder.append(Piece::Rodata, &code.rodata, code.rodata_align.max(1)))
         })
         .collect();
+    if !counters.is_empty() {
+        builder.append(Piece::Data, counters, align_of::<Counters>() as u32);
+    }
     let text = places[0].0;
     // Owned: the unit waits to be written for longer than a library stays, whose container has the name.
     let name = function.info().name.to_owned().into();
@@ -163,6 +168,10 @@ impl Emitter<'_> {
         let inside = match target {
             Target::Text => Some((Piece::Text, self.current.0)),
             Target::Rodata => Some((Piece::Rodata, self.current.1)),
+            Target::Counter(number) => {
+                // They are all that is in the data.
+                Some((Piece::Data, (Counters::HEAD + number as usize * Counters::SIZE) as u32))
+            }
             Target::Global(global) if access == Access::Call && self.copies.contains_key(&global) => {
                 self.copies.get(&global).map(|copy| (Piece::Text, *copy))
             }
@@ -250,7 +259,9 @@ impl Emitter<'_> {
                 let own = (number == self.own.0 && usage == Usage::Call).then_some(self.own.1);
                 (symbol, global.linkage == Linkage::ExternalWeak, own)
             }
-            Target::Text | Target::Rodata => return Err(Error::Refused("a place of its own by name".into())),
+            Target::Text | Target::Rodata | Target::Counter(_) => {
+                return Err(Error::Refused("a place of its own by name".into()));
+            }
         };
         let external = self.builder.external(symbol, usage, weak, own);
         self.externals.insert(key, external);

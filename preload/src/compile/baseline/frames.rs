@@ -1,7 +1,7 @@
 //! The unwind table of a function: what an unwinder has to do to find its caller, in DWARF's words.
 //!
 //! The frame is rbp's: at the entry the CFA is rsp+8, behind `push rbp` rsp+16, behind `mov rbp, rsp` rbp+16, and before
-//! each `ret` rsp+8 again. Numbers: DWARF 5 section 7.24, registers psABI figure 3.36.
+//! each `ret` rsp+8 again; what runs before `push rbp` may lie at the end. Numbers: DWARF 5 section 7.24, registers psABI figure 3.36.
 
 use autojit_baseline::Frame;
 
@@ -12,6 +12,7 @@ const ADVANCE_LOC1: u8 = 0x02;
 const ADVANCE_LOC2: u8 = 0x03;
 const ADVANCE_LOC4: u8 = 0x04;
 const OFFSET: u8 = 0x80;
+const RESTORE: u8 = 0xc0;
 const REMEMBER_STATE: u8 = 0x0a;
 const RESTORE_STATE: u8 = 0x0b;
 const DEF_CFA: u8 = 0x0c;
@@ -38,6 +39,11 @@ pub fn instructions(frame: &Frame) -> Vec<u8> {
         out.extend_from_slice(&[REMEMBER_STATE, DEF_CFA, RSP, 8]);
         advance(&mut out, &mut at, end);
         out.push(RESTORE_STATE);
+    }
+    if let Some(outside) = frame.outside {
+        advance(&mut out, &mut at, outside);
+        out.extend_from_slice(&[DEF_CFA, RSP, 8, RESTORE | RBP]);
+        out.extend(frame.saved_registers.iter().map(|(register, _)| RESTORE | register));
     }
     out
 }
@@ -80,6 +86,7 @@ mod tests {
             saved_registers: vec![(3, 24)],
             saved: 5,
             returns: vec![(0x130, 0x131)],
+            outside: Some(0x140),
             size: 32,
         };
         let expected: &[u8] = &[
@@ -88,6 +95,8 @@ mod tests {
             0x41, 0x83, 3, //                     after 1: rbx at CFA-24
             0x03, 0x2b, 0x01, 0x0a, 0x0c, 7, 8, // after 299: CFA is rsp+8
             0x41, 0x0b, //                        after 1: as before
+            0x4f, 0x0c, 7, 8, 0xc6,
+            0xc3, //      after 15: CFA is rsp+8, rbp and rbx are as the caller has them
         ];
         assert_eq!(instructions(&frame), expected);
     }

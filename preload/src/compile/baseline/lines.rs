@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use autojit_baseline::{Baseline, Code, Counting};
+use autojit_baseline::{Baseline, Code};
 use autojit_bitcode::{
     DebugLocation, Error, FunctionBody, Inst, Metadata, Module as Source, Reason, ScopeKind,
 };
@@ -75,7 +75,7 @@ fn read(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
             metadata: Metadata::new(&bitcode)?,
             body: FunctionBody::default(),
             bitcode: &bitcode,
-            counting: super::counts(module).then_some(Counting { counter: 0, entry: 1, round: 1 }),
+            counting: super::counts(module),
         };
         let of = |compiled: &Compiled| reader.lines(*globals.get(&compiled.index)?, compiled);
         Ok(compiled.iter().filter_map(of).collect())
@@ -91,7 +91,7 @@ struct Reader<'m> {
     metadata: Metadata<'m>,
     compiler: Baseline<'m>,
     body: FunctionBody,
-    counting: Option<Counting>,
+    counting: bool,
 }
 
 impl Reader<'_> {

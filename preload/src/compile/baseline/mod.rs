@@ -15,11 +15,13 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 
 use autojit_abi::StackMap;
-use autojit_baseline::{Baseline, Code, Counting, RelocationKind, Target};
+use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
+use autojit_code::unit::Piece;
 use autojit_code::{LinkError, describe_unit, place};
 use autojit_store::{Container, Symbol};
+use autojit_trampoline::counter::Counters;
 
 use self::emit::Numbers;
 use self::inlining::Inlining;
@@ -53,7 +55,7 @@ unsafe impl Send for Open {}
 
 impl Open {
     /// The code of a function, by its index among the globals.
-    fn compile(&mut self, global: u32, counting: Option<Counting>) -> Result<Code, Error> {
+    fn compile(&mut self, global: u32, counting: bool) -> Result<Code, Error> {
         self.read(global)?;
         Ok(self.compiler.compile(&self.body, counting)?)
     }
@@ -222,12 +224,12 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Something is live there that cannot be described.
-pub fn stack_map(function: &'static Function, counting: Counting, block: u32) -> Result<StackMap, Failure> {
+pub fn stack_map(function: &'static Function, block: u32) -> Result<StackMap, Failure> {
     let mut state = modules::lock_bitcode(function.module());
     let map = open(function.module(), &mut state).and_then(|open| {
         let global = open.globals.find(open.pieces.bitcode(), function);
         open.read(global.ok_or_else(|| Error::Refused("a function without a body".into()))?)?;
-        Ok(open.compiler.stack_map(&open.body, counting, block)?)
+        Ok(open.compiler.stack_map(&open.body, block)?)
     });
     map.map_err(|error| match error {
         Error::Refused(reason) => Failure::new(format_args!("{reason}")),
@@ -348,7 +350,7 @@ fn copy_callees(
             if codes.len() > COPIES || open.inlining.concerns(callee) {
                 return Err(Error::Refused("what depends on inlining".into()));
             }
-            codes.push((callee, open.compile(callee, None)?));
+            codes.push((callee, open.compile(callee, false)?));
         }
     }
     Ok(())
@@ -369,32 +371,32 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
         return Err(Error::Refused("what depends on inlining".into()));
     }
     let bitcode = open.pieces.bitcode();
-    let counted = counts(module).then(|| Counted::of(root));
-    let counting = counted.map(Counted::counting);
+    let counting = counts(module);
     let mut codes = vec![(global, open.compile(global, counting)?)];
     // Data keeps addresses of blocks from one call to the next: they must not be those of two versions.
-    if counting.is_some() && !codes[0].1.blocks.is_empty() {
+    if counting && !codes[0].1.blocks.is_empty() {
         return Err(Error::Refused("addresses of labels, in code that is to be replaced".into()));
     }
     let has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
     copy_callees(open, bitcode, &mut codes)?;
-    let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, root)?;
+    let (counted, counters) = counting.then(|| Counted::of(root, &codes[0].1.loops)).unzip();
+    let counters = counters.unwrap_or_default();
+    let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, &counters, root)?;
     let description = describe_unit(&unit);
 
     let memory = module.image().memory();
-    // Code that counts calls itself as it calls others: by way of the slot.
-    let owned = |function: &'static Function| {
-        counting.is_none() && std::ptr::eq(function, root) && symbols::is_chosen(function)
-    };
+    let owned = |function: &'static Function| std::ptr::eq(function, root) && symbols::is_chosen(function);
     let mut resolver = Names { module, owned: &owned };
     let linked = place(&unit, memory, &mut resolver)?;
     let offset = unit.functions.get(0).map_or(0, |function| function.offset);
     if let Some(counted) = counted {
-        counted.note_code(linked.code().text.start + offset as usize, &codes[0].1.loops);
+        counted.note_code(linked.code().text.start + offset as usize);
+        // SAFETY: the data stays as long as the code; the counters are what it begins with.
+        unsafe { root.set_counters(linked.code().pieces[Piece::Data as usize] as *const Counters) };
     }
     let publication = Publication {
         claimed: &[(root, offset)],
-        tier: if counting.is_some() { Tier::First } else { Tier::Last },
+        tier: if counting { Tier::First } else { Tier::Last },
         unnamed: &|_| 0,
         description: (description, unit.functions.len()),
         lines: if has_lines { lines::later(module, &unit) } else { Lines::None },
@@ -403,7 +405,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     publish(module, memory, linked, publication)?;
     stats::COUNTERS.baseline.add(1);
     // What counts is made for this process.
-    if counting.is_none() {
+    if !counting {
         cache::keep_baseline(module, unit);
     }
     Ok(())

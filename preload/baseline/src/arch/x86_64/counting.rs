@@ -1,38 +1,42 @@
-//! Counters: entries and rounds of loops, and how a loop is left for better code.
+//! Counters: entries and rounds of loops, and how code is left for better code.
 //!
 //! ```text
-//!     sub  dword ptr [counter], weight
+//!     dec  dword ptr [counter]
 //!     js   out
 //! on:
 //!     …
 //! out:                                 behind the epilogue
-//!     call [counter + 8]               with the counter's address in r11; keeps all other registers
-//!     test r11, r11                    at loop headers only
+//!     lea  r11, [counter]
+//!     call [r11 + 8]                   keeps all other registers
+//!     test r11, r11
 //!     je   on
-//!     mov  [rbp - …], rbx …            variables that live in registers
+//!     jmp  r11                         entries: newer code of the function
+//!
+//!     mov  [rbp - …], rbx …            loops: variables that live in registers
 //!     mov  rdi, rbp
 //!     call r11                         runs the rest of the function
 //!     jmp  epilogue
 //! ```
 //!
-//! All that is live at a header lies in the frame ([`stack_map`](super::stack_map)), variables apart. Exceptions pass
-//! through that last call without a landing pad: cleanups are the rest's.
+//! Entries are counted in front of the prologue: calls may lead to code that was replaced. All that is live at a loop's header
+//! lies in the frame ([`stack_map`](super::stack_map)), variables apart. Exceptions pass through that last call without a
+//! landing pad: cleanups are the rest's.
 
 use autojit_abi::StackMap;
 use autojit_bitcode::Block;
 
 use super::Compiler;
-use super::asm::{Alu, Cond, Label, Mem, Width, gp};
+use super::asm::{Assembler, Cond, Label, Mem, Width, gp};
 use super::registers::{Reg, SCRATCH};
 use super::values::State;
-use crate::code::{Counting, LoopHeader};
+use crate::code::{LoopHeader, RelocationKind, Target};
 use crate::refused::Refused;
 
 /// What a function is compiled for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Purpose {
-    /// How its code counts, if it does.
-    pub counting: Option<Counting>,
+    /// Its code counts.
+    pub counting: bool,
     /// The header of the loop whose stack map is wanted.
     pub map_of: Option<u32>,
 }
@@ -58,33 +62,33 @@ pub(crate) struct Counted {
     pub map: Option<StackMap>,
 }
 
-/// A place that counts.
+/// The header of a loop.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     out: Label,
     on: Label,
-    /// Behind the call.
-    returned: Label,
     block: u32,
     /// The loop may be left.
     left: bool,
 }
 
 impl Counted {
-    /// The loops that may be left, in code that begins at `start`.
-    pub(crate) fn loops(&self, asm: &super::Assembler, start: u32) -> Vec<LoopHeader> {
-        let left = self.places.iter().filter(|place| place.left);
-        let loops = left.filter_map(|place| {
-            Some(LoopHeader { returns: asm.place_of(place.returned)? - start, block: place.block })
-        });
-        loops.collect()
+    /// All loops.
+    pub(crate) fn loops(&self) -> Vec<LoopHeader> {
+        let header = |place: &Place| LoopHeader { block: place.block, left: place.left };
+        self.places.iter().map(header).collect()
     }
+}
+
+/// The counter of a number.
+fn counter(number: u32) -> Mem {
+    Mem::symbol(RelocationKind::Pc32, Target::Counter(number), 0)
 }
 
 impl Compiler<'_> {
     /// Gives variables that live in registers the memory that they lie in when a loop is left.
     pub(crate) fn place_homes(&mut self) -> Result<(), Refused> {
-        if self.purpose.counting.is_none() || self.analysis.order.loops.is_empty() {
+        if !self.purpose.counting || self.analysis.order.loops.is_empty() {
             return Ok(());
         }
         for local in 0..self.assignments.len() {
@@ -96,47 +100,58 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Counts an entry, behind the prologue.
-    pub(crate) fn count_entry(&mut self) {
-        if let Some(counting) = self.purpose.counting {
-            self.count(counting.counter, counting.entry, 0, false);
+    /// Counts an entry, in front of the prologue, in code that becomes a part of it. Returns where it goes on.
+    pub(crate) fn count_entry(&self, prologue: &mut Assembler) -> u32 {
+        if self.purpose.counting {
+            prologue.dec(Width::B4, counter(0));
+            // js; [`finish_entry`](Self::finish_entry) knows where to.
+            prologue.raw(&[0x0f, 0x88, 0, 0, 0, 0]);
         }
+        prologue.offset()
     }
 
-    /// Counts a round of a loop, where its header begins.
+    /// Emits what is done when the counter of entries has run out, which are counted in front of `on`; behind everything else.
+    /// Returns where, if they are.
+    pub(crate) fn finish_entry(&mut self, on: u32) -> Option<u32> {
+        if !self.purpose.counting {
+            return None;
+        }
+        self.line_of_block(0);
+        let out = self.asm.offset();
+        self.asm.patch(on - 4, &(out - on).to_le_bytes());
+        self.call_counter(0);
+        self.asm.test(Width::B8, SCRATCH, SCRATCH);
+        let on = self.asm.label_at(on);
+        self.asm.jcc(Cond::E, on);
+        self.asm.jmp_rm(SCRATCH);
+        Some(out)
+    }
+
+    /// Counts a round of a loop, where its header begins: nothing is in r11 or the flags.
     pub(crate) fn count_round(&mut self, block: u32) -> Result<(), Refused> {
-        let Some(counting) = self.purpose.counting else { return Ok(()) };
+        if !self.purpose.counting {
+            return Ok(());
+        }
         // The exception is in registers there.
         let left = !self.is_landing_pad(block);
-        self.count(counting.counter, counting.round, block, left);
+        let (out, on) = (self.asm.label(), self.asm.label());
+        self.asm.dec(Width::B4, counter(self.counted.places.len() as u32 + 1));
+        self.asm.jcc(Cond::S, out);
+        self.asm.bind(on);
+        self.counted.places.push(Place { out, on, block, left });
         if left && self.purpose.map_of == Some(block) {
             self.counted.map = Some(self.stack_map(block)?);
         }
         Ok(())
     }
 
-    /// Counts, where nothing is in r11 or the flags.
-    fn count(&mut self, counter: u64, weight: i32, block: u32, left: bool) {
-        let (out, on, returned) = (self.asm.label(), self.asm.label(), self.asm.label());
-        self.asm.mov_i64(SCRATCH, counter);
-        self.asm.alu_i(Alu::Sub, Width::B4, Mem::at(SCRATCH, 0), weight);
-        self.asm.jcc(Cond::S, out);
-        self.asm.bind(on);
-        self.counted.places.push(Place { out, on, returned, block, left });
-    }
-
-    /// Emits what is done when a counter has run out. Behind the epilogue.
+    /// Emits what is done when the counter of a loop has run out. Behind the epilogue.
     pub(crate) fn finish_counting(&mut self) {
         for index in 0..self.counted.places.len() {
-            let Place { out, on, returned, block, left } = self.counted.places[index];
-            let body = self.body;
-            if let Some((inst, _)) = body.block(Block(block)).find(|(inst, _)| body.location(*inst).is_some())
-            {
-                self.line(inst.0);
-            }
+            let Place { out, on, block, left } = self.counted.places[index];
+            self.line_of_block(block);
             self.asm.bind(out);
-            self.asm.call_rm(Mem::at(SCRATCH, 8));
-            self.asm.bind(returned);
+            self.call_counter(index as u32 + 1);
             if left {
                 self.asm.test(Width::B8, SCRATCH, SCRATCH);
                 self.asm.jcc(Cond::E, on);
@@ -144,6 +159,19 @@ impl Compiler<'_> {
             } else {
                 self.asm.jmp(on);
             }
+        }
+    }
+
+    fn call_counter(&mut self, number: u32) {
+        self.asm.lea(SCRATCH, counter(number));
+        self.asm.call_rm(Mem::at(SCRATCH, 8));
+    }
+
+    /// Code from here on has the line of the first instruction of a block that has one.
+    fn line_of_block(&mut self, block: u32) {
+        let body = self.body;
+        if let Some((inst, _)) = body.block(Block(block)).find(|(inst, _)| body.location(*inst).is_some()) {
+            self.line(inst.0);
         }
     }
 

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! How large the frame is and which registers it saves is known at the end only. So the prologue is written last, into
-//! room that was left for its longest form, and the function begins where it begins. Entries are counted behind it.
+//! room that was left for its longest form, and the function begins where it begins; entries are counted in front of it.
 
 use super::Compiler;
 use super::asm::{Alu, Assembler, Cond, Gp, Label, Mem, Rm, Width, gp};
@@ -23,6 +23,8 @@ const SAVED: i32 = 40;
 /// Room for the longest prologue: two pushes and a move, four pushes of two bytes, and `sub rsp, imm32`. A whole number
 /// of words, which functions begin with, so that places in the code are aligned as they are laid out.
 const PROLOGUE: u32 = (1_u32 + 3 + 1 + 4 * 2 + 7).next_multiple_of(8);
+/// Room for counting an entry, a whole number of words too.
+const COUNT: u32 = (6_u32 + 6).next_multiple_of(8);
 /// How far the stack pointer may go down without touching what it passes.
 pub(crate) const PAGE: i32 = 4096;
 /// Frames beyond this are refused: distances in them are computed in 32 bits.
@@ -95,8 +97,13 @@ impl FrameLayout {
 impl Compiler<'_> {
     /// Leaves room for the prologue.
     pub(crate) fn reserve_prologue(&mut self) {
-        self.asm.raw(&[0xcc; PROLOGUE as usize]);
+        self.asm.raw(&[0xcc; (PROLOGUE + COUNT) as usize][..self.room() as usize]);
         self.asm.bind(self.entry);
+    }
+
+    /// Room for the prologue, and what is in front of it.
+    fn room(&self) -> u32 {
+        if self.purpose.counting { PROLOGUE + COUNT } else { PROLOGUE }
     }
 
     /// Sets rsp to where the prologue leaves it: a landing pad may be entered with it lower.
@@ -119,6 +126,7 @@ impl Compiler<'_> {
         }
 
         let mut prologue = Assembler::default();
+        let counted = self.count_entry(&mut prologue);
         prologue.push(gp::RBP);
         let established_from = prologue.offset();
         prologue.mov_mr_registers(gp::RBP, gp::RSP);
@@ -143,10 +151,11 @@ impl Compiler<'_> {
         } else {
             prologue.nop(filler);
         }
-        let start = PROLOGUE - prologue.offset();
-        let behind_jump = PROLOGUE - filler;
-        if prologue.finish().is_some() {
+        let start = self.room() - prologue.offset();
+        let behind_jump = self.room() - filler;
+        if let Some(relocations) = prologue.finish() {
             self.asm.patch(start, prologue.bytes());
+            self.asm.adopt(relocations, start);
         }
 
         let mut overruns = Vec::new();
@@ -177,11 +186,13 @@ impl Compiler<'_> {
             self.asm.patch(behind_jump - 4, &(probing - behind_jump).to_le_bytes());
             self.probe(below);
         }
+        let outside = self.finish_entry(start + counted);
         let frame = Frame {
             pushed: start + established_from,
             established: start + established,
             saved_registers: pushed.iter().zip(3..).map(|((_, dwarf), nth)| (*dwarf, nth * 8)).collect(),
             saved: start + saved,
+            outside,
             returns,
             size: size as u32,
         };

@@ -152,7 +152,6 @@ pub(crate) fn compile(
     compiler.choose_variables()?;
     compiler.place_homes()?;
     compiler.reserve_prologue();
-    compiler.count_entry();
     compiler.enter()?;
     for position in 0..analysis.order.blocks.len() as u32 {
         compiler.block(position)?;
@@ -322,13 +321,14 @@ impl Compiler<'_> {
         for row in &mut self.lines {
             row.offset -= start;
         }
-        for at in [&mut frame.pushed, &mut frame.established, &mut frame.saved] {
+        let places = [&mut frame.pushed, &mut frame.established, &mut frame.saved];
+        for at in places.into_iter().chain(&mut frame.outside) {
             *at -= start;
         }
         for (from, to) in &mut frame.returns {
             (*from, *to) = (*from - start, *to - start);
         }
-        let loops = self.counted.loops(&self.asm, start);
+        let loops = self.counted.loops();
         let text = self.asm.bytes().get(start as usize..).unwrap_or_default().to_vec();
         *scratch =
             Scratch { asm: self.asm, assignments: self.assignments, parts: self.parts, labels: self.labels };

@@ -201,6 +201,11 @@ impl Assembler {
         self.op(Op::wider(Map::Two, if left { 0xa5 } else { 0xad }, width), src.0, dst.into());
     }
 
+    /// dec of memory
+    pub(crate) fn dec(&mut self, width: Width, operand: Mem) {
+        self.op(Op::sized(Map::One, 0xfe, width), 1, operand.into());
+    }
+
     /// See [`Unary`].
     pub(crate) fn unary(&mut self, unary: Unary, width: Width, operand: impl Into<Rm>) {
         self.op(Op::sized(Map::One, 0xf6, width), unary as u8, operand.into());

@@ -161,6 +161,18 @@ impl Assembler {
         self.labels.get(label.0 as usize).copied().filter(|place| *place != UNBOUND)
     }
 
+    /// A label that is bound to a place.
+    pub(crate) fn label_at(&mut self, place: u32) -> Label {
+        self.labels.push(place);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    /// Adds relocations of bytes that come to lie at `start`.
+    pub(crate) fn adopt(&mut self, relocations: Vec<Relocation>, start: u32) {
+        let moved = |it: Relocation| Relocation { offset: it.offset + start, ..it };
+        self.relocations.extend(relocations.into_iter().map(moved));
+    }
+
     /// Writes plain bytes.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
