@@ -7,12 +7,16 @@ use anyhow::{Context, Result, bail, ensure};
 /// What --help prints.
 pub const HELP: &str = "\
 Usage: autojit-benchmark [run] [options]
+       autojit-benchmark edits [options]
        autojit-benchmark report FILE... [--json FILE] [--out FILE] [--chart FILE] [--readme FILE]
 
 run measures the plain build beside the lazy one and prints tables; report renders Markdown and a bar
 chart (SVG) from the JSON of a run, and puts the table of ratios between the marks of a README. Of
 several files, those of parts that were measured on one machine, the later ones count; --json writes
 what that makes.
+
+edits measures compiles of sources that are edited again and again, with kept preambles, and prints a
+table of its own.
 
 Options of run:
   --only WORDS  only the measurements that have these words in their name, which is PROGRAM-LEVEL-COLUMN,
@@ -25,6 +29,13 @@ Options of run:
                 autojit-benchmark.json beside the executable, in target/release
   --date DATE   the date to note in the results, instead of today's
   --dist DIR    the built autojit, instead of dist/ of the source tree
+
+Options of edits:
+  --only NAME   only this source; may be repeated
+  --quick, --check, --dist DIR
+                as above
+  --sources DIR the sources of others, instead of target/projects/sources: scripts/projects --fetch
+  --out FILE    write the table there as well
 ";
 
 /// What the program is to do.
@@ -34,6 +45,8 @@ pub enum Action {
     Help,
     /// Measure.
     Run(Run),
+    /// Measure compiles of edited sources.
+    Edits(Edits),
     /// Render the results of an earlier run.
     Report(Report),
 }
@@ -55,6 +68,30 @@ pub struct Run {
     pub date: Option<String>,
     /// The directory of the built autojit.
     pub dist: Option<PathBuf>,
+}
+
+/// Options of `edits`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// The names of the wanted sources; all if empty.
+    pub only: Vec<String>,
+    /// Whether to measure fewer times.
+    pub quick: bool,
+    /// Whether a missed target is a failure.
+    pub check: bool,
+    /// Where the sources of others are.
+    pub sources: Option<PathBuf>,
+    /// Where the table goes as well.
+    pub out: Option<PathBuf>,
+    /// The directory of the built autojit.
+    pub dist: Option<PathBuf>,
+}
+
+impl Edits {
+    /// Whether the source `name` is wanted.
+    pub fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
 }
 
 /// Options of `report`.
@@ -88,6 +125,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Action> {
     let mut arguments = arguments.into_iter().peekable();
     match arguments.next_if(|first| !first.starts_with('-')).as_deref() {
         None | Some("run") => parse_run(arguments),
+        Some("edits") => parse_edits(arguments),
         Some("report") => parse_report(arguments),
         Some(command) => bail!("unknown command '{command}'; --help lists what there is"),
     }
@@ -113,6 +151,24 @@ fn parse_run(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
         bail!("--publish is for runs of everything: without --quick and --only");
     }
     Ok(Action::Run(run))
+}
+
+fn parse_edits(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
+    let mut edits = Edits::default();
+    while let Some(option) = arguments.next() {
+        let mut value = || arguments.next().with_context(|| format!("{option} needs a value"));
+        match option.as_str() {
+            "--only" => edits.only.push(value()?),
+            "--quick" => edits.quick = true,
+            "--check" => edits.check = true,
+            "--sources" => edits.sources = Some(value()?.into()),
+            "--out" => edits.out = Some(value()?.into()),
+            "--dist" => edits.dist = Some(value()?.into()),
+            "--help" => return Ok(Action::Help),
+            _ => bail!("unknown option '{option}' of edits; --help lists them"),
+        }
+    }
+    Ok(Action::Edits(edits))
 }
 
 fn parse_report(mut arguments: impl Iterator<Item = String>) -> Result<Action> {
@@ -184,6 +240,21 @@ mod tests {
             let message = parsed(line).unwrap_err().to_string();
             assert!(message.contains("runs of everything"), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn edits_take_their_options() {
+        let expected = Edits {
+            only: vec!["json".into()],
+            quick: true,
+            check: true,
+            sources: Some("s".into()),
+            out: Some("o".into()),
+            dist: Some("d".into()),
+        };
+        let line = "edits --only json --quick --check --sources s --out o --dist d";
+        assert_eq!(parsed(line).unwrap(), Action::Edits(expected));
+        assert!(parsed("edits --publish").unwrap_err().to_string().contains("'--publish' of edits"));
     }
 
     #[test]

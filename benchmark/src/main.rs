@@ -12,6 +12,7 @@ mod chart;
 mod child;
 mod columns;
 mod daemon;
+mod edits;
 mod keep;
 mod machine;
 mod measure;
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
         Ok(Action::Run(options)) => run(&options),
+        Ok(Action::Edits(options)) => edits::run(&options)
+            .map(|missed| if missed && options.check { MISSED.into() } else { ExitCode::SUCCESS }),
         Ok(Action::Report(options)) => report(&options),
         Err(error) => Err(error),
     };

@@ -93,3 +93,18 @@ fn what_cannot_be_done_is_said() {
         );
     }
 }
+
+/// Of sources of others it is said that they are missing.
+#[test]
+fn edits_have_a_table() {
+    let line = ["edits", "--quick", "--only", "hello-c++", "--only", "ninja", "--sources", "/nothing"];
+    let edits = benchmark(&line);
+    let table = text(&edits.stdout);
+    assert!(edits.status.success(), "{}\n{table}{}", edits.status, text(&edits.stderr));
+    for level in ["O0", "O2"] {
+        for part in ["body | ", "header | "] {
+            assert!(table.contains(&format!("| hello-c++ | {level} | {part}")), "no {part}: {table}");
+        }
+        assert!(table.contains(&format!("| ninja | {level} | not measured: /nothing/ninja")), "{table}");
+    }
+}

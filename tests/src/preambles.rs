@@ -39,6 +39,11 @@ impl Result {
         self.object.is_some()
     }
 
+    /// The object.
+    pub fn object(&self) -> Option<&[u8]> {
+        self.object.as_deref()
+    }
+
     /// What the compiler said.
     pub fn messages(&self) -> &str {
         &self.messages
@@ -167,6 +172,15 @@ impl Project {
         format!("events {events}, {texts:?}")
     }
 
+    /// Kills the processes that make preambles, and forgets what was counted: no end of theirs will be.
+    pub fn kill_makers(&self) {
+        for maker in self.makers() {
+            // SAFETY: a plain system call; the process was found by the directory of this test.
+            unsafe { libc::kill(maker, libc::SIGKILL) };
+        }
+        let _ = fs::remove_file(self.kept().join("events"));
+    }
+
     /// The processes that make preambles for this project, by what their environment says.
     pub fn makers(&self) -> Vec<i32> {
         let wanted = format!("AUTOJIT_CACHE_DIR={}", self.cache().display());
@@ -190,7 +204,8 @@ pub fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a directory.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the directory is ours");
     for entry in fs::read_dir(from).expect("it is in the repository").flatten() {
         let target = to.join(entry.file_name());

@@ -248,6 +248,11 @@ impl Compile {
         Some(compile)
     }
 
+    /// The extension of a file of directives in the language of the source.
+    pub fn extension(&self) -> &'static str {
+        if self.source.extension().is_some_and(|extension| extension == "c") { "c" } else { "cpp" }
+    }
+
     /// The directory that the source's own `#include "…"` begins with.
     pub fn folder(&self) -> &Path {
         match self.source.parent() {

@@ -1,5 +1,6 @@
 //! What a preamble is of: everything that is known before a file is looked at. Two compiles with the same key differ in nothing that
-//! the compiler reads but files, which the manifest lists.
+//! the compiler reads for the preamble but files, which the manifest lists: sources of one directory that begin with the same
+//! directives share it, and those of several directories if no directive depends on the directory.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -9,9 +10,10 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::flags::Compile;
 use super::manifest::Identity;
+use super::scan;
 
 /// The form of keys, manifests and what belongs to them.
-const VERSION: &str = "autojit preamble 1";
+const VERSION: &str = "autojit preamble 2";
 
 /// Variables that the compiler, its dynamic loader or its driver read, by what their names begin with.
 const READ: &[&str] = &[
@@ -73,7 +75,8 @@ impl Key {
         add(program.as_os_str().as_bytes());
         add(&Identity::of(&program.metadata().ok()?).bytes());
         add(name.as_bytes());
-        add(compile.source.as_os_str().as_bytes());
+        add(compile.extension().as_bytes());
+        add(if scan::needs_folder(preamble) { compile.folder().as_os_str().as_bytes() } else { b"" });
         if let Some(rules) = &compile.rules {
             add(rules.option.as_bytes());
         }

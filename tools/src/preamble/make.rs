@@ -3,8 +3,8 @@
 //!
 //! Before a preamble is kept, the source is compiled without and with it: objects, messages and make rules have to be the same.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -161,13 +161,13 @@ impl Job<'_> {
 
     /// The directives, in the language of the source.
     fn directives(&self) -> PathBuf {
-        let extension = self.order.compile.source.extension().and_then(OsStr::to_str).unwrap_or("cpp");
-        self.file(extension)
+        self.file(self.order.compile.extension())
     }
 
     /// Removes what is not kept.
     fn clean(&self, kept: bool) {
-        let outputs = ["txt", "d", "new", "plain.o", "plain.txt", "plain.d", "with.o", "with.txt", "with.d"];
+        let outputs =
+            ["txt", "i", "d", "new", "plain.o", "plain.txt", "plain.d", "with.o", "with.txt", "with.d"];
         outputs.iter().for_each(|suffix| drop(fs::remove_file(self.file(suffix))));
         if !kept {
             let _ = fs::remove_file(self.file("pch"));
@@ -197,17 +197,26 @@ impl Job<'_> {
             return Err(Stop::Later);
         }
         manifest.distrust_after(begin - TICK.as_nanos() as i128);
-        if let Some(reason) = contents::objection(manifest.files(), &compile.source) {
+        let folder = scan::needs_folder(self.order.preamble).then(|| compile.folder());
+        let of = contents::Files { source: &compile.source, folder, headers: &manifest.headers };
+        if let Some(reason) = contents::objection(manifest.files(), &of) {
             return refused(&reason);
         }
+        if let Some(pragma) = contents::lost_pragma(&self.preprocess()?) {
+            return refused(&format!("the headers have {pragma}"));
+        }
         fs::rename(self.file("new"), self.file("pch"))?;
-        self.compare(manifest, end)?;
+        // Neither the source nor a header changed while both were compiled.
+        let same = |manifest: &Manifest| {
+            fs::read(&compile.source).is_ok_and(|now| now == source) && manifest.difference().is_none()
+        };
+        match self.compare(manifest, end) {
+            Err(Stop::Refused(_)) if !same(manifest) => return Err(Stop::Later),
+            other => other?,
+        }
         let made = manifest.add_file(&self.file("pch")).and_then(|()| manifest.add_file(&directives));
         made.ok_or(Stop::Later)?;
-        // Neither the source nor a header changed while both were compiled.
-        let same =
-            fs::read(&compile.source).is_ok_and(|now| now == source) && manifest.difference().is_none();
-        if same { Ok(()) } else { Err(Stop::Later) }
+        if same(manifest) { Ok(()) } else { Err(Stop::Later) }
     }
 
     /// The arguments of each compile here: those that decide what is compiled, and the make rules if they are wanted.
@@ -215,22 +224,44 @@ impl Job<'_> {
         let command = self.order.command;
         let mut line = if with_plugin { command.to_vec() } else { command[..1].to_vec() };
         line.extend(self.order.compile.flags.iter().cloned());
-        if let Some(rules) = &self.order.compile.rules {
-            line.extend([rules.option, "-MT", "object", "-MF"].map(OsString::from));
-            line.push(self.file(&format!("{name}d")).into());
-            if rules.phony {
-                line.push("-MP".into());
-            }
+        // Also if the build wants no rules: they tell which headers were found, and in which order.
+        let rules = self.order.compile.rules.as_ref();
+        let option = rules.map_or("-MD", |rules| rules.option);
+        line.extend([option, "-MT", "object", "-MF"].map(OsString::from));
+        line.push(self.file(&format!("{name}d")).into());
+        if rules.is_some_and(|rules| rules.phony) {
+            line.push("-MP".into());
         }
         line
     }
 
+    /// The directives as an input of a compile, as if they were in the source's directory.
+    fn input(&self) -> Vec<OsString> {
+        let mut input = Vec::new();
+        if scan::needs_folder(self.order.preamble) {
+            input.extend([OsString::from("-iquote"), self.order.compile.folder().into()]);
+        }
+        input.push(self.directives().into());
+        input
+    }
+
+    /// The directives as the preprocessor leaves them.
+    fn preprocess(&self) -> Result<Vec<u8>, Stop> {
+        let mut line = self.order.command[..1].to_vec();
+        line.extend(self.order.compile.flags.iter().filter(|flag| *flag != "-c").cloned());
+        line.extend(["-E", "-P", "-w", "-o"].map(OsString::from));
+        line.push(self.file("i").into());
+        line.extend(self.input());
+        match self.run_compiler(&line, &self.file("txt"))? {
+            Some(0) => Ok(fs::read(self.file("i"))?),
+            _ => Err(Stop::Later),
+        }
+    }
+
     /// Has the compiler make the preamble; what it looked at.
     fn emit(&self, manifest: &mut Manifest) -> Result<std::collections::BTreeMap<PathBuf, Found>, Stop> {
-        let compile = self.order.compile;
         let mut line = self.line(false, "");
-        // As if the directives were in the source's directory.
-        line.extend([OsString::from("-iquote"), compile.folder().into(), self.directives().into()]);
+        line.extend(self.input());
         line.extend(["-Xclang", "-emit-pch", "-Wdate-time", "-o"].map(OsString::from));
         line.push(self.file("new").into());
         let messages = create(&self.file("txt"))?;
@@ -247,19 +278,23 @@ impl Job<'_> {
             let _ = manifest.take(&traced.paths);
             return refused("the headers cause messages");
         }
-        if compile.rules.is_some() {
-            let rules = fs::read(self.file("d"))?;
-            let Some(headers) = rules::headers(&rules, &self.directives()) else {
-                return refused("the make rules have another form");
-            };
-            manifest.headers = headers;
-        }
+        let rules = fs::read(self.file("d"))?;
+        let Some(headers) = rules::headers(&rules, &self.directives()) else {
+            return refused("the make rules have another form");
+        };
+        manifest.headers = headers;
         Ok(traced.paths)
     }
 
     /// Compiles the source without and with the preamble, and compares.
     fn compare(&self, manifest: &Manifest, end: usize) -> Result<(), Stop> {
         let plain = self.compile("plain.", &[])?;
+        // A source with errors may have no rules. Another time it has none.
+        let rules = fs::read(self.file("plain.d")).map_err(|_| Stop::Later)?;
+        let headers = rules::headers(&rules, &self.order.compile.source).unwrap_or_default();
+        if !headers.starts_with(&manifest.headers) {
+            return refused("a plain compile finds other headers");
+        }
         let with = self.compile("with.", &super::arguments(&self.file("pch"), end))?;
         // If it says something, the plain compile follows when it is used.
         if with.0 != Some(0) || !with.1.is_empty() {
@@ -290,13 +325,19 @@ impl Job<'_> {
         line.extend(more.iter().cloned());
         line.extend([self.order.compile.source.clone().into(), OsString::from("-g0"), "-o".into()]);
         line.push(self.file(&format!("{name}o")).into());
-        let messages = create(&self.file(&format!("{name}txt")))?;
+        let messages = self.file(&format!("{name}txt"));
+        let status = self.run_compiler(&line, &messages)?;
+        Ok((status, fs::read(messages)?))
+    }
+
+    /// Runs the compiler with its messages in a file; its exit status.
+    fn run_compiler(&self, line: &[OsString], messages: &Path) -> Result<Option<i32>, Stop> {
         let mut command = Command::new(self.order.program);
         std::os::unix::process::CommandExt::arg0(&mut command, &line[0]);
         // What is compiled here is for nothing: the daemon is not to know, and a store is not to have it.
         command.env("AUTOJIT_PREFETCH", "Off").env_remove("AUTOJIT_STORE");
         let command = command.args(&line[1..]).stdin(Stdio::null()).stdout(Stdio::null());
-        let status = command.stderr(File::try_clone(&messages)?).status()?;
-        Ok((status.code(), fs::read(self.file(&format!("{name}txt")))?))
+        let _ = fs::remove_file(messages);
+        Ok(command.stderr(create(messages)?).status()?.code())
     }
 }

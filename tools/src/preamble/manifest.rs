@@ -184,6 +184,15 @@ impl Manifest {
         })
     }
 
+    /// Whether it lists this file, in whatever state.
+    pub fn lists(&self, file: &Identity) -> bool {
+        let exact = self.present.iter().filter_map(|(_, found)| match found {
+            Found::Exactly(identity) => Some(identity),
+            _ => None,
+        });
+        exact.into_iter().any(|identity| identity.0[..2] == file.0[..2])
+    }
+
     /// Regular files that it lists.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let exact = self.present.iter().filter(|(_, found)| matches!(found, Found::Exactly(_)));

@@ -67,8 +67,13 @@ pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], langua
     let key = Key::of(program, &line[0], &compile, &source[..end])?;
     let storage = Storage::make(&root(&options)?)?;
     let event = match storage.find(&key) {
+        // The preamble of another source, which includes this one.
+        Lookup::Found(manifest, _) if manifest.lists(&identity) => {
+            storage.count(Event::Refused);
+            return None;
+        }
         Lookup::Found(manifest, file) => match state(&manifest, &file) {
-            State::Holds if storage.spoke(&key) => {
+            State::Holds if storage.spoke(&key, &compile.source) => {
                 storage.count(Event::Spoke);
                 return None;
             }
@@ -85,7 +90,7 @@ pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], langua
         Lookup::Missing => Event::None,
         Lookup::Damaged => Event::Damaged,
     };
-    let edited = storage.see(&key, &source[end..]).unwrap_or(false);
+    let edited = storage.see(&key, &compile.source, &source[end..]).unwrap_or(false);
     let wanted = edited || options.preamble == Preamble::Always;
     storage.count(event);
     if wanted {
@@ -176,15 +181,20 @@ impl Use<'_> {
         if status != 0 || messages.metadata().map_or(true, |found| found.len() > 0) {
             self.storage.count(Event::Told);
             if status == 0 {
-                self.storage.note_messages(self.key);
+                self.storage.note_messages(self.key, &self.compile.source);
             }
             return None;
         }
         if let Some(rules) = &self.compile.rules {
-            let extension = self.compile.source.extension()?.to_str()?;
             let text = fs::read(&rules.file).unwrap_or_default();
             let headers = &self.manifest.headers;
-            let plain = rules::plain(&text, &self.compile.source, headers, &file(extension), rules.phony)?;
+            let plain = rules::plain(
+                &text,
+                &self.compile.source,
+                headers,
+                &file(self.compile.extension()),
+                rules.phony,
+            )?;
             fs::write(&rules.file, plain).ok()?;
         }
         self.storage.count(Event::Used);

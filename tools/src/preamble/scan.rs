@@ -26,6 +26,23 @@ pub fn preamble(source: &[u8]) -> Option<usize> {
     end
 }
 
+/// Whether what a preamble includes depends on the directory of its source. In doubt it does.
+pub fn needs_folder(preamble: &[u8]) -> bool {
+    let mut scanner = Scanner { source: preamble, at: 0 };
+    while scanner.skip_to_directive() == Some(true) {
+        match scanner.directive() {
+            Some(b"include") if scanner.rest().trim_ascii_start().starts_with(b"<") => {}
+            Some(b"define" | b"undef" | b"ifdef" | b"ifndef" | b"else" | b"endif") => {}
+            // Another form, or a condition: it may look for files.
+            _ => return true,
+        }
+        if !scanner.skip_line() {
+            return true;
+        }
+    }
+    false
+}
+
 struct Scanner<'a> {
     source: &'a [u8],
     at: usize,
@@ -142,6 +159,19 @@ mod tests {
         assert_eq!(cut("/* a\n b */ #include <a>\nint x;"), Some("/* a\n b */ #include <a>\n"));
         assert_eq!(cut("#include <a>\r\nint x;"), Some("#include <a>\r\n"));
         assert_eq!(cut("#include <a> /* x\ny */\nint x;"), Some("#include <a> /* x\ny */\n"));
+    }
+
+    #[test]
+    fn names_in_angles_are_the_same_in_each_directory() {
+        for (same, preamble) in [
+            (true, "// c\n#include <a>\n# include\t<b>\n"),
+            (true, "#define X \"a\"\n#ifdef X\n#include <a>\n#else\n#include <b>\n#endif\n"),
+            (false, "#include \"a\"\n"),
+            (false, "#include <a>\n#include MACRO\n"),
+            (false, "#if __has_include(\"a\")\n#include <a>\n#endif\n"),
+        ] {
+            assert_eq!(needs_folder(preamble.as_bytes()), !same, "{preamble}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/preamble/KEY.ajm               a manifest (super::manifest); what it describes is beside it:
 //! DIR/preamble/KEY.STAMP.pch         the preamble, as the compiler keeps it
-//! DIR/preamble/KEY.STAMP.cpp         the directives that it was made from (or .c, .cc …)
+//! DIR/preamble/KEY.STAMP.cpp         the directives that it was made from (or .c)
 //! DIR/preamble/seen                  with which key which source was compiled last, and when one had messages: a table of fixed size
 //! DIR/preamble/events                what happened, a letter for each compile ([`Event`])
 //! DIR/preamble/making, waiting.N     locks of the processes that make preambles
@@ -100,9 +100,12 @@ pub enum Lookup {
     Found(Manifest, File),
 }
 
-/// Where `seen` has when a compile with this key had messages.
-fn tag_of_messages(key: &Key) -> u64 {
-    !xxh3_64(&key.0)
+/// Where `seen` has the text of a source with this key, and, inverted, when it had messages. Sources that share a preamble have
+/// places of their own.
+fn tag(key: &Key, source: &Path) -> u64 {
+    let mut text = key.0.clone();
+    text.extend_from_slice(source.as_os_str().as_encoded_bytes());
+    xxh3_64(&text)
 }
 
 /// Since 1970.
@@ -202,8 +205,8 @@ impl Storage {
     }
 
     /// Notes that a source with this text behind its preamble was compiled; whether another one was before.
-    pub fn see(&self, key: &Key, body: &[u8]) -> Option<bool> {
-        let (tag, body) = (xxh3_64(&key.0), xxh3_64(body));
+    pub fn see(&self, key: &Key, source: &Path, body: &[u8]) -> Option<bool> {
+        let (tag, body) = (tag(key, source), xxh3_64(body));
         let known = self.recall(tag);
         if known != Some(body) {
             self.note(tag, body)?;
@@ -211,15 +214,15 @@ impl Storage {
         Some(known.is_some_and(|known| known != body))
     }
 
-    /// Notes that a compile with this key had messages, and did not fail.
-    pub fn note_messages(&self, key: &Key) {
+    /// Notes that a compile of a source with this key had messages, and did not fail.
+    pub fn note_messages(&self, key: &Key, source: &Path) {
         // Without it the next compile is done twice, too.
-        let _ = self.note(tag_of_messages(key), seconds());
+        let _ = self.note(!tag(key, source), seconds());
     }
 
     /// Whether that was a short while ago.
-    pub fn spoke(&self, key: &Key) -> bool {
-        let then = self.recall(tag_of_messages(key));
+    pub fn spoke(&self, key: &Key, source: &Path) -> bool {
+        let then = self.recall(!tag(key, source));
         then.is_some_and(|then| seconds().abs_diff(then) < SPOKE.as_secs())
     }
 
