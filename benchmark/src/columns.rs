@@ -28,6 +28,9 @@ pub enum Column {
     Jobs,
     Idle,
     Keep,
+    TiersFirst,
+    TiersLater,
+    TiersCounting,
 }
 
 /// What the figures of a column are.
@@ -62,7 +65,7 @@ use Comparison::{Extra, Ratio};
 use Unit::{Bytes, CpuMilliseconds, CpuSeconds, Kibibytes, WallMilliseconds};
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 22] = [
+const COLUMNS: [Row; 25] = [
     (C::Compile, "compile", "compile", "compiling all of it", CpuSeconds, Ratio),
     (C::LinkBfd, "link-bfd", "link (bfd)", "linking it with ld.bfd", WallMilliseconds, Ratio),
     (C::LinkLld, "link-lld", "link (lld)", "linking it with ld.lld", WallMilliseconds, Ratio),
@@ -85,12 +88,20 @@ const COLUMNS: [Row; 22] = [
     (C::Jobs, "jobs", "two compilers", "two first runs at once: autojitd with two compilers, beside one", WallMilliseconds, Ratio),
     (C::Idle, "idle", "idle runtime", "the plain program, runtime preloaded", WallMilliseconds, Extra),
     (C::Keep, "keep", "keeping", "a first run that keeps its code, beside one that does not", CpuMilliseconds, Ratio),
+    (C::TiersFirst, "tiers-first", "first run, tiers", "the first run of long work, with tiers", CpuMilliseconds, Ratio),
+    (C::TiersLater, "tiers-later", "later run, tiers", "a later run of long work, with tiers", CpuMilliseconds, Ratio),
+    (C::TiersCounting, "tiers-counting", "counting", "baseline code that counts, beside the same that does not", CpuMilliseconds, Ratio),
 ];
 
 impl Column {
     /// All of them, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         COLUMNS.iter().map(|row| row.0)
+    }
+
+    /// Whether it is about optimised programs that begin with baseline code.
+    pub fn is_tiered(self) -> bool {
+        matches!(self, C::TiersFirst | C::TiersLater | C::TiersCounting)
     }
 
     fn row(self) -> &'static Row {

@@ -25,6 +25,7 @@ mod results;
 mod run;
 mod series;
 mod setup;
+mod tiers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -15,7 +15,7 @@ use crate::programs::{Level, Program};
 use crate::results::{Failure, Measurement, name};
 use crate::series::{Pair, Summary, Turns, by_turns};
 use crate::setup::{How, Setup, create_empty};
-use crate::{daemon, keep};
+use crate::{daemon, keep, tiers};
 
 /// A row, as far as it is measured.
 struct Row<'a> {
@@ -48,7 +48,7 @@ pub fn row(
     let (measurements, failures) = (Vec::new(), Vec::new());
     let mut row = Row { setup, program, level, builds, measurements, failures };
     // Each step, and the columns that it is for.
-    let steps: [(&[Column], &Step<'_>); 14] = [
+    let steps: [(&[Column], &Step<'_>); 17] = [
         (&[C::Compile, C::Edit], &|row| row.builds()),
         (&[C::LinkBfd], &|row| row.link(C::LinkBfd, "bfd")),
         (&[C::LinkLld], &|row| row.link(C::LinkLld, "lld")),
@@ -86,6 +86,21 @@ pub fn row(
             row.add(C::Keep, &times, milliseconds);
             Ok(())
         }),
+        (&[C::TiersFirst], &|row| {
+            let times = tiers::first(setup, &row.long()?, row.long_arguments())?;
+            row.add(C::TiersFirst, &times, milliseconds);
+            Ok(())
+        }),
+        (&[C::TiersLater], &|row| {
+            let times = tiers::later(setup, &row.long()?, row.long_arguments())?;
+            row.add(C::TiersLater, &times, milliseconds);
+            Ok(())
+        }),
+        (&[C::TiersCounting], &|row| {
+            let times = tiers::counting(setup, &row.long()?.lazy, setup.passes())?;
+            row.add(C::TiersCounting, &times, |time| *time);
+            Ok(())
+        }),
     ];
     for (columns, step) in steps {
         let Some(first) = columns.iter().find(|column| wants(**column)) else { continue };
@@ -121,6 +136,17 @@ impl<'a> Row<'a> {
     /// The programs of both builds.
     fn programs(&self) -> Result<Pair<PathBuf>> {
         Ok(Pair { plain: self.builds.plain.program()?, lazy: self.builds.lazy.program()? })
+    }
+
+    /// The programs of both builds that do long work: those of its steady column, or itself.
+    fn long(&self) -> Result<Pair<PathBuf>> {
+        let Some((name, source)) = &self.program.steady else { return self.programs() };
+        How::BOTH.try_map(|how| Build::new(self.setup, name, source, self.level, how)?.program())
+    }
+
+    /// What these are run with.
+    fn long_arguments(&self) -> &'a [String] {
+        if self.program.steady.is_some() { &[] } else { &self.program.arguments }
     }
 
     fn link(&mut self, column: Column, linker: &str) -> Result<()> {
@@ -249,9 +275,8 @@ impl<'a> Row<'a> {
     /// them by turns; and there are several of each, since no two have their code and data at the same addresses.
     fn steady(&mut self) -> Result<()> {
         let setup = self.setup;
-        let (name, source) = self.program.steady.as_ref().context("it has no such work")?;
-        let programs =
-            How::BOTH.try_map(|how| Build::new(setup, name, source, self.level, how)?.program())?;
+        let (name, _) = self.program.steady.as_ref().context("it has no such work")?;
+        let programs = self.long()?;
         let passes = |lazy: &mut Command| {
             let mut plain = Passes::start(&mut setup.start(&programs.plain, How::Plain)?)?;
             let mut lazy = Passes::start(lazy)?;

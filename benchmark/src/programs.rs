@@ -74,7 +74,8 @@ pub struct Program {
     pub steady: Option<(&'static str, Source)>,
     /// The levels that it is built at.
     pub levels: &'static [Level],
-    /// The columns that it has at -O0 beside those that every program has, or all it has if `only`.
+    /// The columns that it has beside those that every program has, or all it has if `only`: those of tiers at -O2, all
+    /// others at -O0.
     pub columns: &'static [Column],
     /// Whether other columns are left out.
     pub only: bool,
@@ -103,12 +104,14 @@ impl Program {
         let usual = match column {
             Column::Daemon | Column::DaemonRss | Column::Ahead | Column::Jobs => false,
             Column::Idle | Column::Keep => false,
+            Column::TiersFirst | Column::TiersLater | Column::TiersCounting => false,
             // First runs of optimised programs take long, and no more memory. LLVM compiles them anyway.
             Column::FirstRss | Column::FirstLlvm => !self.only && level == Level::O0,
             Column::Steady => self.steady.is_some(),
             _ => !self.only,
         };
-        usual || (level == Level::O0 && self.columns.contains(&column))
+        let other = if column.is_tiered() { Level::O2 } else { Level::O0 };
+        usual || (level == other && self.columns.contains(&column))
     }
 
     /// The target of a column, if there is one.
@@ -130,6 +133,14 @@ pub fn all() -> Result<Vec<Program>> {
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         Source::Clang(Files { sources, flags, link: Vec::new() })
     };
+    let kernel = |name, title, kind: &str, size: &str| Program {
+        arguments: [kind, size].map(str::to_owned).to_vec(),
+        levels: &[O2],
+        columns: &[C::TiersFirst, C::TiersLater],
+        only: true,
+        targets: &[(O2, C::TiersFirst, 1.25), (O2, C::TiersLater, 1.03)],
+        ..Program::new(name, title, clang(&["kernels.c"], &[]))
+    };
     Ok(vec![
         Program {
             columns: &[C::Idle, C::Keep, C::Daemon, C::DaemonRss],
@@ -149,8 +160,10 @@ pub fn all() -> Result<Vec<Program>> {
         Program {
             arguments: vec!["--help".into()],
             steady: Some(("compress_work", libbz2(|_| ours("compress_work.c")))),
-            columns: &[C::Keep, C::Daemon, C::DaemonRss],
+            columns: &[C::Keep, C::Daemon, C::DaemonRss, C::TiersFirst, C::TiersCounting],
             targets: &[
+                (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersCounting, 1.03),
                 (O0, C::Daemon, 10.0),
                 (O0, C::First, 25.0),
                 (O0, C::Later, 1.0),
@@ -162,7 +175,8 @@ pub fn all() -> Result<Vec<Program>> {
         Program {
             arguments: vec![shared("lua/script.lua").display().to_string()],
             steady: Some(("lua_work", lua(ours("lua_work.c"))?)),
-            targets: &[(O0, C::Steady, 1.02)],
+            columns: &[C::TiersFirst, C::TiersCounting],
+            targets: &[(O0, C::Steady, 1.02), (O2, C::TiersFirst, 1.25), (O2, C::TiersCounting, 1.03)],
             ..Program::new(
                 "lua",
                 "a script; steady: another one, two seconds and more",
@@ -179,10 +193,12 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::Ahead, 3.0),
                 // Two do at least 1.7 times as much as one.
                 (O0, C::Jobs, 0.588),
+                (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersCounting, 1.03),
                 (O0, C::Steady, 1.02),
                 (O0, C::Keep, 1.05),
             ],
-            columns: &[C::Keep, C::Daemon, C::Ahead, C::Jobs],
+            columns: &[C::Keep, C::Daemon, C::Ahead, C::Jobs, C::TiersFirst, C::TiersCounting],
             ..Program::new(
                 "sqlite",
                 "a table and a query; steady: 200,000 rows, three times",
@@ -244,6 +260,11 @@ pub fn all() -> Result<Vec<Program>> {
                 .to_vec(),
             ..Program::new("words", "a command line in Rust: clap, regex, serde_json", packages())
         },
+        kernel("kernel-sums", "one hot loop in main: sums of quotients", "0", "1500000"),
+        kernel("kernel-mandelbrot", "the same: Mandelbrot's set", "1", "6000"),
+        kernel("kernel-sieve", "the same: a sieve, ten times", "2", "30000000"),
+        kernel("kernel-matrices", "the same: a product of matrices", "3", "1500"),
+        kernel("kernel-collatz", "the same: Collatz's sequences", "4", "8000000"),
     ])
 }
 

@@ -39,12 +39,36 @@ again in one process: it calls nothing for the first time, and is judged by its 
 `keeping` compares two first runs of the lazy program, without and with the object cache, by their processor time.
 ";
 
+/// The same of the table of tiers.
+const TIERS: &str = "\
+Processor time of optimised programs that begin with baseline code, with autojitd started by the program
+(`AUTOJIT_TIER=on`), divided by the plain build's: all of a run of long work, a first one with nothing cached, or a later
+one. What the daemon takes is not in it. `counting` compares further passes in baseline code that counts with the same in
+baseline code that does not.
+";
+
+/// The columns of the table of ratios.
+fn chief_columns() -> impl Iterator<Item = Column> {
+    Column::all().filter(|column| !column.is_tiered())
+}
+
+/// Those of the table of tiers.
+fn tiered_columns() -> impl Iterator<Item = Column> {
+    Column::all().filter(|column| column.is_tiered())
+}
+
 /// A table: headings, and rows that have as many cells.
 type Table = Vec<Vec<String>>;
 
 /// Results as tables for a terminal.
 pub fn table(results: &Results) -> String {
-    let mut text = aligned(&ratios(results, Column::all())) + "\n" + &aligned(&details(results));
+    let mut text = String::new();
+    for ratios in [ratios(results, chief_columns()), ratios(results, tiered_columns())] {
+        if ratios.len() > 1 {
+            text += &(aligned(&ratios) + "\n");
+        }
+    }
+    text += &aligned(&details(results));
     for failure in &results.failures {
         text += &format!("{} failed: {}\n", failure.name, failure.message);
     }
@@ -80,7 +104,12 @@ pub fn markdown(results: &Results) -> String {
     let headings = ["program", "what it is and does"].map(str::to_owned).to_vec();
     text += &piped(&[headings].into_iter().chain(programs).collect::<Vec<_>>());
     text += "\n## Ratios\n\nHow many times the plain build's figure the lazy build's is.\n\n";
-    text += &piped(&ratios(results, Column::all()));
+    text += &piped(&ratios(results, chief_columns()));
+    let tiers = ratios(results, tiered_columns());
+    if tiers.len() > 1 {
+        text += &format!("\n## Tiers\n\n{TIERS}\n");
+        text += &piped(&tiers);
+    }
     text += "\n## Figures\n\n";
     text += &piped(&details(results));
     let told = statistics(results);
@@ -130,6 +159,9 @@ fn ratios(results: &Results, columns: impl Iterator<Item = Column>) -> Table {
     headings.push("functions compiled".into());
     let mut table = vec![headings];
     for row in results.rows() {
+        if !row.iter().any(|measurement| columns.contains(&measurement.column)) {
+            continue;
+        }
         let mut cells = vec![format!("{} -{}", row[0].program, row[0].level.name())];
         for column in &columns {
             let found = row.iter().find(|measurement| measurement.column == *column);

@@ -1,0 +1,110 @@
+//! Optimised programs that begin with code of the baseline compiler, which counts; what runs often is optimised by a daemon
+//! of the program's own meanwhile (AUTOJIT_TIER). What the daemon takes is not in these figures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::passes::Passes;
+use crate::series::{Pair, Turns, by_turns};
+use crate::setup::{How, Setup};
+
+/// The greatest threshold.
+const NEVER: &str = "1073741824";
+
+/// Has a lazy program begin with baseline code.
+fn tiered<'c>(setup: &Setup, command: &'c mut Command, tier: &str) -> Result<&'c mut Command> {
+    let socket = setup.directory("tiers")?.join("socket");
+    // The daemon of the last run ends with its program, but not at once.
+    if socket.exists() {
+        fs::remove_file(&socket)?;
+    }
+    command
+        .env("AUTOJIT_TIER", tier)
+        .env("AUTOJIT_MODE", "auto")
+        .env("AUTOJIT_SOCKET_PATH", socket)
+        .env("AUTOJIT_DAEMON_PATH", setup.program("autojitd"));
+    Ok(command)
+}
+
+/// The processor times of first runs of both programs, with nothing cached.
+///
+/// # Errors
+/// A program fails, or its code is not replaced.
+pub fn first(setup: &Setup, programs: &Pair<PathBuf>, arguments: &[String]) -> Result<Pair<Vec<Duration>>> {
+    let mut command = setup.start(&programs.lazy, How::Lazy)?;
+    check(setup, programs, arguments, tiered(setup, &mut command, "on")?)?;
+    runs(setup, programs, arguments, || setup.start(&programs.lazy, How::Lazy))
+}
+
+/// Those of later runs, which begin with what has replaced baseline code in an earlier one.
+///
+/// # Errors
+/// A program fails, or its code is not replaced.
+pub fn later(setup: &Setup, programs: &Pair<PathBuf>, arguments: &[String]) -> Result<Pair<Vec<Duration>>> {
+    let mut command = setup.start(&programs.lazy, How::Lazy)?;
+    check(setup, programs, arguments, tiered(setup, &mut command, "wait")?)?;
+    runs(setup, programs, arguments, || Ok(setup.start_again(&programs.lazy, How::Lazy)))
+}
+
+fn runs(
+    setup: &Setup,
+    programs: &Pair<PathBuf>,
+    arguments: &[String],
+    lazy: impl Fn() -> Result<Command>,
+) -> Result<Pair<Vec<Duration>>> {
+    by_turns(
+        setup.few_turns(),
+        || Ok(setup.run(setup.start(&programs.plain, How::Plain)?.args(arguments))?.cpu),
+        || Ok(setup.run(tiered(setup, lazy()?.args(arguments), "on")?)?.cpu),
+    )
+}
+
+/// Runs both once, unmeasured. They must compute the same, and the lazy one's code must be replaced.
+fn check(setup: &Setup, programs: &Pair<PathBuf>, arguments: &[String], lazy: &mut Command) -> Result<()> {
+    let plain = setup.run(setup.start(&programs.plain, How::Plain)?.args(arguments))?;
+    let (usage, statistics) = setup.statistics(lazy.args(arguments))?;
+    ensure!(result(&plain.stdout) == result(&usage.stdout), "{lazy:?} prints something else");
+    let number = |key: &str| statistics[key].as_u64().unwrap_or(0);
+    ensure!(number("baseline") > 0 && number("optimized") > 0, "nothing was replaced: {statistics}");
+    Ok(())
+}
+
+/// What a program has computed is the last word that it prints; passes.h prints times in front of it.
+fn result(stdout: &[u8]) -> String {
+    String::from_utf8_lossy(stdout).split_whitespace().last().unwrap_or_default().to_owned()
+}
+
+/// The processor times of further passes of the lazy program `lazy` in baseline code, by turns without counting, which
+/// counts as plain, and with it.
+///
+/// # Errors
+/// The program fails, or has other code.
+pub fn counting(setup: &Setup, lazy: &Path, turns: Turns) -> Result<Pair<Vec<f64>>> {
+    let baseline = |tier: &str| {
+        let mut command = setup.start_again(lazy, How::Lazy);
+        command
+            .env("AUTOJIT_DISABLE_OBJECT_CACHE", "On")
+            .env("AUTOJIT_BASELINE", "on")
+            .env("AUTOJIT_MODE", "inprocess")
+            .env("AUTOJIT_TIER", tier)
+            .env("AUTOJIT_TIER_CALLS", NEVER)
+            .env("AUTOJIT_TIER_LOOPS", NEVER);
+        command
+    };
+    let mut off = Passes::start(&mut baseline("off"))?;
+    let (times, statistics) = setup.statistics_of(&mut baseline("on"), |command| {
+        let mut on = Passes::start(command)?;
+        let times = by_turns(turns, || off.pass(), || on.pass())?;
+        on.end()?;
+        Ok(times)
+    })?;
+    ensure!(
+        statistics["baseline"].as_u64() > Some(0) && statistics["optimized"] == 0,
+        "it must have baseline code to its end: {statistics}"
+    );
+    Ok(times)
+}
