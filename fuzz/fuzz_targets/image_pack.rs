@@ -5,6 +5,7 @@
 mod linking;
 
 use autojit_code::image_pack::{self, Index, still_useful};
+use autojit_code::prelinked::{Summary, Tables};
 use autojit_code::{pack, place};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
@@ -22,6 +23,13 @@ fuzz_target!(|data: &[u8]| {
     }
     let head = image_pack::packs_at(&bytes).unwrap_or(bytes.len());
     let Ok(index) = Index::open(&bytes[..head], bytes.len(), &key) else { return };
+    if let Some(summary) = index.ahead
+        && let Some(tables) = bytes.get(summary.tables..summary.tables + summary.tables_len)
+        && let Some(tables) = Tables::open(tables, &Summary { tables_check: xxh3_64(tables), ..summary })
+    {
+        let _ = (tables.codes(4096).count(), tables.words().count(), tables.externals().count());
+        let _ = (tables.stub(4096, 0, 0), tables.slots().count(), tables.inline().count());
+    }
     let (memory, mut resolver) = linking::memory();
     for number in 0..index.groups.len() {
         let place = index.groups[number].clone();
@@ -40,5 +48,5 @@ fuzz_target!(|data: &[u8]| {
         }
     }
     let groups = still_useful(&bytes, &index, &key, Some, |_, _| false, |_, _| None);
-    let _ = image_pack::encode(&groups, |_| key, &key);
+    let _ = image_pack::encode(&groups, |_| key, &key, None);
 });

@@ -199,7 +199,7 @@ fn note(module: &'static Module, unit: Unit<'static>, kept: Option<(usize, Optio
 
 /// Whether the process has had code that may be written. Takes no lock.
 pub fn has_news() -> bool {
-    NEWS.load(Ordering::Relaxed)
+    NEWS.load(Ordering::Relaxed) || image_cache::is_stale()
 }
 
 /// Writes what waits, if it has waited for long enough: the program may never come to its end.

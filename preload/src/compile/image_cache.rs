@@ -8,14 +8,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use autojit_cache::{BaselineCode, Kind};
 use autojit_code::image_pack::{self, Index};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
 use autojit_code::{LinkError, place};
+use autojit_trampoline::contract::Slot;
 
 use crate::compile::baseline;
 use crate::compile::cache::{self, path};
@@ -23,14 +24,17 @@ use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
 use crate::link::publish::{Publication, publish};
 use crate::program::function::{Function, Tier};
-use crate::program::image::Image;
+use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::settings::{options, stats};
 use crate::sys;
 
+mod bind_ahead;
 mod group;
+mod link_ahead;
 mod write;
 
+use bind_ahead::{Ahead, Refusal, Stubs};
 use group::{Definitions, Names};
 pub use write::{Noted, write};
 
@@ -56,6 +60,12 @@ pub struct ImagePack {
     texts: Vec<AtomicUsize>,
     /// The packs of the groups; each is taken when it is bound.
     packs: Lock<Vec<Option<&'static mut [u8]>>>,
+    /// What all of them are if they were linked ahead; taken when that is tried.
+    ahead: Lock<Option<Ahead>>,
+    /// Stubs for functions that have none, once all are bound.
+    stubs: OnceLock<Stubs>,
+    /// Whether the image is another than the one that they were linked for.
+    is_stale: AtomicBool,
     lines: Vec<&'static [u8]>,
     /// Its modules by number: [`UNKNOWN`], [`GONE`], or the address of a [`Module`].
     modules: Vec<AtomicUsize>,
@@ -76,6 +86,7 @@ fn pack_of(image: &'static Image) -> Option<&'static ImagePack> {
     let open = || {
         let pack = open(image)?;
         image.tell_of_names(introduce);
+        image.ask_for_stubs(stub_of);
         Some(pack)
     };
     image.attachment().get_or_init::<Option<ImagePack>>(open).as_ref()
@@ -114,13 +125,25 @@ fn introduce(function: &'static Function) {
     let image = module.image();
     if let Some(pack) = opened_pack(image)
         && let Some(number) = pack.number_of(image, module)
-        && let Some((group, Some(offset))) = pack.index.find(number, function.index())
     {
+        bind_ahead::adopt_stub(pack, image, function);
+        let Some((group, Some(offset))) = pack.index.find(number, function.index()) else { return };
         let text = pack.texts[group].load(SeqCst);
         if text != 0 && function.claim() {
             function.publish(text + offset as usize, Tier::Last);
         }
     }
+}
+
+/// Whether the pack of an image is to be written again because the image is another now.
+pub fn is_stale() -> bool {
+    image::all().filter_map(opened_pack).any(|pack| pack.is_stale.load(Relaxed))
+}
+
+/// The stub that a function's image pack has for it.
+fn stub_of(function: &Function) -> Option<(usize, &'static Slot)> {
+    let image = function.module().image();
+    bind_ahead::stub_of(opened_pack(image)?, image, function)
 }
 
 /// How many functions of the image have code that nothing has named.
@@ -161,8 +184,13 @@ fn open(image: &Image) -> Option<ImagePack> {
             path(directory)
         );
     };
-    let content = match directory.map_changeable(&key, Kind::Image) {
-        Ok(content) => content,
+    let content = match directory.map_checked(&key, Kind::Image, image_pack::pages_are_good) {
+        Ok(Some(content)) => content,
+        Ok(None) => {
+            unusable(&"its pages are damaged");
+            directory.remove(&key, Kind::Image);
+            return None;
+        }
         Err(sys::Errno(libc::ENOENT)) => return None,
         Err(error) => {
             unusable(&error);
@@ -188,11 +216,30 @@ fn open(image: &Image) -> Option<ImagePack> {
     };
     let bytes = index.groups.iter().map(|group| Some(take(&group.pack))).collect();
     let lines = index.groups.iter().map(|group| &*take(&group.lines)).collect();
+    let ahead = index.ahead.map(|summary| {
+        let tables = summary.tables..summary.tables + summary.tables_len;
+        Ahead { summary, tables: take(&tables), pages: take(&summary.pages()) }
+    });
     let modules = (0..index.len()).map(|_| AtomicUsize::new(UNKNOWN)).collect();
     let (numbers, places) = (OnceLock::new(), OnceLock::new());
     let texts = index.groups.iter().map(|_| AtomicUsize::new(0)).collect();
     let packs_len = index.groups.iter().map(|group| group.pack.len()).sum();
-    Some(ImagePack { key, index, packs_len, texts, packs: Lock::new(bytes), lines, modules, numbers, places })
+    let (packs, ahead, is_stale) = (Lock::new(bytes), Lock::new(ahead), AtomicBool::new(false));
+    let stubs = OnceLock::new();
+    Some(ImagePack {
+        stubs,
+        key,
+        index,
+        packs_len,
+        texts,
+        packs,
+        ahead,
+        is_stale,
+        lines,
+        modules,
+        numbers,
+        places,
+    })
 }
 
 /// The modules of an image by key.
@@ -242,6 +289,9 @@ impl ImagePack {
     /// Binds a group, once. Other threads that want to have one of the image wait. Whether functions were bound.
     fn bind_group(&'static self, image: &'static Image, group: usize) -> bool {
         let mut packs = self.packs.lock();
+        if self.bind_ahead(image, &mut packs) {
+            return true;
+        }
         let Some(bytes) = packs.get_mut(group).and_then(Option::take) else { return false };
         self.bind_bytes(image, group, bytes).unwrap_or_else(|error| {
             let Some(directory) = cache::directory() else { return 0 };
@@ -257,6 +307,53 @@ impl ImagePack {
         }) > 0
     }
 
+    /// Binds all groups as they were linked ahead, if that was not tried. Whether it was done.
+    fn bind_ahead(&'static self, image: &'static Image, packs: &mut [Option<&'static mut [u8]>]) -> bool {
+        let Some(ahead) = self.ahead.lock().take() else { return false };
+        match bind_ahead::bind(self, image, ahead, packs) {
+            Ok(bound) => {
+                stats::COUNTERS.from_cache.add(bound as u64);
+                log::debug!("{bound} functions of {} run in pages of its image pack", image.name());
+                true
+            }
+            Err(refusal) => {
+                let (cause, is_stale) = match refusal {
+                    Refusal::Image(cause) => (cause.to_owned(), true),
+                    Refusal::Process(cause) => (cause, false),
+                };
+                self.is_stale.store(is_stale, Relaxed);
+                log::debug!("the image pack of {} has to be linked: {cause}", image.name());
+                false
+            }
+        }
+    }
+
+    /// What describes the lines of a group, whose pack has the bytes `code`. None if those belong to other code.
+    fn lines_of(
+        &'static self,
+        image: &'static Image,
+        group: usize,
+        code: &'static [u8],
+    ) -> Option<lines::Lines> {
+        let references = self.index.references(group).ok()?;
+        let function = move |number| {
+            let reference = references.get(number)?;
+            Some((self.module(image, reference.module)?, reference.index))
+        };
+        let functions = (baseline::code() != BaselineCode::None)
+            .then(|| baseline::lines::of_pack(code, self.key, function));
+        Some(lines::Lines::Kept(self.kept_lines(group, code)?, functions))
+    }
+
+    /// The lines of a group that are in the file. None if they belong to other code.
+    fn kept_lines(&self, group: usize, pack: &[u8]) -> Option<Option<KeptLines>> {
+        let (content, key) = (self.lines[group], self.key);
+        let Some(generation) = pack::generation(pack) else { return Some(None) };
+        let damaged = cache::remove_lines;
+        let kept = KeptLines { content, key, generation, with: Kind::Image, damaged };
+        pack::are_lines_of(content, &key, generation).then_some(Some(kept))
+    }
+
     fn bind_bytes(
         &'static self,
         image: &'static Image,
@@ -269,19 +366,8 @@ impl ImagePack {
             sys::want(&bytes[..len]);
         }
         let description = pack::check(bytes, &self.key).map_err(damaged)?;
-        let kept = match (pack::generation(bytes), self.lines[group]) {
-            (None, _) => None,
-            (Some(generation), content) if pack::are_lines_of(content, &self.key, generation) => {
-                Some(KeptLines {
-                    content,
-                    key: self.key,
-                    generation,
-                    with: Kind::Image,
-                    damaged: cache::remove_lines,
-                })
-            }
-            (Some(_), _) => return Err(LinkError::Object("its lines belong to other code".into())),
-        };
+        let kept = self.kept_lines(group, bytes);
+        let kept = kept.ok_or_else(|| LinkError::Object("its lines belong to other code".into()))?;
         let (code, description) = bytes.split_at_mut(description);
         let unit = pack::decode_checked(code).map_err(damaged)?;
         let function = move |number| {

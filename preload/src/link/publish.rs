@@ -3,7 +3,7 @@
 //! Receives placed code with what is known of it, whatever has made it; hands on nothing: the slots of its functions lead to
 //! it. The order of the steps is the contract with every other thread.
 
-use autojit_code::{CodeMemory, Description, LinkError, Linked, unit};
+use autojit_code::{Code, CodeMemory, Description, LinkError, Linked, unit};
 
 use crate::link::lines::Lines;
 use crate::link::listeners::{self, Published};
@@ -46,10 +46,7 @@ pub fn publish(
 
     // 2. Those that hear of it: unwinders, as an exception may pass through the first call; debuggers, as breakpoints are
     //    to be set in the code before it runs; and others.
-    let description = Description::bind(description, functions, code.text.start);
-    let mut published = Published { module, memory, code, lines, description, objects };
-    listeners::published(&mut published);
-    let code = published.code;
+    let code = announce(module, memory, code, lines, (description, functions), objects);
 
     // 3. Calls in the new code to functions that are not compiled yet are noted with these functions. Before 4, as
     //    the new functions may call one another.
@@ -66,6 +63,22 @@ pub fn publish(
         log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());
     }
     let published = claimed.len() + unnamed(code.text.start);
-    stats::COUNTERS.code_bytes.add(code.text.len() as u64);
     Ok(published)
+}
+
+/// Tells all that hear of code of it, which is complete and executable, and which nothing leads to yet. `description`: see
+/// [`Publication`].
+pub fn announce(
+    module: &'static Module,
+    memory: &'static CodeMemory,
+    code: Code,
+    lines: Lines,
+    (description, functions): (&'static mut [u8], usize),
+    objects: &[unit::Lines<'_>],
+) -> Code {
+    let description = Description::bind(description, functions, code.text.start);
+    let mut published = Published { module, memory, code, lines, description, objects };
+    listeners::published(&mut published);
+    stats::COUNTERS.code_bytes.add(published.code.text.len() as u64);
+    published.code
 }

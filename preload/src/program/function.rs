@@ -22,7 +22,7 @@ use crate::program::{process, unwind_table};
 use crate::settings::failure::Failure;
 use crate::settings::log;
 use crate::sys;
-use autojit_code::lock::{ForkLock, Lock};
+use autojit_code::lock::{ForkLock, Guard, Lock};
 
 /// Where a function is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +86,11 @@ pub struct Function {
 
 /// Two threads make stubs one after the other.
 static STUBS: Lock<()> = Lock::new(());
+
+/// Keeps others from making stubs.
+pub fn hold_stubs() -> Guard<'static, ()> {
+    STUBS.lock()
+}
 
 /// A fork waits until no stub is being made.
 pub static FORK_LOCK: &dyn ForkLock = &STUBS;
@@ -299,6 +304,11 @@ impl Function {
         }
     }
 
+    /// Whether it has a stub that the runtime made.
+    pub fn has_runtime_stub(&self) -> bool {
+        self.stub.load(SeqCst) != 0
+    }
+
     /// The address of the stub that the runtime makes for a function without a static one.
     pub fn runtime_stub(&self) -> Result<usize, Failure> {
         debug_assert_ne!(self.kind().0, FunctionKind::Stub);
@@ -306,12 +316,18 @@ impl Function {
         if made != 0 {
             return Ok(made);
         }
-        let memory = self.module.image().memory();
         let _one_at_a_time = STUBS.lock();
         let made = self.stub.load(SeqCst);
         if made != 0 {
             return Ok(made);
         }
+        if let Some((stub, slot)) = self.module.image().stub_of(self) {
+            self.adopt(slot);
+            self.lead(slot);
+            self.stub.store(stub, SeqCst);
+            return Ok(stub);
+        }
+        let memory = self.module.image().memory();
         let trampoline = autojit_trampoline::entry::address();
         let stub =
             RuntimeStub::create(memory, &unwind_table::TABLE, self.module.record(), self.index, trampoline)

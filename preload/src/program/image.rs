@@ -11,6 +11,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use autojit_code::prelinked::{self, ModuleFacts};
 use autojit_code::{Booking, CodeMemory};
 use autojit_trampoline::contract::{
     CONTRACT_VERSION, IMAGE_MAGIC, ImageRecord, ModuleRecord, Slot, slot_of_stub,
@@ -61,6 +62,8 @@ pub struct Image {
     attachment: Attachment,
     /// What is told of functions that are named, if that is more than nothing.
     naming: OnceLock<fn(&'static Function)>,
+    /// What may have stubs for functions that have none.
+    stubs: OnceLock<StubOf>,
     /// Whether it is described to a debugger in full.
     prepared: AtomicBool,
     unloaded: AtomicBool,
@@ -88,6 +91,9 @@ impl Hasher for NameHasher {
         self.0
     }
 }
+
+/// Gives the address of a function's stub, and its slot.
+type StubOf = fn(&Function) -> Option<(usize, &'static Slot)>;
 
 /// Where an image lies.
 #[derive(Clone, Debug)]
@@ -361,6 +367,7 @@ impl Image {
             inline: Lock::new(HashMap::default()),
             attachment: Attachment::default(),
             naming: OnceLock::new(),
+            stubs: OnceLock::new(),
             prepared: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
             next: IMAGES.load(Ordering::Acquire),
@@ -423,6 +430,23 @@ impl Image {
         ((record - self.records.start) / size_of::<ModuleRecord>()) as u32
     }
 
+    /// Its first page.
+    pub fn start(&self) -> usize {
+        self.place.range.start & !4095
+    }
+
+    /// What the tables of a module of it are like, which `number` stands for.
+    pub fn facts_of(&self, number: u32, module: &Module) -> ModuleFacts {
+        let (record, table) = (module.record(), module.import_table());
+        let distance = |address: usize| address.wrapping_sub(self.start()) as u32;
+        ModuleFacts {
+            module: number,
+            record: distance(std::ptr::from_ref(record) as usize),
+            imports: distance(table.as_ptr() as usize),
+            check: prelinked::check_of(table),
+        }
+    }
+
     /// Room for what the object cache has of it.
     pub fn attachment(&self) -> &Attachment {
         &self.attachment
@@ -431,6 +455,16 @@ impl Image {
     /// From now on, `naming` is told of each function of the image that is named for the first time.
     pub fn tell_of_names(&self, naming: fn(&'static Function)) {
         self.naming.get_or_init(|| naming);
+    }
+
+    /// From now on, `stub_of` is asked for stubs of functions that have none, before one is made.
+    pub fn ask_for_stubs(&self, stub_of: StubOf) {
+        self.stubs.get_or_init(|| stub_of);
+    }
+
+    /// A stub for a function that has none, if there is one that was not made here.
+    pub fn stub_of(&self, function: &Function) -> Option<(usize, &'static Slot)> {
+        self.stubs.get()?(function)
     }
 
     /// A function was named for the first time.

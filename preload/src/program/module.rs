@@ -333,6 +333,14 @@ impl Module {
         Some(unsafe { record.import(index) } as usize)
     }
 
+    /// Its import table.
+    pub fn import_table(&self) -> &'static [u8] {
+        let record = self.record();
+        let len = (record.got_imports + record.direct_imports) as usize * size_of::<i32>();
+        // SAFETY: an emitted record of a loaded image has a table of so many entries (contract), which nothing changes.
+        unsafe { std::slice::from_raw_parts(record.import_table().cast(), len) }
+    }
+
     /// The GOT cell of an import, if it has one.
     pub fn import_cell(&self, index: u32) -> Option<usize> {
         let record = self.record();

@@ -127,28 +127,52 @@ impl Directory {
 
     /// A file of a key, which the caller is going to change for itself.
     pub fn map_changeable(&self, key: &Key, kind: Kind) -> Result<Changeable, Errno> {
-        let (file, size) = self.open(key, kind)?;
+        let (file, size, _) = self.open(key, kind)?;
         file.changeable(size)
     }
 
+    /// The same. If the file was not touched since the system has started, or for a day, `check` sees it first, which is too
+    /// much for each use: a system that ends abruptly may leave files with other content than what was written. It is
+    /// touched if it is good.
+    pub fn map_checked(
+        &self,
+        key: &Key,
+        kind: Kind,
+        check: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Option<Changeable>, Errno> {
+        let (file, size, modified) = self.open(key, kind)?;
+        let content = file.changeable(size)?;
+        // Times of files are those of the last tick.
+        let now = sys::now();
+        if modified <= now - sys::time_since_start() + 1 || modified < now - DAY {
+            if !check(&content) {
+                return Ok(None);
+            }
+            // On a read-only file system it stays as it is.
+            let _ = file.touch();
+        }
+        Ok(Some(content))
+    }
+
     fn content(&self, key: &Key, kind: Kind, soon: bool) -> Result<Content, Errno> {
-        let (file, size) = self.open(key, kind)?;
+        let (file, size, _) = self.open(key, kind)?;
         file.content(size, soon)
     }
 
-    /// A file of a key, if it may be used, and its size.
-    fn open(&self, key: &Key, kind: Kind) -> Result<(File, usize), Errno> {
+    /// A file of a key, if it may be used, its size, and when it was touched, in seconds.
+    fn open(&self, key: &Key, kind: Kind) -> Result<(File, usize, i64), Errno> {
         let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = File::open(&self.file(key, kind), flags, 0)?;
         let status = file.status()?;
         if !status.is_a(libc::S_IFREG) || status.owner != self.user || !status.is_private() {
             return Err(FOREIGN);
         }
-        if status.modified < sys::now() - DAY {
+        // Image packs are touched when they were checked.
+        if kind != Kind::Image && status.modified < sys::now() - DAY {
             // On a read-only file system it stays as it is.
             let _ = file.touch();
         }
-        Ok((file, usize::try_from(status.size).map_err(|_| FOREIGN)?))
+        Ok((file, usize::try_from(status.size).map_err(|_| FOREIGN)?, status.modified))
     }
 
     /// Removes a file of a key, which is damaged.
@@ -159,9 +183,14 @@ impl Directory {
         }
     }
 
+    /// How many bytes a file may have that is made of others.
+    pub fn part_limit(&self) -> u64 {
+        self.limit / 8
+    }
+
     /// Writes a file that is made of others, if it takes no more than an eighth of what there is for all.
     pub fn write_part(&self, key: &Key, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
-        if bytes.len() as u64 > self.limit / 8 {
+        if bytes.len() as u64 > self.part_limit() {
             return Err(Errno(libc::EFBIG));
         }
         self.write(key, &[(kind, bytes)])

@@ -54,6 +54,15 @@ impl Area {
         Self { parts, state: Lock::new(state), next }
     }
 
+    /// An area whose pages are there already, in the order of the arenas: it has no room.
+    pub(crate) fn full(start: usize, lens: [usize; 3], next: *const Area) -> Self {
+        let mut area = Self::new(start, lens, false, next);
+        let parts = area.parts.clone();
+        let arenas = Arena::ALL.map(|arena| ArenaState::full(arena, parts[arena as usize].clone()));
+        area.state = Lock::new(State { arenas, far_stubs: BTreeMap::new(), stubs: None });
+        area
+    }
+
     /// All of its addresses.
     pub fn range(&self) -> Range<usize> {
         self.parts[0].start..self.parts[2].end
@@ -76,8 +85,7 @@ impl Area {
 
     /// Whether a 32-bit displacement reaches `target` from everywhere in the area.
     pub(crate) fn reaches(&self, target: usize) -> bool {
-        let range = self.range();
-        range.end.max(target) - range.start.min(target) < space::REACH
+        space::reaches(&self.range(), target)
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, State> {

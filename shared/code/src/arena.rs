@@ -260,6 +260,13 @@ impl ArenaState {
         });
     }
 
+    /// An arena in which everything is taken, by pages that are there already.
+    pub fn full(arena: Arena, range: Range<usize>) -> Self {
+        let mut full = Self::new(arena, range, false);
+        full.close();
+        full
+    }
+
     /// Forgets all chunks, with their aliases: nothing can be taken or written any more.
     pub fn close(&mut self) {
         for chunk in self.chunks.drain(..) {
@@ -355,6 +362,22 @@ unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Err
             .inspect_err(|_| sys::unmap_pages(alias, used))?;
         range.end = start + used;
         Ok(alias)
+    }
+}
+
+/// Gives pages of a file, mapped privately and writable, the permissions of their arena. Their last byte is written, as it
+/// is: kernels leave private mappings out of core files that have nothing of their own.
+///
+/// # Safety
+/// Nothing else may use them yet.
+pub unsafe fn publish_pages(arena: Arena, range: &Range<usize>) -> Result<(), Errno> {
+    let last = (range.end - 1) as *mut u8;
+    // SAFETY: mapped and writable, and nothing else's (caller).
+    unsafe { last.write_volatile(last.read_volatile()) };
+    match arena {
+        Arena::Text => protect_text(range),
+        Arena::Rodata => protect(arena, range.clone()),
+        Arena::Data => Ok(()),
     }
 }
 

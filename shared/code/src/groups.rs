@@ -10,6 +10,7 @@ use crate::image_pack::{
     CHECKED, ELSEWHERE, GROUP, HEADER, Index, MAGIC, NONE, Place, Reference, ReferenceKind,
 };
 use crate::pack::{self, Key, PackError, VERSION};
+use crate::prelinked::{self, Prelinked, Summary};
 use crate::unit::{Symbol, Unit};
 
 /// A group to be written.
@@ -179,11 +180,16 @@ impl Group<'_> {
 }
 
 /// The image pack for `key` of these groups, of which the last that has a function counts. `key_at` gives the key of the
-/// module at a place in the image.
+/// module at a place in the image. `ahead` has the same groups, linked ahead.
 ///
 /// # Errors
 /// A pack is damaged.
-pub fn encode(groups: &[Group<'_>], key_at: impl Fn(u32) -> Key, key: &Key) -> Result<Vec<u8>, PackError> {
+pub fn encode(
+    groups: &[Group<'_>],
+    key_at: impl Fn(u32) -> Key,
+    key: &Key,
+    ahead: Option<&Prelinked>,
+) -> Result<Vec<u8>, PackError> {
     let mut functions: BTreeMap<(u32, u32), (u32, u32)> = BTreeMap::new();
     for (group, number) in groups.iter().zip(0..) {
         let of_group = group.functions(key)?.into_iter();
@@ -201,8 +207,8 @@ pub fn encode(groups: &[Group<'_>], key_at: impl Fn(u32) -> Key, key: &Key) -> R
     for number in [numbers.len(), functions.len(), groups.len(), 0] {
         index.extend_from_slice(&(number as u32).to_le_bytes());
     }
-    // The length, when it is known.
-    index.extend_from_slice(&[0; 8]);
+    // The length, and what was linked ahead, when they are known.
+    index.extend_from_slice(&[0; 8 + prelinked::HEADER]);
     let (mut rest, mut first) = (functions.keys().peekable(), 0u32);
     for place in numbers.keys() {
         while rest.next_if(|(module, _)| module < place).is_some() {
@@ -244,7 +250,24 @@ pub fn encode(groups: &[Group<'_>], key_at: impl Fn(u32) -> Key, key: &Key) -> R
         place.lines = at..at + group.lines.len();
         at = place.lines.end;
     }
-    index[HEADER - CHECKED - 8..HEADER - CHECKED].copy_from_slice(&(at as u64).to_le_bytes());
+    let ahead = ahead.and_then(|ahead| {
+        let tables = ahead.tables(|place| numbers.get(&place).copied())?;
+        let summary = Summary {
+            tables: at.next_multiple_of(8),
+            tables_len: tables.len(),
+            tables_check: xxh3_64(&tables),
+            lens: ahead.lens,
+            check: xxh3_64(&ahead.bytes),
+            distance: ahead.distance,
+            absolute: ahead.absolute,
+        };
+        at = summary.pages().end;
+        Some((summary, tables, &ahead.bytes))
+    });
+    let summary = ahead.as_ref().map_or([0; prelinked::HEADER], |(summary, ..)| summary.packed());
+    let [.., len, rest] = [HEADER - CHECKED - prelinked::HEADER - 8, HEADER - CHECKED - prelinked::HEADER];
+    index[len..rest].copy_from_slice(&(at as u64).to_le_bytes());
+    index[rest..HEADER - CHECKED].copy_from_slice(&summary);
     places.iter().for_each(|place| index.extend_from_slice(&place.packed()));
 
     let mut out = Vec::with_capacity(at);
@@ -262,6 +285,12 @@ pub fn encode(groups: &[Group<'_>], key_at: impl Fn(u32) -> Key, key: &Key) -> R
     for (place, group) in places.iter().zip(groups) {
         out.resize(place.lines.start, 0);
         out.extend_from_slice(&group.lines);
+    }
+    if let Some((summary, tables, pages)) = ahead {
+        out.resize(summary.tables, 0);
+        out.extend_from_slice(&tables);
+        out.resize(summary.pages().start, 0);
+        out.extend_from_slice(pages);
     }
     Ok(out)
 }

@@ -11,6 +11,7 @@
 //!  24  key: 32 bytes                    references × 20 (Reference::packed), group by group
 //!  56  modules, functions, groups: 3 × u32, 0
 //!  72  length: u64                      from here on at multiples of 4096: the packs; behind them their lines
+//!  80  groups linked ahead: 9 × u64     tables, and at a multiple of 4096 the pages, of groups linked ahead
 //! ```
 //!
 //! The first checksum covers what is in front of the references; each group has one of its references.
@@ -20,13 +21,16 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::pack::{Key, PackError, VERSION};
+use crate::prelinked::{self, Summary};
 
 pub use crate::groups::{Defined, Facts, Group, Import, encode, still_useful};
 
 pub(crate) const MAGIC: [u8; 8] = *b"AJIMAGE\0";
 pub(crate) const CHECKED: usize = 24;
 const NUMBERS: usize = 56;
-pub(crate) const HEADER: usize = 80;
+/// Where the header tells of groups that were linked ahead.
+const AHEAD: usize = 80;
+pub(crate) const HEADER: usize = AHEAD + prelinked::HEADER;
 const MODULE: usize = 40;
 const FUNCTION: usize = 12;
 pub(crate) const GROUP: usize = 56;
@@ -138,6 +142,8 @@ pub struct Index<'a> {
     functions: &'a [[u8; FUNCTION]],
     /// The groups.
     pub groups: Vec<Place>,
+    /// What is said of the groups if they were linked ahead.
+    pub ahead: Option<Summary>,
 }
 
 fn word(bytes: &[u8], at: usize) -> u32 {
@@ -164,6 +170,13 @@ pub fn packs_at(bytes: &[u8]) -> Option<usize> {
     let Some(first) = bytes[len - groups * GROUP..len].first_chunk::<GROUP>() else { return Some(len) };
     let at = usize::try_from(long(first, 24)).ok()?;
     (len <= at && at <= bytes.len()).then_some(at)
+}
+
+/// Whether the pages in `bytes` that were linked ahead are what was written. What nothing was linked ahead of is good.
+pub fn pages_are_good(bytes: &[u8]) -> bool {
+    let ahead = bytes.get(AHEAD..HEADER).and_then(<[u8]>::first_chunk);
+    let summary = ahead.and_then(|ahead| Summary::unpacked(ahead, bytes.len()));
+    summary.is_none_or(|it| bytes.get(it.pages()).is_some_and(|pages| xxh3_64(pages) == it.check))
 }
 
 impl<'a> Index<'a> {
@@ -214,7 +227,12 @@ impl<'a> Index<'a> {
         if groups.iter().any(|group| group.references.end > head.len()) {
             return None;
         }
-        let index = Self { head, modules: modules.as_chunks().0, functions: functions.as_chunks().0, groups };
+        let ahead = Summary::unpacked(head[AHEAD..HEADER].first_chunk()?, len);
+        if ahead.is_some_and(|ahead| ahead.tables < at) {
+            return None;
+        }
+        let (modules, functions) = (modules.as_chunks().0, functions.as_chunks().0);
+        let index = Self { head, modules, functions, groups, ahead };
         let firsts = || index.modules.iter().map(|module| word(module, 36) as usize);
         let places = index.modules.iter().map(|module| word(module, 32));
         let good = firsts().is_sorted()
@@ -232,6 +250,11 @@ impl<'a> Index<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.modules.is_empty()
+    }
+
+    /// How many functions others can call.
+    pub fn function_count(&self) -> usize {
+        self.functions.len()
     }
 
     /// The key of a module, and its place in the image that the file was written for.

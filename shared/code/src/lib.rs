@@ -6,6 +6,7 @@
 //! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
 //!   and by commit [`Code`].
 //! - [`Builder`]: a unit from a code generator that makes no object.
+//! - [`prelink`]: groups of an image pack that are linked ahead, [`prelinked`]: their bytes in the file.
 //! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one; [`image_pack`]: those of many modules.
 //! - [`DebugFile`]: linked objects as debuggers read them.
 //! - [`stub`]: stubs for functions that have none in the object file.
@@ -43,6 +44,8 @@ mod object;
 pub mod pack;
 pub mod patch;
 mod place;
+pub mod prelink;
+pub mod prelinked;
 mod reloc;
 pub mod reservation;
 mod settle;

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::area::Area;
-use crate::arena::PAGE;
+use crate::arena::{self, PAGE};
 use crate::lock::{ForkLock, Lock};
 use crate::reservation::{self, Booking, Near};
 use crate::space::Side;
@@ -244,6 +244,55 @@ impl CodeMemory {
         fill(address, block.bytes(Arena::Data));
         block.commit()?;
         Ok(address)
+    }
+
+    /// Makes pages of a file an area: `pages`, mapped privately and writable, are moved to `start`, `complete` writes what is
+    /// missing, then they are text, rodata and data, of these lengths. False, and nothing has happened, if the range is not
+    /// free, or this is no memory for pages of files.
+    ///
+    /// # Errors
+    /// The pages cannot be moved or made executable. They are gone.
+    pub fn adopt(
+        &self,
+        pages: &'static mut [u8],
+        start: usize,
+        lens: [usize; 3],
+        complete: impl FnOnce(&mut [u8]),
+    ) -> Result<bool, MemoryError> {
+        let (from, len) = (pages.as_ptr().addr(), pages.len());
+        debug_assert_eq!(len, lens.iter().sum());
+        let growth = self.growth.lock();
+        let Some(end) = start.checked_add(len) else { return Ok(false) };
+        let range = start..end;
+        let are_pages = from.is_multiple_of(PAGE) && start.is_multiple_of(PAGE);
+        if !self.shared || growth.largest == 0 || !are_pages || !reservation::take_at(&self.near, &range) {
+            return Ok(false);
+        }
+        let system = |error: autojit_sys::Errno| MemoryError::System("mapping an image pack", error.0);
+        let publish = || {
+            // SAFETY: the pages are the caller's for ever, who gives them away; the range is reserved, and this area's.
+            unsafe {
+                autojit_sys::move_pages(from, len, start).map_err(system)?;
+                complete(std::slice::from_raw_parts_mut(start as *mut u8, len));
+                let mut at = start;
+                for arena in Arena::ALL {
+                    let part = at..at + lens[arena as usize];
+                    at = part.end;
+                    arena::publish_pages(arena, &part).map_err(system)?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = publish() {
+            // SAFETY: nothing knows of the range.
+            unsafe { reservation::give_back(&range) };
+            return Err(error);
+        }
+        let newest = self.newest.load(Ordering::Relaxed);
+        let area = Box::into_raw(Box::new(Area::full(start, lens, newest)));
+        self.newest.store(area, Ordering::Release);
+        drop(growth);
+        Ok(true)
     }
 
     /// From now on no page of text or rodata that exists is written any more; new code goes to fresh pages, and calls

@@ -33,7 +33,7 @@ use crate::unit::{External, Fixups, Function, Lines, Piece, Source, Symbol, Tabl
 
 /// The version of the format, of what the code in it may rely on, and of what the linker makes of an object: raised when
 /// the same object gives other bytes (tests/packs.rs compares).
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
@@ -72,6 +72,16 @@ pub fn code_len(bytes: &[u8]) -> Option<usize> {
 fn description_at(bytes: &[u8], code: usize) -> Option<usize> {
     let at = code.checked_next_multiple_of(PAGE)?;
     (at.checked_add(word(bytes, HEADER - 4) as usize)? == bytes.len()).then_some(at)
+}
+
+/// Where the description of a pack begins, of which nothing else is looked at.
+pub fn description_start(bytes: &[u8]) -> Option<usize> {
+    description_at(bytes, code_len(bytes)?)
+}
+
+/// How many functions a pack has; likewise.
+pub fn function_count(bytes: &[u8]) -> usize {
+    bytes.get(..HEADER).map_or(0, |header| word(header, LENGTHS + 4 * 12) as usize)
 }
 
 /// Why bytes are not a usable pack.
@@ -206,6 +216,15 @@ fn decode_whole(bytes: &[u8]) -> Result<Unit<'_>, PackError> {
 /// # Errors
 /// They are not.
 pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
+    check_code(bytes, key)?;
+    description_start(bytes).ok_or(PackError::Damaged("it ends before its names do"))
+}
+
+/// The same without a description: that may be missing.
+///
+/// # Errors
+/// As above.
+pub fn check_code(bytes: &[u8], key: &Key) -> Result<(), PackError> {
     if !bytes.starts_with(&MAGIC) {
         return Err(PackError::Foreign);
     }
@@ -216,7 +235,6 @@ pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
         return Err(PackError::Version(word(bytes, 8)));
     }
     let code = code_len(bytes).ok_or(PackError::Damaged("it ends before its code does"))?;
-    let description = description_at(bytes, code).ok_or(PackError::Damaged("it ends before its names do"))?;
     let bytes = &bytes[..code];
     if xxh3_64(&bytes[CHECKED..]).to_le_bytes() != bytes[16..CHECKED] || word(bytes, 12) != 0 {
         return Err(PackError::Damaged("its checksum is another"));
@@ -224,7 +242,7 @@ pub fn check(bytes: &[u8], key: &Key) -> Result<usize, PackError> {
     if bytes[CHECKED..LENGTHS] != *key {
         return Err(PackError::Key);
     }
-    Ok(description)
+    Ok(())
 }
 
 /// The unit in `bytes`, which have passed [`check`], with or without the description. Fixups and externals are checked

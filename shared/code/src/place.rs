@@ -2,16 +2,18 @@
 //! addresses of its externals; takes a block, copies the pieces, writes GOT cells and far stubs, applies the fixups.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
-use crate::area::{Area, Block};
+use crate::area::Area;
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
 use crate::fixups;
 use crate::link::{CallSite, Code, LinkError, Linked, Resolver, Target};
 use crate::memory::{Arena, CodeMemory, LARGEST_PIECE, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
+use crate::space;
 use crate::unit::{Group, Piece, Places, Source, Symbol, Unit};
 
 /// Bytes of a far stub: the jump, and padding.
@@ -56,14 +58,13 @@ pub fn place<'a>(
         newest = Some(memory.grow(newest, Sizes::of(unit, branched, needs.got)?.arenas)?);
     };
     let arenas = Arena::ALL.map(|arena| block.address(arena));
-    let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
-    let mut place = Place { unit, area, sizes, bases, externals, new_stubs: Vec::new() };
-    for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
-        let far_stub = place.far_stub(number as u32);
-        place.externals.branch_to(bound, far_stub);
-        place.new_stubs.push(target);
-    }
-    place.all(block)
+    let place = Place::new(unit, area.range(), sizes, arenas, externals, new_stubs);
+    let mut block = block;
+    block.want();
+    let code = place.all(block.all_bytes())?;
+    let stubs = place.new_stubs.iter().enumerate().map(|(number, to)| (*to, place.far_stub(number as u32)));
+    let stubs = stubs.collect();
+    Ok(Linked::new(area, block, code, stubs))
 }
 
 /// Bits of a word of [`Externals::marks`].
@@ -73,7 +74,7 @@ const BITS: usize = u64::BITS as usize;
 const OWN: usize = usize::MAX;
 
 /// What the externals of a unit are bound to. There are many, and most are nothing but an address.
-struct Externals {
+pub(crate) struct Externals {
     /// By external: [`OWN`], or an address.
     addresses: Vec<usize>,
     /// By external, a bit: whether it is in one of the following.
@@ -114,6 +115,20 @@ impl Externals {
             }
         }
         Ok(all)
+    }
+
+    /// Of addresses, by external.
+    pub(crate) fn at(unit: &Unit<'_>, addresses: Vec<usize>) -> Self {
+        let marks = vec![0; addresses.len().div_ceil(BITS)];
+        let (pending, branches, displaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut all = Self { addresses, marks, pending, branches, displaced };
+        for (external, number) in unit.externals.iter().zip(0..) {
+            if let Some(own) = external.own {
+                all.displaced.insert(number, own);
+                all.mark(number);
+            }
+        }
+        all
     }
 
     /// What an external is bound to: None for the unit's own definition.
@@ -160,15 +175,15 @@ impl Externals {
 }
 
 /// What the fixups of a unit ask for.
-struct Needs {
+pub(crate) struct Needs {
     /// Whether there are branches to an external.
-    branched: Vec<bool>,
+    pub(crate) branched: Vec<bool>,
     /// Whether the address of the GOT counts.
-    got: bool,
+    pub(crate) got: bool,
 }
 
 impl Needs {
-    fn of(unit: &Unit<'_>) -> Result<Self, LinkError> {
+    pub(crate) fn of(unit: &Unit<'_>) -> Result<Self, LinkError> {
         let mut needs = Self { branched: vec![false; unit.externals.len()], got: false };
         for external in unit.fixups.branches() {
             *needs.branched.get_mut(external as usize).ok_or_else(damaged)? = true;
@@ -178,7 +193,7 @@ impl Needs {
     }
 }
 
-fn damaged() -> LinkError {
+pub(crate) fn damaged() -> LinkError {
     malformed("fixups that lead out of the unit")
 }
 
@@ -192,13 +207,13 @@ fn name_of(symbol: &Symbol<'_>) -> String {
 }
 
 /// What the block needs.
-struct Sizes {
-    arenas: [usize; 3],
-    aligns: [usize; 3],
+pub(crate) struct Sizes {
+    pub(crate) arenas: [usize; 3],
+    pub(crate) aligns: [usize; 3],
     /// Far stubs, in the text.
     far_stubs: usize,
     /// The unit's frames, in rodata.
-    frames: usize,
+    pub(crate) frames: usize,
     /// The frame of the far stubs, in rodata.
     far_frame: usize,
     /// GOT cells, in the data; behind them those of the far stubs.
@@ -207,7 +222,7 @@ struct Sizes {
 
 impl Sizes {
     /// Of `unit` with this number of new far stubs, with a GOT even if it has no cells if that `got` is used.
-    fn of(unit: &Unit<'_>, far: usize, got: bool) -> Result<Self, LinkError> {
+    pub(crate) fn of(unit: &Unit<'_>, far: usize, got: bool) -> Result<Self, LinkError> {
         let len = |piece: Piece| unit.pieces[piece as usize].len();
         // Pieces have less than 4 GiB (Unit::check), so nothing overflows.
         let far_stubs = len(Piece::Text).next_multiple_of(FAR_STUB);
@@ -233,25 +248,60 @@ impl Sizes {
 }
 
 /// A unit with its addresses.
-struct Place<'u, 'a> {
+pub(crate) struct Place<'u> {
     unit: &'u Unit<'u>,
-    area: &'a Area,
+    /// What the code may be put into: a displacement must reach from everywhere in it.
+    room: Range<usize>,
     sizes: Sizes,
     /// The addresses of the pieces.
     bases: [usize; 4],
     externals: Externals,
     /// Where the new far stubs lead.
     new_stubs: Vec<usize>,
+    /// Gets the absolute values, if they are not to be written: where, what they are relative to, and what they add.
+    absolute: Option<&'u dyn Absolute>,
 }
 
-impl<'a> Place<'_, 'a> {
-    fn all(&self, mut block: Block<'a>) -> Result<Linked<'a>, LinkError> {
+/// Receives absolute values.
+pub(crate) trait Absolute {
+    /// The word at `place` is to be the address `symbol`, and `addend` more.
+    fn word(&self, place: usize, symbol: usize, addend: i64);
+    /// Whether something other than such a word may depend on the address `symbol`.
+    fn is_known(&self, symbol: usize, form: Form) -> bool;
+}
+
+impl<'u> Place<'u> {
+    /// A unit at these addresses, with far stubs for these externals, which lead to the addresses that stand beside them.
+    pub(crate) fn new(
+        unit: &'u Unit<'u>,
+        room: Range<usize>,
+        sizes: Sizes,
+        arenas: [usize; 3],
+        externals: Externals,
+        new_stubs: Vec<(u32, usize)>,
+    ) -> Self {
+        let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
+        let mut place = Self { unit, room, sizes, bases, externals, new_stubs: Vec::new(), absolute: None };
+        for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
+            let far_stub = place.far_stub(number as u32);
+            place.externals.branch_to(bound, far_stub);
+            place.new_stubs.push(target);
+        }
+        place
+    }
+
+    /// Lets `absolute` have the absolute values.
+    pub(crate) fn without_absolute(mut self, absolute: &'u dyn Absolute) -> Self {
+        self.absolute = Some(absolute);
+        self
+    }
+
+    /// Writes everything, to the bytes of the arenas.
+    pub(crate) fn all(&self, mut arenas: [&mut [u8]; 3]) -> Result<Code, LinkError> {
         let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
-        block.want();
-        self.copy_pieces(&mut block);
-        self.write_cells(&mut block)?;
-        let arenas = block.all_bytes();
+        self.copy_pieces(&mut arenas);
+        self.write_cells(&mut arenas)?;
         for group in self.unit.fixups.groups() {
             let (group, places) = group.ok_or_else(damaged)?;
             // Where the piece is in its arena's bytes.
@@ -260,42 +310,44 @@ impl<'a> Place<'_, 'a> {
             let bytes = arenas[group.piece.arena() as usize].get_mut(start..start + len);
             self.complete(&group, places, bytes.ok_or_else(damaged)?, &mut code.call_sites)?;
         }
-        self.index_frames(&mut block, &mut code)?;
-        let stubs = self.new_stubs.iter().enumerate().map(|(number, to)| (*to, self.far_stub(number as u32)));
-        Ok(Linked::new(self.area, block, code, stubs.collect()))
+        self.index_frames(arenas[Arena::Rodata as usize], &mut code)?;
+        Ok(code)
     }
 
-    fn copy_pieces(&self, block: &mut Block<'a>) {
+    fn copy_pieces(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) {
         let [text, rodata, data, frames] = &self.unit.pieces;
         // Aborted blocks leave their remains.
         let copy = |bytes: &mut [u8], piece: &[u8], filler: u8| {
             bytes[..piece.len()].copy_from_slice(piece);
             bytes[piece.len()..].fill(filler);
         };
-        copy(block.bytes(Arena::Text), text, TRAP);
-        copy(block.bytes(Arena::Data), data, 0);
-        let bytes = block.bytes(Arena::Rodata);
-        let (constants, behind) = bytes.split_at_mut(self.sizes.frames.min(bytes.len()));
+        copy(to_text, text, TRAP);
+        copy(to_data, data, 0);
+        let (constants, behind) = to_rodata.split_at_mut(self.sizes.frames.min(to_rodata.len()));
         copy(constants, rodata, 0);
         copy(behind, frames, 0);
     }
 
-    fn write_cells(&self, block: &mut Block<'a>) -> Result<(), LinkError> {
+    fn write_cells(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) -> Result<(), LinkError> {
         let count = self.unit.cells.len();
         if count + self.new_stubs.len() == 0 {
             return Ok(());
         }
-        let (cells, far) = block.bytes(Arena::Data)[self.sizes.cells..].split_at_mut(count * 8);
-        for (cell, source) in cells.chunks_exact_mut(8).zip(&self.unit.cells) {
-            cell.copy_from_slice(&self.held(*source)?.address.to_le_bytes());
+        let (cells, far) = to_data[self.sizes.cells..].split_at_mut(count * 8);
+        let write = |cell: &mut [u8], number: usize, address: usize| match self.absolute {
+            Some(absolute) => absolute.word(self.cell(number as u32), address, 0),
+            None => cell.copy_from_slice(&address.to_le_bytes()),
+        };
+        for (number, (cell, source)) in cells.chunks_exact_mut(8).zip(&self.unit.cells).enumerate() {
+            write(cell, number, self.held(*source)?.address);
         }
         if self.new_stubs.is_empty() {
             return Ok(());
         }
-        for (cell, target) in far.chunks_exact_mut(8).zip(&self.new_stubs) {
-            cell.copy_from_slice(&target.to_le_bytes());
+        for (number, (cell, target)) in far.chunks_exact_mut(8).zip(&self.new_stubs).enumerate() {
+            write(cell, count + number, *target);
         }
-        let text = &mut block.bytes(Arena::Text)[self.sizes.far_stubs..];
+        let text = &mut to_text[self.sizes.far_stubs..];
         for (number, stub) in text.chunks_exact_mut(FAR_STUB).enumerate() {
             let address = self.far_stub(number as u32);
             // Within the area, which is smaller than 2 GiB.
@@ -305,7 +357,7 @@ impl<'a> Place<'_, 'a> {
         }
         let stubs = self.far_stub(0)..self.far_stub(self.new_stubs.len() as u32);
         let frame = eh_frame::plain_frame(self.bases[1] + self.sizes.far_frame, &stubs);
-        block.bytes(Arena::Rodata)[self.sizes.far_frame..][..PLAIN_FRAME_LEN].copy_from_slice(&frame);
+        to_rodata[self.sizes.far_frame..][..PLAIN_FRAME_LEN].copy_from_slice(&frame);
         Ok(())
     }
 
@@ -338,13 +390,26 @@ impl<'a> Place<'_, 'a> {
             Source::Cell(cell) => self.cell(cell),
             Source::Relax(relax, cell) => {
                 let target = self.held(*self.unit.cells.get(cell as usize).ok_or_else(damaged)?)?;
-                if self.area.reaches(target.address) {
+                if space::reaches(&self.room, target.address) {
                     return self.relax(group, relax, target, places, bytes, sites);
                 }
                 self.cell(cell)
             }
             Source::GotBase => self.cell(0),
         };
+        if let Some(absolute) = self.absolute {
+            if form == Form::Abs64 {
+                for place in places {
+                    let offset = fixups::offset(place);
+                    let field = bytes.get(offset..).and_then(<[u8]>::first_chunk).ok_or_else(damaged)?;
+                    absolute.word(base + offset, symbol, i64::from_le_bytes(*field));
+                }
+                return Ok(());
+            }
+            if !absolute.is_known(symbol, form) {
+                return Err(LinkError::OutOfReach(self.describe(source)));
+            }
+        }
         let missing = form.missing(symbol, base, self.cell(0));
         if missing == 0 && site.is_none() {
             return Ok(());
@@ -404,8 +469,7 @@ impl<'a> Place<'_, 'a> {
         Ok(())
     }
 
-    fn index_frames(&self, block: &mut Block<'a>, code: &mut Code) -> Result<(), LinkError> {
-        let bytes = block.bytes(Arena::Rodata);
+    fn index_frames(&self, bytes: &[u8], code: &mut Code) -> Result<(), LinkError> {
         if self.unit.pieces[Piece::Frames as usize].is_empty() && self.new_stubs.is_empty() {
             return Ok(());
         }

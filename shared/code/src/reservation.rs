@@ -151,6 +151,30 @@ pub(crate) fn take(near: &Near, size: usize, booking: &mut Booking) -> Result<Ra
     Ok(range)
 }
 
+/// Takes this range (whole pages), inaccessible, if it is within reach of the image and free. Whether it was.
+pub(crate) fn take_at(near: &Near, range: &Range<usize>) -> bool {
+    if near.part_of(range, range.len()).as_ref() != Some(range) {
+        return false;
+    }
+    let mut state = STATE.lock();
+    let is_within = |free: &Range<usize>| free.start <= range.start && range.end <= free.end;
+    if let Some(own) = state.all.iter_mut().find(|it| it.free.iter().any(is_within)) {
+        own.remove(range);
+        return true;
+    }
+    if !space::map_at(range.start, range.len()).unwrap_or(false) {
+        return false;
+    }
+    state.all.push(Reservation { range: range.clone(), free: Vec::new(), booked: 0, bookings: 0 });
+    true
+}
+
+/// A place for `size` bytes near `image` where nothing is mapped, as near as possible: most likely, nothing is there in
+/// another process that runs the same program.
+pub fn unused(image: &Range<usize>, size: usize) -> Option<usize> {
+    space::unused(image, size)
+}
+
 /// Takes a range back that [`take`] has handed out: its memory is freed, its addresses are handed out again.
 ///
 /// # Safety

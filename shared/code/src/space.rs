@@ -24,6 +24,11 @@ const LOWEST: usize = 1 << 20;
 /// The end of user space with 4-level page tables.
 const HIGHEST: usize = (1 << 47) - 4096;
 
+/// Whether a 32-bit displacement reaches `target` from everywhere in `room`.
+pub fn reaches(room: &Range<usize>, target: usize) -> bool {
+    room.end.max(target) - room.start.min(target) < REACH
+}
+
 /// On which side of the image the range had better lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -48,6 +53,12 @@ pub fn reserve(
         Some(Errno(errno)) => MemoryError::System("mmap (reserving code memory)", errno),
         None => MemoryError::NoRoom(image.clone()),
     })
+}
+
+/// The first page of the best free range of `size` bytes, below the image if there is one.
+pub fn unused(image: &Range<usize>, size: usize) -> Option<usize> {
+    let request = Request { image, largest: size, smallest: size, refused: Cell::new(None) };
+    Some(request.search(mappings().ok()?, Side::Below)?.0)
 }
 
 /// What [`reserve`] was asked for.
@@ -185,7 +196,7 @@ fn start_of_heap() -> Option<usize> {
 }
 
 /// Maps the range; false if it is not free.
-fn map_at(base: usize, size: usize) -> Result<bool, Errno> {
+pub fn map_at(base: usize, size: usize) -> Result<bool, Errno> {
     let flags = libc::MAP_PRIVATE | libc::MAP_NORESERVE | libc::MAP_FIXED_NOREPLACE;
     // SAFETY: NOREPLACE: nothing that is mapped is touched.
     match unsafe { sys::map_anonymous(base, size, libc::PROT_NONE, flags) } {

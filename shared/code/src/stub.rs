@@ -32,8 +32,15 @@ const STRIDE: usize = 16;
 const TAIL: usize = INDIRECT_LEN;
 /// Bytes of a stub's instructions.
 const LEN: usize = 2 * INDIRECT_LEN + SHORT_LEN;
-/// Bytes of a block in the arenas: stubs, their frame, slots and entry cell.
-const SIZES: [usize; 3] = [STUBS * STRIDE, PLAIN_FRAME_LEN + 4, STUBS * size_of::<Slot>() + 8];
+/// Bytes of a block in the arenas.
+const SIZES: [usize; 3] = sizes(STUBS);
+/// Their alignments.
+pub(crate) const ALIGNS: [usize; 3] = [STRIDE, 8, align_of::<Slot>()];
+
+/// Bytes of a block of `count` stubs in the arenas: stubs, their frame, slots and entry cell.
+pub(crate) const fn sizes(count: usize) -> [usize; 3] {
+    [count * STRIDE, PLAIN_FRAME_LEN + 4, count * size_of::<Slot>() + 8]
+}
 
 const _: () = assert!(LEN <= STRIDE && STRIDE.is_multiple_of(8));
 const _: () = assert!(JMP_INDIRECT.len() + 4 == INDIRECT_LEN && CALL_INDIRECT.len() + 4 == INDIRECT_LEN);
@@ -107,40 +114,55 @@ fn take(area: &Area, trampoline: usize) -> Option<(usize, usize)> {
 
 impl StubBlock {
     fn create(area: &Area, unwind: &UnwindTable, trampoline: usize) -> Result<Self, MemoryError> {
-        let mut block = area.block(SIZES, [STRIDE.next_power_of_two(), 8, align_of::<Slot>()])?;
-        let [text, rodata, slots] = Arena::ALL.map(|arena| block.address(arena));
-        let entry = slots + STUBS * size_of::<Slot>();
-
-        let bytes = block.bytes(Arena::Text);
-        bytes.fill(0xcc);
-        for (number, stub) in bytes.chunks_exact_mut(STRIDE).enumerate() {
-            let at = text + number * STRIDE;
-            let slot = slots + number * size_of::<Slot>();
-            indirect(&mut stub[0..], JMP_INDIRECT, at, slot); //               jmp  *slot(%rip)
-            indirect(&mut stub[TAIL..], CALL_INDIRECT, at + TAIL, entry); //   call *entry(%rip)
-            stub[2 * TAIL..LEN].copy_from_slice(&[JMP_SHORT, -(LEN as i8) as u8]); // jmp  +0
-        }
-
-        let data = block.bytes(Arena::Data);
-        data.fill(0);
+        let mut block = area.block(SIZES, ALIGNS)?;
+        let addresses = Arena::ALL.map(|arena| block.address(arena));
+        let [text, _, slots] = addresses;
+        let mut arenas = block.all_bytes();
+        let mut code = fill(STUBS, addresses, &mut arenas);
+        let data = &mut arenas[Arena::Data as usize];
         for (number, slot) in data.chunks_exact_mut(size_of::<Slot>()).take(STUBS).enumerate() {
-            let tail = text + number * STRIDE + TAIL;
-            slot[..8].copy_from_slice(&tail.to_le_bytes());
+            slot[..8].copy_from_slice(&tail(text, number).to_le_bytes());
         }
-        data[entry - slots..].copy_from_slice(&trampoline.to_le_bytes());
-
-        let range = text..text + SIZES[0];
-        let frame = block.bytes(Arena::Rodata);
-        frame.fill(0);
-        frame[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
-        let fdes = eh_frame::index(frame, rodata, &range).unwrap_or_default();
-        let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata)).collect();
-
+        data[STUBS * size_of::<Slot>()..].copy_from_slice(&trampoline.to_le_bytes());
         block.commit()?;
-        let eh_frame = rodata..rodata + SIZES[1];
-        unwind.register(&mut Code { text: range, eh_frame, fdes, bytes: SIZES, ..Code::default() }, None);
+        unwind.register(&mut code, None);
         Ok(Self { text, slots, trampoline, taken: 0 })
     }
+}
+
+/// The lazy tail of a stub in the block at `text`.
+pub(crate) fn tail(text: usize, number: usize) -> usize {
+    text + number * STRIDE + TAIL
+}
+
+/// A stub of the block at `text`, with its slots at `slots`: the addresses of stub and slot.
+pub(crate) fn of_block(text: usize, slots: usize, number: usize) -> (usize, usize) {
+    (text + number * STRIDE, slots + number * size_of::<Slot>())
+}
+
+/// Writes a block of `count` stubs at these addresses, whose slots and entry cell are empty.
+pub(crate) fn fill(
+    count: usize,
+    [text, rodata, slots]: [usize; 3],
+    [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3],
+) -> Code {
+    let sizes = sizes(count);
+    let entry = slots + count * size_of::<Slot>();
+    to_text.fill(0xcc);
+    for (number, stub) in to_text.chunks_exact_mut(STRIDE).enumerate() {
+        let (at, slot) = of_block(text, slots, number);
+        indirect(&mut stub[0..], JMP_INDIRECT, at, slot); //               jmp  *slot(%rip)
+        indirect(&mut stub[TAIL..], CALL_INDIRECT, at + TAIL, entry); //   call *entry(%rip)
+        stub[2 * TAIL..LEN].copy_from_slice(&[JMP_SHORT, -(LEN as i8) as u8]); // jmp  +0
+    }
+    to_data.fill(0);
+    let range = text..text + sizes[0];
+    to_rodata.fill(0);
+    to_rodata[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
+    let fdes = eh_frame::index(to_rodata, rodata, &range).unwrap_or_default();
+    let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata)).collect();
+    let (eh_frame, pieces) = (rodata..rodata + sizes[1], [text, rodata, slots, rodata]);
+    Code { text: range, eh_frame, fdes, pieces, bytes: sizes, ..Code::default() }
 }
 
 /// Writes `jmp` or `call *cell(%rip)`, to lie at `at`.

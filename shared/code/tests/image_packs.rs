@@ -81,7 +81,7 @@ fn whole() -> &'static [u8] {
             let units: Vec<_> = range.map(|at| (MODULES[at].0, &units[at])).collect();
             Group::of(&units, &Image, &KEY).expect("it is small")
         };
-        image_pack::encode(&[group(0..2), group(2..3)], key_at, &KEY).expect("the packs are good")
+        image_pack::encode(&[group(0..2), group(2..3)], key_at, &KEY, None).expect("the packs are good")
     })
 }
 
@@ -205,7 +205,8 @@ fn groups_are_written_again_as_long_as_they_are_of_use() {
     };
     let groups = again(&[], &[]);
     assert_eq!(groups.len(), 2);
-    let moved = image_pack::encode(&groups, |place| key_at(place - 1), &KEY).expect("the packs are good");
+    let moved =
+        image_pack::encode(&groups, |place| key_at(place - 1), &KEY, None).expect("the packs are good");
     let moved_index = open(&moved).expect("it is whole");
     assert_eq!(moved_index.module(1), Some((&[3; 32], 4)));
     assert_eq!(moved_index.find(1, 0).map(|it| it.0), Some(0));
@@ -214,8 +215,8 @@ fn groups_are_written_again_as_long_as_they_are_of_use() {
     assert_eq!((count(&[2], &[]), count(&[4], &[]), count(&[2, 4, 5], &[])), (2, 1, 0));
     assert_eq!((count(&[], &[(2, 0)]), count(&[], &[(2, 0), (4, 1)]), count(&[], &[(5, 0)])), (2, 1, 1));
     // What is gone is no longer found.
-    let rest =
-        image_pack::encode(&again(&[2], &[]), |place| key_at(place - 1), &KEY).expect("the packs are good");
+    let rest = image_pack::encode(&again(&[2], &[]), |place| key_at(place - 1), &KEY, None)
+        .expect("the packs are good");
     let rest = open(&rest).expect("it is whole");
     assert_eq!((rest.len(), rest.module(0)), (2, Some((&[3; 32], 4))));
 }

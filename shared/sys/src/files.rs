@@ -271,6 +271,15 @@ pub fn group() -> u32 {
     unsafe { syscall(libc::SYS_getegid, [0; 6]) }.unwrap_or(0) as u32
 }
 
+/// Seconds since the system has started; none if the kernel does not tell.
+pub fn time_since_start() -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let arguments = [libc::CLOCK_BOOTTIME as usize, (&raw mut time) as usize, 0, 0, 0, 0];
+    // SAFETY: the kernel writes a timespec.
+    let told = unsafe { syscall(libc::SYS_clock_gettime, arguments) };
+    told.map_or(0, |_| time.tv_sec)
+}
+
 /// Seconds since 1970.
 pub fn now() -> i64 {
     // SAFETY: a null pointer means that only the result is wanted.

@@ -12,6 +12,7 @@ use autojit_bitcode::{
 };
 use autojit_code::Unit;
 use autojit_code::dwarf::{FunctionLines, Inlined, Row, SourceFile, Subprogram};
+use autojit_code::pack::{self, Key};
 use autojit_code::unit::Function;
 use autojit_store::Symbol;
 
@@ -25,6 +26,18 @@ const NESTING: usize = 1000;
 /// What is published of the lines of a module's unit: nothing is read yet.
 pub fn later(module: &'static Module, unit: &Unit<'static>) -> Lines {
     Lines::Kept(None, Some(of_functions(unit, move |index| Some((module, index)))))
+}
+
+/// [`of_functions`] for the unit of a pack for `key`, which is read on demand.
+pub fn of_pack(
+    bytes: &'static [u8],
+    key: Key,
+    function: impl Fn(u32) -> Option<(&'static Module, u32)> + Send + 'static,
+) -> Functions {
+    Box::new(move || {
+        let unit = pack::check_code(bytes, &key).and_then(|()| pack::decode_checked(bytes));
+        unit.map(|unit| of_functions(&unit, function)()).unwrap_or_default()
+    })
 }
 
 /// Whose lines can be made, of the functions of a unit; by number, their module and their index in it. Functions that are

@@ -1,6 +1,7 @@
 //! Writing image packs: what a process had to get otherwise becomes groups of a new file.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering::Relaxed;
 
 use autojit_cache::{Directory, Kind};
 use autojit_code::image_pack::{
@@ -10,6 +11,7 @@ use autojit_code::pack::Key;
 use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
+use super::link_ahead::link_ahead;
 use super::{FIRST_MODULES, MODULES, key_of, may_have_one, opened_pack, places};
 use crate::compile::cache::path;
 use crate::link::kept_lines::KeptLines;
@@ -85,7 +87,9 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         of_image.map(|it| image.place_of(it.module)).collect::<BTreeSet<_>>().len()
     };
     for image in image::all().filter(|image| may_have_one(image)) {
-        if modules(&noted, image) < worth(opened_pack(image).is_some()) {
+        let pack = opened_pack(image);
+        let is_stale = pack.is_some_and(|pack| pack.is_stale.swap(false, Relaxed));
+        if !is_stale && modules(&noted, image) < worth(pack.is_some()) {
             continue;
         }
         let (mut of_image, others): (Vec<_>, _) =
@@ -95,7 +99,9 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         of_image.sort_by_key(|it| it.time);
         let key = key_of(image);
         let old = directory.read(&key, Kind::Image).ok();
-        let bytes = image.while_loaded(|| encode(image, of_image, old.as_deref(), &key)).flatten();
+        let bytes = image
+            .while_loaded(|| encode(image, of_image, old.as_deref(), &key, is_stale, directory.part_limit()))
+            .flatten();
         let written = bytes.map(|bytes| directory.write_part(&key, Kind::Image, &bytes));
         if let Some(Err(error)) = written {
             log::debug!(
@@ -113,8 +119,16 @@ fn worth(is_there: bool) -> usize {
     if is_there { MODULES } else { FIRST_MODULES }
 }
 
-/// The new pack of an image; None if there is no need for one.
-fn encode(image: &'static Image, noted: Vec<Noted>, old: Option<&[u8]>, key: &Key) -> Option<Vec<u8>> {
+/// The new pack of an image; None if there is no need for one, unless the old one `is_stale`. It is not linked
+/// ahead if it had more than `limit` bytes then.
+fn encode(
+    image: &'static Image,
+    noted: Vec<Noted>,
+    old: Option<&[u8]>,
+    key: &Key,
+    is_stale: bool,
+    limit: u64,
+) -> Option<Vec<u8>> {
     let facts = ImageFacts(image);
     let old = old.and_then(|bytes| {
         let head = &bytes[..image_pack::packs_at(bytes)?];
@@ -136,7 +150,7 @@ fn encode(image: &'static Image, noted: Vec<Noted>, old: Option<&[u8]>, key: &Ke
         number.is_some_and(|number| index.find(number as u32, *function).is_some())
     };
     let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|(module, _)| *module).collect();
-    if missing.len() < worth(old.is_some()) {
+    if !is_stale && missing.len() < worth(old.is_some()) {
         // Another process has written it meanwhile.
         return None;
     }
@@ -162,7 +176,10 @@ fn encode(image: &'static Image, noted: Vec<Noted>, old: Option<&[u8]>, key: &Ke
         groups.extend(Group::of(&units, &facts, key));
     }
     let key_at = |place: u32| image.modules()[place as usize].record().key;
-    image_pack::encode(&groups, key_at, key).ok()
+    let bytes = link_ahead(image, &groups, key)
+        .and_then(|ahead| image_pack::encode(&groups, key_at, key, Some(&ahead)).ok())
+        .filter(|bytes| bytes.len() as u64 <= limit);
+    bytes.or_else(|| image_pack::encode(&groups, key_at, key, None).ok())
 }
 
 /// How many units each group has, of these with so many functions and bytes of code, behind `before` groups.

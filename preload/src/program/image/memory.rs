@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use autojit_code::{Booking, CodeMemory};
+use autojit_code::{Booking, CodeMemory, reservation};
 
 use super::{Image, all};
 use crate::settings::options;
@@ -41,6 +41,14 @@ impl Image {
             direct.for_each(|address| include(address, address.saturating_add(ADDEND).min(whole.end)));
         }
         reach
+    }
+
+    /// A place near the image for `size` bytes where most likely nothing is in other processes, too. At the bottom of the
+    /// address space there is none above the image: the heap begins wherever the kernel likes.
+    pub fn unused_place(&self, size: usize) -> Option<usize> {
+        let reach = self.reach();
+        let is_low = reach.start < 1 << 32;
+        reservation::unused(&reach, size).filter(|place| !is_low || *place < reach.start)
     }
 
     /// The image's code memory, made when it is first needed.

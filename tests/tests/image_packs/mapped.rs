@@ -1,0 +1,159 @@
+//! Code that runs in pages of the image pack: where they can be mapped, what makes them be linked anew, and what keeps other
+//! content from being run.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use autojit_code::image_pack;
+use autojit_tests::cache::{assert_cold, assert_warm, only, warm};
+use autojit_tests::run::{command, tool};
+use autojit_tests::scratch::{Scratch, dist};
+use autojit_tests::stats::Stats;
+
+use super::{assert_ran, compile_some, link};
+
+/// What the program prints behind where its code is.
+const REST: &str = "46 3 2\n47\nleft 4\n";
+
+fn names() -> Vec<String> {
+    (0..10).map(|number| format!("m{number}")).chain(["main".to_owned()]).collect()
+}
+
+/// A program of eleven modules.
+fn build(scratch: &Scratch, flags: &[&str]) -> PathBuf {
+    scratch.file("main.c", include_str!("mapped.c"));
+    for number in 1..10 {
+        scratch.file(&format!("m{number}.c"), format!("int m{number}(int n) {{ return n + {number}; }}\n"));
+    }
+    scratch.file(
+        "m0.c",
+        "static int ascending(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }\n\
+         int (*later(void))(const void *, const void *) { return ascending; }\nint m0(int n) { return n; }\n",
+    );
+    compile_some(scratch, flags, &names());
+    link(scratch, &names(), &[], "program")
+}
+
+/// Runs the program; its code is where it says.
+#[track_caller]
+fn runs(scratch: &Scratch, program: &Path, place: &str, what: &str) -> Stats {
+    let (outcome, stats) = warm(scratch, program, |command| command);
+    assert_ran(&outcome, &format!("{place}\n{REST}"), what);
+    stats
+}
+
+#[track_caller]
+fn is_mapped(scratch: &Scratch, program: &Path, what: &str) {
+    let stats = runs(scratch, program, "the pack", what);
+    assert_warm(&stats, what);
+    assert_eq!(stats.number("cache_files"), 1.0, "{what}: {stats:?}");
+    assert_eq!(stats.number("resolver_calls"), 0.0, "{what}: {stats:?}");
+}
+
+#[test]
+fn code_runs_in_pages_of_the_pack() {
+    for flags in [&["-O0", "-g", "-fexceptions"], &["-O2", "-fPIC", "-fexceptions"]] {
+        let scratch = Scratch::new(&format!("image-pack-mapped{}", flags[0]));
+        let program = build(&scratch, flags);
+        assert_cold(&runs(&scratch, &program, "memory", "first"), "first");
+        is_mapped(&scratch, &program, "second");
+        is_mapped(&scratch, &program, "third");
+        // perf knows names of code in anonymous memory only.
+        let (outcome, stats) = warm(&scratch, &program, |command| command.env("AUTOJIT_PERF_MAP", "on"));
+        assert_ran(&outcome, &format!("memory\n{REST}"), "for perf");
+        assert_warm(&stats, "for perf");
+        // A function that no earlier run has needed.
+        let more = |what: &str| {
+            let (outcome, stats) = warm(&scratch, &program, |command| command.arg("more"));
+            assert_ran(&outcome, &format!("the pack\n{REST}6\n"), what);
+            stats
+        };
+        assert!(more("more").number("bound") > 14.0);
+        assert_warm(&more("more, again"), "more, again");
+    }
+}
+
+/// Where something else has the addresses that the pages were linked for, groups are linked for others.
+#[test]
+fn other_distances_are_linked_for() {
+    let scratch = Scratch::new("image-pack-distance");
+    let program = build(&scratch, &["-O0", "-fexceptions"]);
+    runs(&scratch, &program, "memory", "first");
+    is_mapped(&scratch, &program, "second");
+    scratch.file(
+        "taken.c",
+        "#define _GNU_SOURCE\n#include <stdint.h>\n#include <sys/auxv.h>\n#include <sys/mman.h>\n\
+         __attribute__((constructor)) static void take(void) {\n\
+         uintptr_t image = (getauxval(AT_PHDR) & -4096UL) - (256UL << 20);\n\
+         mmap((void *)image, 256UL << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);\n}\n",
+    );
+    tool(
+        command("clang-22")
+            .args(["-shared", "-fPIC", "-o", "taken.so", "taken.c"])
+            .current_dir(scratch.path()),
+    );
+    let preload =
+        format!("{} {}", scratch.path().join("taken.so").display(), dist("lib/libautojit.so").display());
+    let (outcome, stats) = warm(&scratch, &program, |command| command.env("LD_PRELOAD", &preload));
+    assert_ran(&outcome, &format!("memory\n{REST}"), "elsewhere");
+    assert_warm(&stats, "elsewhere");
+    assert_eq!(stats.number("cache_files"), 1.0, "{stats:?}");
+    // One such process is no reason to link for its addresses.
+    is_mapped(&scratch, &program, "later");
+}
+
+/// Pages are linked for one image: with another one in its place they are linked anew, once.
+#[test]
+fn other_images_are_linked_for_once() {
+    let scratch = Scratch::new("image-pack-relinked");
+    let program = build(&scratch, &["-O0", "-fexceptions"]);
+    runs(&scratch, &program, "memory", "first");
+    is_mapped(&scratch, &program, "second");
+    // Other static code in front: all modules are as they were, and elsewhere.
+    scratch.file("plain.c", "int plain(int n) { return n * 7; }\nint filled[3000] = {1};\n");
+    tool(command("clang-22").args(["-c", "plain.c"]).current_dir(scratch.path()));
+    link(&scratch, &[vec!["plain".to_owned()], names()].concat(), &[], "program");
+    let stats = runs(&scratch, &program, "memory", "linked with more");
+    assert_warm(&stats, "linked with more");
+    is_mapped(&scratch, &program, "linked with more, later");
+    // One module is edited; the functions of the others have their code.
+    scratch.file("m9.c", "int m9(int n) { return 9 + n; }\n");
+    compile_some(&scratch, &["-O0", "-fexceptions"], &["m9".to_owned()]);
+    link(&scratch, &names(), &[], "program");
+    assert_eq!(runs(&scratch, &program, "memory", "edited").compiled(), 1.0);
+    is_mapped(&scratch, &program, "edited, later");
+}
+
+/// A checksum of pages that are mapped would read them all, so it is computed once in a while: at least when the system has
+/// ended since, which is when files of the cache lose content.
+#[test]
+fn pages_are_checked_once_in_a_while() {
+    let scratch = Scratch::new("image-pack-checked");
+    let program = build(&scratch, &["-O0", "-fexceptions"]);
+    runs(&scratch, &program, "memory", "first");
+    is_mapped(&scratch, &program, "second");
+    let file = only(&scratch, ".aji");
+    let whole = fs::read(&file).expect("it is there");
+    let age = |by: Duration| {
+        let file = File::options().write(true).open(&file).expect("the file is ours");
+        file.set_modified(SystemTime::now() - by).expect("the file is ours");
+    };
+    let days = Duration::from_secs(3 * 24 * 60 * 60);
+    age(days);
+    is_mapped(&scratch, &program, "old");
+    let modified = fs::metadata(&file).and_then(|file| file.modified()).expect("it is there");
+    assert!(modified.elapsed().expect("it is past") < days / 2, "it is touched when it was checked");
+    // As a file system leaves a file of which it has lost the end. The pages of the text come first.
+    assert!(image_pack::pages_are_good(&whole));
+    let mut damaged = whole.clone();
+    let lost = whole.len() - 3 * 4096;
+    damaged[lost..].fill(0);
+    assert!(!image_pack::pages_are_good(&damaged));
+    fs::write(&file, &damaged).expect("the file is ours");
+    age(days);
+    let stats = runs(&scratch, &program, "memory", "damaged");
+    assert_warm(&stats, "damaged");
+    assert!(stats.number("cache_files") > 1.0, "{stats:?}");
+    is_mapped(&scratch, &program, "damaged, later");
+}
