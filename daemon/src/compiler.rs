@@ -330,7 +330,7 @@ impl Compiler {
                 if describe::has_lines(object.bytes()) {
                     unit.lines.push(unit.lines_of(object.bytes()));
                 }
-                local.append(&mut autojit_cache::local_functions(&container, &unit));
+                local.extend(autojit_cache::local_functions(&container, &unit));
                 units.push(unit);
             }
             let key = autojit_cache::key_of(&variant.key, variant.level);

@@ -174,7 +174,7 @@ pub fn keep_baseline(module: &'static Module, unit: Unit<'static>) {
 
 /// Lets a unit wait to be written to the file of `key`.
 fn await_writing(module: &'static Module, opened: &Opened, key: Key, unit: Unit<'static>) {
-    let mut local = match options::calls_pass_stubs() {
+    let local = match options::calls_pass_stubs() {
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
     };
@@ -187,7 +187,7 @@ fn await_writing(module: &'static Module, opened: &Opened, key: Key, unit: Unit<
     let pending = waiting.modules.entry(key).or_insert_with(none);
     pending.units.push(unit);
     pending.times.push(time);
-    pending.local.append(&mut local);
+    pending.local.extend(local);
 }
 
 /// Keeps what may become part of an image pack. `kept`: see [`Noted`].

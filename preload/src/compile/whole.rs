@@ -135,7 +135,7 @@ impl Whole {
         }
         let mut local = std::collections::BTreeSet::new();
         if !options::calls_pass_stubs() {
-            units.iter().for_each(|unit| local.append(&mut autojit_cache::local_functions(container, unit)));
+            units.iter().for_each(|unit| local.extend(autojit_cache::local_functions(container, unit)));
         }
         let unit = Unit::merge(&units.iter().collect::<Vec<_>>(), |index| local.contains(&index))
             .ok_or_else(|| cannot_link(&"the code of one module is too large"))?;
