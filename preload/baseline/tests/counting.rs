@@ -72,6 +72,15 @@ impl<'m> Compiled<'m> {
         Self { module, codes }
     }
 
+    /// All of it, in memory, with the data of the same module that clang has compiled.
+    fn linked(&self, scratch: &Scratch) -> Linked {
+        let data = scratch.0.join("data.so");
+        let mut clang = Command::new("clang++-22");
+        run(clang.args(["-shared", "-fPIC", "-w", "-o"]).arg(&data).arg(source("counting.ll")));
+        let codes: Vec<_> = self.codes.values().cloned().collect();
+        Linked::new(self.module, &codes, open(&data))
+    }
+
     fn code(&self, name: &str) -> &Code {
         &self.codes[name].1
     }
@@ -291,13 +300,7 @@ fn the_rest_runs_on_the_frame() {
     let (bytes, scratch) = bitcode();
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
-    let object = scratch.0.join("data.so");
-    run(Command::new("clang++-22")
-        .args(["-shared", "-fPIC", "-w", "-o"])
-        .arg(&object)
-        .arg(source("counting.ll")));
-    let codes: Vec<(u32, Code)> = compiled.codes.values().cloned().collect();
-    let linked = Linked::new(&module, &codes, open(&object));
+    let linked = compiled.linked(&scratch);
     let arm = |name: &str, rest: usize, left: i32| {
         *MAP.lock().expect("a lock") = (rest != 0).then(|| compiled.map(name).expect("a map"));
         REST.store(rest, SeqCst);
@@ -376,13 +379,7 @@ fn frames_are_right_in_front_of_the_prologue() {
     let (bytes, scratch) = bitcode();
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
-    let object = scratch.0.join("entries.so");
-    run(Command::new("clang++-22")
-        .args(["-shared", "-fPIC", "-w", "-o"])
-        .arg(&object)
-        .arg(source("counting.ll")));
-    let codes: Vec<(u32, Code)> = compiled.codes.values().cloned().collect();
-    let linked = Linked::new(&module, &codes, open(&object));
+    let linked = compiled.linked(&scratch);
     for name in ["into", "everything"] {
         let counter = linked.counters[name][0] as *mut Counter;
         // SAFETY: no other thread knows it.

@@ -270,7 +270,7 @@ impl CodeMemory {
         }
         let system = |error: autojit_sys::Errno| MemoryError::System("mapping an image pack", error.0);
         let publish = || {
-            // SAFETY: the pages are the caller's for ever, who gives them away; the range is reserved, and this area's.
+            // SAFETY: nothing else refers to the pages, which the caller gives up; the range is reserved, and this area's.
             unsafe {
                 autojit_sys::move_pages(from, len, start).map_err(system)?;
                 complete(std::slice::from_raw_parts_mut(start as *mut u8, len));
