@@ -120,6 +120,10 @@ fn other_flags_have_other_preambles() {
         project.environment = vec![(name.to_owned(), value.to_owned())];
         unused(&project, name);
     }
+    // clang knows no locales.
+    project.environment =
+        vec![("LC_ALL".to_owned(), "C".to_owned()), ("LANG".to_owned(), "de_DE".to_owned())];
+    assert!(project.compare("on", "another locale").0, "{}", project.reasons());
     project.environment.clear();
     project.write(
         "main.cpp",

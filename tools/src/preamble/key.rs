@@ -15,7 +15,8 @@ use super::scan;
 /// The form of keys, manifests and what belongs to them.
 const VERSION: &str = "autojit preamble 2";
 
-/// Variables that the compiler, its dynamic loader or its driver read, by what their names begin with.
+/// Variables that the compiler, its dynamic loader or its driver read, by what their names begin with. clang knows no locales
+/// (it imports neither `setlocale` nor `newlocale`), so an editor and a terminal share preambles.
 const READ: &[&str] = &[
     "CLANG",
     "LLVM",
@@ -35,8 +36,6 @@ const READ: &[&str] = &[
     "PWD",
     "HOME",
     "XDG_CONFIG",
-    "LANG",
-    "LC_",
     "CUDA",
     "HIP",
     "ROCM",
