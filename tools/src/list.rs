@@ -3,13 +3,14 @@
 //! Linked files have a record for each module, which leads to its container, and slots for the functions that linkers kept;
 //! object files have containers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::mem::offset_of;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use autojit_bitcode::Module as Bitcode;
 use autojit_store::{Container, FunctionKind, OptLevel};
 use autojit_trampoline::contract::{
     CONTRACT_VERSION, MODULE_MAGIC, MODULE_SECTION, ModuleRecord, SAME_MODULE, SLOT_SECTION, STORE_SECTION,
@@ -220,6 +221,20 @@ fn level(level: OptLevel) -> String {
     }
 }
 
+/// How many bytes of bitcode the bodies of functions have, with their places in the source, by symbol.
+fn sizes(container: &Container<'_>) -> Result<HashMap<Vec<u8>, usize>, String> {
+    let bitcode = container.bitcode().map_err(|error| error.to_string())?;
+    let module =
+        Bitcode::parse(&bitcode).map_err(|error| format!("{} at bit {}", error.reason.text(), error.bit))?;
+    let body = |(index, global)| {
+        let block = module.block(index).ok()?;
+        let name = module.name(global);
+        // What LLVM does not mangle, it marks.
+        Some((name.strip_prefix(b"\x01").unwrap_or(name).to_vec(), block.len()))
+    };
+    Ok((0..).zip(module.globals()).filter_map(body).collect())
+}
+
 /// A number of things.
 fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
@@ -255,6 +270,13 @@ fn text(path: &Path, modules: &[Module]) -> String {
             counted(container.function_count() as usize, "function"),
             container.byte_len()
         );
+        let sizes = match sizes(&container) {
+            Ok(sizes) => sizes,
+            Err(why) => {
+                let _ = writeln!(body, "  its bitcode cannot be read: {why}");
+                continue;
+            }
+        };
         for (index, function) in (0..).zip(container.functions()) {
             let kept = module.slots.as_ref().is_none_or(|slots| slots.contains(&index));
             let kind = match function.kind {
@@ -267,7 +289,8 @@ fn text(path: &Path, modules: &[Module]) -> String {
                 // Another file's definition is the program's, or nothing refers to it.
                 FunctionKind::Stub => "dropped",
             };
-            let _ = writeln!(body, "  {kind:<8} {}", function.name);
+            let size = sizes.get(function.name.as_bytes()).copied().unwrap_or_default();
+            let _ = writeln!(body, "  {kind:<8} {size:>7} {}", function.name);
         }
     }
     format!(
