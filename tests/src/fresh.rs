@@ -1,7 +1,8 @@
 //! Whether `dist/` was built from the sources that are there: tests of an older build would say nothing about them.
 //!
-//! scripts/build leaves a stamp: the digest of the sources (scripts/sources), and the tree that they were in. The digest is
-//! calculated anew only if a source is younger than the stamp or the stamp is of another tree.
+//! scripts/build leaves a stamp: the digest of the sources (scripts/sources), the tree that they were in, and what the
+//! environment said of cargo's release profile. The digest is calculated anew only if a source is younger than the stamp or
+//! the stamp is of another tree.
 
 use std::fs;
 use std::path::Path;
@@ -37,7 +38,9 @@ pub fn check(root: &Path, dist: &Path) -> Result<(), String> {
     let Ok(text) = fs::read_to_string(&stamp) else {
         return stale("is of no finished build");
     };
-    let (digest, tree) = text.trim_end().split_once('\n').unwrap_or((&text, ""));
+    let mut lines = text.lines();
+    let mut line = || lines.next().unwrap_or_default();
+    let (digest, tree) = (line(), line());
     let built = fs::metadata(&stamp).and_then(|stamp| stamp.modified()).expect("it was just read");
     if Path::new(tree) == root && SOURCES.iter().all(|source| is_older(&root.join(source), built)) {
         return Ok(());
@@ -47,6 +50,13 @@ pub fn check(root: &Path, dist: &Path) -> Result<(), String> {
         return Ok(());
     }
     stale("was built from other sources than those that are there now")
+}
+
+/// What the environment said of cargo's release profile when `dist` was built, as for quick builds without link-time
+/// optimisation; empty for a build as it is released.
+pub fn profile(dist: &Path) -> String {
+    let stamp = fs::read_to_string(dist.join(".sources")).unwrap_or_default();
+    stamp.lines().nth(2).unwrap_or_default().to_owned()
 }
 
 /// Whether a file, or all files in a directory, and the directory itself, were last changed before `time`.

@@ -9,6 +9,8 @@ mod floors;
 mod folders;
 #[path = "tidy/fork_locks.rs"]
 mod fork_locks;
+#[path = "tidy/profile.rs"]
+mod profile;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the workspace").to_owned()

@@ -1,0 +1,48 @@
+//! The staged runtime was compiled with the profile that lies beside its sources.
+
+use std::collections::HashSet;
+use std::process::Command;
+
+use autojit_tests::fresh;
+use autojit_tests::run::tool;
+use autojit_tests::scratch::dist;
+
+use super::root;
+
+/// Whether the name of a function in a profile, or of a symbol, is one of the runtime's own crates.
+fn own(name: &&str) -> bool {
+    name.contains("autojit")
+}
+
+/// A profile is found by the names of symbols, which change with the features of crates and with rustc; nothing says so
+/// when it is not found.
+#[test]
+fn the_runtime_knows_its_profile() {
+    let runtime = dist("lib/libautojit.so");
+    let settings = fresh::profile(runtime.ancestors().nth(2).expect("it lies two directories down"));
+    if !settings.is_empty() {
+        eprintln!("symbols have other names in a build with {settings}");
+        return;
+    }
+    let release = tool(Command::new("rustc").arg("--version").current_dir(root())).text();
+    let profiled = std::fs::read_to_string(root().join("preload/libautojit.profdata.rustc"));
+    if profiled.expect("scripts/profile writes it") != release {
+        eprintln!("the profile is of another release of rustc than {release}, so it is not used");
+        return;
+    }
+    let profile = root().join("preload/libautojit.profdata");
+    let shown = tool(Command::new("llvm-profdata-22").args(["show", "--all-functions"]).arg(profile)).text();
+    // Those of internal linkage have the file's name before theirs.
+    let names = shown.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    let known: HashSet<&str> = names.filter_map(|name| name.rsplit([';', ':']).next()).filter(own).collect();
+    let symbols = tool(Command::new("nm").arg("--defined-only").arg(runtime)).text();
+    let code = symbols.lines().filter_map(|line| line.split_once(" t ").or(line.split_once(" T ")));
+    let code: HashSet<&str> = code.filter_map(|(_, name)| name.split(".llvm.").next()).filter(own).collect();
+    let found = code.intersection(&known).count();
+    assert!(
+        found > code.len() / 2 && found > 200,
+        "of {} functions of the runtime, the profile has {found}: if many are new, renew it (scripts/profile); else \
+         look for what changed the names of symbols",
+        code.len()
+    );
+}
