@@ -131,6 +131,7 @@ sections! {
     meson "docs/howto.md" "Meson" true,
     cargo "docs/howto.md" "cargo" true,
     ccache "docs/howto.md" "ccache" true,
+    recorded "docs/howto.md" "Compile commands for clangd" false,
     ci "docs/howto.md" "CI with a kept cache" true,
     containers "docs/howto.md" "Containers" false,
     gdb "docs/howto.md" "gdb" true,
