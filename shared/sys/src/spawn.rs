@@ -87,12 +87,13 @@ unsafe fn clone_onto(
             "jnz 2f",
             // The end of the chain of frames.
             "xor ebp, ebp",
-            "mov rdi, {argument}",
-            "call {function}",
+            "mov rdi, r12",
+            "call r13",
             "ud2",
             "2:",
-            function = in(reg) function,
-            argument = in(reg) argument,
+            // Not any registers: rbp would be among them.
+            in("r13") function,
+            in("r12") argument,
             inlateout("rax") libc::SYS_clone as isize => result,
             in("rdi") flags,
             in("rsi") stack,
