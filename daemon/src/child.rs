@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::io;
 
 use autojit_cache::Directory;
+use autojit_generator::orc::Engine;
 use autojit_protocol::{Blob, Incoming, Outgoing, Packet};
 use autojit_sys::{Errno, File};
 
 use crate::compiler;
-use crate::engine::Engine;
 use crate::job::{Functions, Job, Variant};
 use crate::requests::RequestId;
 

@@ -1,23 +1,27 @@
-//! A compiler: one of the daemon's child processes, with the engine in it. Receives [`Job`]s; hands on objects, and
+//! A compiler: one of the daemon's child processes, with the engine in it. Receives [`Job`]s; hands on units, and
 //! writes what it has compiled to the object cache when it is told to.
 //!
 //! A crash of LLVM ends this process and no other. The daemon decides what is open here, so that it always knows.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use autojit_cache::Directory;
-use autojit_code::describe;
+use autojit_abi::GENERATOR;
+use autojit_cache::{Directory, Pending, Writer};
+use autojit_code::pack::Key;
+use autojit_code::{Unit, bundle};
+use autojit_generator::{Generator, Made, Request, defined, orc};
 use autojit_protocol::packet::Bytes;
 use autojit_protocol::{Blob, Incoming, Outgoing, What};
 use autojit_store::Container;
 use autojit_sys::{Errno, File, Wanted, poll};
 
-use crate::engine::{Engine, Module, Output};
+use crate::engine;
 use crate::job::{Functions, Job, Outcome, Variant};
 
-/// Bytes of objects that may wait to be written.
+/// Bytes of code that may wait to be written.
 const WAITING: usize = 32 << 20;
 /// How long functions of one module are compiled ahead.
 const AHEAD_TIME: Duration = Duration::from_secs(20);
@@ -27,25 +31,24 @@ const AHEAD_FUNCTIONS: usize = 4096;
 /// A module that is open here.
 struct Opened {
     /// Before its container, which it needs.
-    module: Module,
+    module: orc::Module,
     container: Rc<Bytes>,
 }
 
-/// What waits to be written of a module.
-struct Pending {
+/// What is known of code that waits to be written.
+struct Source {
     container: Rc<Bytes>,
-    objects: Vec<Output>,
     /// The functions that programs have had compiled, by program.
     ran: BTreeMap<String, BTreeSet<u32>>,
 }
 
 /// The state of a compiler.
 struct Compiler {
-    engine: Engine,
+    engine: orc::Engine,
     socket: File,
     cache: Option<Directory>,
     modules: HashMap<Variant, Opened>,
-    pending: BTreeMap<Variant, Pending>,
+    pending: Writer<Source>,
     waiting: usize,
     incoming: Incoming,
     /// What came while something was compiled ahead.
@@ -53,19 +56,19 @@ struct Compiler {
 }
 
 /// Works until the daemon is gone; before the first job, unless that is there already, LLVM is made `warm`.
-pub fn run(engine: Engine, socket: File, cache: Option<Directory>, warm: bool) {
+pub fn run(engine: orc::Engine, socket: File, cache: Option<Directory>, warm: bool) {
     let mut compiler = Compiler {
         engine,
         socket,
         cache,
         modules: HashMap::new(),
-        pending: BTreeMap::new(),
+        pending: Writer::new(),
         waiting: 0,
         incoming: Incoming::default(),
         later: VecDeque::new(),
     };
     if warm && compiler.listen() == Ok(true) && compiler.later.is_empty() {
-        engine.warm();
+        engine::warm(engine);
     }
     while let Ok(Some((job, container))) = compiler.next_job() {
         if compiler.work(job, container).is_err() {
@@ -125,13 +128,10 @@ impl Compiler {
                     self.compile(&variant, what, &map, |index| !alone && !done.contains(index))
                 });
                 match compiled {
-                    Ok((object, functions)) => {
-                        self.send(
-                            &Outcome::Code { variant, functions: functions.clone(), memory: memory() },
-                            Some(object.bytes()),
-                        )?;
-                        if keep && what != What::Everything {
-                            self.keep(variant, object, &functions, Some(program));
+                    Ok(unit) => {
+                        let functions = self.deliver(variant, unit.as_ref())?;
+                        if let Some(unit) = unit.filter(|_| keep && what != What::Everything) {
+                            self.keep(variant, unit, &functions, Some(program));
                         }
                     }
                     Err(reason) => self.send(&Outcome::Failed(reason), None)?,
@@ -161,13 +161,24 @@ impl Compiler {
         }
     }
 
+    /// Sends a unit, and returns which functions it has.
+    fn deliver(&self, variant: Variant, unit: Option<&Unit<'_>>) -> Result<Functions, Errno> {
+        let mut functions = Functions::default();
+        // The engine may have left out what could not be compiled.
+        unit.into_iter().flat_map(defined).for_each(|index| functions.insert(index));
+        let bytes = unit.map_or(Vec::new(), |unit| bundle::encode(unit, &key_of(&variant)));
+        let outcome = Outcome::Code { variant, functions: functions.clone(), memory: memory() };
+        self.send(&outcome, Some(&bytes))?;
+        Ok(functions)
+    }
+
     fn idle(&self) -> Result<(), Errno> {
         self.send(&Outcome::Idle { pending: !self.pending.is_empty(), memory: memory() }, None)
     }
 
-    fn send(&self, outcome: &Outcome, object: Option<&[u8]>) -> Result<(), Errno> {
+    fn send(&self, outcome: &Outcome, code: Option<&[u8]>) -> Result<(), Errno> {
         let mut outgoing = Outgoing::default();
-        outcome.push(&mut outgoing, object.map(Blob::new));
+        outcome.push(&mut outgoing, code.map(Blob::new));
         while !outgoing.flush(&self.socket)? {
             wait(&self.socket, libc::POLLOUT);
         }
@@ -200,39 +211,23 @@ impl Compiler {
         Ok(())
     }
 
-    /// Compiles, and says which functions are in the object.
+    /// Compiles. Nothing if that is nothing.
     fn compile(
         &mut self,
         variant: &Variant,
         what: What,
         map: &[u8],
-        mut wanted: impl FnMut(u32) -> bool,
-    ) -> Result<(Output, Functions), String> {
+        wanted: impl Fn(u32) -> bool,
+    ) -> Result<Option<Unit<'static>>, String> {
         let opened = self.modules.get_mut(variant).ok_or("its module is not open")?;
-        let mut granted = BTreeSet::new();
-        granted.extend(what.function());
-        let everything = what == What::Everything;
-        let mut wanted = |index| match what {
-            What::Function(_) => wanted(index),
+        let granted = RefCell::new(BTreeSet::from_iter(what.function()));
+        let claim = |index| match what {
+            What::Function(_) => wanted(index) && granted.borrow_mut().insert(index),
             What::Often(_) | What::Continuation(_) => false,
             What::Everything => true,
         };
-        let object = opened.module.compile(what, map, |index| wanted(index) && granted.insert(index))?;
-        let mut functions = Functions::default();
-        if everything {
-            granted.into_iter().for_each(|index| functions.insert(index));
-        } else {
-            // The engine may have left out what could not be compiled.
-            let container = Container::parse(&opened.container).map_err(|error| error.to_string())?;
-            let unit = autojit_cache::unit_of(object.bytes(), &container);
-            let unit = unit.map_err(|error| format!("linking its code: {error}"))?;
-            for function in unit.functions.iter().filter(|function| function.global) {
-                if let autojit_code::Symbol::Function(index) = function.symbol {
-                    functions.insert(index);
-                }
-            }
-        }
-        Ok((object, functions))
+        let made = opened.module.compile(&Request { what, stack_map: map, claim: &claim });
+        made.map(|made| made.map(|Made { unit, .. }| unit)).map_err(|error| error.to_string())
     }
 
     /// Compiles what ran when the module was another one, and what that calls.
@@ -249,15 +244,11 @@ impl Compiler {
         // Where a program begins, of which nothing else is known.
         roots.extend(function("main"));
         // What the cache has already.
-        let key = autojit_cache::key_of(&variant.key, variant.level);
+        let key = key_of(&variant);
         if let Ok(bytes) = cache.read(&key, autojit_cache::Kind::Code)
             && let Ok(unit) = autojit_code::pack::decode(&bytes, &key)
         {
-            for function in unit.functions.iter().filter(|function| function.global) {
-                if let autojit_code::Symbol::Function(index) = function.symbol {
-                    done.insert(index);
-                }
-            }
+            defined(&unit).for_each(|index| done.insert(index));
         }
         let (start, mut compiled) = (Instant::now(), 0);
         for root in roots {
@@ -280,36 +271,37 @@ impl Compiler {
                 break;
             }
             // An error is reported when a client asks for the function.
-            let Ok((object, functions)) =
+            let Ok(Some(unit)) =
                 self.compile(&variant, What::Function(root), &[], |index| !done.contains(index))
             else {
                 done.insert(root);
                 continue;
             };
+            let functions = self.deliver(variant, Some(&unit))?;
             functions.iter().for_each(|index| done.insert(index));
             compiled += functions.iter().count();
-            let memory = memory();
-            self.send(
-                &Outcome::Code { variant, functions: functions.clone(), memory },
-                Some(object.bytes()),
-            )?;
-            self.keep(variant, object, &functions, None);
+            self.keep(variant, unit, &functions, None);
         }
         Ok(())
     }
 
-    /// Keeps an object to be written to the cache, and that `program` has run its functions.
-    fn keep(&mut self, variant: Variant, object: Output, functions: &Functions, program: Option<String>) {
+    /// Keeps a unit to be written to the cache, and that `program` has run its functions.
+    fn keep(
+        &mut self,
+        variant: Variant,
+        unit: Unit<'static>,
+        functions: &Functions,
+        program: Option<String>,
+    ) {
         let Some(opened) = self.modules.get(&variant).filter(|_| self.cache.is_some()) else { return };
-        let pending = self.pending.entry(variant).or_insert_with(|| Pending {
-            container: Rc::clone(&opened.container),
-            objects: Vec::new(),
-            ran: BTreeMap::new(),
-        });
-        self.waiting += object.bytes().len();
-        pending.objects.push(object);
+        let Ok(container) = Container::parse(&opened.container) else { return };
+        let lines = unit.lines.iter().map(|lines| lines.object.len());
+        self.waiting += unit.pieces.iter().map(|piece| piece.len()).chain(lines).sum::<usize>();
+        let local = autojit_cache::local_functions(&container, &unit);
+        let source = || Source { container: Rc::clone(&opened.container), ran: BTreeMap::new() };
+        let source = self.pending.add(key_of(&variant), unit, local, source);
         if let Some(program) = program {
-            pending.ran.entry(program).or_default().extend(functions.iter());
+            source.ran.entry(program).or_default().extend(functions.iter());
         }
         if self.waiting > WAITING {
             self.write();
@@ -319,23 +311,12 @@ impl Compiler {
     /// Writes what waits to the cache. What cannot be written is lost: it can be compiled again.
     fn write(&mut self) {
         self.waiting = 0;
-        let pending = std::mem::take(&mut self.pending);
+        let pending = self.pending.take();
         let Some(cache) = &self.cache else { return };
-        for (variant, pending) in pending {
-            let Ok(container) = Container::parse(&pending.container) else { continue };
-            let mut local = BTreeSet::new();
-            let mut units = Vec::new();
-            for object in &pending.objects {
-                let Ok(mut unit) = autojit_cache::unit_of(object.bytes(), &container) else { continue };
-                if describe::has_lines(object.bytes()) {
-                    unit.lines.push(unit.lines_of(object.bytes()));
-                }
-                local.extend(autojit_cache::local_functions(&container, &unit));
-                units.push(unit);
-            }
-            let key = autojit_cache::key_of(&variant.key, variant.level);
-            let mut written = autojit_cache::add(cache, &key, &units, &local).map(drop);
-            for (program, ran) in &pending.ran {
+        pending.write(cache, |Pending { of: Source { container, ran }, .. }, written| {
+            let Ok(container) = Container::parse(&container) else { return };
+            let mut written = written.map(drop);
+            for (program, ran) in &ran {
                 let names = ran.iter().filter_map(|index| container.function(*index)).map(|info| info.name);
                 written =
                     written.and(autojit_cache::profile::record(cache, container.source(), program, names));
@@ -346,6 +327,11 @@ impl Compiler {
                     String::from_utf8_lossy(cache.path())
                 ));
             }
-        }
+        });
     }
+}
+
+/// The key of what is compiled of a module.
+fn key_of(variant: &Variant) -> Key {
+    autojit_cache::key_of(&GENERATOR, &variant.key, variant.level)
 }

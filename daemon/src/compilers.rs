@@ -5,13 +5,13 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
+use autojit_generator::orc::Engine;
 use autojit_protocol::Packet;
 use autojit_protocol::connection::WORKING_INTERVAL;
 use autojit_sys::{Errno, Wanted};
 
 use crate::arguments::Arguments;
 use crate::child::{Child, Task};
-use crate::engine::Engine;
 use crate::job::{Functions, Job, Variant};
 
 /// Compilers that are started before the first request.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
+use autojit_generator::orc::Engine;
 use autojit_protocol::Message;
 use autojit_protocol::connection::WORKING_INTERVAL;
 use autojit_sys::{Errno, Wanted, poll};
@@ -17,7 +18,6 @@ use crate::arguments::Arguments;
 use crate::client::Client;
 use crate::clients::Clients;
 use crate::compilers::{BEFORE_WRITING, Compilers};
-use crate::engine::Engine;
 use crate::listen::{self, Listener};
 use crate::modules::Modules;
 use crate::report::Counters;

@@ -9,7 +9,7 @@ use autojit_sys::File;
 
 use crate::arguments::Arguments;
 use crate::client::Client;
-use crate::engine::Engine;
+use crate::engine;
 use crate::inherited;
 use crate::listen::{self, Listener, NoListener};
 use crate::server::Server;
@@ -90,7 +90,7 @@ pub fn on_standard_descriptors(arguments: Arguments) -> Result<(), String> {
     } else {
         Some(output)
     };
-    let mut server = Server::new(&arguments, Engine::load()?, listen::cache(), None, signals)?;
+    let mut server = Server::new(&arguments, engine::load()?, listen::cache(), None, signals)?;
     server.add(Client::new(input, output));
     server.run();
     Ok(())
@@ -107,7 +107,7 @@ fn serve(arguments: &Arguments, patience: Duration, ready: impl FnOnce()) -> Res
         Err(NoListener::Failed(message)) => return Err(message),
     };
     raise_descriptor_limit();
-    let server = Server::new(arguments, Engine::load()?, listen::cache(), Some(listener), signals)?;
+    let server = Server::new(arguments, engine::load()?, listen::cache(), Some(listener), signals)?;
     ready();
     server.run();
     Ok(true)

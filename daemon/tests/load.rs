@@ -72,8 +72,8 @@ fn a_cache_without_room_costs_nothing_but_itself() {
     let module = many("full.c", 50);
     let mut program = daemon.program("/bin/a");
     for function in 0..50 {
-        let object = program.compile(&module, function);
-        assert!(defines(&object, &format!("f{function}")));
+        let code = program.compile(&module, function);
+        assert!(defines(&code, &format!("f{function}")));
     }
     assert!(matches!(program.ask(&module, What::Function(3), false), Answer::Code { .. }));
     drop(daemon);

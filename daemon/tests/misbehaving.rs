@@ -277,7 +277,7 @@ fn signals_end_it_and_nothing_is_left() {
         assert!(daemon.child.wait().unwrap().success());
         assert!(!daemon.socket().exists());
         // What it had compiled is in the cache.
-        let key = autojit_cache::key_of(&module.key, -1);
+        let key = autojit_cache::key_of(&autojit_abi::GENERATOR, &module.key, -1);
         let root = daemon.scratch.0.join("cache");
         let directory = autojit_cache::Directory::new(root.as_os_str().as_encoded_bytes(), 0, 1 << 30);
         assert!(directory.read(&key, autojit_cache::Kind::Code).is_ok());

@@ -18,11 +18,11 @@ fn a_function_and_what_it_calls() {
     );
     let mut program = daemon.program("/bin/a");
     assert!(matches!(program.ask(&module, What::Function(0), false), Answer::Unknown));
-    let object = program.compile(&module, 0);
-    assert!(defines(&object, "f") && defines(&object, "g") && !defines(&object, "h"));
+    let code = program.compile(&module, 0);
+    assert!(defines(&code, "f") && defines(&code, "g") && !defines(&code, "h"));
     // What came along is not compiled again, for nobody.
-    assert_eq!(program.compile(&module, 1), object);
-    assert_eq!(daemon.program("/bin/b").compile(&module, 0), object);
+    assert_eq!(program.compile(&module, 1), code);
+    assert_eq!(daemon.program("/bin/b").compile(&module, 0), code);
     assert!(defines(&program.compile(&module, 2), "h"));
     let status = daemon.status();
     for (name, expected) in
@@ -38,8 +38,8 @@ fn bytes_for_those_who_have_no_descriptors_left() {
     let module = many("inline.c", 1);
     let mut program = daemon.program("/bin/a");
     program.send(&module, false);
-    let Answer::Code { object, kept: true } = program.ask(&module, What::Function(0), true) else { panic!() };
-    assert_eq!(program.compile(&module, 0), object);
+    let Answer::Code { code, kept: true } = program.ask(&module, What::Function(0), true) else { panic!() };
+    assert_eq!(program.compile(&module, 0), code);
 }
 
 #[test]
@@ -48,10 +48,8 @@ fn everything_at_once() {
     let module = many("everything.c", 40);
     let mut program = daemon.program("/bin/a");
     program.compile(&module, 3);
-    let Answer::Code { object, kept: false } = program.ask(&module, What::Everything, false) else {
-        panic!()
-    };
-    assert!(defines(&object, "f3") && defines(&object, "f39"));
+    let Answer::Code { code, kept: false } = program.ask(&module, What::Everything, false) else { panic!() };
+    assert!(defines(&code, "f3") && defines(&code, "f39"));
 }
 
 #[test]
@@ -99,7 +97,7 @@ fn what_is_compiled_goes_to_the_cache() {
     let mut program = daemon.program("/bin/a");
     assert_eq!(program.cache, daemon.scratch.0.join("cache").to_str().unwrap());
     program.compile(&module, 1);
-    let key = autojit_cache::key_of(&module.key, -1);
+    let key = autojit_cache::key_of(&autojit_abi::GENERATOR, &module.key, -1);
     let root = daemon.scratch.0.join("cache");
     let directory = autojit_cache::Directory::new(root.as_os_str().as_encoded_bytes(), 0, 1 << 30);
     let start = Instant::now();
@@ -151,7 +149,7 @@ fn functions_that_ran_last_time_are_compiled_ahead() {
     assert!(defines(&program.compile(&after, 0), "f"));
     assert_eq!((daemon.number("cache_hits"), daemon.number("compiled")), (hits + 1, compiled));
     // It is in the cache as well, where the program looks first.
-    let key = autojit_cache::key_of(&after.key, -1);
+    let key = autojit_cache::key_of(&autojit_abi::GENERATOR, &after.key, -1);
     while directory.read(&key, autojit_cache::Kind::Code).is_err() {
         assert!(start.elapsed() < PATIENCE);
         std::thread::sleep(std::time::Duration::from_millis(10));
@@ -240,18 +238,18 @@ fn a_client_on_pipes_gets_bytes() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&outgoing.bytes()).unwrap();
     let mut incoming = autojit_protocol::Incoming::default();
-    let mut object = None;
+    let mut code = None;
     let mut stdout = child.stdout.take().unwrap();
-    while object.is_none() {
+    while code.is_none() {
         let mut buffer = [0; 4096];
         let count = stdout.read(&mut buffer).unwrap();
         assert_ne!(count, 0, "the daemon has ended");
         incoming.push(&buffer[..count]);
         while let Some(packet) = incoming.take().unwrap() {
-            object = packet.blob.or(object);
+            code = packet.blob.or(code);
         }
     }
-    assert!(defines(&object.unwrap().open().unwrap(), "f0"));
+    assert!(defines(&code.unwrap().open().unwrap(), "f0"));
     drop(stdin);
     assert!(child.wait().unwrap().success());
 }

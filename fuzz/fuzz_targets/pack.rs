@@ -4,7 +4,7 @@
 
 mod linking;
 
-use autojit_code::{pack, place};
+use autojit_code::{bundle, pack, place};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -31,5 +31,7 @@ fuzz_target!(|data: &[u8]| {
         // What was read can be written, and is the same then.
         let again = pack::encode(&unit, &key);
         assert!(pack::decode(&again, &key).is_ok());
+        let framed = [&(bytes.len() as u64).to_le_bytes()[..], &bytes].concat();
+        let _ = bundle::decode(&framed, &key);
     }
 });

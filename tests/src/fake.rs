@@ -2,7 +2,7 @@
 //! connects. What they answer rightly comes from the engine, loaded into the test.
 
 use std::collections::HashMap;
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use autojit_abi::{Buffer, ENGINE_SYMBOL, EngineApi, OpenOptions};
+use autojit_abi::{ENGINE_SYMBOL, GENERATOR};
+use autojit_code::bundle;
+use autojit_generator::{Generator, orc};
 use autojit_protocol::message::{Key, VERSION};
 use autojit_protocol::{Blob, Connection, Message, Packet, What};
 
@@ -117,15 +119,15 @@ impl Client {
         }
     }
 
-    /// The object that a request asks for.
-    pub fn object(&self, request: &Request) -> Vec<u8> {
-        compile(&self.modules[&request.key], request.level, request.what, &request.map)
+    /// The code that a request asks for.
+    pub fn code(&self, request: &Request) -> Vec<u8> {
+        compile(&self.modules[&request.key], request)
     }
 
     /// Gives a request what it asks for.
     pub fn answer(&mut self, request: &Request) {
-        let object = self.object(request);
-        let blob = if request.inline { Blob::Inline(object) } else { Blob::new(&object) };
+        let code = self.code(request);
+        let blob = if request.inline { Blob::Inline(code) } else { Blob::new(&code) };
         self.say(&Message::Code { kept: false }, Some(blob));
     }
 
@@ -152,51 +154,31 @@ pub struct Request {
     map: Vec<u8>,
 }
 
-/// The engine's functions.
-static ENGINE: LazyLock<&'static EngineApi> = LazyLock::new(|| {
+/// The engine.
+static ENGINE: LazyLock<orc::Engine> = LazyLock::new(|| {
     let path = CString::new(dist("lib/libautojit-engine.so").as_os_str().as_bytes()).expect("a path");
     let name = CString::new(ENGINE_SYMBOL).expect("a name");
-    // SAFETY: the symbol's type and the lifetime of its result (autojit_abi).
+    // SAFETY: the library's constructors are LLVM's; it is never unloaded.
     unsafe {
         let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
         assert!(!library.is_null(), "{}", std::ffi::CStr::from_ptr(libc::dlerror()).to_string_lossy());
         let entry = libc::dlsym(library, name.as_ptr());
         assert!(!entry.is_null(), "the engine has its symbol");
-        &*std::mem::transmute::<*mut c_void, extern "C" fn() -> *const EngineApi>(entry)()
+        orc::Engine::at(entry).expect("the engine is of this build")
     }
 });
 
 /// One compile at a time is enough.
 static COMPILING: Mutex<()> = Mutex::new(());
 
-/// Compiles what `what` says of a container: as autojitd does, without knowing what the client has.
-fn compile(container: &[u8], level: i32, what: What, map: &[u8]) -> Vec<u8> {
-    unsafe extern "C" fn every(_: *mut c_void, _: u32) -> bool {
-        true
-    }
+/// Compiles what a request asks for of a container: as autojitd does, without knowing what the client has.
+fn compile(container: &[u8], request: &Request) -> Vec<u8> {
+    let Request { key, level, what, ref map, .. } = *request;
     let _one_at_a_time = COMPILING.lock();
-    let api = *ENGINE;
-    let options = OpenOptions { opt_override: level, batch_limit: 0, full_debug: what == What::Everything };
-    let (mut module, mut object, mut error) = (std::ptr::null_mut(), Buffer::EMPTY, Buffer::EMPTY);
-    let context = std::ptr::null_mut();
-    // SAFETY: the container outlives the module; the pointers are to variables of this function.
-    unsafe {
-        let status = (api.open)(container.as_ptr(), container.len(), &options, &mut module, &mut error);
-        assert_eq!(status, 0, "the container is whole");
-        let status = match what {
-            What::Function(root) | What::Often(root) => {
-                let often = matches!(what, What::Often(_));
-                (api.compile)(module, root, often, every, context, &mut object, &mut error)
-            }
-            What::Continuation(root) => {
-                (api.compile_continuation)(module, root, map.as_ptr(), map.len(), &mut object, &mut error)
-            }
-            What::Everything => (api.compile_all)(module, every, context, &mut object, &mut error),
-        };
-        assert_eq!(status, 0, "it can be compiled");
-        let bytes = std::slice::from_raw_parts(object.data, object.len).to_vec();
-        (api.release_buffer)(object);
-        (api.close)(module);
-        bytes
-    }
+    // SAFETY: the container outlives the module.
+    let module = unsafe { ENGINE.open(container, level, what == What::Everything) };
+    let request = autojit_generator::Request { what, stack_map: map, claim: &|_| true };
+    let made = module.expect("the container is whole").compile(&request).expect("it can be compiled");
+    let key = autojit_cache::key_of(&GENERATOR, &key, level);
+    made.map_or(Vec::new(), |made| bundle::encode(&made.unit, &key))
 }

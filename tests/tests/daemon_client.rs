@@ -160,13 +160,13 @@ fn it_is_something_else() {
 
 #[test]
 fn its_code_is_none() {
-    useless("garbage", "it has sent an object with", |_, mut client| {
+    useless("garbage", "it has sent unusable code", |_, mut client| {
         client.greet();
         while client.request().is_some() {
             client.say(&Message::Code { kept: false }, Some(Blob::new(b"garbage")));
         }
     });
-    useless("empty", "it has sent an object with", |_, mut client| {
+    useless("empty", "it has sent unusable code", |_, mut client| {
         client.greet();
         while client.request().is_some() {
             client.say(&Message::Code { kept: true }, None);

@@ -228,7 +228,7 @@ pub struct Program {
 /// An answer to a request.
 #[derive(Debug)]
 pub enum Answer {
-    Code { object: Vec<u8>, kept: bool },
+    Code { code: Vec<u8>, kept: bool },
     Failed(String),
     Unknown,
 }
@@ -266,23 +266,23 @@ impl Program {
                 Message::Unknown => return Answer::Unknown,
                 Message::Failed { reason } => return Answer::Failed(reason.into_owned()),
                 Message::Code { kept } => {
-                    let blob = packet.blob.expect("an object");
+                    let blob = packet.blob.expect("code");
                     assert!(!inline || matches!(blob, Blob::Inline(_)));
-                    return Answer::Code { object: blob.open().expect("it is there").to_vec(), kept };
+                    return Answer::Code { code: blob.open().expect("it is there").to_vec(), kept };
                 }
                 message => panic!("{message:?}"),
             }
         }
     }
 
-    /// The object with a function; the module is sent if need be.
+    /// The code with a function; the module is sent if need be.
     pub fn compile(&mut self, module: &Module, function: u32) -> Vec<u8> {
         match self.ask(module, What::Function(function), false) {
-            Answer::Code { object, .. } => object,
+            Answer::Code { code, .. } => code,
             Answer::Unknown => {
                 self.send(module, false);
                 match self.ask(module, What::Function(function), false) {
-                    Answer::Code { object, .. } => object,
+                    Answer::Code { code, .. } => code,
                     answer => panic!("{answer:?}"),
                 }
             }
@@ -291,10 +291,10 @@ impl Program {
     }
 }
 
-/// Whether an object defines a function.
-pub fn defines(object: &[u8], name: &str) -> bool {
-    let unit = autojit_code::Unit::of(object, &|_| None).expect("an object of the engine's");
-    unit.functions
-        .iter()
-        .any(|function| function.global && function.symbol == autojit_code::Symbol::Name(name.into()))
+/// Whether code that the daemon has sent defines a function.
+pub fn defines(bundle: &[u8], name: &str) -> bool {
+    // Of the pack in it, which begins with the bundle's ninth byte.
+    let key = bundle[8 + 24..8 + 56].try_into().expect("32 bytes");
+    let unit = autojit_code::bundle::decode(bundle, &key).expect("code of the engine's");
+    unit.functions.iter().zip(&unit.names).any(|(function, known)| function.global && known == name)
 }

@@ -4,17 +4,17 @@
 //! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
 //! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use autojit_cache::{Directory, Kind};
+use autojit_abi::{BASELINE, GENERATOR};
+use autojit_cache::{Directory, Kind, Pending, Writer};
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::pack::{self, Key};
-use autojit_code::unit::Lines;
-use autojit_code::{LinkError, Symbol, Unit, place};
+use autojit_code::{LinkError, Symbol, Unit, bundle, place};
+use autojit_generator::{Id, Made};
 use autojit_store::FunctionKind;
 
 use crate::compile::baseline;
@@ -24,7 +24,7 @@ use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
 use crate::link::publish::{Publication, publish};
 use crate::program::function::{Function, State, Tier};
-use crate::program::module::{Module, Opened};
+use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::options::{self, Options};
 use crate::settings::stats;
@@ -77,33 +77,22 @@ pub fn path(directory: &Directory) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(directory.path())
 }
 
-/// The key of a module's code.
-fn key_of(module: &Module) -> Key {
-    for_calls(autojit_cache::key_of(&module.record().key, options::opt_override()))
-}
-
-/// In other cache files than those of such a process, calls of functions that only their own module can name are bound.
-fn for_calls(key: Key) -> Key {
+/// The key of what a generator makes of a module.
+fn key_of(generator: &Id, module: &Module) -> Key {
+    let key = autojit_cache::key_of(generator, &module.record().key, options::opt_override());
+    // In other files than those of other processes, calls of functions that only their own module can name are bound.
     if options::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
 }
 
-/// The same for what the baseline compiler makes of it.
-fn baseline_key_of(module: &Module) -> Key {
-    for_calls(autojit_cache::baseline_key_of(&module.record().key))
-}
-
-/// Code that waits to be written.
-struct Pending {
+/// What is known of code that waits to be written.
+struct Source {
     module: &'static Module,
-    units: Vec<Unit<'static>>,
-    /// When each of them came.
+    /// When each unit of it came.
     times: Vec<u64>,
-    /// Those of the functions in it that only their own module can name.
-    local: BTreeSet<u32>,
 }
 
 struct Waiting {
-    modules: BTreeMap<Key, Pending>,
+    modules: Writer<Source>,
     /// How much code came, as it were a clock.
     count: u64,
     since: Duration,
@@ -142,7 +131,7 @@ impl Waiting {
 }
 
 static WAITING: Lock<Waiting> = Lock::new(Waiting {
-    modules: BTreeMap::new(),
+    modules: Writer::new(),
     count: 0,
     since: Duration::ZERO,
     noted: Vec::new(),
@@ -150,44 +139,27 @@ static WAITING: Lock<Waiting> = Lock::new(Waiting {
     packs_since: Duration::ZERO,
 });
 
-/// Keeps a unit of code that this process has published. `new`: nothing else writes it to the file of its module.
-pub fn keep(module: &'static Module, unit: Unit<'static>, new: bool) {
+/// Keeps a unit of code that a generator has made, and this process has published. `new`: nothing else writes it to the file
+/// of its module.
+pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: bool) {
     if directory().is_none() {
         return;
     }
     let Some(opened) = module.opened() else { return };
-    if new {
-        await_writing(module, opened, key_of(module), unit);
-    } else {
-        note(module, unit, None);
+    if !new {
+        return note(module, unit, None);
     }
-}
-
-/// Keeps a unit that the baseline compiler has made. Its lines can be had again.
-pub fn keep_baseline(module: &'static Module, unit: Unit<'static>) {
-    if directory().is_some()
-        && let Some(opened) = module.opened()
-    {
-        await_writing(module, opened, baseline_key_of(module), unit);
-    }
-}
-
-/// Lets a unit wait to be written to the file of `key`.
-fn await_writing(module: &'static Module, opened: &Opened, key: Key, unit: Unit<'static>) {
     let local = match options::calls_pass_stubs() {
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
     };
+    let key = key_of(generator, module);
     let mut waiting = WAITING.lock();
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();
     }
     let time = waiting.tick();
-    let none = || Pending { module, units: Vec::new(), times: Vec::new(), local: BTreeSet::new() };
-    let pending = waiting.modules.entry(key).or_insert_with(none);
-    pending.units.push(unit);
-    pending.times.push(time);
-    pending.local.extend(local);
+    waiting.modules.add(key, unit, local, || Source { module, times: Vec::new() }).times.push(time);
 }
 
 /// Keeps what may become part of an image pack. `kept`: see [`Noted`].
@@ -223,16 +195,16 @@ fn write(last: bool) {
     let (modules, mut noted, packs) = {
         let mut waiting = WAITING.lock();
         let packs = last || waiting.packs_are_due();
-        (std::mem::take(&mut waiting.modules), std::mem::take(&mut waiting.noted), packs)
+        (waiting.modules.take(), std::mem::take(&mut waiting.noted), packs)
     };
-    for (key, Pending { module, units, times, local }) in modules {
-        match autojit_cache::add(directory, &key, &units, &local) {
+    modules.write(directory, |Pending { of: Source { module, times }, units, .. }, written| {
+        match written {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
             Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
         }
         let units = units.into_iter().zip(times);
         noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None }));
-    }
+    });
     let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
     let mut waiting = WAITING.lock();
     rest.append(&mut waiting.noted);
@@ -243,14 +215,15 @@ fn write(last: bool) {
 pub fn bind(module: &'static Module) {
     let Some(directory) = directory() else { return };
     // What autojitd has compiled ahead is there even if first calls are not compiled by the engine.
-    bind_file(module, directory, key_of(module), false);
+    bind_file(module, directory, &GENERATOR);
     if baseline::serves(module) && !baseline::counts(module) {
-        bind_file(module, directory, baseline_key_of(module), true);
+        bind_file(module, directory, &BASELINE);
     }
 }
 
-/// Binds what the file of `key` has. `baseline`: it is the baseline compiler's.
-fn bind_file(module: &'static Module, directory: &Directory, key: Key, baseline: bool) {
+/// Binds what a generator has made of a module.
+fn bind_file(module: &'static Module, directory: &Directory, generator: &Id) {
+    let key = key_of(generator, module);
     let content = match directory.map_changeable(&key, Kind::Code) {
         Ok(content) => content,
         Err(sys::Errno(libc::ENOENT)) => return,
@@ -299,9 +272,9 @@ fn bind_file(module: &'static Module, directory: &Directory, key: Key, baseline:
     if claimed.functions.is_empty() {
         return;
     }
-    let described = match baseline {
-        true => baseline::lines::later(module, &unit),
-        false => lines::Lines::Kept(lines, None),
+    let described = match *generator {
+        BASELINE => baseline::lines::later(module, &unit),
+        _ => lines::Lines::Kept(lines, None),
     };
     match claimed.publish(module, &unit, description, described) {
         Ok(bound) => {
@@ -432,38 +405,33 @@ pub fn remove_lines(lines: &KeptLines) {
     }
 }
 
-/// The key of the object of a whole module that defines `functions`: which these are depends on the image.
+/// The key of the code of a whole module that defines `functions`: which these are depends on the image.
 fn key_of_described(module: &Module, functions: &[bool]) -> Key {
     let functions: Vec<u8> = functions.iter().map(|defined| u8::from(*defined)).collect();
-    autojit_store::digest(&[b"autojit described", &key_of(module), &functions])
+    autojit_store::digest(&[b"autojit described, bundled", &key_of(&GENERATOR, module), &functions])
 }
 
-/// The object of a whole module that defines `functions` and describes everything to debuggers. Its bytes stay.
-pub fn described(module: &Module, functions: &[bool]) -> Option<&'static [u8]> {
+/// The code of a whole module that defines `functions` and describes everything to debuggers. Its bytes stay.
+pub fn described(module: &Module, functions: &[bool]) -> Option<Made> {
     let directory = directory()?;
     let key = key_of_described(module, functions);
     let content = directory.map(&key, Kind::Described).ok()?.leak();
-    match pack::decode_lines(content, &key, 0).and_then(|mut lines| lines.pop()) {
-        Some(Lines { object: Cow::Borrowed(object), .. }) => Some(object),
-        _ => {
-            log::debug!("the description of {} in the cache is damaged", module.source());
+    match bundle::decode(content, &key) {
+        Ok(unit) => Some(Made { unit, kept: true, mapped: Some(content) }),
+        Err(error) => {
+            log::debug!("the description of {} in the cache is not usable: {error}", module.source());
             directory.remove(&key, Kind::Described);
             None
         }
     }
 }
 
-/// Keeps such an object for later starts under a debugger. False if it is not kept.
-pub fn keep_described(module: &Module, functions: &[bool], object: &[u8]) -> bool {
-    let Some(directory) = directory() else { return false };
+/// Keeps such code for later starts under a debugger.
+pub fn keep_described(module: &Module, functions: &[bool], unit: &Unit<'_>) {
+    let Some(directory) = directory() else { return };
     let key = key_of_described(module, functions);
-    let lines = Lines { object: object.into(), sections: Vec::new() };
-    match directory.write(&key, &[(Kind::Described, &pack::encode_lines(&[lines], &key, 0))]) {
-        Ok(()) => true,
-        Err(error) => {
-            log::debug!("keeping the description of {}: {error}", module.source());
-            false
-        }
+    if let Err(error) = directory.write(&key, &[(Kind::Described, &bundle::encode(unit, &key))]) {
+        log::debug!("keeping the description of {}: {error}", module.source());
     }
 }
 

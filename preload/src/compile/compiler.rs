@@ -1,24 +1,26 @@
-//! Who compiles: the engine in this process, or autojitd.
+//! Which generator compiles: the engine in this process, or autojitd.
 //!
-//! Receives AUTOJIT_MODE; hands on who is to be asked now, and the objects of both. In mode `auto` a daemon that
-//! listens is asked, else the engine is loaded, and once it is, nobody else is asked; a daemon of the program's own is
-//! started if there is no engine. In mode `daemon` the engine is never loaded.
+//! Receives AUTOJIT_MODE; hands on what they make. In mode `auto` a daemon that listens is asked, else the engine is
+//! loaded, and once it is, nothing else is asked; a daemon of the program's own is started if there is no engine. In mode
+//! `daemon` the engine is never loaded.
 
-use autojit_abi::EngineApi;
-use autojit_protocol::packet::Bytes;
+use autojit_generator::orc;
+use autojit_generator::{Error, Generator, Made, Request};
 
-use crate::compile::daemon::{self, Gone};
-use crate::compile::engine::{self, Owned};
+use crate::compile::daemon::{self, Client, Gone};
+use crate::compile::engine::{self, EngineHandle, Orc};
+use crate::compile::failures::failure;
 use crate::compile::library;
+use crate::program::module::Module;
 use crate::settings::failure::Failure;
 use crate::settings::options::{self, Mode};
-use crate::sys;
+use crate::settings::stats::{self, Counter};
 
-/// Who compiles.
+/// The generator that compiles.
 #[derive(Clone, Copy, Debug)]
 pub enum Compiler {
     /// The engine, for the calling thread.
-    Engine(&'static EngineApi),
+    Engine(orc::Engine),
     /// autojitd.
     Daemon,
 }
@@ -38,7 +40,7 @@ impl Compiler {
     /// There is none.
     pub fn choose() -> Result<Self, Failure> {
         match mode() {
-            Mode::Inprocess => engine::get().api().map(Self::Engine),
+            Mode::Inprocess => engine::get().enter().map(Self::Engine),
             Mode::Daemon => daemon::connect(true).map(|()| Self::Daemon).map_err(Failure::from),
             Mode::Auto => {
                 if !engine::get().is_loaded() && daemon::connect(false).is_ok() {
@@ -51,7 +53,7 @@ impl Compiler {
 
     /// The same where no daemon listens.
     fn without_listener() -> Result<Self, Failure> {
-        engine::get().api().map(Self::Engine).or_else(|failure| {
+        engine::get().enter().map(Self::Engine).or_else(|failure| {
             daemon::connect(true).map(|()| Self::Daemon).map_err(|Gone(reason)| {
                 log::info!("{reason}");
                 failure
@@ -59,22 +61,42 @@ impl Compiler {
         })
     }
 
-    /// The one to be asked if no daemon has answered.
+    /// Has a module compiled, whose handle is `handle`; by the engine as well, if no daemon answers. What that has made, and
+    /// what counts its functions.
     ///
     /// # Errors
-    /// There is none.
-    pub fn instead_of(gone: Gone) -> Result<&'static EngineApi, Failure> {
+    /// It cannot be had.
+    pub fn compile(
+        self,
+        module: &'static Module,
+        handle: &mut EngineHandle,
+        request: &Request<'_>,
+    ) -> Result<(Option<Made>, &'static Counter), Failure> {
+        let failed = |error| failure(error, request.what);
+        let engine = match self {
+            Self::Engine(engine) => engine,
+            Self::Daemon => match Client::new(module, Self::may_spawn()).compile(request) {
+                Err(Error::Disconnected(reason)) => Self::instead_of(Gone(reason))?,
+                made => return made.map(|made| (made, &stats::COUNTERS.from_daemon)).map_err(failed),
+            },
+        };
+        let made = Orc::new(engine, module, handle).compile(request).map_err(failed)?;
+        Ok((made, &stats::COUNTERS.compiled))
+    }
+
+    /// The one to be asked if no daemon has answered.
+    fn instead_of(gone: Gone) -> Result<orc::Engine, Failure> {
         match mode() {
             Mode::Daemon => Err(gone.into()),
             Mode::Auto | Mode::Inprocess => {
                 log::info!("{}", gone.0);
-                engine::get().api()
+                engine::get().enter()
             }
         }
     }
 
     /// Whether a daemon of the program's own may be started where none listens.
-    pub fn may_spawn() -> bool {
+    fn may_spawn() -> bool {
         match mode() {
             Mode::Inprocess => false,
             Mode::Daemon => true,
@@ -89,75 +111,5 @@ impl Compiler {
             Mode::Auto => Self::without_listener(),
             Mode::Inprocess | Mode::Daemon => Self::choose(),
         };
-    }
-}
-
-/// An object file.
-#[derive(Debug)]
-pub enum Object {
-    /// The engine's.
-    Engine(Owned),
-    /// autojitd's.
-    Daemon(Bytes),
-    /// The object cache's.
-    Kept(&'static [u8]),
-}
-
-/// An object that is held while it is linked. If it describes lines, its bytes stay: they are read on demand.
-#[derive(Debug)]
-pub struct Held {
-    object: Option<Object>,
-    /// Its bytes, if they stay.
-    lines: Option<&'static [u8]>,
-    /// Whether those are a file.
-    mapped: bool,
-}
-
-impl Held {
-    /// Holds an object.
-    pub fn new(object: Object) -> Self {
-        let mut held = Self { object: None, lines: None, mapped: false };
-        let bytes: &[u8] = match &object {
-            Object::Engine(owned) => owned.bytes(),
-            Object::Daemon(bytes) => bytes,
-            Object::Kept(bytes) => bytes,
-        };
-        if !autojit_code::describe::has_lines(bytes) {
-            held.object = Some(object);
-            return held;
-        }
-        held.mapped = matches!(object, Object::Daemon(Bytes::Mapped(_)) | Object::Kept(_));
-        held.lines = Some(match object {
-            Object::Engine(owned) => owned.leak(),
-            Object::Daemon(bytes) => bytes.leak(),
-            Object::Kept(bytes) => bytes,
-        });
-        held
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        match (&self.object, self.lines) {
-            (Some(Object::Engine(owned)), _) => owned.bytes(),
-            (Some(Object::Daemon(bytes)), _) => bytes,
-            (Some(Object::Kept(bytes)), _) => bytes,
-            (None, lines) => lines.unwrap_or(&[]),
-        }
-    }
-
-    /// Its bytes, if they describe lines.
-    pub fn lines(&self) -> Option<&'static [u8]> {
-        self.lines
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(lines) = self.lines
-            && self.mapped
-        {
-            // They are in the file, for those who ask; memory is for what is used.
-            sys::release_pages(lines);
-        }
     }
 }

@@ -1,19 +1,23 @@
-//! The engine: libautojit-engine.so, loaded when the first function is to be compiled.
+//! The engine: libautojit-engine.so, loaded when the first function is to be compiled, and the generator in it ([`Orc`]).
 //!
-//! Receives options; hands on the engine's functions. The library lies beside libautojit.so unless
+//! Receives options; hands on units. The library lies beside libautojit.so unless
 //! AUTOJIT_ENGINE_PATH says otherwise. The runtime maps it by itself ([`crate::compile::library`]).
 
-use std::ffi::CString;
+use std::borrow::Cow;
+use std::ffi::{CString, c_void};
 use std::sync::OnceLock;
 
-use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, GENERATOR};
-use autojit_protocol::What;
+use autojit_abi::{ENGINE_ABI, ENGINE_SYMBOL, GENERATOR};
+use autojit_code::unit::Lines;
+use autojit_generator::orc::{self, Mismatch};
+use autojit_generator::{Error, Generator, Id, Made, Request};
 use autojit_trampoline::stack::with_compiler_stack;
 
 use crate::compile::library::Library;
 use crate::platform::loaded;
+use crate::program::module::{Module, Opened};
 use crate::settings::failure::Failure;
-use crate::settings::options::Options;
+use crate::settings::options::{self, Options};
 use crate::settings::{stats, trace};
 use crate::sys;
 
@@ -32,7 +36,7 @@ pub struct Engine {
 #[derive(Clone, Debug)]
 struct Loaded {
     library: Library,
-    api: &'static EngineApi,
+    orc: orc::Engine,
 }
 
 static ENGINE: OnceLock<Engine> = OnceLock::new();
@@ -50,16 +54,6 @@ pub fn get() -> &'static Engine {
     ENGINE.get().expect("an image has registered")
 }
 
-/// Why the compiler has refused. What is only to become better needs no remedy.
-pub fn cannot_generate(what: What, reason: &dyn std::fmt::Display) -> Failure {
-    match what {
-        What::Often(_) | What::Continuation(_) => Failure::new(format_args!("generating code: {reason}")),
-        What::Function(_) | What::Everything => {
-            Failure::new(format_args!("generating code: {reason}; build its file without autojit"))
-        }
-    }
-}
-
 impl Engine {
     /// An engine that is not loaded yet.
     fn new(options: &Options) -> Self {
@@ -70,11 +64,11 @@ impl Engine {
         Self { path, loaded: OnceLock::new() }
     }
 
-    /// The engine's functions, for the calling thread; loads it at the first call.
+    /// The engine, for the calling thread; loads it at the first call.
     ///
     /// # Errors
     /// It is not there, cannot be loaded, or belongs to another release.
-    pub fn api(&self) -> Result<&'static EngineApi, Failure> {
+    pub fn enter(&self) -> Result<orc::Engine, Failure> {
         let loaded = self.loaded.get_or_init(|| {
             let start = sys::monotonic_time();
             let loaded = self.load();
@@ -82,9 +76,9 @@ impl Engine {
             trace::note("load LLVM", Some(start), String::new);
             loaded
         });
-        let Loaded { library, api } = loaded.as_ref().map_err(Clone::clone)?;
+        let Loaded { library, orc } = loaded.as_ref().map_err(Clone::clone)?;
         library.enter_thread();
-        Ok(api)
+        Ok(*orc)
     }
 
     /// Whether it is loaded.
@@ -106,25 +100,17 @@ impl Engine {
         };
         let library = on_its_stack(|| Library::load(&self.path))?.map_err(|error| failure(&error))?;
         let entry = library.find(ENGINE_SYMBOL).ok_or_else(|| failure(&"this is not autojit's compiler"))?;
-        // SAFETY: the symbol's type and the lifetime of its result (autojit_abi).
-        let api = unsafe {
-            let entry: extern "C" fn() -> *const EngineApi = std::mem::transmute(entry);
-            &*entry()
-        };
-        if api.abi != ENGINE_ABI {
-            return Err(failure(&format_args!(
-                "its interface has version {}, this runtime uses version {ENGINE_ABI}",
-                api.abi
-            )));
-        }
-        // What it compiles is kept under this name.
-        if api.generator != GENERATOR {
-            return Err(failure(
-                &"it is of another version than this runtime: the two files are installed together",
-            ));
-        }
-        log::info!("loaded {} (LLVM {})", self.path.to_string_lossy(), api.llvm_major);
-        Ok(Loaded { library, api })
+        // SAFETY: the symbol of a library that is never unloaded.
+        let orc = unsafe { orc::Engine::at(entry as *const c_void) }.map_err(|mismatch| match mismatch {
+            Mismatch::Interface(found) => failure(&format_args!(
+                "its interface has version {found}, this runtime uses version {ENGINE_ABI}"
+            )),
+            Mismatch::Generator => {
+                failure(&"it is of another version than this runtime: the two files are installed together")
+            }
+        })?;
+        log::info!("loaded {} (LLVM {})", self.path.to_string_lossy(), orc.llvm_major());
+        Ok(Loaded { library, orc })
     }
 }
 
@@ -148,52 +134,54 @@ fn beside_runtime() -> CString {
     sys::c_string(&[&loaded::own_directory(), ENGINE_FILE])
 }
 
-/// A buffer of the engine's, given back on drop.
+/// The engine's handle of a module, if it has it open.
 #[derive(Debug)]
-pub struct Owned {
-    api: &'static EngineApi,
-    buffer: Buffer,
+pub struct EngineHandle(pub Option<orc::Module>);
+
+/// ORC in this process, for a module that the calling thread has locked.
+pub struct Orc<'m> {
+    engine: orc::Engine,
+    module: &'static Module,
+    handle: &'m mut EngineHandle,
 }
 
-impl Owned {
-    /// No buffer yet; [`Owned::out`] is where the engine puts one.
-    pub fn empty(api: &'static EngineApi) -> Self {
-        Self { api, buffer: Buffer::EMPTY }
+impl<'m> Orc<'m> {
+    /// The generator of a module, whose handle is `handle`.
+    pub fn new(engine: orc::Engine, module: &'static Module, handle: &'m mut EngineHandle) -> Self {
+        Self { engine, module, handle }
     }
 
-    /// Where the engine writes the buffer.
-    pub fn out(&mut self) -> *mut Buffer {
-        &raw mut self.buffer
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        if self.buffer.data.is_null() {
-            return &[];
+    /// The module, open.
+    fn open(&mut self) -> Result<&mut orc::Module, Failure> {
+        let EngineHandle(handle) = &mut *self.handle;
+        match handle {
+            Some(open) => Ok(open),
+            None => {
+                let Opened { bytes, place, .. } = self.module.open()?;
+                let (level, full) = (options::opt_override(), self.module.described_in_full());
+                // SAFETY: the container is mapped as long as the image is there, with which the handle goes.
+                let open = unsafe { self.engine.open(bytes, level, full) };
+                let open = open
+                    .map_err(|error| Failure::new(format_args!("reading its bitcode in {place}: {error}")))?;
+                Ok(handle.insert(open))
+            }
         }
-        // SAFETY: the engine's buffer lives until it is released.
-        unsafe { std::slice::from_raw_parts(self.buffer.data, self.buffer.len) }
-    }
-
-    /// Its bytes, for ever.
-    pub fn leak(self) -> &'static [u8] {
-        let this = std::mem::ManuallyDrop::new(self);
-        // SAFETY: the engine's buffer lives until it is released, and nobody will.
-        unsafe { std::mem::transmute::<&[u8], &'static [u8]>(this.bytes()) }
-    }
-
-    /// Its text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(self.bytes()).into_owned()
     }
 }
 
-impl Drop for Owned {
-    fn drop(&mut self) {
-        if !self.buffer.data.is_null() {
-            // SAFETY: the buffer came from this engine, and was not released.
-            unsafe { (self.api.release_buffer)(self.buffer) }
+impl Generator for Orc<'_> {
+    fn id(&self) -> &'static Id {
+        &GENERATOR
+    }
+
+    fn compile(&mut self, request: &Request<'_>) -> Result<Option<Made>, Error> {
+        self.module.verify()?;
+        let mut made = on_its_stack(|| self.open()?.compile(request))??;
+        // Names and debuggers read lines as long as the code is there.
+        for Lines { object, .. } in made.iter_mut().flat_map(|made| &mut made.unit.lines) {
+            *object = Cow::Borrowed(std::mem::take(object).into_owned().leak());
         }
+        Ok(made)
     }
 }
 
@@ -207,14 +195,14 @@ mod tests {
 
     #[test]
     fn a_missing_engine_is_named_with_the_reason() {
-        let message = engine("/nowhere/e.so").api().unwrap_err().to_string();
+        let message = engine("/nowhere/e.so").enter().unwrap_err().to_string();
         assert!(message.contains("/nowhere/e.so") && message.contains("no such file"), "{message}");
         assert!(message.contains("AUTOJIT_ENGINE_PATH"), "{message}");
     }
 
     #[test]
     fn another_file_is_no_engine() {
-        let message = engine("/proc/self/environ").api().unwrap_err().to_string();
+        let message = engine("/proc/self/environ").enter().unwrap_err().to_string();
         assert!(message.contains("/proc/self/environ"), "{message}");
         let libm = engine("libm.so.6").path;
         assert!(libm.as_bytes().starts_with(b"/") && libm.as_bytes().ends_with(b"/libm.so.6"));

@@ -7,6 +7,7 @@ pub mod compiler;
 pub mod counted;
 pub mod daemon;
 pub mod engine;
+mod failures;
 pub mod image_cache;
 #[cfg_attr(feature = "static", path = "library_static.rs")]
 pub mod library;

@@ -1,8 +1,10 @@
 //! What is kept of a module while it is compiled: the engine's handle, its bitcode, and whether the cache was asked.
 
-use autojit_abi::EngineModule;
+use std::mem::ManuallyDrop;
+
 use autojit_code::lock::{Guard, Lock};
 
+use crate::compile::engine::EngineHandle;
 use crate::compile::{baseline, cache, engine};
 use crate::link::listeners::Listener;
 use crate::program::image::Image;
@@ -18,18 +20,11 @@ struct State {
     engine: Lock<EngineHandle>,
 }
 
-/// The engine's handle of a module, or null.
-#[derive(Debug)]
-pub struct EngineHandle(pub *mut EngineModule);
-
-// SAFETY: the engine lets any thread use a module, one at a time (autojit_abi).
-unsafe impl Send for EngineHandle {}
-
 fn state(module: &Module) -> &State {
     module.attachment().get_or_init(|| State {
         bound: Lock::new(false),
         bitcode: Lock::new(baseline::State::Closed),
-        engine: Lock::new(EngineHandle(std::ptr::null_mut())),
+        engine: Lock::new(EngineHandle(None)),
     })
 }
 
@@ -73,13 +68,12 @@ impl Listener for Modules {
 
 fn close(state: &State) {
     *state.bitcode.lock() = baseline::State::Closed;
-    let handle = std::mem::replace(&mut state.engine.lock().0, std::ptr::null_mut());
-    if !handle.is_null()
-        && let Ok(api) = engine::get().api()
+    if let Some(handle) = state.engine.lock().0.take()
+        && engine::get().enter().is_ok()
     {
-        // SAFETY: the handle came from this engine, and no longer is where others could find it.
-        let close = || unsafe { (api.close)(handle) };
         // Without a stack its memory is lost, and nothing else.
-        let _ = engine::on_its_stack(close);
+        let mut handle = ManuallyDrop::new(handle);
+        // SAFETY: dropped once.
+        let _ = engine::on_its_stack(|| unsafe { ManuallyDrop::drop(&mut handle) });
     }
 }

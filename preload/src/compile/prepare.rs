@@ -2,17 +2,17 @@
 //! before anything of them runs, so that breakpoints, types and variables are known at once.
 //!
 //! Receives a registered image; hands on nothing: its modules are published. What the object cache has of a module is
-//! bound. The rest is compiled in parts (whole.rs), by this process and helpers, copies of it that leave objects in the
+//! bound. The rest is compiled in parts (whole.rs), by this process and helpers, copies of it that leave code in the
 //! cache; and if that takes long, another helper says so.
 
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
-use autojit_abi::EngineApi;
+use autojit_generator::{Made, orc};
 use autojit_sys::{Helper, sleep_for};
 
 use crate::compile::cache;
-use crate::compile::compiler::{Compiler, Object};
+use crate::compile::compiler::Compiler;
 use crate::compile::whole::Whole;
 use crate::link::debugger;
 use crate::program::image::Image;
@@ -46,7 +46,7 @@ pub fn prepare(image: &'static Image) {
     let name = debugger::tracer().unwrap_or_else(|| b"a debugger".to_vec());
     let _announcer = announce(missing.iter().map(Pending::len).sum(), &name);
     match Compiler::choose() {
-        Ok(Compiler::Engine(api)) => compile(api, missing),
+        Ok(Compiler::Engine(engine)) => compile(engine, missing),
         Ok(compiler @ Compiler::Daemon) => {
             for Pending { whole, .. } in missing {
                 whole.compile_in_one(compiler).unwrap_or_else(|failure| tell(&whole.source(), &failure));
@@ -60,11 +60,11 @@ fn tell(source: &str, failure: &Failure) {
     log::info!("{source} is not described to the debugger: {failure}");
 }
 
-/// A module that lacks the objects of some parts.
+/// A module that lacks the code of some parts.
 struct Pending {
     whole: Whole,
     /// By part.
-    objects: Vec<Option<Object>>,
+    parts: Vec<Option<Made>>,
 }
 
 impl Pending {
@@ -73,10 +73,9 @@ impl Pending {
         if whole.len() == 0 {
             return None;
         }
-        let one =
-            if whole.parts() == 1 { None } else { whole.kept_in_one().map(|object| vec![Some(object)]) };
-        let objects = one.unwrap_or_else(|| (0..whole.parts()).map(|part| whole.kept(part)).collect());
-        let pending = Self { whole, objects };
+        let one = if whole.parts() == 1 { None } else { whole.kept_in_one().map(|made| vec![Some(made)]) };
+        let parts = one.unwrap_or_else(|| (0..whole.parts()).map(|part| whole.kept(part)).collect());
+        let pending = Self { whole, parts };
         if pending.missing().next().is_some() {
             return Some(pending);
         }
@@ -84,9 +83,9 @@ impl Pending {
         None
     }
 
-    /// The parts without an object.
+    /// The parts without code.
     fn missing(&self) -> impl Iterator<Item = usize> {
-        self.objects.iter().enumerate().filter(|(_, object)| object.is_none()).map(|(part, _)| part)
+        self.parts.iter().enumerate().filter(|(_, made)| made.is_none()).map(|(part, _)| part)
     }
 
     /// How many functions are in these.
@@ -95,32 +94,32 @@ impl Pending {
     }
 
     /// Compiles a part.
-    fn compile(&mut self, api: &'static EngineApi, part: usize) {
-        match self.whole.compile(api, part) {
-            Ok(object) => self.objects[part] = Some(object),
+    fn compile(&mut self, engine: orc::Engine, part: usize) {
+        match self.whole.compile(engine, part) {
+            Ok(made) => self.parts[part] = made,
             Err(failure) => tell(&self.whole.source(), &failure),
         }
     }
 
     fn publish(self) {
-        let Self { whole, objects } = self;
-        let result = whole.publish(objects.into_iter().flatten().collect());
+        let Self { whole, parts } = self;
+        let result = whole.publish(&parts.into_iter().flatten().collect::<Vec<_>>());
         result.unwrap_or_else(|failure| tell(&whole.source(), &failure));
     }
 }
 
 /// Compiles and publishes modules with the engine.
-fn compile(api: &'static EngineApi, mut missing: Vec<Pending>) {
+fn compile(engine: orc::Engine, mut missing: Vec<Pending>) {
     let items: Vec<(usize, usize)> = (missing.iter().enumerate())
         .flat_map(|(module, pending)| pending.missing().map(move |part| (module, part)))
         .collect();
     let shares = Shares::of(items.len());
-    let helpers = shares.as_ref().map_or(Vec::new(), |shares| help(api, &missing, &items, shares));
+    let helpers = shares.as_ref().map_or(Vec::new(), |shares| help(engine, &missing, &items, shares));
     let mut left = Vec::new();
     for (item, &(module, part)) in items.iter().enumerate() {
         match &shares {
             Some(shares) if !shares.take(item, OWN) => left.push(item),
-            _ => missing[module].compile(api, part),
+            _ => missing[module].compile(engine, part),
         }
     }
     for item in left {
@@ -132,9 +131,9 @@ fn compile(api: &'static EngineApi, mut missing: Vec<Pending>) {
             sleep_for(STEP);
         }
         match missing[module].whole.kept(part) {
-            Some(object) => missing[module].objects[part] = Some(object),
+            Some(made) => missing[module].parts[part] = Some(made),
             // What has failed there fails here again, and is told.
-            None => missing[module].compile(api, part),
+            None => missing[module].compile(engine, part),
         }
     }
     missing.into_iter().for_each(Pending::publish);
@@ -155,18 +154,13 @@ fn announce(functions: usize, debugger: &[u8]) -> Option<Helper> {
 }
 
 /// Has a helper on each other processor compile from the end of the list.
-fn help(
-    api: &'static EngineApi,
-    missing: &[Pending],
-    items: &[(usize, usize)],
-    shares: &Shares,
-) -> Vec<Helper> {
+fn help(engine: orc::Engine, missing: &[Pending], items: &[(usize, usize)], shares: &Shares) -> Vec<Helper> {
     let count = (sys::processors() - 1).min(items.len() - 1).min(HELPERS);
     let start = |number: usize| {
         let work = || {
             for (item, &(module, part)) in items.iter().enumerate().rev() {
                 if shares.take(item, number as u32) {
-                    let _ = missing[module].whole.compile(api, part);
+                    let _ = missing[module].whole.compile(engine, part);
                     shares.done(item);
                 }
             }

@@ -15,10 +15,11 @@ use std::time::Duration;
 
 use autojit_abi::StackMap;
 use autojit_code::lock::{ForkLock, Lock};
+use autojit_generator::Made;
 use autojit_trampoline::counter::Counter;
 
 use crate::compile::counted::{Counted, Loop};
-use crate::compile::daemon::{Code, Gone, Talk};
+use crate::compile::daemon::{Gone, Talk};
 use crate::compile::{baseline, batch, compiler, engine};
 use crate::link::listeners::Listener;
 use crate::platform::undisturbed::Undisturbed;
@@ -164,26 +165,27 @@ impl Wish {
 
     /// Has it compiled in this process.
     fn fulfil_here(self) {
-        let api = engine::get().api();
+        let engine = engine::get().enter();
         match self {
             Self::Function(function) => {
-                replaced(function, api.and_then(|api| batch::replace_here(function, api)));
+                replaced(function, engine.and_then(|engine| batch::replace_here(function, engine)));
             }
             Self::Loop(at) => {
-                let code = api.and_then(|api| batch::continue_here(at.function(), &stack_map(at)?, api));
+                let code =
+                    engine.and_then(|engine| batch::continue_here(at.function(), &stack_map(at)?, engine));
                 continued(at, code);
             }
         }
     }
 
     /// Takes autojitd's answer.
-    fn fulfil_with(self, answer: Result<Code, Failure>) {
+    fn fulfil_with(self, answer: Result<Made, Failure>) {
         match self {
             Self::Function(function) => {
-                replaced(function, answer.and_then(|code| batch::replace_with(function, code)));
+                replaced(function, answer.and_then(|made| batch::replace_with(function, made)));
             }
             Self::Loop(at) => {
-                continued(at, answer.and_then(|code| batch::continue_with(at.function(), code)));
+                continued(at, answer.and_then(|made| batch::continue_with(at.function(), made)));
             }
         }
     }

@@ -1,25 +1,25 @@
 //! A module all of whose functions are to be made ready for a debugger, to which it is described in full.
 //!
 //! Receives a module; hands on its functions, published together, so that calls between them do not pass stubs. A large
-//! module is compiled in parts, each into an object of its own, by as many processes (prepare.rs). The object cache keeps
-//! the objects.
+//! module is compiled in parts, each into a unit of its own, by as many processes (prepare.rs). The object cache keeps
+//! the units.
 
-use autojit_abi::EngineApi;
-use autojit_code::unit::Lines;
-use autojit_code::{Symbol, Unit};
-
+use autojit_code::{Unit, describe};
+use autojit_generator::{Made, Request, defined, orc};
 use autojit_protocol::What;
 
-use crate::compile::batch::{Batch, cannot_link, run_engine};
-use crate::compile::compiler::{Compiler, Held, Object};
+use crate::compile::batch::Batch;
+use crate::compile::compiler::Compiler;
+use crate::compile::failures::cannot_link;
 use crate::compile::{cache, modules};
-use crate::link::lines;
+use crate::link::lines::Lines;
 use crate::program::module::Module;
 use crate::program::symbols;
 use crate::settings::failure::Failure;
 use crate::settings::{options, stats};
+use crate::sys;
 
-/// Functions of a part. Each part's object describes the types that it uses and the variables of the module again.
+/// Functions of a part. Each part describes the types that it uses and the variables of the module again.
 const PART: usize = 64;
 /// Parts that a module has at most.
 const MOST: usize = 8;
@@ -41,7 +41,7 @@ impl Whole {
     /// Its container cannot be had.
     pub fn of(module: &'static Module) -> Result<Self, Failure> {
         module.open()?;
-        if modules::lock_engine(module).0.is_null() {
+        if modules::lock_engine(module).0.is_none() {
             module.describe_in_full();
         }
         let own = |index| module.function(index).is_some_and(symbols::is_chosen);
@@ -76,27 +76,28 @@ impl Whole {
     }
 
     /// What the object cache has of a part.
-    pub fn kept(&self, number: usize) -> Option<Object> {
-        cache::described(self.module, self.part(number)).map(Object::Kept)
+    pub fn kept(&self, number: usize) -> Option<Made> {
+        cache::described(self.module, self.part(number))
     }
 
-    /// The object of the whole module, if the object cache has that.
-    pub fn kept_in_one(&self) -> Option<Object> {
-        cache::described(self.module, &self.functions).map(Object::Kept)
+    /// The code of the whole module, if the object cache has that in one.
+    pub fn kept_in_one(&self) -> Option<Made> {
+        cache::described(self.module, &self.functions)
     }
 
-    /// Has the engine compile a part, and the object cache keep it.
+    /// Has the engine compile a part, and the object cache keep it. Nothing if the part has no functions.
     ///
     /// # Errors
     /// LLVM's.
-    pub fn compile(&self, api: &'static EngineApi, number: usize) -> Result<Object, Failure> {
+    pub fn compile(&self, engine: orc::Engine, number: usize) -> Result<Option<Made>, Failure> {
         let part = self.part(number);
         let mut handle = modules::lock_engine(self.module);
         stats::COUNTERS.batches.add(1);
         let claim = |index: u32| part.get(index as usize) == Some(&true);
-        let object = run_engine(self.module, api, &mut handle, What::Everything, &[], &claim)?;
-        cache::keep_described(self.module, part, object.bytes());
-        Ok(Object::Engine(object))
+        let request = Request::new(What::Everything, &claim);
+        let (made, _) = Compiler::Engine(engine).compile(self.module, &mut handle, &request)?;
+        made.iter().for_each(|made| cache::keep_described(self.module, part, &made.unit));
+        Ok(made)
     }
 
     /// Has autojitd, if that is the compiler, compile all of it, and publishes it.
@@ -108,43 +109,37 @@ impl Whole {
         Batch::of(self.module, Some(&self.functions)).run(compiler, handle, None)
     }
 
-    /// Publishes what objects, those of parts, define. Functions of the others are cold.
+    /// Publishes what parts define. Functions of the others are cold.
     ///
     /// # Errors
     /// They cannot be linked. All functions are cold.
-    pub fn publish(&self, objects: Vec<Object>) -> Result<(), Failure> {
+    pub fn publish(&self, parts: &[Made]) -> Result<(), Failure> {
         let container = &self.module.open()?.container;
         let batch = Batch::of(self.module, None);
-        let (mut kept, mut held) = (vec![false; self.functions.len()], Vec::new());
-        for object in objects {
-            let from_cache = matches!(object, Object::Kept(_));
-            held.push((Held::new(object), from_cache));
-        }
-        let mut units = Vec::new();
-        for (object, from_cache) in &held {
-            let unit = autojit_cache::unit_of(object.bytes(), container);
-            let mut unit = unit.map_err(|error| cannot_link(&error))?;
-            batch.claim_defined(&unit, None).map_err(|error| Failure::new(format_args!("{error}")))?;
-            unit.lines.push(unit.lines_of(object.bytes()));
-            for function in unit.functions.iter().filter(|_| *from_cache) {
-                if let Symbol::Function(index) = function.symbol {
-                    kept[index as usize] = true;
+        let mut from_cache = vec![false; self.functions.len()];
+        let mut local = std::collections::BTreeSet::new();
+        for Made { unit, kept, .. } in parts {
+            batch.claim_defined(unit);
+            if *kept {
+                // A unit of a damaged file may have any numbers.
+                for index in defined(unit) {
+                    // A unit of a damaged file may have any numbers.
+                    from_cache.get_mut(index as usize).into_iter().for_each(|it| *it = true);
                 }
             }
-            units.push(unit);
+            if !options::calls_pass_stubs() {
+                local.extend(autojit_cache::local_functions(container, unit));
+            }
         }
-        let mut local = std::collections::BTreeSet::new();
-        if !options::calls_pass_stubs() {
-            units.iter().for_each(|unit| local.extend(autojit_cache::local_functions(container, unit)));
-        }
-        let unit = Unit::merge(&units.iter().collect::<Vec<_>>(), |index| local.contains(&index))
+        let units: Vec<&Unit<'_>> = parts.iter().map(|made| &made.unit).collect();
+        let unit = Unit::merge(&units, |index| local.contains(&index))
             .ok_or_else(|| cannot_link(&"the code of one module is too large"))?;
-        let staying = |(lines, (object, _)): (&Lines<'_>, &(Held, bool))| {
-            Some(Lines { object: object.lines()?.into(), sections: lines.sections.clone() })
-        };
-        let lines: Option<Vec<Lines<'static>>> = unit.lines.iter().zip(&held).map(staying).collect();
-        let lines = lines::Lines::Objects(lines.unwrap_or_default());
-        batch.link(&unit, lines, &unit.lines, &stats::COUNTERS.compiled, &kept)
+        let has_lines = unit.lines.iter().all(|lines| describe::has_lines(&lines.object));
+        let lines = if has_lines { Lines::Objects(unit.lines.clone()) } else { Lines::None };
+        batch.link(&unit, lines, &unit.lines, &stats::COUNTERS.compiled, &from_cache)?;
+        // Lines are in the file when they are asked for; memory is for what is used.
+        parts.iter().filter_map(|made| made.mapped).for_each(sys::release_pages);
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`Builder`]: a unit from a code generator that makes no object.
 //! - [`prelink`]: groups of an image pack that are linked ahead, [`prelinked`]: their bytes in the file.
 //! - [`pack`]: units in the bytes of a cache file; [`Unit::merge`]: several in one; [`image_pack`]: those of many modules.
+//! - [`bundle`]: a unit with its lines in one sequence of bytes.
 //! - [`DebugFile`]: linked objects as debuggers read them.
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
@@ -27,6 +28,7 @@
 mod area;
 mod arena;
 mod builder;
+pub mod bundle;
 mod debug_file;
 pub mod describe;
 mod description;

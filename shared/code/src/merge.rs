@@ -86,6 +86,45 @@ impl<'a> Unit<'a> {
     }
 }
 
+impl Unit<'_> {
+    /// The same, with bytes and names of its own.
+    pub fn into_owned(self) -> Unit<'static> {
+        let function = |Function { symbol, offset, size, global }: Function<'_>| Function {
+            symbol: symbol.into_owned(),
+            offset,
+            size,
+            global,
+        };
+        let external = |External { symbol, usage, weak, own }: External<'_>| External {
+            symbol: symbol.into_owned(),
+            usage,
+            weak,
+            own,
+        };
+        let functions: Vec<_> = self.functions.iter().map(function).collect();
+        let externals: Vec<_> = self.externals.iter().map(external).collect();
+        let lines = self
+            .lines
+            .into_iter()
+            .map(|Lines { object, sections }| Lines { object: object.into_owned().into(), sections });
+        Unit {
+            pieces: self.pieces.map(|piece| piece.into_owned().into()),
+            aligns: self.aligns,
+            externals: externals.into(),
+            cells: self.cells,
+            fixups: Fixups {
+                groups: self.fixups.groups.into_owned().into(),
+                places: self.fixups.places.into_owned().into(),
+            },
+            functions: functions.into(),
+            names: self.names.into_iter().map(|name| name.into_owned().into()).collect(),
+            frame_index: self.frame_index.into_owned().into(),
+            sections: self.sections,
+            lines: lines.collect(),
+        }
+    }
+}
+
 impl Symbol<'_> {
     /// The same, with a name of its own.
     pub fn into_owned(self) -> Symbol<'static> {

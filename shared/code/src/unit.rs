@@ -227,9 +227,9 @@ impl Source {
 
 impl Unit<'_> {
     /// What describes the lines of the unit: the object that it was made of.
-    pub fn lines_of<'o>(&self, object: &'o [u8]) -> Lines<'o> {
+    pub fn lines_of<'o>(&self, object: impl Into<Cow<'o, [u8]>>) -> Lines<'o> {
         let sections = self.sections.iter().map(|section| (section.index, section.piece, section.offset));
-        Lines { object: Cow::Borrowed(object), sections: sections.collect() }
+        Lines { object: object.into(), sections: sections.collect() }
     }
 
     /// Whether every index and offset is within its table or piece; the first that is not, in words.

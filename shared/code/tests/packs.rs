@@ -5,6 +5,7 @@ mod support;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use autojit_code::bundle;
 use autojit_code::pack::{self, Key, PackError};
 use autojit_code::unit::Source;
 use autojit_code::{
@@ -393,5 +394,30 @@ fn wrong_lines_under_a_right_checksum() {
         if let Some(lines) = pack::decode_lines(&bytes, &KEY, generation) {
             assert!(lines.iter().all(|lines| lines.object.len() <= whole.len()));
         }
+    }
+}
+
+#[test]
+fn bundles_have_names_and_lines() {
+    let unit = merged().clone();
+    let bytes = bundle::encode(&unit, &KEY);
+    assert!(bundle::has_lines(&bytes));
+    let read = bundle::decode(&bytes, &KEY).expect("a good bundle").into_owned();
+    assert_eq!((&read.names, &read.lines, &read.pieces), (&unit.names, &unit.lines, &unit.pieces));
+    assert_eq!((&read.functions, &read.externals), (&unit.functions, &unit.externals));
+    let memory = memory();
+    assert_eq!(call_outer(&read, memory), call_outer(&unit, memory));
+    assert_eq!(bundle::decode(&bytes, &OTHER_KEY).err(), Some(PackError::Key));
+
+    let plain = Unit { lines: Vec::new(), ..unit };
+    let without = bundle::encode(&plain, &KEY);
+    assert!(!bundle::has_lines(&without));
+    assert!(bundle::decode(&without, &KEY).expect("a good bundle").lines.is_empty());
+    // Lines of other code, none, and some where there are none to be.
+    let code = without.len();
+    assert!(bundle::decode(&[&without[..], &bytes[bytes.len() - 100..]].concat(), &KEY).is_err());
+    assert!(bundle::decode(&bytes[..code], &KEY).is_err());
+    for len in [0, 7, 8, 100, code - 1] {
+        assert!(bundle::decode(&without[..len], &KEY).is_err(), "{len}");
     }
 }

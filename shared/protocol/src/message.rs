@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// The version of everything but the two messages that never change.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// SHA-256 of a module's container.
 pub type Key = [u8; 32];
@@ -81,7 +81,7 @@ pub enum Message<'a> {
     Refused { reason: Cow<'a, str> },
     /// The request is not forgotten. At least one each [`WORKING_INTERVAL`](crate::connection::WORKING_INTERVAL).
     Working,
-    /// The blob is an ELF relocatable object, as the engine makes it. The daemon's object cache will have it if `kept`.
+    /// The blob is a bundle of code (autojit_code::bundle), empty if `Everything` is nothing. The daemon's object cache will have it if `kept`.
     Code { kept: bool },
     /// It cannot be compiled: the engine's message.
     Failed { reason: Cow<'a, str> },

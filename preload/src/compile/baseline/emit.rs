@@ -63,7 +63,7 @@ impl Numbers {
         }
         let name = std::str::from_utf8(bitcode.name(global));
         let name = name.map_err(|_| refused("a name that is not UTF-8"))?;
-        let number = module.opened().and_then(|opened| autojit_cache::number(&opened.container, name));
+        let number = module.opened().and_then(|opened| autojit_generator::number(&opened.container, name));
         let symbol = number.unwrap_or_else(|| Symbol::Name(name.to_owned().into()));
         Ok(known.insert(symbol).clone())
     }
@@ -196,7 +196,7 @@ impl Emitter<'_> {
 
     /// What the container calls a name, if it knows it.
     fn number(&self, name: &str) -> Option<Symbol<'static>> {
-        autojit_cache::number(&self.module.opened()?.container, name)
+        autojit_generator::number(&self.module.opened()?.container, name)
     }
 
     /// Whether the code that is being linked is that of a global.

@@ -14,12 +14,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
 
-use autojit_abi::StackMap;
+use autojit_abi::{BASELINE, StackMap};
 use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
 use autojit_code::unit::Piece;
-use autojit_code::{LinkError, describe_unit, place};
+use autojit_code::{describe_unit, place};
+use autojit_generator::{Error, Generator, Id, Made, Request};
+use autojit_protocol::What;
 use autojit_store::{Container, Symbol};
 use autojit_trampoline::counter::Counters;
 
@@ -57,7 +59,7 @@ impl Open {
     /// The code of a function, by its index among the globals.
     fn compile(&mut self, global: u32, counting: bool) -> Result<Code, Error> {
         self.read(global)?;
-        Ok(self.compiler.compile(&self.body, counting)?)
+        self.compiler.compile(&self.body, counting).map_err(refused)
     }
 
     /// Reads the body of a function, by its index among the globals.
@@ -126,24 +128,8 @@ pub enum State {
     Refused,
 }
 
-/// Why a function is not compiled.
-enum Error {
-    /// It is for the engine: what it has that is not supported.
-    Refused(String),
-    /// It was compiled, and cannot be linked.
-    Link(LinkError),
-}
-
-impl From<LinkError> for Error {
-    fn from(error: LinkError) -> Self {
-        Self::Link(error)
-    }
-}
-
-impl From<autojit_baseline::Refused> for Error {
-    fn from(refused: autojit_baseline::Refused) -> Self {
-        Self::Refused(refused.to_string())
-    }
+fn refused(refused: autojit_baseline::Refused) -> Error {
+    Error::Refused(refused.to_string())
 }
 
 /// Whether functions of `module` may be compiled here.
@@ -216,7 +202,7 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
             stats::refuse(reason);
             Ok(())
         }
-        Error::Link(error) => failed(Failure::new(format_args!("linking its code: {error}"))),
+        error => failed(Failure::new(format_args!("{error}"))),
     }
 }
 
@@ -229,12 +215,9 @@ pub fn stack_map(function: &'static Function, block: u32) -> Result<StackMap, Fa
     let map = open(function.module(), &mut state).and_then(|open| {
         let global = open.globals.find(open.pieces.bitcode(), function);
         open.read(global.ok_or_else(|| Error::Refused("a function without a body".into()))?)?;
-        Ok(open.compiler.stack_map(&open.body, block)?)
+        open.compiler.stack_map(&open.body, block).map_err(refused)
     });
-    map.map_err(|error| match error {
-        Error::Refused(reason) => Failure::new(format_args!("{reason}")),
-        Error::Link(error) => Failure::new(format_args!("{error}")),
-    })
+    map.map_err(|error| Failure::new(format_args!("{error}")))
 }
 
 /// The module's bitcode.
@@ -362,26 +345,56 @@ fn is_for_inlining(bitcode: &Bitcode<'_>, global: u32) -> bool {
     info.is_some_and(|info| info.linkage == Linkage::AvailableExternally) && bitcode.has_body(global)
 }
 
+/// The baseline compiler for a module that the calling thread has locked.
+struct Session<'o> {
+    module: &'static Module,
+    open: &'o mut Open,
+    /// Whether the code of what was compiled last has lines.
+    has_lines: bool,
+    /// What that code counts with.
+    counted: Option<&'static Counted>,
+}
+
+impl Generator for Session<'_> {
+    fn id(&self) -> &'static Id {
+        &BASELINE
+    }
+
+    fn compile(&mut self, request: &Request<'_>) -> Result<Option<Made>, Error> {
+        let Self { module, open, .. } = self;
+        let What::Function(index) = request.what else {
+            return Err(Error::Refused("what is to be optimised".into()));
+        };
+        let root = module.function(index);
+        let root = root.ok_or_else(|| Error::Refused("a function that is not there".into()))?;
+        let global = open.globals.find(open.pieces.bitcode(), root);
+        let global = global.ok_or_else(|| Error::Refused("a function without a body".into()))?;
+        if open.inlining.concerns(global) {
+            return Err(Error::Refused("what depends on inlining".into()));
+        }
+        let bitcode = open.pieces.bitcode();
+        let counting = counts(module);
+        let mut codes = vec![(global, open.compile(global, counting)?)];
+        // Data keeps addresses of blocks from one call to the next: they must not be those of two versions.
+        if counting && !codes[0].1.blocks.is_empty() {
+            return Err(Error::Refused("addresses of labels, in code that is to be replaced".into()));
+        }
+        self.has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
+        copy_callees(open, bitcode, &mut codes)?;
+        let (counted, counters) = counting.then(|| Counted::of(root, &codes[0].1.loops)).unzip();
+        self.counted = counted;
+        let counters = counters.unwrap_or_default();
+        let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, &counters, root)?;
+        Ok(Some(unit.into()))
+    }
+}
+
 /// Compiles, links and publishes a function that the calling thread owns.
 fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let module = root.module();
-    let global = open.globals.find(open.pieces.bitcode(), root);
-    let global = global.ok_or_else(|| Error::Refused("a function without a body".into()))?;
-    if open.inlining.concerns(global) {
-        return Err(Error::Refused("what depends on inlining".into()));
-    }
-    let bitcode = open.pieces.bitcode();
-    let counting = counts(module);
-    let mut codes = vec![(global, open.compile(global, counting)?)];
-    // Data keeps addresses of blocks from one call to the next: they must not be those of two versions.
-    if counting && !codes[0].1.blocks.is_empty() {
-        return Err(Error::Refused("addresses of labels, in code that is to be replaced".into()));
-    }
-    let has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
-    copy_callees(open, bitcode, &mut codes)?;
-    let (counted, counters) = counting.then(|| Counted::of(root, &codes[0].1.loops)).unzip();
-    let counters = counters.unwrap_or_default();
-    let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, &counters, root)?;
+    let mut session = Session { module, open, has_lines: false, counted: None };
+    let request = Request::new(What::Function(root.index()), &|_| false);
+    let Some(Made { unit, .. }) = session.compile(&request)? else { return Ok(()) };
     let description = describe_unit(&unit);
 
     let memory = module.image().memory();
@@ -389,24 +402,24 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let mut resolver = Names { module, owned: &owned };
     let linked = place(&unit, memory, &mut resolver)?;
     let offset = unit.functions.get(0).map_or(0, |function| function.offset);
-    if let Some(counted) = counted {
+    if let Some(counted) = session.counted {
         counted.note_code(linked.code().text.start + offset as usize);
         // SAFETY: the data stays as long as the code; the counters are what it begins with.
         unsafe { root.set_counters(linked.code().pieces[Piece::Data as usize] as *const Counters) };
     }
     let publication = Publication {
         claimed: &[(root, offset)],
-        tier: if counting { Tier::First } else { Tier::Last },
+        tier: if session.counted.is_some() { Tier::First } else { Tier::Last },
         unnamed: &|_| 0,
         description: (description, unit.functions.len()),
-        lines: if has_lines { lines::later(module, &unit) } else { Lines::None },
+        lines: if session.has_lines { lines::later(module, &unit) } else { Lines::None },
         objects: &[],
     };
     publish(module, memory, linked, publication)?;
     stats::COUNTERS.baseline.add(1);
     // What counts is made for this process.
-    if !counting {
-        cache::keep_baseline(module, unit);
+    if session.counted.is_none() {
+        cache::keep(module, session.id(), unit, true);
     }
     Ok(())
 }

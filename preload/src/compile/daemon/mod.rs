@@ -1,7 +1,6 @@
-//! autojitd as the compiler: requests, with limits, and another try if something is wrong with the one who answers.
+//! autojitd as the generator: requests, with limits, and another try if something is wrong with what answers.
 //!
-//! Receives functions to compile; hands on the objects, as the engine would have made them in this process. Connections
-//! wait in [`pool`] for the next request; [`spawn`] starts a daemon where none listens.
+//! Receives functions to compile; hands on units, as the engine would have made them in this process. Connections wait in [`pool`] for the next request; [`spawn`] starts a daemon where none listens.
 //!
 //! Whatever comes is checked: a daemon that is silent, closes the connection or says what is no answer costs a
 //! connection, never the program. Everything is a raw system call, as on the whole path of a first call.
@@ -13,11 +12,15 @@ use std::ffi::CString;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use autojit_abi::GENERATOR;
+use autojit_code::bundle;
+use autojit_code::pack::{Key, PackError};
+use autojit_generator::{Error, Generator, Id, Made, Request, defined};
 use autojit_protocol::connection::SILENCE;
 use autojit_protocol::packet::{Blob, Bytes};
 use autojit_protocol::{ConnectionError, Message, What};
 
-use crate::compile::{cache, engine, library};
+use crate::compile::{cache, failures};
 use crate::program::module::{Module, Opened};
 use crate::settings::failure::Failure;
 use crate::settings::options::{self, Options};
@@ -85,21 +88,8 @@ pub struct Gone(pub String);
 
 impl From<Gone> for Failure {
     fn from(gone: Gone) -> Self {
-        let otherwise = if library::IS_POSSIBLE {
-            "start it, set AUTOJIT_DAEMON_PATH, or use AUTOJIT_MODE=inprocess"
-        } else {
-            "start it, or set AUTOJIT_DAEMON_PATH"
-        };
-        Self::new(format_args!("asking autojitd: {}; {otherwise}", gone.0))
+        failures::disconnected(&gone.0)
     }
-}
-
-/// Code that autojitd has made.
-pub struct Code {
-    /// The object.
-    pub object: Bytes,
-    /// Whether this process's object cache will have it.
-    pub kept: bool,
 }
 
 /// Why a connection is not to be used again.
@@ -138,55 +128,80 @@ pub fn connect(spawn: bool) -> Result<(), Gone> {
     POOL.take(spawn).map(|link| POOL.give_back(link))
 }
 
-/// Asks for code of a module and passes it to `accept`, which says why it is none, if it is not. What that returns, or
-/// why the compiler has refused.
-///
-/// # Errors
-/// Nobody answers.
-pub fn request<T>(
+/// autojitd, for one module.
+pub struct Client {
     module: &'static Module,
-    what: What,
     spawn: bool,
-    mut accept: impl FnMut(Code) -> Result<T, String>,
-) -> Result<Result<T, Failure>, Gone> {
-    let mut last = String::new();
-    for _ in 0..ATTEMPTS {
-        let mut link = POOL.take(spawn)?;
-        match converse(&mut link, module, what, &mut accept) {
-            Ok(answer) => {
-                POOL.give_back(link);
-                return Ok(answer);
-            }
-            Err(trouble) => {
-                last = trouble.to_string();
-                log::info!("autojitd is asked again: {last}");
-                POOL.lose(link, &last);
-            }
-        }
-    }
-    Err(Gone(last))
 }
 
-/// One request over one connection.
-fn converse<T>(
-    link: &mut Link,
-    module: &'static Module,
-    what: What,
-    accept: &mut impl FnMut(Code) -> Result<T, String>,
-) -> Result<Result<T, Failure>, Trouble> {
-    let patience = if what == What::Everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
-    let start = sys::monotonic_time();
-    let mut question = Question::ask(link, module, what, Vec::new())?;
-    loop {
-        if sys::monotonic_time() - start > patience {
-            return Err(ConnectionError::Silent.into());
-        }
-        match question.hear(link, SILENCE)? {
-            None => {}
-            Some(Ok(code)) => return accept(code).map(Ok).map_err(Trouble::Nonsense),
-            Some(Err(failure)) => return Ok(Err(failure)),
+impl Client {
+    /// The daemon that listens, or, if none does and `spawn`, one of the program's own.
+    pub fn new(module: &'static Module, spawn: bool) -> Self {
+        Self { module, spawn }
+    }
+
+    /// One request over one connection. The answer, or why the compiler has refused.
+    fn converse(
+        &self,
+        link: &mut Link,
+        request: &Request<'_>,
+    ) -> Result<Result<Option<Made>, Error>, Trouble> {
+        let everything = request.what == What::Everything;
+        let patience = if everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
+        let start = sys::monotonic_time();
+        let mut question = Question::ask(link, self.module, request.what, request.stack_map.to_vec())?;
+        loop {
+            if sys::monotonic_time() - start > patience {
+                return Err(ConnectionError::Silent.into());
+            }
+            if let Some(answer) = question.hear(link, SILENCE)? {
+                return Ok(answer);
+            }
         }
     }
+}
+
+impl Generator for Client {
+    fn id(&self) -> &'static Id {
+        // What a daemon answers that has another one is refused when it is connected with.
+        &GENERATOR
+    }
+
+    fn compile(&mut self, request: &Request<'_>) -> Result<Option<Made>, Error> {
+        let mut last = String::new();
+        for _ in 0..ATTEMPTS {
+            let mut link = POOL.take(self.spawn).map_err(|Gone(reason)| Error::Disconnected(reason))?;
+            match self.converse(&mut link, request) {
+                Ok(answer) => {
+                    POOL.give_back(link);
+                    // It has chosen without knowing what is cold.
+                    for made in answer.iter().flatten() {
+                        for index in defined(&made.unit) {
+                            (request.claim)(index);
+                        }
+                    }
+                    return answer;
+                }
+                Err(trouble) => {
+                    last = trouble.to_string();
+                    log::info!("autojitd is asked again: {last}");
+                    POOL.lose(link, &last);
+                }
+            }
+        }
+        Err(Error::Disconnected(last))
+    }
+}
+
+/// What an answer holds.
+fn unit_of(bytes: Bytes, key: &Key) -> Result<Made, PackError> {
+    if !bundle::has_lines(&bytes) {
+        return Ok(bundle::decode(&bytes, key)?.into_owned().into());
+    }
+    // Lines are read on demand, as long as the code is there.
+    let is_mapped = matches!(bytes, Bytes::Mapped(_));
+    let bytes: &'static [u8] = bytes.leak();
+    Ok(Made { unit: bundle::decode(bytes, key)?, kept: false, mapped: is_mapped.then_some(bytes) })
 }
 
 /// A request that was made and is not answered yet.
@@ -217,7 +232,11 @@ impl Question {
     }
 
     /// The answer, or why the compiler has refused; nothing if what came within `limit` was something else.
-    fn hear(&mut self, link: &mut Link, limit: Duration) -> Result<Option<Result<Code, Failure>>, Trouble> {
+    fn hear(
+        &mut self,
+        link: &mut Link,
+        limit: Duration,
+    ) -> Result<Option<Result<Option<Made>, Error>>, Trouble> {
         let mut packet = match link.connection.receive(limit) {
             // Bytes need no descriptor.
             Err(ConnectionError::Lost) if !self.inline => {
@@ -234,7 +253,7 @@ impl Question {
                 self.deliveries += 1;
                 let bytes = match self.module.verify().and_then(|()| self.module.open()) {
                     Ok(Opened { bytes, .. }) => bytes,
-                    Err(failure) => return Ok(Some(Err(failure))),
+                    Err(failure) => return Ok(Some(Err(failure.into()))),
                 };
                 let (key, level) = (self.module.record().key, options::opt_override());
                 let given = Message::Module { key, level, made: false };
@@ -243,12 +262,29 @@ impl Question {
                 Ok(None)
             }
             Message::Code { kept } => {
-                let object = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
-                Ok(Some(Ok(Code { object, kept: kept && link.shares_cache })))
+                let bytes = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
+                let made = self.accept(bytes).map_err(Trouble::Nonsense)?;
+                let kept = kept && link.shares_cache;
+                Ok(Some(Ok(made.map(|made| Made { kept, ..made }))))
             }
-            Message::Failed { reason } => Ok(Some(Err(engine::cannot_generate(self.what, &reason)))),
+            Message::Failed { reason } => Ok(Some(Err(Error::Refused(reason.into_owned())))),
             Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
             _ => Err(Trouble::Nonsense("what answers something else".into())),
+        }
+    }
+
+    /// The code of an answer, or what is wrong with it.
+    fn accept(&self, bytes: Bytes) -> Result<Option<Made>, String> {
+        if bytes.is_empty() && self.what == What::Everything {
+            return Ok(None);
+        }
+        let key = autojit_cache::key_of(&GENERATOR, &self.module.record().key, options::opt_override());
+        let made = unit_of(bytes, &key).map_err(|error| format!("unusable code: {error}"))?;
+        match self.what {
+            What::Function(root) | What::Often(root) if defined(&made.unit).all(|index| index != root) => {
+                Err("code without the function".into())
+            }
+            _ => Ok(Some(made)),
         }
     }
 }
@@ -288,7 +324,7 @@ impl Talk {
     ///
     /// # Errors
     /// The daemon is gone.
-    pub fn hear(&mut self, limit: Duration) -> Result<Option<Result<Code, Failure>>, Gone> {
+    pub fn hear(&mut self, limit: Duration) -> Result<Option<Result<Made, Failure>>, Gone> {
         let gone = |trouble: &dyn std::fmt::Display| Gone(trouble.to_string());
         if !self.link.is_whole() {
             return Err(gone(&"the program has closed the connection"));
@@ -301,8 +337,10 @@ impl Talk {
             self.welcome |= heard.is_ok();
             match heard {
                 Ok(Some(answer)) => {
+                    let what = question.what;
                     self.question = None;
-                    return Ok(Some(answer));
+                    let answer = answer.map_err(|error| failures::failure(error, what));
+                    return Ok(answer.transpose());
                 }
                 Ok(None) => {}
                 Err(Trouble::Connection(ConnectionError::Silent)) => break,
