@@ -15,9 +15,8 @@ use std::collections::HashSet;
 use autojit_store::{Contents, Key};
 use llvm_sys::prelude::LLVMComdatRef;
 
-use crate::constants;
 use crate::host::Host;
-use crate::ir::{Attachments, IrVisibility, Kind, Linkage, Module, Value};
+use crate::ir::{Attachments, IrVisibility, Kind, Linkage, Module, Value, constants};
 use crate::pieces::Pieces;
 use crate::plan::{Plan, container_name};
 use crate::select::Selection;
@@ -35,16 +34,7 @@ pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) ->
     let bitcode = module.bitcode();
     form.leave();
 
-    let functions: Vec<_> = plan
-        .functions
-        .iter()
-        .map(|f| autojit_store::Function {
-            name: f.name.clone(),
-            kind: f.kind,
-            import: f.import,
-            interposable: f.interposable,
-        })
-        .collect();
+    let functions: Vec<_> = plan.functions.iter().map(|function| function.stored.clone()).collect();
     let imports: Vec<_> = plan.imports().map(|import| import.name.clone()).collect();
     let source = module.source_name();
     let pieces = Pieces::of(&bitcode, host.optimises());
@@ -256,10 +246,9 @@ fn declare_variable(value: Value, direct: bool, known: Known) -> Variable {
 
 fn declare_function(value: Value) -> Declared {
     // The program's own malloc, say: in its module it is seen through, and pairs of calls are not taken for useless.
-    let defined = !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
     let saved = Declared {
         value,
-        marked: defined && !value.has_attribute(NO_BUILTIN),
+        marked: value.is_defined_here() && !value.has_attribute(NO_BUILTIN),
         linkage: value.linkage(),
         visibility: value.visibility(),
         dso_local: value.is_dso_local(),

@@ -7,15 +7,12 @@ use std::collections::HashSet;
 
 use crate::host::Host;
 use crate::ir::{Module, Value};
-use crate::thread_locals;
 
 /// Functions that call what only the host can handle, with the reason. Functions that may inline them stay as well.
 pub fn callers(module: Module, host: &Host) -> Vec<(Value, &'static str)> {
     let mut found = Vec::new();
     let mut add = |callee: Value, why| {
-        let mut users = Vec::new();
-        thread_locals::instructions(callee, &mut users);
-        found.extend(users.into_iter().map(|user| (user.function(), why)));
+        found.extend(callee.using_instructions().into_iter().map(|user| (user.function(), why)));
     };
     for function in module.functions().filter(|function| function.is_intrinsic()) {
         let name = function.name();
@@ -36,10 +33,8 @@ pub fn decided(module: Module) -> Vec<(Value, &'static str)> {
     let mut found = Vec::new();
     for function in module.functions() {
         if ["dontcall-error", "dontcall-warn"].iter().any(|name| function.has_string_attribute(name)) {
-            let mut users = Vec::new();
-            thread_locals::instructions(function, &mut users);
             let why = "the compiler tells of a call in it, if that remains";
-            found.extend(users.into_iter().map(|user| (user.function(), why)));
+            found.extend(function.using_instructions().into_iter().map(|user| (user.function(), why)));
         }
     }
     found

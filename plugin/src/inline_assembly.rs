@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use crate::assembly::{self, Mentions};
-use crate::constants::travels;
 use crate::host::Host;
+use crate::ir::constants::travels;
 use crate::ir::{Kind, Module, Value};
 
 /// Names in assembler text.

@@ -1,4 +1,5 @@
-//! Thin wrappers over LLVM's C API and the shim: modules and values with the few operations that the plugin needs.
+//! Thin wrappers over LLVM's C API and the shim: modules and values with the few operations that the plugin needs; and
+//! questions about them that know nothing of what the plugin decides ([`constants`], [`globals`]).
 //!
 //! # Safety
 //! A [`Module`] stands for the module that the host's pass manager handed to this pass: it lives, and nobody else
@@ -6,6 +7,8 @@
 //! [`Value::erase`] is the only operation that ends one. All unsafe blocks below rest on this, and on the kind of
 //! value that each method's comment asks for.
 
+pub mod constants;
+mod globals;
 mod module;
 mod value;
 

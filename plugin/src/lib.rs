@@ -2,14 +2,13 @@
 //!
 //! Loaded by clang, opt and rustc, it runs at the start of the pass pipeline, in these steps:
 //! [`rustc`] leaves alone what runs in the build itself, [`host`] what passes behind this one must see, [`select`] decides which bodies leave, [`uses`] finds out what
-//! they use and who uses them, [`plan`] decides from that who gets a stub and what goes into the import table,
-//! [`thread_locals`] has bodies call getters for such variables, [`container`] writes them as bitcode in a form that the
+//! they use and what uses them, [`plan`] decides from that which functions get a stub and what goes into the import table,
+//! [`thread_locals`] has bodies call the getters of such variables that the plan has, [`container`] writes them as bitcode in a form that the
 //! engine can compile piece by piece, [`store`] puts the container into the object or a directory,
 //! [`announce`] tells the compile daemon of it, and [`residue`] turns the module into what stays: data, constructors, stubs and tables.
 
 mod announce;
 mod assembly;
-mod constants;
 mod container;
 mod ffi;
 mod host;
@@ -73,7 +72,7 @@ unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build
     let host = unsafe { Host::new(&*build) };
     let options = Options::from_environment();
     let source = module.source_name();
-    if let Some(why) = rustc::unfit().or(host.why.as_deref()).or_else(|| select::unfit(module)) {
+    if let Some(why) = rustc::ineligible().or(host.why.as_deref()).or_else(|| select::ineligible(module)) {
         options.info(&format!("{source}: compiled as usual: {why}"));
         return false;
     }
@@ -106,15 +105,14 @@ fn outline(module: Module, options: &Options, host: &Host) -> Result<Outcome, St
         return Ok(Outcome::Untouched("no function can be compiled later"));
     }
     let uses = uses::Uses::new(&selection);
-    let mut plan = plan::Plan::new(module, &selection, &uses, host.optimises());
+    let plan = plan::Plan::new(module, &selection, &uses, host.optimises());
     if plan.stubs().next().is_none() {
         return Ok(Outcome::Untouched("nothing outside the module can reach its functions"));
     }
     // From here on the module changes.
-    let getters = thread_locals::replace(module, &selection);
-    plan.add_getters(&getters);
+    let getters = thread_locals::replace(module, &selection, &plan.accessed);
     // Their last call would come from where they were called themselves, which may be code that was compiled later.
-    selection.ask_the_loader.iter().for_each(|function| function.disable_tail_calls());
+    selection.uses_caller_identity.iter().for_each(|function| function.disable_tail_calls());
     let encoded = container::write(module, &plan, &selection, host)?;
     let placed = store::place(options, &encoded)?;
     announce::announce(options, &encoded);

@@ -3,65 +3,57 @@
 //! Receives selection and uses; hands on the [`Plan`] from which the container, the stubs and the tables are written.
 //! Gives unnamed globals a name (container and assembler text need one) and changes nothing else.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use autojit_store::FunctionKind;
-use autojit_trampoline::emit::{Binding, STUB_ALIGN, Visibility};
+use autojit_trampoline::emit::{self, STUB_ALIGN, Stub, Visibility};
 
-use crate::constants::is_label_table;
+use crate::ir::constants::is_label_table;
 use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::library_calls;
 use crate::select::Selection;
-use crate::thread_locals::{self, Getter};
+use crate::thread_locals::{self, Accessed};
 use crate::uses::{Use, Uses};
 
 /// A function whose body leaves.
 #[derive(Debug)]
 pub struct Function {
     pub value: Value,
-    pub name: String,
-    pub kind: FunctionKind,
-    pub binding: Binding,
-    pub visibility: Visibility,
-    /// Its comdat group, if it has a stub.
-    pub group: Option<String>,
+    /// As the container has it.
+    pub stored: autojit_store::Function,
+    /// As the object has it, if it has a stub.
+    pub stub: Option<Stub<'static>>,
+    /// Whether only its module can name it.
+    pub local: bool,
     /// Whether it is known to be in this image.
     pub dso_local: bool,
-    /// Whether another definition may take its place.
-    pub interposable: bool,
     /// Whether bodies refer to this definition even where linkers and the loader find another one by its name.
     pub named_directly: bool,
-    /// The alignment of its address, if the source asks for one; else 0.
-    pub align: u32,
-    /// Its entry in the import table, if it has a stub.
-    pub import: Option<u32>,
 }
 
 /// An entry of the import table.
 #[derive(Debug)]
 pub struct Import {
-    /// None for what the code generator will ask for.
+    /// None for what the code generator will ask for, and for getters, which are not there yet.
     pub value: Option<Value>,
     /// Its name in the container.
     pub name: String,
-    /// Its symbol in the object.
-    pub symbol: String,
-    pub weak: bool,
-    /// Undefined here and declared hidden.
-    pub hidden: bool,
-    /// A function that is only called: by way of the PLT, so that it is bound when it is called first, as in a plain
-    /// build, and may be missing until then.
-    pub callee: bool,
-    /// A function that linkers or the loader may find elsewhere. Said here because `value` may be gone when the
-    /// tables are written.
-    pub replaceable: bool,
+    /// As the object has it: said here because `value` may be gone when the tables are written. A function that is only
+    /// called is a callee: by way of the PLT, so that it is bound when it is called first, as in a plain build, and may be
+    /// missing until then. A function that linkers or the loader may find elsewhere is replaceable.
+    pub entry: emit::Import<'static>,
 }
 
 impl Import {
+    fn new(value: Option<Value>, name: &str, entry: emit::Import<'static>) -> Self {
+        Self { value, name: container_name(name), entry }
+    }
+
     fn of_callee(value: Option<Value>, symbol: String) -> Self {
         let replaceable = value.is_some_and(is_replaceable);
-        let name = container_name(&symbol);
-        Self { value, name, symbol, weak: false, hidden: false, callee: true, replaceable }
+        let name = symbol.clone();
+        let symbol = symbol.into();
+        Self::new(value, &name, emit::Import { symbol, callee: true, replaceable, ..Default::default() })
     }
 }
 
@@ -86,6 +78,8 @@ pub struct Plan {
     pub leaving: Vec<Value>,
     /// Bodies for inlining that nothing which stays uses.
     pub unneeded: Vec<Value>,
+    /// Thread-local variables that get a getter, the last of the imports.
+    pub accessed: Vec<Accessed>,
     /// Whether the module may become part of a shared library.
     shared: bool,
 }
@@ -109,7 +103,7 @@ impl Plan {
                 // What is always inlined is not called in the end.
                 let inlined = selection.inlined.contains(&function) && function.has_attribute("alwaysinline");
                 let optional = inlined || !used.required || selection.unreferenced.contains(&function);
-                if !optional && !used.body_address && is_only_called(function) {
+                if !optional && !used.body_address && function.is_called_by_plt() {
                     plan.direct.push(Import::of_callee(Some(function), function.name()));
                 } else {
                     plan.import(function, optional, false);
@@ -121,30 +115,36 @@ impl Plan {
         }
         for alias in module.aliases().chain(module.ifuncs()) {
             let used = uses.of(alias);
-            if used.body && !thread_locals::is_alias(alias) {
+            if used.body && !alias.is_thread_local_alias() {
                 plan.import(alias, !used.required, false);
             }
         }
         for (name, weak) in library_calls::of(module, selection, optimised) {
             let known = |import: &Import| import.name == name;
-            if plan.imports().any(known) || plan.functions.iter().any(|function| function.name == name) {
+            if plan.imports().any(known) || plan.functions.iter().any(|function| function.stored.name == name)
+            {
                 continue;
             }
             let callee = Import::of_callee(None, name);
             if weak {
-                plan.got.push(Import { weak, callee: false, ..callee });
+                let entry = emit::Import { weak, callee: false, ..callee.entry };
+                plan.got.push(Import { entry, ..callee });
             } else {
                 plan.direct.push(callee);
             }
+        }
+        plan.accessed = thread_locals::accessed(module, selection);
+        for Accessed { getter, .. } in &plan.accessed {
+            let entry = emit::Import { symbol: getter.clone().into(), ..Default::default() };
+            plan.direct.push(Import { value: None, name: getter.clone(), entry });
         }
         plan.number();
         plan
     }
 
-    /// The functions with a stub, with their indices.
-    pub fn stubs(&self) -> impl Iterator<Item = (u32, &Function)> {
-        let all = self.functions.iter().enumerate().map(|(index, f)| (index as u32, f));
-        all.filter(|(_, function)| function.kind == FunctionKind::Stub)
+    /// The stubs.
+    pub fn stubs(&self) -> impl Iterator<Item = &Stub<'static>> {
+        self.functions.iter().filter_map(|function| function.stub.as_ref())
     }
 
     /// The imports, by index.
@@ -186,11 +186,6 @@ impl Plan {
         } else {
             FunctionKind::Stub
         };
-        let binding = match linkage {
-            Linkage::LLVMExternalLinkage => Binding::Global,
-            _ if value.is_local() => Binding::Local,
-            _ => Binding::Weak,
-        };
         let replaceable = matches!(linkage, Linkage::LLVMWeakAnyLinkage | Linkage::LLVMLinkOnceAnyLinkage);
         let preemptible = !value.is_local()
             && !value.is_dso_local()
@@ -202,18 +197,29 @@ impl Plan {
         } else if kind == FunctionKind::Stub {
             self.import(value, false, self.has_local_alias(value));
         }
+        let (index, name) = (self.functions.len() as u32, value.name());
+        let stub = (kind == FunctionKind::Stub).then(|| Stub {
+            symbol: name.clone().into(),
+            binding: value.symbol_binding(),
+            visibility: value.symbol_visibility(),
+            group: value.comdat_name().map(Into::into),
+            index,
+            endbr64: module.flag("cf-protection-branch").is_some_and(|flag| flag != 0),
+            align,
+        });
         self.functions.push(Function {
             value,
-            name: value.name(),
-            kind,
-            binding,
-            visibility: visibility(value),
-            group: value.comdat_name(),
+            // Its import is numbered when all are known.
+            stored: autojit_store::Function {
+                name,
+                kind,
+                import: None,
+                interposable: replaceable || preemptible,
+            },
+            stub,
+            local: value.is_local(),
             dso_local: self.is_here(value),
-            interposable: replaceable || preemptible,
             named_directly: value.is_local() && value.comdat_name().is_none() || self.has_local_alias(value),
-            align,
-            import: None, // numbered when all are known
         });
     }
 
@@ -221,7 +227,7 @@ impl Plan {
     /// that others may interpose it, even if the compiler was told not to mind (-fno-semantic-interposition) and would
     /// address it by a local name.
     fn is_here(&self, value: Value) -> bool {
-        visibility(value) != Visibility::Default || (value.is_dso_local() && !self.shared)
+        value.symbol_visibility() != Visibility::Default || (value.is_dso_local() && !self.shared)
     }
 
     /// Whether the compiler would refer to a function by a local name (-fno-semantic-interposition).
@@ -231,7 +237,7 @@ impl Plan {
             && value.kind() == Kind::LLVMFunctionValueKind
             && value.linkage() == Linkage::LLVMExternalLinkage
             && !value.is_declaration()
-            && visibility(value) == Visibility::Default
+            && value.symbol_visibility() == Visibility::Default
             && value.comdat_name().is_none()
     }
 
@@ -240,47 +246,36 @@ impl Plan {
     fn import(&mut self, value: Value, optional: bool, own: bool) {
         let name = value.name();
         let private = value.linkage() == Linkage::LLVMPrivateLinkage;
-        let defined = !value.is_declaration() && value.linkage() != Linkage::LLVMAvailableExternallyLinkage;
+        let defined = value.is_defined_here();
         let hidden = value.visibility() == IrVisibility::LLVMHiddenVisibility;
         let own = own || value.is_local() || (defined && self.is_here(value));
-        let import = Import {
-            value: Some(value),
-            name: container_name(&name),
-            symbol: if private { format!(".L{name}") } else { name },
+        let symbol = if private { format!(".L{name}") } else { name.clone() };
+        let entry = emit::Import {
+            symbol: symbol.into(),
             // A symbol that is also defined here keeps the binding of its definition.
             weak: (optional && !defined) || value.linkage() == Linkage::LLVMExternalWeakLinkage,
             hidden: hidden && !defined,
-            callee: false,
             replaceable: is_replaceable(value),
+            ..Default::default()
         };
+        let import = Import::new(Some(value), &name, entry);
         // A weak symbol that nothing defines has no distance from here, only a null GOT cell.
-        if own || (hidden && !import.weak) { self.direct.push(import) } else { self.got.push(import) }
+        if own || (hidden && !import.entry.weak) { self.direct.push(import) } else { self.got.push(import) }
     }
 
-    /// Adds getters of thread-local variables, which are made after the plan.
-    pub fn add_getters(&mut self, getters: &[Getter]) {
-        for (_, getter) in getters {
-            let name = getter.name();
-            let symbol = name.clone();
-            let value = Some(*getter);
-            self.direct.push(Import {
-                value,
-                name,
-                symbol,
-                weak: false,
-                hidden: false,
-                callee: false,
-                replaceable: false,
-            });
-        }
-    }
-
-    /// Tells each function with a stub its import.
+    /// Tells each function with a stub its import, and imports the stubs that are surely in the object and that no other
+    /// definition can take the place of: their addresses are known without a linker.
     fn number(&mut self) {
-        let index: std::collections::HashMap<Value, u32> =
+        let index: HashMap<Value, u32> =
             self.imports().enumerate().filter_map(|(i, import)| Some((import.value?, i as u32))).collect();
         for function in &mut self.functions {
-            function.import = index.get(&function.value).copied();
+            function.stored.import = index.get(&function.value).copied();
+        }
+        let own = self.functions.iter().filter(|function| function.named_directly);
+        let own: HashMap<Value, u32> =
+            own.filter_map(|function| Some((function.value, function.stub.as_ref()?.index))).collect();
+        for import in self.got.iter_mut().chain(&mut self.direct) {
+            import.entry.stub = import.value.and_then(|value| own.get(&value).copied());
         }
     }
 }
@@ -289,23 +284,6 @@ impl Plan {
 /// one object only, and code of the container is in another.
 pub fn container_name(name: &str) -> String {
     if name.starts_with(".L") { format!("__autojit_private{name}") } else { name.to_owned() }
-}
-
-/// Whether calls of a function that another object defines go through the PLT: not with -fno-plt.
-fn is_only_called(value: Value) -> bool {
-    value.kind() == Kind::LLVMFunctionValueKind
-        && value.is_declaration()
-        && value.linkage() == Linkage::LLVMExternalLinkage
-        && value.visibility() == IrVisibility::LLVMDefaultVisibility
-        && !value.has_attribute("nonlazybind")
-}
-
-fn visibility(value: Value) -> Visibility {
-    match value.visibility() {
-        IrVisibility::LLVMDefaultVisibility => Visibility::Default,
-        IrVisibility::LLVMHiddenVisibility => Visibility::Hidden,
-        IrVisibility::LLVMProtectedVisibility => Visibility::Protected,
-    }
 }
 
 fn name_the_unnamed(module: Module) {

@@ -9,9 +9,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use autojit_store::FunctionKind;
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
-use autojit_trampoline::emit::{Binding, Import, Module as Record, Stub, Text, Visibility};
+use autojit_trampoline::emit::{Binding, Import, Module as Record, Text};
 use autojit_trampoline::lines::{File, Unit};
 
 use crate::container::Encoded;
@@ -19,7 +18,6 @@ use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::plan::Plan;
 use crate::select::Selection;
 use crate::store::Placed;
-use crate::thread_locals::Getter;
 
 /// Containers follow one another at multiples of this.
 const CONTAINER_ALIGN: u32 = 8;
@@ -29,7 +27,7 @@ pub fn leave(
     module: Module,
     plan: &Plan,
     selection: &Selection,
-    getters: &[Getter],
+    getters: &[Value],
     encoded: &Encoded,
     placed: &Placed,
 ) {
@@ -38,23 +36,13 @@ pub fn leave(
     text.alone();
     // With -masm=intel, or after assembly of the module's own that does not switch back.
     text.line(format_args!(".att_syntax"));
-    keep_imports(module, plan);
+    keep_imports(module, plan, getters);
     name_aliases(module, selection, &mut text);
     remove_bodies(plan, selection);
-    for (variable, getter) in getters {
-        module.define_getter(*getter, *variable);
+    for (accessed, getter) in plan.accessed.iter().zip(getters) {
+        module.define_getter(*getter, accessed.variable);
     }
-    let endbr64 = module.flag("cf-protection-branch").is_some_and(|flag| flag != 0);
-    let stubs = plan.stubs().map(|(index, function)| Stub {
-        symbol: &function.name,
-        binding: function.binding,
-        visibility: function.visibility,
-        group: function.group.as_deref(),
-        index,
-        endbr64,
-        align: function.align,
-    });
-    text.stubs(&stubs.collect::<Vec<_>>());
+    text.stubs(plan.stubs());
     record(plan, encoded, placed, &mut text);
     if let Some(files) = files {
         files.describe(encoded, &mut text);
@@ -88,8 +76,8 @@ impl Files {
                 files.push(file.clone());
                 files.len() - 1
             });
-            let stub = function.kind == FunctionKind::Stub && function.group.is_none();
-            if stub && function.name == "main" {
+            let alone = function.stub.as_ref().is_some_and(|stub| stub.group.is_none());
+            if alone && function.stored.name == "main" {
                 main = Some((index as u32, number, line));
             }
         }
@@ -104,10 +92,11 @@ impl Files {
 
 /// Keeps what only the import table refers to: optimisers see no assembler text. Declarations are listed too, because
 /// ThinLTO within a crate follows such lists to what another module of the crate must keep.
-fn keep_imports(module: Module, plan: &Plan) {
+fn keep_imports(module: Module, plan: &Plan, getters: &[Value]) {
     let lazy: std::collections::HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
     let mut kept: Vec<Value> =
         plan.imports().filter_map(|import| import.value).filter(|value| !lazy.contains(value)).collect();
+    kept.extend(getters);
     // An indirect function is no member of llvm.compiler.used. As an external symbol it stays anyway; a local one
     // because something points to it. (For an alias it would stay too, but under the alias's name.)
     for value in &mut kept {
@@ -126,16 +115,7 @@ fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
     let aliases: Vec<Value> =
         module.aliases().filter(|alias| selection.is_lazy.contains(&alias.base())).collect();
     for alias in aliases {
-        let binding = match alias.linkage() {
-            Linkage::LLVMExternalLinkage => Binding::Global,
-            _ if alias.is_local() => Binding::Local,
-            _ => Binding::Weak,
-        };
-        let visibility = match alias.visibility() {
-            IrVisibility::LLVMDefaultVisibility => Visibility::Default,
-            IrVisibility::LLVMHiddenVisibility => Visibility::Hidden,
-            IrVisibility::LLVMProtectedVisibility => Visibility::Protected,
-        };
+        let (binding, visibility) = (alias.symbol_binding(), alias.symbol_visibility());
         let target = alias.base();
         text.alias(&alias.name(), binding, visibility, &target.name());
         if binding == Binding::Weak {
@@ -160,7 +140,7 @@ fn remove_bodies(plan: &Plan, selection: &Selection) {
         }
         function.value.set_comdat(std::ptr::null_mut());
         function.value.set_visibility(IrVisibility::LLVMDefaultVisibility);
-        function.value.set_dso_local(function.binding == Binding::Local || function.dso_local);
+        function.value.set_dso_local(function.local || function.dso_local);
     }
     for function in &plan.unneeded {
         function.delete_body(leak);
@@ -178,7 +158,7 @@ fn remove_bodies(plan: &Plan, selection: &Selection) {
         if !function.value.is_global_used() {
             function.value.erase();
         } else if !selection.copied.contains(&function.value) {
-            function.value.declare_as_defined(function.binding == Binding::Local);
+            function.value.declare_as_defined(function.local);
         }
     }
 }
@@ -210,13 +190,7 @@ fn runtime() -> &'static [u8] {
 }
 
 fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
-    // The stubs that are surely in the object, and that no other definition can take the place of.
-    let own: HashMap<Value, u32> = plan
-        .stubs()
-        .filter(|(_, function)| function.named_directly)
-        .map(|(index, function)| (function.value, index))
-        .collect();
-    let (got, direct) = (entries(&plan.got, &own), entries(&plan.direct, &own));
+    let (got, direct) = (entries(&plan.got), entries(&plan.direct));
     text.module(&Record {
         key: encoded.key,
         functions: plan.functions.len() as u32,
@@ -231,15 +205,7 @@ fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
     });
 }
 
-/// Entries of the import table. `own`: the stubs whose addresses are known without a linker.
-fn entries<'a>(imports: &'a [crate::plan::Import], own: &HashMap<Value, u32>) -> Vec<Import<'a>> {
-    let entry = |import: &'a crate::plan::Import| Import {
-        symbol: &import.symbol,
-        stub: import.value.and_then(|value| own.get(&value).copied()),
-        replaceable: import.replaceable,
-        weak: import.weak,
-        hidden: import.hidden,
-        callee: import.callee,
-    };
-    imports.iter().map(entry).collect()
+/// Entries of the import table.
+fn entries(imports: &[crate::plan::Import]) -> Vec<Import<'static>> {
+    imports.iter().map(|import| import.entry.clone()).collect()
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 const WRAPPED: &str = "autojit-";
 
 /// Why the module that this process compiles must be left alone. None in compilers other than rustc.
-pub fn unfit() -> Option<&'static str> {
+pub fn ineligible() -> Option<&'static str> {
     let host = std::env::current_exe().ok()?;
     if host.file_name()? != "rustc" {
         return None;

@@ -4,13 +4,11 @@
 
 use std::collections::HashSet;
 
-use crate::constants::only_in;
 use crate::host::Host;
 use crate::host_only::{self, may_be_inlined};
 use crate::inline_assembly::{self, InlineAssembly, Mentioned};
-use crate::ir::{Kind, Linkage, Module, Value};
+use crate::ir::{Kind, Module, Value};
 use crate::options::Options;
-use crate::thread_locals;
 
 /// What [`select`] decides.
 #[derive(Debug)]
@@ -29,13 +27,13 @@ pub struct Selection {
     /// What only references name that the optimiser removes from the bodies that leave: it needs no definition.
     pub unreferenced: HashSet<Value>,
     /// Functions that stay because the loader goes by the place of their calls.
-    pub ask_the_loader: HashSet<Value>,
+    pub uses_caller_identity: HashSet<Value>,
     /// What assembler text names.
     pub mentioned: Vec<Mentioned>,
 }
 
 /// Why nothing of this module can be compiled later, if so.
-pub fn unfit(module: Module) -> Option<&'static str> {
+pub fn ineligible(module: Module) -> Option<&'static str> {
     let triple = module.triple();
     if !(triple.starts_with("x86_64") && triple.contains("linux")) || triple.contains("gnux32") {
         return Some("its target is not x86-64 Linux");
@@ -95,7 +93,7 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
         if function.is_declaration() {
             continue;
         }
-        if is_elsewhere(function) {
+        if function.is_elsewhere() {
             inlined.insert(function);
         }
         let (instructions, labels) = function.notable_instructions();
@@ -121,20 +119,18 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
     for ifunc in module.ifuncs() {
         drop_with_callees(ifunc.target().base(), &mut drop);
     }
-    let mut ask_the_loader = HashSet::new();
+    let mut uses_caller_identity = HashSet::new();
     for function in module.functions().filter(|function| minds_its_caller(&function.name())) {
-        let mut users = Vec::new();
-        thread_locals::instructions(function, &mut users);
-        for user in users {
+        for user in function.using_instructions() {
             drop(user.function(), "the loader goes by its address");
-            ask_the_loader.insert(user.function());
+            uses_caller_identity.insert(user.function());
         }
     }
     for function in labelled {
-        for other in label_readers(function) {
+        for other in function.label_readers() {
             drop(other, "it has the address of another function's label");
         }
-        if labels_escape(function) {
+        if function.labels_escape() {
             drop(function, "data that stays refers to its labels");
         }
     }
@@ -161,7 +157,7 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
     let unreferenced = dead.into_iter().collect();
-    Ok(Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, ask_the_loader, mentioned })
+    Ok(Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, uses_caller_identity, mentioned })
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -182,14 +178,9 @@ fn constructors(module: Module) -> HashSet<Value> {
     found
 }
 
-/// Whether another module defines a function, whose body is only here to be inlined.
-fn is_elsewhere(function: Value) -> bool {
-    function.linkage() == Linkage::LLVMAvailableExternallyLinkage
-}
-
 /// Why a function's body stays, if it does.
 fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str> {
-    if is_elsewhere(function) {
+    if function.is_elsewhere() {
         return Some("another module defines it");
     }
     if function.is_intrinsic() {
@@ -277,7 +268,7 @@ fn drop_with_callers(
     let mut next = vec![function];
     drop(function, why);
     while let Some(function) = next.pop() {
-        if !(may_be_inlined(function, optimised) || is_elsewhere(function)) {
+        if !(may_be_inlined(function, optimised) || function.is_elsewhere()) {
             continue;
         }
         for user in function.users().filter(|user| user.kind() == Kind::LLVMInstructionValueKind) {
@@ -288,18 +279,6 @@ fn drop_with_callers(
         }
     }
     seen
-}
-
-/// Other functions with addresses of a function's labels in their code.
-fn label_readers(function: Value) -> HashSet<Value> {
-    let mut users = Vec::new();
-    function.labels().for_each(|label| thread_locals::instructions(label, &mut users));
-    users.into_iter().map(Value::function).filter(|reader| *reader != function).collect()
-}
-
-/// Whether anything but the function itself, or a table of its labels that only it uses, refers to its labels.
-fn labels_escape(function: Value) -> bool {
-    function.labels().any(|label| !label.users().all(|user| only_in(user, function, 0)))
 }
 
 /// Whether a function of the loader looks at where it was called from: which library comes next, what a library sees,

@@ -1,61 +1,58 @@
 //! Thread-local variables in bodies that leave.
 //!
 //! Linkers refuse thread-local symbols in tables, so each such variable gets a getter function that stays in the object
-//! and knows the right model. Receives the [`Selection`]; changes the bodies and hands on the getters.
+//! and knows the right model. Receives the [`Selection`]; hands on the getters that there will be ([`accessed`]), for the
+//! plan, and makes them ([`replace`]).
 
 use std::collections::HashSet;
 
-use crate::ir::{Kind, Module, Value};
+use crate::ir::{Module, Value};
 use crate::select::Selection;
 
-/// A variable, or an alias of one, and its getter.
-pub type Getter = (Value, Value);
+/// A variable, or an alias of one, that is to be accessed by a getter.
+#[derive(Debug)]
+pub struct Accessed {
+    pub variable: Value,
+    /// The getter's name.
+    pub getter: String,
+}
 
-/// Puts calls of getters in the place of thread-local variables in bodies that leave or go along.
-pub fn replace(module: Module, selection: &Selection) -> Vec<Getter> {
-    let aliases = module.aliases().filter(|alias| is_alias(*alias));
-    let variables: Vec<Value> =
-        module.variables().filter(|variable| variable.is_thread_local()).chain(aliases).collect();
+/// The thread-local variables that bodies access which leave or go along. Changes nothing.
+pub fn accessed(module: Module, selection: &Selection) -> Vec<Accessed> {
+    let aliases = module.aliases().filter(|alias| alias.is_thread_local_alias());
+    let variables = module.variables().filter(|variable| variable.is_thread_local()).chain(aliases);
+    let accessed = variables.filter(|variable| !users(*variable, selection).is_empty());
+    accessed
+        .map(|variable| Accessed { variable, getter: format!("__autojit_tls.{}", variable.name()) })
+        .collect()
+}
+
+/// Puts calls of getters in the place of variables. Returns the getters, which have no bodies yet, in the same order.
+pub fn replace(module: Module, selection: &Selection, accessed: &[Accessed]) -> Vec<Value> {
     let mut getters = Vec::new();
-    for variable in variables {
-        let mut users = Vec::new();
-        instructions(variable, &mut users);
-        // Once each, in an order that does not change from run to run.
-        let mut seen = HashSet::new();
-        users.retain(|user| seen.insert(*user));
-        let leaves =
-            |function| selection.is_lazy.contains(&function) || selection.inlined.contains(&function);
-        users.retain(|user| leaves(user.function()));
-        if users.is_empty() {
-            continue;
-        }
-        let getter = module.add_getter(&format!("__autojit_tls.{}", variable.name()));
-        for user in users {
-            if asks_for(user, variable) {
+    for Accessed { variable, getter } in accessed {
+        let getter = module.add_getter(getter);
+        // Not those that the plan has seen: a constant of two variables has become instructions with the first of them.
+        for user in users(*variable, selection) {
+            if asks_for(user, *variable) {
                 user.replace_by_call(getter);
             } else {
-                user.use_getter(variable, getter);
+                user.use_getter(*variable, getter);
             }
         }
-        getters.push((variable, getter));
+        getters.push(getter);
     }
     getters
 }
 
-/// Whether an alias is one of a thread-local variable.
-pub fn is_alias(alias: Value) -> bool {
-    alias.base().is_thread_local_variable()
-}
-
-/// The instructions that use a value, also inside constants.
-pub fn instructions(value: Value, found: &mut Vec<Value>) {
-    for user in value.users() {
-        match user.kind() {
-            Kind::LLVMInstructionValueKind => found.push(user),
-            Kind::LLVMGlobalVariableValueKind | Kind::LLVMGlobalAliasValueKind => {}
-            _ => instructions(user, found),
-        }
-    }
+/// The instructions that use a variable in bodies that leave or go along, each once, in an order that does not change from
+/// run to run.
+fn users(variable: Value, selection: &Selection) -> Vec<Value> {
+    let mut users = variable.using_instructions();
+    let mut seen = HashSet::new();
+    let leaves = |function| selection.is_lazy.contains(&function) || selection.inlined.contains(&function);
+    users.retain(|user| seen.insert(*user) && leaves(user.function()));
+    users
 }
 
 /// Whether an instruction is `llvm.threadlocal.address(variable)`.

@@ -6,9 +6,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use crate::constants;
 use crate::inline_assembly::Mentioned;
-use crate::ir::{Kind, Value};
+use crate::ir::{Kind, Value, constants};
 use crate::select::Selection;
 
 /// How a global is used.

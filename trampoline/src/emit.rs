@@ -18,6 +18,7 @@
 //! the entry by way of one jump (`enter: jmp *__autojit_entry(%rip)`), all but the first of their slots find the module
 //! record through the first, and the import table lies beside them, where their distances are known.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::contract::{
@@ -51,16 +52,16 @@ pub enum Visibility {
 }
 
 /// A stub to emit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stub<'a> {
     /// The function's symbol, unquoted.
-    pub symbol: &'a str,
+    pub symbol: Cow<'a, str>,
     /// Its binding.
     pub binding: Binding,
     /// Its visibility.
     pub visibility: Visibility,
     /// The comdat group of the function, whose members stub and slot become.
-    pub group: Option<&'a str>,
+    pub group: Option<Cow<'a, str>>,
     /// The function's index in the container.
     pub index: u32,
     /// Whether the stub opens with `endbr64` (-fcf-protection=branch).
@@ -70,10 +71,10 @@ pub struct Stub<'a> {
 }
 
 /// An entry of the import table.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Import<'a> {
     /// The symbol, unquoted.
-    pub symbol: &'a str,
+    pub symbol: Cow<'a, str>,
     /// The index of the function, if its stub in this text is what the symbol surely means.
     pub stub: Option<u32>,
     /// Whether this text may define the symbol beside the import table, and another definition take its place.
@@ -187,9 +188,8 @@ impl Text {
     ///
     /// Those outside comdat groups share one FDE, since unwinders are told the same of all: the frame is the return
     /// address. With an FDE each, unwind tables would be larger than the stubs.
-    pub fn stubs(&mut self, stubs: &[Stub<'_>]) {
-        let alone: Vec<_> = stubs.iter().filter(|stub| stub.group.is_none()).collect();
-        let grouped = stubs.iter().filter(|stub| stub.group.is_some());
+    pub fn stubs<'s, 'a: 's>(&mut self, stubs: impl IntoIterator<Item = &'s Stub<'a>>) {
+        let (alone, grouped): (Vec<_>, Vec<_>) = stubs.into_iter().partition(|stub| stub.group.is_none());
         if !alone.is_empty() {
             self.section(".text.autojit", "ax", None);
             self.line(format_args!(".cfi_startproc"));
@@ -205,11 +205,11 @@ impl Text {
             }
         }
         for stub in grouped {
-            self.section(".text.autojit", "ax", stub.group);
+            self.section(".text.autojit", "ax", stub.group.as_deref());
             self.line(format_args!(".cfi_startproc"));
             self.stub(stub);
             self.line(format_args!(".cfi_endproc"));
-            self.section(SLOT_SECTION, SLOT_FLAGS, stub.group);
+            self.section(SLOT_SECTION, SLOT_FLAGS, stub.group.as_deref());
             self.slot(stub.index, 0);
         }
     }
@@ -222,7 +222,7 @@ impl Text {
     }
 
     fn stub(&mut self, stub: &Stub<'_>) {
-        let symbol = quoted(stub.symbol);
+        let symbol = quoted(&stub.symbol);
         let Stub { index, .. } = *stub;
         bind(self, &symbol, stub.binding, stub.visibility);
         self.line(format_args!(".type {symbol},@function"));
@@ -325,7 +325,7 @@ impl Text {
         if let Some(index) = import.stub {
             return self.line(format_args!(".long .Lautojit_stub_{index}-."));
         }
-        let symbol = quoted(import.symbol);
+        let symbol = quoted(&import.symbol);
         if import.weak {
             self.line(format_args!(".weak {symbol}"));
         }

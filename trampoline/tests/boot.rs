@@ -14,7 +14,7 @@ mod support;
 const LINKERS: [&str; 4] = ["bfd", "gold", "lld", "mold"];
 
 fn in_group(symbol: &str, index: u32) -> Stub<'_> {
-    Stub { binding: Binding::Weak, group: Some(symbol), ..stub(symbol, index) }
+    Stub { binding: Binding::Weak, group: Some(symbol.into()), ..stub(symbol, index) }
 }
 
 /// Two lazy units which both have the inline function `shared`.

@@ -20,7 +20,7 @@ fn check(name: &str, text: &str) {
 #[test]
 fn stubs() {
     let plain = Stub {
-        symbol: "plain",
+        symbol: "plain".into(),
         binding: Binding::Global,
         visibility: Visibility::Default,
         group: None,
@@ -30,23 +30,24 @@ fn stubs() {
     };
     let mut text = Text::default();
     let grouped = Stub {
-        symbol: "_ZN1SC2Ev",
+        symbol: "_ZN1SC2Ev".into(),
         binding: Binding::Weak,
         visibility: Visibility::Hidden,
-        group: Some("_ZN1SC5Ev"),
+        group: Some("_ZN1SC5Ev".into()),
         index: 7,
         endbr64: true,
         align: 64,
     };
-    text.stubs(&[plain, grouped, Stub { symbol: "odd name", binding: Binding::Local, index: 8, ..plain }]);
+    let odd = Stub { symbol: "odd name".into(), binding: Binding::Local, index: 8, ..plain.clone() };
+    text.stubs(&[plain, grouped, odd]);
     text.alias("other name", Binding::Global, Visibility::Protected, "plain");
     check("stubs.s", &text.0);
 }
 
 #[test]
 fn modules() {
-    let import = |symbol, weak, hidden, callee| Import {
-        symbol,
+    let import = |symbol: &'static str, weak, hidden, callee| Import {
+        symbol: symbol.into(),
         stub: None,
         replaceable: false,
         weak,

@@ -49,7 +49,7 @@ pub fn module<'a>(tag: u8, functions: u32, got: &'a [Import<'a>]) -> Module<'a> 
 /// A global function outside any comdat group.
 pub fn stub(symbol: &str, index: u32) -> Stub<'_> {
     Stub {
-        symbol,
+        symbol: symbol.into(),
         binding: Binding::Global,
         visibility: Visibility::Default,
         group: None,
