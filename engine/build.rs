@@ -24,7 +24,7 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=shim");
     println!("cargo:rerun-if-env-changed=LLVM_SYS_221_PREFIX");
-    let prefix = std::env::var("LLVM_SYS_221_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into());
+    let prefix = std::env::var("LLVM_SYS_221_PREFIX").expect("it is set in .cargo/config.toml");
     let bin = Path::new(&prefix).join("bin");
     let config = |args: &[&str]| output(Command::new(bin.join("llvm-config")).args(args));
     let version = config(&["--version"]);

@@ -11,17 +11,16 @@ fn output(config: &str, question: &str) -> String {
     String::from_utf8(answer.stdout).expect("text").trim().to_owned()
 }
 
-const FILES: [&str; 4] = ["src/shim.cpp", "src/host.cpp", "src/assembles.cpp", "src/dead_references.cpp"];
+const FILES: [&str; 4] = ["shim/shim.cpp", "shim/host.cpp", "shim/assembles.cpp", "shim/dead_references.cpp"];
 
 fn main() {
-    for file in FILES.into_iter().chain(["src/host.h", "src/releases.h"]) {
-        println!("cargo:rerun-if-changed={file}");
-    }
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=shim");
     println!("cargo:rerun-if-env-changed=LLVM_SYS_221_PREFIX");
     println!("cargo:rerun-if-env-changed=AUTOJIT_PLUGIN_LLVM");
     let prefix = match std::env::var("AUTOJIT_PLUGIN_LLVM") {
         Ok(release) => format!("/usr/lib/llvm-{release}"),
-        Err(_) => std::env::var("LLVM_SYS_221_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into()),
+        Err(_) => std::env::var("LLVM_SYS_221_PREFIX").expect("it is set in .cargo/config.toml"),
     };
     let config = format!("{prefix}/bin/llvm-config");
     let includes = output(&config, "--includedir");

@@ -1,4 +1,4 @@
-// The options of a build beyond its level, as the plugin writes them into containers (plugin/src/host.cpp).
+// The options of a build beyond its level, as the plugin writes them into containers (plugin/shim/host.cpp).
 #pragma once
 #include <optional>
 #include <string>

@@ -5,7 +5,7 @@ use std::process::Command;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=LLVM_SYS_221_PREFIX");
-    let prefix = std::env::var("LLVM_SYS_221_PREFIX").unwrap_or_else(|_| "/usr/lib/llvm-22".into());
+    let prefix = std::env::var("LLVM_SYS_221_PREFIX").expect("it is set in .cargo/config.toml");
     let config = format!("{prefix}/bin/llvm-config");
     println!("cargo:rerun-if-changed={config}");
     let version = Command::new(&config).arg("--version").output();

@@ -1,0 +1,11 @@
+// LLVM 19; see releases.h.
+#pragma once
+#include "before_22.h"
+
+namespace releases {
+
+constexpr auto ObjectFile = llvm::CodeGenFileType::ObjectFile;
+
+inline bool mapsBlocks(const llvm::TargetOptions &Options) { return Options.BBAddrMap; }
+
+} // namespace releases
