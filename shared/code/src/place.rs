@@ -1,12 +1,10 @@
 //! The second step of a link: a [`Unit`] gets its place in code memory. Receives the unit and asks a [`Resolver`] for the
 //! addresses of its externals; takes a block, copies the pieces, writes GOT cells and far stubs, applies the fixups.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
-use crate::area::Area;
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
 use crate::fixups;
 use crate::link::{CallSite, Code, LinkError, Linked, Resolver, Target};
@@ -14,23 +12,18 @@ use crate::memory::{Arena, CodeMemory, LARGEST_PIECE, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
 use crate::space;
-use crate::unit::{Group, Piece, Places, Source, Symbol, Unit};
+use crate::unit::{Group, Piece, Places, Source, Unit};
+
+mod externals;
+
+use externals::name_of;
+pub(crate) use externals::{Externals, Needs};
 
 /// Bytes of a far stub: the jump, and padding.
 const FAR_STUB: usize = 8;
 const _: () = assert!(INDIRECT_LEN <= FAR_STUB);
 /// `int3`, between and behind functions.
 pub const TRAP: u8 = 0xcc;
-
-/// What an external is bound to that is not the unit's own definition.
-#[derive(Clone, Copy, Debug)]
-struct Bound {
-    target: Target,
-    /// Where branches go: the target, or a far stub that they reach.
-    branch: usize,
-    /// What branches hold already: where the unit has a definition that is not the one, its offset.
-    held: u32,
-}
 
 /// Places `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
 ///
@@ -67,143 +60,8 @@ pub fn place<'a>(
     Ok(Linked::new(area, block, code, stubs))
 }
 
-/// Bits of a word of [`Externals::marks`].
-const BITS: usize = u64::BITS as usize;
-
-/// What stands for the unit's own definition in [`Externals::addresses`].
-const OWN: usize = usize::MAX;
-
-/// What the externals of a unit are bound to. There are many, and most are nothing but an address.
-pub(crate) struct Externals {
-    /// By external: [`OWN`], or an address.
-    addresses: Vec<usize>,
-    /// By external, a bit: whether it is in one of the following.
-    marks: Vec<u64>,
-    /// The tokens of those that have one.
-    pending: BTreeMap<u32, u64>,
-    /// The far stubs of those that branches do not reach.
-    branches: BTreeMap<u32, usize>,
-    /// The offsets of the unit's definitions of those that lead elsewhere.
-    displaced: BTreeMap<u32, u32>,
-}
-
-impl Externals {
-    fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
-        let addresses = Vec::with_capacity(unit.externals.len());
-        let marks = vec![0; unit.externals.len().div_ceil(BITS)];
-        let (pending, branches, displaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut all = Self { addresses, marks, pending, branches, displaced };
-        let text = unit.pieces[Piece::Text as usize].len();
-        for number in 0..unit.externals.len() {
-            let external = unit.externals.get(number).filter(|external| external.is_within(text));
-            let external = external.ok_or_else(damaged)?;
-            if external.own.is_some() && resolver.defines(&external.symbol) {
-                all.addresses.push(OWN);
-                continue;
-            }
-            let target = resolver
-                .resolve(&external.symbol, external.usage, external.weak)
-                .map_err(|cause| LinkError::Unresolved(name_of(&external.symbol), cause))?;
-            all.addresses.push(target.address);
-            if let Some(own) = external.own {
-                all.displaced.insert(number as u32, own);
-                all.mark(number as u32);
-            }
-            if let Some(pending) = target.pending {
-                all.pending.insert(number as u32, pending);
-                all.mark(number as u32);
-            }
-        }
-        Ok(all)
-    }
-
-    /// Of addresses, by external.
-    pub(crate) fn at(unit: &Unit<'_>, addresses: Vec<usize>) -> Self {
-        let marks = vec![0; addresses.len().div_ceil(BITS)];
-        let (pending, branches, displaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut all = Self { addresses, marks, pending, branches, displaced };
-        for (external, number) in unit.externals.iter().zip(0..) {
-            if let Some(own) = external.own {
-                all.displaced.insert(number, own);
-                all.mark(number);
-            }
-        }
-        all
-    }
-
-    /// What an external is bound to: None for the unit's own definition.
-    fn get(&self, external: u32) -> Result<Option<Bound>, LinkError> {
-        let address = *self.addresses.get(external as usize).ok_or_else(damaged)?;
-        if address == OWN {
-            return Ok(None);
-        }
-        if (self.marks[external as usize / BITS] >> (external as usize % BITS)) & 1 == 0 {
-            return Ok(Some(Bound { target: Target { address, pending: None }, branch: address, held: 0 }));
-        }
-        let pending = self.pending.get(&external).copied();
-        let branch = self.branches.get(&external).copied().unwrap_or(address);
-        let held = self.displaced.get(&external).copied().unwrap_or(0);
-        Ok(Some(Bound { target: Target { address, pending }, branch, held }))
-    }
-
-    fn mark(&mut self, external: u32) {
-        self.marks[external as usize / BITS] |= 1 << (external as usize % BITS);
-    }
-
-    /// Lets branches to an external go to a far stub.
-    fn branch_to(&mut self, external: u32, far_stub: usize) {
-        self.branches.insert(external, far_stub);
-        self.mark(external);
-    }
-
-    /// Binds what branches do not reach to far stubs that are there already; returns the other externals, and their
-    /// addresses.
-    fn far_stubs(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
-        self.branches.clear();
-        let (mut new, mut known) = (Vec::new(), Vec::new());
-        for (number, address) in self.addresses.iter().enumerate() {
-            if needs.branched[number] && *address != OWN && !area.reaches(*address) {
-                match area.lock().far_stubs.get(address) {
-                    Some(stub) => known.push((number as u32, *stub)),
-                    None => new.push((number as u32, *address)),
-                }
-            }
-        }
-        known.into_iter().for_each(|(number, stub)| self.branch_to(number, stub));
-        new
-    }
-}
-
-/// What the fixups of a unit ask for.
-pub(crate) struct Needs {
-    /// Whether there are branches to an external.
-    pub(crate) branched: Vec<bool>,
-    /// Whether the address of the GOT counts.
-    pub(crate) got: bool,
-}
-
-impl Needs {
-    pub(crate) fn of(unit: &Unit<'_>) -> Result<Self, LinkError> {
-        let mut needs = Self { branched: vec![false; unit.externals.len()], got: false };
-        for external in unit.fixups.branches() {
-            *needs.branched.get_mut(external as usize).ok_or_else(damaged)? = true;
-        }
-        needs.got = unit.fixups.use_got();
-        Ok(needs)
-    }
-}
-
 pub(crate) fn damaged() -> LinkError {
     malformed("fixups that lead out of the unit")
-}
-
-/// A symbol in a message.
-fn name_of(symbol: &Symbol<'_>) -> String {
-    match symbol {
-        Symbol::Name(name) => name.to_string(),
-        Symbol::Function(index) => format!("function {index}"),
-        Symbol::Import(index) => format!("import {index}"),
-    }
 }
 
 /// What the block needs.
@@ -540,48 +398,4 @@ impl<'u> Place<'u> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::unit::Fixups;
-
-    struct Nothing;
-
-    impl Resolver for Nothing {
-        fn resolve(&mut self, _: &Symbol<'_>, _: crate::Usage, _: bool) -> Result<Target, String> {
-            Err("nothing is anywhere".into())
-        }
-    }
-
-    /// Links a unit of three bytes of code, one constant, no data and no frames that has one fixup.
-    fn place_fixup(piece: Piece, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
-        let here = place_fixup as *const () as usize;
-        let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true)?;
-        let unit = Unit {
-            pieces: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
-            aligns: [1; 4],
-            fixups: Fixups::of(vec![(Group { piece, form, source }, at)]),
-            ..Unit::default()
-        };
-        place(&unit, &memory, &mut Nothing).map(drop)
-    }
-
-    #[test]
-    fn fixups_that_lead_out_of_the_unit() {
-        let inside = Source::Inside(Piece::Text, 0);
-        let branch = Source::Branch { external: 0, site: true };
-        for (piece, form, source, place) in [
-            (Piece::Frames, Form::Rel32, inside, 0),
-            (Piece::Rodata, Form::Rel32, inside, 0),
-            (Piece::Rodata, Form::Rel32, inside, u32::MAX),
-            (Piece::Data, Form::Abs64, inside, 0),
-            (Piece::Text, Form::Abs64, Source::Address(0), 0),
-            (Piece::Text, Form::Rel32, branch, 0),
-            (Piece::Text, Form::Rel32, Source::Relax(Relax::Call, 0), 2),
-        ] {
-            let result = place_fixup(piece, form, source, place);
-            assert!(matches!(result, Err(LinkError::Object(_))), "{piece:?} {form:?} {source:?}: {result:?}");
-        }
-        // Of what is the same everywhere no place is looked at.
-        assert_eq!(place_fixup(Piece::Text, Form::Rel32, inside, u32::MAX), Ok(()));
-    }
-}
+mod tests;

@@ -1,0 +1,45 @@
+//! Placing without externals.
+
+use super::*;
+use crate::unit::Fixups;
+
+struct Nothing;
+
+impl Resolver for Nothing {
+    fn resolve(&mut self, _: &crate::Symbol<'_>, _: crate::Usage, _: bool) -> Result<Target, String> {
+        Err("nothing is anywhere".into())
+    }
+}
+
+/// Links a unit of three bytes of code, one constant, no data and no frames that has one fixup.
+fn place_fixup(piece: Piece, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
+    let here = place_fixup as *const () as usize;
+    let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true)?;
+    let unit = Unit {
+        pieces: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
+        aligns: [1; 4],
+        fixups: Fixups::of(vec![(Group { piece, form, source }, at)]),
+        ..Unit::default()
+    };
+    place(&unit, &memory, &mut Nothing).map(drop)
+}
+
+#[test]
+fn fixups_that_lead_out_of_the_unit() {
+    let inside = Source::Inside(Piece::Text, 0);
+    let branch = Source::Branch { external: 0, site: true };
+    for (piece, form, source, place) in [
+        (Piece::Frames, Form::Rel32, inside, 0),
+        (Piece::Rodata, Form::Rel32, inside, 0),
+        (Piece::Rodata, Form::Rel32, inside, u32::MAX),
+        (Piece::Data, Form::Abs64, inside, 0),
+        (Piece::Text, Form::Abs64, Source::Address(0), 0),
+        (Piece::Text, Form::Rel32, branch, 0),
+        (Piece::Text, Form::Rel32, Source::Relax(Relax::Call, 0), 2),
+    ] {
+        let result = place_fixup(piece, form, source, place);
+        assert!(matches!(result, Err(LinkError::Object(_))), "{piece:?} {form:?} {source:?}: {result:?}");
+    }
+    // Of what is the same everywhere no place is looked at.
+    assert_eq!(place_fixup(Piece::Text, Form::Rel32, inside, u32::MAX), Ok(()));
+}
