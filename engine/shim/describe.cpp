@@ -109,7 +109,7 @@ public:
   void endModule() override {}
 
 private:
-  // Bytes of a stub without endbr64 (trampoline/src/emit.rs).
+  // Bytes of a stub without endbr64 (trampoline/src/arch/x86_64/emit.rs).
   static constexpr unsigned StubLength = 14;
   AsmPrinter &Printer;
   std::optional<unsigned> File;

@@ -75,13 +75,30 @@ fn only_plugin_and_engine_know_llvm() {
 
 #[test]
 fn assembly_has_its_places() {
-    // Besides the trampoline: raw system calls, a process on a stack of its own, and the unwinder symbols that the runtime does without.
-    const PLACES: [&str; 3] =
-        ["shared/sys/src/lib.rs", "shared/sys/src/spawn.rs", "preload/src/platform/no_unwinder.rs"];
+    // Besides the trampoline's: raw system calls, a process on a stack of its own, and the unwinder symbols that the runtime
+    // does without.
+    const ROOMS: [&str; 3] =
+        ["trampoline/src/arch/x86_64/", "shared/sys/src/arch/x86_64/", "preload/src/platform/arch/x86_64/"];
     none(&files(".rs"), |name, text| {
-        let inside = name.starts_with("trampoline/") || name.contains("tests/") || PLACES.contains(&name);
+        let inside = ROOMS.iter().any(|room| name.starts_with(room)) || name.contains("tests/");
         let assembly = code(text).contains("asm!(");
         (!inside && assembly).then(|| "has assembly".into())
+    });
+}
+
+/// Names that only code for one processor has.
+const OF_A_PROCESSOR: [&str; 4] = ["R_X86_64_", "EM_X86_64", "std::arch::x86_64", "target_arch"];
+
+#[test]
+fn code_for_a_processor_has_its_rooms() {
+    // What reads and writes files of the machine, for its linker and for debuggers.
+    const FILES: [&str; 3] =
+        ["shared/code/src/object.rs", "shared/code/src/debug_file.rs", "shared/code/src/describe.rs"];
+    none(&files(".rs"), |name, text| {
+        let inside = name.contains("/arch/x86_64/") || name.contains("tests/") || name.contains("/tests.rs");
+        let left = FILES.contains(&name);
+        let found = OF_A_PROCESSOR.iter().find(|known| code(text).contains(*known));
+        found.filter(|_| !inside && !left).map(|known| format!("names {known}"))
     });
 }
 

@@ -14,18 +14,10 @@
 //! - [`tls`]: thread-local room for a library that the runtime maps itself.
 //! - [`mem`]: `memcpy` and its kin for the runtime, so that it never calls the program's.
 
-pub mod boot;
-pub mod caller;
+mod arch;
 pub mod cancellation;
 pub mod contract;
-pub mod counter;
-pub mod debugger;
-pub mod emit;
-pub mod entry;
 pub mod lines;
-pub mod linked;
-pub mod mem;
-mod search;
-pub mod stack;
-mod sys;
-pub mod tls;
+
+use arch::sys;
+pub use arch::{boot, caller, counter, debugger, emit, entry, linked, mem, stack, tls};

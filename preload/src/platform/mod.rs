@@ -1,6 +1,7 @@
 //! What the runtime stands on inside a program: the C library and what replaces it, loaded objects, their symbols.
 
 pub mod alloc;
+pub mod arch;
 #[cfg_attr(test, allow(dead_code, reason = "tests have the C library's"))]
 mod c_functions;
 pub mod c_library;
@@ -8,7 +9,5 @@ pub mod elf_file;
 pub mod gate;
 pub mod helpers;
 pub mod loaded;
-#[cfg(not(test))]
-mod no_unwinder;
 pub mod scope;
 pub mod undisturbed;

@@ -25,6 +25,7 @@
 //! This crate lives inside other people's processes: it makes raw system calls only, uses no thread-locals, and
 //! allocates through the global allocator alone (which is the runtime's own).
 
+mod arch;
 mod area;
 mod arena;
 mod builder;
@@ -44,19 +45,18 @@ pub mod memory;
 mod merge;
 mod object;
 pub mod pack;
-pub mod patch;
 mod place;
 pub mod prelink;
 pub mod prelinked;
-mod reloc;
 pub mod reservation;
 mod settle;
 mod space;
-pub mod stub;
 mod table;
 pub mod unit;
 pub mod unwind;
 
+use arch::reloc;
+pub use arch::{patch, stub};
 pub use area::Area;
 pub use builder::{Access, Builder};
 pub use debug_file::DebugFile;

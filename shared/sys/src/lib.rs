@@ -3,12 +3,12 @@
 //! The C library's wrappers are symbols that the program may have replaced, or whose bodies it may have made lazy, and
 //! they write errno and are cancellation points. These here are neither. Everything returns a [`Errno`] by value.
 
-use std::arch::asm;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+mod arch;
 mod auxiliary;
 mod files;
 mod helper;
@@ -19,6 +19,7 @@ mod signals;
 mod sockets;
 mod spawn;
 
+pub use arch::{syscall, thread_pointer};
 pub use auxiliary::*;
 pub use files::*;
 pub use helper::{Helper, sleep_for};
@@ -62,34 +63,6 @@ impl fmt::Display for Errno {
         };
         f.write_str(text)
     }
-}
-
-/// A system call with up to six arguments.
-///
-/// # Safety
-/// Those of the call `number` with these arguments.
-pub unsafe fn syscall(number: i64, arguments: [usize; 6]) -> Result<usize, Errno> {
-    let [a, b, c, d, e, f] = arguments;
-    let result: isize;
-    // SAFETY: the kernel's calling convention (System V psABI, A.2.1): it changes rax, rcx, r11 and what the
-    // arguments let it write.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number as isize => result,
-            in("rdi") a,
-            in("rsi") b,
-            in("rdx") c,
-            in("r10") d,
-            in("r8") e,
-            in("r9") f,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    // The kernel returns -errno in the last page of the address space.
-    if (-4095..0).contains(&result) { Err(Errno(-result as i32)) } else { Ok(result as usize) }
 }
 
 /// Writes all of `bytes` to `descriptor`, or as much as it takes.
@@ -341,15 +314,6 @@ pub fn futex_wake(word: &AtomicU32, count: i32) {
 pub fn thread_id() -> u32 {
     // SAFETY: no arguments, cannot fail.
     unsafe { syscall(libc::SYS_gettid, [0; 6]) }.unwrap_or(0) as u32
-}
-
-/// The address of the calling thread's control block: unlike its id, the same in a child process, and had without a
-/// system call.
-pub fn thread_pointer() -> usize {
-    let pointer: usize;
-    // SAFETY: the word at the start of the control block holds its address (ELF TLS ABI, variant II).
-    unsafe { asm!("mov {}, fs:[0]", out(reg) pointer, options(nostack, preserves_flags, readonly)) };
-    pointer
 }
 
 /// How many processors the calling thread may use.

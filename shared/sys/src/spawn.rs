@@ -1,9 +1,9 @@
 //! Another program as a process of its own, which the calling process does not learn of: no signal, nothing to wait for.
 
-use std::arch::asm;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
 
+use crate::arch::clone_onto;
 use crate::{BlockedSignals, Errno, File, SIGSET_SIZE, exit, map_pages, syscall, unmap_pages};
 
 /// Bytes of the stack of each of the two new processes.
@@ -64,48 +64,6 @@ pub fn spawn(
     // SAFETY: mapped above; both processes have left it.
     unsafe { unmap_pages(stacks as usize, 2 * STACK) };
     result
-}
-
-/// Runs `function(argument)` in a new process that shares the memory, on the stack that ends at `stack`; comes back when
-/// that process has ended or executed another program. Its end sends no signal.
-///
-/// # Safety
-/// `function` must be sound to call with `argument`, with the stack's bytes, while the calling thread stands still.
-unsafe fn clone_onto(
-    stack: *mut u8,
-    function: unsafe extern "C" fn(*mut c_void) -> !,
-    argument: *mut c_void,
-) -> Result<usize, Errno> {
-    let flags = (libc::CLONE_VM | libc::CLONE_VFORK) as usize;
-    let result: isize;
-    // SAFETY: the kernel's calling convention; the new process leaves through `function`, on a stack of its own, so it
-    // does not come to the end of the assembly. What it does to memory the compiler must expect of any assembly.
-    unsafe {
-        asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            // The end of the chain of frames.
-            "xor ebp, ebp",
-            "mov rdi, r12",
-            "call r13",
-            "ud2",
-            "2:",
-            // Not any registers: rbp would be among them.
-            in("r13") function,
-            in("r12") argument,
-            inlateout("rax") libc::SYS_clone as isize => result,
-            in("rdi") flags,
-            in("rsi") stack,
-            in("rdx") 0,
-            in("r10") 0,
-            in("r8") 0,
-            // Not late: what the new process calls must not be in there.
-            out("rcx") _,
-            out("r11") _,
-        );
-    }
-    if (-4095..0).contains(&result) { Err(Errno(-result as i32)) } else { Ok(result as usize) }
 }
 
 /// The process between: its child loses its parent.

@@ -13,6 +13,7 @@ use autojit_trampoline::contract::Slot;
 
 use super::ImagePack;
 use crate::compile::cache;
+use crate::platform::arch::prefetch;
 use crate::program::function::Tier;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
@@ -63,13 +64,6 @@ impl Unnamed {
             slot.target.store(code, Release);
         }
     }
-}
-
-/// Begins to read what is at an address, which may be anything.
-fn prefetch(address: usize) {
-    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: prefetching never faults (SDM vol. 2, PREFETCHh).
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(address as *const i8) };
 }
 
 /// What is known of a function of a group.

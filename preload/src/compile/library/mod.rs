@@ -9,11 +9,11 @@
 //! unloaded) and the dynamic linker. Its thread-local variables lie in the room that libautojit.so has in each thread
 //! ([`autojit_trampoline::tls`]). It is never unloaded, and its destructors do not run.
 //!
-//! * [`relocate`]: fills in addresses; [`memory`]: what is mapped for it; [`substitutes`]: functions of the C library that it must not use, among them
+//! * `arch`: fills in addresses; [`memory`]: what is mapped for it; [`substitutes`]: functions of the C library that it must not use, among them
 //!   those of [`thread_end`]
 
+mod arch;
 pub mod memory;
-mod relocate;
 mod substitutes;
 pub mod thread_end;
 
@@ -23,7 +23,7 @@ use std::ffi::{CStr, CString};
 
 use autojit_trampoline::tls;
 use goblin::elf::dynamic::{DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_NEEDED, DT_STRTAB};
-use goblin::elf::header::{ELFMAG, EM_X86_64, ET_DYN, SELFMAG};
+use goblin::elf::header::{ELFMAG, ET_DYN, SELFMAG};
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS};
 use goblin::elf64::header::Header;
 use goblin::elf64::program_header::ProgramHeader;
@@ -180,7 +180,7 @@ fn read_headers(file: &File) -> Result<Vec<ProgramHeader>, Failure> {
     let count = usize::from(header.e_phnum);
     if &header.e_ident[..SELFMAG] != ELFMAG
         || header.e_type != ET_DYN
-        || header.e_machine != EM_X86_64
+        || header.e_machine != arch::MACHINE
         || usize::from(header.e_phentsize) != size_of::<ProgramHeader>()
         || count > LIMIT
     {

@@ -23,7 +23,7 @@ use crate::contract::{
     CONTRACT_VERSION, ENTRY_SYMBOL, IMAGE_MAGIC, ImageRecord, MODULE_SECTION, REGISTER_SYMBOL, SLOT_SECTION,
 };
 
-use crate::search::{self, FRAME, LIST};
+use super::search::{self, FRAME, LIST};
 
 /// The [`ImageRecord`] of the image.
 pub const IMAGE_SYMBOL: &str = "__autojit_image";

@@ -13,7 +13,7 @@ use goblin::elf64::reloc::Rela;
 use goblin::elf64::sym::Sym;
 use std::ffi::CStr;
 
-use super::{Library, Provider, TLS_START, substitutes};
+use crate::compile::library::{Library, Provider, TLS_START, substitutes};
 use crate::platform::c_library;
 use crate::settings::failure::Failure;
 
@@ -23,7 +23,7 @@ const DT_RELRSZ: u64 = 35;
 
 impl Library {
     /// Fills in all addresses; `needed` defines what the library does not.
-    pub(super) fn relocate(&self, needed: &[Provider]) -> Result<(), Failure> {
+    pub(in crate::compile::library) fn relocate(&self, needed: &[Provider]) -> Result<(), Failure> {
         self.check_tls()?;
         self.relocate_packed();
         let mut chosen = Vec::new();
