@@ -22,7 +22,7 @@ struct Build {
 impl Build {
     fn new(name: &str) -> Self {
         let scratch = Scratch::new(name);
-        scratch.file("main.c", include_str!("../sources/hello/hello.c"));
+        scratch.file("main.c", include_str!("../../sources/hello/hello.c"));
         Self { scratch, environment: Vec::new() }
     }
 

@@ -155,7 +155,7 @@ fn versions_name_the_plugin_behind_the_compilers_own() {
 #[test]
 fn cmake_finds_the_same_tools() {
     let scratch = Scratch::new("wrapper-cmake");
-    scratch.file("CMakeLists.txt", include_str!("../programs/cmake/CMakeLists.txt"));
+    scratch.file("CMakeLists.txt", include_str!("../../programs/cmake/CMakeLists.txt"));
     let answers = |directory: &str, c: &Path, cxx: &Path| {
         let mut cmake = command("cmake");
         cmake.args(["-S", ".", "-B", directory]).current_dir(scratch.path());

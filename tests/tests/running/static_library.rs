@@ -66,33 +66,7 @@ fn kinds(linker: &str) -> Vec<&'static str> {
 }
 
 /// Constructors, callbacks, an exit handler, library calls that only the code generator makes.
-const C: &str = r#"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <dlfcn.h>
-static int order(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
-static int early_value(void) { return 11; }
-static int early;
-__attribute__((constructor(101))) static void first(void) { early = early_value(); }
-static void bye(void) { puts("bye"); }
-struct big { char bytes[4000]; };
-__attribute__((noinline)) struct big copy(const struct big *from) { struct big to = *from; return to; }
-unsigned __int128 divide(unsigned __int128 a, unsigned __int128 b) { return a / b; }
-int main(int argc, char **argv) {
-    (void)argv;
-    atexit(bye);
-    int numbers[] = {5, 3, 9, 1};
-    qsort(numbers, 4, sizeof *numbers, order);
-    struct big big;
-    memset(&big, argc, sizeof big);
-    struct big other = copy(&big);
-    printf("%d %d %d %d\n", early, numbers[0], numbers[3], other.bytes[3999]);
-    printf("%d %s\n", (int)divide((unsigned __int128)argc << 100, (unsigned __int128)argc << 98), "four");
-    printf("%s\n", dlerror() ? "an error was left behind" : "no error");
-    return 0;
-}
-"#;
+const C: &str = include_str!("static_library/program.c");
 
 #[test]
 fn the_baseline_compiler_needs_no_daemon() {
@@ -132,45 +106,7 @@ fn c_programs_of_every_kind() {
 }
 
 /// Exceptions through lazy and static frames, in threads and children; objects that are destroyed at exit.
-const CXX: &str = r#"
-#include <cstdio>
-#include <stdexcept>
-#include <string>
-#include <thread>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <vector>
-struct Noisy { const char *name; ~Noisy() { std::printf("~%s\n", name); } };
-static int early() { return 3; }
-static int value = early();
-static Noisy last{"last"};
-__attribute__((noinline)) void dive(int depth) {
-    Noisy frame{"frame"};
-    if (depth == 0) throw std::runtime_error("deep " + std::to_string(value));
-    dive(depth - 1);
-}
-struct Base { virtual int next(int x) { return x; } virtual ~Base() {} };
-struct Picky : Base { int next(int x) override { if (x > 2) throw x; return x + 1; } };
-int main() {
-    try { dive(2); } catch (const std::exception &error) { std::printf("caught %s\n", error.what()); }
-    Base *picky = new Picky;
-    try { for (int i = 0;; i++) std::printf("%d\n", picky->next(i)); } catch (int x) { std::printf("int %d\n", x); }
-    delete picky;
-    // Through a frame of the library: vector::at throws.
-    try { std::vector<int>(3).at(7); } catch (const std::out_of_range &) { std::puts("out of range"); }
-    bool caught = false;
-    std::thread thread([&] { try { dive(1); } catch (...) { caught = true; } });
-    thread.join();
-    std::printf("%d\n", caught);
-    std::fflush(stdout);
-    if (fork() == 0) {
-        try { dive(0); } catch (...) { std::fflush(stdout); _exit(5); }
-    }
-    int status;
-    wait(&status);
-    std::printf("%d\n", WEXITSTATUS(status));
-}
-"#;
+const CXX: &str = include_str!("static_library/program.cpp");
 
 #[test]
 fn cxx_programs_of_every_kind() {

@@ -15,7 +15,6 @@ use autojit_tests::run::{Outcome, by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
-#[path = "image_packs/mapped.rs"]
 mod mapped;
 
 /// Modules beside `main`.

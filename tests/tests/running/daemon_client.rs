@@ -15,38 +15,7 @@ use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
 /// Calls one function after another, and looks at what it can see of the process.
-const MAIN: &str = r#"
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-static volatile int signals;
-static void note(int signal) { signals += signal; }
-int twice(int x) { return 2 * x; }
-int sum(int n) { return n ? n + sum(n - 1) : 0; }
-static int engines(void) {
-    char line[4096];
-    int count = 0;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (fgets(line, sizeof line, maps)) count += strstr(line, "libautojit-engine") != NULL;
-    fclose(maps);
-    return count;
-}
-int main(int argc, char **argv) {
-    signal(SIGCHLD, note);
-    signal(SIGPIPE, note);
-    int first = open("/dev/null", O_RDONLY);
-    printf("%d %d\n", twice(argc), sum(9));
-    int second = open("/dev/null", O_RDONLY);
-    pid_t child = wait(NULL);
-    printf("%d %d %d %d %d\n", first, second, child, errno == ECHILD, signals);
-    if (argc > 1) printf("%s\n", engines() ? "compiles" : "has no compiler");
-    return 0;
-}
-"#;
+const MAIN: &str = include_str!("daemon_client/main.c");
 const OUTPUT: &str = "2 45\n3 4 -1 1 0\n";
 
 fn build(scratch: &Scratch, how: How, text: &str) -> PathBuf {
@@ -378,61 +347,7 @@ fn it_ends_with_the_program_that_started_it() {
 }
 
 /// What programs do that a connection may not survive, each named by an argument, before they call another function.
-const DEEDS: &str = r#"
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#define NAMED(f) __attribute__((noinline)) int f(int x) { return x + sizeof #f; }
-NAMED(first) NAMED(second) NAMED(third)
-/* Not called: the compiler would take them along. */
-static int (*volatile functions[])(int) = {first, second, third};
-static int files[2000], count;
-static void open_all(void) {
-    int file;
-    while (count < 2000 && (file = open("/dev/null", O_RDONLY)) >= 0) files[count++] = file;
-}
-static int still_open(void) {
-    int open = 0;
-    for (int i = 0; i < count; i++) open += fcntl(files[i], F_GETFD) >= 0;
-    return open;
-}
-int main(int argc, char **argv) {
-    const char *deed = argv[argc - 1];
-    struct rlimit limit = {0, 0};
-    int status = 0, result = functions[0](1);
-    if (!strcmp(deed, "close")) closefrom(3);
-    if (!strcmp(deed, "replace")) { closefrom(3); open_all(); close(files[0]); close(files[1]); count -= 2;
-        memmove(files, files + 2, count * sizeof *files); }
-    if (!strcmp(deed, "full")) open_all();
-    if (!strcmp(deed, "limit")) {
-        getrlimit(RLIMIT_NOFILE, &limit);
-        setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, limit.rlim_max});
-    }
-    if (!strcmp(deed, "root") && (chdir("/") || chroot("/proc/self/fdinfo"))) perror("chroot");
-    if (!strcmp(deed, "user") && setuid(4321)) perror("setuid");
-    if (!strcmp(deed, "directory") && chdir("/")) perror("chdir");
-    if (!strcmp(deed, "environment")) clearenv();
-    pid_t child = -1;
-    if (!strcmp(deed, "fork")) child = fork();
-    if (!strcmp(deed, "clone")) child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-    if (child == 0) _exit(functions[1](1) + functions[2](1));
-    if (child > 0) waitpid(child, &status, 0);
-    result += functions[1](2) + functions[2](3);
-    printf("%d %d %d %d\n", result, WEXITSTATUS(status), count, count - still_open());
-    fflush(stdout);
-    if (limit.rlim_cur) setrlimit(RLIMIT_NOFILE, &limit);
-    if (!strcmp(deed, "exec")) execl("/proc/self/exe", "again", "rest", (char *)0);
-    return 0;
-}
-"#;
+const DEEDS: &str = include_str!("daemon_client/deeds.c");
 
 #[test]
 fn programs_may_do_anything() {
@@ -476,28 +391,7 @@ fn threads_share_connections() {
 F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7)
 int (*JOINED(all, N, s)[])(int) = {NAME(0), NAME(1), NAME(2), NAME(3), NAME(4), NAME(5), NAME(6), NAME(7)};
 "#;
-    const THREADS: &str = r#"
-#include <pthread.h>
-#include <stdio.h>
-extern int (*all0_s[])(int), (*all1_s[])(int), (*all2_s[])(int), (*all3_s[])(int);
-static int (**const all[])(int) = {all0_s, all1_s, all2_s, all3_s};
-static pthread_barrier_t barrier;
-static void *work(void *number) {
-    long sum = 0, first = (long)number;
-    pthread_barrier_wait(&barrier);
-    for (int i = 0; i < 32; i++) sum += all[(first + i) % 4][(first + i / 4) % 8](i);
-    return (void *)sum;
-}
-int main(void) {
-    pthread_t threads[16];
-    long sum = 0;
-    pthread_barrier_init(&barrier, NULL, 16);
-    for (long i = 0; i < 16; i++) pthread_create(&threads[i], NULL, work, (void *)i);
-    for (int i = 0; i < 16; i++) { void *part; pthread_join(threads[i], &part); sum += (long)part; }
-    printf("%ld\n", sum);
-    return 0;
-}
-"#;
+    const THREADS: &str = include_str!("daemon_client/threads.c");
     let scratch = Scratch::new("client-threads");
     let source = scratch.file("file.c", FILE);
     let mut objects: Vec<_> = (0..4)

@@ -1,0 +1,28 @@
+//! What lazy programs do when they run: the cache, the daemon, debuggers, unwinders, tiers. One binary, as each links as much
+//! as all of them; a module for each subject.
+
+mod cache;
+mod cache_directory;
+mod daemon;
+mod daemon_client;
+mod daemon_inherits;
+mod debugger;
+mod debugger_starts;
+mod documentation;
+mod image_packs;
+mod inline_copies;
+mod jitlink;
+mod limits;
+mod linked_runtime;
+mod memory;
+mod perf;
+mod processes;
+mod random;
+mod seeing;
+mod static_library;
+mod surroundings;
+mod symbolizers;
+mod tiers;
+mod tiers_disturbed;
+mod tiers_seen;
+mod without_runtime;
