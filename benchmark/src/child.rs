@@ -47,7 +47,7 @@ pub fn run(command: &mut Command, directory: &Path) -> Result<Usage> {
     Ok(Usage { wall, cpu, stdout: read(&stdout)? })
 }
 
-/// Waits for the child `id`, which nobody else may wait for.
+/// Waits for the child `id`, which nothing else may wait for.
 fn wait(id: u32) -> std::io::Result<(ExitStatus, Duration)> {
     let id = i32::try_from(id).map_err(std::io::Error::other)?;
     let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());

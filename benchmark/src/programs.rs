@@ -317,7 +317,7 @@ fn modules() -> Result<Source> {
     let mut sources = Vec::new();
     for (name, text) in texts {
         let path = directory.join(name);
-        // Two processes may do this at once: whoever is second finds the same text.
+        // Two processes may do this at once: the second finds the same text.
         if !fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }

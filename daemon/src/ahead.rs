@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::job::Variant;
+use crate::job::CodeKey;
 
 /// Modules that wait at most.
 const LIMIT: usize = 4096;
@@ -10,7 +10,7 @@ const LIMIT: usize = 4096;
 /// The modules, the next one first.
 #[derive(Debug)]
 pub struct Ahead {
-    waiting: VecDeque<Variant>,
+    waiting: VecDeque<CodeKey>,
     enabled: bool,
 }
 
@@ -21,19 +21,19 @@ impl Ahead {
     }
 
     /// Adds a module: one that a program uses already goes before those that were only `made`.
-    pub fn add(&mut self, variant: Variant, made: bool) {
-        if !self.enabled || self.waiting.contains(&variant) || self.waiting.len() >= LIMIT {
+    pub fn add(&mut self, code_key: CodeKey, made: bool) {
+        if !self.enabled || self.waiting.contains(&code_key) || self.waiting.len() >= LIMIT {
             return;
         }
         if made {
-            self.waiting.push_back(variant);
+            self.waiting.push_back(code_key);
         } else {
-            self.waiting.push_front(variant);
+            self.waiting.push_front(code_key);
         }
     }
 
     /// The next module.
-    pub fn first(&self) -> Option<Variant> {
+    pub fn first(&self) -> Option<CodeKey> {
         self.waiting.front().copied()
     }
 

@@ -9,7 +9,7 @@ use autojit_protocol::{Blob, Incoming, Outgoing, Packet};
 use autojit_sys::{Errno, File};
 
 use crate::compiler;
-use crate::job::{Functions, Job, Variant};
+use crate::job::{CodeKey, Functions, Job};
 use crate::requests::RequestId;
 
 /// Modules that a compiler has open at most, each with its container. The engine itself sees to it that LLVM's part of
@@ -38,7 +38,7 @@ pub struct Child {
     incoming: Incoming,
     outgoing: Outgoing,
     /// The modules that it has open, the one used last at the end.
-    open: VecDeque<Variant>,
+    open: VecDeque<CodeKey>,
     /// What it does.
     pub task: Task,
     /// Whether it compiles ahead only.
@@ -94,8 +94,8 @@ impl Child {
     }
 
     /// Whether it has a module open.
-    pub fn has(&self, variant: &Variant) -> bool {
-        self.open.contains(variant)
+    pub fn has(&self, code_key: &CodeKey) -> bool {
+        self.open.contains(code_key)
     }
 
     /// Gives it a job; `container` is asked if it does not have the module.
@@ -106,22 +106,22 @@ impl Child {
         &mut self,
         job: &Job,
         task: Task,
-        container: impl FnOnce(&Variant) -> Result<Blob, Errno>,
+        container: impl FnOnce(&CodeKey) -> Result<Blob, Errno>,
     ) -> Result<(), Errno> {
-        let variant = match job {
-            Job::Compile { variant, .. } | Job::Prefetch { variant, .. } => Some(*variant),
+        let code_key = match job {
+            Job::Compile { code_key, .. } | Job::Prefetch { code_key, .. } => Some(*code_key),
             Job::Write | Job::Close(_) | Job::Compiled { .. } => None,
         };
         let mut blob = None;
-        if let Some(variant) = variant {
-            match self.open.iter().position(|open| *open == variant) {
+        if let Some(code_key) = code_key {
+            match self.open.iter().position(|open| *open == code_key) {
                 Some(at) => drop(self.open.remove(at)),
-                None => blob = Some(container(&variant)?),
+                None => blob = Some(container(&code_key)?),
             }
             // One that is described in full is closed again behind the job.
-            let transient = matches!(job, Job::Compile { what: autojit_protocol::What::Everything, .. });
+            let transient = matches!(job, Job::Compile { what: autojit_protocol::Scope::Everything, .. });
             if !transient {
-                self.open.push_back(variant);
+                self.open.push_back(code_key);
             }
             if self.open.len() > OPEN
                 && let Some(oldest) = self.open.pop_front()
@@ -135,17 +135,17 @@ impl Child {
     }
 
     /// Tells it what it need not compile ahead.
-    pub fn inform(&mut self, variant: Variant, functions: &Functions) {
+    pub fn inform(&mut self, code_key: CodeKey, functions: &Functions) {
         if matches!(self.task, Task::Ahead) {
-            Job::Compiled { variant, functions: functions.clone() }.push(&mut self.outgoing, None);
+            Job::Compiled { code_key, functions: functions.clone() }.push(&mut self.outgoing, None);
         }
     }
 
     /// It could not open the module.
-    pub fn forget(&mut self, variant: &Variant) {
-        if let Some(at) = self.open.iter().position(|open| open == variant) {
+    pub fn forget(&mut self, code_key: &CodeKey) {
+        if let Some(at) = self.open.iter().position(|open| open == code_key) {
             self.open.remove(at);
-            Job::Close(*variant).push(&mut self.outgoing, None);
+            Job::Close(*code_key).push(&mut self.outgoing, None);
         }
     }
 

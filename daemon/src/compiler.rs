@@ -14,12 +14,12 @@ use autojit_code::pack::Key;
 use autojit_code::{Unit, bundle};
 use autojit_generator::{Generator, Made, Request, defined, orc};
 use autojit_protocol::packet::Bytes;
-use autojit_protocol::{Blob, Incoming, Outgoing, What};
+use autojit_protocol::{Blob, Incoming, Outgoing, Scope};
 use autojit_store::Container;
 use autojit_sys::{Errno, File, Wanted, poll};
 
 use crate::engine;
-use crate::job::{Functions, Job, Outcome, Variant};
+use crate::job::{CodeKey, Functions, Job, Outcome};
 
 /// Bytes of code that may wait to be written.
 const WAITING: usize = 32 << 20;
@@ -47,7 +47,7 @@ struct Compiler {
     engine: orc::Engine,
     socket: File,
     cache: Option<Directory>,
-    modules: HashMap<Variant, Opened>,
+    modules: HashMap<CodeKey, Opened>,
     pending: Writer<Source>,
     waiting: usize,
     incoming: Incoming,
@@ -122,28 +122,28 @@ impl Compiler {
 
     fn work(&mut self, job: Job, container: Option<Blob>) -> Result<(), Errno> {
         match job {
-            Job::Compile { variant, what, map, alone, keep, program, done } => {
-                let opened = self.open(&variant, container, what == What::Everything);
+            Job::Compile { code_key, what, map, alone, keep, program, done } => {
+                let opened = self.open(&code_key, container, what == Scope::Everything);
                 let compiled = opened.and_then(|()| {
-                    self.compile(&variant, what, &map, |index| !alone && !done.contains(index))
+                    self.compile(&code_key, what, &map, |index| !alone && !done.contains(index))
                 });
                 match compiled {
                     Ok(unit) => {
-                        let functions = self.deliver(variant, unit.as_ref())?;
-                        if let Some(unit) = unit.filter(|_| keep && what != What::Everything) {
-                            self.keep(variant, unit, &functions, Some(program));
+                        let functions = self.deliver(code_key, unit.as_ref())?;
+                        if let Some(unit) = unit.filter(|_| keep && what != Scope::Everything) {
+                            self.keep(code_key, unit, &functions, Some(program));
                         }
                     }
                     Err(reason) => self.send(&Outcome::Failed(reason), None)?,
                 }
-                if what == What::Everything {
-                    self.modules.remove(&variant);
+                if what == Scope::Everything {
+                    self.modules.remove(&code_key);
                 }
                 Ok(())
             }
-            Job::Prefetch { variant, done } => {
-                if self.open(&variant, container, false).is_ok() {
-                    self.compile_ahead(variant, done)?;
+            Job::Prefetch { code_key, done } => {
+                if self.open(&code_key, container, false).is_ok() {
+                    self.compile_ahead(code_key, done)?;
                 }
                 // Written when it is this compiler's turn: two that wrote at once could lose what one of them adds.
                 self.idle()
@@ -152,8 +152,8 @@ impl Compiler {
                 self.write();
                 self.idle()
             }
-            Job::Close(variant) => {
-                self.modules.remove(&variant);
+            Job::Close(code_key) => {
+                self.modules.remove(&code_key);
                 Ok(())
             }
             // It has come too late.
@@ -162,12 +162,12 @@ impl Compiler {
     }
 
     /// Sends a unit, and returns which functions it has.
-    fn deliver(&self, variant: Variant, unit: Option<&Unit<'_>>) -> Result<Functions, Errno> {
+    fn deliver(&self, code_key: CodeKey, unit: Option<&Unit<'_>>) -> Result<Functions, Errno> {
         let mut functions = Functions::default();
         // The engine may have left out what could not be compiled.
         unit.into_iter().flat_map(defined).for_each(|index| functions.insert(index));
-        let bytes = unit.map_or(Vec::new(), |unit| bundle::encode(unit, &key_of(&variant)));
-        let outcome = Outcome::Code { variant, functions: functions.clone(), memory: memory() };
+        let bytes = unit.map_or(Vec::new(), |unit| bundle::encode(unit, &key_of(&code_key)));
+        let outcome = Outcome::Code { code_key, functions: functions.clone(), memory: memory() };
         self.send(&outcome, Some(&bytes))?;
         Ok(functions)
     }
@@ -186,54 +186,54 @@ impl Compiler {
     }
 
     /// Opens a module, unless it is open. One that is described in full is opened anew.
-    fn open(&mut self, variant: &Variant, container: Option<Blob>, full_debug: bool) -> Result<(), String> {
+    fn open(&mut self, code_key: &CodeKey, container: Option<Blob>, full_debug: bool) -> Result<(), String> {
         if full_debug {
-            let known = self.modules.remove(variant).map(|opened| opened.container);
+            let known = self.modules.remove(code_key).map(|opened| opened.container);
             let container = match (known, container) {
                 (_, Some(blob)) => Rc::new(blob.open().map_err(|error| error.to_string())?),
                 (Some(container), None) => container,
                 (None, None) => return Err("its container is not there".into()),
             };
-            return self.insert(*variant, container, true);
+            return self.insert(*code_key, container, true);
         }
-        if self.modules.contains_key(variant) {
+        if self.modules.contains_key(code_key) {
             return Ok(());
         }
         let blob = container.ok_or("its container is not there")?;
         let container = Rc::new(blob.open().map_err(|error| error.to_string())?);
-        self.insert(*variant, container, false)
+        self.insert(*code_key, container, false)
     }
 
-    fn insert(&mut self, variant: Variant, container: Rc<Bytes>, full_debug: bool) -> Result<(), String> {
+    fn insert(&mut self, code_key: CodeKey, container: Rc<Bytes>, full_debug: bool) -> Result<(), String> {
         // SAFETY: Opened keeps the container as long as the module, and drops it later.
-        let module = unsafe { self.engine.open(&container, variant.level, full_debug)? };
-        self.modules.insert(variant, Opened { module, container });
+        let module = unsafe { self.engine.open(&container, code_key.level, full_debug)? };
+        self.modules.insert(code_key, Opened { module, container });
         Ok(())
     }
 
     /// Compiles. Nothing if that is nothing.
     fn compile(
         &mut self,
-        variant: &Variant,
-        what: What,
+        code_key: &CodeKey,
+        what: Scope,
         map: &[u8],
         wanted: impl Fn(u32) -> bool,
     ) -> Result<Option<Unit<'static>>, String> {
-        let opened = self.modules.get_mut(variant).ok_or("its module is not open")?;
+        let opened = self.modules.get_mut(code_key).ok_or("its module is not open")?;
         let granted = RefCell::new(BTreeSet::from_iter(what.function()));
         let claim = |index| match what {
-            What::Function(_) => wanted(index) && granted.borrow_mut().insert(index),
-            What::Often(_) | What::Continuation(_) => false,
-            What::Everything => true,
+            Scope::Function(_) => wanted(index) && granted.borrow_mut().insert(index),
+            Scope::Often(_) | Scope::Continuation(_) => false,
+            Scope::Everything => true,
         };
         let made = opened.module.compile(&Request { what, stack_map: map, claim: &claim });
         made.map(|made| made.map(|Made { unit, .. }| unit)).map_err(|error| error.to_string())
     }
 
     /// Compiles what ran when the module was another one, and what that calls.
-    fn compile_ahead(&mut self, variant: Variant, mut done: Functions) -> Result<(), Errno> {
+    fn compile_ahead(&mut self, code_key: CodeKey, mut done: Functions) -> Result<(), Errno> {
         let Some(cache) = &self.cache else { return Ok(()) };
-        let Some(opened) = self.modules.get(&variant) else { return Ok(()) };
+        let Some(opened) = self.modules.get(&code_key) else { return Ok(()) };
         let Ok(container) = Container::parse(&opened.container) else { return Ok(()) };
         let function = |name: &str| match container.find(name) {
             Some(autojit_store::Symbol::Function(index)) => Some(index),
@@ -244,7 +244,7 @@ impl Compiler {
         // Where a program begins, of which nothing else is known.
         roots.extend(function("main"));
         // What the cache has already.
-        let key = key_of(&variant);
+        let key = key_of(&code_key);
         if let Ok(bytes) = cache.read(&key, autojit_cache::Kind::Code)
             && let Ok(unit) = autojit_code::pack::decode(&bytes, &key)
         {
@@ -256,8 +256,8 @@ impl Compiler {
                 return Err(Errno(libc::EPIPE));
             }
             self.later.retain(|(job, _)| match job {
-                Job::Compiled { variant: of, functions } => {
-                    if *of == variant {
+                Job::Compiled { code_key: of, functions } => {
+                    if *of == code_key {
                         functions.iter().for_each(|index| done.insert(index));
                     }
                     false
@@ -272,15 +272,15 @@ impl Compiler {
             }
             // An error is reported when a client asks for the function.
             let Ok(Some(unit)) =
-                self.compile(&variant, What::Function(root), &[], |index| !done.contains(index))
+                self.compile(&code_key, Scope::Function(root), &[], |index| !done.contains(index))
             else {
                 done.insert(root);
                 continue;
             };
-            let functions = self.deliver(variant, Some(&unit))?;
+            let functions = self.deliver(code_key, Some(&unit))?;
             functions.iter().for_each(|index| done.insert(index));
             compiled += functions.iter().count();
-            self.keep(variant, unit, &functions, None);
+            self.keep(code_key, unit, &functions, None);
         }
         Ok(())
     }
@@ -288,18 +288,18 @@ impl Compiler {
     /// Keeps a unit to be written to the cache, and that `program` has run its functions.
     fn keep(
         &mut self,
-        variant: Variant,
+        code_key: CodeKey,
         unit: Unit<'static>,
         functions: &Functions,
         program: Option<String>,
     ) {
-        let Some(opened) = self.modules.get(&variant).filter(|_| self.cache.is_some()) else { return };
+        let Some(opened) = self.modules.get(&code_key).filter(|_| self.cache.is_some()) else { return };
         let Ok(container) = Container::parse(&opened.container) else { return };
         let lines = unit.lines.iter().map(|lines| lines.object.len());
-        self.waiting += unit.pieces.iter().map(|piece| piece.len()).chain(lines).sum::<usize>();
+        self.waiting += unit.segments.iter().map(|segment| segment.len()).chain(lines).sum::<usize>();
         let local = autojit_cache::local_functions(&container, &unit);
         let source = || Source { container: Rc::clone(&opened.container), ran: BTreeMap::new() };
-        let source = self.pending.add(key_of(&variant), unit, local, source);
+        let source = self.pending.add(key_of(&code_key), unit, local, source);
         if let Some(program) = program {
             source.ran.entry(program).or_default().extend(functions.iter());
         }
@@ -332,6 +332,6 @@ impl Compiler {
 }
 
 /// The key of what is compiled of a module.
-fn key_of(variant: &Variant) -> Key {
-    autojit_cache::key_of(&GENERATOR, &variant.key, variant.level)
+fn key_of(code_key: &CodeKey) -> Key {
+    autojit_cache::key_of(&GENERATOR, &code_key.key, code_key.level)
 }

@@ -12,7 +12,7 @@ use autojit_sys::{Errno, Wanted};
 
 use crate::arguments::Arguments;
 use crate::child::{Child, Task};
-use crate::job::{Functions, Job, Variant};
+use crate::job::{CodeKey, Functions, Job};
 
 /// Compilers that are started before the first request.
 const READY: usize = 2;
@@ -82,9 +82,9 @@ impl Compilers {
     }
 
     /// A compiler for a request, best one that has the module open.
-    pub fn for_request(&mut self, variant: &Variant) -> Option<usize> {
+    pub fn for_request(&mut self, code_key: &CodeKey) -> Option<usize> {
         let free = |child: &Child| !child.background && child.is_idle();
-        let best = self.children.iter().position(|child| free(child) && child.has(variant));
+        let best = self.children.iter().position(|child| free(child) && child.has(code_key));
         if let Some(child) = best.or_else(|| self.children.iter().position(free)) {
             return Some(child);
         }
@@ -177,8 +177,8 @@ impl Compilers {
     }
 
     /// Tells all what they need not compile ahead.
-    pub fn inform(&mut self, variant: Variant, functions: &Functions) {
-        self.children.iter_mut().for_each(|child| child.inform(variant, functions));
+    pub fn inform(&mut self, code_key: CodeKey, functions: &Functions) {
+        self.children.iter_mut().for_each(|child| child.inform(code_key, functions));
     }
 
     /// Sends what waits.

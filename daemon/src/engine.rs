@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use autojit_abi::ENGINE_SYMBOL;
 use autojit_generator::{Generator, Request, orc};
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 
 /// The engine's file name.
 const ENGINE_FILE: &str = "libautojit-engine.so";
@@ -62,8 +62,8 @@ pub fn warm(engine: orc::Engine) {
     for level in [-1, 2] {
         // SAFETY: the container is static.
         if let Ok(mut module) = unsafe { engine.open(CONTAINER, level, false) } {
-            let _ = module.compile(&Request::new(What::Function(0), &|_| true));
-            let _ = module.compile(&Request::new(What::Function(3), &|_| true));
+            let _ = module.compile(&Request::new(Scope::Function(0), &|_| true));
+            let _ = module.compile(&Request::new(Scope::Function(3), &|_| true));
         }
     }
 }

@@ -2,7 +2,7 @@
 //! use. Both are of one build and one program, so this protocol has no versions; it is read with care all the same.
 
 use autojit_protocol::message::Key;
-use autojit_protocol::{Blob, Outgoing, Packet, What};
+use autojit_protocol::{Blob, Outgoing, Packet, Scope};
 
 /// A set of functions of a module, by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Functions {
 
 /// Which module, and how it is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Variant {
+pub struct CodeKey {
     /// SHA-256 of its container.
     pub key: Key,
     /// The optimisation level instead of the build's; -1 for that.
@@ -53,9 +53,9 @@ pub enum Job {
     /// Compile. The blob is the container, if this compiler does not have it.
     Compile {
         /// Of what.
-        variant: Variant,
+        code_key: CodeKey,
         /// What.
-        what: What,
+        what: Scope,
         /// The stack map of a continuation.
         map: Vec<u8>,
         /// Whether what belongs with it is left out, as something there could not be compiled.
@@ -71,18 +71,18 @@ pub enum Job {
     /// container, if this compiler does not have it.
     Prefetch {
         /// Of what.
-        variant: Variant,
+        code_key: CodeKey,
         /// What is compiled already.
         done: Functions,
     },
     /// Write what waits to the cache: answered by [`Outcome::Idle`].
     Write,
     /// Forget a module.
-    Close(Variant),
+    Close(CodeKey),
     /// These functions were compiled by another compiler: the one that compiles the module ahead leaves them out.
     Compiled {
         /// Of this module.
-        variant: Variant,
+        code_key: CodeKey,
         /// The functions.
         functions: Functions,
     },
@@ -94,7 +94,7 @@ pub enum Outcome {
     /// An object, the blob, with these functions of the module.
     Code {
         /// The module, as a compiler works through several when it compiles ahead.
-        variant: Variant,
+        code_key: CodeKey,
         /// The functions.
         functions: Functions,
         /// Bytes of memory that the compiler has.
@@ -114,9 +114,9 @@ pub enum Outcome {
 struct Writer(Vec<u8>);
 
 impl Writer {
-    fn variant(&mut self, variant: &Variant) {
-        self.0.extend_from_slice(&variant.key);
-        self.0.extend_from_slice(&variant.level.to_le_bytes());
+    fn code_key(&mut self, code_key: &CodeKey) {
+        self.0.extend_from_slice(&code_key.key);
+        self.0.extend_from_slice(&code_key.level.to_le_bytes());
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -134,9 +134,9 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
-    fn variant(&mut self) -> Option<Variant> {
+    fn code_key(&mut self) -> Option<CodeKey> {
         let key = self.take(32)?.try_into().expect("32 bytes");
-        Some(Variant { key, level: self.word()? as i32 })
+        Some(CodeKey { key, level: self.word()? as i32 })
     }
 
     fn word(&mut self) -> Option<u32> {
@@ -170,8 +170,8 @@ impl Job {
     pub fn push(&self, outgoing: &mut Outgoing, container: Option<Blob>) {
         let mut out = Writer(Vec::new());
         let number = match self {
-            Self::Compile { variant, what, map, alone, keep, program, done } => {
-                out.variant(variant);
+            Self::Compile { code_key, what, map, alone, keep, program, done } => {
+                out.code_key(code_key);
                 out.0.extend_from_slice(&what.encode());
                 out.bytes(map);
                 out.0.extend_from_slice(&[u8::from(*alone), u8::from(*keep)]);
@@ -179,18 +179,18 @@ impl Job {
                 out.bytes(&done.0);
                 1
             }
-            Self::Prefetch { variant, done } => {
-                out.variant(variant);
+            Self::Prefetch { code_key, done } => {
+                out.code_key(code_key);
                 out.bytes(&done.0);
                 2
             }
             Self::Write => 3,
-            Self::Close(variant) => {
-                out.variant(variant);
+            Self::Close(code_key) => {
+                out.code_key(code_key);
                 4
             }
-            Self::Compiled { variant, functions } => {
-                out.variant(variant);
+            Self::Compiled { code_key, functions } => {
+                out.code_key(code_key);
                 out.bytes(&functions.0);
                 5
             }
@@ -204,12 +204,12 @@ impl Job {
         let mut fields = Reader(fields);
         Some(match number {
             1 => {
-                let variant = fields.variant()?;
-                let what = What::decode(fields.take(5)?.try_into().expect("5 bytes"))?;
+                let code_key = fields.code_key()?;
+                let what = Scope::decode(fields.take(5)?.try_into().expect("5 bytes"))?;
                 let map = fields.bytes()?.to_vec();
                 let (alone, keep) = (fields.flag()?, fields.flag()?);
                 Self::Compile {
-                    variant,
+                    code_key,
                     what,
                     map,
                     alone,
@@ -218,10 +218,10 @@ impl Job {
                     done: fields.functions()?,
                 }
             }
-            2 => Self::Prefetch { variant: fields.variant()?, done: fields.functions()? },
+            2 => Self::Prefetch { code_key: fields.code_key()?, done: fields.functions()? },
             3 => Self::Write,
-            4 => Self::Close(fields.variant()?),
-            5 => Self::Compiled { variant: fields.variant()?, functions: fields.functions()? },
+            4 => Self::Close(fields.code_key()?),
+            5 => Self::Compiled { code_key: fields.code_key()?, functions: fields.functions()? },
             _ => return None,
         })
     }
@@ -232,8 +232,8 @@ impl Outcome {
     pub fn push(&self, outgoing: &mut Outgoing, object: Option<Blob>) {
         let mut out = Writer(Vec::new());
         let number = match self {
-            Self::Code { variant, functions, memory } => {
-                out.variant(variant);
+            Self::Code { code_key, functions, memory } => {
+                out.code_key(code_key);
                 out.bytes(&functions.0);
                 out.0.extend_from_slice(&memory.to_le_bytes());
                 1
@@ -261,8 +261,8 @@ impl Outcome {
         let mut fields = Reader(fields);
         Some(match number {
             1 => {
-                let (variant, functions) = (fields.variant()?, fields.functions()?);
-                Self::Code { variant, functions, memory: fields.long()? }
+                let (code_key, functions) = (fields.code_key()?, fields.functions()?);
+                Self::Code { code_key, functions, memory: fields.long()? }
             }
             2 => Self::Failed(fields.text()?),
             3 => Self::Idle { pending: fields.flag()?, memory: fields.long()? },
@@ -295,11 +295,11 @@ mod tests {
 
     #[test]
     fn jobs_and_outcomes_are_read_as_they_were_written() {
-        let variant = Variant { key: [3; 32], level: -1 };
+        let code_key = CodeKey { key: [3; 32], level: -1 };
         let mut done = Functions::default();
         [1, 77].into_iter().for_each(|index| done.insert(index));
         let compile = |what| Job::Compile {
-            variant,
+            code_key,
             what,
             map: vec![5],
             alone: true,
@@ -308,19 +308,19 @@ mod tests {
             done: done.clone(),
         };
         for job in [
-            compile(What::Function(6)),
-            compile(What::Everything),
-            compile(What::Often(6)),
-            compile(What::Continuation(6)),
-            Job::Prefetch { variant, done: done.clone() },
+            compile(Scope::Function(6)),
+            compile(Scope::Everything),
+            compile(Scope::Often(6)),
+            compile(Scope::Continuation(6)),
+            Job::Prefetch { code_key, done: done.clone() },
             Job::Write,
-            Job::Close(variant),
-            Job::Compiled { variant, functions: done.clone() },
+            Job::Close(code_key),
+            Job::Compiled { code_key, functions: done.clone() },
         ] {
             assert_eq!(Job::of(&packet(|outgoing| job.push(outgoing, None))), Some(job));
         }
         for outcome in [
-            Outcome::Code { variant, functions: done.clone(), memory: 5 << 32 },
+            Outcome::Code { code_key, functions: done.clone(), memory: 5 << 32 },
             Outcome::Failed("f of a.c: no".into()),
             Outcome::Idle { pending: true, memory: 1 },
         ] {

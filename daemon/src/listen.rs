@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use autojit_cache::Directory;
 use autojit_options::{Options, Reader};
-use autojit_protocol::place;
+use autojit_protocol::location;
 use autojit_sys::{Errno, File, c_string};
 
 /// Programs that may wait to be let in.
@@ -72,7 +72,7 @@ pub fn path() -> Result<CString, String> {
     let options = options();
     let cache = Directory::locate(options.cache_dir.as_deref(), variable, 0);
     let root = cache.as_ref().map(Directory::root);
-    place::socket_path(options.socket_path.as_deref(), variable, root).ok_or_else(|| {
+    location::socket_path(options.socket_path.as_deref(), variable, root).ok_or_else(|| {
         "there is no place for the socket: set AUTOJIT_SOCKET_PATH, XDG_RUNTIME_DIR or HOME".into()
     })
 }
@@ -114,9 +114,9 @@ impl Listener {
             let path = path.to_string_lossy();
             NoListener::Failed(format!("{what} {path}: {error}; set AUTOJIT_SOCKET_PATH to another place"))
         };
-        place::make_directories(&path);
+        location::make_directories(&path);
         if variable(b"AUTOJIT_SOCKET_PATH").is_none()
-            && let Err(error) = place::check_directory(&path)
+            && let Err(error) = location::check_directory(&path)
         {
             let cause = if error == Errno(libc::EPERM) {
                 "others can write its directory".to_owned()

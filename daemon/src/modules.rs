@@ -7,7 +7,7 @@ use autojit_protocol::Blob;
 use autojit_store::Container;
 use autojit_sys::{Errno, File, Map};
 
-use crate::job::{Functions, Variant};
+use crate::job::{CodeKey, Functions};
 
 /// Bytes of containers that are kept.
 const CONTAINER_BYTES: usize = 1 << 30;
@@ -27,7 +27,7 @@ struct Module {
 struct Object {
     file: File,
     len: usize,
-    variant: Variant,
+    code_key: CodeKey,
     made: Made,
     used: u64,
 }
@@ -46,7 +46,7 @@ pub struct Made {
 pub struct Modules {
     modules: HashMap<autojit_store::Key, Module>,
     objects: BTreeMap<u64, Object>,
-    functions: HashMap<Variant, HashMap<u32, u64>>,
+    functions: HashMap<CodeKey, HashMap<u32, u64>>,
     /// Numbers for objects and for what was used when.
     clock: u64,
     container_bytes: usize,
@@ -142,7 +142,7 @@ impl Modules {
     /// Takes in an object with these functions of a module.
     pub fn insert(
         &mut self,
-        variant: Variant,
+        code_key: CodeKey,
         functions: Functions,
         file: File,
         len: usize,
@@ -151,19 +151,19 @@ impl Modules {
         self.clock += 1;
         let number = self.clock;
         for index in functions.iter() {
-            self.functions.entry(variant).or_default().insert(index, number);
+            self.functions.entry(code_key).or_default().insert(index, number);
         }
         self.object_bytes += len;
-        self.objects.insert(number, Object { file, len, variant, made, used: number });
+        self.objects.insert(number, Object { file, len, code_key, made, used: number });
         while self.objects.len() > 1 && (self.object_bytes > OBJECT_BYTES || self.objects.len() > self.limit)
         {
             let oldest = self.objects.iter().min_by_key(|(_, object)| object.used).map(|(number, _)| *number);
             let Some(object) = oldest.and_then(|number| self.objects.remove(&number)) else { break };
             self.object_bytes -= object.len;
-            if let Some(functions) = self.functions.get_mut(&object.variant) {
+            if let Some(functions) = self.functions.get_mut(&object.code_key) {
                 functions.retain(|_, number| Some(*number) != oldest);
                 if functions.is_empty() {
-                    self.functions.remove(&object.variant);
+                    self.functions.remove(&object.code_key);
                 }
             }
         }
@@ -171,8 +171,8 @@ impl Modules {
     }
 
     /// The object with a function, and whether the cache is to have it. With `often`, only one that was made for that.
-    pub fn object(&mut self, variant: Variant, function: u32, often: bool) -> Option<(Blob, bool)> {
-        let number = *self.functions.get(&variant)?.get(&function)?;
+    pub fn object(&mut self, code_key: CodeKey, function: u32, often: bool) -> Option<(Blob, bool)> {
+        let number = *self.functions.get(&code_key)?.get(&function)?;
         self.clock += 1;
         let object = self.objects.get_mut(&number)?;
         if often && !object.made.often {
@@ -183,9 +183,9 @@ impl Modules {
     }
 
     /// The functions of a module that are in objects.
-    pub fn done(&self, variant: Variant) -> Functions {
+    pub fn done(&self, code_key: CodeKey) -> Functions {
         let mut done = Functions::default();
-        for index in self.functions.get(&variant).into_iter().flatten().map(|(index, _)| *index) {
+        for index in self.functions.get(&code_key).into_iter().flatten().map(|(index, _)| *index) {
             done.insert(index);
         }
         done

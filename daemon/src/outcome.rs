@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::mem;
 
-use autojit_protocol::{Blob, Message, Packet, What};
+use autojit_protocol::{Blob, Message, Packet, Scope};
 use autojit_sys::File;
 
 use crate::child::{Child, Task};
 use crate::compilers::Received;
-use crate::job::{Functions, Outcome, Variant};
+use crate::job::{CodeKey, Functions, Outcome};
 use crate::modules::Made;
 use crate::requests::RequestId;
 use crate::state::State;
@@ -24,7 +24,7 @@ pub fn hear_compilers(state: &mut State, happened: &BTreeSet<i32>) {
                 next = at + 1;
             }
             Received::End(child) => {
-                bury(state, child);
+                reap(state, child);
                 next = at;
             }
         }
@@ -40,7 +40,7 @@ fn hear(state: &mut State, at: usize, mut packet: Packet) {
         Outcome::Idle { pending, memory } => {
             (compiler.pending, compiler.memory, compiler.task) = (pending, memory, Task::None);
         }
-        Outcome::Code { variant, functions, memory } => {
+        Outcome::Code { code_key, functions, memory } => {
             compiler.memory = memory;
             let file = match blob {
                 Some(Blob::File(file, _)) => Ok(file),
@@ -54,7 +54,7 @@ fn hear(state: &mut State, at: usize, mut packet: Packet) {
             }
             state.counters.compiled += count;
             match file {
-                Ok(file) => deliver(state, at, request, variant, functions, file),
+                Ok(file) => deliver(state, at, request, code_key, functions, file),
                 Err(_) => {
                     let reason = "autojitd has no memory left".into();
                     answer(state, request, &Message::Refused { reason }, None);
@@ -65,10 +65,10 @@ fn hear(state: &mut State, at: usize, mut packet: Packet) {
             let Some(id) = finish(compiler) else { return };
             // It may be the container that is damaged: the next client that asks sends its own.
             let wanted = state.requests.get(id).map(|request| &request.wanted);
-            if let Some(wanted) = wanted.filter(|wanted| !matches!(wanted.what, What::Continuation(_))) {
-                let variant = wanted.variant;
-                compiler.forget(&variant);
-                state.modules.forget(&variant.key);
+            if let Some(wanted) = wanted.filter(|wanted| !matches!(wanted.what, Scope::Continuation(_))) {
+                let code_key = wanted.code_key;
+                compiler.forget(&code_key);
+                state.modules.forget(&code_key.key);
             }
             fail(state, id, reason);
         }
@@ -103,13 +103,13 @@ fn deliver(
     state: &mut State,
     at: usize,
     request: Option<RequestId>,
-    variant: Variant,
+    code_key: CodeKey,
     functions: Functions,
     file: File,
 ) {
     let asked = request.and_then(|id| state.requests.get(id));
-    let everything = asked.is_some_and(|request| request.wanted.what == What::Everything);
-    let often = asked.is_some_and(|request| matches!(request.wanted.what, What::Often(_)));
+    let everything = asked.is_some_and(|request| request.wanted.what == Scope::Everything);
+    let often = asked.is_some_and(|request| matches!(request.wanted.what, Scope::Often(_)));
     let kept = asked.is_none_or(|request| request.keep && !everything);
     if kept {
         state.compilers.get(at).pending = true;
@@ -118,19 +118,19 @@ fn deliver(
     if everything || functions.iter().next().is_none() {
         return;
     }
-    for id in state.requests.answered_by(variant, &functions) {
+    for id in state.requests.answered_by(code_key, &functions) {
         state.counters.shared += 1;
         answer(state, Some(id), &Message::Code { kept }, Some(&file));
     }
     if request.is_some() {
-        state.compilers.inform(variant, &functions);
+        state.compilers.inform(code_key, &functions);
     }
     let Ok(len) = file.size() else { return };
-    state.modules.insert(variant, functions, file, len, Made { kept, often });
+    state.modules.insert(code_key, functions, file, len, Made { kept, often });
 }
 
 /// A compiler has ended. Its request is tried once more without what might have been the reason.
-fn bury(state: &mut State, child: Child) {
+fn reap(state: &mut State, child: Child) {
     let request = if let Task::Request(id) = child.task { Some(id) } else { None };
     let how = child.reap();
     state.counters.crashed += 1;
@@ -138,7 +138,7 @@ fn bury(state: &mut State, child: Child) {
         return crate::say(format_args!("a compiler has ended: {how}"));
     };
     let Some(request) = state.requests.get(id) else { return };
-    let what = state.modules.describe(&request.wanted.variant.key, request.wanted.what.function());
+    let what = state.modules.describe(&request.wanted.code_key.key, request.wanted.what.function());
     crate::say(format_args!("a compiler has ended while it compiled {what}: {how}"));
     if !state.requests.retry_alone(id) {
         fail(state, id, format!("{what}: the compiler has ended: {how}"));

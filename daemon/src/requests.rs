@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 
 use crate::clients::ClientId;
-use crate::job::{Functions, Variant};
+use crate::job::{CodeKey, Functions};
 
 /// The number of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,9 +15,9 @@ pub struct RequestId(u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Of which module.
-    pub variant: Variant,
+    pub code_key: CodeKey,
     /// Which functions.
-    pub what: What,
+    pub what: Scope,
     /// The stack map of a continuation.
     pub map: Vec<u8>,
 }
@@ -103,7 +103,7 @@ impl Requests {
     /// there is nothing to leave out.
     pub fn retry_alone(&mut self, id: RequestId) -> bool {
         let Some(request) = self.open.get_mut(&id) else { return false };
-        if request.alone || matches!(request.wanted.what, What::Everything | What::Continuation(_)) {
+        if request.alone || matches!(request.wanted.what, Scope::Everything | Scope::Continuation(_)) {
             return false;
         }
         request.alone = true;
@@ -117,18 +117,18 @@ impl Requests {
     }
 
     /// Those without a compiler that one of these functions of a module answers.
-    pub fn answered_by(&self, variant: Variant, functions: &Functions) -> Vec<RequestId> {
+    pub fn answered_by(&self, code_key: CodeKey, functions: &Functions) -> Vec<RequestId> {
         let answered = |request: &Request| {
-            request.wanted.variant == variant
-                && matches!(request.wanted.what, What::Function(index) if functions.contains(index))
+            request.wanted.code_key == code_key
+                && matches!(request.wanted.what, Scope::Function(index) if functions.contains(index))
         };
         let queue = self.queue.iter().copied();
         queue.filter(|id| self.open.get(id).is_some_and(answered)).collect()
     }
 
     /// The functions of a module that clients wait for.
-    pub fn functions_of(&self, variant: Variant) -> impl Iterator<Item = u32> + '_ {
-        let of = self.open.values().filter(move |request| request.wanted.variant == variant);
+    pub fn functions_of(&self, code_key: CodeKey) -> impl Iterator<Item = u32> + '_ {
+        let of = self.open.values().filter(move |request| request.wanted.code_key == code_key);
         of.filter_map(|request| request.wanted.what.function())
     }
 
@@ -147,24 +147,24 @@ impl Requests {
 mod tests {
     use super::*;
 
-    const VARIANT: Variant = Variant { key: [1; 32], level: -1 };
+    const VARIANT: CodeKey = CodeKey { key: [1; 32], level: -1 };
 
-    fn request(what: What, client: u64) -> Request {
+    fn request(what: Scope, client: u64) -> Request {
         let clients = vec![ClientId::for_tests(client)];
         Request { wanted: wanted(what), keep: true, program: "p".into(), clients, alone: false }
     }
 
-    fn wanted(what: What) -> Wanted {
-        Wanted { variant: VARIANT, what, map: Vec::new() }
+    fn wanted(what: Scope) -> Wanted {
+        Wanted { code_key: VARIANT, what, map: Vec::new() }
     }
 
     #[test]
     fn requests_for_the_same_are_shared() {
         let mut requests = Requests::default();
-        let id = requests.add(request(What::Function(3), 1));
-        assert_eq!(requests.join(ClientId::for_tests(2), &wanted(What::Function(3))), Some(id));
-        assert_eq!(requests.join(ClientId::for_tests(2), &wanted(What::Function(4))), None);
-        let other = Wanted { map: vec![1], ..wanted(What::Function(3)) };
+        let id = requests.add(request(Scope::Function(3), 1));
+        assert_eq!(requests.join(ClientId::for_tests(2), &wanted(Scope::Function(3))), Some(id));
+        assert_eq!(requests.join(ClientId::for_tests(2), &wanted(Scope::Function(4))), None);
+        let other = Wanted { map: vec![1], ..wanted(Scope::Function(3)) };
         assert_eq!(requests.join(ClientId::for_tests(2), &other), None);
         assert_eq!(requests.queued(), 1);
         assert_eq!(requests.finish(id).map(|request| request.clients.len()), Some(2));
@@ -175,7 +175,7 @@ mod tests {
     fn requests_without_clients_are_not_begun() {
         let mut requests = Requests::default();
         let (first, second) =
-            (requests.add(request(What::Function(3), 1)), requests.add(request(What::Function(4), 2)));
+            (requests.add(request(Scope::Function(3), 1)), requests.add(request(Scope::Function(4), 2)));
         requests.leave(ClientId::for_tests(1));
         assert!(requests.get(first).is_none());
         assert_eq!(requests.first().map(|(id, _)| id), Some(second));
@@ -188,9 +188,9 @@ mod tests {
     #[test]
     fn functions_are_tried_alone_once_and_first() {
         let mut requests = Requests::default();
-        let id = requests.add(request(What::Function(3), 1));
+        let id = requests.add(request(Scope::Function(3), 1));
         requests.begin_first();
-        let everything = requests.add(request(What::Everything, 2));
+        let everything = requests.add(request(Scope::Everything, 2));
         assert!(requests.retry_alone(id) && !requests.retry_alone(id) && !requests.retry_alone(everything));
         assert_eq!(requests.first().map(|(id, request)| (id, request.alone)), Some((id, true)));
     }
@@ -198,11 +198,11 @@ mod tests {
     #[test]
     fn one_object_answers_all_that_wait_for_its_functions() {
         let mut requests = Requests::default();
-        let ids: Vec<_> = (0..3).map(|index| requests.add(request(What::Function(index), 1))).collect();
+        let ids: Vec<_> = (0..3).map(|index| requests.add(request(Scope::Function(index), 1))).collect();
         let mut functions = Functions::default();
         [0, 2].iter().for_each(|index| functions.insert(*index));
         assert_eq!(requests.answered_by(VARIANT, &functions), [ids[0], ids[2]]);
-        assert!(requests.answered_by(Variant { level: 2, ..VARIANT }, &functions).is_empty());
+        assert!(requests.answered_by(CodeKey { level: 2, ..VARIANT }, &functions).is_empty());
         assert_eq!(requests.functions_of(VARIANT).collect::<Vec<_>>(), [0, 1, 2]);
     }
 }

@@ -12,7 +12,7 @@ use crate::talk;
 pub fn start_jobs(state: &mut State) {
     if !state.stopping {
         while let Some((id, request)) = state.requests.first() {
-            let Some(compiler) = state.compilers.for_request(&request.wanted.variant) else { break };
+            let Some(compiler) = state.compilers.for_request(&request.wanted.code_key) else { break };
             state.requests.begin_first();
             begin(state, compiler, id);
         }
@@ -29,18 +29,18 @@ pub fn start_jobs(state: &mut State) {
 fn begin(state: &mut State, compiler: usize, id: RequestId) {
     let Some(request) = state.requests.get(id) else { return };
     let job = Job::Compile {
-        variant: request.wanted.variant,
+        code_key: request.wanted.code_key,
         what: request.wanted.what,
         map: request.wanted.map.clone(),
         alone: request.alone,
         keep: request.keep,
         program: request.program.clone(),
-        done: state.modules.done(request.wanted.variant),
+        done: state.modules.done(request.wanted.code_key),
     };
     state.compilers.note_work();
     let modules = &state.modules;
     let compiler = state.compilers.get(compiler);
-    let given = compiler.give(&job, Task::Request(id), |variant| modules.container(&variant.key));
+    let given = compiler.give(&job, Task::Request(id), |code_key| modules.container(&code_key.key));
     if given.is_err() {
         compiler.task = Task::None;
         // It was forgotten meanwhile: the clients have it.
@@ -50,15 +50,15 @@ fn begin(state: &mut State, compiler: usize, id: RequestId) {
 }
 
 fn compile_ahead(state: &mut State) {
-    let Some(variant) = state.ahead.first() else { return };
+    let Some(code_key) = state.ahead.first() else { return };
     let Some(compiler) = state.compilers.for_background() else { return };
     state.ahead.remove_first();
-    let mut done = state.modules.done(variant);
-    state.requests.functions_of(variant).for_each(|index| done.insert(index));
+    let mut done = state.modules.done(code_key);
+    state.requests.functions_of(code_key).for_each(|index| done.insert(index));
     let modules = &state.modules;
     // Without a container there is nothing to compile.
     let _ = state
         .compilers
         .get(compiler)
-        .give(&Job::Prefetch { variant, done }, Task::Ahead, |variant| modules.container(&variant.key));
+        .give(&Job::Prefetch { code_key, done }, Task::Ahead, |code_key| modules.container(&code_key.key));
 }

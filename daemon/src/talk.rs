@@ -2,11 +2,11 @@
 
 use autojit_abi::GENERATOR;
 use autojit_protocol::message::VERSION;
-use autojit_protocol::{Blob, Message, What};
+use autojit_protocol::{Blob, Message, Scope};
 
 use crate::client::{Role, UNFINISHED};
 use crate::clients::ClientId;
-use crate::job::Variant;
+use crate::job::CodeKey;
 use crate::requests::{Request, Wanted};
 use crate::state::{State, give};
 
@@ -60,12 +60,12 @@ fn handle(state: &mut State, id: ClientId, message: Message<'_>, blob: Option<Bl
         (_, Message::Module { key, level, made }) => {
             let blob = blob.ok_or("a module without its container")?;
             state.modules.add(key, blob).map_err(|error| format!("reading a container: {error}"))?;
-            state.ahead.add(Variant { key, level }, made);
+            state.ahead.add(CodeKey { key, level }, made);
         }
         (Role::Program, Message::Compile { key, level, what, inline, keep, map }) => {
             state.counters.requests += 1;
             client.inline = inline;
-            let wanted = Wanted { variant: Variant { key, level }, what, map: map.into_owned() };
+            let wanted = Wanted { code_key: CodeKey { key, level }, what, map: map.into_owned() };
             compile(state, id, wanted, keep);
         }
         (Role::Tool, Message::Compile { .. }) => return Err("a tool has asked for code".into()),
@@ -98,15 +98,15 @@ fn role(version: u32, generator: [u8; 32]) -> Result<Role, String> {
 /// Answers a request with an object that is there, or has it compiled.
 fn compile(state: &mut State, id: ClientId, wanted: Wanted, keep: bool) {
     let Some(client) = state.clients.get(id) else { return };
-    let (variant, what) = (wanted.variant, wanted.what);
-    let continues = matches!(what, What::Continuation(_));
+    let (code_key, what) = (wanted.code_key, wanted.what);
+    let continues = matches!(what, Scope::Continuation(_));
     if let Some(index) = what.function().filter(|_| !continues)
-        && let Some((object, kept)) = state.modules.object(variant, index, matches!(what, What::Often(_)))
+        && let Some((object, kept)) = state.modules.object(code_key, index, matches!(what, Scope::Often(_)))
     {
         state.counters.hits += 1;
         return give(client, Some(object), kept);
     }
-    if !state.modules.has(&variant.key) {
+    if !state.modules.has(&code_key.key) {
         return client.tell(&Message::Unknown, None);
     }
     if let Some(request) = state.requests.join(id, &wanted) {

@@ -4,7 +4,7 @@ mod common;
 
 use std::process::Command;
 
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 use common::{Answer, Daemon, defines, groups, many};
 
 #[test]
@@ -75,7 +75,7 @@ fn a_cache_without_room_costs_nothing_but_itself() {
         let code = program.compile(&module, function);
         assert!(defines(&code, &format!("f{function}")));
     }
-    assert!(matches!(program.ask(&module, What::Function(3), false), Answer::Code { .. }));
+    assert!(matches!(program.ask(&module, Scope::Function(3), false), Answer::Code { .. }));
     drop(daemon);
     assert!(Command::new("umount").arg("-l").arg(cache).status().unwrap().success());
 }

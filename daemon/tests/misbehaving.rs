@@ -8,10 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use autojit_protocol::message::VERSION;
-use autojit_protocol::{Blob, Connection, ConnectionError, Message, What};
+use autojit_protocol::{Blob, Connection, ConnectionError, Message, Scope};
 use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, question};
 
-/// How the daemon sends somebody away who says `bytes` to it.
+/// How the daemon refuses a client that says `bytes` to it.
 fn refusal(connection: &mut Connection) -> String {
     loop {
         match connection.receive(PATIENCE) {
@@ -43,7 +43,7 @@ fn other_versions_and_builds_are_told_so() {
     // A tool gets no code.
     let mut connection = daemon.connect().unwrap();
     connection.send(&hello(VERSION, [0; 32]), None).unwrap();
-    let what = What::Function(0);
+    let what = Scope::Function(0);
     connection.send(&question([1; 32], what, false), None).unwrap();
     assert!(refusal(&mut connection).contains("a tool has asked"));
 }
@@ -81,7 +81,7 @@ fn nonsense_costs_its_sender_the_connection_and_nobody_else_anything() {
         let mut bad = daemon.program("/bin/bad");
         bad.connection.send(&Message::Module { key: module.key, level: -1, made: true }, Some(blob)).unwrap();
         // The right container is there already, and stays.
-        assert!(matches!(bad.ask(&module, What::Function(0), false), Answer::Code { .. }));
+        assert!(matches!(bad.ask(&module, Scope::Function(0), false), Answer::Code { .. }));
     }
     let mut bad = daemon.program("/bin/bad");
     let message = Message::Module { key: [5; 32], level: -1, made: true };
@@ -114,7 +114,7 @@ fn damaged_containers_are_refused() {
         let message = Message::Module { key: module.key, level: -1, made: false };
         program.connection.send(&message, Some(Blob::new(&bytes))).unwrap();
         let mut connection = program.connection;
-        let what = What::Function(3);
+        let what = Scope::Function(3);
         let asked = connection.send(&question(module.key, what, true), None);
         // Found out by the daemon, before or after the question, or by the compiler; what is left of one that is whole may
         // be known already.
@@ -135,7 +135,7 @@ fn a_client_that_does_not_listen_holds_nobody_up() {
     stopped.send(&module, false);
     // It asks and asks, by itself and inline, and takes nothing.
     for function in 0..300 {
-        let what = What::Function(function);
+        let what = Scope::Function(function);
         let message = question(module.key, what, true);
         if stopped.connection.send(&message, None).is_err() {
             break;
@@ -154,7 +154,7 @@ fn a_client_that_leaves_takes_its_requests_along() {
     for function in 0..200 {
         let mut program = daemon.program("/bin/hasty");
         program.send(&module, false);
-        let what = What::Function(function);
+        let what = Scope::Function(function);
         let message = question(module.key, what, false);
         program.connection.send(&message, None).unwrap();
     }
@@ -181,7 +181,7 @@ fn without_descriptors_the_daemon_goes_on() {
     for function in 0..60 {
         program.compile(&module, function);
     }
-    // More than there is room for wait until somebody leaves.
+    // More than there is room for wait until a client leaves.
     let waiting: Vec<Connection> = (0..40).filter_map(|_| daemon.connect().ok()).collect();
     program.compile(&module, 7);
     drop(waiting);
@@ -329,7 +329,7 @@ fn other_users_are_refused() {
     for path in [daemon.scratch.0.clone(), daemon.socket()] {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
     }
-    // Another user's tool does not talk to a daemon that is not his.
+    // Another user's tool does not talk to a daemon that is not theirs.
     let tool = daemon.scratch.0.join("autojitd");
     std::fs::copy(env!("CARGO_BIN_EXE_autojitd"), &tool).unwrap();
     std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -342,7 +342,7 @@ fn other_users_are_refused() {
         .unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("user 0 listens there"), "{message}");
-    // And the daemon does not talk to one who tries all the same.
+    // And the daemon does not talk to one that tries all the same.
     let script = "import socket, sys\n\
                   s = socket.socket(socket.AF_UNIX)\n\
                   s.connect(sys.argv[1])\n\

@@ -5,7 +5,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, module, question};
 
 #[test]
@@ -17,10 +17,10 @@ fn a_function_and_what_it_calls() {
         &["f", "g", "h"],
     );
     let mut program = daemon.program("/bin/a");
-    assert!(matches!(program.ask(&module, What::Function(0), false), Answer::Unknown));
+    assert!(matches!(program.ask(&module, Scope::Function(0), false), Answer::Unknown));
     let code = program.compile(&module, 0);
     assert!(defines(&code, "f") && defines(&code, "g") && !defines(&code, "h"));
-    // What came along is not compiled again, for nobody.
+    // What came along is not compiled again for any client.
     assert_eq!(program.compile(&module, 1), code);
     assert_eq!(daemon.program("/bin/b").compile(&module, 0), code);
     assert!(defines(&program.compile(&module, 2), "h"));
@@ -38,7 +38,7 @@ fn bytes_for_those_who_have_no_descriptors_left() {
     let module = many("inline.c", 1);
     let mut program = daemon.program("/bin/a");
     program.send(&module, false);
-    let Answer::Code { code, kept: true } = program.ask(&module, What::Function(0), true) else { panic!() };
+    let Answer::Code { code, kept: true } = program.ask(&module, Scope::Function(0), true) else { panic!() };
     assert_eq!(program.compile(&module, 0), code);
 }
 
@@ -48,7 +48,7 @@ fn everything_at_once() {
     let module = many("everything.c", 40);
     let mut program = daemon.program("/bin/a");
     program.compile(&module, 3);
-    let Answer::Code { code, kept: false } = program.ask(&module, What::Everything, false) else { panic!() };
+    let Answer::Code { code, kept: false } = program.ask(&module, Scope::Everything, false) else { panic!() };
     assert!(defines(&code, "f3") && defines(&code, "f39"));
 }
 
@@ -59,11 +59,11 @@ fn what_cannot_be_compiled_is_told() {
     let module = module("wrong.c", source, &["f", "g"]);
     let mut program = daemon.program("/bin/a");
     program.send(&module, false);
-    let Answer::Failed(reason) = program.ask(&module, What::Function(0), false) else { panic!() };
+    let Answer::Failed(reason) = program.ask(&module, Scope::Function(0), false) else { panic!() };
     assert!(reason.contains("f of wrong.c"), "{reason}");
     // The others are not concerned.
     assert!(defines(&program.compile(&module, 1), "g"));
-    let Answer::Failed(reason) = program.ask(&module, What::Function(7), false) else { panic!() };
+    let Answer::Failed(reason) = program.ask(&module, Scope::Function(7), false) else { panic!() };
     assert!(reason.contains("no lazy function 7"), "{reason}");
 }
 
@@ -83,7 +83,7 @@ fn a_crash_of_the_compiler_costs_one_request() {
     let module = common::module_of_bitcode("crash.c", &bitcode, &["h", "g"]);
     let mut program = daemon.program("/bin/a");
     program.send(&module, false);
-    let Answer::Failed(reason) = program.ask(&module, What::Function(0), false) else { panic!() };
+    let Answer::Failed(reason) = program.ask(&module, Scope::Function(0), false) else { panic!() };
     assert!(reason.contains("h of crash.c") && reason.contains("the compiler has ended"), "{reason}");
     assert!(defines(&program.compile(&module, 1), "g"));
     // Once with its batch, once alone.
@@ -189,8 +189,8 @@ fn it_ends_with_a_client_that_waits_for_no_answer() {
     let scratch = Scratch::new();
     for _ in 0..5 {
         let (mut child, mut program) = stdio(&scratch);
-        let (key, what) = ([7; 32], What::Function(0));
-        // It has not read the question when nobody is there any more to be answered.
+        let (key, what) = ([7; 32], Scope::Function(0));
+        // It has not read the question when no client is there any more to be answered.
         // SAFETY: the child is this process's.
         unsafe { libc::kill(child.id() as i32, libc::SIGSTOP) };
         let question = question(key, what, false);
@@ -233,7 +233,7 @@ fn a_client_on_pipes_gets_bytes() {
     outgoing.push(&hello, None);
     let sent = autojit_protocol::Message::Module { key: module.key, level: -1, made: false };
     outgoing.push(&sent, Some(autojit_protocol::Blob::Inline(module.bytes.clone())));
-    let (key, what) = (module.key, What::Function(0));
+    let (key, what) = (module.key, Scope::Function(0));
     outgoing.push(&question(key, what, false), None);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(&outgoing.bytes()).unwrap();

@@ -274,7 +274,7 @@ struct Compiler::Session {
   void serve(autojit_shim_module *Open) { static_cast<BatchCompiler &>(Layer.getCompiler()).Open = Open; }
 };
 
-// The compilers that nobody uses.
+// The compilers that are not in use.
 class Compiler::Pool {
 public:
   std::unique_ptr<Session> take(const Kind &Wanted) {

@@ -42,7 +42,7 @@ template struct Private<Flagged, &DISubprogram::Flags>;
 
 // Types are most of a unit's debug information, a function of a few lines refers to hundreds of them, and each object
 // would repeat them: that costs several times what the code does. So it describes lines only, unless asked otherwise;
-// and the names of functions, which those who print stacks expect beside lines: profilers want the same.
+// and the names of functions, which printed stacks have beside lines: profilers want the same.
 static void describeLinesOnly(Module &Kept) {
   for (DICompileUnit *Unit : Kept.debug_compile_units())
     if (Unit->getEmissionKind() == DICompileUnit::FullDebug) {

@@ -24,7 +24,7 @@ pub struct Resident {
     place: Arc<Place>,
 }
 
-/// Where a module is while it is open. Whoever works on it has the lock.
+/// Where a module is while it is open. The thread that works on it has the lock.
 type Place = Mutex<Option<Module>>;
 
 /// The modules that are open.
@@ -85,7 +85,7 @@ impl Open {
         }
     }
 
-    /// Takes out what was not used for longest and nobody works on, as long as there is too much.
+    /// Takes out what was not used for longest and no thread works on, as long as there is too much.
     fn excess(&mut self, bytes: usize) -> Vec<Module> {
         let (mut excess, mut at) = (Vec::new(), 0);
         while self.bytes > bytes && self.modules.len() > LEAST && at < self.modules.len() {

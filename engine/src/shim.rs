@@ -293,7 +293,7 @@ unsafe impl Send for Function {}
 /// A direct call in a body.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
-    /// Who is called; it may be a declaration.
+    /// The callee; it may be a declaration.
     pub callee: Function,
     /// Whether this call says that it must be inlined.
     pub always_inline: bool,
@@ -361,7 +361,7 @@ impl Function {
 
     /// Visits each instruction of the body: the call that it is, if it calls a function directly.
     pub fn visit(self, attributes: &Attributes, mut visitor: impl FnMut(Option<Call>)) {
-        // SAFETY: this is a function of an open module, which nobody changes meanwhile (Kept is not Sync); the C
+        // SAFETY: this is a function of an open module, which nothing changes meanwhile (Kept is not Sync); the C
         // API's iterators end with null.
         unsafe {
             let mut block = LLVMGetFirstBasicBlock(self.0.as_ptr());

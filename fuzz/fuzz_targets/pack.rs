@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let generation = pack::generation(&bytes).unwrap_or_default();
     let _ = pack::decode_lines(&bytes, &key, generation);
     let (memory, mut resolver) = linking::memory();
-    // As the runtime binds it: nobody looks at the fixups before they are applied.
+    // As the runtime binds it: nothing looks at the fixups before they are applied.
     if pack::check(&bytes, &key).is_ok()
         && let Ok(unit) = pack::decode_checked(&bytes)
     {

@@ -7,11 +7,11 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, bytes)) = data.split_first() else { return };
-    let read = |pieces: &[&[u8]]| {
+    let read = |segments: &[&[u8]]| {
         let mut incoming = Incoming::default();
         let mut messages = Vec::new();
-        for piece in pieces {
-            incoming.push(piece);
+        for segment in segments {
+            incoming.push(segment);
             loop {
                 match incoming.take() {
                     Ok(Some(packet)) => messages.push(packet),
@@ -24,8 +24,8 @@ fuzz_target!(|data: &[u8]| {
     };
     let cut = usize::from(*first).min(bytes.len());
     let (whole, good) = read(&[bytes]);
-    let (pieces, same) = read(&[&bytes[..cut], &bytes[cut..]]);
-    assert_eq!((whole.len(), good), (pieces.len(), same));
+    let (segments, same) = read(&[&bytes[..cut], &bytes[cut..]]);
+    assert_eq!((whole.len(), good), (segments.len(), same));
     for packet in &whole {
         let Ok(message) = packet.message() else { continue };
         let mut outgoing = Outgoing::default();

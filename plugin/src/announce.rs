@@ -1,17 +1,17 @@
 //! Tells autojitd, if it runs, of a module that was just made, so that it can compile ahead what ran last time while the
-//! build goes on. Nobody waits for it, and nothing depends on it.
+//! build goes on. Nothing waits for it or depends on it.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use autojit_protocol::message::VERSION;
-use autojit_protocol::{Blob, Connection, ConnectionError, Message, place};
+use autojit_protocol::{Blob, Connection, ConnectionError, Message, location};
 use autojit_sys::Errno;
 
 use crate::container::Encoded;
 use crate::options::Options;
 
-/// The build of those who do not ask for code.
+/// The build of clients that do not ask for code.
 const TOOL: [u8; 32] = [0; 32];
 
 /// Sends the container to the daemon, unless it is not wanted (AUTOJIT_PREFETCH) or there is none.
@@ -20,7 +20,7 @@ pub fn announce(options: &Options, encoded: &Encoded) {
         return;
     }
     match send(options, encoded) {
-        // Nobody listens, as nobody has to.
+        // No daemon listens: none has to.
         Ok(()) | Err(ConnectionError::System(Errno(libc::ENOENT | libc::ECONNREFUSED))) => {}
         Err(error) => options.debug(&format!("not compiled ahead: {error}")),
     }
@@ -32,8 +32,11 @@ fn send(options: &Options, encoded: &Encoded) -> Result<(), ConnectionError> {
         Some(value.into_vec()).filter(|value| !value.is_empty())
     };
     let cache = autojit_sys::cache_root(options.cache_dir.as_deref(), variable);
-    let path =
-        place::socket_path(options.socket_path.as_deref(), variable, cache.as_ref().map(|(root, _)| &**root));
+    let path = location::socket_path(
+        options.socket_path.as_deref(),
+        variable,
+        cache.as_ref().map(|(root, _)| &**root),
+    );
     let Some(path) = path else { return Ok(()) };
     let mut connection = Connection::open(&path)?;
     connection

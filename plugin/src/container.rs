@@ -93,7 +93,7 @@ impl ContainerForm {
         let exposed: HashSet<_> = if host.optimises() { exposed(module, plan) } else { HashSet::new() };
         let sized: HashSet<_> = if host.looks_at_sizes() { sized(plan) } else { HashSet::new() };
         for table in plan.carried.iter().filter(|variable| !variable.is_constant()) {
-            // Of labels, and nobody changes it. It does not come back.
+            // Of labels, and nothing changes it. It does not come back.
             table.set_constant(true);
         }
         let variables = module

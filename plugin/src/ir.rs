@@ -2,7 +2,7 @@
 //! questions about them that know nothing of what the plugin decides ([`constants`], [`globals`]).
 //!
 //! # Safety
-//! A [`Module`] stands for the module that the host's pass manager handed to this pass: it lives, and nobody else
+//! A [`Module`] stands for the module that the host's pass manager handed to this pass: it lives, and nothing else
 //! touches it, until the pass returns. A [`Value`] is a value of that module (or its context) that was not erased;
 //! [`Value::erase`] is the only operation that ends one. All unsafe blocks below rest on this, and on the kind of
 //! value that each method's comment asks for.
@@ -58,7 +58,7 @@ fn walk_blocks(function: LLVMValueRef) -> impl Iterator<Item = llvm_sys::prelude
     })
 }
 
-/// A string of LLVM's. Names that are not UTF-8 cannot be written into containers: lossy, and found out by who looks
+/// A string of LLVM's. Names that are not UTF-8 cannot be written into containers: lossy, and found out by what looks
 /// them up.
 fn string(data: *const c_char, length: usize) -> String {
     if data.is_null() {

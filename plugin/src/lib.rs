@@ -5,7 +5,7 @@
 //! they use and what uses them, [`plan`] decides from that which functions get a stub and what goes into the import table,
 //! [`thread_locals`] has bodies call the getters of such variables that the plan has, [`container`] writes them as bitcode in a form that the
 //! engine can compile piece by piece, [`store`] puts the container into the object or a directory,
-//! [`announce`] tells the compile daemon of it, and [`residue`] turns the module into what stays: data, constructors, stubs and tables.
+//! [`announce`] tells the compile daemon of it, and [`stub_module`] turns the module into what stays: data, constructors, stubs and tables.
 
 mod announce;
 mod assembly;
@@ -19,10 +19,10 @@ mod library_calls;
 mod options;
 mod pieces;
 mod plan;
-mod residue;
 mod rustc;
 mod select;
 mod store;
+mod stub_module;
 mod thread_locals;
 mod uses;
 
@@ -116,6 +116,6 @@ fn outline(module: Module, options: &Options, host: &Host) -> Result<Outcome, St
     let encoded = container::write(module, &plan, &selection, host)?;
     let placed = store::place(options, &encoded)?;
     announce::announce(options, &encoded);
-    residue::leave(module, &plan, &selection, &getters, &encoded, &placed);
+    stub_module::leave(module, &plan, &selection, &getters, &encoded, &placed);
     Ok(Outcome::Changed)
 }

@@ -52,7 +52,7 @@ fn is_cached() -> bool {
 /// write the same container: both write the same bytes.
 fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|found| found.len() == bytes.len() as u64) {
-        // Named by its content; whoever altered it since is found out when it is read. Written again if unsure.
+        // Named by its content; an alteration is found when it is read. Written again if unsure.
         if std::fs::read(path).is_ok_and(|found| found == bytes) {
             return Ok(());
         }

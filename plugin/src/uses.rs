@@ -1,4 +1,4 @@
-//! Who uses a global: bodies that leave, or what stays.
+//! What uses a global: bodies that leave, or what stays.
 //!
 //! Receives the [`Selection`] on the untouched module. Goes backwards, from a global to its users, because a module
 //! has far fewer globals than operands.

@@ -164,7 +164,7 @@ fn every_kind_of_constant_is_tried() {
     assert!(missing.is_empty(), "kinds.ll has no {missing:?}");
 }
 
-/// The residue is written after globals were erased. Reading one of them often goes unnoticed, or crashes rustc.
+/// The stub module is written after globals were erased. Reading one of them often goes unnoticed, or crashes rustc.
 #[test]
 fn erased_globals_are_not_read() {
     let store = std::env::temp_dir().join(format!("autojit-snapshots-{}-erased", std::process::id()));

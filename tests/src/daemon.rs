@@ -53,7 +53,7 @@ fn place() -> PathBuf {
     scratch::keeping("daemon").join(build.join("-"))
 }
 
-/// Connects as a program does; none if there is nobody.
+/// Connects as a program does; none if nothing listens.
 fn connect(path: &Path) -> Option<Connection> {
     // A socket's path is short, a target directory's perhaps not.
     let directory = fs::File::open(path.parent()?).ok()?;

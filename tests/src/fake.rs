@@ -17,14 +17,14 @@ use autojit_abi::{ENGINE_SYMBOL, GENERATOR};
 use autojit_code::bundle;
 use autojit_generator::{Generator, orc};
 use autojit_protocol::message::{Key, VERSION};
-use autojit_protocol::{Blob, Connection, Message, Packet, What};
+use autojit_protocol::{Blob, Connection, Message, Packet, Scope};
 
 use crate::scratch::dist;
 
 /// How long a client of a fake may say nothing.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A fake that listens, until it is dropped; who has connected is served until the test's process ends.
+/// A fake that listens, until it is dropped; what has connected is served until the test's process ends.
 #[derive(Debug)]
 pub struct Fake {
     path: PathBuf,
@@ -147,7 +147,7 @@ pub struct Request {
     key: Key,
     level: i32,
     /// What of the module.
-    pub what: What,
+    pub what: Scope,
     /// Whether the client wants bytes.
     pub inline: bool,
     /// The stack map of a continuation.
@@ -176,7 +176,7 @@ fn compile(container: &[u8], request: &Request) -> Vec<u8> {
     let Request { key, level, what, ref map, .. } = *request;
     let _one_at_a_time = COMPILING.lock();
     // SAFETY: the container outlives the module.
-    let module = unsafe { ENGINE.open(container, level, what == What::Everything) };
+    let module = unsafe { ENGINE.open(container, level, what == Scope::Everything) };
     let request = autojit_generator::Request { what, stack_map: map, claim: &|_| true };
     let made = module.expect("the container is whole").compile(&request).expect("it can be compiled");
     let key = autojit_cache::key_of(&GENERATOR, &key, level);

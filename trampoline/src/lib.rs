@@ -9,7 +9,7 @@
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime, or a counter has run out.
 //! - [`counter`]: counters of compiled code.
 //! - [`stack`]: the stacks on which the runtime resolves such a call.
-//! - [`caller`]: exported functions of the runtime that want to know who called.
+//! - [`caller`]: exported functions of the runtime that need their caller's address.
 //! - [`debugger`]: the symbols through which debuggers learn of compiled code.
 //! - [`tls`]: thread-local room for a library that the runtime maps itself.
 //! - [`mem`]: `memcpy` and its kin for the runtime, so that it never calls the program's.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use autojit_abi::GENERATOR;
 use autojit_protocol::message::{Key, VERSION};
-use autojit_protocol::{Blob, Connection, ConnectionError, Message, What};
+use autojit_protocol::{Blob, Connection, ConnectionError, Message, Scope};
 use autojit_store::{Contents, Function, FunctionKind, OptLevel, whole};
 
 /// How long anything may take on a machine that does other things as well.
@@ -234,7 +234,7 @@ pub enum Answer {
 }
 
 /// A request for code that is not kept.
-pub fn question(key: Key, what: What, inline: bool) -> Message<'static> {
+pub fn question(key: Key, what: Scope, inline: bool) -> Message<'static> {
     Message::Compile { key, level: -1, what, inline, keep: false, map: (&[]).into() }
 }
 
@@ -255,7 +255,7 @@ impl Program {
         self.connection.send(&message, Some(Blob::new(&module.bytes))).expect("the daemon takes it");
     }
 
-    pub fn ask(&mut self, module: &Module, what: What, inline: bool) -> Answer {
+    pub fn ask(&mut self, module: &Module, what: Scope, inline: bool) -> Answer {
         let message =
             Message::Compile { key: module.key, level: -1, what, inline, keep: true, map: (&[]).into() };
         self.connection.send(&message, None).expect("the daemon takes it");
@@ -277,11 +277,11 @@ impl Program {
 
     /// The code with a function; the module is sent if need be.
     pub fn compile(&mut self, module: &Module, function: u32) -> Vec<u8> {
-        match self.ask(module, What::Function(function), false) {
+        match self.ask(module, Scope::Function(function), false) {
             Answer::Code { code, .. } => code,
             Answer::Unknown => {
                 self.send(module, false);
-                match self.ask(module, What::Function(function), false) {
+                match self.ask(module, Scope::Function(function), false) {
                     Answer::Code { code, .. } => code,
                     answer => panic!("{answer:?}"),
                 }

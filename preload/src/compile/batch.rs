@@ -12,7 +12,7 @@ use autojit_code::lock::Guard;
 use autojit_code::unit::Lines;
 use autojit_code::{Symbol, Unit, describe_unit, place};
 use autojit_generator::{Made, Request, defined, orc};
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 
 use crate::compile::compiler::Compiler;
 use crate::compile::engine::EngineHandle;
@@ -133,7 +133,7 @@ pub fn continue_here(
     let map = encode(map)?;
     let module = function.module();
     let mut handle = modules::lock_engine(module);
-    let what = What::Continuation(function.index());
+    let what = Scope::Continuation(function.index());
     let request = Request { what, stack_map: &map, claim: &|_| false };
     let (made, _) = Compiler::Engine(engine).compile(module, &mut handle, &request)?;
     drop(handle);
@@ -235,9 +235,9 @@ impl<'w> Batch<'w> {
         let handle = halves.handle.as_mut().expect("the module is locked until its code is there");
         let claim = |index| self.claim_index(index);
         let what = match root.map(Function::index) {
-            Some(root) if self.replaces => What::Often(root),
-            Some(root) => What::Function(root),
-            None => What::Everything,
+            Some(root) if self.replaces => Scope::Often(root),
+            Some(root) => Scope::Function(root),
+            None => Scope::Everything,
         };
         let (made, counter) = compiler.compile(self.module, handle, &Request::new(what, &claim))?;
         halves.compiled();

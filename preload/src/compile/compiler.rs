@@ -7,7 +7,7 @@
 use autojit_generator::orc;
 use autojit_generator::{Error, Generator, Made, Request};
 
-use crate::compile::daemon::{self, Client, Gone};
+use crate::compile::daemon::{self, Client, Disconnected};
 use crate::compile::engine::{self, EngineHandle, Orc};
 use crate::compile::failures::failure;
 use crate::compile::library;
@@ -54,7 +54,7 @@ impl Compiler {
     /// The same where no daemon listens.
     fn without_listener() -> Result<Self, Failure> {
         engine::get().enter().map(Self::Engine).or_else(|failure| {
-            daemon::connect(true).map(|()| Self::Daemon).map_err(|Gone(reason)| {
+            daemon::connect(true).map(|()| Self::Daemon).map_err(|Disconnected(reason)| {
                 log::info!("{reason}");
                 failure
             })
@@ -76,7 +76,7 @@ impl Compiler {
         let engine = match self {
             Self::Engine(engine) => engine,
             Self::Daemon => match Client::new(module, Self::may_spawn()).compile(request) {
-                Err(Error::Disconnected(reason)) => Self::instead_of(Gone(reason))?,
+                Err(Error::Disconnected(reason)) => Self::instead_of(Disconnected(reason))?,
                 made => return made.map(|made| (made, &stats::COUNTERS.from_daemon)).map_err(failed),
             },
         };
@@ -85,7 +85,7 @@ impl Compiler {
     }
 
     /// The one to be asked if no daemon has answered.
-    fn instead_of(gone: Gone) -> Result<orc::Engine, Failure> {
+    fn instead_of(gone: Disconnected) -> Result<orc::Engine, Failure> {
         match mode() {
             Mode::Daemon => Err(gone.into()),
             Mode::Auto | Mode::Inprocess => {

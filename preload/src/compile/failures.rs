@@ -1,7 +1,7 @@
 //! What generators say when there is no code, in the words of the message that the program's user sees.
 
 use autojit_generator::Error;
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 
 use crate::compile::library;
 use crate::settings::failure::Failure;
@@ -13,11 +13,13 @@ impl From<Failure> for Error {
 }
 
 /// Why a generator has not compiled what it was asked for. What is only to become better needs no remedy.
-pub fn failure(error: Error, what: What) -> Failure {
+pub fn failure(error: Error, what: Scope) -> Failure {
     match error {
         Error::Refused(reason) => match what {
-            What::Often(_) | What::Continuation(_) => Failure::new(format_args!("generating code: {reason}")),
-            What::Function(_) | What::Everything => {
+            Scope::Often(_) | Scope::Continuation(_) => {
+                Failure::new(format_args!("generating code: {reason}"))
+            }
+            Scope::Function(_) | Scope::Everything => {
                 Failure::new(format_args!("generating code: {reason}; build its file without autojit"))
             }
         },

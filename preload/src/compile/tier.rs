@@ -19,11 +19,11 @@ use autojit_generator::Made;
 use autojit_trampoline::counter::Counter;
 
 use crate::compile::counted::{Counted, Loop};
-use crate::compile::daemon::{Gone, Talk};
+use crate::compile::daemon::{Disconnected, Talk};
 use crate::compile::{baseline, batch, compiler, engine};
 use crate::link::listeners::Listener;
-use crate::platform::undisturbed::Undisturbed;
-use crate::program::fork::Inside;
+use crate::platform::guards::ErrnoGuard;
+use crate::program::fork::ForkGuard;
 use crate::program::function::{Function, Tier};
 use crate::program::image::Image;
 use crate::program::process;
@@ -89,8 +89,8 @@ pub fn after_fork_in_child() {
 /// Only the trampoline may call it, for code with the counters of a [`Counted`].
 pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
     // The program must not notice: errno is as before when this is dropped.
-    let _undisturbed = Undisturbed::new();
-    let _inside = Inside::enter();
+    let _errno = ErrnoGuard::new();
+    let _fork_guard = ForkGuard::enter();
     // SAFETY: the caller's promise.
     let (counted, times, at) = unsafe { Counted::ran_out(counter) };
     if at.and_then(Loop::continuation).is_none() {
@@ -245,7 +245,7 @@ impl Queue {
             }
             return;
         }
-        if let Err(Gone(reason)) = self.talk(current, limit) {
+        if let Err(Disconnected(reason)) = self.talk(current, limit) {
             log::info!("optimising without autojitd: {reason}");
             self.losses += 1;
             self.leave();
@@ -260,7 +260,7 @@ impl Queue {
         self.wanted.extend(self.asked.take().map(|wish| (wish, 1)));
     }
 
-    fn talk(&mut self, current: Option<&Image>, limit: Duration) -> Result<(), Gone> {
+    fn talk(&mut self, current: Option<&Image>, limit: Duration) -> Result<(), Disconnected> {
         // Its module may be asked for.
         if self.asked.is_some_and(|wish| !stays(wish.function(), current)) {
             if sys::monotonic_time() - self.asked_at < OTHERS_PATIENCE {

@@ -6,7 +6,7 @@
 
 use autojit_code::{Unit, describe};
 use autojit_generator::{Made, Request, defined, orc};
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 
 use crate::compile::batch::Batch;
 use crate::compile::compiler::Compiler;
@@ -94,7 +94,7 @@ impl Whole {
         let mut handle = modules::lock_engine(self.module);
         stats::COUNTERS.batches.add(1);
         let claim = |index: u32| part.get(index as usize) == Some(&true);
-        let request = Request::new(What::Everything, &claim);
+        let request = Request::new(Scope::Everything, &claim);
         let (made, _) = Compiler::Engine(engine).compile(self.module, &mut handle, &request)?;
         made.iter().for_each(|made| cache::keep_described(self.module, part, &made.unit));
         Ok(made)

@@ -3,7 +3,7 @@
 //!
 //! Receives linked objects and registered images; hands on files to the debugger, through gdb's JIT interface
 //! (autojit_trampoline::debugger): what describes the code, or, if there are lines, the object's tables, relocated. So
-//! everybody gets one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
+//! every process has one: a debugger that attaches later, or opens a core file, finds names. Full information would cost several times the
 //! compile, so it is for processes that are being debugged when an image registers: the image's modules are compiled
 //! completely then, before anything of them runs, so that breakpoints, types and variables are known at once.
 
@@ -12,7 +12,7 @@ use std::ffi::CStr;
 use std::ops::Range;
 
 use autojit_code::lock::{ForkLock, Lock};
-use autojit_code::unit::{Lines, Piece};
+use autojit_code::unit::{Lines, Segment};
 use autojit_code::{Code, CodeMemory, DebugFile, Description};
 use autojit_store::Symbol;
 use autojit_trampoline::debugger::{Entry, changed, descriptor};
@@ -103,7 +103,7 @@ fn is_debugger(name: &[u8]) -> bool {
     has(b"gdb") || has(b"lldb") || name.trim_ascii() == b"rr"
 }
 
-/// Whether nobody is to be told.
+/// Whether debuggers are told nothing.
 fn is_off() -> bool {
     options::get().is_none_or(|options| options.debugger == Debugger::Off)
 }
@@ -178,8 +178,8 @@ fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code) {
     // Without variables nothing refers to symbols that are elsewhere.
     let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
     for Lines { object, sections } in objects {
-        let section = |&(index, piece, offset): &(u32, Piece, u32)| {
-            (index, code.pieces[piece as usize] + offset as usize)
+        let section = |&(index, segment, offset): &(u32, Segment, u32)| {
+            (index, code.segments[segment as usize] + offset as usize)
         };
         let sections: Vec<_> = sections.iter().map(section).collect();
         // No other code of an image that is being described is published meanwhile.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_code::dwarf::FunctionLines;
-use autojit_code::unit::{self, Piece};
+use autojit_code::unit::{self, Segment};
 use autojit_code::{Code, describe};
 
 use crate::link::kept_lines::KeptLines;
@@ -52,7 +52,7 @@ pub struct Compiled {
 pub struct Described {
     /// Objects.
     objects: Vec<describe::Linked<'static>>,
-    /// What is read on demand; where the unit's pieces are.
+    /// What is read on demand; where the unit's segments are.
     kept: Option<(KeptLines, [usize; 4])>,
     /// What tells the next; where the text is.
     functions: Option<(Functions, usize)>,
@@ -68,11 +68,11 @@ impl Described {
         match lines {
             Lines::None => Self::default(),
             Lines::Objects(objects) => {
-                let objects = objects.iter().filter_map(|lines| linked(lines, &code.pieces)).collect();
+                let objects = objects.iter().filter_map(|lines| linked(lines, &code.segments)).collect();
                 Self { objects, ..Self::default() }
             }
             Lines::Kept(kept, functions) => Self {
-                kept: kept.map(|kept| (kept, code.pieces)),
+                kept: kept.map(|kept| (kept, code.segments)),
                 functions: functions.map(|functions| (functions, code.text.start)),
                 ..Self::default()
             },
@@ -81,8 +81,8 @@ impl Described {
 
     /// The objects.
     pub fn objects(&mut self) -> &[describe::Linked<'static>] {
-        if let Some((kept, pieces)) = self.kept.take() {
-            self.objects = kept.read().iter().filter_map(|lines| linked(lines, &pieces)).collect();
+        if let Some((kept, segments)) = self.kept.take() {
+            self.objects = kept.read().iter().filter_map(|lines| linked(lines, &segments)).collect();
         }
         &self.objects
     }
@@ -120,11 +120,12 @@ impl Described {
     }
 }
 
-/// An object of code whose pieces are there.
-fn linked(lines: &unit::Lines<'static>, pieces: &[usize; 4]) -> Option<describe::Linked<'static>> {
+/// An object of code whose segments are there.
+fn linked(lines: &unit::Lines<'static>, segments: &[usize; 4]) -> Option<describe::Linked<'static>> {
     let Cow::Borrowed(object) = lines.object else { return None };
-    let place =
-        |&(index, piece, offset): &(u32, Piece, u32)| (index, pieces[piece as usize] + offset as usize);
+    let place = |&(index, segment, offset): &(u32, Segment, u32)| {
+        (index, segments[segment as usize] + offset as usize)
+    };
     let sections: Vec<_> = lines.sections.iter().map(place).collect();
     Some(describe::Linked { object, sections: sections.leak() })
 }

@@ -1,4 +1,4 @@
-//! What is told of compiled code to those who read names and lines from files: which objects to announce (see
+//! Synthetic ELF files that give compiled code symbols and lines: which objects to announce (see
 //! objects.rs), and the file that describes them.
 //!
 //! Receives each batch when it is published. Nothing is made of it until a description is asked for; from then on
@@ -27,8 +27,8 @@ use goblin::elf64::program_header::ProgramHeader;
 
 use crate::link::lines::{Bitcode, Described, Lines};
 use crate::link::listeners::{Listener, Published};
-use crate::platform::undisturbed::Uninterrupted;
-use crate::program::fork::Inside;
+use crate::platform::guards::SignalGuard;
+use crate::program::fork::ForkGuard;
 use crate::program::image::{self, Image};
 use crate::program::unwind_table;
 use crate::sys::{self, File};
@@ -80,7 +80,7 @@ const HIGHEST: u64 = 1000;
 const NO_FILE: &CStr = c"[autojit]";
 /// Slices of an area.
 const SLICES: usize = 256;
-/// Text of an area that is announced in slices: later areas are met by those only who ask again.
+/// Text of an area that is announced in slices: later areas are met only when it is asked again.
 const ANNOUNCED: usize = 32 << 20;
 /// All images together announce about so much, or some would take the addresses that others need for code.
 const ANNOUNCED_IN_ALL: usize = 256 << 20;
@@ -191,7 +191,7 @@ fn register(code: &Code, memory: &'static CodeMemory, lines: Lines) {
     PUBLISHED.store(state.batches.len(), SeqCst);
 }
 
-/// Somebody asks which objects there are: describes all code.
+/// The program asks which objects there are: describes all code.
 pub fn ask() {
     ASKED.store(true, SeqCst);
     if DESCRIBED.load(SeqCst) != PUBLISHED.load(SeqCst) {
@@ -199,8 +199,8 @@ pub fn ask() {
     }
 }
 
-/// Somebody walks the stack: describes all code, if anybody has asked. For signal handlers, too.
-pub fn keep_up() {
+/// The program walks the stack: describes all code, if it has asked before. For signal handlers, too.
+pub fn refresh() {
     if ASKED.load(Relaxed) && DESCRIBED.load(SeqCst) != PUBLISHED.load(SeqCst) {
         bring_up_to_date();
     }
@@ -208,8 +208,8 @@ pub fn keep_up() {
 
 /// The name of the function that the runtime has made the entry at `address` for, as a C string that stays.
 pub fn of_entry(address: usize, name: &str) -> &'static CStr {
-    let _uninterrupted = Uninterrupted::new();
-    let _inside = Inside::enter();
+    let _uninterrupted = SignalGuard::new();
+    let _fork_guard = ForkGuard::enter();
     STATE
         .lock()
         .entries
@@ -252,7 +252,7 @@ fn forget(memory: &CodeMemory) {
         PUBLISHED.store(state.batches.len(), SeqCst);
         DESCRIBED.store(state.described, SeqCst);
     }
-    // Who reads what was announced does so with the loader's lock held.
+    // What was announced is read with the loader's lock held.
     crate::platform::loaded::with_all(|_| {
         for region in regions().filter(|region| std::ptr::eq(region.memory, memory)) {
             region.gone.store(true, SeqCst);
@@ -292,14 +292,14 @@ pub static FORK_LOCK: &dyn ForkLock = &STATE;
 
 /// Describes all code: unwind information and place as regions, everything else as a file.
 fn bring_up_to_date() {
-    let _uninterrupted = Uninterrupted::new();
-    let _inside = Inside::enter();
+    let _uninterrupted = SignalGuard::new();
+    let _fork_guard = ForkGuard::enter();
     let mut state = lock_with_lines();
     let state = &mut *state;
     if state.batches.len() == state.described {
         return;
     }
-    // The file comes first: who is told of a region may open it at once.
+    // The file comes first: what is told of a region may open it at once.
     let files = write_file(&mut state.batches, &mut state.first, &mut state.announced, &mut state.files);
     let new = &state.batches[state.described..];
     for image in image::all() {

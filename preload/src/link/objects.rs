@@ -1,7 +1,7 @@
 //! dl_iterate_phdr: the objects that the loader knows, and behind them the compiled code, as objects of its own (see
 //! names.rs).
 //!
-//! Unwinders that programs bring along find their tables this way, and those who print stacks the files with names.
+//! Unwinders that programs bring along find their tables this way, and printers of stacks the files with names.
 //! Callers count on the loader's lock to protect what they remember between calls, so that all of it happens inside a
 //! call of the C library's function. A program without compiled code gets that function, unchanged.
 
@@ -45,7 +45,7 @@ pub unsafe fn iterate(visit: Visit, data: *mut c_void) -> c_int {
 
 /// Called for the first object, with the loader's lock held (which a thread can take again): does all the work.
 unsafe extern "C" fn inside(_: *mut dl_phdr_info, _: usize, request: *mut c_void) -> c_int {
-    // SAFETY: `iterate` passes its request, which nobody else uses meanwhile; and the caller's promise.
+    // SAFETY: `iterate` passes its request, which nothing else uses meanwhile; and the caller's promise.
     unsafe {
         let data = request;
         let request = request.cast::<Request>();

@@ -4,7 +4,7 @@
 //! second. A preloaded definition comes first: it answers from the table of what the runtime has linked, and asks the
 //! next definition for everything else. (Unwinders that know neither call dl_iterate_phdr: objects.rs.) The unwinder
 //! may be at work in any thread, in a signal handler, or while the loader's lock is held: no lock is taken here, and
-//! nothing is allocated. (Once somebody has asked for names, names.rs does both, with signals blocked.)
+//! nothing is allocated. (Once the program has asked for names, names.rs does both, with signals blocked.)
 
 use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
@@ -62,8 +62,8 @@ static ASKED: [Asked; 8] = [const { Asked { caller: AtomicUsize::new(0), next: A
 /// As for libgcc's function: `bases` must be writable.
 pub unsafe extern "C" fn find_fde(pc: *const c_void, bases: *mut Bases, caller: usize) -> *const c_void {
     if let Some(found) = unwind_table::TABLE.find(pc as usize) {
-        // Who walks a stack may ask for names afterwards.
-        names::keep_up();
+        // What walks a stack may ask for names afterwards.
+        names::refresh();
         let null = std::ptr::null();
         // SAFETY: the caller's promise. Our tables are PC-relative: they need neither base.
         unsafe { bases.write(Bases { text: null, data: null, function: found.function as *const c_void }) };
@@ -126,7 +126,7 @@ static DL_FIND_OBJECT: Next = Next::new("_dl_find_object");
 /// # Safety
 /// As for the C library's function: `found` must be writable.
 pub unsafe fn find_object(address: *const c_void, found: *mut FoundObject) -> c_int {
-    // Older C libraries have no such function, and nobody who calls it.
+    // glibc before 2.35 lacks it, so nothing there calls it.
     let Some(next) = DL_FIND_OBJECT.find() else { return -1 };
     // SAFETY: the C library's function has this type.
     let next: unsafe extern "C" fn(*const c_void, *mut FoundObject) -> c_int =
@@ -136,8 +136,8 @@ pub unsafe fn find_object(address: *const c_void, found: *mut FoundObject) -> c_
         return unsafe { next(address, found) };
     };
     let Some(image) = image::owner(address as usize) else { return -1 };
-    // Who walks a stack may ask for names afterwards.
-    names::keep_up();
+    // What walks a stack may ask for names afterwards.
+    names::refresh();
     // SAFETY: as above; `next` fills the structure if it returns 0.
     unsafe {
         let result = next(image.address() as *const c_void, found);

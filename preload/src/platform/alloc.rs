@@ -149,7 +149,7 @@ unsafe impl GlobalAlloc for Allocator {
         match class_of(layout) {
             Some(class) => {
                 let mut heap = self.heap.lock();
-                // SAFETY: the block has at least 16 bytes, and nobody uses it any more (GlobalAlloc's contract).
+                // SAFETY: the block has at least 16 bytes, and nothing uses it any more (GlobalAlloc's contract).
                 unsafe { block.cast::<*mut u8>().write(heap.free[class]) };
                 heap.free[class] = block;
             }

@@ -1,6 +1,6 @@
 //! The gate between threads that resolve and a thread that forks.
 //!
-//! Any number of threads may be inside. A thread that forks closes the gate: it waits until all have left, and nobody
+//! Any number of threads may be state. A thread that forks closes the gate: it waits until all have left, and no thread
 //! enters until it opens the gate again; so no compile, no lock of the engine's and no half-linked code is ever copied
 //! into a child. A thread that is inside may enter again (the program's code can be reached from within), closed or
 //! not, as the closer waits for it.
@@ -16,7 +16,7 @@ const KNOWN: usize = 64;
 /// A thread: its thread pointer, which a thread has in common with its image in a child process.
 type Thread = usize;
 
-struct Inside {
+struct State {
     /// Entries that have not left.
     count: u32,
     /// 0 for a free place.
@@ -27,10 +27,10 @@ struct Inside {
 
 /// The gate.
 pub struct Gate {
-    inside: Lock<Inside>,
-    /// Changes whenever somebody who waits should look again.
+    state: Lock<State>,
+    /// Changes whenever a thread that waits should look again.
     turn: AtomicU32,
-    /// Whether somebody waits.
+    /// Whether a thread waits.
     waiting: AtomicU32,
 }
 
@@ -51,8 +51,8 @@ impl Entered<'_> {
 impl Gate {
     /// An open gate.
     pub const fn new() -> Self {
-        let inside = Inside { count: 0, threads: [0; KNOWN], closed_by: 0 };
-        Self { inside: Lock::new(inside), turn: AtomicU32::new(0), waiting: AtomicU32::new(0) }
+        let state = State { count: 0, threads: [0; KNOWN], closed_by: 0 };
+        Self { state: Lock::new(state), turn: AtomicU32::new(0), waiting: AtomicU32::new(0) }
     }
 
     /// Enters, as soon as the gate is open.
@@ -61,14 +61,14 @@ impl Gate {
         loop {
             let turn = self.turn.load(SeqCst);
             {
-                let mut inside = self.inside.lock();
-                let nested = inside.threads.contains(&thread);
-                let forking = inside.closed_by == thread;
-                if inside.closed_by == 0 || nested || forking {
-                    inside.count += 1;
-                    let place = inside.threads.iter().position(|&other| other == 0);
+                let mut state = self.state.lock();
+                let nested = state.threads.contains(&thread);
+                let forking = state.closed_by == thread;
+                if state.closed_by == 0 || nested || forking {
+                    state.count += 1;
+                    let place = state.threads.iter().position(|&other| other == 0);
                     if let Some(place) = place {
-                        inside.threads[place] = thread;
+                        state.threads[place] = thread;
                     }
                     return Entered { gate: self, place, forking };
                 }
@@ -77,21 +77,21 @@ impl Gate {
         }
     }
 
-    /// Closes the gate, as soon as everybody else has left. The closer itself may still enter.
+    /// Closes the gate, as soon as all other threads have left. The closer itself may still enter.
     pub fn close(&self) {
         let thread = sys::thread_pointer();
         let mut closing = false;
         loop {
             let turn = self.turn.load(SeqCst);
             {
-                let mut inside = self.inside.lock();
-                if inside.closed_by == 0 {
-                    inside.closed_by = thread;
+                let mut state = self.state.lock();
+                if state.closed_by == 0 {
+                    state.closed_by = thread;
                     closing = true;
                 }
                 // A handler for SIGABRT may fork inside its thread's own call.
-                let own = inside.threads.iter().filter(|&&other| other == thread).count();
-                if closing && inside.count as usize == own {
+                let own = state.threads.iter().filter(|&&other| other == thread).count();
+                if closing && state.count as usize == own {
                     return;
                 }
             }
@@ -101,13 +101,13 @@ impl Gate {
 
     /// Opens the gate that the calling thread (in a child: its parent's) has closed.
     pub fn open(&self) {
-        self.inside.lock().closed_by = 0;
+        self.state.lock().closed_by = 0;
         self.next_turn();
     }
 
     /// How many entries have not left.
     pub fn inside(&self) -> u32 {
-        self.inside.lock().count
+        self.state.lock().count
     }
 
     fn wait(&self, turn: u32) {
@@ -127,12 +127,12 @@ impl Gate {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let closing = {
-            let mut inside = self.gate.inside.lock();
-            inside.count -= 1;
+            let mut state = self.gate.state.lock();
+            state.count -= 1;
             if let Some(place) = self.place {
-                inside.threads[place] = 0;
+                state.threads[place] = 0;
             }
-            inside.closed_by != 0
+            state.closed_by != 0
         };
         if closing {
             self.gate.next_turn();
@@ -157,10 +157,10 @@ mod tests {
                 assert!(LEFT.load(SeqCst));
                 GATE.open();
             });
-            while GATE.inside.lock().closed_by == 0 {
+            while GATE.state.lock().closed_by == 0 {
                 std::thread::yield_now();
             }
-            // Again, although it is closing: this thread is inside.
+            // Again, although it is closing: this thread is state.
             let again = GATE.enter();
             drop(again);
             LEFT.store(true, SeqCst);

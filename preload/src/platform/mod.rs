@@ -7,7 +7,7 @@ mod c_functions;
 pub mod c_library;
 pub mod elf_file;
 pub mod gate;
+pub mod guards;
 pub mod helpers;
 pub mod loaded;
 pub mod scope;
-pub mod undisturbed;

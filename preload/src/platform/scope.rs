@@ -2,7 +2,7 @@
 //! the program started, then those of the image and of the libraries that it needs, breadth first.
 //!
 //! Receives names; hands on definitions. What another library has opened for itself (RTLD_LOCAL) is not seen, whatever
-//! it defines. What was opened for everybody (RTLD_GLOBAL) is not seen either, because the loader does not tell.
+//! it defines. What was opened for all (RTLD_GLOBAL) is not seen either, because the loader does not tell.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 

@@ -30,11 +30,11 @@ static PAGE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static MASK: AtomicU64 = AtomicU64::new(0);
 
 /// Being inside the gate, with the process's memory its own, until drop.
-pub struct Inside {
+pub struct ForkGuard {
     entered: Entered<'static>,
 }
 
-impl Inside {
+impl ForkGuard {
     /// Enters as soon as no other thread forks.
     pub fn enter() -> Self {
         let inside = Self { entered: GATE.enter() };
@@ -50,7 +50,7 @@ impl Inside {
     }
 }
 
-impl Drop for Inside {
+impl Drop for ForkGuard {
     fn drop(&mut self) {
         if self.entered.forking() {
             hold();
@@ -164,7 +164,7 @@ unsafe extern "C" fn prepare() {
     // From here to the other handlers no signal handler may enter, as it would wait for its own thread.
     let mask = sys::set_signal_mask(u64::MAX);
     if is_unmarked() {
-        drop(Inside::enter());
+        drop(ForkGuard::enter());
     }
     GATE.close();
     MASK.store(mask, Ordering::Relaxed);

@@ -5,7 +5,7 @@
 //! lock.
 //!
 //! What must hold between them: code is stored before the slot is looked up in [`Function::publish`], and the slot
-//! before the code is looked up in [`Function::runtime_stub`]; so whoever comes second sees the other's work, and the
+//! before the code is looked up in [`Function::runtime_stub`]; so the thread that comes second sees the other's work, and the
 //! slot leads to the code. Likewise for call sites ([`Function::add_call_site`]).
 
 use std::ptr;
@@ -28,11 +28,11 @@ use autojit_code::lock::{ForkLock, Guard, Lock};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum State {
-    /// Nobody has called it.
+    /// Nothing has called it.
     Cold = 0,
     /// Some thread compiles it.
     Compiling = 1,
-    /// As `Compiling`, and somebody sleeps on the state.
+    /// As `Compiling`, and threads sleep on the state.
     Awaited = 2,
     /// It has code.
     Ready = 3,

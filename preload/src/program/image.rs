@@ -33,10 +33,7 @@ mod lookup;
 mod memory;
 mod slots;
 
-pub use lookup::{
-    behind_plt, function_of_entry, function_of_slot, function_of_stub, last_code_behind, module_of_slot,
-    slot_at_stub,
-};
+pub use lookup::*;
 pub use memory::{memory_around, owner};
 
 /// An image. Lives for ever, in a list.
@@ -78,7 +75,7 @@ unsafe impl Send for Image {}
 // SAFETY: as above.
 unsafe impl Sync for Image {}
 
-/// Hashes names as containers do: they come from there, so nobody gains by making them collide.
+/// Hashes names as containers do: they come from there, so nothing is gained by making them collide.
 #[derive(Debug, Default)]
 struct NameHasher(u64);
 
@@ -430,7 +427,7 @@ impl Image {
                 == autojit_trampoline::entry::address()
     }
 
-    /// Lets go of everything that belongs to the image, which the program has unloaded: whoever runs its functions
+    /// Lets go of everything that belongs to the image, which the program has unloaded: a thread that runs its functions
     /// would run what is not there. Its modules and functions stay, as empty shells. The caller holds the lifecycle's
     /// lock.
     pub fn unload(&self) {

@@ -211,7 +211,7 @@ fn library_function(name: &str, image: &'static Image) -> Option<usize> {
     let address = match definition {
         // SAFETY: the process is past its relocation: code of it runs.
         Some(definition) => unsafe { definition.resolve() },
-        // What the program has opened for everybody to see (RTLD_GLOBAL) is not told from the rest.
+        // What the program has opened for all to see (RTLD_GLOBAL) is not told from the rest.
         None => helpers::find(name).or_else(|| loaded::held(name)).or_else(|| {
             // SAFETY: as above.
             loaded::find(name, loaded::own_address()).map(|definition| unsafe { definition.resolve() })

@@ -100,7 +100,7 @@ static DYING: AtomicUsize = AtomicUsize::new(0);
 pub fn die(started: bool, text: fmt::Arguments<'_>) -> ! {
     let first = DYING.compare_exchange(0, sys::thread_pointer(), Ordering::SeqCst, Ordering::SeqCst).is_ok();
     if !first {
-        die_along();
+        park_forever();
     }
     // AUTOJIT_LOG=off silences this too: the exit code remains.
     if log::max_level() != log::LevelFilter::Off {
@@ -111,7 +111,7 @@ pub fn die(started: bool, text: fmt::Arguments<'_>) -> ! {
 
 /// Waits until another thread has ended the process. If the calling thread is ending it, a handler for SIGABRT has
 /// come back to what failed: then it ends at once.
-pub fn die_along() -> ! {
+pub fn park_forever() -> ! {
     if DYING.load(Ordering::SeqCst) == sys::thread_pointer() {
         sys::abort_without_handlers();
     }

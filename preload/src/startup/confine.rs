@@ -3,14 +3,14 @@
 //!
 //! The engine is loaded with the first compile, or autojitd connected with, and that may come later than such a call. So the runtime interposes
 //! them ([`exports`](crate::startup::exports)) and fetches everything first, in programs with lazy code only. Each of them costs
-//! a comparison in other programs. What nobody can prepare for is left to the message of the first call that fails.
+//! a comparison in other programs. What cannot be prepared for is left to the message of the first call that fails.
 
 use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::compile::compiler::Compiler;
 use crate::compile::{cache, image_cache, modules};
-use crate::platform::undisturbed::Uninterrupted;
-use crate::program::fork::Inside;
+use crate::platform::guards::SignalGuard;
+use crate::program::fork::ForkGuard;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::program::process;
@@ -22,10 +22,10 @@ pub fn provide() {
     if process::asleep() {
         return;
     }
-    let _uninterrupted = Uninterrupted::new();
+    let _uninterrupted = SignalGuard::new();
     // The caller may have a small stack. Without another one there is nothing to be had.
     let _ = with_resolver_stack(|| {
-        let _inside = Inside::enter();
+        let _fork_guard = ForkGuard::enter();
         image::all().for_each(provide_image);
         if !image::all().flat_map(Image::modules).all(Module::is_complete) {
             Compiler::provide();
@@ -86,7 +86,7 @@ pub unsafe fn before_limit(process: i32, resource: u32, limit: *const libc::rlim
             provide();
             if resource == libc::RLIMIT_AS {
                 // What was reserved counts.
-                let _uninterrupted = Uninterrupted::new();
+                let _uninterrupted = SignalGuard::new();
                 autojit_code::reservation::trim(limit as usize / RESERVED_PART);
             }
         }

@@ -1,6 +1,6 @@
 //! The twin of exports.rs in the static library: the symbols with which its one object takes the place of the boot code.
 //!
-//! Objects with lazy code refer to one symbol that the linker defines unless somebody else does. The object does, and
+//! Objects with lazy code refer to one symbol that the linker defines unless something else does. The object does, and
 //! with it comes a definition of the function that registers an image, which is stronger than the weak ones that the
 //! objects have (autojit_trampoline::boot, decisions/0015). Nothing else of it is visible but what other images look for: the
 //! program may have a standard library of its own, or another allocator.

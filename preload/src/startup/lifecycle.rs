@@ -10,7 +10,7 @@ use crate::compile::library::thread_end;
 use crate::compile::{cache, daemon, engine, image_cache, prepare, tier};
 use crate::link::{debugger, listeners};
 use crate::platform::c_library;
-use crate::platform::undisturbed::Uninterrupted;
+use crate::platform::guards::SignalGuard;
 use crate::program::{fork, image, process};
 use crate::settings::failure::Failure;
 use crate::settings::{log, options, trace};
@@ -24,8 +24,8 @@ use crate::sys;
 /// The record must be one of a loaded and relocated image (contract).
 pub unsafe fn register(record: *const ImageRecord) {
     c_library::find();
-    let _uninterrupted = Uninterrupted::new();
-    let _inside = fork::Inside::enter();
+    let _uninterrupted = SignalGuard::new();
+    let _fork_guard = fork::ForkGuard::enter();
     let one_at_a_time = process::REGISTERING.lock();
     let result = start().and_then(|()| {
         image::notice_unloads();
@@ -105,9 +105,9 @@ pub extern "C" fn at_exit() {
     if process::asleep() || !(cache::has_news() || options::stats_are_wanted() || tier::is_awaited()) {
         return;
     }
-    let _uninterrupted = Uninterrupted::new();
+    let _uninterrupted = SignalGuard::new();
     {
-        let _inside = fork::Inside::enter();
+        let _fork_guard = fork::ForkGuard::enter();
         if tier::is_awaited() {
             tier::finish();
         }

@@ -14,7 +14,7 @@ use autojit_trampoline::stack;
 
 use crate::compile::library;
 use crate::platform::c_library;
-use crate::platform::undisturbed::Uninterrupted;
+use crate::platform::guards::SignalGuard;
 use crate::program::process;
 use crate::startup::confine;
 use crate::sys;
@@ -50,7 +50,7 @@ pub fn lock_all(flags: c_int, next: impl Fn(c_int) -> c_int) -> c_int {
 
 /// Locks what is mapped, but for what is the runtime's alone, if that is within the limit.
 fn lock_each(flags: c_int, limit: usize) -> bool {
-    let _uninterrupted = Uninterrupted::new();
+    let _uninterrupted = SignalGuard::new();
     let Ok(mapped) = reservation::mappings() else { return false };
     let mut own: Vec<Range<usize>> = reservation::free();
     own.extend(library::mapped());

@@ -8,8 +8,8 @@ use autojit_trampoline::contract::{ENDBR64, INDIRECT_LEN, Slot};
 use autojit_trampoline::entry::Frame;
 
 use crate::compile::batch;
-use crate::platform::undisturbed::Undisturbed;
-use crate::program::fork::Inside;
+use crate::platform::guards::ErrnoGuard;
+use crate::program::fork::ForkGuard;
 use crate::program::function::{Function, State};
 use crate::program::version::rewrite_call;
 use crate::program::{image, missing, process};
@@ -22,10 +22,10 @@ use crate::settings::{log, stats, trace};
 /// Only the trampoline may call it, with what a stub's tail passed.
 pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     // The program must not notice: errno is as before when this is dropped.
-    let _undisturbed = Undisturbed::new();
+    let _errno = ErrnoGuard::new();
 
-    // A thread that forks waits until nobody is in here; a child that came without a fork handler is put in order.
-    let _inside = Inside::enter();
+    // A thread that forks waits until no thread is in here; a child that came without a fork handler is put in order.
+    let _fork_guard = ForkGuard::enter();
     stats::COUNTERS.resolver_calls.add(1);
 
     // Which function is it?
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
                 batch::compile(function).unwrap_or_else(|failure| give_up(function, frame, &failure))
             }
             // The thread that failed has said why.
-            State::Failed => log::die_along(),
+            State::Failed => log::park_forever(),
         }
     }
     process::note_start(function.module().image());

@@ -9,8 +9,8 @@
 //! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
 //! ```
 //!
-//! Nothing else is touched, whatever lies beside. Directories and files belong to the user and nobody else can write them; what is otherwise is not used. Nothing is
-//! locked: files appear whole, by rename, and whoever loses a race loses what he added, not more. Failures are nobody's
+//! Nothing else is touched, whatever lies beside. Directories and files belong to the user, and no other user can write them; what is otherwise is not used. Nothing is
+//! locked: files appear whole, by rename, and what loses a race loses what it added, not more. Failures are nothing's
 //! concern but the debug log's.
 
 use std::collections::BTreeMap;

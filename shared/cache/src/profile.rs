@@ -1,7 +1,7 @@
 //! Which functions ran: what is compiled ahead of the first call when their module has been built anew.
 //!
 //! One file for each source file's name, `.ajr`, with a line "program function" for each function that a program has
-//! had compiled, the latest first. Names outlive an edit, which keys of code do not. It is a hint: who finds none, or a
+//! had compiled, the latest first. Names outlive an edit, which keys of code do not. It is a hint: without one, or with a
 //! wrong one, loses time only. Text, so that people can read it:
 //!
 //! ```text

@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use autojit_sys as sys;
 
-use crate::arena::{ArenaState, PAGE, Piece};
+use crate::arena::{ArenaState, PAGE, Segment};
 use crate::lock::{Guard, Lock};
 use crate::memory::{Arena, MemoryError};
 use crate::reservation;
 use crate::space;
 use crate::stub::StubBlock;
 
-/// Bytes of a piece that are worth a system call.
+/// Bytes of a segment that are worth a system call.
 const WANTED: usize = 3 * PAGE;
 
 /// What the lock protects.
@@ -25,7 +25,7 @@ const WANTED: usize = 3 * PAGE;
 pub(crate) struct State {
     arenas: [ArenaState; 3],
     /// Far stubs by the address that they lead to, for all objects.
-    pub(crate) far_stubs: BTreeMap<usize, usize>,
+    pub(crate) thunks: BTreeMap<usize, usize>,
     /// The block that the next [`crate::RuntimeStub`] comes from.
     pub(crate) stubs: Option<StubBlock>,
 }
@@ -50,7 +50,7 @@ impl Area {
         let data = rodata + lens[1];
         let parts = [start..rodata, rodata..data, data..data + lens[2]];
         let arenas = Arena::ALL.map(|arena| ArenaState::new(arena, parts[arena as usize].clone(), shared));
-        let state = State { arenas, far_stubs: BTreeMap::new(), stubs: None };
+        let state = State { arenas, thunks: BTreeMap::new(), stubs: None };
         Self { parts, state: Lock::new(state), next }
     }
 
@@ -59,7 +59,7 @@ impl Area {
         let mut area = Self::new(start, lens, false, next);
         let parts = area.parts.clone();
         let arenas = Arena::ALL.map(|arena| ArenaState::full(arena, parts[arena as usize].clone()));
-        area.state = Lock::new(State { arenas, far_stubs: BTreeMap::new(), stubs: None });
+        area.state = Lock::new(State { arenas, thunks: BTreeMap::new(), stubs: None });
         area
     }
 
@@ -103,7 +103,7 @@ impl Area {
             arenas[0].abort(&text);
             arenas[1].abort(&rodata);
         })?;
-        Ok(Block { area: self, pieces: [text, rodata, data], sizes, done: false })
+        Ok(Block { area: self, segments: [text, rodata, data], sizes, done: false })
     }
 
     /// Replaces the committed word of text at `address` (8-byte aligned) by what `change` makes of it, with one atomic
@@ -149,7 +149,7 @@ impl Area {
     /// As there.
     pub(crate) unsafe fn release(&self) {
         let mut state = self.lock();
-        state.far_stubs.clear();
+        state.thunks.clear();
         state.stubs = None;
         state.arenas.iter_mut().for_each(ArenaState::close);
         // SAFETY: the range is this area's, and unused (caller).
@@ -164,7 +164,7 @@ impl Area {
         // SAFETY: the only thread, and it does not hold the lock (caller).
         let mut state = unsafe { self.state.seize() };
         // The parent's thread may have been changing them: start afresh, and leave the old ones alone.
-        std::mem::forget(std::mem::take(&mut state.far_stubs));
+        std::mem::forget(std::mem::take(&mut state.thunks));
         state.stubs = None;
         state.arenas.iter_mut().try_for_each(ArenaState::detach)
     }
@@ -176,51 +176,52 @@ impl State {
     }
 }
 
-/// A piece of each arena, exclusively its holder's until it is committed. Dropped without commit: aborted.
+/// A segment of each arena, exclusively its holder's until it is committed. Dropped without commit: aborted.
 #[derive(Debug)]
 pub(crate) struct Block<'m> {
     area: &'m Area,
-    pieces: [Piece; 3],
+    segments: [Segment; 3],
     sizes: [usize; 3],
     done: bool,
 }
 
 impl Block<'_> {
-    /// The address of its piece of `arena`, as the code will see it; meaningless if the piece is empty.
+    /// The address of its segment of `arena`, as the code will see it; meaningless if the segment is empty.
     pub fn address(&self, arena: Arena) -> usize {
-        self.pieces[arena as usize].address
+        self.segments[arena as usize].address
     }
 
-    /// The bytes of its piece of `arena`, to be filled. They hold remains of aborted blocks.
+    /// The bytes of its segment of `arena`, to be filled. They hold remains of aborted blocks.
     pub fn bytes(&mut self, arena: Arena) -> &mut [u8] {
-        let piece = &self.pieces[arena as usize];
-        if piece.len == 0 {
+        let segment = &self.segments[arena as usize];
+        if segment.len == 0 {
             return &mut [];
         }
-        // SAFETY: the piece's alias is mapped, initialised and writable until commit or abort, and no other block has
+        // SAFETY: the segment's alias is mapped, initialised and writable until commit or abort, and no other block has
         // it; the result borrows the block mutably.
-        unsafe { std::slice::from_raw_parts_mut(piece.alias as *mut u8, self.sizes[arena as usize]) }
+        unsafe { std::slice::from_raw_parts_mut(segment.alias as *mut u8, self.sizes[arena as usize]) }
     }
 
-    /// The bytes of all pieces, by [`Arena`].
+    /// The bytes of all segments, by [`Arena`].
     pub fn all_bytes(&mut self) -> [&mut [u8]; 3] {
         let sizes = self.sizes;
         let mut sizes = sizes.iter();
-        self.pieces.each_ref().map(|piece| {
-            let size = *sizes.next().expect("a size for each piece");
-            match piece.len {
+        self.segments.each_ref().map(|segment| {
+            let size = *sizes.next().expect("a size for each segment");
+            match segment.len {
                 0 => &mut [][..],
-                // SAFETY: as in `bytes`; pieces do not overlap.
-                _ => unsafe { std::slice::from_raw_parts_mut(piece.alias as *mut u8, size) },
+                // SAFETY: as in `bytes`; segments do not overlap.
+                _ => unsafe { std::slice::from_raw_parts_mut(segment.alias as *mut u8, size) },
             }
         })
     }
 
     /// Brings its pages into memory, which are about to be written, if they are many: a fault for each costs more.
     pub fn want(&self) {
-        for piece in self.pieces.iter().filter(|piece| piece.len >= WANTED) {
+        for segment in self.segments.iter().filter(|segment| segment.len >= WANTED) {
             // Other blocks have the rest of the first page, and of the last one.
-            let (start, end) = (piece.alias & !(PAGE - 1), (piece.alias + piece.len).next_multiple_of(PAGE));
+            let (start, end) =
+                (segment.alias & !(PAGE - 1), (segment.alias + segment.len).next_multiple_of(PAGE));
             sys::populate_pages(start, end - start);
         }
     }
@@ -231,8 +232,8 @@ impl Block<'_> {
         self.done = true;
         let mut state = self.area.lock();
         let mut result = Ok(());
-        for (arena, piece) in state.arenas.iter_mut().zip(&self.pieces) {
-            result = result.and(arena.commit(piece));
+        for (arena, segment) in state.arenas.iter_mut().zip(&self.segments) {
+            result = result.and(arena.commit(segment));
         }
         result
     }
@@ -242,7 +243,7 @@ impl Drop for Block<'_> {
     fn drop(&mut self) {
         if !self.done {
             let mut state = self.area.lock();
-            state.arenas.iter_mut().zip(&self.pieces).for_each(|(arena, piece)| arena.abort(piece));
+            state.arenas.iter_mut().zip(&self.segments).for_each(|(arena, segment)| arena.abort(segment));
         }
     }
 }

@@ -56,9 +56,9 @@ struct Chunk {
     sealed: bool,
 }
 
-/// A piece of an arena: one block's share.
+/// A segment of an arena: one block's share.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece {
+pub struct Segment {
     /// Where it is read or executed.
     pub address: usize,
     /// Where it is written.
@@ -78,7 +78,7 @@ pub struct ArenaState {
     cursor: usize,
     /// The end of the current chunk.
     mapped: usize,
-    /// By address; the last is the current one unless it is sealed. Sealed chunks are forgotten when nobody uses them.
+    /// By address; the last is the current one unless it is sealed. Sealed chunks are forgotten when nothing uses them.
     chunks: Vec<Chunk>,
     shared_allowed: bool,
 }
@@ -97,19 +97,19 @@ impl ArenaState {
     }
 
     /// Takes `len` bytes, aligned to `align` (a power of two, a page at most).
-    pub fn take(&mut self, len: usize, align: usize) -> Result<Piece, MemoryError> {
+    pub fn take(&mut self, len: usize, align: usize) -> Result<Segment, MemoryError> {
         if len == 0 {
-            return Ok(Piece { address: 0, alias: 0, len: 0, private: false });
+            return Ok(Segment { address: 0, alias: 0, len: 0, private: false });
         }
-        if let Some(piece) = self.fit(len, align) {
-            return Ok(piece);
+        if let Some(segment) = self.fit(len, align) {
+            return Ok(segment);
         }
         self.grow(len)?;
         self.fit(len, align).ok_or(MemoryError::Exhausted)
     }
 
     /// Takes from the current chunk, if it has room.
-    fn fit(&mut self, len: usize, align: usize) -> Option<Piece> {
+    fn fit(&mut self, len: usize, align: usize) -> Option<Segment> {
         let chunk = self.chunks.last_mut().filter(|c| !c.sealed && c.range.end == self.mapped)?;
         let private = chunk.backing == Backing::Private;
         let address = align_up(self.cursor, align)?;
@@ -124,7 +124,7 @@ impl ArenaState {
             Backing::Shared { alias } => alias + (address - chunk.range.start),
             Backing::Private | Backing::Data => address,
         };
-        Some(Piece { address, alias, len: end - address, private })
+        Some(Segment { address, alias, len: end - address, private })
     }
 
     /// Makes a chunk with room for `len` bytes, behind the last.
@@ -173,36 +173,37 @@ impl ArenaState {
         self.cursor
     }
 
-    /// Makes the piece as permanent as it gets: afterwards it has the arena's permissions.
-    pub fn commit(&mut self, piece: &Piece) -> Result<(), MemoryError> {
-        if piece.len == 0 {
+    /// Makes the segment as permanent as it gets: afterwards it has the arena's permissions.
+    pub fn commit(&mut self, segment: &Segment) -> Result<(), MemoryError> {
+        if segment.len == 0 {
             return Ok(());
         }
-        if self.arena == Arena::Text && piece.alias != piece.address {
-            complete_page(piece).map_err(|e| MemoryError::System("mmap (completing a page of code)", e.0))?;
+        if self.arena == Arena::Text && segment.alias != segment.address {
+            complete_page(segment)
+                .map_err(|e| MemoryError::System("mmap (completing a page of code)", e.0))?;
         }
-        self.release(piece);
-        if piece.private {
-            protect(self.arena, piece.address..piece.address + piece.len)
+        self.release(segment);
+        if segment.private {
+            protect(self.arena, segment.address..segment.address + segment.len)
                 .map_err(|e| MemoryError::System("mprotect (publishing code)", e.0))?;
         }
         Ok(())
     }
 
-    /// Gives the piece back if it is the last one that was taken; else it is lost.
-    pub fn abort(&mut self, piece: &Piece) {
-        if piece.len == 0 {
+    /// Gives the segment back if it is the last one that was taken; else it is lost.
+    pub fn abort(&mut self, segment: &Segment) {
+        if segment.len == 0 {
             return;
         }
-        self.release(piece);
+        self.release(segment);
         // Harmless in a sealed chunk: nothing is taken from it, and the next chunk begins at `mapped`.
-        if self.cursor == piece.address + piece.len {
-            self.cursor = piece.address;
+        if self.cursor == segment.address + segment.len {
+            self.cursor = segment.address;
         }
     }
 
-    fn release(&mut self, piece: &Piece) {
-        if let Some(chunk) = self.chunk_at(piece.address) {
+    fn release(&mut self, segment: &Segment) {
+        if let Some(chunk) = self.chunk_at(segment.address) {
             chunk.users -= 1;
         }
         self.forget_sealed();
@@ -247,7 +248,7 @@ impl ArenaState {
         self.forget_sealed();
     }
 
-    /// Drops sealed chunks that nobody writes to any more, with their aliases. Their code stays.
+    /// Drops sealed chunks that nothing writes to any more, with their aliases. Their code stays.
     fn forget_sealed(&mut self) {
         self.chunks.retain(|chunk| {
             let Backing::Shared { alias } = chunk.backing else { return true };
@@ -271,7 +272,7 @@ impl ArenaState {
     pub fn close(&mut self) {
         for chunk in self.chunks.drain(..) {
             if let Backing::Shared { alias } = chunk.backing {
-                // SAFETY: the alias is the chunk's, which nobody writes to any more (CodeMemory::release).
+                // SAFETY: the alias is the chunk's, which nothing writes to any more (CodeMemory::release).
                 unsafe { sys::unmap_pages(alias, chunk.range.len()) };
             }
         }
@@ -324,7 +325,7 @@ unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usiz
                 Arena::Text => protect_text(range),
                 _ => protect(arena, range.clone()),
             })
-            // Nobody knows of the alias.
+            // Nothing knows of the alias.
             .inspect_err(|_| sys::unmap_pages(alias, range.len()))?;
         Ok(alias)
     }
@@ -381,20 +382,20 @@ pub unsafe fn publish_pages(arena: Arena, range: &Range<usize>) -> Result<(), Er
     }
 }
 
-/// Sees to it that the first page of a finished piece of text has the piece, if the page is older than the piece: once
+/// Sees to it that the first page of a finished segment of text has the segment, if the page is older than the segment: once
 /// something was written where the text is executed, the page does not follow its alias.
-fn complete_page(piece: &Piece) -> Result<(), Errno> {
-    let page = piece.address & !(PAGE - 1);
-    let within = piece.address - page;
-    let len = piece.len.min(PAGE - within);
+fn complete_page(segment: &Segment) -> Result<(), Errno> {
+    let page = segment.address & !(PAGE - 1);
+    let within = segment.address - page;
+    let len = segment.len.min(PAGE - within);
     if within == 0 {
         return Ok(());
     }
-    // SAFETY: both are mapped and readable for the length of the piece, which nothing else writes.
+    // SAFETY: both are mapped and readable for the length of the segment, which nothing else writes.
     let (seen, written) = unsafe {
         (
-            std::slice::from_raw_parts(piece.address as *const u8, len),
-            std::slice::from_raw_parts(piece.alias as *const u8, len),
+            std::slice::from_raw_parts(segment.address as *const u8, len),
+            std::slice::from_raw_parts(segment.alias as *const u8, len),
         )
     };
     if seen == written {
@@ -435,7 +436,7 @@ fn permissions(arena: Arena) -> i32 {
 
 /// Gives pages the permissions of their arena.
 fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
-    // SAFETY: whole pages that nobody writes at this address: fresh ones, or those of one block that is finished.
+    // SAFETY: whole pages that nothing writes at this address: fresh ones, or those of one block that is finished.
     unsafe { sys::protect_pages(range.start, range.len(), permissions(arena)) }
 }
 

@@ -1,6 +1,6 @@
 //! A unit from a code generator that makes no object file.
 //!
-//! Receives bytes of pieces, and what they refer to; hands on a [`Unit`]. The twin of settle.rs, without symbols and
+//! Receives bytes of segments, and what they refer to; hands on a [`Unit`]. The twin of parse.rs, without symbols and
 //! sections in between.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use crate::fixups::{Fixups, Group};
 use crate::link::LinkError;
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
-use crate::unit::{External, Function, Piece, Source, Symbol, Unit, Usage};
+use crate::unit::{External, Function, Segment, Source, Symbol, Unit, Usage};
 
 /// What an instruction or a word wants of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub enum Access {
     /// Any code of it, by the displacement of a call or jump (e8, e9).
     Call,
     /// Its GOT cell; a `mov` of it becomes a `lea` of the address if that is within reach.
-    Cell,
+    GotEntry,
 }
 
-/// A unit in the making. The pieces grow by [`append`](Self::append).
+/// A unit in the making. The segments grow by [`append`](Self::append).
 #[derive(Debug, Default)]
 pub struct Builder<'a> {
-    pieces: [Vec<u8>; 4],
+    segments: [Vec<u8>; 4],
     aligns: [u32; 4],
     externals: Vec<External<'a>>,
     cells: Vec<Source>,
@@ -41,14 +41,14 @@ impl<'a> Builder<'a> {
         Self { aligns: [1; 4], ..Self::default() }
     }
 
-    /// Adds bytes to a piece, and returns where. `align` is a power of two.
-    pub fn append(&mut self, piece: Piece, bytes: &[u8], align: u32) -> u32 {
-        let into = &mut self.pieces[piece as usize];
-        let filler = if piece == Piece::Text { TRAP } else { 0 };
+    /// Adds bytes to a segment, and returns where. `align` is a power of two.
+    pub fn append(&mut self, segment: Segment, bytes: &[u8], align: u32) -> u32 {
+        let into = &mut self.segments[segment as usize];
+        let filler = if segment == Segment::Text { TRAP } else { 0 };
         into.resize(into.len().next_multiple_of(align as usize), filler);
         let offset = into.len() as u32;
         into.extend_from_slice(bytes);
-        self.aligns[piece as usize] = self.aligns[piece as usize].max(align);
+        self.aligns[segment as usize] = self.aligns[segment as usize].max(align);
         offset
     }
 
@@ -64,28 +64,28 @@ impl<'a> Builder<'a> {
         self.externals.len() as u32 - 1
     }
 
-    /// The place `at` of a piece takes the address of a place in the unit.
+    /// The place `at` of a segment takes the address of a place in the unit.
     ///
     /// # Errors
     /// The value does not fit.
     pub fn point(
         &mut self,
-        piece: Piece,
+        segment: Segment,
         at: u32,
         addend: i64,
         form: Form,
-        to: (Piece, u32),
+        to: (Segment, u32),
     ) -> Result<(), LinkError> {
-        self.fix(piece, at, addend, form, Source::Inside(to.0, 0), to.1)
+        self.fix(segment, at, addend, form, Source::Inside(to.0, 0), to.1)
     }
 
-    /// The place `at` of a piece refers to an external, which was made for the same usage.
+    /// The place `at` of a segment refers to an external, which was made for the same usage.
     ///
     /// # Errors
     /// The value does not fit.
     pub fn refer(
         &mut self,
-        piece: Piece,
+        segment: Segment,
         at: u32,
         addend: i64,
         form: Form,
@@ -93,14 +93,14 @@ impl<'a> Builder<'a> {
     ) -> Result<(), LinkError> {
         let own = self.externals.get(external as usize).and_then(|external| external.own).unwrap_or(0);
         match access {
-            Access::Address => self.fix(piece, at, addend, form, Source::Address(external), 0),
-            Access::Call => self.fix(piece, at, addend, form, Source::Branch { external, site: true }, own),
-            Access::Cell => {
+            Access::Address => self.fix(segment, at, addend, form, Source::Address(external), 0),
+            Access::Call => self.fix(segment, at, addend, form, Source::Branch { external, site: true }, own),
+            Access::GotEntry => {
                 let cell = self.cell(external);
-                let text = &self.pieces[Piece::Text as usize];
-                let relaxed = piece == Piece::Text && Relax::Mov.fits(text, at as usize) && addend == -4;
-                let source = if relaxed { Source::Relax(Relax::Mov, cell) } else { Source::Cell(cell) };
-                self.fix(piece, at, addend, form, source, 0)
+                let text = &self.segments[Segment::Text as usize];
+                let relaxed = segment == Segment::Text && Relax::Mov.fits(text, at as usize) && addend == -4;
+                let source = if relaxed { Source::Relax(Relax::Mov, cell) } else { Source::GotEntry(cell) };
+                self.fix(segment, at, addend, form, source, 0)
             }
         }
     }
@@ -116,7 +116,7 @@ impl<'a> Builder<'a> {
 
     fn fix(
         &mut self,
-        piece: Piece,
+        segment: Segment,
         at: u32,
         addend: i64,
         form: Form,
@@ -125,12 +125,12 @@ impl<'a> Builder<'a> {
     ) -> Result<(), LinkError> {
         let place = if form.is_relative() { i64::from(at) } else { 0 };
         let known = addend.wrapping_add(i64::from(symbol) - place);
-        let field = self.pieces[piece as usize].get_mut(at as usize..);
+        let field = self.segments[segment as usize].get_mut(at as usize..);
         let field = field.filter(|field| field.len() >= form.width());
-        let field = field.ok_or_else(|| malformed("a reference outside its piece"))?;
+        let field = field.ok_or_else(|| malformed("a reference outside its segment"))?;
         field[..form.width()].fill(0);
         form.shift(field, known).ok_or_else(|| malformed("a reference that is too far"))?;
-        let group = Group { piece, form, source };
+        let group = Group { segment, form, source };
         if !group.is_constant() {
             self.fixups.push((group, at));
         }
@@ -143,10 +143,10 @@ impl<'a> Builder<'a> {
     /// The value does not fit.
     pub fn cie(&mut self, personality: Option<u32>) -> Result<u32, LinkError> {
         let (bytes, cell) = eh_frame::cie(personality.is_some());
-        let cie = self.append(Piece::Frames, &bytes, 8);
+        let cie = self.append(Segment::Frames, &bytes, 8);
         if let (Some(external), Some(at)) = (personality, cell) {
             let cell = self.cell(external);
-            self.fix(Piece::Frames, cie + at, 0, Form::Rel32, Source::Cell(cell), 0)?;
+            self.fix(Segment::Frames, cie + at, 0, Form::Rel32, Source::GotEntry(cell), 0)?;
         }
         Ok(cie)
     }
@@ -163,13 +163,13 @@ impl<'a> Builder<'a> {
         instructions: &[u8],
         lsda: Option<u32>,
     ) -> Result<(), LinkError> {
-        let at = self.pieces[Piece::Frames as usize].len().next_multiple_of(8) as u32;
+        let at = self.segments[Segment::Frames as usize].len().next_multiple_of(8) as u32;
         let bytes = eh_frame::fde(at - cie, size, instructions, lsda.is_some());
-        let fde = self.append(Piece::Frames, &bytes, 8);
-        self.point(Piece::Frames, fde + eh_frame::FDE_START, 0, Form::Rel32, (Piece::Text, start))?;
+        let fde = self.append(Segment::Frames, &bytes, 8);
+        self.point(Segment::Frames, fde + eh_frame::FDE_START, 0, Form::Rel32, (Segment::Text, start))?;
         match lsda {
             Some(lsda) => {
-                self.point(Piece::Frames, fde + eh_frame::FDE_LSDA, 0, Form::Rel32, (Piece::Rodata, lsda))
+                self.point(Segment::Frames, fde + eh_frame::FDE_LSDA, 0, Form::Rel32, (Segment::Rodata, lsda))
             }
             None => Ok(()),
         }
@@ -181,7 +181,7 @@ impl<'a> Builder<'a> {
     /// It is none.
     pub fn finish(self) -> Result<Unit<'a>, LinkError> {
         let unit = Unit {
-            pieces: self.pieces.map(Cow::Owned),
+            segments: self.segments.map(Cow::Owned),
             aligns: self.aligns,
             externals: self.externals.into(),
             cells: self.cells,
@@ -235,14 +235,14 @@ mod tests {
             0x55, 0x48, 0x8b, 0x05, 0, 0, 0, 0, 0x8b, 0x38, 0xe8, 0, 0, 0, 0, 0x03, 0x05, 0, 0, 0, 0, 0x5d,
             0xc3,
         ];
-        let text = builder.append(Piece::Text, &code, 16);
-        let constant = builder.append(Piece::Rodata, &2_i32.to_le_bytes(), 4);
+        let text = builder.append(Segment::Text, &code, 16);
+        let constant = builder.append(Segment::Rodata, &2_i32.to_le_bytes(), 4);
         builder.function(Symbol::Function(0), "answer".into(), text, code.len() as u32);
         let callee = builder.external(Symbol::Import(0), Usage::Call, false, None);
         let variable = builder.external(Symbol::Import(1), Usage::Address, false, None);
-        builder.refer(Piece::Text, text + 4, -4, Form::Rel32, (variable, Access::Cell)).unwrap();
-        builder.refer(Piece::Text, text + 11, -4, Form::Rel32, (callee, Access::Call)).unwrap();
-        builder.point(Piece::Text, text + 17, -4, Form::Rel32, (Piece::Rodata, constant)).unwrap();
+        builder.refer(Segment::Text, text + 4, -4, Form::Rel32, (variable, Access::GotEntry)).unwrap();
+        builder.refer(Segment::Text, text + 11, -4, Form::Rel32, (callee, Access::Call)).unwrap();
+        builder.point(Segment::Text, text + 17, -4, Form::Rel32, (Segment::Rodata, constant)).unwrap();
         let cie = builder.cie(None).unwrap();
         builder.fde(cie, (text, code.len() as u32), &[0x41, 0x0e, 16], None).unwrap();
         let unit = builder.finish().unwrap();
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn references_out_of_a_piece_are_errors() {
         let mut builder = Builder::new();
-        let text = builder.append(Piece::Text, &[0xe8, 0, 0, 0], 16);
-        assert!(builder.point(Piece::Text, text + 1, -4, Form::Rel32, (Piece::Text, 0)).is_err());
+        let text = builder.append(Segment::Text, &[0xe8, 0, 0, 0], 16);
+        assert!(builder.point(Segment::Text, text + 1, -4, Form::Rel32, (Segment::Text, 0)).is_err());
     }
 }

@@ -2,7 +2,7 @@
 //! relocated to where the code is now.
 //!
 //! Receives names and addresses, and objects with the addresses of their loaded sections; hands on the bytes of a file
-//! for those who read names and lines of a process from files (libbacktrace, Rust's standard library). The file has no
+//! for readers of a process's names and lines (libbacktrace, Rust's standard library). The file has no
 //! contents beside that: its code is in memory. Sections of the same name are put one behind the other, as linkers do.
 
 use std::ffi::CStr;
@@ -118,7 +118,7 @@ fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), L
         let all = debug.entry(name).or_default();
         for entry in entries.iter() {
             let width = match entry.r_info as u32 {
-                // Places of thread-local variables, which nobody reads lines for.
+                // Sites of thread-local variables, which have no lines.
                 R_X86_64_NONE | R_X86_64_DTPOFF64 => continue,
                 R_X86_64_32 | R_X86_64_32S => 4,
                 R_X86_64_64 => 8,

@@ -4,7 +4,7 @@
 //! Receives a unit ([`encode`]), later the mapped bytes of that file; hands them on as they are. Binding code must not
 //! cost what describing it does, so nothing of the file is read or copied then but the two addresses that it lacks:
 //! symbols are relative to the code, and so are unwind tables, as if they lay [`DISTANCE`] behind it. No checksum covers
-//! the file, as nobody reads all of it: what is wrong in it gives wrong names.
+//! the file, as nothing reads all of it: what is wrong in it gives wrong names.
 
 use std::ffi::CStr;
 
@@ -16,7 +16,7 @@ use goblin::elf::section_header::{
 use crate::describe::{FUNCTION_INFO, File, HEADER, SECTION, STRINGS, SYMBOL, TEXT};
 use crate::fixups;
 use crate::reloc::Form;
-use crate::unit::{Group, Piece, Source, Unit};
+use crate::unit::{Group, Segment, Source, Unit};
 use crate::unwind::Named;
 
 /// From the code to where the unwind tables are said to be: farther away than anything of ours.
@@ -37,8 +37,9 @@ pub struct Description {
 
 /// The unwind tables of `unit` as they are at [`DISTANCE`], as far as they say where code is.
 pub(crate) fn frames(unit: &Unit<'_>) -> Vec<u8> {
-    let mut frames = unit.pieces[Piece::Frames as usize].to_vec();
-    let relative = Group { piece: Piece::Frames, form: Form::Rel32, source: Source::Inside(Piece::Text, 0) };
+    let mut frames = unit.segments[Segment::Frames as usize].to_vec();
+    let relative =
+        Group { segment: Segment::Frames, form: Form::Rel32, source: Source::Inside(Segment::Text, 0) };
     for (group, places) in unit.fixups.groups().flatten().filter(|(group, _)| *group == relative) {
         for place in places.iter() {
             // What does not fit says nothing of code either way.
@@ -76,7 +77,7 @@ pub(crate) fn encode(unit: &Unit<'_>, frames: &[u8]) -> Vec<u8> {
         strings.push(0);
     }
     let mut file = File::with_room(ET_REL, symbols.len() + strings.len() + frames.len());
-    let len = unit.pieces[Piece::Text as usize].len() as u64;
+    let len = unit.segments[Segment::Text as usize].len() as u64;
     let text = [0, HEADER as u64, len];
     file.header(".text", SHT_NOBITS, SHF_ALLOC | SHF_EXECINSTR, text, [0, 0], 0);
     file.add(".symtab", SHT_SYMTAB, &symbols, [STRINGS, 1], SYMBOL);
@@ -139,7 +140,7 @@ impl Description {
         Named { name: name.unwrap_or(c"?"), start: text.wrapping_add(self.offset(number)), size }
     }
 
-    /// The names, for those who make another one.
+    /// The names, from which another one can be made.
     pub(crate) fn names(bytes: &[u8], functions: usize) -> Option<Vec<String>> {
         let strings = HEADER.checked_add(functions.checked_add(1)?.checked_mul(SYMBOL)?)?;
         let symbols = bytes.get(HEADER + SYMBOL..strings)?;

@@ -1,27 +1,27 @@
-//! Fixups: the places in a unit whose value depends on where the unit, or something that it refers to, lands.
+//! Fixups: the sites in a unit whose value depends on where the unit, or something that it refers to, lands.
 //!
-//! A place holds as much of its value as is known before: the addend, where in its piece the symbol is, and, if the value
-//! is relative, less the place's own offset. What is missing is the same number for all places of a [`Group`]. Placing
+//! A place holds as much of its value as is known before: the addend, where in its segment the symbol is, and, if the value
+//! is relative, less the place's own offset. What is missing is the same number for all sites of a [`Group`]. Placing
 //! computes it once and adds it to each; if it is 0, as for a call between functions of the unit, no place is looked at.
 
 use std::borrow::Cow;
 
 use crate::reloc::Form;
-use crate::unit::{Piece, Source};
+use crate::unit::{Segment, Source};
 
-/// What some places have in common.
+/// What some sites have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The piece that they are in.
-    pub piece: Piece,
+    /// The segment that they are in.
+    pub segment: Segment,
     /// How their value is computed and written.
     pub form: Form,
-    /// S; a place in the unit has offset 0 here: the places hold the offset.
+    /// S; a place in the unit has offset 0 here: the sites hold the offset.
     pub source: Source,
 }
 
-/// Offsets of places in their piece, packed; the form's width is within the piece.
-pub type Places<'a> = &'a [[u8; PLACE]];
+/// Offsets of sites in their segment, packed; the form's width is within the segment.
+pub type Sites<'a> = &'a [[u8; PLACE]];
 
 /// Bytes of a packed group.
 pub(crate) const GROUP: usize = 12;
@@ -29,31 +29,31 @@ pub(crate) const GROUP: usize = 12;
 pub(crate) const PLACE: usize = 4;
 
 impl Group {
-    /// Whether its places have their values whatever happens: distances within a piece.
+    /// Whether its sites have their values whatever happens: distances within a segment.
     pub fn is_constant(&self) -> bool {
-        self.form.is_relative() && self.source == Source::Inside(self.piece, 0)
+        self.form.is_relative() && self.source == Source::Inside(self.segment, 0)
     }
 
-    /// Of `number: u32, places: u32, piece: u8, form: u8, kind: u8, 0`.
+    /// Of `number: u32, sites: u32, segment: u8, form: u8, kind: u8, 0`.
     fn unpacked(bytes: &[u8; GROUP]) -> Option<(Self, u32)> {
-        let [n0, n1, n2, n3, places @ .., piece, form, kind, _] = *bytes;
+        let [n0, n1, n2, n3, sites @ .., segment, form, kind, _] = *bytes;
         let source = Source::unpacked(kind, u32::from_le_bytes([n0, n1, n2, n3]))?;
-        let (piece, form) = (*Piece::ALL.get(piece as usize)?, *Form::ALL.get(form as usize)?);
-        Some((Self { piece, form, source }, u32::from_le_bytes(places)))
+        let (segment, form) = (*Segment::ALL.get(segment as usize)?, *Form::ALL.get(form as usize)?);
+        Some((Self { segment, form, source }, u32::from_le_bytes(sites)))
     }
 
-    /// By which groups are sorted: `form: u8, piece: u8, number: u32, kind: u8`, the last of which counts most.
+    /// By which groups are sorted: `form: u8, segment: u8, number: u32, kind: u8`, the last of which counts most.
     fn key(&self) -> u64 {
         let (kind, number) = self.source.packed();
         let [n0, n1, n2, n3] = number.to_le_bytes();
-        u64::from_le_bytes([self.form as u8, self.piece as u8, n0, n1, n2, n3, kind, 0])
+        u64::from_le_bytes([self.form as u8, self.segment as u8, n0, n1, n2, n3, kind, 0])
     }
 
-    /// The group of a [`key`](Self::key), with so many places, packed.
-    fn packed(key: u64, places: u32) -> [u8; GROUP] {
-        let [form, piece, n0, n1, n2, n3, kind, _] = key.to_le_bytes();
-        let [p0, p1, p2, p3] = places.to_le_bytes();
-        [n0, n1, n2, n3, p0, p1, p2, p3, piece, form, kind, 0]
+    /// The group of a [`key`](Self::key), with so many sites, packed.
+    fn packed(key: u64, sites: u32) -> [u8; GROUP] {
+        let [form, segment, n0, n1, n2, n3, kind, _] = key.to_le_bytes();
+        let [p0, p1, p2, p3] = sites.to_le_bytes();
+        [n0, n1, n2, n3, p0, p1, p2, p3, segment, form, kind, 0]
     }
 }
 
@@ -66,7 +66,7 @@ pub fn offset(place: &[u8; PLACE]) -> usize {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fixups<'a> {
     pub(crate) groups: Cow<'a, [u8]>,
-    pub(crate) places: Cow<'a, [u8]>,
+    pub(crate) sites: Cow<'a, [u8]>,
 }
 
 impl Fixups<'static> {
@@ -75,24 +75,24 @@ impl Fixups<'static> {
         // There are many, so that keys are made once.
         let mut all: Vec<_> = all.into_iter().map(|(group, place)| (group.key(), place)).collect();
         all.sort_unstable();
-        let (mut groups, mut places) = (Vec::new(), Vec::with_capacity(all.len() * PLACE));
+        let (mut groups, mut sites) = (Vec::new(), Vec::with_capacity(all.len() * PLACE));
         for run in all.chunk_by(|(a, _), (b, _)| a == b) {
             groups.extend_from_slice(&Group::packed(run[0].0, run.len() as u32));
-            run.iter().for_each(|(_, place)| places.extend_from_slice(&place.to_le_bytes()));
+            run.iter().for_each(|(_, place)| sites.extend_from_slice(&place.to_le_bytes()));
         }
-        Self { groups: groups.into(), places: places.into() }
+        Self { groups: groups.into(), sites: sites.into() }
     }
 }
 
 impl Fixups<'_> {
-    /// The groups with their places. None stands for what is no group, or lacks places.
-    pub fn groups(&self) -> impl Iterator<Item = Option<(Group, Places<'_>)>> {
-        let mut rest = self.places.as_chunks().0;
+    /// The groups with their sites. None stands for what is no group, or lacks sites.
+    pub fn groups(&self) -> impl Iterator<Item = Option<(Group, Sites<'_>)>> {
+        let mut rest = self.sites.as_chunks().0;
         self.groups.as_chunks().0.iter().map(move |group| {
             let (group, count) = Group::unpacked(group)?;
-            let (places, behind) = rest.split_at_checked(count as usize)?;
+            let (sites, behind) = rest.split_at_checked(count as usize)?;
             rest = behind;
-            Some((group, places))
+            Some((group, sites))
         })
     }
 
@@ -110,8 +110,8 @@ impl Fixups<'_> {
 
     /// Whether the tables consist of whole entries, and each place belongs to a group.
     pub(crate) fn are_whole(&self) -> bool {
-        let counts = || self.groups().map(|group| group.map(|(_, places)| places.len()));
+        let counts = || self.groups().map(|group| group.map(|(_, sites)| sites.len()));
         self.groups.len().is_multiple_of(GROUP)
-            && counts().sum::<Option<usize>>().map(|count| count * PLACE) == Some(self.places.len())
+            && counts().sum::<Option<usize>>().map(|count| count * PLACE) == Some(self.sites.len())
     }
 }

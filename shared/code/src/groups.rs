@@ -223,7 +223,7 @@ pub fn encode(
             index.extend_from_slice(&number.to_le_bytes());
         }
     }
-    let (mut references, mut places) = (Vec::new(), Vec::new());
+    let (mut references, mut sites) = (Vec::new(), Vec::new());
     let first = CHECKED + index.len() + groups.len() * GROUP;
     for group in groups {
         let start = references.len();
@@ -237,15 +237,15 @@ pub fn encode(
         }
         let check = xxh3_64(&references[start..]);
         let references = first + start..first + references.len();
-        places.push(Place { references, check, pack: 0..0, lines: 0..0 });
+        sites.push(Place { references, check, pack: 0..0, lines: 0..0 });
     }
     let mut at = first + references.len();
-    for (place, group) in places.iter_mut().zip(groups) {
+    for (place, group) in sites.iter_mut().zip(groups) {
         at = at.next_multiple_of(PAGE);
         place.pack = at..at + group.pack.len();
         at = place.pack.end;
     }
-    for (place, group) in places.iter_mut().zip(groups) {
+    for (place, group) in sites.iter_mut().zip(groups) {
         at = at.next_multiple_of(8);
         place.lines = at..at + group.lines.len();
         at = place.lines.end;
@@ -268,7 +268,7 @@ pub fn encode(
     let [.., len, rest] = [HEADER - CHECKED - prelinked::HEADER - 8, HEADER - CHECKED - prelinked::HEADER];
     index[len..rest].copy_from_slice(&(at as u64).to_le_bytes());
     index[rest..HEADER - CHECKED].copy_from_slice(&summary);
-    places.iter().for_each(|place| index.extend_from_slice(&place.packed()));
+    sites.iter().for_each(|place| index.extend_from_slice(&place.packed()));
 
     let mut out = Vec::with_capacity(at);
     out.extend_from_slice(&MAGIC);
@@ -278,11 +278,11 @@ pub fn encode(
     out.extend_from_slice(&index);
     debug_assert_eq!(out.len(), first);
     out.extend_from_slice(&references);
-    for (place, group) in places.iter().zip(groups) {
+    for (place, group) in sites.iter().zip(groups) {
         out.resize(place.pack.start, 0);
         out.extend_from_slice(&group.pack);
     }
-    for (place, group) in places.iter().zip(groups) {
+    for (place, group) in sites.iter().zip(groups) {
         out.resize(place.lines.start, 0);
         out.extend_from_slice(&group.lines);
     }

@@ -1,4 +1,4 @@
-//! Which sections of an object are loaded, and where in the pieces of its unit each one goes.
+//! Which sections of an object are loaded, and where in the segments of its unit each one goes.
 
 use goblin::elf64::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS,
@@ -8,10 +8,10 @@ use goblin::elf64::section_header::{
 use crate::arena::{PAGE, align_up};
 use crate::debug_file::STUB_SECTION;
 use crate::link::LinkError;
-use crate::memory::LARGEST_PIECE;
+use crate::memory::LARGEST_SEGMENT;
 use crate::memory::MemoryError;
 use crate::object::{Object, malformed};
-use crate::unit::Piece;
+use crate::unit::Segment;
 
 /// The largest section without bits: compiled code has no variables of its own, so there is hardly use for one.
 const LARGEST_EMPTY: usize = 1 << 20;
@@ -21,8 +21,8 @@ const LARGEST_EMPTY: usize = 1 << 20;
 pub struct Placed<'a> {
     /// Its name.
     pub name: &'a str,
-    /// The piece it belongs to.
-    pub piece: Piece,
+    /// The segment it belongs to.
+    pub segment: Segment,
     /// Its place in it.
     pub offset: usize,
     /// Its size in memory.
@@ -36,25 +36,25 @@ pub struct Placed<'a> {
 pub struct Layout<'a> {
     /// By section index; None: not loaded.
     pub sections: Vec<Option<Placed<'a>>>,
-    /// Bytes of the pieces so far.
+    /// Bytes of the segments so far.
     pub sizes: [usize; 4],
     /// Their alignments.
     pub aligns: [usize; 4],
 }
 
 impl<'a> Layout<'a> {
-    /// Places the object's sections; no piece may become larger than a code memory.
+    /// Sites the object's sections; no segment may become larger than a code memory.
     pub fn of(object: &Object<'a>) -> Result<Self, LinkError> {
         let mut layout =
             Self { sections: vec![None; object.sections.len()], sizes: [0; 4], aligns: [16, 8, 8, 8] };
         for (index, header) in object.sections.iter().enumerate() {
             let name = object.section_name(&header)?;
-            let Some(piece) = piece_of(&header, name)? else { continue };
+            let Some(segment) = piece_of(&header, name)? else { continue };
             // Frames lie one behind the other without gaps: they become one table.
-            if piece == Piece::Frames && header.sh_size % 4 != 0 {
+            if segment == Segment::Frames && header.sh_size % 4 != 0 {
                 return Err(malformed(".eh_frame of a length that is not a multiple of 4"));
             }
-            layout.place(object, index, &header, name, piece)?;
+            layout.place(object, index, &header, name, segment)?;
         }
         Ok(layout)
     }
@@ -65,9 +65,9 @@ impl<'a> Layout<'a> {
         index: usize,
         header: &SectionHeader,
         name: &'a str,
-        piece: Piece,
+        segment: Segment,
     ) -> Result<(), LinkError> {
-        let align = if piece == Piece::Frames { 1 } else { header.sh_addralign.max(1) as usize };
+        let align = if segment == Segment::Frames { 1 } else { header.sh_addralign.max(1) as usize };
         if !align.is_power_of_two() || align > PAGE {
             return Err(LinkError::Unsupported(format!("alignment {align} of section {name}")));
         }
@@ -75,22 +75,23 @@ impl<'a> Layout<'a> {
         if header.sh_type == SHT_NOBITS && size > LARGEST_EMPTY {
             return Err(LinkError::Unsupported(format!("{size} bytes of zeros in section {name}")));
         }
-        let at = piece as usize;
+        let at = segment as usize;
         let offset = align_up(self.sizes[at], align);
-        let end = offset.and_then(|offset| offset.checked_add(size)).filter(|end| *end <= LARGEST_PIECE / 4);
+        let end =
+            offset.and_then(|offset| offset.checked_add(size)).filter(|end| *end <= LARGEST_SEGMENT / 4);
         let (Some(offset), Some(end)) = (offset, end) else {
             return Err(LinkError::Memory(MemoryError::Exhausted));
         };
         self.sizes[at] = end;
         self.aligns[at] = self.aligns[at].max(align);
         let content = object.content(header)?;
-        self.sections[index] = Some(Placed { name, piece, offset, size, content });
+        self.sections[index] = Some(Placed { name, segment, offset, size, content });
         Ok(())
     }
 }
 
-/// The piece that a section belongs to; None if it is not loaded.
-fn piece_of(header: &SectionHeader, name: &str) -> Result<Option<Piece>, LinkError> {
+/// The segment that a section belongs to; None if it is not loaded.
+fn piece_of(header: &SectionHeader, name: &str) -> Result<Option<Segment>, LinkError> {
     let flag = |flag: u32| header.sh_flags & u64::from(flag) != 0;
     if !flag(SHF_ALLOC) || header.sh_type == SHT_NOTE || name.starts_with(STUB_SECTION) {
         return Ok(None);
@@ -107,9 +108,9 @@ fn piece_of(header: &SectionHeader, name: &str) -> Result<Option<Piece>, LinkErr
         (true, ..) => refuse("thread-local variables"),
         (_, true, ..) => refuse("compressed"),
         (_, _, true, true) => refuse("writable and executable"),
-        (_, _, true, false) => Ok(Some(Piece::Data)),
-        (_, _, false, true) => Ok(Some(Piece::Text)),
-        (_, _, false, false) if name == ".eh_frame" => Ok(Some(Piece::Frames)),
-        (_, _, false, false) => Ok(Some(Piece::Rodata)),
+        (_, _, true, false) => Ok(Some(Segment::Data)),
+        (_, _, false, true) => Ok(Some(Segment::Text)),
+        (_, _, false, false) if name == ".eh_frame" => Ok(Some(Segment::Frames)),
+        (_, _, false, false) => Ok(Some(Segment::Rodata)),
     }
 }

@@ -13,7 +13,7 @@
 //! - [`stub`]: stubs for functions that have none in the object file.
 //! - [`patch`]: calls that went through a stub become direct calls.
 //! - [`unwind`]: program counter -> FDE and name, without locks.
-//! - [`describe`]: an ELF file with names and lines of linked code, for those who want to read one; [`Description`]: the
+//! - [`describe`]: an ELF file with names and lines of linked code, for readers of such files; [`Description`]: the
 //!   one that code from a cache comes with.
 //! - [`dwarf`]: lines of functions that were compiled without an object.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
@@ -45,11 +45,11 @@ pub mod memory;
 mod merge;
 mod object;
 pub mod pack;
+mod parse;
 mod place;
 pub mod prelink;
 pub mod prelinked;
 pub mod reservation;
-mod settle;
 mod space;
 mod table;
 pub mod unit;

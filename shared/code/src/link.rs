@@ -2,11 +2,11 @@
 //! cache; finds through a [`Resolver`] what it refers to; leaves relocated code in code memory ([`Linked`], by commit
 //! [`Code`]).
 //!
-//! First the object becomes a unit (settle.rs), which knows what each place refers to, but no address; then the unit is
+//! First the object becomes a unit (parse.rs), which knows what each place refers to, but no address; then the unit is
 //! placed (place.rs). Binding rules:
 //! - the *address* of a global function is asked of the resolver even if the unit defines it, because all of the
 //!   process must see the same one; so is where its calls lead, unless the resolver says that it is the one;
-//! - calls that do not reach go through a far stub, loads of a GOT cell become address computations where they reach.
+//! - calls that do not reach go through a thunk, loads of a GOT cell become address computations where they reach.
 
 use std::fmt;
 use std::ops::Range;
@@ -92,12 +92,12 @@ pub struct CallSite {
 pub struct Code {
     /// Calls to be patched once their function has code, or other code.
     pub call_sites: Vec<CallSite>,
-    /// The code, far stubs included.
+    /// The code, thunks included.
     pub text: Range<usize>,
     /// The relocated .eh_frame, terminator included; empty if the object has none.
     pub eh_frame: Range<usize>,
-    /// The addresses of the unit's pieces.
-    pub pieces: [usize; 4],
+    /// The addresses of the unit's segments.
+    pub segments: [usize; 4],
     /// Bytes used in the arenas text, rodata, data.
     pub bytes: [usize; 3],
     /// The index of `eh_frame`.
@@ -110,13 +110,13 @@ pub struct Linked<'a> {
     area: &'a Area,
     block: Block<'a>,
     code: Code,
-    /// New far stubs: where they lead, and their addresses.
-    far_stubs: Vec<(usize, usize)>,
+    /// New thunks: where they lead, and their addresses.
+    thunks: Vec<(usize, usize)>,
 }
 
 impl<'a> Linked<'a> {
-    pub(crate) fn new(area: &'a Area, block: Block<'a>, code: Code, far_stubs: Vec<(usize, usize)>) -> Self {
-        Self { area, block, code, far_stubs }
+    pub(crate) fn new(area: &'a Area, block: Block<'a>, code: Code, thunks: Vec<(usize, usize)>) -> Self {
+        Self { area, block, code, thunks }
     }
 
     /// What will be committed.
@@ -128,9 +128,9 @@ impl<'a> Linked<'a> {
     pub fn commit(self) -> Result<Code, LinkError> {
         self.block.commit()?;
         let mut state = self.area.lock();
-        for (target, stub) in self.far_stubs {
+        for (target, stub) in self.thunks {
             // Another thread may have made one at the same time: either will do.
-            state.far_stubs.entry(target).or_insert(stub);
+            state.thunks.entry(target).or_insert(stub);
         }
         Ok(self.code)
     }

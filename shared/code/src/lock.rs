@@ -60,7 +60,7 @@ impl<T> Lock<T> {
         }
     }
 
-    /// The lock, whoever holds it.
+    /// The lock, whichever thread holds it.
     ///
     /// # Safety
     /// No other thread exists in the process, and the current one does not hold the lock. The value may be in the
@@ -157,7 +157,7 @@ mod tests {
         // SAFETY: taken in the line above.
         unsafe { lock.unlock() };
         std::mem::forget(lock.lock());
-        // SAFETY: nobody else uses this lock.
+        // SAFETY: nothing else uses this lock.
         let mut seized = unsafe { lock.seize() };
         *seized += 1;
         drop(seized);

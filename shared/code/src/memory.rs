@@ -74,8 +74,8 @@ impl std::error::Error for MemoryError {}
 const FIRST: usize = 512 << 10;
 /// The size up to which areas double, if no block needs more.
 const LARGEST: usize = 64 << 20;
-/// No piece of a block is larger.
-pub(crate) const LARGEST_PIECE: usize = 256 << 20;
+/// No segment of a block is larger.
+pub(crate) const LARGEST_SEGMENT: usize = 256 << 20;
 
 /// The code memory of one image. Unmapped with the image only ([`CodeMemory::release`]): threads may be in its code.
 #[derive(Debug)]
@@ -305,7 +305,7 @@ impl CodeMemory {
     /// Gives everything back, once the image is gone: from now on no block is had, and no word is patched.
     ///
     /// # Safety
-    /// Nobody may run code of this memory, use its data, or have a block of it, and no unwinder may look for its tables.
+    /// No thread may run code of this memory, use its data, or have a block of it, and no unwinder may look for its tables.
     pub unsafe fn release(&self) {
         let mut growth = self.growth.lock();
         growth.largest = 0;

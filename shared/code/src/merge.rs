@@ -1,19 +1,19 @@
 //! Several units in one: what a process has compiled of a module, with what others had compiled before.
 //!
 //! References that no process can bind otherwise are settled for good, so that a cache file has no fixups for them:
-//! places in the same piece, and calls of functions that only their own module can name.
+//! places in the same segment, and calls of functions that only their own module can name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fixups;
 use crate::reloc::Relax;
-use crate::unit::{External, Fixups, Function, Group, Lines, Piece, Source, Symbol, Unit, Usage};
+use crate::unit::{External, Fixups, Function, Group, Lines, Segment, Source, Symbol, Unit, Usage};
 
 /// The unit in the making.
 #[derive(Default)]
 struct Merged<'l> {
-    pieces: [Vec<u8>; 4],
+    segments: [Vec<u8>; 4],
     aligns: [u32; 4],
     externals: Vec<External<'static>>,
     numbers: BTreeMap<(Symbol<'static>, Usage), u32>,
@@ -27,7 +27,7 @@ struct Merged<'l> {
 
 impl<'l> Unit<'l> {
     /// One unit with the functions of all `units`, of which the first that defines a function counts. `is_local` says
-    /// which functions (by index) only the module itself can name. None if the pieces are too large for one unit. The
+    /// which functions (by index) only the module itself can name. None if the segments are too large for one unit. The
     /// lines are those of the units, which may be large: borrowed if theirs are.
     pub fn merge(units: &[&Self], is_local: impl Fn(u32) -> bool) -> Option<Self> {
         Self::merge_modules(units, is_local, |_| None, |_| false)
@@ -69,13 +69,13 @@ impl<'a> Unit<'a> {
         let externals: Vec<External<'s>> =
             self.externals.iter().map(|it| External { symbol: rename(it.symbol), ..it }).collect();
         Unit {
-            pieces: self.pieces.each_ref().map(|piece| Cow::Borrowed(&**piece)),
+            segments: self.segments.each_ref().map(|segment| Cow::Borrowed(&**segment)),
             aligns: self.aligns,
             externals: externals.into(),
             cells: self.cells.clone(),
             fixups: Fixups {
                 groups: Cow::Borrowed(&self.fixups.groups),
-                places: Cow::Borrowed(&self.fixups.places),
+                sites: Cow::Borrowed(&self.fixups.sites),
             },
             functions: functions.into(),
             names: self.names.iter().map(|name| Cow::Borrowed(&**name)).collect(),
@@ -108,13 +108,13 @@ impl Unit<'_> {
             .into_iter()
             .map(|Lines { object, sections }| Lines { object: object.into_owned().into(), sections });
         Unit {
-            pieces: self.pieces.map(|piece| piece.into_owned().into()),
+            segments: self.segments.map(|segment| segment.into_owned().into()),
             aligns: self.aligns,
             externals: externals.into(),
             cells: self.cells,
             fixups: Fixups {
                 groups: self.fixups.groups.into_owned().into(),
-                places: self.fixups.places.into_owned().into(),
+                sites: self.fixups.sites.into_owned().into(),
             },
             functions: functions.into(),
             names: self.names.into_iter().map(|name| name.into_owned().into()).collect(),
@@ -143,18 +143,18 @@ impl<'l> Merged<'l> {
             return Some(());
         }
         let mut bases = [0; 4];
-        for piece in Piece::ALL {
-            let at = piece as usize;
+        for segment in Segment::ALL {
+            let at = segment as usize;
             self.aligns[at] = self.aligns[at].max(unit.aligns[at]);
             // Frames follow one another without gaps, and what has no bytes needs no place.
-            if !unit.pieces[at].is_empty() {
-                let align = if piece == Piece::Frames { 1 } else { unit.aligns[at] as usize };
-                let filler = if piece == Piece::Text { crate::place::TRAP } else { 0 };
-                let start = self.pieces[at].len().next_multiple_of(align);
-                self.pieces[at].resize(start, filler);
-                self.pieces[at].extend_from_slice(&unit.pieces[at]);
+            if !unit.segments[at].is_empty() {
+                let align = if segment == Segment::Frames { 1 } else { unit.aligns[at] as usize };
+                let filler = if segment == Segment::Text { crate::place::TRAP } else { 0 };
+                let start = self.segments[at].len().next_multiple_of(align);
+                self.segments[at].resize(start, filler);
+                self.segments[at].extend_from_slice(&unit.segments[at]);
                 bases[at] = u32::try_from(start).ok()?;
-                u32::try_from(self.pieces[at].len()).ok()?;
+                u32::try_from(self.segments[at].len()).ok()?;
             }
         }
         let externals: Vec<_> =
@@ -162,35 +162,35 @@ impl<'l> Merged<'l> {
         let first_cell = self.cells.len() as u32;
         // And what a place that refers to it holds less than before.
         let moved = |source: Source| match source {
-            Source::Inside(piece, offset) => (Source::Inside(piece, offset), 0),
+            Source::Inside(segment, offset) => (Source::Inside(segment, offset), 0),
             Source::Address(external) => (Source::Address(externals[external as usize].0), 0),
             Source::Branch { external, site } => {
                 let (external, own) = externals[external as usize];
                 (Source::Branch { external, site }, own.unwrap_or(0))
             }
-            Source::Cell(cell) => (Source::Cell(cell + first_cell), 0),
+            Source::GotEntry(cell) => (Source::GotEntry(cell + first_cell), 0),
             Source::Relax(relax, cell) => (Source::Relax(relax, cell + first_cell), 0),
             Source::GotBase => (Source::GotBase, 0),
         };
         self.cells.extend(unit.cells.iter().map(|cell| match moved(*cell).0 {
-            Source::Inside(piece, offset) => Source::Inside(piece, offset + bases[piece as usize]),
+            Source::Inside(segment, offset) => Source::Inside(segment, offset + bases[segment as usize]),
             other => other,
         }));
         for (group, places) in unit.fixups.groups().flatten() {
             let (source, less) = moved(group.source);
-            let base = bases[group.piece as usize];
-            let symbol = if let Source::Inside(piece, _) = source { bases[piece as usize] } else { 0 };
+            let base = bases[group.segment as usize];
+            let symbol = if let Source::Inside(segment, _) = source { bases[segment as usize] } else { 0 };
             let place = if group.form.is_relative() { base } else { 0 };
             let shift = i64::from(symbol) - i64::from(place) - i64::from(less);
             for place in places {
                 let at = base + fixups::offset(place) as u32;
-                group.form.shift(&mut self.pieces[group.piece as usize][at as usize..], shift)?;
+                group.form.shift(&mut self.segments[group.segment as usize][at as usize..], shift)?;
                 self.fixups.push((Group { source, ..group }, at));
             }
         }
         for Lines { object, sections } in &unit.lines {
-            let moved = |(index, piece, offset): &(u32, Piece, u32)| {
-                (*index, *piece, offset + bases[*piece as usize])
+            let moved = |(index, segment, offset): &(u32, Segment, u32)| {
+                (*index, *segment, offset + bases[*segment as usize])
             };
             self.lines.push(Lines { object: object.clone(), sections: sections.iter().map(moved).collect() });
         }
@@ -259,10 +259,10 @@ impl<'l> Merged<'l> {
                 && let external = &self.externals[external as usize]
                 && let Some(own) = external.own
             {
-                let field = &mut self.pieces[group.piece as usize][place as usize..];
+                let field = &mut self.segments[group.segment as usize][place as usize..];
                 group.form.shift(field, i64::from(own))?;
                 if is_settled(external) {
-                    group.source = Source::Inside(Piece::Text, 0);
+                    group.source = Source::Inside(Segment::Text, 0);
                 }
             }
             if !group.is_constant() {
@@ -273,7 +273,7 @@ impl<'l> Merged<'l> {
         self.functions.sort_by_key(|(function, _)| function.offset);
         let (functions, names): (Vec<_>, _) = self.functions.into_iter().unzip();
         Some(Unit {
-            pieces: self.pieces.map(Into::into),
+            segments: self.segments.map(Into::into),
             aligns: self.aligns,
             externals: self.externals.into(),
             cells: self.cells,
@@ -288,7 +288,7 @@ impl<'l> Merged<'l> {
 
     /// Changes an instruction so that it does without its cell; returns what its operand refers to, and where that is.
     fn relax(&mut self, group: &Group, relax: Relax, cell: u32, place: u32) -> Option<(Source, u32)> {
-        let bytes = &mut self.pieces[group.piece as usize];
+        let bytes = &mut self.segments[group.segment as usize];
         let old = place as usize;
         if !relax.fits(bytes, old) {
             return None;
@@ -297,7 +297,7 @@ impl<'l> Merged<'l> {
         let new = relax.apply(bytes, old);
         bytes[new..new + 4].copy_from_slice(&field);
         let (source, inside) = match self.cells[cell as usize] {
-            Source::Inside(piece, offset) => (Source::Inside(piece, 0), offset),
+            Source::Inside(segment, offset) => (Source::Inside(segment, 0), offset),
             Source::Branch { external, .. } => (Source::Branch { external, site: relax != Relax::Mov }, 0),
             other => (other, 0),
         };
@@ -310,7 +310,7 @@ impl<'l> Merged<'l> {
         let mut numbers: BTreeMap<(u8, u32), u32> = BTreeMap::new();
         let mut kept = Vec::new();
         for (group, _) in fixups {
-            let (Source::Cell(cell) | Source::Relax(_, cell)) = &mut group.source else { continue };
+            let (Source::GotEntry(cell) | Source::Relax(_, cell)) = &mut group.source else { continue };
             let content = self.cells[*cell as usize];
             *cell = *numbers.entry(content.packed()).or_insert_with(|| {
                 kept.push(content);

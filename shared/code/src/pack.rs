@@ -1,13 +1,13 @@
 //! A unit as the bytes of a cache file, and back.
 //!
-//! All numbers are little endian, tables and pieces follow one another without gaps. docs/cache-format.md draws it.
+//! All numbers are little endian, tables and segments follow one another without gaps. docs/cache-format.md draws it.
 //!
 //! ```text
 //!   0  magic "AJCODE\0\0"               externals × 16: symbol, its length, own: u32, kind, usage, weak, 0
 //!   8  version: u32, 0: u32             cells × 8: number: u32, source: u8, 0
 //!  16  checksum: u64, of [24..]         groups of fixups × 12, their places × 4 (fixups.rs)
 //!  24  key: 32 bytes                    functions × 20: symbol, its length, offset, size: u32, kind, global, 0
-//!  56  lengths of the pieces: 4 × u32   frame index × 12 (eh_frame.rs)
+//!  56  lengths of the segments: 4 × u32   frame index × 12 (eh_frame.rs)
 //!  72  their alignments: 4 × u32        strings
 //!  88  numbers of externals, cells,     text, rodata, data, frames
 //!      groups, places, functions,       zeros up to a page
@@ -16,7 +16,7 @@
 //! 116  numbers of the frame index, bytes of the description: 2 × u32
 //! ```
 //!
-//! The checksum (XXH3) is against accidents, and covers every byte but the first 24 and those behind the pieces: the
+//! The checksum (XXH3) is against accidents, and covers every byte but the first 24 and those behind the segments: the
 //! description is read on demand, and says nothing that code relies on. Malice is the business of owners
 //! and permissions of files.
 
@@ -29,7 +29,7 @@ use crate::description::{self, Description};
 use crate::eh_frame::{self, ENTRY, Entry};
 use crate::fixups::{GROUP, PLACE};
 use crate::table::Record;
-use crate::unit::{External, Fixups, Function, Lines, Piece, Source, Symbol, Table, Unit, Usage};
+use crate::unit::{External, Fixups, Function, Lines, Segment, Source, Symbol, Table, Unit, Usage};
 
 /// The version of the format, of what the code in it may rely on, and of what the linker makes of an object: raised when
 /// the same object gives other bytes (tests/packs.rs compares).
@@ -62,8 +62,8 @@ pub fn code_len(bytes: &[u8]) -> Option<usize> {
         (13, 1),
     ];
     let tables = tables.map(|(index, size)| (number(index), size));
-    let pieces = [0, 1, 2, 3].map(|index| (number(index), 1));
-    let lens = tables.into_iter().chain(pieces).map(|(count, size)| count.checked_mul(size));
+    let segments = [0, 1, 2, 3].map(|index| (number(index), 1));
+    let lens = tables.into_iter().chain(segments).map(|(count, size)| count.checked_mul(size));
     let len = lens.into_iter().try_fold(HEADER, |sum, len| sum.checked_add(len?))?;
     (len <= bytes.len()).then_some(len)
 }
@@ -149,14 +149,14 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
         tables.extend_from_slice(&[kind, 0, 0, 0]);
     }
     tables.extend_from_slice(&unit.fixups.groups);
-    tables.extend_from_slice(&unit.fixups.places);
+    tables.extend_from_slice(&unit.fixups.sites);
     for Function { symbol, offset, size, global } in unit.functions.iter() {
         let ([start, len], kind) = strings.symbol(&symbol);
         words(&mut tables, [start, len, offset as usize, size as usize]);
         tables.extend_from_slice(&[kind, u8::from(global), 0, 0]);
     }
     let frames = description::frames(unit);
-    let code = 0..unit.pieces[Piece::Text as usize].len();
+    let code = 0..unit.segments[Segment::Text as usize].len();
     // What was linked has good frames.
     let entries = eh_frame::index(&frames, description::FRAMES_AT, &code).unwrap_or_default();
     for fde in &entries {
@@ -164,22 +164,22 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     }
     let description = description::encode(unit, &frames);
 
-    let pieces: usize = unit.pieces.iter().map(|piece| piece.len()).sum();
-    let len = HEADER + tables.len() + strings.0.len() + pieces;
+    let segments: usize = unit.segments.iter().map(|segment| segment.len()).sum();
+    let len = HEADER + tables.len() + strings.0.len() + segments;
     let mut out = Vec::with_capacity(len.next_multiple_of(PAGE) + description.len());
     out.extend_from_slice(&MAGIC);
     words(&mut out, [VERSION as usize, 0, 0, 0]);
     out.extend_from_slice(key);
-    words(&mut out, [0, 1, 2, 3].map(|piece| unit.pieces[piece].len()));
+    words(&mut out, [0, 1, 2, 3].map(|segment| unit.segments[segment].len()));
     words(&mut out, unit.aligns.map(|align| align as usize));
-    let (groups, places) = (unit.fixups.groups.len() / GROUP, unit.fixups.places.len() / PLACE);
+    let (groups, places) = (unit.fixups.groups.len() / GROUP, unit.fixups.sites.len() / PLACE);
     words(&mut out, [unit.externals.len(), unit.cells.len(), groups, places]);
     words(&mut out, [unit.functions.len(), strings.0.len()]);
     words(&mut out, [usize::from(!unit.lines.is_empty()), entries.len(), description.len()]);
     debug_assert_eq!(out.len(), HEADER);
     out.extend_from_slice(&tables);
     out.extend_from_slice(&strings.0);
-    unit.pieces.iter().for_each(|piece| out.extend_from_slice(piece));
+    unit.segments.iter().for_each(|segment| out.extend_from_slice(segment));
     debug_assert_eq!(out.len(), len);
     let checksum = xxh3_64(&out[CHECKED..]);
     out[16..CHECKED].copy_from_slice(&checksum.to_le_bytes());
@@ -285,17 +285,17 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     let functions = table(number(12), Function::SIZE)?;
     let frame_index = table(number(15), ENTRY)?;
     let strings = std::str::from_utf8(table(number(13), 1)?).ok()?;
-    let pieces = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
+    let segments = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
     if !rest.is_empty() || number(14) > 1 {
         return None;
     }
     let cell = |entry: &[u8; CELL]| Source::unpacked(entry[4], word(entry, 0));
     Some(Unit {
-        pieces: pieces.map(Cow::Borrowed),
+        segments: segments.map(Cow::Borrowed),
         aligns: [number(4) as u32, number(5) as u32, number(6) as u32, number(7) as u32],
         externals: Table::unchecked(externals, strings),
         cells: cells.as_chunks().0.iter().map(cell).collect::<Option<_>>()?,
-        fixups: Fixups { groups: Cow::Borrowed(groups), places: Cow::Borrowed(places) },
+        fixups: Fixups { groups: Cow::Borrowed(groups), sites: Cow::Borrowed(places) },
         functions: Table::packed(functions, strings, |function: &Function<'_>| {
             function.is_within(number(0))
         })?,
@@ -354,7 +354,7 @@ impl<'a> Record<'a> for Function<'a> {
 ///
 /// ```text
 ///   0  magic "AJLINES\0"                 numbers of objects: u32, 0: u32
-///   8  version: u32, 0: u32             for each: bytes: u32, sections: u32, sections × (index, offset, piece: 3 × u32)
+///   8  version: u32, 0: u32             for each: bytes: u32, sections: u32, sections × (index, offset, segment: 3 × u32)
 ///  16  checksum: u64, of [24..]         the objects
 ///  24  key: 32 bytes
 ///  56  checksum of the pack: u64
@@ -389,8 +389,8 @@ pub fn encode_lines(lines: &[Lines<'_>], key: &Key, generation: u64) -> Vec<u8> 
     debug_assert_eq!(out.len(), LINES_HEADER);
     for Lines { object, sections } in lines {
         words(&mut out, [object.len(), sections.len()]);
-        for (index, piece, offset) in sections {
-            words(&mut out, [*index as usize, *offset as usize, *piece as usize]);
+        for (index, segment, offset) in sections {
+            words(&mut out, [*index as usize, *offset as usize, *segment as usize]);
         }
     }
     lines.iter().for_each(|lines| out.extend_from_slice(&lines.object));
@@ -416,8 +416,8 @@ pub fn decode_lines<'a>(bytes: &'a [u8], key: &Key, generation: u64) -> Option<V
         let (len, count) = (next()?, next()?);
         let mut sections = Vec::new();
         for _ in 0..count {
-            let (index, offset, piece) = (next()?, next()?, next()?);
-            sections.push((index, *Piece::ALL.get(piece as usize)?, offset));
+            let (index, offset, segment) = (next()?, next()?, next()?);
+            sections.push((index, *Segment::ALL.get(segment as usize)?, offset));
         }
         all.push((len as usize, sections));
     }

@@ -1,5 +1,5 @@
 //! The second step of a link: a [`Unit`] gets its place in code memory. Receives the unit and asks a [`Resolver`] for the
-//! addresses of its externals; takes a block, copies the pieces, writes GOT cells and far stubs, applies the fixups.
+//! addresses of its externals; takes a block, copies the segments, writes GOT cells and thunks, applies the fixups.
 
 use std::ops::Range;
 
@@ -8,24 +8,24 @@ use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
 use crate::fixups;
 use crate::link::{CallSite, Code, LinkError, Linked, Resolver, Target};
-use crate::memory::{Arena, CodeMemory, LARGEST_PIECE, MemoryError};
+use crate::memory::{Arena, CodeMemory, LARGEST_SEGMENT, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
 use crate::space;
-use crate::unit::{Group, Piece, Places, Source, Unit};
+use crate::unit::{Group, Segment, Sites, Source, Unit};
 
 mod externals;
 
 use externals::name_of;
 pub(crate) use externals::{Externals, Needs};
 
-/// Bytes of a far stub: the jump, and padding.
-const FAR_STUB: usize = 8;
-const _: () = assert!(INDIRECT_LEN <= FAR_STUB);
+/// Bytes of a thunk: the jump, and padding.
+const THUNK: usize = 8;
+const _: () = assert!(INDIRECT_LEN <= THUNK);
 /// `int3`, between and behind functions.
 pub const TRAP: u8 = 0xcc;
 
-/// Places `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
+/// Sites `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
 ///
 /// # Errors
 /// A symbol has no address or is out of reach, there is no memory, or the fixups are damaged.
@@ -37,13 +37,13 @@ pub fn place<'a>(
     let mut externals = Externals::bind(unit, resolver)?;
     let needs = Needs::of(unit)?;
     let mut newest = memory.newest();
-    let (area, block, sizes, new_stubs) = loop {
+    let (area, block, sizes, new_thunks) = loop {
         if let Some(area) = newest {
-            let new_stubs = externals.far_stubs(&needs, area);
-            let sizes = Sizes::of(unit, new_stubs.len(), needs.got)?;
+            let new_thunks = externals.thunks(&needs, area);
+            let sizes = Sizes::of(unit, new_thunks.len(), needs.got)?;
             match area.block(sizes.arenas, sizes.aligns) {
                 Err(MemoryError::Exhausted) => {}
-                block => break (area, block?, sizes, new_stubs),
+                block => break (area, block?, sizes, new_thunks),
             }
         }
         // From the next area nothing may be in reach.
@@ -51,11 +51,11 @@ pub fn place<'a>(
         newest = Some(memory.grow(newest, Sizes::of(unit, branched, needs.got)?.arenas)?);
     };
     let arenas = Arena::ALL.map(|arena| block.address(arena));
-    let place = Place::new(unit, area.range(), sizes, arenas, externals, new_stubs);
+    let place = Place::new(unit, area.range(), sizes, arenas, externals, new_thunks);
     let mut block = block;
     block.want();
     let code = place.all(block.all_bytes())?;
-    let stubs = place.new_stubs.iter().enumerate().map(|(number, to)| (*to, place.far_stub(number as u32)));
+    let stubs = place.new_thunks.iter().enumerate().map(|(number, to)| (*to, place.thunk(number as u32)));
     let stubs = stubs.collect();
     Ok(Linked::new(area, block, code, stubs))
 }
@@ -69,39 +69,39 @@ pub(crate) struct Sizes {
     pub(crate) arenas: [usize; 3],
     pub(crate) aligns: [usize; 3],
     /// Far stubs, in the text.
-    far_stubs: usize,
+    thunks: usize,
     /// The unit's frames, in rodata.
     pub(crate) frames: usize,
-    /// The frame of the far stubs, in rodata.
-    far_frame: usize,
-    /// GOT cells, in the data; behind them those of the far stubs.
+    /// The frame of the thunks, in rodata.
+    thunk_frame: usize,
+    /// GOT cells, in the data; behind them those of the thunks.
     cells: usize,
 }
 
 impl Sizes {
-    /// Of `unit` with this number of new far stubs, with a GOT even if it has no cells if that `got` is used.
+    /// Of `unit` with this number of new thunks, with a GOT even if it has no cells if that `got` is used.
     pub(crate) fn of(unit: &Unit<'_>, far: usize, got: bool) -> Result<Self, LinkError> {
-        let len = |piece: Piece| unit.pieces[piece as usize].len();
+        let len = |segment: Segment| unit.segments[segment as usize].len();
         // Pieces have less than 4 GiB (Unit::check), so nothing overflows.
-        let far_stubs = len(Piece::Text).next_multiple_of(FAR_STUB);
-        let frames = len(Piece::Rodata).next_multiple_of(8);
-        let far_frame = frames + len(Piece::Frames);
-        let behind = far_frame + if far == 0 { 0 } else { PLAIN_FRAME_LEN };
+        let thunks = len(Segment::Text).next_multiple_of(THUNK);
+        let frames = len(Segment::Rodata).next_multiple_of(8);
+        let thunk_frame = frames + len(Segment::Frames);
+        let behind = thunk_frame + if far == 0 { 0 } else { PLAIN_FRAME_LEN };
         // The terminator.
-        let rodata = if behind == frames { len(Piece::Rodata) } else { behind + 4 };
-        let cells = len(Piece::Data).next_multiple_of(8);
+        let rodata = if behind == frames { len(Segment::Rodata) } else { behind + 4 };
+        let cells = len(Segment::Data).next_multiple_of(8);
         let data = cells + (unit.cells.len() + far).max(usize::from(got)) * 8;
-        let text = if far == 0 { len(Piece::Text) } else { far_stubs + far * FAR_STUB };
-        let data = if data == cells { len(Piece::Data) } else { data };
+        let text = if far == 0 { len(Segment::Text) } else { thunks + far * THUNK };
+        let data = if data == cells { len(Segment::Data) } else { data };
         let arenas = [text, rodata, data];
         for size in &arenas {
-            if *size > LARGEST_PIECE {
+            if *size > LARGEST_SEGMENT {
                 return Err(LinkError::Memory(MemoryError::Exhausted));
             }
         }
-        let align = |piece: Piece, least: u32| unit.aligns[piece as usize].max(least) as usize;
-        let aligns = [align(Piece::Text, 16), align(Piece::Rodata, 8), align(Piece::Data, 8)];
-        Ok(Self { arenas, aligns, far_stubs, frames, far_frame, cells })
+        let align = |segment: Segment, least: u32| unit.aligns[segment as usize].max(least) as usize;
+        let aligns = [align(Segment::Text, 16), align(Segment::Rodata, 8), align(Segment::Data, 8)];
+        Ok(Self { arenas, aligns, thunks, frames, thunk_frame, cells })
     }
 }
 
@@ -111,11 +111,11 @@ pub(crate) struct Place<'u> {
     /// What the code may be put into: a displacement must reach from everywhere in it.
     room: Range<usize>,
     sizes: Sizes,
-    /// The addresses of the pieces.
+    /// The addresses of the segments.
     bases: [usize; 4],
     externals: Externals,
-    /// Where the new far stubs lead.
-    new_stubs: Vec<usize>,
+    /// Where the new thunks lead.
+    new_thunks: Vec<usize>,
     /// Gets the absolute values, if they are not to be written: where, what they are relative to, and what they add.
     absolute: Option<&'u dyn Absolute>,
 }
@@ -129,21 +129,21 @@ pub(crate) trait Absolute {
 }
 
 impl<'u> Place<'u> {
-    /// A unit at these addresses, with far stubs for these externals, which lead to the addresses that stand beside them.
+    /// A unit at these addresses, with thunks for these externals, which lead to the addresses that stand beside them.
     pub(crate) fn new(
         unit: &'u Unit<'u>,
         room: Range<usize>,
         sizes: Sizes,
         arenas: [usize; 3],
         externals: Externals,
-        new_stubs: Vec<(u32, usize)>,
+        new_thunks: Vec<(u32, usize)>,
     ) -> Self {
         let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
-        let mut place = Self { unit, room, sizes, bases, externals, new_stubs: Vec::new(), absolute: None };
-        for (number, (bound, target)) in new_stubs.into_iter().enumerate() {
-            let far_stub = place.far_stub(number as u32);
-            place.externals.branch_to(bound, far_stub);
-            place.new_stubs.push(target);
+        let mut place = Self { unit, room, sizes, bases, externals, new_thunks: Vec::new(), absolute: None };
+        for (number, (bound, target)) in new_thunks.into_iter().enumerate() {
+            let thunk = place.thunk(number as u32);
+            place.externals.branch_to(bound, thunk);
+            place.new_thunks.push(target);
         }
         place
     }
@@ -156,16 +156,16 @@ impl<'u> Place<'u> {
 
     /// Writes everything, to the bytes of the arenas.
     pub(crate) fn all(&self, mut arenas: [&mut [u8]; 3]) -> Result<Code, LinkError> {
-        let mut code = Code { bytes: self.sizes.arenas, pieces: self.bases, ..Code::default() };
+        let mut code = Code { bytes: self.sizes.arenas, segments: self.bases, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
         self.copy_pieces(&mut arenas);
         self.write_cells(&mut arenas)?;
         for group in self.unit.fixups.groups() {
             let (group, places) = group.ok_or_else(damaged)?;
-            // Where the piece is in its arena's bytes.
-            let start = if group.piece == Piece::Frames { self.sizes.frames } else { 0 };
-            let len = self.unit.pieces[group.piece as usize].len();
-            let bytes = arenas[group.piece.arena() as usize].get_mut(start..start + len);
+            // Where the segment is in its arena's bytes.
+            let start = if group.segment == Segment::Frames { self.sizes.frames } else { 0 };
+            let len = self.unit.segments[group.segment as usize].len();
+            let bytes = arenas[group.segment.arena() as usize].get_mut(start..start + len);
             self.complete(&group, places, bytes.ok_or_else(damaged)?, &mut code.call_sites)?;
         }
         self.index_frames(arenas[Arena::Rodata as usize], &mut code)?;
@@ -173,11 +173,11 @@ impl<'u> Place<'u> {
     }
 
     fn copy_pieces(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) {
-        let [text, rodata, data, frames] = &self.unit.pieces;
+        let [text, rodata, data, frames] = &self.unit.segments;
         // Aborted blocks leave their remains.
-        let copy = |bytes: &mut [u8], piece: &[u8], filler: u8| {
-            bytes[..piece.len()].copy_from_slice(piece);
-            bytes[piece.len()..].fill(filler);
+        let copy = |bytes: &mut [u8], segment: &[u8], filler: u8| {
+            bytes[..segment.len()].copy_from_slice(segment);
+            bytes[segment.len()..].fill(filler);
         };
         copy(to_text, text, TRAP);
         copy(to_data, data, 0);
@@ -188,7 +188,7 @@ impl<'u> Place<'u> {
 
     fn write_cells(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) -> Result<(), LinkError> {
         let count = self.unit.cells.len();
-        if count + self.new_stubs.len() == 0 {
+        if count + self.new_thunks.len() == 0 {
             return Ok(());
         }
         let (cells, far) = to_data[self.sizes.cells..].split_at_mut(count * 8);
@@ -199,36 +199,36 @@ impl<'u> Place<'u> {
         for (number, (cell, source)) in cells.chunks_exact_mut(8).zip(&self.unit.cells).enumerate() {
             write(cell, number, self.held(*source)?.address);
         }
-        if self.new_stubs.is_empty() {
+        if self.new_thunks.is_empty() {
             return Ok(());
         }
-        for (number, (cell, target)) in far.chunks_exact_mut(8).zip(&self.new_stubs).enumerate() {
+        for (number, (cell, target)) in far.chunks_exact_mut(8).zip(&self.new_thunks).enumerate() {
             write(cell, count + number, *target);
         }
-        let text = &mut to_text[self.sizes.far_stubs..];
-        for (number, stub) in text.chunks_exact_mut(FAR_STUB).enumerate() {
-            let address = self.far_stub(number as u32);
+        let text = &mut to_text[self.sizes.thunks..];
+        for (number, stub) in text.chunks_exact_mut(THUNK).enumerate() {
+            let address = self.thunk(number as u32);
             // Within the area, which is smaller than 2 GiB.
             let displacement = self.cell((count + number) as u32).wrapping_sub(address + INDIRECT_LEN) as i32;
             stub[..2].copy_from_slice(&JMP_INDIRECT); //                      jmp *cell(%rip)
             stub[2..INDIRECT_LEN].copy_from_slice(&displacement.to_le_bytes());
         }
-        let stubs = self.far_stub(0)..self.far_stub(self.new_stubs.len() as u32);
-        let frame = eh_frame::plain_frame(self.bases[1] + self.sizes.far_frame, &stubs);
-        to_rodata[self.sizes.far_frame..][..PLAIN_FRAME_LEN].copy_from_slice(&frame);
+        let stubs = self.thunk(0)..self.thunk(self.new_thunks.len() as u32);
+        let frame = eh_frame::plain_frame(self.bases[1] + self.sizes.thunk_frame, &stubs);
+        to_rodata[self.sizes.thunk_frame..][..PLAIN_FRAME_LEN].copy_from_slice(&frame);
         Ok(())
     }
 
-    /// Completes the places of a group in its piece, `bytes`.
+    /// Completes the places of a group in its segment, `bytes`.
     fn complete(
         &self,
         group: &Group,
-        places: Places<'_>,
+        places: Sites<'_>,
         bytes: &mut [u8],
         sites: &mut Vec<CallSite>,
     ) -> Result<(), LinkError> {
-        let Group { piece, form, source } = *group;
-        let base = self.bases[piece as usize];
+        let Group { segment, form, source } = *group;
+        let base = self.bases[segment as usize];
         let mut site = None;
         // S, without what the places hold of it.
         let symbol = match source {
@@ -245,7 +245,7 @@ impl<'u> Place<'u> {
                 }
                 None => self.bases[0],
             },
-            Source::Cell(cell) => self.cell(cell),
+            Source::GotEntry(cell) => self.cell(cell),
             Source::Relax(relax, cell) => {
                 let target = self.held(*self.unit.cells.get(cell as usize).ok_or_else(damaged)?)?;
                 if space::reaches(&self.room, target.address) {
@@ -303,11 +303,11 @@ impl<'u> Place<'u> {
         group: &Group,
         relax: Relax,
         target: Target,
-        places: Places<'_>,
+        places: Sites<'_>,
         bytes: &mut [u8],
         sites: &mut Vec<CallSite>,
     ) -> Result<(), LinkError> {
-        let base = self.bases[group.piece as usize];
+        let base = self.bases[group.segment as usize];
         let missing = group.form.missing(target.address, base, self.cell(0));
         for place in places {
             let old = fixups::offset(place);
@@ -328,7 +328,7 @@ impl<'u> Place<'u> {
     }
 
     fn index_frames(&self, bytes: &[u8], code: &mut Code) -> Result<(), LinkError> {
-        if self.unit.pieces[Piece::Frames as usize].is_empty() && self.new_stubs.is_empty() {
+        if self.unit.segments[Segment::Frames as usize].is_empty() && self.new_thunks.is_empty() {
             return Ok(());
         }
         let (address, bytes) = (self.bases[3], &bytes[self.sizes.frames..]);
@@ -342,10 +342,10 @@ impl<'u> Place<'u> {
         }
         code.fdes.reserve_exact(packed.len() + 1);
         code.fdes.extend(packed.iter().map(Entry::unpacked));
-        if !self.new_stubs.is_empty() {
-            let start = self.sizes.far_stubs;
-            let end = start + self.new_stubs.len() * FAR_STUB;
-            let fde = self.sizes.far_frame - self.sizes.frames + eh_frame::PLAIN_FDE;
+        if !self.new_thunks.is_empty() {
+            let start = self.sizes.thunks;
+            let end = start + self.new_thunks.len() * THUNK;
+            let fde = self.sizes.thunk_frame - self.sizes.frames + eh_frame::PLAIN_FDE;
             code.fdes.push(Entry { start: start as u32, end: end as u32, fde: fde as u32 });
         }
         Ok(())
@@ -353,8 +353,8 @@ impl<'u> Place<'u> {
 
     /// What a GOT cell holds.
     fn held(&self, source: Source) -> Result<Target, LinkError> {
-        let inside = |piece: Piece, at: u32| Target {
-            address: self.bases[piece as usize] + at as usize,
+        let inside = |segment: Segment, at: u32| Target {
+            address: self.bases[segment as usize] + at as usize,
             pending: None,
         };
         Ok(match source {
@@ -363,19 +363,19 @@ impl<'u> Place<'u> {
                     Some(bound) => bound.target,
                     None => {
                         let external = self.unit.externals.get(external as usize);
-                        inside(Piece::Text, external.and_then(|it| it.own).ok_or_else(damaged)?)
+                        inside(Segment::Text, external.and_then(|it| it.own).ok_or_else(damaged)?)
                     }
                 }
             }
-            Source::Inside(piece, at) => inside(piece, at),
+            Source::Inside(segment, at) => inside(segment, at),
             // Unit::check_tables leaves no others.
-            Source::Cell(_) | Source::Relax(..) | Source::GotBase => return Err(damaged()),
+            Source::GotEntry(_) | Source::Relax(..) | Source::GotBase => return Err(damaged()),
         })
     }
 
     fn describe(&self, source: Source) -> String {
         let source = match source {
-            Source::Cell(cell) | Source::Relax(_, cell) => self.unit.cells.get(cell as usize),
+            Source::GotEntry(cell) | Source::Relax(_, cell) => self.unit.cells.get(cell as usize),
             _ => Some(&source),
         };
         match source {
@@ -392,8 +392,8 @@ impl<'u> Place<'u> {
         self.bases[2] + self.sizes.cells + cell as usize * 8
     }
 
-    fn far_stub(&self, stub: u32) -> usize {
-        self.bases[0] + self.sizes.far_stubs + stub as usize * FAR_STUB
+    fn thunk(&self, stub: u32) -> usize {
+        self.bases[0] + self.sizes.thunks + stub as usize * THUNK
     }
 }
 

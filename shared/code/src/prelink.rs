@@ -141,11 +141,11 @@ pub fn prelink(
                 }
             });
         }
-        let new_stubs = far.iter().map(|external| (*external as u32, addresses[*external])).collect();
+        let new_thunks = far.iter().map(|external| (*external as u32, addresses[*external])).collect();
         let arenas = [0, 1, 2].map(|arena| base + starts[arena] + places[arena]);
         let (frames, used) = (sizes.frames, sizes.arenas);
         let externals = Externals::at(unit, addresses);
-        let place = Place::new(unit, base..base + total, sizes, arenas, externals, new_stubs);
+        let place = Place::new(unit, base..base + total, sizes, arenas, externals, new_thunks);
         let place = place.without_absolute(&notes);
         let code = place.all(parts_of(&mut bytes, lens, places, used))?;
         groups.push(placed(&code, frames, starts, places));

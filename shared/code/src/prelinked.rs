@@ -426,7 +426,7 @@ impl<'a> Tables<'a> {
             let mut code = Code {
                 text: start[0]..start[0] + text,
                 eh_frame,
-                pieces: [start[0], start[1], start[2], start[1] + frames],
+                segments: [start[0], start[1], start[2], start[1] + frames],
                 bytes: [text, rodata, data],
                 ..Code::default()
             };

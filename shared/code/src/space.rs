@@ -269,7 +269,7 @@ pub fn mappings() -> Result<Vec<Range<usize>>, MemoryError> {
     }
 }
 
-/// Reads lines that begin with `start-end ` in hexadecimal, in pieces of any size.
+/// Reads lines that begin with `start-end ` in hexadecimal, in segments of any size.
 #[derive(Default)]
 struct Parser {
     ranges: Vec<Range<usize>>,

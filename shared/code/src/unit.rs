@@ -1,21 +1,21 @@
 //! A unit: linked code in the form that it has before its addresses are known.
 //!
-//! [`settle`](crate::settle) makes one of an object file, [`merge`](crate::merge) one of several, [`pack`](crate::pack)
+//! [`parse`](crate::parse) makes one of an object file, [`merge`](crate::merge) one of several, [`pack`](crate::pack)
 //! turns one into the bytes of a cache file and back, and [`place`](crate::place) puts one into code memory. It is the
 //! same for every process: what depends on where things landed is in its fixups.
 //!
 //! ```text
-//! text    sections                         | far stubs, made when it is placed
-//! rodata  sections                         | frames, frame of the far stubs, terminator
+//! text    sections                         | thunks, made when it is placed
+//! rodata  sections                         | frames, frame of the thunks, terminator
 //! frames  .eh_frame sections               | part of rodata once it is placed
-//! data    sections                         | GOT cells, cells of the far stubs
+//! data    sections                         | GOT cells, cells of the thunks
 //! ```
 
 use std::borrow::Cow;
 
 use crate::eh_frame;
 use crate::fixups;
-pub use crate::fixups::{Fixups, Group, Places};
+pub use crate::fixups::{Fixups, Group, Sites};
 use crate::memory::Arena;
 use crate::reloc::{Form, Relax};
 pub use crate::table::Table;
@@ -23,7 +23,7 @@ pub use crate::table::Table;
 /// A part of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Piece {
+pub enum Segment {
     /// Machine code.
     Text = 0,
     /// Constants.
@@ -34,7 +34,7 @@ pub enum Piece {
     Frames = 3,
 }
 
-impl Piece {
+impl Segment {
     /// All of them, by number.
     pub const ALL: [Self; 4] = [Self::Text, Self::Rodata, Self::Data, Self::Frames];
 
@@ -113,10 +113,10 @@ impl Function<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A place in the unit.
-    Inside(Piece, u32),
+    Inside(Segment, u32),
     /// The address of an external.
     Address(u32),
-    /// Any code of an external: itself, or a far stub. `site`: the operand of an e8 or e9 that can be patched later.
+    /// Any code of an external: itself, or a thunk. `site`: the operand of an e8 or e9 that can be patched later.
     Branch {
         /// The external.
         external: u32,
@@ -124,7 +124,7 @@ pub enum Source {
         site: bool,
     },
     /// A GOT cell.
-    Cell(u32),
+    GotEntry(u32),
     /// What a GOT cell holds, if that is within reach, by a changed instruction; else the cell.
     Relax(Relax, u32),
     /// The first GOT cell.
@@ -136,9 +136,9 @@ pub enum Source {
 pub struct Section {
     /// Its index in the object's section header table.
     pub index: u32,
-    /// The piece that it is in.
-    pub piece: Piece,
-    /// Its place in the piece.
+    /// The segment that it is in.
+    pub segment: Segment,
+    /// Its place in the segment.
     pub offset: u32,
     /// Its size in bytes.
     pub size: u32,
@@ -150,15 +150,15 @@ pub struct Lines<'a> {
     /// The object's bytes.
     pub object: Cow<'a, [u8]>,
     /// Its loaded sections: index, and where in the unit.
-    pub sections: Vec<(u32, Piece, u32)>,
+    pub sections: Vec<(u32, Segment, u32)>,
 }
 
-/// See the module's comment. All indices and offsets in it are within their tables and pieces.
+/// See the module's comment. All indices and offsets in it are within their tables and segments.
 #[derive(Clone, Debug, Default)]
 pub struct Unit<'a> {
-    /// The bytes, by [`Piece`].
-    pub pieces: [Cow<'a, [u8]>; 4],
-    /// The alignments of the pieces, powers of two of a page at most.
+    /// The bytes, by [`Segment`].
+    pub segments: [Cow<'a, [u8]>; 4],
+    /// The alignments of the segments, powers of two of a page at most.
     pub aligns: [u32; 4],
     /// What fixups refer to.
     pub externals: Table<'a, External<'a>>,
@@ -179,18 +179,18 @@ pub struct Unit<'a> {
     pub lines: Vec<Lines<'a>>,
 }
 
-/// The first number of the sources that are not places in the unit, which have the piece's number.
+/// The first number of the sources that are not places in the unit, which have the segment's number.
 const OUTSIDE: u8 = 8;
 
 impl Source {
     /// As a kind and a number.
     pub(crate) fn packed(self) -> (u8, u32) {
         match self {
-            Self::Inside(piece, offset) => (piece as u8, offset),
+            Self::Inside(segment, offset) => (segment as u8, offset),
             Self::Address(external) => (OUTSIDE, external),
             Self::Branch { external, site: false } => (OUTSIDE + 1, external),
             Self::Branch { external, site: true } => (OUTSIDE + 2, external),
-            Self::Cell(cell) => (OUTSIDE + 3, cell),
+            Self::GotEntry(cell) => (OUTSIDE + 3, cell),
             Self::Relax(Relax::Mov, cell) => (OUTSIDE + 4, cell),
             Self::Relax(Relax::Call, cell) => (OUTSIDE + 5, cell),
             Self::Relax(Relax::Jmp, cell) => (OUTSIDE + 6, cell),
@@ -211,11 +211,11 @@ impl Source {
     /// What [`packed`](Self::packed) gave.
     pub(crate) fn unpacked(kind: u8, number: u32) -> Option<Self> {
         Some(match kind {
-            piece @ ..4 => Self::Inside(Piece::ALL[piece as usize], number),
+            segment @ ..4 => Self::Inside(Segment::ALL[segment as usize], number),
             8 => Self::Address(number),
             9 => Self::Branch { external: number, site: false },
             10 => Self::Branch { external: number, site: true },
-            11 => Self::Cell(number),
+            11 => Self::GotEntry(number),
             12 => Self::Relax(Relax::Mov, number),
             13 => Self::Relax(Relax::Call, number),
             14 => Self::Relax(Relax::Jmp, number),
@@ -228,11 +228,11 @@ impl Source {
 impl Unit<'_> {
     /// What describes the lines of the unit: the object that it was made of.
     pub fn lines_of<'o>(&self, object: impl Into<Cow<'o, [u8]>>) -> Lines<'o> {
-        let sections = self.sections.iter().map(|section| (section.index, section.piece, section.offset));
+        let sections = self.sections.iter().map(|section| (section.index, section.segment, section.offset));
         Lines { object: object.into(), sections: sections.collect() }
     }
 
-    /// Whether every index and offset is within its table or piece; the first that is not, in words.
+    /// Whether every index and offset is within its table or segment; the first that is not, in words.
     ///
     /// # Errors
     /// What is wrong.
@@ -252,7 +252,7 @@ impl Unit<'_> {
     /// # Errors
     /// What is wrong.
     pub(crate) fn check_tables(&self) -> Result<(), &'static str> {
-        let text = self.pieces[Piece::Text as usize].len();
+        let text = self.segments[Segment::Text as usize].len();
         if !self.functions.iter().all(|function| function.is_within(text)) {
             return Err("a function outside the code");
         }
@@ -264,10 +264,10 @@ impl Unit<'_> {
 
     /// The same without functions and externals.
     pub(crate) fn check_rest(&self) -> Result<(), &'static str> {
-        let lens = Piece::ALL.map(|piece| self.pieces[piece as usize].len());
-        let text = lens[Piece::Text as usize];
+        let lens = Segment::ALL.map(|segment| self.segments[segment as usize].len());
+        let text = lens[Segment::Text as usize];
         if lens.iter().any(|len| u32::try_from(*len).is_err()) {
-            return Err("a piece of more than 4 GiB");
+            return Err("a segment of more than 4 GiB");
         }
         if self.aligns.iter().any(|align| !align.is_power_of_two() || *align as usize > crate::arena::PAGE) {
             return Err("an alignment that is none");
@@ -280,21 +280,21 @@ impl Unit<'_> {
         if !self.names.is_empty() && self.names.len() != self.functions.len() {
             return Err("names of other functions");
         }
-        if !eh_frame::is_index(&self.frame_index, text, lens[Piece::Frames as usize]) {
+        if !eh_frame::is_index(&self.frame_index, text, lens[Segment::Frames as usize]) {
             return Err("frames of code that is not there");
         }
         Ok(())
     }
 
-    fn check_group(&self, group: &Group, places: Places<'_>) -> Result<(), &'static str> {
-        let Group { piece, form, source } = *group;
-        let bytes = &self.pieces[piece as usize];
+    fn check_group(&self, group: &Group, places: Sites<'_>) -> Result<(), &'static str> {
+        let Group { segment, form, source } = *group;
+        let bytes = &self.segments[segment as usize];
         let inside =
             |place| fixups::offset(place).checked_add(form.width()).is_some_and(|end| end <= bytes.len());
         if !self.has(source) || !places.iter().all(inside) {
             return Err("a fixup that leads out of the unit");
         }
-        let in_code = piece == Piece::Text && form == Form::Rel32;
+        let in_code = segment == Segment::Text && form == Form::Rel32;
         match source {
             Source::Inside(_, 1..) => Err("a fixup that leads out of its group"),
             Source::Relax(relax, _)
@@ -314,10 +314,10 @@ impl Unit<'_> {
     /// Whether there is such a source.
     fn has(&self, source: Source) -> bool {
         match source {
-            Source::Inside(piece, offset) => offset as usize <= self.pieces[piece as usize].len(),
+            Source::Inside(segment, offset) => offset as usize <= self.segments[segment as usize].len(),
             Source::Address(external) => self.usage(external) == Some(Usage::Address),
             Source::Branch { external, .. } => self.usage(external) == Some(Usage::Call),
-            Source::Cell(cell) | Source::Relax(_, cell) => (cell as usize) < self.cells.len(),
+            Source::GotEntry(cell) | Source::Relax(_, cell) => (cell as usize) < self.cells.len(),
             Source::GotBase => true,
         }
     }

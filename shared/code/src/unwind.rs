@@ -141,7 +141,7 @@ impl UnwindTable {
         self.replace(&mut replaced, new);
     }
 
-    /// Removes all code in `range`, which nobody runs any more.
+    /// Removes all code in `range`, which no thread runs any more.
     pub fn unregister(&self, range: &std::ops::Range<usize>) {
         let mut replaced = self.replaced.lock();
         // SAFETY: as in `register`.
@@ -230,7 +230,7 @@ impl UnwindTable {
         object
     }
 
-    /// For a child process that came without `before_fork` (raw clone): releases the lock, whoever held it.
+    /// For a child process that came without `before_fork` (raw clone): releases the lock, whichever thread held it.
     ///
     /// # Safety
     /// The calling thread must be the only one of its process, and not be in a call of this crate.

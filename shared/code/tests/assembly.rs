@@ -123,14 +123,14 @@ fn values() {
     let here = section(".rodata") + 24;
     assert_eq!(word(here), 0x1234567890abcdef);
 
-    let far_stub = leads_to(f + 1, 0);
-    assert_eq!(bytes(far_stub, 2), [0xff, 0x25]);
-    assert_eq!(word(leads_to(far_stub + 2, 0)), far);
-    assert!(code.text.contains(&far_stub) && far_stub.is_multiple_of(8));
-    assert_eq!((leads_to(f + 6, 0), leads_to(f + 12, 0)), (far_stub, far_stub));
+    let thunk = leads_to(f + 1, 0);
+    assert_eq!(bytes(thunk, 2), [0xff, 0x25]);
+    assert_eq!(word(leads_to(thunk + 2, 0)), far);
+    assert!(code.text.contains(&thunk) && thunk.is_multiple_of(8));
+    assert_eq!((leads_to(f + 6, 0), leads_to(f + 12, 0)), (thunk, thunk));
     let sites: Vec<_> =
         code.call_sites.iter().map(|site| (site.address - f, site.target, site.pending)).collect();
-    assert_eq!(sites, [(0, far_stub, 9), (5, far_stub, 9)], "a conditional jump is not patched");
+    assert_eq!(sites, [(0, thunk, 9), (5, thunk, 9)], "a conditional jump is not patched");
     assert_eq!(leads_to(f + 16 + 1, 0), f + 21);
     assert_eq!(leads_to(f + 21 + 3, 0), here);
 

@@ -61,7 +61,7 @@ fn what_is_reported() {
     // SAFETY: the reported range is mapped and readable.
     let end = unsafe { ((code.eh_frame.end - 4) as *const u32).read() };
     assert_eq!(end, 0, "the terminator");
-    // The far stubs to libc lie behind the functions, and have an FDE too.
+    // The thunks to libc lie behind the functions, and have an FDE too.
     assert_eq!(UNWIND.find(code.text.end - 8).unwrap().function % 8, 0);
 }
 
@@ -123,7 +123,7 @@ fn c_functions_of_a_batch_call_each_other_directly() {
 }
 
 #[test]
-fn each_symbol_is_asked_for_once_and_far_stubs_are_shared() {
+fn each_symbol_is_asked_for_once_and_thunks_are_shared() {
     let source = "int abs(int);\nlong labs(long);\nint check(void) { return abs(-1) + abs(-2) + labs(-3) + abs(-4); }\n";
     let object = compile("c", source, &["-O0", "-fno-builtin"]);
     let memory = memory();
@@ -133,7 +133,7 @@ fn each_symbol_is_asked_for_once_and_far_stubs_are_shared() {
     assert_eq!(call(&first, "check"), 10);
     let second = publish(&object, memory, &mut symbols).unwrap();
     assert_eq!(call(&second, "check"), 10);
-    // Two far stubs of 8 bytes, and their cells, are missing.
+    // Two thunks of 8 bytes, and their cells, are missing.
     assert!(first.bytes[0] - second.bytes[0] >= 16);
     assert_eq!(first.bytes[2] - second.bytes[2], 16);
 }

@@ -153,7 +153,7 @@ fn packs_and_lines_come_back() {
     let merged = merged();
     let bytes = pack::encode(merged, &KEY);
     let read = pack::decode(&bytes, &KEY).expect("it was just made");
-    assert_eq!(read.pieces, merged.pieces);
+    assert_eq!(read.segments, merged.segments);
     assert_eq!(
         (read.aligns, &read.externals, &read.cells),
         (merged.aligns, &merged.externals, &merged.cells)
@@ -179,13 +179,13 @@ fn packs_and_lines_come_back() {
     assert!(pack::decode(&without, &KEY).is_ok());
 }
 
-/// Caches outlive updates of autojit: code from them is used whenever the version says so. The object has a piece of each
+/// Caches outlive updates of autojit: code from them is used whenever the version says so. The object has a segment of each
 /// kind, calls, addresses, unwind tables and lines; clang's assembler makes the same bytes of it everywhere.
 #[test]
 fn version_and_bytes_belong_together() {
     let object = compile("assembler", "pack.s", &["-g0", "-fdebug-compilation-dir=/src"]).leak();
     let unit = unit(object);
-    assert!(unit.pieces.iter().all(|piece| !piece.is_empty()), "a piece is missing");
+    assert!(unit.segments.iter().all(|segment| !segment.is_empty()), "a segment is missing");
     let bytes = pack::encode(&unit, &KEY);
     let lines = pack::encode_lines(&unit.lines, &KEY, pack::generation(&bytes).expect("it has lines"));
     assert_eq!(
@@ -271,10 +271,10 @@ fn wrong_tables_under_a_right_checksum() {
         seal(&mut bytes);
         assert!(!is_taken(&bytes, memory), "{len} bytes");
     }
-    // Header and tables: what lies in front of the pieces.
-    let pieces: usize = merged().pieces.iter().map(|piece| piece.len()).sum();
+    // Header and tables: what lies in front of the segments.
+    let segments: usize = merged().segments.iter().map(|segment| segment.len()).sum();
     let code = pack::code_len(&whole).expect("it is whole");
-    let tables = 56..code - pieces;
+    let tables = 56..code - segments;
     let mut count = |bytes: &mut Vec<u8>| {
         seal(bytes);
         if is_taken(bytes, memory) { taken += 1 } else { refused += 1 }
@@ -403,7 +403,7 @@ fn bundles_have_names_and_lines() {
     let bytes = bundle::encode(&unit, &KEY);
     assert!(bundle::has_lines(&bytes));
     let read = bundle::decode(&bytes, &KEY).expect("a good bundle").into_owned();
-    assert_eq!((&read.names, &read.lines, &read.pieces), (&unit.names, &unit.lines, &unit.pieces));
+    assert_eq!((&read.names, &read.lines, &read.segments), (&unit.names, &unit.lines, &unit.segments));
     assert_eq!((&read.functions, &read.externals), (&unit.functions, &unit.externals));
     let memory = memory();
     assert_eq!(call_outer(&read, memory), call_outer(&unit, memory));

@@ -7,7 +7,7 @@
 pub mod orc;
 
 use autojit_code::{LinkError, Symbol, Unit};
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 use autojit_store::Container;
 
 /// What tells generators apart: part of the keys of what they make (`autojit_abi::GENERATOR`, `autojit_abi::BASELINE`).
@@ -17,7 +17,7 @@ pub type Id = [u8; 32];
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// What is to be compiled.
-    pub what: What,
+    pub what: Scope,
     /// The bytes of the stack map (`autojit_abi::StackMap`) that a continuation is for, otherwise empty.
     pub stack_map: &'a [u8],
     /// Asked for each function besides that of `what` that the generator compiles, or has compiled, along with it: true
@@ -27,7 +27,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// A request without a stack map.
-    pub fn new(what: What, claim: &'a dyn Fn(u32) -> bool) -> Self {
+    pub fn new(what: Scope, claim: &'a dyn Fn(u32) -> bool) -> Self {
         Self { what, stack_map: &[], claim }
     }
 }

@@ -7,7 +7,7 @@ use std::ffi::c_void;
 
 use autojit_abi::{Buffer, ENGINE_ABI, EngineApi, EngineModule, GENERATOR, OpenOptions};
 use autojit_code::{LinkError, Unit, describe};
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 use autojit_store::Container;
 
 use crate::{Error, Generator, Id, Made, Request, number};
@@ -148,15 +148,15 @@ impl Module {
         let status = unsafe {
             let (object, error) = (&raw mut object.buffer, &raw mut error.buffer);
             match request.what {
-                What::Function(root) | What::Often(root) => {
-                    let often = matches!(request.what, What::Often(_));
+                Scope::Function(root) | Scope::Often(root) => {
+                    let often = matches!(request.what, Scope::Often(_));
                     (api.compile)(self.handle, root, often, claim, context, object, error)
                 }
-                What::Continuation(root) => {
+                Scope::Continuation(root) => {
                     let (map, len) = (request.stack_map.as_ptr(), request.stack_map.len());
                     (api.compile_continuation)(self.handle, root, map, len, object, error)
                 }
-                What::Everything => (api.compile_all)(self.handle, claim, context, object, error),
+                Scope::Everything => (api.compile_all)(self.handle, claim, context, object, error),
             }
         };
         if status == 0 { Ok(object) } else { Err(error.text()) }

@@ -212,7 +212,7 @@ impl Value for Threshold {
     }
 }
 
-/// Who compiles.
+/// What compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// A daemon that listens, else the process, else a daemon of its own.

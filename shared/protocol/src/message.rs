@@ -1,6 +1,6 @@
 //! The messages and their bytes: numbers are little endian, texts are UTF-8 behind their length (u32), keys are 32 bytes.
 //!
-//! [`Message::Hello`] and [`Message::Refused`] keep their numbers and layouts in all versions, so that those who do not
+//! [`Message::Hello`] and [`Message::Refused`] keep their numbers and layouts in all versions, so that builds which do not
 //! understand each other can say so.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ pub type Key = [u8; 32];
 
 /// What a client wants compiled of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum Scope {
     /// The function with this index in the container, and what is likely to be called next.
     Function(u32),
     /// The function with this index alone, which runs often: as well as the optimiser can.
@@ -24,7 +24,7 @@ pub enum What {
     Everything,
 }
 
-impl What {
+impl Scope {
     /// The function, if it is one.
     pub fn function(self) -> Option<u32> {
         match self {
@@ -64,13 +64,13 @@ pub enum Message<'a> {
     /// The first message, by which a client introduces itself. `generator` is the engine's (autojit_abi::GENERATOR): the code of
     /// another one is not for this client. `program` is for the status, and tells functions that ran in one program from those of others.
     Hello { version: u32, generator: [u8; 32], program: Cow<'a, str> },
-    /// A module that will be used: the blob is its container. No answer. From those who were answered `Unknown`, and from
+    /// A module that will be used: the blob is its container. No answer. From clients that were answered `Unknown`, and from
     /// the plugin, which has just made it (`made`). What ran of it before, when it was another one, may be compiled ahead.
     Module { key: Key, level: i32, made: bool },
     /// Code, please: answered by any number of `Working`, then `Code`, `Failed` or `Unknown`. `level` is the optimisation level
     /// instead of the build's, -1 for that. `inline`: no descriptor, bytes. `keep`: it may go to the daemon's object cache.
     /// `map`: of a `Continuation` the bytes of its stack map (autojit_abi::StackMap), otherwise empty.
-    Compile { key: Key, level: i32, what: What, inline: bool, keep: bool, map: Cow<'a, [u8]> },
+    Compile { key: Key, level: i32, what: Scope, inline: bool, keep: bool, map: Cow<'a, [u8]> },
     /// How is it going: answered by `Report`.
     Status,
     /// Finish, please: answered by `Stopping`.
@@ -226,7 +226,7 @@ impl<'a> Message<'a> {
             }
             3 => {
                 let (key, level) = (fields.key()?, fields.number()? as i32);
-                let what = What::decode(fields.bytes(5)?.try_into().expect("5 bytes"))?;
+                let what = Scope::decode(fields.bytes(5)?.try_into().expect("5 bytes"))?;
                 let (inline, keep) = (fields.flag()?, fields.flag()?);
                 Self::Compile { key, level, what, inline, keep, map: fields.blob()? }
             }
@@ -261,10 +261,10 @@ mod tests {
         vec![
             Message::Hello { version: VERSION, generator: [1; 32], program: "/bin/a".into() },
             Message::Module { key: [2; 32], level: 3, made: true },
-            compile(What::Function(9), &[]),
-            compile(What::Everything, &[]),
-            compile(What::Often(9), &[]),
-            compile(What::Continuation(9), &[1, 0, 0, 0]),
+            compile(Scope::Function(9), &[]),
+            compile(Scope::Everything, &[]),
+            compile(Scope::Often(9), &[]),
+            compile(Scope::Continuation(9), &[1, 0, 0, 0]),
             Message::Status,
             Message::Stop,
             Message::Welcome { version: 1, process: 5, cache: "/home/a/.cache/autojit".into() },
@@ -322,7 +322,7 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/protocol.md");
         let found = std::fs::read_to_string(path).unwrap();
         let source = include_str!("message.rs");
-        let start = source.find("pub enum What {").unwrap();
+        let start = source.find("pub enum Scope {").unwrap();
         let what = &source[start..start + source[start..].find("\n}\n").unwrap() + 3];
         let start = source.find("pub enum Message<'a> {").unwrap();
         let messages = &source[start..start + source[start..].find("\n}\n").unwrap() + 3];

@@ -154,7 +154,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// The message's number and fields, for those who speak another language.
+    /// The message's number and fields, for what speaks another language.
     pub fn parts(&self) -> (u8, &[u8]) {
         (self.number, &self.fields)
     }

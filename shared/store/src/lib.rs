@@ -67,7 +67,7 @@ const NO_IMPORT: u32 = u32::MAX;
 /// In a function's flags: [`FunctionInfo::interposable`].
 const INTERPOSABLE: u8 = 1;
 
-/// Who can name a lazy function.
+/// What can name a lazy function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum FunctionKind {
@@ -162,7 +162,7 @@ pub fn file_name(key: &Key) -> String {
 }
 
 /// The hash by which names are found: 8 bytes at a time, multiply and rotate. Names come from the container itself,
-/// so nobody gains by making them collide; readers compare the name anyway.
+/// so nothing is gained by making them collide; readers compare the name anyway.
 fn hash_name(name: &str) -> u32 {
     (hash(name.as_bytes()) >> 32) as u32
 }

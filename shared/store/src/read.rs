@@ -24,7 +24,7 @@ pub struct Container<'a> {
 pub struct FunctionInfo<'a> {
     /// The name under which the bitcode defines it.
     pub name: &'a str,
-    /// Who can name it.
+    /// What can name it.
     pub kind: FunctionKind,
     /// The import table's entry with its address, if it has a stub and bodies refer to it.
     pub import: Option<u32>,

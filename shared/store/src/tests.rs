@@ -183,7 +183,7 @@ fn every_altered_byte_is_told() {
             altered[at] ^= flip;
             let told = match Container::parse(&altered) {
                 Err(_) => true,
-                // The key is compared with the module record's by who looks for it; padding is never read.
+                // The key is compared with the module record's by the reader; padding is never read.
                 Ok(container) => {
                     let key = (24..56).contains(&at);
                     let padding = at >= bytes.len() - 7 && bytes[at] == 0;

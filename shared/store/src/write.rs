@@ -17,7 +17,7 @@ const LEVEL: i32 = 2;
 pub struct Function {
     /// The name under which the bitcode defines it.
     pub name: String,
-    /// Who can name it.
+    /// What can name it.
     pub kind: FunctionKind,
     /// The import table's entry with its address, if it has a stub and bodies refer to it.
     pub import: Option<u32>,

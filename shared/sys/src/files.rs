@@ -97,7 +97,7 @@ pub fn want(bytes: &[u8]) {
     let _ = unsafe { syscall(libc::SYS_madvise, arguments) };
 }
 
-/// The content of a file, with changes that nobody else sees. Lives for ever once it is [leaked](Self::leak).
+/// The content of a file, with private changes. Lives for ever once it is [leaked](Self::leak).
 #[derive(Debug)]
 pub struct Changeable(&'static mut [u8]);
 
@@ -126,7 +126,7 @@ impl Deref for Changeable {
 impl Drop for Changeable {
     fn drop(&mut self) {
         if !self.0.is_empty() {
-            // SAFETY: the mapping was made for this value, which nobody borrows any more.
+            // SAFETY: the mapping was made for this value, which nothing borrows any more.
             unsafe { crate::unmap_pages(self.0.as_ptr() as usize, self.0.len()) };
         }
     }

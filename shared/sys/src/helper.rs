@@ -55,7 +55,7 @@ impl Drop for Helper {
         // SAFETY: no memory is involved; the process is ours until it was waited for.
         let _ = unsafe { syscall(libc::SYS_kill, [self.0, libc::SIGKILL as usize, 0, 0, 0, 0]) };
         let arguments = [self.0, 0, libc::__WALL as usize, 0, 0, 0];
-        // SAFETY: a null pointer: nobody wants the status.
+        // SAFETY: a null pointer: the status is not wanted.
         while unsafe { syscall(libc::SYS_wait4, arguments) } == Err(Errno(libc::EINTR)) {}
     }
 }

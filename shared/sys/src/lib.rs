@@ -228,7 +228,7 @@ impl File {
             return Ok(Map::new(std::ptr::null(), size));
         }
         let protection = libc::PROT_READ as usize;
-        // SAFETY: a fresh private mapping harms nobody.
+        // SAFETY: a fresh private mapping changes no other.
         let address = unsafe {
             syscall(libc::SYS_mmap, [0, size, protection, libc::MAP_PRIVATE as usize, self.0 as usize, 0])?
         };

@@ -1,6 +1,6 @@
 //! Directories that the environment names. `variable` gives a variable that is set and not empty.
 
-/// The user's cache directory, and how many bytes of its path are a directory that nobody makes (a home that is not
+/// The user's cache directory, and how many bytes of its path are a directory that is never made (a home that is not
 /// there): `given`, else $XDG_CACHE_HOME/autojit, else $HOME/.cache/autojit. None if nothing is named.
 pub fn cache_root(
     given: Option<&[u8]>,

@@ -84,7 +84,7 @@ impl File {
         Ok((Self(pair[0]), Self(pair[1])))
     }
 
-    /// Connects to who listens at `path`. Neither waits for him nor is what follows ever waited for: [`poll`] does.
+    /// Opens a non-blocking connection to the socket at `path`; [`poll`] waits.
     pub fn connect(path: &CStr) -> Result<Self, Errno> {
         let socket = Self::socket()?;
         with_address(path, |address, len| {
@@ -111,15 +111,15 @@ impl File {
         Ok(socket)
     }
 
-    /// The next who has connected; EAGAIN if there is none.
+    /// The next connection; EAGAIN if there is none.
     pub fn accept(&self) -> Result<Self, Errno> {
         let flags = (libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) as usize;
-        // SAFETY: null pointers: nobody asks for the address.
+        // SAFETY: null pointers: the address is not wanted.
         unsafe { syscall(libc::SYS_accept4, [self.descriptor() as usize, 0, 0, flags, 0, 0]) }
             .map(|descriptor| Self(descriptor as i32))
     }
 
-    /// Who is at the other end (SO_PEERCRED, unix(7)).
+    /// The process at the other end (SO_PEERCRED, unix(7)).
     pub fn peer(&self) -> Result<Peer, Errno> {
         let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
         let mut len = size_of::<libc::ucred>() as u32;
@@ -205,7 +205,7 @@ impl File {
         unsafe { syscall(libc::SYS_fcntl, arguments) }.map(|descriptor| Self(descriptor as i32))
     }
 
-    /// A file in memory with these bytes, which nobody can change any more.
+    /// A file in memory with these bytes, sealed against changes.
     pub fn sealed(name: &CStr, parts: &[&[u8]]) -> Result<Self, Errno> {
         let flags = (libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) as usize;
         // SAFETY: the kernel reads the name up to its NUL.
@@ -218,7 +218,7 @@ impl File {
         Ok(file)
     }
 
-    /// Whether it is a file in memory that nobody can change or cut.
+    /// Whether it is a file in memory that is sealed against changes and cuts.
     pub fn is_sealed(&self) -> bool {
         let arguments = [self.descriptor() as usize, libc::F_GET_SEALS as usize, 0, 0, 0, 0];
         // SAFETY: takes no pointers.

@@ -25,7 +25,7 @@ struct Start {
 /// Starts `program` with `socket` as standard input and output, nothing as standard error, no other descriptors, and
 /// `environment` ("NAME=value"), in a session of its own, in the root directory.
 ///
-/// It is a child of a child that ends at once and sends no signal: whoever adopts orphans is its parent, and the caller's
+/// It is a child of a child that ends at once and sends no signal: what adopts orphans is its parent, and the caller's
 /// wait(2) never sees it.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub fn spawn(
     let result = child.and_then(|child| {
         // A child without a signal is waited for like a thread's (wait(2)).
         let arguments = [child, 0, libc::__WCLONE as usize, 0, 0, 0];
-        // SAFETY: a null pointer: nobody wants the status.
+        // SAFETY: a null pointer: the status is not wanted.
         while unsafe { syscall(libc::SYS_wait4, arguments) } == Err(Errno(libc::EINTR)) {}
         match start.error.load(SeqCst) {
             0 => Ok(()),

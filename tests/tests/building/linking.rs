@@ -162,7 +162,7 @@ fn archives_mix_with_objects() {
         let library = scratch.path().join("libhelper.a");
         archive(&[unused, helper], &library);
         for linker in LINKERS {
-            // The unused member would be an error: it refers to what nobody defines.
+            // The unused member would be an error: it refers to what nothing defines.
             let program = link(&scratch, linker, &[main.clone(), library.clone()], &[]);
             assert_eq!(run_lazy(&scratch, &program).assert_code(0).text(), "42\n", "{linker} {how:?}");
         }

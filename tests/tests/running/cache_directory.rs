@@ -94,7 +94,7 @@ fn killed_writers_leave_nothing_bad() {
         assert_ran(&outcome, inject);
         assert_cold(&stats, inject);
         assert_warm(&warm(&scratch, &program, |command| command).1, inject);
-        // Somebody may still be writing what is new; what is old goes with the next write.
+        // A process may still be writing what is new; what is old goes with the next write.
         let code = only(&scratch, ".ajo");
         assert_eq!(files(&scratch, "").len(), left + 1, "{inject}");
         leftovers.iter().for_each(|(path, _)| age(path, 2 * HOUR));

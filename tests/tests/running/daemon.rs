@@ -24,7 +24,7 @@ impl Daemon {
         Self::start_as(Self::command(directory), directory)
     }
 
-    /// One that compiles nothing but what somebody asks for.
+    /// One that compiles nothing but what a client asks for.
     fn start_without_prefetch(directory: &Path) -> Self {
         let mut daemon = Self::command(directory);
         daemon.env("AUTOJIT_PREFETCH", "Off");
@@ -250,7 +250,7 @@ fn a_build_followed_by_a_run_finds_its_code() {
         assert_eq!(run(&mut client, scratch.path(), b"").text(), wanted);
         Stats::read(&scratch.path().join("stats"))
     };
-    // What nobody has run yet: only where programs begin.
+    // What no program has run yet: only where programs begin.
     build(5);
     daemon.until("compiled_ahead", |count| count == 1);
     let first = run("6\n");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use autojit_protocol::{Blob, Message, What};
+use autojit_protocol::{Blob, Message, Scope};
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::fake::{Client, Fake};
 use autojit_tests::run::{Outcome, command, lazy_command, run};
@@ -145,7 +145,7 @@ fn its_code_is_none() {
         client.greet();
         while let Some(mut request) = client.request() {
             // The first function of the file, which calls nothing.
-            request.what = What::Function(0);
+            request.what = Scope::Function(0);
             client.answer(&request);
         }
     });

@@ -123,7 +123,7 @@ fn link_ours(object: &[u8]) -> Linked<'_> {
         .map(|section| {
             let index = section.index as usize;
             let name = elf.shdr_strtab.get_at(elf.section_headers[index].sh_name).expect("it has a name");
-            let address = code.pieces[section.piece as usize] + section.offset as usize;
+            let address = code.segments[section.segment as usize] + section.offset as usize;
             (index, (name, address, section.size as usize))
         })
         .collect();
@@ -190,7 +190,7 @@ trait Bytes {
 
 impl Bytes for Linked<'_> {
     fn read(&self, address: usize, len: usize) -> Vec<u8> {
-        let mut arenas = self.code.pieces.iter().zip(self.code.bytes);
+        let mut arenas = self.code.segments.iter().zip(self.code.bytes);
         let ours = arenas.any(|(start, size)| *start <= address && address + len <= start + size);
         assert!(ours, "{address:#x} is not ours");
         // SAFETY: it lies in committed code or its data.
@@ -330,7 +330,7 @@ fn check(scratch: &Scratch, program: &Path) -> BTreeSet<u32> {
         let differences = compare(ours, &theirs, &mut kinds);
         assert!(differences.is_empty(), "ours and JITLink's: {differences:#?}");
     }
-    // Whoever compares nothing finds nothing: with other addresses there must be differences.
+    // A comparison of nothing finds nothing: with other addresses there must be differences.
     let moved = link_theirs(scratch, &objects, &ours, 16);
     let mut differ = ours.iter().zip(&moved).map(|(ours, theirs)| compare(ours, theirs, &mut kinds));
     assert!(differ.any(|differences| !differences.is_empty()), "other addresses, and nothing differs");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use autojit_baseline::Target;
 use autojit_bitcode::{Constant, Opcode, Type, TypeId, Value};
-use autojit_code::unit::Piece;
+use autojit_code::unit::Segment;
 use autojit_code::{Access, Form};
 
 use super::Error;
@@ -47,11 +47,11 @@ impl Constants {
         let initializer = info.initializer.ok_or_else(|| refused("a constant without a value"))?;
         write(emitter, initializer, info.value_type, 0, &mut bytes, &mut addresses)
             .ok_or_else(|| refused("a constant of this kind"))?;
-        let at = emitter.builder.append(Piece::Rodata, &bytes, align);
+        let at = emitter.builder.append(Segment::Rodata, &bytes, align);
         // Before what it refers to, which may be itself.
         emitter.note(global, at);
         for (offset, target, addend) in addresses {
-            emitter.refer(Piece::Rodata, at + offset, addend, Form::Abs64, target, Access::Address)?;
+            emitter.refer(Segment::Rodata, at + offset, addend, Form::Abs64, target, Access::Address)?;
         }
         Ok(at)
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_baseline::{Code, Relocation, RelocationKind, Target};
 use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
-use autojit_code::unit::Piece;
+use autojit_code::unit::Segment;
 use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
 use autojit_trampoline::counter::Counters;
 
@@ -84,12 +84,12 @@ pub fn unit(
     let places: Vec<(u32, u32)> = codes
         .iter()
         .map(|(_, code)| {
-            let text = builder.append(Piece::Text, &code.text, 16);
-            (text, builder.append(Piece::Rodata, &code.rodata, code.rodata_align.max(1)))
+            let text = builder.append(Segment::Text, &code.text, 16);
+            (text, builder.append(Segment::Rodata, &code.rodata, code.rodata_align.max(1)))
         })
         .collect();
     if !counters.is_empty() {
-        builder.append(Piece::Data, counters, align_of::<Counters>() as u32);
+        builder.append(Segment::Data, counters, align_of::<Counters>() as u32);
     }
     let text = places[0].0;
     // Owned: the unit waits to be written for longer than a library stays, whose container has the name.
@@ -111,10 +111,10 @@ pub fn unit(
     for ((_, code), place) in codes.iter().zip(&places) {
         emitter.current = *place;
         for relocation in &code.text_relocations {
-            emitter.relocate(Piece::Text, place.0, relocation)?;
+            emitter.relocate(Segment::Text, place.0, relocation)?;
         }
         for relocation in &code.rodata_relocations {
-            emitter.relocate(Piece::Rodata, place.1, relocation)?;
+            emitter.relocate(Segment::Rodata, place.1, relocation)?;
         }
         emitter.frame(code, place.0)?;
     }
@@ -127,9 +127,9 @@ impl Emitter<'_> {
         let lsda = match &code.lsda {
             None => None,
             Some(lsda) => {
-                let at = self.builder.append(Piece::Rodata, &lsda.bytes, 8);
+                let at = self.builder.append(Segment::Rodata, &lsda.bytes, 8);
                 for relocation in &lsda.relocations {
-                    self.relocate(Piece::Rodata, at, relocation)?;
+                    self.relocate(Segment::Rodata, at, relocation)?;
                 }
                 Some(at)
             }
@@ -144,21 +144,21 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn relocate(&mut self, piece: Piece, base: u32, relocation: &Relocation) -> Result<(), Error> {
+    fn relocate(&mut self, segment: Segment, base: u32, relocation: &Relocation) -> Result<(), Error> {
         let at = base + relocation.offset;
         let (form, access) = match relocation.kind {
             RelocationKind::Pc32 => (Form::Rel32, Access::Address),
             RelocationKind::Call => (Form::Rel32, Access::Call),
-            RelocationKind::GotRelaxable => (Form::Rel32, Access::Cell),
+            RelocationKind::GotRelaxable => (Form::Rel32, Access::GotEntry),
             RelocationKind::Abs64 => (Form::Abs64, Access::Address),
         };
-        self.refer(piece, at, relocation.addend, form, relocation.target, access)
+        self.refer(segment, at, relocation.addend, form, relocation.target, access)
     }
 
     /// The place `at` refers to a target.
     pub fn refer(
         &mut self,
-        piece: Piece,
+        segment: Segment,
         at: u32,
         addend: i64,
         form: Form,
@@ -166,29 +166,29 @@ impl Emitter<'_> {
         access: Access,
     ) -> Result<(), Error> {
         let inside = match target {
-            Target::Text => Some((Piece::Text, self.current.0)),
-            Target::Rodata => Some((Piece::Rodata, self.current.1)),
+            Target::Text => Some((Segment::Text, self.current.0)),
+            Target::Rodata => Some((Segment::Rodata, self.current.1)),
             Target::Counter(number) => {
                 // They are all that is in the data.
-                Some((Piece::Data, (Counters::HEAD + number as usize * Counters::SIZE) as u32))
+                Some((Segment::Data, (Counters::HEAD + number as usize * Counters::SIZE) as u32))
             }
             Target::Global(global) if access == Access::Call && self.copies.contains_key(&global) => {
-                self.copies.get(&global).map(|copy| (Piece::Text, *copy))
+                self.copies.get(&global).map(|copy| (Segment::Text, *copy))
             }
             Target::Global(global) if self.is_copied(global) => {
-                if access == Access::Cell {
+                if access == Access::GotEntry {
                     return Err(Error::Refused("a constant by way of the global offset table".into()));
                 }
-                Some((Piece::Rodata, self.constant(global)?))
+                Some((Segment::Rodata, self.constant(global)?))
             }
             Target::Global(_) | Target::Runtime(_) => None,
         };
         match inside {
-            Some(inside) => self.builder.point(piece, at, addend, form, inside)?,
+            Some(inside) => self.builder.point(segment, at, addend, form, inside)?,
             None => {
                 let usage = if access == Access::Call { Usage::Call } else { Usage::Address };
                 let external = self.external(target, usage)?;
-                self.builder.refer(piece, at, addend, form, (external, access))?;
+                self.builder.refer(segment, at, addend, form, (external, access))?;
             }
         }
         Ok(())

@@ -18,10 +18,10 @@ use autojit_abi::{BASELINE, StackMap};
 use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
-use autojit_code::unit::Piece;
+use autojit_code::unit::Segment;
 use autojit_code::{describe_unit, place};
 use autojit_generator::{Error, Generator, Id, Made, Request};
-use autojit_protocol::What;
+use autojit_protocol::Scope;
 use autojit_store::{Container, Symbol};
 use autojit_trampoline::counter::Counters;
 
@@ -362,7 +362,7 @@ impl Generator for Session<'_> {
 
     fn compile(&mut self, request: &Request<'_>) -> Result<Option<Made>, Error> {
         let Self { module, open, .. } = self;
-        let What::Function(index) = request.what else {
+        let Scope::Function(index) = request.what else {
             return Err(Error::Refused("what is to be optimised".into()));
         };
         let root = module.function(index);
@@ -393,7 +393,7 @@ impl Generator for Session<'_> {
 fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let module = root.module();
     let mut session = Session { module, open, has_lines: false, counted: None };
-    let request = Request::new(What::Function(root.index()), &|_| false);
+    let request = Request::new(Scope::Function(root.index()), &|_| false);
     let Some(Made { unit, .. }) = session.compile(&request)? else { return Ok(()) };
     let description = describe_unit(&unit);
 
@@ -405,7 +405,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     if let Some(counted) = session.counted {
         counted.note_code(linked.code().text.start + offset as usize);
         // SAFETY: the data stays as long as the code; the counters are what it begins with.
-        unsafe { root.set_counters(linked.code().pieces[Piece::Data as usize] as *const Counters) };
+        unsafe { root.set_counters(linked.code().segments[Segment::Data as usize] as *const Counters) };
     }
     let publication = Publication {
         claimed: &[(root, offset)],

@@ -18,7 +18,7 @@ use autojit_code::pack::{Key, PackError};
 use autojit_generator::{Error, Generator, Id, Made, Request, defined};
 use autojit_protocol::connection::SILENCE;
 use autojit_protocol::packet::{Blob, Bytes};
-use autojit_protocol::{ConnectionError, Message, What};
+use autojit_protocol::{ConnectionError, Message, Scope};
 
 use crate::compile::{cache, failures};
 use crate::program::module::{Module, Opened};
@@ -41,7 +41,7 @@ const DELIVERIES: u32 = 2;
 
 /// Where daemons are, as the environment says when the runtime starts: later it is the program's to change.
 #[derive(Debug)]
-struct Place {
+struct Location {
     /// The socket of the one that listens.
     socket: Option<CString>,
     /// AUTOJIT_DAEMON_PATH.
@@ -50,28 +50,28 @@ struct Place {
     search: Vec<u8>,
 }
 
-static PLACE: OnceLock<Place> = OnceLock::new();
+static LOCATION: OnceLock<Location> = OnceLock::new();
 
 /// Notes where daemons are, once.
 pub fn begin(options: &Options) {
-    PLACE.get_or_init(|| Place::new(options));
+    LOCATION.get_or_init(|| Location::new(options));
 }
 
 /// Where daemons are.
 ///
 /// # Panics
 /// If the runtime has not started.
-fn place() -> &'static Place {
-    PLACE.get().expect("an image has registered")
+fn location() -> &'static Location {
+    LOCATION.get().expect("an image has registered")
 }
 
-impl Place {
+impl Location {
     /// What the options and the environment say.
     fn new(options: &Options) -> Self {
         let cache = autojit_cache::Directory::locate(options.cache_dir.as_deref(), options::variable, 0);
         let given = options.socket_path.as_deref();
         Self {
-            socket: autojit_protocol::place::socket_path(
+            socket: autojit_protocol::location::socket_path(
                 given,
                 options::variable,
                 cache.as_ref().map(autojit_cache::Directory::root),
@@ -84,16 +84,16 @@ impl Place {
 
 /// There is no daemon (any more): why.
 #[derive(Debug)]
-pub struct Gone(pub String);
+pub struct Disconnected(pub String);
 
-impl From<Gone> for Failure {
-    fn from(gone: Gone) -> Self {
+impl From<Disconnected> for Failure {
+    fn from(gone: Disconnected) -> Self {
         failures::disconnected(&gone.0)
     }
 }
 
 /// Why a connection is not to be used again.
-enum Trouble {
+enum ClientError {
     Connection(ConnectionError),
     /// What it has sent is no answer.
     Nonsense(String),
@@ -101,13 +101,13 @@ enum Trouble {
     Start(String),
 }
 
-impl<E: Into<ConnectionError>> From<E> for Trouble {
+impl<E: Into<ConnectionError>> From<E> for ClientError {
     fn from(error: E) -> Self {
         Self::Connection(error.into())
     }
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for ClientError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Connection(error) => error.fmt(f),
@@ -121,7 +121,7 @@ impl std::fmt::Display for Trouble {
 ///
 /// # Errors
 /// There is none.
-pub fn connect(spawn: bool) -> Result<(), Gone> {
+pub fn connect(spawn: bool) -> Result<(), Disconnected> {
     if pool::is_connected() {
         return Ok(());
     }
@@ -145,8 +145,8 @@ impl Client {
         &self,
         link: &mut Link,
         request: &Request<'_>,
-    ) -> Result<Result<Option<Made>, Error>, Trouble> {
-        let everything = request.what == What::Everything;
+    ) -> Result<Result<Option<Made>, Error>, ClientError> {
+        let everything = request.what == Scope::Everything;
         let patience = if everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
         let start = sys::monotonic_time();
         let mut question = Question::ask(link, self.module, request.what, request.stack_map.to_vec())?;
@@ -170,7 +170,8 @@ impl Generator for Client {
     fn compile(&mut self, request: &Request<'_>) -> Result<Option<Made>, Error> {
         let mut last = String::new();
         for _ in 0..ATTEMPTS {
-            let mut link = POOL.take(self.spawn).map_err(|Gone(reason)| Error::Disconnected(reason))?;
+            let mut link =
+                POOL.take(self.spawn).map_err(|Disconnected(reason)| Error::Disconnected(reason))?;
             match self.converse(&mut link, request) {
                 Ok(answer) => {
                     POOL.give_back(link);
@@ -182,8 +183,8 @@ impl Generator for Client {
                     }
                     return answer;
                 }
-                Err(trouble) => {
-                    last = trouble.to_string();
+                Err(error) => {
+                    last = error.to_string();
                     log::info!("autojitd is asked again: {last}");
                     POOL.lose(link, &last);
                 }
@@ -207,7 +208,7 @@ fn unit_of(bytes: Bytes, key: &Key) -> Result<Made, PackError> {
 /// A request that was made and is not answered yet.
 struct Question {
     module: &'static Module,
-    what: What,
+    what: Scope,
     /// The stack map of a continuation.
     map: Vec<u8>,
     /// Whether the answer is to come without a descriptor.
@@ -216,15 +217,15 @@ struct Question {
 }
 
 impl Question {
-    fn ask(link: &mut Link, module: &'static Module, what: What, map: Vec<u8>) -> Result<Self, Trouble> {
+    fn ask(link: &mut Link, module: &'static Module, what: Scope, map: Vec<u8>) -> Result<Self, ClientError> {
         let question = Self { module, what, map, inline: false, deliveries: 0 };
         question.send(link)?;
         Ok(question)
     }
 
-    fn send(&self, link: &mut Link) -> Result<(), Trouble> {
+    fn send(&self, link: &mut Link) -> Result<(), ClientError> {
         let keep =
-            cache::configured().is_some() && !matches!(self.what, What::Everything | What::Continuation(_));
+            cache::configured().is_some() && !matches!(self.what, Scope::Everything | Scope::Continuation(_));
         let (key, level) = (self.module.record().key, options::opt_override());
         let (what, inline, map) = (self.what, self.inline, self.map[..].into());
         let compile = Message::Compile { key, level, what, inline, keep, map };
@@ -236,7 +237,7 @@ impl Question {
         &mut self,
         link: &mut Link,
         limit: Duration,
-    ) -> Result<Option<Result<Option<Made>, Error>>, Trouble> {
+    ) -> Result<Option<Result<Option<Made>, Error>>, ClientError> {
         let mut packet = match link.connection.receive(limit) {
             // Bytes need no descriptor.
             Err(ConnectionError::Lost) if !self.inline => {
@@ -263,25 +264,25 @@ impl Question {
             }
             Message::Code { kept } => {
                 let bytes = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
-                let made = self.accept(bytes).map_err(Trouble::Nonsense)?;
+                let made = self.accept(bytes).map_err(ClientError::Nonsense)?;
                 let kept = kept && link.shares_cache;
                 Ok(Some(Ok(made.map(|made| Made { kept, ..made }))))
             }
             Message::Failed { reason } => Ok(Some(Err(Error::Refused(reason.into_owned())))),
             Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
-            _ => Err(Trouble::Nonsense("what answers something else".into())),
+            _ => Err(ClientError::Nonsense("what answers something else".into())),
         }
     }
 
     /// The code of an answer, or what is wrong with it.
     fn accept(&self, bytes: Bytes) -> Result<Option<Made>, String> {
-        if bytes.is_empty() && self.what == What::Everything {
+        if bytes.is_empty() && self.what == Scope::Everything {
             return Ok(None);
         }
         let key = autojit_cache::key_of(&GENERATOR, &self.module.record().key, options::opt_override());
         let made = unit_of(bytes, &key).map_err(|error| format!("unusable code: {error}"))?;
         match self.what {
-            What::Function(root) | What::Often(root) if defined(&made.unit).all(|index| index != root) => {
+            Scope::Function(root) | Scope::Often(root) if defined(&made.unit).all(|index| index != root) => {
                 Err("code without the function".into())
             }
             _ => Ok(Some(made)),
@@ -301,7 +302,7 @@ impl Talk {
     ///
     /// # Errors
     /// There is none.
-    pub fn begin(spawn: bool) -> Result<Self, Gone> {
+    pub fn begin(spawn: bool) -> Result<Self, Disconnected> {
         pool::connect_apart(spawn).map(|link| Self { link, welcome: false, question: None })
     }
 
@@ -310,13 +311,18 @@ impl Talk {
     ///
     /// # Errors
     /// The daemon is gone.
-    pub fn ask(&mut self, module: &'static Module, function: u32, map: Option<Vec<u8>>) -> Result<(), Gone> {
+    pub fn ask(
+        &mut self,
+        module: &'static Module,
+        function: u32,
+        map: Option<Vec<u8>>,
+    ) -> Result<(), Disconnected> {
         let (what, map) = match map {
-            None => (What::Often(function), Vec::new()),
-            Some(map) => (What::Continuation(function), map),
+            None => (Scope::Often(function), Vec::new()),
+            Some(map) => (Scope::Continuation(function), map),
         };
         let question = Question::ask(&mut self.link, module, what, map);
-        self.question = Some(question.map_err(|trouble| Gone(trouble.to_string()))?);
+        self.question = Some(question.map_err(|error| Disconnected(error.to_string()))?);
         Ok(())
     }
 
@@ -324,8 +330,8 @@ impl Talk {
     ///
     /// # Errors
     /// The daemon is gone.
-    pub fn hear(&mut self, limit: Duration) -> Result<Option<Result<Made, Failure>>, Gone> {
-        let gone = |trouble: &dyn std::fmt::Display| Gone(trouble.to_string());
+    pub fn hear(&mut self, limit: Duration) -> Result<Option<Result<Made, Failure>>, Disconnected> {
+        let gone = |error: &dyn std::fmt::Display| Disconnected(error.to_string());
         if !self.link.is_whole() {
             return Err(gone(&"the program has closed the connection"));
         }
@@ -343,8 +349,8 @@ impl Talk {
                     return Ok(answer.transpose());
                 }
                 Ok(None) => {}
-                Err(Trouble::Connection(ConnectionError::Silent)) => break,
-                Err(trouble) => return Err(gone(&trouble)),
+                Err(ClientError::Connection(ConnectionError::Silent)) => break,
+                Err(error) => return Err(gone(&error)),
             }
         }
         Ok(None)

@@ -14,7 +14,7 @@ use autojit_protocol::connection::SILENCE;
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Connection, ConnectionError, Message};
 
-use super::{Gone, Trouble, spawn};
+use super::{ClientError, Disconnected, spawn};
 use crate::compile::cache;
 use crate::program::image;
 use crate::sys;
@@ -39,7 +39,7 @@ pub struct Link {
     pub shares_cache: bool,
     /// What tells its socket from other files.
     identity: (u64, u64),
-    /// Which [`Inside::generation`] it is of.
+    /// Which [`State::generation`] it is of.
     generation: u32,
 }
 
@@ -78,7 +78,7 @@ impl Way {
 }
 
 /// What the lock protects.
-struct Inside {
+struct State {
     way: Way,
     idle: Vec<Link>,
     /// Connections, idle and in use, and those being made.
@@ -93,14 +93,14 @@ struct Inside {
 
 /// The process's connections.
 pub struct Pool {
-    inside: Lock<Inside>,
+    inside: Lock<State>,
     /// Changes whenever a connection becomes idle or is closed.
     turn: AtomicU32,
 }
 
 /// The process's connections.
 pub static POOL: Pool = Pool {
-    inside: Lock::new(Inside {
+    inside: Lock::new(State {
         way: Way::Listening,
         idle: Vec::new(),
         open: 0,
@@ -130,8 +130,8 @@ impl Pool {
     /// only if `spawn`.
     ///
     /// # Errors
-    /// Nobody is there.
-    pub fn take(&self, spawn: bool) -> Result<Link, Gone> {
+    /// No daemon is there.
+    pub fn take(&self, spawn: bool) -> Result<Link, Disconnected> {
         loop {
             let turn = self.turn.load(SeqCst);
             let (way, generation) = match self.reserve(spawn)? {
@@ -144,20 +144,20 @@ impl Pool {
             };
             let made = match way {
                 Way::Listening => listening().and_then(greet),
-                Way::Own | Way::Closed => spawn::start().map_err(Trouble::Start).and_then(greet),
+                Way::Own | Way::Closed => spawn::start().map_err(ClientError::Start).and_then(greet),
             };
-            let trouble = match made {
+            let error = match made {
                 Ok((connection, shares_cache)) => match connection.socket().identity() {
                     Ok(identity) => return Ok(Link { connection, shares_cache, identity, generation }),
-                    Err(error) => Trouble::from(error),
+                    Err(error) => ClientError::from(error),
                 },
-                Err(trouble) => trouble,
+                Err(error) => error,
             };
-            self.note_failure(way, &trouble)?;
+            self.note_failure(way, &error)?;
         }
     }
 
-    fn reserve(&self, spawn: bool) -> Result<Reserved, Gone> {
+    fn reserve(&self, spawn: bool) -> Result<Reserved, Disconnected> {
         let mut inside = self.inside.lock();
         while let Some(link) = inside.idle.pop() {
             if link.is_whole() {
@@ -169,7 +169,7 @@ impl Pool {
         let most = match inside.way {
             Way::Listening => MOST,
             Way::Own if spawn => 1,
-            Way::Own | Way::Closed => return Err(Gone(inside.reason.clone())),
+            Way::Own | Way::Closed => return Err(Disconnected(inside.reason.clone())),
         };
         if inside.open >= most {
             return Ok(Reserved::Later);
@@ -179,23 +179,23 @@ impl Pool {
     }
 
     /// A connection could not be made: what now. Tells whether to try again.
-    fn note_failure(&self, way: Way, trouble: &Trouble) -> Result<(), Gone> {
+    fn note_failure(&self, way: Way, error: &ClientError) -> Result<(), Disconnected> {
         let reason = match way {
-            Way::Listening => match &super::place().socket {
-                Some(path) => format!("{}: {trouble}", path.to_string_lossy()),
-                None => trouble.to_string(),
+            Way::Listening => match &super::location().socket {
+                Some(path) => format!("{}: {error}", path.to_string_lossy()),
+                None => error.to_string(),
             },
-            Way::Own | Way::Closed => trouble.to_string(),
+            Way::Own | Way::Closed => error.to_string(),
         };
         let mut inside = self.inside.lock();
         inside.open -= 1;
         let full = matches!(
-            trouble,
-            Trouble::Connection(ConnectionError::System(Errno(libc::EMFILE | libc::ENFILE)))
+            error,
+            ClientError::Connection(ConnectionError::System(Errno(libc::EMFILE | libc::ENFILE)))
         );
         let result = if full {
-            // Who listens is not to blame. One of those that are there will do.
-            if inside.open > 0 { Ok(()) } else { Err(Gone(reason)) }
+            // The daemon is not to blame. One of those that are there will do.
+            if inside.open > 0 { Ok(()) } else { Err(Disconnected(reason)) }
         } else {
             log::debug!("autojitd: {reason}");
             if inside.way == way {
@@ -245,7 +245,7 @@ impl Pool {
         self.next_turn();
     }
 
-    /// Wakes those who wait; returns what they would wait for next.
+    /// Wakes the threads that wait; returns what they would wait for next.
     fn next_turn(&self) -> u32 {
         let turn = self.turn.fetch_add(1, SeqCst).wrapping_add(1);
         sys::futex_wake(&self.turn, i32::MAX);
@@ -259,10 +259,10 @@ pub(super) fn under_high_number(socket: File) -> File {
     socket.duplicate_above(least as i32).unwrap_or(socket)
 }
 
-/// A connection with who listens.
-fn listening() -> Result<Connection, Trouble> {
+/// A connection with the daemon that listens.
+fn listening() -> Result<Connection, ClientError> {
     let nowhere = ConnectionError::System(Errno(libc::ENOENT));
-    let path: &CStr = super::place().socket.as_ref().ok_or(nowhere)?;
+    let path: &CStr = super::location().socket.as_ref().ok_or(nowhere)?;
     let mut attempts = 0;
     let socket = loop {
         match File::connect(path) {
@@ -281,19 +281,19 @@ fn listening() -> Result<Connection, Trouble> {
 }
 
 /// Exchanges `Hello` and `Welcome`, which tells whether the daemon keeps code where this process looks for it.
-fn greet(mut connection: Connection) -> Result<(Connection, bool), Trouble> {
+fn greet(mut connection: Connection) -> Result<(Connection, bool), ClientError> {
     introduce(&mut connection)?;
     let shares_cache = welcomed(&mut connection, SILENCE)?;
     Ok((connection, shares_cache))
 }
 
-fn introduce(connection: &mut Connection) -> Result<(), Trouble> {
+fn introduce(connection: &mut Connection) -> Result<(), ClientError> {
     let program = image::program().into();
     Ok(connection.send(&Message::Hello { version: VERSION, generator: GENERATOR, program }, None)?)
 }
 
 /// The answer to that, if it comes within `limit`.
-fn welcomed(connection: &mut Connection, limit: Duration) -> Result<bool, Trouble> {
+fn welcomed(connection: &mut Connection, limit: Duration) -> Result<bool, ClientError> {
     let packet = connection.receive(limit)?;
     match packet.message().map_err(ConnectionError::Malformed)? {
         Message::Welcome { version: VERSION, process, cache } => {
@@ -303,7 +303,7 @@ fn welcomed(connection: &mut Connection, limit: Duration) -> Result<bool, Troubl
             Ok(shares_cache)
         }
         Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
-        _ => Err(Trouble::Nonsense("no greeting".into())),
+        _ => Err(ClientError::Nonsense("no greeting".into())),
     }
 }
 
@@ -312,23 +312,23 @@ fn welcomed(connection: &mut Connection, limit: Duration) -> Result<bool, Troubl
 ///
 /// # Errors
 /// There is none.
-pub fn connect_apart(spawn: bool) -> Result<Link, Gone> {
+pub fn connect_apart(spawn: bool) -> Result<Link, Disconnected> {
     let connect = || {
         let mut connection = match listening() {
             Ok(connection) => connection,
-            Err(trouble) if !spawn => return Err(trouble),
-            Err(_) => spawn::start().map_err(Trouble::Start)?,
+            Err(error) if !spawn => return Err(error),
+            Err(_) => spawn::start().map_err(ClientError::Start)?,
         };
         introduce(&mut connection)?;
         let identity = connection.socket().identity()?;
         Ok(Link { connection, shares_cache: false, identity, generation: 0 })
     };
-    connect().map_err(|trouble: Trouble| Gone(trouble.to_string()))
+    connect().map_err(|error: ClientError| Disconnected(error.to_string()))
 }
 
 impl Link {
     /// Learns what the daemon answers to the greeting, if that comes within `limit`.
-    pub fn hear_welcome(&mut self, limit: Duration) -> Result<(), Trouble> {
+    pub fn hear_welcome(&mut self, limit: Duration) -> Result<(), ClientError> {
         self.shares_cache = welcomed(&mut self.connection, limit)?;
         Ok(())
     }

@@ -37,7 +37,7 @@ pub fn start() -> Result<Connection, String> {
 
 /// Where it may be: what AUTOJIT_DAEMON_PATH says, else beside the runtime and in PATH.
 fn candidates() -> Vec<CString> {
-    let place = super::place();
+    let place = super::location();
     if let Some(path) = &place.program {
         return vec![path.clone()];
     }

@@ -168,7 +168,7 @@ fn encode(
     let noted: Vec<_> = noted.into_iter().filter_map(|it| named(image, it)).collect();
     let mut rest = &noted[..];
     for len in
-        group_lens(noted.iter().map(|(_, unit)| (unit.functions.len(), unit.pieces[0].len())), groups.len())
+        group_lens(noted.iter().map(|(_, unit)| (unit.functions.len(), unit.segments[0].len())), groups.len())
     {
         let (group, behind) = rest.split_at(len);
         rest = behind;

@@ -111,7 +111,7 @@ impl Library {
         let base = sys::reserve_pages(end.next_multiple_of(PAGE)).map_err(failure)?;
         memory::note(base..base + end.next_multiple_of(PAGE));
         for segment in segments() {
-            // SAFETY: the reservation spans all segments, and nobody else knows it.
+            // SAFETY: the reservation spans all segments, and nothing else knows it.
             unsafe { map_segment(&file, base, segment) }.map_err(failure)?;
         }
         Ok(Self { object: Object::mapped(base, headers), headers })

@@ -65,7 +65,7 @@ unsafe extern "C" fn sort(
         // SAFETY: `base` has `count` elements of `size` bytes (caller).
         sorted.extend_from_slice(unsafe { std::slice::from_raw_parts(at(index), size) });
     }
-    // SAFETY: as above, and nobody else uses them now.
+    // SAFETY: as above, and nothing else uses them now.
     unsafe { base.copy_from_nonoverlapping(sorted.as_ptr(), sorted.len()) };
 }
 

@@ -8,8 +8,8 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use crate::platform::c_library;
-use crate::platform::undisturbed::Uninterrupted;
-use crate::program::fork::Inside;
+use crate::platform::guards::SignalGuard;
+use crate::program::fork::ForkGuard;
 
 /// Keys below this have their values in the thread's descriptor (glibc's PTHREAD_KEY_2NDLEVEL_SIZE).
 const IN_DESCRIPTOR: c_uint = 32;
@@ -23,7 +23,7 @@ static DESTRUCTOR: AtomicUsize = AtomicUsize::new(0);
 /// for them is lost.
 pub fn reserve() {
     let mut key = NO_KEY;
-    // SAFETY: `ended` is a function of this library, which is never unloaded; a key that was just made is nobody's.
+    // SAFETY: `ended` is a function of this library, which is never unloaded; a key that was just made is not in use.
     unsafe {
         if c_library::key_create(&mut key, ended) != Some(0) {
             return;
@@ -41,9 +41,9 @@ extern "C" fn ended(value: *mut c_void) {
     if destructor == 0 {
         return;
     }
-    let _uninterrupted = Uninterrupted::new();
+    let _uninterrupted = SignalGuard::new();
     // Not while a thread forks: the child would have half of it.
-    let _inside = Inside::enter();
+    let _fork_guard = ForkGuard::enter();
     // SAFETY: the library's function for its values, in the thread that has set this one.
     unsafe { std::mem::transmute::<usize, extern "C" fn(*mut c_void)>(destructor)(value) }
 }

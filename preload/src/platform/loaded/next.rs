@@ -117,7 +117,7 @@ pub fn own_unwinders() -> [usize; 2] {
     [0; 2]
 }
 
-/// The address of a function that is linked for those who may call it: the shared library has none.
+/// The address of a function that is linked for code that may call it: the shared library has none.
 pub fn held(_: &str) -> Option<usize> {
     None
 }

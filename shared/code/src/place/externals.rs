@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::damaged;
 use crate::area::Area;
 use crate::link::{LinkError, Resolver, Target};
-use crate::unit::{Piece, Symbol, Unit};
+use crate::unit::{Segment, Symbol, Unit};
 
 /// What an external is bound to that is not the unit's own definition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound {
     pub(super) target: Target,
-    /// Where branches go: the target, or a far stub that they reach.
+    /// Where branches go: the target, or a thunk that they reach.
     pub(super) branch: usize,
     /// What branches hold already: where the unit has a definition that is not the one, its offset.
     pub(super) held: u32,
@@ -31,7 +31,7 @@ pub(crate) struct Externals {
     marks: Vec<u64>,
     /// The tokens of those that have one.
     pending: BTreeMap<u32, u64>,
-    /// The far stubs of those that branches do not reach.
+    /// The thunks of those that branches do not reach.
     branches: BTreeMap<u32, usize>,
     /// The offsets of the unit's definitions of those that lead elsewhere.
     displaced: BTreeMap<u32, u32>,
@@ -43,7 +43,7 @@ impl Externals {
         let marks = vec![0; unit.externals.len().div_ceil(BITS)];
         let (pending, branches, displaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut all = Self { addresses, marks, pending, branches, displaced };
-        let text = unit.pieces[Piece::Text as usize].len();
+        let text = unit.segments[Segment::Text as usize].len();
         for number in 0..unit.externals.len() {
             let external = unit.externals.get(number).filter(|external| external.is_within(text));
             let external = external.ok_or_else(damaged)?;
@@ -100,20 +100,20 @@ impl Externals {
         self.marks[external as usize / BITS] |= 1 << (external as usize % BITS);
     }
 
-    /// Lets branches to an external go to a far stub.
-    pub(super) fn branch_to(&mut self, external: u32, far_stub: usize) {
-        self.branches.insert(external, far_stub);
+    /// Lets branches to an external go to a thunk.
+    pub(super) fn branch_to(&mut self, external: u32, thunk: usize) {
+        self.branches.insert(external, thunk);
         self.mark(external);
     }
 
-    /// Binds what branches do not reach to far stubs that are there already; returns the other externals, and their
+    /// Binds what branches do not reach to thunks that are there already; returns the other externals, and their
     /// addresses.
-    pub(super) fn far_stubs(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
+    pub(super) fn thunks(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
         self.branches.clear();
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for (number, address) in self.addresses.iter().enumerate() {
             if needs.branched[number] && *address != OWN && !area.reaches(*address) {
-                match area.lock().far_stubs.get(address) {
+                match area.lock().thunks.get(address) {
                     Some(stub) => known.push((number as u32, *stub)),
                     None => new.push((number as u32, *address)),
                 }

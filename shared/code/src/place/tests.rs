@@ -1,4 +1,4 @@
-//! Placing without externals.
+//! Fixups that contradict their unit are found when they are applied.
 
 use super::*;
 use crate::unit::Fixups;
@@ -12,13 +12,13 @@ impl Resolver for Nothing {
 }
 
 /// Links a unit of three bytes of code, one constant, no data and no frames that has one fixup.
-fn place_fixup(piece: Piece, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
+fn place_fixup(segment: Segment, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
     let here = place_fixup as *const () as usize;
     let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true)?;
     let unit = Unit {
-        pieces: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
+        segments: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
         aligns: [1; 4],
-        fixups: Fixups::of(vec![(Group { piece, form, source }, at)]),
+        fixups: Fixups::of(vec![(Group { segment, form, source }, at)]),
         ..Unit::default()
     };
     place(&unit, &memory, &mut Nothing).map(drop)
@@ -26,20 +26,20 @@ fn place_fixup(piece: Piece, form: Form, source: Source, at: u32) -> Result<(), 
 
 #[test]
 fn fixups_that_lead_out_of_the_unit() {
-    let inside = Source::Inside(Piece::Text, 0);
+    let inside = Source::Inside(Segment::Text, 0);
     let branch = Source::Branch { external: 0, site: true };
-    for (piece, form, source, place) in [
-        (Piece::Frames, Form::Rel32, inside, 0),
-        (Piece::Rodata, Form::Rel32, inside, 0),
-        (Piece::Rodata, Form::Rel32, inside, u32::MAX),
-        (Piece::Data, Form::Abs64, inside, 0),
-        (Piece::Text, Form::Abs64, Source::Address(0), 0),
-        (Piece::Text, Form::Rel32, branch, 0),
-        (Piece::Text, Form::Rel32, Source::Relax(Relax::Call, 0), 2),
+    for (segment, form, source, place) in [
+        (Segment::Frames, Form::Rel32, inside, 0),
+        (Segment::Rodata, Form::Rel32, inside, 0),
+        (Segment::Rodata, Form::Rel32, inside, u32::MAX),
+        (Segment::Data, Form::Abs64, inside, 0),
+        (Segment::Text, Form::Abs64, Source::Address(0), 0),
+        (Segment::Text, Form::Rel32, branch, 0),
+        (Segment::Text, Form::Rel32, Source::Relax(Relax::Call, 0), 2),
     ] {
-        let result = place_fixup(piece, form, source, place);
-        assert!(matches!(result, Err(LinkError::Object(_))), "{piece:?} {form:?} {source:?}: {result:?}");
+        let result = place_fixup(segment, form, source, place);
+        assert!(matches!(result, Err(LinkError::Object(_))), "{segment:?} {form:?} {source:?}: {result:?}");
     }
     // Of what is the same everywhere no place is looked at.
-    assert_eq!(place_fixup(Piece::Text, Form::Rel32, inside, u32::MAX), Ok(()));
+    assert_eq!(place_fixup(Segment::Text, Form::Rel32, inside, u32::MAX), Ok(()));
 }

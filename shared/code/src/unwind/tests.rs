@@ -1,7 +1,7 @@
 //! Code that is found by its addresses, while other code comes and goes.
 
 use super::*;
-use crate::unit::{Function, Piece, Symbol, Unit};
+use crate::unit::{Function, Segment, Symbol, Unit};
 use std::sync::atomic::AtomicBool;
 
 thread_local! {
@@ -25,7 +25,7 @@ fn description(start: usize) -> Option<Description> {
         names: vec!["first".into(), "second".into()],
         ..Unit::default()
     };
-    unit.pieces[Piece::Text as usize] = vec![0; 0x100].into();
+    unit.segments[Segment::Text as usize] = vec![0; 0x100].into();
     Description::bind(crate::describe_unit(&unit), 2, start)
 }
 

@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::lock::ForkLock;
-use autojit_code::unit::Piece;
+use autojit_code::unit::Segment;
 use autojit_code::{
     Area, CodeMemory, Description, LinkError, Linked, Resolver, RuntimeStub, Symbol, Target, Unit,
     UnwindTable, Usage, describe_unit, link,
@@ -178,7 +178,7 @@ pub type Function<'c> = (&'c str, usize, usize, bool);
 
 impl Code {
     pub fn functions(&self) -> impl Iterator<Item = Function<'_>> {
-        let address = |offset| self.pieces[Piece::Text as usize] + offset as usize;
+        let address = |offset| self.segments[Segment::Text as usize] + offset as usize;
         let functions = self.unit.functions.iter().zip(&self.unit.names);
         functions.map(move |(it, name)| (&**name, address(it.offset), it.size as usize, it.global))
     }
@@ -187,7 +187,7 @@ impl Code {
     pub fn section(&self, name: &str) -> Option<usize> {
         let index = self.sections.iter().position(|section| section == name)?;
         let section = self.unit.sections.iter().find(|section| section.index as usize == index)?;
-        Some(self.pieces[section.piece as usize] + section.offset as usize)
+        Some(self.segments[section.segment as usize] + section.offset as usize)
     }
 }
 

@@ -150,7 +150,7 @@ pub fn install(resolver: ResolverFn) {
     STATE.resolver.store(resolver as usize, Ordering::Relaxed);
     let method = SaveMethod::best(enabled);
     STATE.counter_address.store(counter_address_of(method), Ordering::Relaxed);
-    // Release: whoever learns the address finds the rest filled in.
+    // Release: a thread that learns the address finds the rest filled in.
     STATE.address.store(address_of(method), Ordering::Release);
 }
 
@@ -284,7 +284,7 @@ pub struct Interruptions {
     cancellation: Cancellation,
 }
 
-/// What the trampoline calls first, on the program's stack: no handler of the program's runs from here on, and nobody
+/// What the trampoline calls first, on the program's stack: no handler of the program's runs from here on, and nothing
 /// cancels the thread.
 extern "C" fn shield(frame: &mut Frame) {
     // In this order: a cancellation that another thread has begun is noted by its signal's handler, and the thread
@@ -324,7 +324,7 @@ extern "C" fn leave(frame: &Frame) {
 }
 
 /// The trampoline's personality routine: unwinders call it before they unwind past the trampoline, in the search
-/// phase of an exception nobody caught and for a forced unwind (cancellation). There is no way on from here: the slot
+/// phase of an exception that was not caught and for a forced unwind (cancellation). There is no way on from here: the slot
 /// is not published, and the program's state is not restored.
 extern "C" fn barrier() -> i32 {
     sys::fatal("autojit: an exception or a thread cancellation tried to leave the runtime\n")

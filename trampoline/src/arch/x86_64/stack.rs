@@ -24,7 +24,7 @@ const GUARD_SIZE: usize = 64 << 10;
 /// Stacks of one size.
 struct Pool {
     size: usize,
-    /// Idle stacks. Null where there is none. Whoever swaps a stack out owns it, so there is no next pointer to go stale
+    /// Idle stacks. Null where there is none. The thread that swaps a stack out owns it, so there is no next pointer to go stale
     /// under a reader (the ABA problem of linked lists). What does not fit in is unmapped; more first calls than this at
     /// once are rare.
     idle: [AtomicPtr<u8>; 16],
@@ -126,7 +126,7 @@ fn with_stack<F: FnOnce()>(pool: &'static Pool, f: F) -> Result<(), Errno> {
 /// caller up at the return address itself rather than one before it, which is in the same function all the same.
 ///
 /// # Safety
-/// `function` must be sound to call with `argument`; `top` must be 16-byte aligned, with enough stack of nobody
+/// `function` must be sound to call with `argument`; `top` must be 16-byte aligned, with enough stack of nothing
 /// else's below it.
 #[unsafe(naked)]
 unsafe extern "C" fn switch(

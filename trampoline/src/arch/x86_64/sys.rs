@@ -56,7 +56,7 @@ unsafe fn syscall(number: usize, args: [usize; 6]) -> Result<usize, Errno> {
 
 /// Maps `size` bytes of stack, of which the lowest `guard` bytes fault.
 pub fn map_stack(size: usize, guard: usize) -> Result<*mut u8, Errno> {
-    // SAFETY: a fresh anonymous mapping at an address of the kernel's choice concerns nobody.
+    // SAFETY: a fresh anonymous mapping at an address of the kernel's choice touches no other.
     let base = unsafe {
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK;
         syscall(SYS_MMAP, [0, size, PROT_READ | PROT_WRITE, flags, usize::MAX, 0])?
@@ -70,7 +70,7 @@ pub fn map_stack(size: usize, guard: usize) -> Result<*mut u8, Errno> {
     match guarded {
         Ok(_) => Ok(base as *mut u8),
         Err(errno) => {
-            // SAFETY: nobody knows the mapping but us.
+            // SAFETY: nothing else knows the mapping.
             unsafe { unmap(base as *mut u8, size) };
             Err(errno)
         }
@@ -80,7 +80,7 @@ pub fn map_stack(size: usize, guard: usize) -> Result<*mut u8, Errno> {
 /// Unmaps a mapping of [`map_stack`].
 ///
 /// # Safety
-/// Nobody may use the mapping any more.
+/// Nothing may use the mapping any more.
 pub unsafe fn unmap(base: *mut u8, size: usize) {
     // SAFETY: the caller's. munmap of a whole mapping fails only for a range that is none, and there is no remedy.
     let _ = unsafe { syscall(SYS_MUNMAP, [base as usize, size, 0, 0, 0, 0]) };

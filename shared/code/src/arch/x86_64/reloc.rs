@@ -43,11 +43,11 @@ impl Form {
         matches!(self, Self::Rel64 | Self::Rel32)
     }
 
-    /// What a field lacks that holds A, and -P relative to `piece` if that counts, for `symbol` (S or G).
-    pub fn missing(self, symbol: usize, piece: usize, got: usize) -> i64 {
+    /// What a field lacks that holds A, and -P relative to `segment` if that counts, for `symbol` (S or G).
+    pub fn missing(self, symbol: usize, segment: usize, got: usize) -> i64 {
         let base = match self {
             Self::Abs64 | Self::Abs32 | Self::Abs32S => 0,
-            Self::Rel64 | Self::Rel32 => piece,
+            Self::Rel64 | Self::Rel32 => segment,
             Self::GotRel64 => got,
         };
         (symbol as i64).wrapping_sub(base as i64)
@@ -91,7 +91,7 @@ pub enum Access {
         site: bool,
     },
     /// The symbol's GOT cell.
-    Cell,
+    GotEntry,
     /// The GOT cell, or by a changed instruction the symbol itself.
     Relaxable(Relax),
     /// The base of the GOT.
@@ -185,9 +185,9 @@ pub fn reference(
             Some(relax) if addend == -4 && (kind == R_X86_64_GOTPCRELX || relax == Relax::Mov) => {
                 (Form::Rel32, Access::Relaxable(relax))
             }
-            _ => (Form::Rel32, Access::Cell),
+            _ => (Form::Rel32, Access::GotEntry),
         },
-        R_X86_64_GOTPCREL | R_X86_64_CODE_4_GOTPCRELX => (Form::Rel32, Access::Cell),
+        R_X86_64_GOTPCREL | R_X86_64_CODE_4_GOTPCRELX => (Form::Rel32, Access::GotEntry),
         R_X86_64_GOTPC32 => (Form::Rel32, Access::GotBase),
         R_X86_64_GOTPC64 => (Form::Rel64, Access::GotBase),
         R_X86_64_GOTOFF64 => (Form::GotRel64, Access::Address),

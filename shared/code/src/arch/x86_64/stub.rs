@@ -92,7 +92,7 @@ impl RuntimeStub {
         let module = i32::try_from(module).map_err(|_| MemoryError::OutOfReach(record as usize))?;
         let slot = slot as *mut Slot;
         // SAFETY: the slot is one of a committed block, 16-byte aligned, in the data arena, which stays writable and is
-        // never unmapped; `take` has handed it out to nobody else, so there is no reference to it yet.
+        // never unmapped; `take` has handed it out to nothing else, so there is no reference to it yet.
         let slot = unsafe {
             (*slot).module = module;
             (*slot).index = index;
@@ -161,8 +161,8 @@ pub(crate) fn fill(
     to_rodata[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
     let fdes = eh_frame::index(to_rodata, rodata, &range).unwrap_or_default();
     let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata)).collect();
-    let (eh_frame, pieces) = (rodata..rodata + sizes[1], [text, rodata, slots, rodata]);
-    Code { text: range, eh_frame, fdes, pieces, bytes: sizes, ..Code::default() }
+    let (eh_frame, segments) = (rodata..rodata + sizes[1], [text, rodata, slots, rodata]);
+    Code { text: range, eh_frame, fdes, segments, bytes: sizes, ..Code::default() }
 }
 
 /// Writes `jmp` or `call *cell(%rip)`, to lie at `at`.

@@ -31,7 +31,7 @@ fn directory(path: &CStr) -> CString {
     c_string(&[&bytes[..slash.max(1)]])
 }
 
-/// Whether a socket at `path` can only be the user's: nobody else can write its directory.
+/// Whether a socket at `path` can only be the user's: no other user can write its directory.
 ///
 /// # Errors
 /// EPERM if others can; or the directory is not there.

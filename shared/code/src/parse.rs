@@ -13,7 +13,7 @@ use crate::layout::{Layout, Placed};
 use crate::link::LinkError;
 use crate::object::{Object, malformed};
 use crate::reloc::{self, Access, Form, Relax};
-use crate::unit::{External, Fixups, Function, Group, Piece, Section, Source, Symbol, Unit, Usage};
+use crate::unit::{External, Fixups, Function, Group, Section, Segment, Source, Symbol, Unit, Usage};
 
 /// What one entry of the symbol table is bound to so far, by [`Usage`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ struct Bindings {
     cells: [Option<u32>; 2],
 }
 
-struct Settle<'a, 'o> {
+struct Parser<'a, 'o> {
     object: &'o Object<'a>,
     number: &'o dyn Fn(&str) -> Option<Symbol<'static>>,
     layout: Layout<'a>,
@@ -44,40 +44,40 @@ impl Unit<'static> {
         let layout = Layout::of(&object)?;
         let symbols = vec![Bindings::default(); object.symbols.len()];
         let (unit, externals, fixups) = (Unit::default(), Vec::new(), Vec::new());
-        let mut settle = Settle { object: &object, number, layout, unit, externals, fixups, symbols };
-        settle.copy_sections()?;
-        settle.relocations()?;
-        settle.functions()?;
-        settle.unit.externals = settle.externals.into();
-        settle.unit.fixups = Fixups::of(settle.fixups);
+        let mut parser = Parser { object: &object, number, layout, unit, externals, fixups, symbols };
+        parser.copy_sections()?;
+        parser.relocations()?;
+        parser.functions()?;
+        parser.unit.externals = parser.externals.into();
+        parser.unit.fixups = Fixups::of(parser.fixups);
         // Relocations of a malformed object may lie one upon another: place finds instructions that are not there.
-        debug_assert_eq!(settle.unit.check_tables(), Ok(()));
-        debug_assert!(settle.unit.fixups.are_whole());
-        Ok(settle.unit)
+        debug_assert_eq!(parser.unit.check_tables(), Ok(()));
+        debug_assert!(parser.unit.fixups.are_whole());
+        Ok(parser.unit)
     }
 }
 
-impl<'a> Settle<'a, '_> {
+impl<'a> Parser<'a, '_> {
     fn copy_sections(&mut self) -> Result<(), LinkError> {
         let sizes = self.layout.sizes;
-        let mut pieces = Piece::ALL.map(|piece| {
-            let filler = if piece == Piece::Text { crate::place::TRAP } else { 0 };
-            vec![filler; sizes[piece as usize]]
+        let mut segments = Segment::ALL.map(|segment| {
+            let filler = if segment == Segment::Text { crate::place::TRAP } else { 0 };
+            vec![filler; sizes[segment as usize]]
         });
         for (index, placed) in self.layout.sections.iter().enumerate() {
             let Some(placed) = placed else { continue };
-            let bytes = &mut pieces[placed.piece as usize][placed.offset..][..placed.size];
+            let bytes = &mut segments[placed.segment as usize][placed.offset..][..placed.size];
             bytes[..placed.content.len()].copy_from_slice(placed.content);
             bytes[placed.content.len()..].fill(0);
             let (offset, size) = (placed.offset as u32, placed.size as u32);
-            self.unit.sections.push(Section { index: index as u32, piece: placed.piece, offset, size });
+            self.unit.sections.push(Section { index: index as u32, segment: placed.segment, offset, size });
         }
-        self.unit.pieces = pieces.map(Into::into);
+        self.unit.segments = segments.map(Into::into);
         self.unit.aligns = self.layout.aligns.map(|align| align as u32);
         Ok(())
     }
 
-    /// Settles all relocations of loaded sections.
+    /// Reads all relocations of loaded sections.
     fn relocations(&mut self) -> Result<(), LinkError> {
         let placed = |section: u32| matches!(self.layout.sections.get(section as usize), Some(Some(_)));
         if self.object.sections.iter().any(|s| s.sh_type == SHT_REL && placed(s.sh_info)) {
@@ -89,7 +89,7 @@ impl<'a> Settle<'a, '_> {
             let Some(placed) = *placed.ok_or_else(|| malformed("relocations of no section"))? else {
                 continue;
             };
-            let code = if placed.piece == Piece::Text { placed.content } else { &[] };
+            let code = if placed.segment == Segment::Text { placed.content } else { &[] };
             for entry in entries.iter() {
                 let (kind, symbol) = (entry.r_info as u32, (entry.r_info >> 32) as u32);
                 let (offset, addend) = (entry.r_offset as usize, entry.r_addend);
@@ -102,7 +102,7 @@ impl<'a> Settle<'a, '_> {
                     return Err(malformed(format!("a relocation outside section {}", placed.name)));
                 }
                 let source = self.source(symbol, access)?;
-                self.fix(placed.piece, placed.offset + offset, addend, form, source)
+                self.fix(placed.segment, placed.offset + offset, addend, form, source)
                     .ok_or_else(|| LinkError::OutOfReach(self.describe(symbol).into()))?;
             }
         }
@@ -110,18 +110,18 @@ impl<'a> Settle<'a, '_> {
     }
 
     /// Writes what is known of the value at a place, and notes what is missing. None if it does not fit.
-    fn fix(&mut self, piece: Piece, at: usize, addend: i64, form: Form, source: Source) -> Option<()> {
+    fn fix(&mut self, segment: Segment, at: usize, addend: i64, form: Form, source: Source) -> Option<()> {
         let (source, symbol) = match source {
-            Source::Inside(piece, offset) => (Source::Inside(piece, 0), offset),
+            Source::Inside(segment, offset) => (Source::Inside(segment, 0), offset),
             Source::Branch { external, .. } => (source, self.externals[external as usize].own.unwrap_or(0)),
             source => (source, 0),
         };
         let place = if form.is_relative() { at as i64 } else { 0 };
         let known = addend.checked_add(i64::from(symbol) - place)?;
-        let field = &mut self.unit.pieces[piece as usize].to_mut()[at..];
+        let field = &mut self.unit.segments[segment as usize].to_mut()[at..];
         field[..form.width()].fill(0);
         form.shift(field, known)?;
-        let group = Group { piece, form, source };
+        let group = Group { segment, form, source };
         if !group.is_constant() {
             self.fixups.push((group, at as u32));
         }
@@ -134,7 +134,7 @@ impl<'a> Settle<'a, '_> {
             Access::GotBase => Source::GotBase,
             Access::Address if !self.is_known(symbol) && self.is_got_base(symbol)? => Source::GotBase,
             Access::Address => self.bind(symbol, Usage::Address)?,
-            Access::Cell => Source::Cell(self.cell(symbol, Usage::Address)?),
+            Access::GotEntry => Source::GotEntry(self.cell(symbol, Usage::Address)?),
             Access::Branch { site } => match self.bind(symbol, Usage::Call)? {
                 Source::Branch { external, .. } => Source::Branch { external, site },
                 inside => inside,
@@ -181,13 +181,13 @@ impl<'a> Settle<'a, '_> {
                 return Err(LinkError::Unsupported(format!("symbol '{name}' in section {section:#x}")));
             }
             _ => {
-                let Placed { piece, offset, .. } = self.section_of(&symbol, name)?;
+                let Placed { segment, offset, .. } = self.section_of(&symbol, name)?;
                 let offset = (offset + symbol.st_value as usize) as u32;
                 if kind == STT_FUNC && bind != STB_LOCAL {
-                    let called = usage == Usage::Call && piece == Piece::Text;
+                    let called = usage == Usage::Call && segment == Segment::Text;
                     self.external(name, usage, false, called.then_some(offset))?
                 } else {
-                    Source::Inside(piece, offset)
+                    Source::Inside(segment, offset)
                 }
             }
         };
@@ -252,7 +252,8 @@ impl<'a> Settle<'a, '_> {
             let Some(Some(placed)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
             let (offset, size) = (symbol.st_value as usize, symbol.st_size as usize);
             let name = self.object.symbol_name(&symbol)?;
-            if placed.piece != Piece::Text || offset.checked_add(size).is_none_or(|end| end > placed.size) {
+            if placed.segment != Segment::Text || offset.checked_add(size).is_none_or(|end| end > placed.size)
+            {
                 return Err(malformed(format!("function '{name}' outside the code")));
             }
             let function = Function {

@@ -22,7 +22,7 @@ use crate::store::Placed;
 /// Containers follow one another at multiples of this.
 const CONTAINER_ALIGN: u32 = 8;
 
-/// Leaves the residue in `module`.
+/// Leaves the stub module in `module`.
 pub fn leave(
     module: Module,
     plan: &Plan,

@@ -10,11 +10,11 @@ use crate::sys::BlockedSignals;
 /// Until drop, errno is the runtime's; then it is what it was. The trampoline sees to the rest. Where the runtime has no
 /// way to errno, it calls nothing that changes it.
 #[derive(Debug)]
-pub struct Undisturbed {
+pub struct ErrnoGuard {
     errno: c_int,
 }
 
-impl Undisturbed {
+impl ErrnoGuard {
     /// For the calling thread.
     pub fn new() -> Self {
         // SAFETY: the calling thread's errno.
@@ -22,7 +22,7 @@ impl Undisturbed {
     }
 }
 
-impl Drop for Undisturbed {
+impl Drop for ErrnoGuard {
     fn drop(&mut self) {
         if let Some(errno) = c_library::errno() {
             // SAFETY: as above.
@@ -43,19 +43,19 @@ impl Drop for NotCancelled {
 
 /// For work that does not come through the trampoline: errno, cancellation, and no signal handler runs either.
 #[derive(Debug)]
-pub struct Uninterrupted {
+pub struct SignalGuard {
     // In this order: a handler that runs at once must find errno as it was.
-    _undisturbed: Undisturbed,
+    _errno: ErrnoGuard,
     _not_cancelled: NotCancelled,
     _signals: BlockedSignals,
 }
 
-impl Uninterrupted {
+impl SignalGuard {
     /// For the calling thread.
     pub fn new() -> Self {
         let signals = BlockedSignals::new();
         Self {
-            _undisturbed: Undisturbed::new(),
+            _errno: ErrnoGuard::new(),
             _not_cancelled: NotCancelled(Cancellation::disable()),
             _signals: signals,
         }
@@ -90,7 +90,7 @@ mod tests {
         *errno = 77;
         let mask = set_signal_mask(0);
         {
-            let _uninterrupted = Uninterrupted::new();
+            let _uninterrupted = SignalGuard::new();
             *errno = 1;
             assert_eq!(cancel_state(), PTHREAD_CANCEL_DISABLE);
             assert_ne!(set_signal_mask(u64::MAX), 0);
