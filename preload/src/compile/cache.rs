@@ -298,7 +298,7 @@ pub fn bind_copies(root: &'static Function) {
         return;
     }
     let name = root.info().name;
-    for module in root.module().image().modules().iter().filter(|module| !modules::is_bound(module)) {
+    for module in root.module().image().modules().filter(|module| !modules::is_bound(module)) {
         let Ok(opened) = module.open() else { continue };
         let Some(autojit_store::Symbol::Function(index)) = opened.container.find(name) else { continue };
         if let Some(copy) = module.function(index) {

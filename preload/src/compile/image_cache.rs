@@ -168,7 +168,7 @@ pub fn bind_all(image: &'static Image) {
 
 /// Whether an image pack is worth while; not where calls are to pass stubs, as those in one lead to code.
 fn may_have_one(image: &Image) -> bool {
-    image.modules().len() >= MODULES && !options::calls_pass_stubs()
+    image.module_count() >= MODULES && !options::calls_pass_stubs()
 }
 
 fn open(image: &Image) -> Option<ImagePack> {
@@ -244,7 +244,7 @@ fn open(image: &Image) -> Option<ImagePack> {
 
 /// The modules of an image by key.
 fn places(image: &'static Image) -> BTreeMap<&'static Key, u32> {
-    image.modules().iter().zip(0..).map(|(module, place)| (&module.record().key, place)).collect()
+    image.modules().zip(0..).map(|(module, place)| (&module.record().key, place)).collect()
 }
 
 impl ImagePack {
@@ -263,7 +263,7 @@ impl ImagePack {
     /// Where in the image the module of a number is, if it is still there.
     fn place_of(&self, image: &'static Image, number: u32) -> Option<u32> {
         let (key, place) = self.index.module(number)?;
-        let is_it = image.modules().get(place as usize).is_some_and(|module| module.record().key == *key);
+        let is_it = image.module(place as usize).is_some_and(|module| module.record().key == *key);
         if is_it { Some(place) } else { self.places.get_or_init(|| places(image)).get(key).copied() }
     }
 
@@ -273,7 +273,7 @@ impl ImagePack {
         let mut module = known.load(Relaxed);
         if module == UNKNOWN {
             let place = self.place_of(image, number);
-            let found = place.and_then(|place| image.modules().get(place as usize));
+            let found = place.and_then(|place| image.module(place as usize));
             module = found.map_or(GONE, |module| std::ptr::from_ref(module) as usize);
             known.store(module, Relaxed);
         }
@@ -399,7 +399,7 @@ impl ImagePack {
             lines,
             objects: &[],
         };
-        let bound = publish(&image.modules()[0], memory, linked, publication)?;
+        let bound = publish(image.first_module(), memory, linked, publication)?;
         stats::COUNTERS.from_cache.add(bound as u64);
         log::debug!("{bound} functions of {} came from its image pack", image.name());
         Ok(bound)

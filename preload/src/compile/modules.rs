@@ -62,7 +62,7 @@ pub struct Modules;
 
 impl Listener for Modules {
     fn unloaded(&self, image: &Image) {
-        image.modules().iter().filter_map(known).for_each(close);
+        image.known_modules().filter_map(known).for_each(close);
     }
 }
 

@@ -34,7 +34,6 @@ pub fn prepare(image: &'static Image) {
     // In the order of the modules, which settles where an inline function is defined.
     let missing: Vec<Pending> = image
         .modules()
-        .iter()
         .filter_map(|module| {
             let whole = Whole::of(module).map_err(|failure| tell(&module.source(), &failure)).ok()?;
             Pending::of(whole)

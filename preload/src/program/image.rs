@@ -21,7 +21,7 @@ use crate::platform::loaded::{self, Definition, Object};
 use crate::platform::scope;
 use crate::program::attachment::Attachment;
 use crate::program::function::Function;
-use crate::program::module::Module;
+use crate::program::module::{self, Module};
 use crate::program::symbols;
 use crate::settings::failure::Failure;
 use crate::settings::stats;
@@ -31,10 +31,12 @@ use autojit_code::lock::Lock;
 
 mod lookup;
 mod memory;
+mod modules;
 mod slots;
 
 pub use lookup::*;
 pub use memory::{memory_around, owner};
+pub use modules::Modules;
 
 /// An image. Lives for ever, in a list.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub struct Image {
     place: Place,
     slots: Range<usize>,
     records: Range<usize>,
-    modules: Box<[Module]>,
+    modules: Modules,
     /// Its file, mapped, once it was asked for; None inside if that is out of reach.
     file: Lock<Option<Option<Arc<Map>>>>,
     /// The cell through which its stubs' tails call.
@@ -160,8 +162,10 @@ pub unsafe fn register(
     })?;
     all().filter(|old| overlap(&old.place.range, &place.range)).for_each(Image::unload);
     let image = Image::new(tables, place);
-    for module in &image.modules {
-        module.check()?;
+    let mut functions = 0;
+    for record in image.modules.records() {
+        module::check(record)?;
+        functions += u64::from(record.functions);
     }
     log::info!(
         "{}: {} modules, {} stubs",
@@ -170,14 +174,9 @@ pub unsafe fn register(
         image.slots.len() / size_of::<Slot>()
     );
     stats::COUNTERS.modules.add(image.modules.len() as u64);
-    stats::COUNTERS
-        .functions
-        .add(image.modules.iter().map(|module| u64::from(module.record().functions)).sum());
+    stats::COUNTERS.functions.add(functions);
     let image: &'static Image = Box::leak(Box::new(image));
-    for module in &image.modules {
-        module.attach(image);
-    }
-    image.book(debugged);
+    image.book(debugged, functions as usize);
     IMAGES.store(std::ptr::from_ref(image).cast_mut(), Ordering::Release);
     entry.store(trampoline, Ordering::Release);
     Ok(Some(image))
@@ -246,13 +245,9 @@ pub fn program() -> String {
 impl Image {
     fn new(tables: &ImageRecord, place: Place) -> Self {
         let (slots, records) = (tables.slots(), tables.modules());
+        // SAFETY: the linker put the records one behind the other (contract).
+        let modules = unsafe { Modules::new(records.clone()) };
         let records = records.start as usize..records.end as usize;
-        let modules = records
-            .clone()
-            .step_by(size_of::<ModuleRecord>())
-            // SAFETY: the linker put the records one behind the other (contract).
-            .map(|record| unsafe { Module::new(record as *const ModuleRecord) })
-            .collect();
         Self {
             place,
             slots: slots.start as usize..slots.end as usize,
@@ -384,11 +379,6 @@ impl Image {
         })
     }
 
-    /// Its modules.
-    pub fn modules(&self) -> &[Module] {
-        &self.modules
-    }
-
     /// Its file. None if that is out of reach, or another one: if the file was replaced since, or if the loader was run
     /// as a program and then ran this one. Then it is as good as stripped.
     fn file(&self) -> Option<Arc<Map>> {
@@ -461,7 +451,7 @@ impl Image {
             return None;
         }
         // Stripped: the other modules' import tables know.
-        self.modules.iter().find_map(|module| {
+        self.modules().find_map(|module| {
             let opened = module.open().ok()?;
             module.import(opened.import_of(name)?).filter(|address| *address != 0)
         })

@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString};
 use std::fmt;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicPtr};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32};
 
 use autojit_store::{Container, FunctionKind, Symbol, file_name};
 use autojit_trampoline::contract::{CONTRACT_VERSION, MODULE_MAGIC, ModuleRecord, StoreKind};
@@ -18,20 +18,23 @@ use crate::program::image::Image;
 use crate::settings::failure::Failure;
 use crate::sys::{self, File};
 
-/// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere.
-#[derive(Debug)]
+/// A module. Lives for ever. Programs have thousands that are never entered: what only the others need is elsewhere, and one
+/// that nothing has asked for consists of zeros ([`Modules`](crate::program::image::Modules)).
+#[derive(Debug, Default)]
 pub struct Module {
-    record: *const ModuleRecord,
+    /// Null until it is known.
+    record: AtomicPtr<ModuleRecord>,
     image: AtomicPtr<Image>,
     /// Its functions, each as soon as it is named; null if none was. Few of many are.
     table: AtomicPtr<AtomicPtr<Function>>,
-    /// How many they are: the record goes with the image.
-    count: u32,
-    entered: OnceLock<Box<Entered>>,
+    /// Null until its container was asked for.
+    entered: AtomicPtr<Entered>,
+    /// How many functions it has: the record goes with the image.
+    count: AtomicU32,
 }
 
 /// What is known of a module whose container was asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entered {
     opened: OnceLock<Result<Opened, Failure>>,
     /// Whether the index of the container is what was written.
@@ -41,11 +44,6 @@ struct Entered {
     /// What the compilers keep of it.
     attachment: Attachment,
 }
-
-// SAFETY: the record is read-only, in an image that stays loaded as long as anybody calls its functions.
-unsafe impl Send for Module {}
-// SAFETY: as above; the other fields are Sync.
-unsafe impl Sync for Module {}
 
 /// What opening a module's container yields.
 pub struct Opened {
@@ -63,103 +61,120 @@ impl fmt::Debug for Opened {
     }
 }
 
+/// The name of the source file of a record's module.
+fn source_of(record: &ModuleRecord) -> String {
+    // SAFETY: the record's string (contract).
+    unsafe { CStr::from_ptr(record.source_name()) }.to_string_lossy().into_owned()
+}
+
+/// Checks of a module, before anything of it is used, what can be checked without opening its container.
+///
+/// # Errors
+/// A record of another contract, or a container file that is not there.
+pub fn check(record: &ModuleRecord) -> Result<(), Failure> {
+    if record.magic != MODULE_MAGIC {
+        return Err(Failure::new(format_args!("its table of modules is damaged")));
+    }
+    if u32::from(record.version) != CONTRACT_VERSION {
+        return Err(Failure::new(format_args!(
+            "{} was compiled by an autojit with contract version {}, this runtime has version \
+             {CONTRACT_VERSION}; build it again with the plugin of the runtime's release (compiler caches may \
+             hand out older objects: docs/ccache.md)",
+            source_of(record),
+            record.version
+        )));
+    }
+    match container_path(record) {
+        Some(path) => sys::readable(&path).map_err(|error| {
+            Failure::new(format_args!(
+                "the code of {} is not in its store: opening {}: {error}; restore the file or build the \
+                 program again, with AUTOJIT_STORE=embed if the directory does not stay",
+                source_of(record),
+                path.to_string_lossy()
+            ))
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The file of a container that is not in the image.
+fn container_path(record: &ModuleRecord) -> Option<CString> {
+    if record.store != StoreKind::Directory as u8 || record.store_directory().is_null() {
+        return None;
+    }
+    // SAFETY: the record's string (contract).
+    let directory = unsafe { CStr::from_ptr(record.store_directory()) };
+    let path = [directory.to_bytes(), b"/", file_name(&record.key).as_bytes()].concat();
+    Some(CString::new(path).expect("made of C strings"))
+}
+
 impl Module {
-    /// The module of `record`, not opened yet; [`attach`](Self::attach) is to follow.
+    /// Makes it the module of `record` in `image`, if it is none yet. All who do so must mean the same.
     ///
     /// # Safety
-    /// `record` must be readable as long as the module is used.
-    pub unsafe fn new(record: *const ModuleRecord) -> Self {
-        let (image, table) = (AtomicPtr::default(), AtomicPtr::default());
+    /// `record` must be readable as long as the module is used, and must not change.
+    pub unsafe fn make(&self, record: *const ModuleRecord, image: &'static Image) {
+        if self.is_known() {
+            return;
+        }
+        self.image.store(std::ptr::from_ref(image).cast_mut(), Relaxed);
         // SAFETY: the caller's promise.
-        let count = unsafe { (*record).functions };
-        Self { record, image, table, count, entered: OnceLock::new() }
+        self.count.store(unsafe { (*record).functions }, Relaxed);
+        // Release: whoever finds the record finds the rest.
+        self.record.store(record.cast_mut(), Release);
+    }
+
+    /// Whether it was made.
+    pub fn is_known(&self) -> bool {
+        !self.record.load(Acquire).is_null()
     }
 
     fn entered(&self) -> &Entered {
-        self.entered.get_or_init(|| {
-            Box::new(Entered {
-                opened: OnceLock::new(),
-                verified: OnceLock::new(),
-                full_debug: AtomicBool::new(false),
-                attachment: Attachment::default(),
-            })
-        })
+        let known = self.entered.load(Acquire);
+        // SAFETY: null, or what was stored below, which is never freed.
+        if let Some(known) = unsafe { known.as_ref() } {
+            return known;
+        }
+        let made = Box::into_raw(Box::<Entered>::default());
+        let known = match self.entered.compare_exchange(std::ptr::null_mut(), made, SeqCst, SeqCst) {
+            Ok(_) => made,
+            Err(known) => {
+                // Another thread was quicker.
+                // SAFETY: it came from Box::into_raw, and nothing else refers to it.
+                drop(unsafe { Box::from_raw(made) });
+                known
+            }
+        };
+        // SAFETY: as above.
+        unsafe { &*known }
     }
 
-    /// Tells the module its image.
-    pub fn attach(&self, image: &'static Image) {
-        self.image.store(std::ptr::from_ref(image).cast_mut(), Release);
+    /// The same, if it was asked for.
+    fn known_entered(&self) -> Option<&Entered> {
+        // SAFETY: as above.
+        unsafe { self.entered.load(Acquire).as_ref() }
     }
 
     /// Its image.
     pub fn image(&self) -> &'static Image {
         // SAFETY: null, or what was stored above: an image, which lives for ever.
-        unsafe { self.image.load(Acquire).as_ref() }.expect("attached when the image was registered")
+        unsafe { self.image.load(Relaxed).as_ref() }.expect("made with it")
     }
 
     /// Its record.
     pub fn record(&self) -> &'static ModuleRecord {
-        // SAFETY: readable (see new).
-        unsafe { &*self.record }
+        // SAFETY: null, or readable (see make).
+        unsafe { self.record.load(Acquire).as_ref() }.expect("made of it")
     }
 
     /// The name of its source file.
     pub fn source(&self) -> String {
-        // SAFETY: the record's string (contract).
-        unsafe { CStr::from_ptr(self.record().source_name()) }.to_string_lossy().into_owned()
-    }
-
-    /// What can be checked without opening the container.
-    ///
-    /// # Errors
-    /// A record of another contract, or a container file that is not there.
-    pub fn check(&self) -> Result<(), Failure> {
-        let record = self.record();
-        if record.magic != MODULE_MAGIC {
-            return Err(Failure::new(format_args!("its table of modules is damaged")));
-        }
-        if u32::from(record.version) != CONTRACT_VERSION {
-            return Err(Failure::new(format_args!(
-                "{} was compiled by an autojit with contract version {}, this runtime has version \
-                 {CONTRACT_VERSION}; build it again with the plugin of the runtime's release (compiler caches may \
-                 hand out older objects: docs/ccache.md)",
-                self.source(),
-                record.version
-            )));
-        }
-        match self.container_path() {
-            Some(path) => sys::readable(&path).map_err(|error| {
-                Failure::new(format_args!(
-                    "the code of {} is not in its store: opening {}: {error}; restore the file or build the \
-                     program again, with AUTOJIT_STORE=embed if the directory does not stay",
-                    self.source(),
-                    path.to_string_lossy()
-                ))
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// The file of a container that is not in the image.
-    fn container_path(&self) -> Option<CString> {
-        let record = self.record();
-        if !self.is_outside() || record.store_directory().is_null() {
-            return None;
-        }
-        // SAFETY: the record's string (contract).
-        let directory = unsafe { CStr::from_ptr(record.store_directory()) };
-        let path = [directory.to_bytes(), b"/", file_name(&record.key).as_bytes()].concat();
-        Some(CString::new(path).expect("made of C strings"))
+        source_of(self.record())
     }
 
     /// Whether all of its functions have code.
     pub fn is_complete(&'static self) -> bool {
-        (0..self.count).all(|index| self.function(index).is_some_and(|function| function.code().is_some()))
-    }
-
-    /// Whether its container is not in the image.
-    fn is_outside(&self) -> bool {
-        self.record().store == StoreKind::Directory as u8
+        (0..self.count()).all(|index| self.function(index).is_some_and(|function| function.code().is_some()))
     }
 
     /// Opens the container, once. Its names and kinds can be used; that they are what was written is for
@@ -188,12 +203,12 @@ impl Module {
 
     /// What [`open`](Self::open) yielded, if it was called.
     pub fn opened(&self) -> Option<&Opened> {
-        self.entered.get()?.opened.get()?.as_ref().ok()
+        self.known_entered()?.opened.get()?.as_ref().ok()
     }
 
     fn read(&'static self) -> Result<Opened, Failure> {
         let record = self.record();
-        let (bytes, place) = match self.container_path() {
+        let (bytes, place) = match container_path(record) {
             Some(path) => {
                 let place = path.to_string_lossy().into_owned();
                 let map = File::open(&path, libc::O_RDONLY, 0).and_then(|file| file.map());
@@ -231,7 +246,7 @@ impl Module {
     /// The function of an index. The container need not be opened for it: functions of other modules are named all
     /// the time.
     pub fn function(&'static self, index: u32) -> Option<&'static Function> {
-        if index >= self.count {
+        if index >= self.count() {
             return None;
         }
         let table = self.table.load(Acquire);
@@ -265,7 +280,7 @@ impl Module {
     /// The function of an index, if it was ever named.
     pub fn named_function(&self, index: u32) -> Option<&'static Function> {
         let table = self.table.load(SeqCst);
-        if table.is_null() || index >= self.count {
+        if table.is_null() || index >= self.count() {
             return None;
         }
         // SAFETY: the table has an entry for each function, and is never freed; entries are null or functions, which live
@@ -275,7 +290,7 @@ impl Module {
 
     fn make_table(&self) -> *mut AtomicPtr<Function> {
         // Of zeros, which large allocations consist of already: no page of it is touched before it is used.
-        let made: Box<[*mut Function]> = vec![std::ptr::null_mut(); self.count as usize].into();
+        let made: Box<[*mut Function]> = vec![std::ptr::null_mut(); self.function_count()].into();
         let made = Box::into_raw(made);
         let table = made.cast::<AtomicPtr<Function>>();
         match self.table.compare_exchange(std::ptr::null_mut(), table, SeqCst, SeqCst) {
@@ -292,7 +307,7 @@ impl Module {
     /// Those of its functions that were ever named.
     pub fn functions(&self) -> impl Iterator<Item = &'static Function> {
         let table = self.table.load(Acquire);
-        let count = if table.is_null() { 0 } else { self.count as usize };
+        let count = if table.is_null() { 0 } else { self.function_count() };
         // SAFETY: the table has an entry for each function, and is never freed; entries are null or functions, which live
         // for ever.
         (0..count).filter_map(move |index| unsafe { (*table.add(index)).load(Acquire).as_ref() })
@@ -300,7 +315,11 @@ impl Module {
 
     /// How many functions it has.
     pub fn function_count(&self) -> usize {
-        self.count as usize
+        self.count() as usize
+    }
+
+    fn count(&self) -> u32 {
+        self.count.load(Relaxed)
     }
 
     /// Room for what the compilers keep of it.
@@ -310,7 +329,7 @@ impl Module {
 
     /// The same, if the module was entered.
     pub fn known_attachment(&self) -> Option<&Attachment> {
-        Some(&self.entered.get()?.attachment)
+        Some(&self.known_entered()?.attachment)
     }
 
     /// From now on, its types and variables are described to the debugger. To be said before the engine opens it.
@@ -320,7 +339,7 @@ impl Module {
 
     /// Whether its types and variables are described to a debugger.
     pub fn described_in_full(&self) -> bool {
-        self.entered.get().is_some_and(|it| it.full_debug.load(Relaxed))
+        self.known_entered().is_some_and(|it| it.full_debug.load(Relaxed))
     }
 
     /// The address of an import, 0 if it is a weak one that nothing defines.
@@ -349,13 +368,11 @@ impl Module {
     }
 }
 
-impl Module {
-    /// The addresses that its bodies refer to without a GOT.
-    pub fn direct_imports(&self) -> impl Iterator<Item = usize> {
-        let record = self.record();
-        (record.got_imports..record.got_imports + record.direct_imports)
-            .filter_map(|index| self.import(index))
-    }
+/// The addresses that the bodies of a record's module refer to without a GOT.
+pub fn direct_imports(record: &ModuleRecord) -> impl Iterator<Item = usize> {
+    let imports = record.got_imports..record.got_imports + record.direct_imports;
+    // SAFETY: an emitted record of a loaded image, and the indices are in range.
+    imports.map(|index| unsafe { record.import(index) } as usize)
 }
 
 impl Opened {

@@ -39,7 +39,7 @@ fn provide_image(image: &'static Image) {
     image.provide();
     image_cache::bind_all(image);
     // Failures are kept for the first use.
-    for module in image.modules().iter().filter(|module| module.open().is_ok()) {
+    for module in image.modules().filter(|module| module.open().is_ok()) {
         modules::bind_cached(module);
     }
 }

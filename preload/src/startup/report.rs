@@ -87,7 +87,8 @@ fn file_name(name: &[u8], process: u32, forked: bool) -> CString {
 
 /// How many functions have code.
 fn bound() -> usize {
-    let functions = image::all().flat_map(|image| image.modules()).flat_map(|module| module.functions());
+    let functions =
+        image::all().flat_map(|image| image.known_modules()).flat_map(|module| module.functions());
     let named = functions.filter(|function| function.state() == State::Ready).count();
     named + image::all().map(image_cache::unnamed).sum::<usize>()
 }

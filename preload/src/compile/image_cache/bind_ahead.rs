@@ -94,7 +94,7 @@ pub fn bind(
         // Nothing that runs relies on the description, nor on lines.
         let (packed, description) = bytes.split_at_mut(pack::description_start(bytes).unwrap_or(bytes.len()));
         let lines = pack.lines_of(image, group, packed).unwrap_or(Lines::None);
-        announce(&image.modules()[0], memory, code, lines, (description, functions), &[]);
+        announce(image.first_module(), memory, code, lines, (description, functions), &[]);
     }
     // The stubs, if there are some.
     codes.for_each(|mut code| unwind_table::TABLE.register(&mut code, None));

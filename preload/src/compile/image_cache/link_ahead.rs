@@ -84,7 +84,7 @@ pub fn link_ahead(image: &'static Image, groups: &[Group<'_>], key: &Key) -> Opt
 
 impl Groups<'_> {
     fn module(&self, place: u32) -> Option<&'static Module> {
-        self.image.modules().get(place as usize)
+        self.image.module(place as usize)
     }
 
     fn has_slot(&self, reference: &Reference) -> bool {

@@ -45,7 +45,7 @@ struct ImageFacts(&'static Image);
 
 impl ImageFacts {
     fn module(&self, place: u32) -> Option<&'static Module> {
-        self.0.modules().get(place as usize)
+        self.0.module(place as usize)
     }
 }
 
@@ -175,7 +175,7 @@ fn encode(
         let units: Vec<_> = group.iter().map(|(place, unit)| (*place, unit)).collect();
         groups.extend(Group::of(&units, &facts, key));
     }
-    let key_at = |place: u32| image.modules()[place as usize].record().key;
+    let key_at = |place: u32| image.module(place as usize).expect("it has what it is of").record().key;
     let bytes = link_ahead(image, &groups, key)
         .and_then(|ahead| image_pack::encode(&groups, key_at, key, Some(&ahead)).ok())
         .filter(|bytes| bytes.len() as u64 <= limit);

@@ -34,7 +34,7 @@ pub unsafe fn module_of_slot(slot: *const Slot) -> Option<&'static Module> {
 /// The module of a record in a registered image.
 fn module_of(record: *const ModuleRecord) -> Option<&'static Module> {
     let image = all().find(|image| image.records.contains(&(record as usize)))?;
-    image.modules.get((record as usize - image.records.start) / size_of::<ModuleRecord>())
+    image.module((record as usize - image.records.start) / size_of::<ModuleRecord>())
 }
 
 /// The function whose static stub is at `address`. None if there is no stub of a registered image.

@@ -6,16 +6,16 @@ use std::sync::atomic::Ordering;
 use autojit_code::{Booking, CodeMemory, reservation};
 
 use super::{Image, all};
+use crate::program::module;
 use crate::settings::options;
 
 impl Image {
     /// Books address space for its code: later the program's heap may have taken all that is in reach.
-    pub(super) fn book(&self, debugged: bool) {
+    pub(super) fn book(&self, debugged: bool, functions: usize) {
         /// What a function takes, roughly: some are never called, others come with inline functions.
         const FUNCTION: usize = 1 << 10;
         /// What few functions and their areas take.
         const LEAST: usize = 512 << 10;
-        let functions: usize = self.modules.iter().map(|module| module.record().functions as usize).sum();
         let size = (functions * FUNCTION).max(LEAST);
         *self.booking.lock() = Booking::new(self.reach(), debugged, size);
     }
@@ -36,8 +36,8 @@ impl Image {
             reach = reach.start.min(start)..reach.end.max(end);
         };
         self.place.code.iter().for_each(|code| include(code.start, code.end));
-        for module in &self.modules {
-            let direct = module.direct_imports().filter(|address| whole.contains(address));
+        for record in self.modules.records() {
+            let direct = module::direct_imports(record).filter(|address| whole.contains(address));
             direct.for_each(|address| include(address, address.saturating_add(ADDEND).min(whole.end)));
         }
         reach
