@@ -175,6 +175,11 @@ pub fn unused(image: &Range<usize>, size: usize) -> Option<usize> {
     space::unused(image, size)
 }
 
+/// The same for an image that lies among other mappings, as libraries do: see [`space::unused_far`].
+pub fn unused_far(image: &Range<usize>, size: usize, number: u64) -> Option<usize> {
+    space::unused_far(image, size, number)
+}
+
 /// Takes a range back that [`take`] has handed out: its memory is freed, its addresses are handed out again.
 ///
 /// # Safety

@@ -61,6 +61,29 @@ pub fn unused(image: &Range<usize>, size: usize) -> Option<usize> {
     Some(request.search(mappings().ok()?, Side::Below)?.0)
 }
 
+/// The first page of `size` bytes for an image that lies among other mappings, away from them: what the kernel maps next comes
+/// beside what is there. Other numbers have other places.
+pub fn unused_far(image: &Range<usize>, size: usize, number: u64) -> Option<usize> {
+    choose_far(&mappings().ok()?, image, size, number)
+}
+
+/// The same, with these mappings, which are sorted: a place in the middle half of the largest free range within reach.
+fn choose_far(mappings: &[Range<usize>], image: &Range<usize>, size: usize, number: u64) -> Option<usize> {
+    let lowest = page_up(image.end.saturating_sub(REACH).max(LOWEST));
+    let highest = (image.start + REACH).min(HIGHEST) & !4095;
+    let mut largest = 0..0;
+    let mut gap_start = lowest;
+    for mapping in mappings.iter().chain(std::iter::once(&(highest..highest))) {
+        let gap = gap_start..mapping.start.min(highest);
+        if gap.end > gap.start && gap.len() > largest.len() {
+            largest = gap;
+        }
+        gap_start = gap_start.max(page_up(mapping.end));
+    }
+    let pages = (largest.len().checked_sub(size)? / 2 / 4096) as u64;
+    Some(largest.start + (pages / 2 + number % (pages + 1)) as usize * 4096)
+}
+
 /// What [`reserve`] was asked for.
 struct Request<'a> {
     image: &'a Range<usize>,
@@ -314,6 +337,26 @@ mod tests {
     fn own_maps_hold_this_function() {
         let here = maps_are_parsed_in_pieces as fn() as usize;
         assert!(mappings().unwrap().iter().any(|m| m.contains(&here)));
+    }
+
+    #[test]
+    fn far_from_neighbours() {
+        let library = 0x7f00_8000_0123..0x7f00_8010_0000;
+        let maps = [0x7f00_7f00_0000..0x7f00_8000_0000, library.clone(), 0x7f00_8010_0000..0x7f00_9000_0000];
+        let mut places = std::collections::BTreeSet::new();
+        for number in 0..1000 {
+            // Such numbers as hashes are.
+            let base = choose_far(&maps, &library, MIB, number * 0x9e37_79b9_7f4a_7c15).unwrap();
+            assert!(base.is_multiple_of(4096) && base >= library.end - REACH, "{base:x}");
+            // Hundreds of megabytes lie between it and what is there.
+            assert!(base + MIB <= maps[0].start - 400 * MIB, "{base:x}");
+            places.insert(base);
+        }
+        assert!(places.len() > 990, "{}", places.len());
+        // Above, if there is more.
+        let low = [0x1_0000..0x5000_0000_0000, 0x5000_0000_0000..0x5000_0100_0000];
+        assert!(choose_far(&low, &low[1], MIB, 7).unwrap() > low[1].end);
+        assert_eq!(choose_far(std::slice::from_ref(&(0..HIGHEST)), &library, MIB, 7), None);
     }
 
     #[test]

@@ -47,6 +47,9 @@ impl Image {
     /// address space there is none above the image: the heap begins wherever the kernel likes.
     pub fn unused_place(&self, size: usize) -> Option<usize> {
         let reach = self.reach();
+        if !self.is_executable() {
+            return reservation::unused_far(&reach, size, autojit_store::hash(self.name().as_bytes()));
+        }
         let is_low = reach.start < 1 << 32;
         reservation::unused(&reach, size).filter(|place| !is_low || *place < reach.start)
     }

@@ -1,4 +1,5 @@
-// Prints what its code is mapped from, then what it does there.
+// Prints what its code is mapped from, then what it does there. With a second argument, it makes that file, if it can, and
+// waits until it is gone.
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +30,19 @@ static int rare(int n) { return n * 3; }
 
 static void leave(int *n) { printf("left %d\n", *n); }
 
+static void wait_for_others(const char *path) {
+  FILE *file = fopen(path, "w");
+  if (file == NULL) return;
+  fclose(file);
+  while (access(path, F_OK) == 0) usleep(1000);
+}
+
 static void *thread(void *argument) {
   __attribute__((cleanup(leave))) int n = *(int *)argument;
   pthread_exit(NULL);
 }
 
 int main(int argc, char **argv) {
-  (void)argv;
   puts(mapped_from());
   int values[] = {3, 1, 2}, number = 4;
   int (*volatile order)(const void *, const void *) = descending;
@@ -50,6 +57,7 @@ int main(int argc, char **argv) {
   pthread_t other;
   pthread_create(&other, NULL, thread, &number);
   pthread_join(other, NULL);
+  if (argc > 2) wait_for_others(argv[2]);
   if (argc > 1) printf("%d\n", rare(argc));
   return order == descending ? 3 : 4;
 }

@@ -3,11 +3,13 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use autojit_code::image_pack;
 use autojit_tests::cache::{assert_cold, assert_warm, only, warm};
-use autojit_tests::run::{command, tool};
+use autojit_tests::run::{attempt, command, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -20,8 +22,8 @@ fn names() -> Vec<String> {
     (0..10).map(|number| format!("m{number}")).chain(["main".to_owned()]).collect()
 }
 
-/// A program of eleven modules.
-fn build(scratch: &Scratch, flags: &[&str]) -> PathBuf {
+/// Compiles eleven modules.
+fn compile(scratch: &Scratch, flags: &[&str]) {
     scratch.file("main.c", include_str!("mapped.c"));
     for number in 1..10 {
         scratch.file(&format!("m{number}.c"), format!("int m{number}(int n) {{ return n + {number}; }}\n"));
@@ -32,6 +34,11 @@ fn build(scratch: &Scratch, flags: &[&str]) -> PathBuf {
          int (*later(void))(const void *, const void *) { return ascending; }\nint m0(int n) { return n; }\n",
     );
     compile_some(scratch, flags, &names());
+}
+
+/// A program of eleven modules.
+fn build(scratch: &Scratch, flags: &[&str]) -> PathBuf {
+    compile(scratch, flags);
     link(scratch, &names(), &[], "program")
 }
 
@@ -156,4 +163,91 @@ fn pages_are_checked_once_in_a_while() {
     assert_warm(&stats, "damaged");
     assert!(stats.number("cache_files") > 1.0, "{stats:?}");
     is_mapped(&scratch, &program, "damaged, later");
+}
+
+/// A library's pages are mapped with its first call, whether the program was linked with it or opens it; also when it is opened
+/// once more.
+#[test]
+fn code_of_libraries_runs_in_pages_of_theirs() {
+    let scratch = Scratch::new("image-pack-mapped-library");
+    compile(&scratch, &["-O0", "-fPIC", "-fexceptions", "-Dmain=in_library"]);
+    link(&scratch, &names(), &["-shared"], "liball.so");
+    let directory = scratch.path().display().to_string();
+    scratch.file(
+        "linked.c",
+        "int in_library(int, char **);\nint main(int n, char **v) { return in_library(n, v); }\n",
+    );
+    let opens = format!(
+        "#include <dlfcn.h>\n#include <stdio.h>\nint main(int n, char **v) {{ int sum = 0;\n\
+         for (int round = 0; round < 2; round++) {{ void *library = dlopen(\"{directory}/liball.so\", RTLD_NOW);\n\
+         int (*call)(int, char **) = (int (*)(int, char **))dlsym(library, \"in_library\");\n\
+         sum += call(n, v); fflush(stdout); dlclose(library); }}\nreturn sum == 6 ? 3 : 4; }}\n"
+    );
+    scratch.file("opens.c", opens);
+    for (name, flags, times) in [
+        ("linked", vec![format!("-L{directory}"), "-lall".into(), format!("-Wl,-rpath,{directory}")], 1),
+        ("opens", vec![], 2),
+    ] {
+        let mut clang = command("clang-22");
+        let program = scratch.path().join(name);
+        tool(clang.arg(format!("{name}.c")).args(flags).arg("-o").arg(&program).current_dir(scratch.path()));
+        // The first program leaves a pack to the second.
+        if name == "linked" {
+            assert_cold(&runs(&scratch, &program, "memory", "first"), "first");
+        }
+        for what in ["second", "third"] {
+            let (outcome, stats) = warm(&scratch, &program, |command| command);
+            assert_ran(&outcome, &format!("the pack\n{REST}").repeat(times), &format!("{name}, {what}"));
+            assert_warm(&stats, what);
+            assert_eq!(stats.number("cache_files"), times as f64, "{name}, {what}: {stats:?}");
+        }
+    }
+}
+
+/// The frames that gdb shows, the function's name and what follows, and the instructions behind the call in `main`.
+fn frames(gdb: &mut Command) -> String {
+    gdb.args(["-ex", "bt", "-ex", "frame function main", "-ex", "x/2i $pc"]);
+    let outcome = attempt(gdb);
+    let text = outcome.text();
+    for frame in [" in wait_for_others (", " in main ("] {
+        assert!(text.contains(frame), "no '{frame}': {outcome}");
+    }
+    let instructions: Vec<_> = text.lines().filter(|line| line.contains("<main+")).collect();
+    assert!(instructions.len() >= 2 && !outcome.errors().contains("Cannot access"), "{outcome}");
+    instructions.join("\n")
+}
+
+/// A debugger that attaches to a process whose code is in pages of a file, or reads its core file, finds names and code.
+#[test]
+fn core_files_have_the_pages() {
+    let scratch = Scratch::new("image-pack-mapped-core");
+    let program = build(&scratch, &["-O0", "-g", "-fexceptions"]);
+    let (outcome, stats) = warm(&scratch, &program, |command| command.args(["more", "/no/such/file"]));
+    assert_ran(&outcome, &format!("memory\n{REST}9\n"), "first");
+    assert_cold(&stats, "first");
+    let waits = scratch.path().join("waits");
+    let mut child = warm_command(&program, scratch.path());
+    let child = child.arg("more").arg(&waits).current_dir(scratch.path()).stdout(Stdio::null()).spawn();
+    let mut child = child.expect("it starts");
+    let start = Instant::now();
+    while !waits.exists() && start.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let maps = fs::read_to_string(format!("/proc/{}/maps", child.id())).expect("it waits");
+    let is_text = |line: &&str| {
+        line.contains(".aji") && line.split_whitespace().nth(1).is_some_and(|it| it.contains('x'))
+    };
+    assert_eq!(maps.lines().filter(is_text).count(), 1, "{maps}");
+    let gdb = || {
+        let mut gdb = command("gdb");
+        gdb.args(["-q", "-nx", "-batch", "-ex", "set width 0"]).current_dir(scratch.path());
+        gdb
+    };
+    let mut attached = gdb();
+    let live = frames(attached.args(["-p", &child.id().to_string(), "-ex", "generate-core-file core"]));
+    fs::remove_file(&waits).expect("the program waits at it");
+    assert_eq!(child.wait().expect("it is ours").code(), Some(3));
+    // What is in the core file has to do: the pack may be another one by then.
+    fs::remove_file(only(&scratch, ".aji")).expect("it is ours");
+    assert_eq!(frames(gdb().arg(&program).arg("core")), live);
 }
