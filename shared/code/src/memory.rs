@@ -246,6 +246,11 @@ impl CodeMemory {
         Ok(address)
     }
 
+    /// Whether pages of a file may become code here ([`adopt`](Self::adopt)). Not if all code is to be in anonymous memory.
+    pub fn takes_pages(&self) -> bool {
+        self.shared
+    }
+
     /// Makes pages of a file an area: `pages`, mapped privately and writable, are moved to `start`, `complete` writes what is
     /// missing, then they are text, rodata and data, of these lengths. False, and nothing has happened, if the range is not
     /// free, or this is no memory for pages of files.
@@ -265,7 +270,11 @@ impl CodeMemory {
         let Some(end) = start.checked_add(len) else { return Ok(false) };
         let range = start..end;
         let are_pages = from.is_multiple_of(PAGE) && start.is_multiple_of(PAGE);
-        if !self.shared || growth.largest == 0 || !are_pages || !reservation::take_at(&self.near, &range) {
+        if !self.takes_pages()
+            || growth.largest == 0
+            || !are_pages
+            || !reservation::take_at(&self.near, &range)
+        {
             return Ok(false);
         }
         let system = |error: autojit_sys::Errno| MemoryError::System("mapping an image pack", error.0);

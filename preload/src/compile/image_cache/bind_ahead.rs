@@ -52,6 +52,11 @@ pub fn bind(
     packs: &mut [Option<&'static mut [u8]>],
 ) -> Result<usize, Refusal> {
     let Ahead { summary, tables, pages } = ahead;
+    let memory = image.memory();
+    // For perf and debuggers, code is in anonymous memory.
+    if !memory.takes_pages() {
+        return Err(Refusal::Process("pages of a file are no place for its code".into()));
+    }
     let tables = Tables::open(tables, &summary).ok_or(Refusal::Image("its tables are damaged"))?;
     if summary.absolute != 0 && summary.absolute != image.start() {
         return Err(Refusal::Process("the image is at another address".into()));
@@ -70,7 +75,6 @@ pub fn bind(
             bytes[word.at as usize..][..8].copy_from_slice(&value.to_le_bytes());
         }
     };
-    let memory = image.memory();
     {
         // No other stubs are made meanwhile.
         let _stubs = function::hold_stubs();
