@@ -104,7 +104,7 @@ fn every_instruction_of_the_stack_switch_can_be_unwound() {
         result
     }
     let library = load("switch-steps", "walk");
-    entry::install(publish);
+    entry::install(publish, entry::Processor::ask());
     // SAFETY: the variable is a pointer to such a function.
     unsafe { (library.address("other") as *mut extern "C" fn(i32) -> i32).write(on_another_stack) };
     assert_eq!(library.function("step_other")(), 42);

@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
 use autojit_trampoline::cancellation::{self, SetCancellation};
+use autojit_trampoline::entry::Processor;
 
 use crate::platform::loaded::{self, Visit};
 use crate::sys;
@@ -67,6 +68,22 @@ functions! {
     fn key_delete = "pthread_key_delete"(key: c_uint) -> c_int;
     /// See pthread_setspecific(3).
     fn set_specific = "pthread_setspecific"(key: c_uint, value: *const c_void) -> c_int;
+    /// What CPUID says of a leaf, which has a number (sys/platform/x86.h, since glibc 2.33), and behind that what of it is used.
+    fn cpuid_leaf = "__x86_get_cpuid_feature_leaf"(leaf: c_uint) -> *const [[u32; 4]; 2];
+}
+
+/// What CPUID says of the processor, which the C library has asked when the program started, if it tells.
+pub fn processor() -> Processor {
+    /// The numbers of leaves 1 and 0xd.1.
+    const LEAVES: [c_uint; 2] = [0, 3];
+    // SAFETY: null for numbers that it does not know, or constant.
+    let known = LEAVES.map(|leaf| unsafe { cpuid_leaf(leaf)?.as_ref() });
+    match known {
+        [Some([[_, _, leaf_1, _], _]), Some([[leaf_d_1, ..], _])] => {
+            Processor { leaf_1: *leaf_1, leaf_d_1: *leaf_d_1 }
+        }
+        _ => Processor::ask(),
+    }
 }
 
 /// The distance from the thread pointer to errno, the same in all threads; 0 if the runtime does not know it.
@@ -153,6 +170,19 @@ mod tests {
             assert_eq!(errno_location(), Some(libc::__errno_location()));
             assert_eq!(errno(), Some(libc::__errno_location()));
         }
+    }
+
+    #[test]
+    fn the_processor_is_the_same() {
+        find();
+        // SAFETY: a plain call.
+        let told = unsafe { cpuid_leaf(0) }.is_some();
+        // SAFETY: as above.
+        let version = unsafe { CStr::from_ptr(libc::gnu_get_libc_version()) }.to_string_lossy();
+        let minor: u32 = version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap();
+        assert_eq!(told, minor >= 33, "{version}");
+        let (known, asked) = (processor(), Processor::ask());
+        assert_eq!((known.leaf_1, known.leaf_d_1), (asked.leaf_1, asked.leaf_d_1));
     }
 
     #[test]

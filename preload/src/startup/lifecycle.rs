@@ -95,7 +95,7 @@ fn start() -> Result<(), Failure> {
     thread_end::reserve();
     // Last: from here on, stubs can lead to us.
     entry::install_counters(tier::tripped);
-    entry::install(resolver::resolve);
+    entry::install(resolver::resolve, c_library::processor());
     process::note_loading();
     Ok(())
 }

@@ -22,7 +22,7 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::arena::PAGE;
 use crate::description::{self, Description};
@@ -37,6 +37,15 @@ pub const VERSION: u32 = 8;
 
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
+
+/// A key made of `text`, which nobody tries to find another text for: XXH3 with four seeds.
+pub fn hash(text: &[u8]) -> Key {
+    let mut key = Key::default();
+    for (seed, word) in (0..).zip(key.chunks_exact_mut(8)) {
+        word.copy_from_slice(&xxh3_64_with_seed(text, seed).to_le_bytes());
+    }
+    key
+}
 
 const MAGIC: [u8; 8] = *b"AJCODE\0\0";
 const CHECKED: usize = 24;

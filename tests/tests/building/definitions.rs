@@ -24,6 +24,7 @@ const NAMES: &[&str] = &[
     "__gmon_start__",
     "__register_atfork",
     "__tls_get_addr",
+    "__x86_get_cpuid_feature_leaf",
     "_ITM_deregisterTMCloneTable",
     "_ITM_registerTMCloneTable",
     "_r_debug",

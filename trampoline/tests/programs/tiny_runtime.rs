@@ -54,7 +54,7 @@ unsafe extern "C" fn resolve(slot: *const Slot, _frame: &mut Frame) {
 /// `record` must be an image's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn __autojit_register(record: *const ImageRecord) {
-    entry::install(resolve);
+    entry::install(resolve, entry::Processor::ask());
     // SAFETY: as the caller promises.
     unsafe { (*(*record).entry_cell()).store(entry::address(), Ordering::Release) };
 }

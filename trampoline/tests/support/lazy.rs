@@ -64,7 +64,7 @@ impl Library {
 
     /// Makes all functions cold again, with first calls going to `trampoline` and from there to `resolver`.
     pub fn arm(&self, resolver: ResolverFn, trampoline: Option<usize>) {
-        entry::install(resolver);
+        entry::install(resolver, entry::Processor::ask());
         RESOLVED.store(0, Ordering::Relaxed);
         BODIES.store(self.address("bodies") as *mut *const c_void, Ordering::Relaxed);
         self.entry_cell().store(trampoline.unwrap_or_else(entry::address), Ordering::Relaxed);

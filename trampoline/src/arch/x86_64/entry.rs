@@ -141,14 +141,45 @@ static INITIAL_STATE: InitialState =
 const _: () = assert!(offset_of!(InitialState, mxcsr) == 24);
 const _: () = assert!(size_of::<InitialState>() == (LEGACY_SIZE + HEADER_SIZE) as usize);
 
+/// What CPUID says of the processor, as far as the trampoline wants to know it. Virtual machines take microseconds for each
+/// CPUID, some tens of them; the C library has asked already.
+#[derive(Clone, Copy, Debug)]
+pub struct Processor {
+    /// Leaf 1, ecx.
+    pub leaf_1: u32,
+    /// Leaf 0xd.1, eax.
+    pub leaf_d_1: u32,
+}
+
+impl Processor {
+    /// Asks it.
+    pub fn ask() -> Self {
+        Self { leaf_1: __cpuid(1).ecx, leaf_d_1: __cpuid_count(0xd, 1).eax }
+    }
+
+    /// The state components that the kernel has enabled (the low half of XCR0); 0 without XSAVE.
+    fn enabled_components(self) -> u32 {
+        const OSXSAVE: u32 = 1 << 27;
+        if self.leaf_1 & OSXSAVE == 0 {
+            return 0;
+        }
+        let low: u32;
+        // SAFETY: the kernel has enabled XSAVE, so xgetbv exists and register 0 does.
+        unsafe {
+            std::arch::asm!("xgetbv", in("ecx") 0, lateout("eax") low, lateout("edx") _, options(nomem, nostack));
+        }
+        low
+    }
+}
+
 /// Makes `resolver` the one that the trampoline calls, and fits the trampoline to the processor. To be called before
 /// any image's entry cell holds [`address`]; a second call replaces the resolver.
-pub fn install(resolver: ResolverFn) {
-    let enabled = enabled_components();
+pub fn install(resolver: ResolverFn, processor: Processor) {
+    let enabled = processor.enabled_components();
     STATE.saved.store(enabled & SAVED_COMPONENTS, Ordering::Relaxed);
     STATE.reset.store(enabled & SAVED_COMPONENTS & !PKRU, Ordering::Relaxed);
     STATE.resolver.store(resolver as usize, Ordering::Relaxed);
-    let method = SaveMethod::best(enabled);
+    let method = SaveMethod::best(processor);
     STATE.counter_address.store(counter_address_of(method), Ordering::Relaxed);
     // Release: a thread that learns the address finds the rest filled in.
     STATE.address.store(address_of(method), Ordering::Release);
@@ -206,39 +237,26 @@ pub fn counter_address_of(method: SaveMethod) -> usize {
 
 impl SaveMethod {
     /// The method that loses nothing and takes the least memory.
-    fn best(enabled: u32) -> Self {
+    fn best(processor: Processor) -> Self {
         // With XSAVE, Xsave is supported at least.
         let methods = [Self::Xsavec, Self::Xsave];
-        methods.into_iter().find(|method| method.has(enabled)).unwrap_or(Self::Fxsave)
+        methods.into_iter().find(|method| method.has(processor)).unwrap_or(Self::Fxsave)
     }
 
     /// Whether processor and kernel have it.
     pub fn supported(self) -> bool {
-        self.has(enabled_components())
+        self.has(Processor::ask())
     }
 
-    fn has(self, enabled: u32) -> bool {
+    fn has(self, processor: Processor) -> bool {
+        const XSAVEC: u32 = 1 << 1;
+        let xsave = processor.enabled_components() != 0;
         match self {
             Self::Fxsave => true,
-            Self::Xsave => enabled != 0,
-            // Leaf 0xd.1, eax bit 1.
-            Self::Xsavec => enabled != 0 && __cpuid_count(0xd, 1).eax & 1 << 1 != 0,
+            Self::Xsave => xsave,
+            Self::Xsavec => xsave && processor.leaf_d_1 & XSAVEC != 0,
         }
     }
-}
-
-/// The state components that the kernel has enabled (the low half of XCR0); 0 without XSAVE.
-fn enabled_components() -> u32 {
-    const OSXSAVE: u32 = 1 << 27;
-    if __cpuid(1).ecx & OSXSAVE == 0 {
-        return 0;
-    }
-    let low: u32;
-    // SAFETY: the kernel has enabled XSAVE, so xgetbv exists and register 0 does.
-    unsafe {
-        std::arch::asm!("xgetbv", in("ecx") 0, lateout("eax") low, lateout("edx") _, options(nomem, nostack));
-    }
-    low
 }
 
 /// Size of a state component among [`SAVED_COMPONENTS`], in bytes: that of the registers in it (SDM vol. 1, 13.5). Components
@@ -480,7 +498,7 @@ mod tests {
 
     #[test]
     fn components_have_the_sizes_that_the_processor_tells() {
-        let enabled = enabled_components() & SAVED_COMPONENTS;
+        let enabled = Processor::ask().enabled_components() & SAVED_COMPONENTS;
         for component in (2..32).filter(|bit| enabled & 1 << bit != 0) {
             let size = __cpuid_count(0xd, component).eax;
             assert!(component_size(component) >= size, "component {component} takes {size} bytes");
