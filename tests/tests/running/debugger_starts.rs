@@ -48,9 +48,9 @@ fn a_second_start_compiles_nothing() {
         lines.collect::<Vec<_>>().join("\n")
     };
     assert_eq!(told(&first), told(&second));
-    // The two modules come from the process and its helper, in whichever order.
+    // The two modules come from the process and its helper, in whichever order, or both from the helper on a busy machine.
     assert_eq!(cold.number("compiled") + cold.number("from_cache"), cold.number("bound"), "{cold:?}");
-    assert!(cold.number("compiled") >= 1.0 && cold.number("batches") >= 1.0, "{cold:?}");
+    assert!(cold.number("engine_load_ms") > 0.0, "{cold:?}");
     assert_eq!(files(&scratch, ".ajd").len(), 2);
     assert_eq!((warm.number("compiled"), warm.number("engine_load_ms")), (0.0, 0.0), "{warm:?}");
     assert_eq!(warm.number("from_cache"), cold.number("bound"), "{warm:?}");
