@@ -4,9 +4,9 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use autojit_trampoline::contract::Slot;
-use autojit_trampoline::counter::{Counter, Counters};
+use autojit_trampoline::counter::{Counted, Counter, Counters};
 use autojit_trampoline::entry::{
-    Frame, ResolverFn, SaveMethod, address_of, counter_address_of, install_counters,
+    Frame, ResolverFn, SaveMethod, address_of, counter_address, counter_address_of, install_counters,
 };
 use support::lazy::{Library, RESOLVED, clobber, publish, publish_and_clobber};
 use support::{compile, lazy};
@@ -166,13 +166,14 @@ fn a_counter_that_runs_out_keeps_all_registers_but_r11() {
                 continue;
             }
             library.arm(publish_counted, None);
-            let counter = Counter::new(0, 0, counter_address_of(method));
+            let counter = Counter::new(0);
             let (input, output) = (pattern(7 + level), library.address("out") as *mut u8);
             // SAFETY: the buffers have more than END bytes; level is an int, counter a pointer.
             unsafe {
                 std::ptr::copy_nonoverlapping(input.as_ptr(), library.address("in") as *mut u8, END);
                 (library.address("level") as *mut u32).write(level);
                 (library.address("counter") as *mut *const Counter).write(&raw const counter);
+                (library.address("called") as *mut usize).write(counter_address_of(method));
             }
             TRIPPED.store(0, Ordering::Relaxed);
             // It runs out at once, and after it was restarted, at each second count.
@@ -198,7 +199,9 @@ fn entries_go_on_in_newer_code() {
     let library = Library::load("newer", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
     COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
     library.arm(publish_counted, None);
-    let bytes = Counters::bytes(42, &[3, 5], tripped as *const () as usize);
+    install_counters(tripped);
+    let bytes = Counters::bytes(3, 5, [(7, true), (9, false)].into_iter());
+    assert_eq!(bytes.len(), Counters::len(3));
     let mut words = vec![0_u64; bytes.len() / 8];
     let memory = words.as_mut_ptr();
     // SAFETY: as many bytes as there are, in words.
@@ -210,6 +213,7 @@ fn entries_go_on_in_newer_code() {
         unsafe {
             (library.address("level") as *mut u32).write(0);
             (library.address("counter") as *mut usize).write(counter(number) as usize);
+            (library.address("called") as *mut usize).write(counter_address());
             left_in_r11.write(usize::MAX);
             assert_eq!(library.function("call_with_registers")(), 0);
             left_in_r11.read()
@@ -217,8 +221,16 @@ fn entries_go_on_in_newer_code() {
     };
     // SAFETY: the counters are some, and nothing else looks at them meanwhile.
     let of = |number: usize| unsafe { Counters::of(counter(number).cast::<Counter>()) };
-    assert_eq!((of(0).owner(), of(1).owner(), of(1).entries().number()), (42, 42, 0));
+    // SAFETY: as above; there are three.
+    let (all, each) = unsafe { Counters::at(memory as usize, 3) };
+    assert_eq!((all.owner(), all.set_owner(42), all.set_owner(43)), (None, 42, 42));
+    assert_eq!((of(0).owner(), of(2).owner(), of(2).entries().number()), (Some(42), Some(42), 0));
+    let kinds = [(7, true), (9, false)].map(|(block, left)| Counted::Loop { block, left });
+    assert_eq!([each[0].of(), each[1].of(), each[2].of()], [Counted::Entries, kinds[0], kinds[1]]);
     assert_eq!(call(0), usize::MAX);
+    // SAFETY: the first field of a counter.
+    unsafe { counter(0).cast::<i32>().write(0) };
+    assert_eq!(call(0), counter(0) as usize + 1, "what `tripped` returns");
     of(1).forward(4711);
     assert_eq!([call(0), call(0), call(0)], [4711; 3]);
     // The loop's counts as before.

@@ -23,6 +23,11 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Runtime(pub &'static str);
 
+impl Runtime {
+    /// What code calls when a counter of it has run out ([`LoopHeader`]). No library has it.
+    pub const COUNTER: Self = Self("__autojit_counter");
+}
+
 /// How the value is computed and written; S, A and P as in the psABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RelocationKind {
@@ -30,7 +35,7 @@ pub enum RelocationKind {
     Pc32,
     /// The same for the operand of a call or jump (e8, e9): any address with the function's code will do.
     Call,
-    /// The distance to a cell with the symbol's address. The instruction is one that psABI B.2 allows to relax.
+    /// The distance to a cell with the symbol's address. The instruction is a `mov` that psABI B.2 allows to relax, or a call.
     GotRelaxable,
     /// S + A, 64 bits.
     Abs64,
@@ -89,9 +94,8 @@ pub struct LineRow {
 
 /// A loop header in code that counts: the nth has the counter n + 1; entries have counter 0.
 ///
-/// A counter ([`Target::Counter`]) is a 32-bit number from which one is subtracted each time; 8 bytes behind it is the
-/// address of what is called once that is below zero, with the address of the number in r11. What is called keeps all
-/// other registers, and leaves an address in r11, or 0 to have the code go on. For an entry it is that of other code of
+/// A counter ([`Target::Counter`]) is a 32-bit number from which one is subtracted each time; once that is below zero,
+/// [`Runtime::COUNTER`] is called, with the address of the number in r11. What is called keeps all other registers, and leaves an address in r11, or 0 to have the code go on. For an entry it is that of other code of
 /// the function. For a loop that may be left it is that of a function of the C convention that gets the address
 /// of the frame (rbp), runs the rest of the function, and returns what that would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use autojit_abi::{LocationKind, StackMap};
-use autojit_baseline::{Baseline, Code, LoopHeader, Target};
+use autojit_baseline::{Baseline, Code, LoopHeader, RelocationKind, Runtime, Target};
 use autojit_bitcode::{FunctionBody, Module};
 use iced_x86::{Mnemonic, Register};
-use support::link::Linked;
+use support::link::{Linked, RAN_OUT};
 use support::{Scratch, open, run, source};
 
 /// As the trampoline's, where compiled code expects it.
@@ -20,7 +20,7 @@ use support::{Scratch, open, run, source};
 struct Counter {
     left: i32,
     number: u32,
-    call: usize,
+    of: u64,
 }
 
 /// Where the rest of a function is; 0: nowhere.
@@ -122,7 +122,12 @@ fn entries_and_loops_are_counted() {
         assert_eq!((lea.mnemonic(), lea.op0_register()), (Mnemonic::Lea, Register::R11));
         assert_eq!(counter(lea.next_ip()), Some(number));
         assert_eq!(call.mnemonic(), Mnemonic::Call);
-        assert_eq!((call.memory_base(), call.memory_displacement64()), (Register::R11, 8));
+        let called = code.text_relocations.iter().find(|it| u64::from(it.offset) + 4 == call.next_ip());
+        let called = called.map(|it| (it.kind, it.target));
+        assert_eq!(
+            called,
+            Some((RelocationKind::GotRelaxable, Target::Runtime(Runtime("__autojit_counter"))))
+        );
         assert_eq!((test.mnemonic(), je.mnemonic()), (Mnemonic::Test, Mnemonic::Je));
         assert_eq!(je.near_branch_target(), two[1].next_ip());
         if number == 0 {
@@ -305,15 +310,12 @@ fn the_rest_runs_on_the_frame() {
         *MAP.lock().expect("a lock") = (rest != 0).then(|| compiled.map(name).expect("a map"));
         REST.store(rest, SeqCst);
         RUNS.store(0, SeqCst);
+        RAN_OUT.store(tripped as *const () as usize, SeqCst);
         for (number, counter) in linked.counters[name].iter().enumerate() {
             let left = if number == 0 { i32::MAX } else { left };
             // SAFETY: no other thread knows it.
             unsafe {
-                (*counter as *mut Counter).write(Counter {
-                    left,
-                    number: number as u32,
-                    call: tripped as *const () as usize,
-                });
+                (*counter as *mut Counter).write(Counter { left, number: number as u32, of: 0 });
             }
         }
         linked.functions[name]
@@ -383,7 +385,8 @@ fn frames_are_right_in_front_of_the_prologue() {
     for name in ["into", "everything"] {
         let counter = linked.counters[name][0] as *mut Counter;
         // SAFETY: no other thread knows it.
-        unsafe { counter.write(Counter { left: 0, number: 0, call: walk as *const () as usize }) };
+        unsafe { counter.write(Counter { left: 0, number: 0, of: 0 }) };
+        RAN_OUT.store(walk as *const () as usize, SeqCst);
         WALKED.store(0, SeqCst);
         call_with_rbp(linked.functions[name]);
         assert_eq!(WALKED.load(SeqCst), 1, "{name}");

@@ -19,7 +19,7 @@ use crate::compile::engine::EngineHandle;
 use crate::compile::failures::cannot_link;
 use crate::compile::{baseline, cache, image_cache, modules};
 use crate::link::lines;
-use crate::link::publish::{Publication, publish};
+use crate::link::publish::{Claim, Publication, publish};
 use crate::program::function::{Function, State, Tier};
 use crate::program::module::Module;
 use crate::program::process;
@@ -169,9 +169,9 @@ pub fn continue_with(function: &'static Function, made: Made) -> Result<usize, F
     let address = Cell::new(0);
     let publication = Publication {
         claimed: &[],
-        tier: Tier::Last,
-        unnamed: &|text| {
-            address.set(text + offset);
+        ready: &|_| (),
+        unnamed: &|code| {
+            address.set(code.text.start + offset);
             0
         },
         description: (describe_unit(&unit), unit.functions.len()),
@@ -304,22 +304,22 @@ impl<'w> Batch<'w> {
         let linked = place(unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
         let globals = unit.functions.iter().filter(|function| function.global);
         let defined = globals.filter_map(|definition| match definition.symbol {
-            Symbol::Function(index) => Some((claimed[find(index)?], definition.offset)),
+            Symbol::Function(index) => Some(Claim::of(claimed[find(index)?], &definition)),
             _ => None,
         });
         let defined: Vec<_> = defined.collect();
         let publication = Publication {
+            ready: &|_| (),
             claimed: &defined,
-            tier: Tier::Last,
             unnamed: &|_| 0,
             description: (describe_unit(unit), unit.functions.len()),
             lines,
             objects,
         };
-        let replaced = defined.iter().filter(|(function, _)| function.tier() == Tier::Replaced).count();
+        let replaced = defined.iter().filter(|it| it.function.tier() == Tier::Replaced).count();
         publish(self.module, memory, linked, publication).map_err(|error| cannot_link(&error))?;
         stats::COUNTERS.optimized.add(replaced as u64);
-        for (function, _) in &defined {
+        for Claim { function, .. } in &defined {
             let is_kept = kept.get(function.index() as usize) == Some(&true);
             if is_kept { &stats::COUNTERS.from_cache } else { counter }.add(1);
         }

@@ -13,17 +13,17 @@ use autojit_abi::{BASELINE, GENERATOR};
 use autojit_cache::{Directory, Kind, Pending, Writer};
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::pack::{self, Key};
-use autojit_code::{LinkError, Symbol, Unit, bundle, place};
+use autojit_code::{Code, LinkError, Symbol, Unit, bundle, place, unit};
 use autojit_generator::{Id, Made};
-use autojit_store::FunctionKind;
+use autojit_store::{Container, FunctionKind};
 
-use crate::compile::baseline;
 use crate::compile::image_cache::{self, Noted};
 use crate::compile::modules;
+use crate::compile::{baseline, counted};
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
-use crate::link::publish::{Publication, publish};
-use crate::program::function::{Function, State, Tier};
+use crate::link::publish::{Claim, Publication, publish};
+use crate::program::function::{Function, State};
 use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::options::{self, Options};
@@ -82,6 +82,29 @@ fn key_of(generator: &Id, module: &Module) -> Key {
     let key = autojit_cache::key_of(generator, &module.record().key, options::opt_override());
     // In other files than those of other processes, calls of functions that only their own module can name are bound.
     if options::calls_pass_stubs() { autojit_store::digest(&[b"autojit stubs", &key]) } else { key }
+}
+
+/// The key of what the baseline compiler makes of a module that is to be optimised, whose optimised code has another one. It
+/// has copies of functions that are defined elsewhere, if they are.
+fn counted_key_of(module: &Module, optimised: &Key, container: &Container<'_>) -> Key {
+    let key = autojit_cache::counted_key_of(optimised);
+    let mut missing =
+        (0..container.import_count()).filter(|import| module.import(*import) == Some(0)).peekable();
+    if missing.peek().is_none() {
+        return key;
+    }
+    let missing: Vec<u8> = missing.flat_map(u32::to_le_bytes).collect();
+    autojit_store::digest(&[b"autojit missing", &key, &missing])
+}
+
+/// Whether code of a unit counts that better code has replaced meanwhile: later runs begin with that.
+fn is_outdated(module: &'static Module, unit: &Unit<'_>) -> bool {
+    unit.functions.iter().filter(|function| function.global).all(|function| match function.symbol {
+        Symbol::Function(index) => {
+            function.counters.is_some() && module.named_function(index).is_some_and(Function::has_better)
+        }
+        _ => false,
+    })
 }
 
 /// What is known of code that waits to be written.
@@ -153,7 +176,12 @@ pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: b
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
     };
-    let key = key_of(generator, module);
+    let key = match *generator {
+        BASELINE if baseline::counts(module) => {
+            counted_key_of(module, &key_of(&GENERATOR, module), &opened.container)
+        }
+        _ => key_of(generator, module),
+    };
     let mut waiting = WAITING.lock();
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();
@@ -192,11 +220,17 @@ pub fn flush() {
 
 fn write(last: bool) {
     let Some(directory) = directory() else { return };
-    let (modules, mut noted, packs) = {
+    let (mut modules, mut noted, packs) = {
         let mut waiting = WAITING.lock();
         let packs = last || waiting.packs_are_due();
         (waiting.modules.take(), std::mem::take(&mut waiting.noted), packs)
     };
+    modules.retain(|Source { module, times }, units| {
+        let wanted: Vec<bool> = units.iter().map(|unit| !is_outdated(module, unit)).collect();
+        let mut next = wanted.iter();
+        times.retain(|_| next.next() == Some(&true));
+        wanted
+    });
     modules.write(directory, |Pending { of: Source { module, times }, units, .. }, written| {
         match written {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
@@ -215,15 +249,22 @@ fn write(last: bool) {
 pub fn bind(module: &'static Module) {
     let Some(directory) = directory() else { return };
     // What autojitd has compiled ahead is there even if first calls are not compiled by the engine.
-    bind_file(module, directory, &GENERATOR);
-    if baseline::serves(module) && !baseline::counts(module) {
-        bind_file(module, directory, &BASELINE);
+    let optimised = key_of(&GENERATOR, module);
+    bind_file(module, directory, &GENERATOR, optimised);
+    if !baseline::serves(module) {
+        return;
+    }
+    match module.opened() {
+        Some(opened) if baseline::counts(module) => {
+            let key = counted_key_of(module, &optimised, &opened.container);
+            bind_file(module, directory, &BASELINE, key);
+        }
+        _ => bind_file(module, directory, &BASELINE, key_of(&BASELINE, module)),
     }
 }
 
-/// Binds what a generator has made of a module.
-fn bind_file(module: &'static Module, directory: &Directory, generator: &Id) {
-    let key = key_of(generator, module);
+/// Binds what a generator has made of a module, in the file of `key`.
+fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key: Key) {
     let content = match directory.map_changeable(&key, Kind::Code) {
         Ok(content) => content,
         Err(sys::Errno(libc::ENOENT)) => return,
@@ -268,7 +309,7 @@ fn bind_file(module: &'static Module, directory: &Directory, generator: &Id) {
             return;
         }
     };
-    let claimed = Claimed::of(module, &unit);
+    let mut claimed = Claimed::of(module, &unit);
     if claimed.functions.is_empty() {
         return;
     }
@@ -279,7 +320,7 @@ fn bind_file(module: &'static Module, directory: &Directory, generator: &Id) {
     match claimed.publish(module, &unit, description, described) {
         Ok(bound) => {
             log::debug!("{bound} functions of {} came from the cache", module.source());
-            let (function, offset) = claimed.functions[0];
+            let Claim { function, offset, .. } = claimed.functions[0];
             let text = function.code().expect("it was published") - offset as usize;
             note(module, unit, Some((text, lines)));
         }
@@ -313,33 +354,38 @@ pub fn bind_copies(root: &'static Function) {
     }
 }
 
-/// Functions that this thread owns until they are published; what is left over becomes cold again on drop.
+/// Functions that this thread owns until they are published; if they are not, they become cold again on drop.
 pub struct Claimed {
     /// The functions, and where their code is in the unit.
-    pub functions: Vec<(&'static Function, u32)>,
+    pub functions: Vec<Claim>,
+    /// They were published.
+    pub are_ready: bool,
     /// By number in the unit, whether its definition serves one of them.
     pub serves: Vec<bool>,
 }
 
 impl Claimed {
-    /// The functions that code of `unit` is for, as far as they are cold. Inline ones may be another module's, which has
+    /// The functions that code of `unit` is for, as far as they are cold, or it is better than theirs. Inline ones may be another module's, which has
     /// named them first: code of any module will do.
     fn of(module: &'static Module, unit: &Unit<'_>) -> Self {
         let mut all = Self {
             functions: Vec::with_capacity(unit.functions.len()),
+            are_ready: false,
             serves: vec![false; module.function_count()],
         };
         let globals = unit.functions.iter().filter(|function| function.global);
         let named = globals.filter_map(|definition| match definition.symbol {
-            Symbol::Function(index) => Some((module.function(index)?, definition.offset)),
+            Symbol::Function(index) => Some((module.function(index)?, definition)),
             _ => None,
         });
         // All are named before they learn their slots.
         let named: Vec<_> = named.collect();
         module.image().adopt_slots(module);
-        for (function, offset) in named {
-            if let Some(claimed) = symbols::served(function).filter(|claimed| claimed.claim()) {
-                all.functions.push((claimed, offset));
+        for (function, definition) in named {
+            let is_better = |claimed: &Function| definition.counters.is_none() && claimed.claim_replacement();
+            let served = symbols::served(function);
+            if let Some(claimed) = served.filter(|claimed| claimed.claim() || is_better(claimed)) {
+                all.functions.push(Claim::of(claimed, &definition));
                 all.serves[function.index() as usize] = true;
             }
         }
@@ -347,9 +393,9 @@ impl Claimed {
     }
 
     fn publish(
-        &self,
+        &mut self,
         module: &'static Module,
-        unit: &Unit<'_>,
+        unit: &Unit<'static>,
         description: &'static mut [u8],
         lines: lines::Lines,
     ) -> Result<usize, LinkError> {
@@ -361,15 +407,23 @@ impl Claimed {
         };
         let mut names = Names { module, owned: &owned };
         let linked = place(unit, memory, &mut names)?;
+        let ready = |code: &Code| {
+            if unit.functions.iter().any(|function| function.counters.is_some()) {
+                let whose = Box::new(move |index, _: &unit::Function<'_>| Some((module, index)));
+                // SAFETY: counters are where the unit has them; the code is the image's.
+                unsafe { counted::begin_kept(module.image(), code, unit.functions.clone(), whose) };
+            }
+        };
         let publication = Publication {
+            ready: &ready,
             claimed: &self.functions,
-            tier: Tier::Last,
             unnamed: &|_| 0,
             description: (description, unit.functions.len()),
             lines,
             objects: &[],
         };
         let published = publish(module, memory, linked, publication)?;
+        self.are_ready = true;
         stats::COUNTERS.from_cache.add(published as u64);
         Ok(published)
     }
@@ -377,8 +431,14 @@ impl Claimed {
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        for (function, _) in self.functions.drain(..).filter(|(function, _)| function.code().is_none()) {
-            function.unclaim();
+        if self.are_ready {
+            return;
+        }
+        for Claim { function, .. } in self.functions.drain(..) {
+            match function.code() {
+                None => function.unclaim(),
+                Some(_) => function.unclaim_replacement(),
+            }
         }
     }
 }

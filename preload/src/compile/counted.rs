@@ -1,37 +1,51 @@
 //! What code of the first tier counts with, and the loops that it may leave for better code.
 //!
-//! Receives the loops of such code and where its counters lie; hands on, for a counter that has run out, the function and the
-//! loop that it is of. All of it lives for ever: a thread may be in the code.
+//! Receives where counters lie of code that is about to run, made just now ([`begin`]) or kept in a file ([`begin_kept`]);
+//! hands on, for a counter that has run out, the function and the loop that it is of. Of kept code that is looked up
+//! then: most functions run seldom. All of it lives for ever: a thread may be in the code.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::fmt;
+use std::ops::Range;
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+};
+use std::time::Duration;
 
 use autojit_baseline::LoopHeader;
-use autojit_trampoline::counter::{Counter, Counters};
-use autojit_trampoline::entry;
+use autojit_code::unit::{CountersAt, Function as Definition, Segment, Table};
+use autojit_code::{Code, Symbol};
+use autojit_store::FunctionKind;
+use autojit_trampoline::counter::{self, Counter, Counters};
 
+use crate::link::publish::Claim;
 use crate::program::function::{Function, Tier};
+use crate::program::image::Image;
+use crate::program::module::Module;
+use crate::program::symbols;
 use crate::settings::options;
+use crate::sys;
 
 /// Code of one function.
 pub struct Counted {
     function: &'static Function,
+    counters: &'static Counters,
     /// Its loops; their counters follow that of entries.
     loops: Box<[Loop]>,
     /// Where it begins.
-    code: OnceLock<usize>,
+    code: usize,
     /// How often counters of it have run out.
     trips: AtomicU32,
 }
 
 /// A loop of the code.
 pub struct Loop {
+    /// The function whose body has it.
     function: &'static Function,
     header: LoopHeader,
+    counter: &'static Counter,
     /// [`NEW`], [`WANTED`], [`REFUSED`], or the address of what continues it.
     continuation: AtomicUsize,
-    /// Its counter, once that has run out.
-    counter: AtomicUsize,
 }
 
 /// Nothing was asked for.
@@ -47,48 +61,221 @@ const SELDOM: u32 = 6;
 /// The same for loops, whose thresholds are larger.
 const SELDOM_LOOPS: u32 = 3;
 
+/// The thresholds of rounds and calls for which counters are made: code is kept with them. These are the usual ones, so that
+/// nothing need be written to use it.
+const MADE_FOR: (i32, i32) = (20_000, 30);
+
+/// The counters of code with these loops.
+pub fn bytes(loops: &[LoopHeader]) -> Vec<u8> {
+    let (rounds, calls) = MADE_FOR;
+    Counters::bytes(calls - 1, rounds - 1, loops.iter().map(|header| (header.block, header.left)))
+}
+
+/// Has counters run out as the options say.
+fn arm(counters: &[Counter]) {
+    if options::tier_thresholds() != MADE_FOR {
+        counters.iter().for_each(arm_again);
+    }
+}
+
+/// Has a counter begin again.
+fn arm_again(counter: &Counter) {
+    let (rounds, calls) = options::tier_thresholds();
+    counter.restart(if counter.number() == 0 { calls } else { rounds } - 1);
+}
+
+/// The counters of a unit whose data is at `data`.
+///
+/// # Safety
+/// They are there, and stay.
+unsafe fn counters(data: usize, at: CountersAt) -> (&'static Counters, &'static [Counter]) {
+    // SAFETY: the caller's promise.
+    unsafe { Counters::at(data + at.offset as usize, at.count as usize) }
+}
+
+/// The code of `function` is complete, which has just been made, and counts `at` this place.
+///
+/// # Safety
+/// It does, and the code stays as long as the function's image.
+pub unsafe fn begin(function: &'static Function, code: &Code, offset: u32, at: CountersAt) {
+    let data = code.segments[Segment::Data as usize];
+    // SAFETY: the caller's promise.
+    let (all, each) = unsafe { counters(data, at) };
+    arm(each);
+    let counted = Counted::new((function, function), code.text.start + offset as usize, all, each);
+    all.set_owner(ptr::from_ref(Box::leak(Box::new(counted))) as usize);
+}
+
+/// Which function a number of a unit is: the module, and the index in it. None also if the unit's table of functions must
+/// be wrong, which says of it what comes first.
+pub type Whose = Box<dyn Fn(u32, &Definition<'_>) -> Option<(&'static Module, u32)> + Send + Sync>;
+
+/// Code of a file.
+struct Kept {
+    image: *const Image,
+    /// Its image was not unloaded.
+    is_there: AtomicBool,
+    text: Range<usize>,
+    data: Range<usize>,
+    functions: Table<'static, Definition<'static>>,
+    whose: Whose,
+    next: *mut Kept,
+}
+
+/// How long kept code counts in vain: programs that end at once are not to pay for what they would gain later.
+const YOUTH: Duration = Duration::from_millis(10);
+
+/// When a counter of kept code has run out for the first time, in nanoseconds; 0 if none has.
+static SINCE: AtomicU64 = AtomicU64::new(0);
+
+/// Whether a counter of kept code is to begin again, and nothing else. Who names thresholds, or waits, wants to have it now.
+fn is_young() -> bool {
+    if options::tier() == options::Tier::Wait || options::tier_thresholds() != MADE_FOR {
+        return false;
+    }
+    let now = sys::monotonic_time().as_nanos() as u64;
+    let since = SINCE.compare_exchange(0, now, SeqCst, SeqCst).err();
+    since.is_none_or(|since| now.saturating_sub(since) < YOUTH.as_nanos() as u64)
+}
+
+/// All of it, the newest first.
+static KEPT: AtomicPtr<Kept> = AtomicPtr::new(ptr::null_mut());
+
+/// Code of a file is complete; `functions` of it may count, and are `whose`. They are looked at when a counter has run out.
+///
+/// # Safety
+/// What the functions say of their counters is so as far as it is within the data; the code stays as long as the image.
+pub unsafe fn begin_kept(
+    image: &Image,
+    code: &Code,
+    functions: Table<'static, Definition<'static>>,
+    whose: Whose,
+) {
+    let start = code.segments[Segment::Data as usize];
+    let kept = Kept {
+        image,
+        is_there: AtomicBool::new(true),
+        text: code.text.clone(),
+        data: start..start + code.bytes[2],
+        functions,
+        whose,
+        next: ptr::null_mut(),
+    };
+    if options::tier_thresholds() != MADE_FOR {
+        let counters_of = |function: Definition<'_>| function.counters;
+        for at in kept.functions.iter().filter_map(counters_of).filter(|at| at.is_within(kept.data.len())) {
+            // SAFETY: the caller's promise.
+            arm(unsafe { counters(start, at) }.1);
+        }
+    }
+    let kept = Box::into_raw(Box::new(kept));
+    let mut head = KEPT.load(SeqCst);
+    loop {
+        // SAFETY: no other thread knows the new entry yet.
+        unsafe { (*kept).next = head };
+        match KEPT.compare_exchange_weak(head, kept, SeqCst, SeqCst) {
+            Ok(_) => break,
+            Err(now) => head = now,
+        }
+    }
+}
+
+/// Forgets code of an image that is gone.
+pub fn forget(image: &Image) {
+    all_kept().filter(|kept| ptr::eq(kept.image, image)).for_each(|kept| kept.is_there.store(false, SeqCst));
+}
+
+fn all_kept() -> impl Iterator<Item = &'static Kept> {
+    // SAFETY: null, or an entry that was added; entries live for ever.
+    let entry = |kept: *mut Kept| unsafe { kept.as_ref() };
+    std::iter::successors(entry(KEPT.load(SeqCst)), move |kept| entry(kept.next))
+}
+
+impl Kept {
+    /// What a counter at this address is of, if it is one of the code's.
+    fn counted(&self, counter: usize) -> Option<&'static Counted> {
+        let definition = self.functions.with_counter((counter - self.data.start) as u32)?;
+        let at = definition.counters.filter(|at| at.is_within(self.data.len()))?;
+        let code = self.text.start.checked_add(definition.offset as usize)?;
+        let Symbol::Function(number) = definition.symbol else { return None };
+        let (module, index) = (self.whose)(number, &definition).filter(|_| self.text.contains(&code))?;
+        // Code of an image pack runs without its container, which may be gone by now.
+        module.open().ok()?;
+        let own = module.function(index)?;
+        if own.kind().0 == FunctionKind::Stub {
+            module.image().adopt_slot(own, u32::MAX);
+        }
+        // Most often naming it has published its code.
+        let function = if own.kind().0 == FunctionKind::Stub { own } else { symbols::chosen(own)? };
+        if function.claim() {
+            Claim::of(function, &definition).publish(self.text.start, self.data.start);
+        }
+        // SAFETY: `begin_kept`'s caller has promised it.
+        let (all, each) = unsafe { counters(self.data.start, at) };
+        let new = Box::into_raw(Box::new(Counted::new((function, own), code, all, each)));
+        let owner = all.set_owner(new as usize) as *mut Counted;
+        if owner != new {
+            // Another thread was quicker.
+            // SAFETY: it came from Box::into_raw, and nothing else refers to it.
+            drop(unsafe { Box::from_raw(new) });
+        }
+        // SAFETY: what this or another thread has set here: one of them, which live for ever.
+        Some(unsafe { &*owner })
+    }
+}
+
 impl Counted {
-    /// For the code of a function, with the loops that it has, and the bytes that its counters begin with.
-    pub fn of(function: &'static Function, loops: &[LoopHeader]) -> (&'static Self, Vec<u8>) {
-        let (rounds, calls) = options::tier_thresholds();
-        let of = |header: &LoopHeader| Loop {
-            function,
-            header: *header,
-            continuation: AtomicUsize::new(NEW),
-            counter: AtomicUsize::new(0),
+    /// For code at `code`, by the function whose code it is, and the one whose body it was made of.
+    fn new(
+        (function, own): (&'static Function, &'static Function),
+        code: usize,
+        counters: &'static Counters,
+        each: &'static [Counter],
+    ) -> Self {
+        let of = |counter: &'static Counter| match counter.of() {
+            counter::Counted::Entries => None,
+            counter::Counted::Loop { block, left } => Some(Loop {
+                function: own,
+                header: LoopHeader { block, left },
+                counter,
+                continuation: AtomicUsize::new(NEW),
+            }),
         };
-        let (code, trips) = (OnceLock::new(), AtomicU32::new(0));
-        let counted = Self { function, loops: loops.iter().map(of).collect(), code, trips };
-        let counted: &'static Self = Box::leak(Box::new(counted));
-        let mut left = vec![rounds - 1; 1 + loops.len()];
-        left[0] = calls - 1;
-        (counted, Counters::bytes(std::ptr::from_ref(counted) as usize, &left, entry::counter_address()))
+        let loops = each.iter().filter_map(of).collect();
+        Self { function, counters, loops, code, trips: AtomicU32::new(0) }
     }
 
     /// The one of which a counter has run out, which begins again; how much that stands for; and the loop that the counter is
-    /// of.
+    /// of. None if nothing comes of it, now or ever.
     ///
     /// # Safety
-    /// It is a counter of one.
-    pub unsafe fn ran_out(counter: *const Counter) -> (&'static Self, u32, Option<&'static Loop>) {
-        // SAFETY: the caller's promise; counters stay as long as their code, and what they are of for ever.
-        let (counter, owner) = unsafe { (&*counter, Counters::of(counter).owner()) };
-        // SAFETY: `of` has written it.
-        let counted = unsafe { &*(owner as *const Self) };
+    /// It is a counter of code that was begun.
+    pub unsafe fn ran_out(counter: *const Counter) -> Option<(&'static Self, u32, Option<&'static Loop>)> {
+        // SAFETY: the caller's promise; counters stay as long as their code.
+        let (this, all) = unsafe { (&*counter, Counters::of(counter)) };
+        let counted = match all.owner() {
+            // SAFETY: `begin` or `counted` has set it.
+            Some(owner) => Some(unsafe { &*(owner as *const Self) }),
+            None if is_young() => {
+                arm_again(this);
+                return None;
+            }
+            None => {
+                let address = counter as usize;
+                let here = |kept: &&Kept| kept.is_there.load(SeqCst) && kept.data.contains(&address);
+                all_kept().find(here).and_then(|kept| kept.counted(address))
+            }
+        };
+        let Some(counted) = counted else {
+            this.retire();
+            return None;
+        };
         let (rounds, calls) = options::tier_thresholds();
         let trips = counted.trips.fetch_add(1, Relaxed);
-        let at = counter.number().checked_sub(1).and_then(|number| counted.loops.get(number as usize));
+        let at = this.number().checked_sub(1).and_then(|number| counted.loops.get(number as usize));
         let (threshold, seldom) = if at.is_some() { (rounds, SELDOM_LOOPS) } else { (calls, SELDOM) };
-        counter.restart(threshold.saturating_mul(1 << trips.min(seldom)) - 1);
-        if let Some(at) = at {
-            at.counter.store(std::ptr::from_ref(counter) as usize, SeqCst);
-        }
-        (counted, 1 << trips.saturating_sub(1).min(seldom), at)
-    }
-
-    /// Notes where the code is to lie, before it runs.
-    pub fn note_code(&self, start: usize) {
-        let _ = self.code.set(start);
+        this.restart(threshold.saturating_mul(1 << trips.min(seldom)) - 1);
+        Some((counted, 1 << trips.saturating_sub(1).min(seldom), at))
     }
 
     /// Whose code it is.
@@ -96,16 +283,29 @@ impl Counted {
         self.function
     }
 
+    /// The code that has replaced it.
+    fn newer(&self) -> Option<usize> {
+        // What is kept for good is the last tier, too.
+        let last = self.function.tier() == Tier::Last;
+        self.function.code().filter(|code| last && *code != self.code)
+    }
+
     /// Whether other code has replaced it.
     pub fn is_replaced(&self) -> bool {
-        // What is kept for good is the last tier, too.
-        self.function.tier() == Tier::Last
-            && self.code.get().is_some_and(|start| self.function.code() != Some(*start))
+        self.newer().is_some()
+    }
+
+    /// Has its entries go on in the code that has replaced it, if there is such code, and returns where that is. A function
+    /// that several files have is known by the counters of one of them.
+    pub fn forward(&self) -> Option<usize> {
+        let newer = self.newer()?;
+        self.counters.forward(newer);
+        Some(newer)
     }
 }
 
 impl Loop {
-    /// The function that it is in.
+    /// The function whose body has it.
     pub fn function(&self) -> &'static Function {
         self.function
     }
@@ -124,16 +324,7 @@ impl Loop {
     pub fn answer(&self, continuation: Option<usize>) {
         self.continuation.store(continuation.unwrap_or(REFUSED), SeqCst);
         if continuation.is_none() {
-            self.retire();
-        }
-    }
-
-    fn retire(&self) {
-        let counter = self.counter.load(SeqCst) as *const Counter;
-        // SAFETY: null, or a counter of code of an image that is there: that of the thread whose counter has run out, or
-        // the executable (`tier`).
-        if let Some(counter) = unsafe { counter.as_ref() } {
-            counter.retire();
+            self.counter.retire();
         }
     }
 
@@ -145,5 +336,22 @@ impl Loop {
     /// Whether an answer is waited for.
     pub fn is_wanted(&self) -> bool {
         self.continuation.load(SeqCst) == WANTED
+    }
+}
+
+impl fmt::Debug for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Counted({:#x})", self.code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_kept_with_the_usual_thresholds() {
+        let options = options::Options::defaults();
+        assert_eq!(MADE_FOR, (options.tier_loops.0, options.tier_calls.0));
     }
 }

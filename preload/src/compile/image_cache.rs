@@ -12,18 +12,19 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use autojit_cache::{BaselineCode, Kind};
-use autojit_code::image_pack::{self, Index};
+use autojit_code::image_pack::{self, Found, Index, References};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
-use autojit_code::{LinkError, place};
+use autojit_code::unit::{Function as Definition, Segment};
+use autojit_code::{Code, LinkError, place};
 use autojit_trampoline::contract::Slot;
 
-use crate::compile::baseline;
 use crate::compile::cache::{self, path};
+use crate::compile::{baseline, counted};
 use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
-use crate::link::publish::{Publication, publish};
-use crate::program::function::{Function, Tier};
+use crate::link::publish::{Claim, Publication, publish};
+use crate::program::function::Function;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::settings::{options, stats};
@@ -58,6 +59,8 @@ pub struct ImagePack {
     index: Index<'static>,
     /// Where the texts of the groups are; 0 for one that is not bound.
     texts: Vec<AtomicUsize>,
+    /// Where their data is, before their texts are known.
+    data: Vec<AtomicUsize>,
     /// The packs of the groups; each is taken when it is bound.
     packs: Lock<Vec<Option<&'static mut [u8]>>>,
     /// What all of them are if they were linked ahead; taken when that is tried.
@@ -103,7 +106,7 @@ pub fn bind(function: &'static Function) {
     let image = module.image();
     let Some(pack) = pack_of(image) else { return };
     if let Some(number) = pack.number_of(image, module)
-        && let Some((group, _)) = pack.index.find(number, function.index())
+        && let Some(Found { group, .. }) = pack.index.find(number, function.index())
     {
         pack.bind_group(image, group);
     }
@@ -127,10 +130,10 @@ fn introduce(function: &'static Function) {
         && let Some(number) = pack.number_of(image, module)
     {
         bind_ahead::adopt_stub(pack, image, function);
-        let Some((group, Some(offset))) = pack.index.find(number, function.index()) else { return };
-        let text = pack.texts[group].load(SeqCst);
-        if text != 0 && function.claim() {
-            function.publish(text + offset as usize, Tier::Last);
+        let Some(found) = pack.index.find(number, function.index()) else { return };
+        let Some(offset) = found.offset else { return };
+        if pack.texts[found.group].load(SeqCst) != 0 && function.claim() {
+            pack.publish(function, &found, offset);
         }
     }
 }
@@ -222,7 +225,7 @@ fn open(image: &Image) -> Option<ImagePack> {
     });
     let modules = (0..index.len()).map(|_| AtomicUsize::new(UNKNOWN)).collect();
     let (numbers, places) = (OnceLock::new(), OnceLock::new());
-    let texts = index.groups.iter().map(|_| AtomicUsize::new(0)).collect();
+    let [texts, data] = [(); 2].map(|()| index.groups.iter().map(|_| AtomicUsize::new(0)).collect());
     let packs_len = index.groups.iter().map(|group| group.pack.len()).sum();
     let (packs, ahead, is_stale) = (Lock::new(bytes), Lock::new(ahead), AtomicBool::new(false));
     let stubs = OnceLock::new();
@@ -232,6 +235,7 @@ fn open(image: &Image) -> Option<ImagePack> {
         index,
         packs_len,
         texts,
+        data,
         packs,
         ahead,
         is_stale,
@@ -286,6 +290,48 @@ impl ImagePack {
         self.texts[group].load(SeqCst) != 0 && module.named_function(index).is_none()
     }
 
+    /// Notes where the code of a group is, to which threads may be led from now on.
+    fn note_code(&self, group: usize, code: &Code) {
+        self.data[group].store(code.segments[Segment::Data as usize], SeqCst);
+        self.texts[group].store(code.text.start, SeqCst);
+    }
+
+    /// Gives a function, which the calling thread owns, its code of a group that is bound, at an offset in its text.
+    fn publish(&self, function: &'static Function, found: &Found, offset: u32) {
+        let [text, data] = [&self.texts, &self.data].map(|all| all[found.group].load(SeqCst));
+        Claim { function, offset, counters: found.counters }.publish(text, data);
+    }
+
+    /// Whose the numbers of a group are: the module and the index in it.
+    fn whose(
+        &'static self,
+        image: &'static Image,
+        references: References<'static>,
+    ) -> impl Fn(u32) -> Option<(&'static Module, u32)> + Copy + Send + Sync + 'static {
+        move |number| {
+            let reference = references.get(number)?;
+            Some((self.module(image, reference.module)?, reference.index))
+        }
+    }
+
+    /// Has counters of a group begin whose code is complete. Its functions are read in its pack when one has run out; that may
+    /// not have been checked, but the index was.
+    fn begin_counting(&'static self, image: &'static Image, group: usize, pack: &'static [u8], code: &Code) {
+        let (Ok(references), Some(functions)) = (self.index.references(group), pack::functions(pack)) else {
+            return;
+        };
+        let whose = self.whose(image, references);
+        let whose = move |number, definition: &Definition<'_>| {
+            let reference = references.get(number)?;
+            let found = self.index.find(reference.module, reference.index)?;
+            let is_it = found.counters == definition.counters.map(|it| it.offset);
+            // What another group has newer code of goes on in that.
+            (is_it || found.group != group).then(|| whose(number))?
+        };
+        // SAFETY: counters are where the unit has them; the code is the image's.
+        unsafe { counted::begin_kept(image, code, functions, Box::new(whose)) };
+    }
+
     /// Binds a group, once. Other threads that want to have one of the image wait. Whether functions were bound.
     fn bind_group(&'static self, image: &'static Image, group: usize) -> bool {
         let mut packs = self.packs.lock();
@@ -335,11 +381,7 @@ impl ImagePack {
         group: usize,
         code: &'static [u8],
     ) -> Option<lines::Lines> {
-        let references = self.index.references(group).ok()?;
-        let function = move |number| {
-            let reference = references.get(number)?;
-            Some((self.module(image, reference.module)?, reference.index))
-        };
+        let function = self.whose(image, self.index.references(group).ok()?);
         let functions = (baseline::code() != BaselineCode::None)
             .then(|| baseline::lines::of_pack(code, self.key, function));
         Some(lines::Lines::Kept(self.kept_lines(group, code)?, functions))
@@ -370,36 +412,39 @@ impl ImagePack {
         let kept = kept.ok_or_else(|| LinkError::Object("its lines belong to other code".into()))?;
         let (code, description) = bytes.split_at_mut(description);
         let unit = pack::decode_checked(code).map_err(damaged)?;
-        let function = move |number| {
-            let reference = references.get(number)?;
-            Some((self.module(image, reference.module)?, reference.index))
-        };
+        let function = self.whose(image, references);
         let functions =
             (baseline::code() != BaselineCode::None).then(|| baseline::lines::of_functions(&unit, function));
         let lines = lines::Lines::Kept(kept, functions);
         let mut names = Names::new(self, image, references);
         names.look_up_imports().map_err(|what| LinkError::Object(what.into()))?;
-        let Definitions { claimed, unnamed } = names.claim(&unit);
+        let Definitions { mut claimed, unnamed } = names.claim(&unit);
         if claimed.functions.is_empty() && unnamed.is_empty() {
             return Ok(0);
         }
         let memory = image.memory();
         memory.expect(self.packs_len / 2);
         let linked = place(&unit, memory, &mut names)?;
-        let publish_unnamed = |text: usize| {
-            self.texts[group].store(text, SeqCst);
-            unnamed.iter().for_each(|unnamed| unnamed.publish(text));
+        let publish_unnamed = |complete: &Code| {
+            self.note_code(group, complete);
+            unnamed.iter().for_each(|unnamed| unnamed.publish(complete));
             unnamed.len()
         };
+        let ready = |complete: &Code| {
+            if baseline::code() == BaselineCode::Counted {
+                self.begin_counting(image, group, code, complete);
+            }
+        };
         let publication = Publication {
+            ready: &ready,
             claimed: &claimed.functions,
-            tier: Tier::Last,
             unnamed: &publish_unnamed,
             description: (description, unit.functions.len()),
             lines,
             objects: &[],
         };
         let bound = publish(image.first_module(), memory, linked, publication)?;
+        claimed.are_ready = true;
         stats::COUNTERS.from_cache.add(bound as u64);
         log::debug!("{bound} functions of {} came from its image pack", image.name());
         Ok(bound)

@@ -37,6 +37,13 @@ pub fn bind_cached(module: &'static Module) {
     }
 }
 
+/// Binds what the object cache has of the module, if its container can be had: what is optimised replaces code that counts.
+pub fn bind_optimised(module: &'static Module) {
+    if cache::is_used() && module.open().is_ok() {
+        bind_cached(module);
+    }
+}
+
 /// Whether the object cache was asked for its code, and what it has is bound.
 pub fn is_bound(module: &Module) -> bool {
     known(module).is_some_and(|state| state.bound.try_lock().is_some_and(|bound| *bound))

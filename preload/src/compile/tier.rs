@@ -18,9 +18,9 @@ use autojit_code::lock::{ForkLock, Lock};
 use autojit_generator::Made;
 use autojit_trampoline::counter::Counter;
 
-use crate::compile::counted::{Counted, Loop};
+use crate::compile::counted::{self, Counted, Loop};
 use crate::compile::daemon::{Disconnected, Talk};
-use crate::compile::{baseline, batch, compiler, engine};
+use crate::compile::{baseline, batch, compiler, engine, modules};
 use crate::link::listeners::Listener;
 use crate::platform::guards::ErrnoGuard;
 use crate::program::fork::ForkGuard;
@@ -34,6 +34,8 @@ use crate::sys;
 
 /// How long a program has run before a daemon of its own is started.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How soon a daemon that listens is looked for, and how soon again: programs that end at once ask for nothing.
+const LOOKING: Duration = Duration::from_millis(10);
 /// How long the end of the process waits for one answer (AUTOJIT_TIER=wait).
 const LAST_PATIENCE: Duration = Duration::from_secs(60);
 /// How long an answer for an image waits for a thread that runs code of that, while others wait.
@@ -61,6 +63,8 @@ struct Queue {
     asked_at: Duration,
     losses: u32,
     since: Duration,
+    /// When a daemon is to be looked for.
+    look_at: Duration,
 }
 
 static QUEUE: Lock<Queue> = Lock::new(Queue {
@@ -70,6 +74,7 @@ static QUEUE: Lock<Queue> = Lock::new(Queue {
     asked_at: Duration::ZERO,
     losses: 0,
     since: Duration::ZERO,
+    look_at: Duration::ZERO,
 });
 
 /// Whether anything was ever wanted.
@@ -92,7 +97,12 @@ pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
     let _errno = ErrnoGuard::new();
     let _fork_guard = ForkGuard::enter();
     // SAFETY: the caller's promise.
-    let (counted, times, at) = unsafe { Counted::ran_out(counter) };
+    let Some((counted, times, at)) = (unsafe { Counted::ran_out(counter) }) else { return 0 };
+    if at.is_none()
+        && let Some(newer) = counted.forward()
+    {
+        return newer;
+    }
     if at.and_then(Loop::continuation).is_none() {
         process::notice_unloads();
         // Whichever thread is at it does the same.
@@ -200,9 +210,15 @@ impl Queue {
     /// Notes that a function runs often.
     fn want(&mut self, function: &'static Function, times: u32) {
         let wish = Wish::Function(function);
-        if wish.is_open() && self.is_new(wish, times) {
+        if !wish.is_open() || !self.is_new(wish, times) {
+            return;
+        }
+        // An earlier run may have had it optimised, of which an image pack knows nothing.
+        modules::bind_optimised(function.module());
+        if wish.is_open() {
             if self.since == Duration::ZERO {
                 self.since = sys::monotonic_time();
+                self.look_at = self.since + LOOKING;
             }
             USED.store(true, Relaxed);
             stats::COUNTERS.tier_requests.add(1);
@@ -271,7 +287,12 @@ impl Queue {
         }
         if self.talk.is_none() {
             // Programs that end at once start nothing.
-            let spawn = limit > Duration::ZERO || sys::monotonic_time() - self.since > PATIENCE;
+            let now = sys::monotonic_time();
+            let spawn = limit > Duration::ZERO || now - self.since > PATIENCE;
+            if !spawn && now < self.look_at {
+                return Ok(());
+            }
+            self.look_at = now + LOOKING;
             match Talk::begin(spawn) {
                 Ok(talk) => self.talk = Some(talk),
                 Err(_) if !spawn => return Ok(()),
@@ -337,6 +358,7 @@ pub struct Tiers;
 
 impl Listener for Tiers {
     fn unloaded(&self, image: &Image) {
+        counted::forget(image);
         if !USED.load(Relaxed) {
             return;
         }

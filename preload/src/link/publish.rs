@@ -3,7 +3,9 @@
 //! Receives placed code with what is known of it, whatever has made it; hands on nothing: the slots of its functions lead to
 //! it. The order of the steps is the contract with every other thread.
 
+use autojit_code::unit::Segment;
 use autojit_code::{Code, CodeMemory, Description, LinkError, Linked, unit};
+use autojit_trampoline::counter::Counters;
 
 use crate::link::lines::Lines;
 use crate::link::listeners::{self, Published};
@@ -14,19 +16,50 @@ use crate::settings::stats;
 
 /// What is known of code that is to be published.
 pub struct Publication<'a> {
-    /// Functions that the calling thread owns, and where they are in the code: no others are published.
-    pub claimed: &'a [(&'static Function, u32)],
-    /// Which tier the code is of.
-    pub tier: Tier,
-    /// Publishes functions that nothing has named yet, so that none is claimed; gets the address of the text, returns the
-    /// number of functions.
-    pub unnamed: &'a dyn Fn(usize) -> usize,
+    /// Called when the code is complete, before anything leads to it.
+    pub ready: &'a dyn Fn(&Code),
+    /// Functions that the calling thread owns: no others are published.
+    pub claimed: &'a [Claim],
+    /// Publishes functions that nothing has named yet, so that none is claimed; returns the number of functions.
+    pub unnamed: &'a dyn Fn(&Code) -> usize,
     /// What describes it, without the addresses yet; and how many functions that has.
     pub description: (&'static mut [u8], usize),
     /// What describes its lines.
     pub lines: Lines,
     /// Objects that tell debuggers more of it.
     pub objects: &'a [unit::Lines<'a>],
+}
+
+/// A function, and where it is in code.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// The function.
+    pub function: &'static Function,
+    /// Where in the text it begins.
+    pub offset: u32,
+    /// Where in the data it counts, if it does: then it is of the first tier.
+    pub counters: Option<u32>,
+}
+
+impl Claim {
+    /// One of a function of a unit.
+    pub fn of(function: &'static Function, definition: &unit::Function<'_>) -> Self {
+        let counters = definition.counters.map(|counters| counters.offset);
+        Self { function, offset: definition.offset, counters }
+    }
+
+    /// Gives the function, which the calling thread owns, this code: text and data are at these addresses.
+    pub fn publish(&self, text: usize, data: usize) {
+        let tier = match self.counters {
+            None => Tier::Last,
+            Some(counters) => {
+                // SAFETY: the data stays as long as the code, and has counters there (CountersAt).
+                unsafe { self.function.set_counters((data + counters as usize) as *const Counters) };
+                Tier::First
+            }
+        };
+        self.function.publish(text + self.offset as usize, tier);
+    }
 }
 
 /// Makes the functions of `linked` those of the module that its code was compiled from, and returns their number.
@@ -39,10 +72,12 @@ pub fn publish(
     linked: Linked<'_>,
     publication: Publication<'_>,
 ) -> Result<usize, LinkError> {
-    let Publication { claimed, tier, unnamed, description: (description, functions), lines, objects } =
+    let Publication { ready, claimed, unnamed, description: (description, functions), lines, objects } =
         publication;
     // 1. Bytes and permissions: the code is complete and executable before its address is handed out.
     let code = linked.commit()?;
+
+    ready(&code);
 
     // 2. Those that hear of it: unwinders, as an exception may pass through the first call; debuggers, as breakpoints are
     //    to be set in the code before it runs; and others.
@@ -57,12 +92,12 @@ pub fn publish(
     }
 
     // 4. Slots, and the calls that wait for these functions: threads may enter.
-    for (function, offset) in claimed {
-        let address = code.text.start + *offset as usize;
-        function.publish(address, tier);
+    for claim in claimed {
+        claim.publish(code.text.start, code.segments[Segment::Data as usize]);
+        let (function, address) = (claim.function, code.text.start + claim.offset as usize);
         log::debug!("{} of {} is at {address:#x}", function.info().name, function.module().source());
     }
-    let published = claimed.len() + unnamed(code.text.start);
+    let published = claimed.len() + unnamed(&code);
     Ok(published)
 }
 

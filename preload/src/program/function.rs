@@ -9,7 +9,7 @@
 //! slot leads to the code. Likewise for call sites ([`Function::add_call_site`]).
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use autojit_code::{CodeMemory, RuntimeStub};
 use autojit_store::{Container, FunctionInfo, FunctionKind};
@@ -72,6 +72,8 @@ pub struct Function {
     state: AtomicU32,
     /// Of its code; written by the thread that compiles or replaces it.
     tier: AtomicU32,
+    /// Code of the first tier was replaced by better code.
+    has_better: AtomicBool,
     /// Its code, once it is ready.
     version: Version,
     /// What its code of the first tier counts with; null if it has none.
@@ -103,6 +105,7 @@ impl Function {
             index,
             state: AtomicU32::new(State::Cold as u32),
             tier: AtomicU32::new(Tier::Last as u32),
+            has_better: AtomicBool::new(false),
             version: Version::new(),
             counters: AtomicPtr::new(ptr::null_mut()),
             slot: AtomicPtr::new(ptr::null_mut()),
@@ -177,6 +180,11 @@ impl Function {
     fn counters(&self) -> Option<&Counters> {
         // SAFETY: null, or what `set_counters` has noted; what publishes or asks has the image.
         unsafe { self.counters.load(SeqCst).as_ref() }
+    }
+
+    /// Whether code of the first tier was replaced by better code.
+    pub fn has_better(&self) -> bool {
+        self.has_better.load(SeqCst)
     }
 
     /// Its code, if it is ready and nothing replaces it.
@@ -287,6 +295,7 @@ impl Function {
         let last = tier == Tier::Last;
         if last && let Some(counters) = self.counters() {
             counters.forward(code);
+            self.has_better.store(true, SeqCst);
         }
         self.version.rewrite_callers(last);
     }

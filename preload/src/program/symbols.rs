@@ -9,12 +9,14 @@
 //!    it, a call binds to a stub that says so;
 //! 3. by name, what the code generator made up (`memcpy`, `__udivti3`, `_Unwind_Resume`): the first definition in the dynamic
 //!    symbol tables of the objects that the image sees, else in the static symbol table of the image, else in that of
-//!    the executable, else a helper that the runtime brings along.
+//!    the executable, else a helper that the runtime brings along. What counters call is the runtime's own.
 
 use std::collections::BTreeMap;
 
+use autojit_baseline::Runtime;
 use autojit_code::{Resolver, Symbol, Target, Usage};
 use autojit_store::FunctionKind;
+use autojit_trampoline::entry;
 
 use crate::platform::{helpers, loaded, scope};
 use crate::program::function::Function;
@@ -201,6 +203,9 @@ pub static FORK_LOCK: &dyn ForkLock = &FOUND;
 
 /// The address of a function that the code generator made up.
 fn library_function(name: &str, image: &'static Image) -> Option<usize> {
+    if name == Runtime::COUNTER.0 {
+        return Some(entry::counter_address());
+    }
     let key = (image.address(), name.to_owned());
     if let Some(&address) = FOUND.lock().get(&key) {
         return Some(address);

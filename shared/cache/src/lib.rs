@@ -35,6 +35,12 @@ pub fn key_of(generator: &Id, module: &autojit_store::Key, level: i32) -> Key {
     }
 }
 
+/// The key of code of the baseline compiler that counts until code with the key `optimised` replaces it: each name of the
+/// compiler has keys of its own, of which no digest need be made.
+pub fn counted_key_of(optimised: &Key) -> Key {
+    std::array::from_fn(|at| optimised[at] ^ BASELINE[at])
+}
+
 /// Of which modules an image pack may have the baseline compiler's code. The rest is the engine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BaselineCode {
@@ -42,6 +48,8 @@ pub enum BaselineCode {
     None,
     /// Of those that are not to be optimised.
     Unoptimised,
+    /// Of all: what is to be optimised counts.
+    Counted,
     /// Of all.
     All,
 }
@@ -52,6 +60,7 @@ pub fn key_of_image(path: &str, level: i32, baseline: BaselineCode) -> Key {
         BaselineCode::None => (b"engine", &[]),
         BaselineCode::Unoptimised => (b"unoptimised", &BASELINE),
         BaselineCode::All => (b"all", &BASELINE),
+        BaselineCode::Counted => (b"counts", &BASELINE),
     };
     let mut text = Vec::with_capacity(128 + path.len());
     for part in [&pack::VERSION.to_le_bytes(), &GENERATOR[..], code, baseline, &level.to_le_bytes()] {

@@ -55,6 +55,16 @@ impl<T> Writer<T> {
         &mut pending.of
     }
 
+    /// Leaves out units: `wanted` gets what is known of a file and all units that wait for it, and says which are wanted.
+    pub fn retain(&mut self, mut wanted: impl FnMut(&mut T, &[Unit<'static>]) -> Vec<bool>) {
+        self.0.retain(|_, Pending { of, units, .. }| {
+            let wanted = wanted(of, units);
+            let mut next = wanted.iter();
+            units.retain(|_| next.next() == Some(&true));
+            !units.is_empty()
+        });
+    }
+
     /// Takes out what waits.
     pub fn take(&mut self) -> Self {
         std::mem::take(self)

@@ -10,7 +10,7 @@ use crate::fixups::{Fixups, Group};
 use crate::link::LinkError;
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
-use crate::unit::{External, Function, Segment, Source, Symbol, Unit, Usage};
+use crate::unit::{CountersAt, External, Function, Segment, Source, Symbol, Unit, Usage};
 
 /// What an instruction or a word wants of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,15 @@ impl<'a> Builder<'a> {
         offset
     }
 
-    /// Names a function whose code is this part of the text.
-    pub fn function(&mut self, symbol: Symbol<'a>, name: Cow<'a, str>, offset: u32, size: u32) {
-        self.functions.push(Function { symbol, offset, size, global: true });
+    /// Names a function whose code is this part of the text, and counts with these counters.
+    pub fn function(
+        &mut self,
+        symbol: Symbol<'a>,
+        name: Cow<'a, str>,
+        (offset, size): (u32, u32),
+        counters: Option<CountersAt>,
+    ) {
+        self.functions.push(Function { symbol, offset, size, global: true, counters });
         self.names.push(name);
     }
 
@@ -237,7 +243,7 @@ mod tests {
         ];
         let text = builder.append(Segment::Text, &code, 16);
         let constant = builder.append(Segment::Rodata, &2_i32.to_le_bytes(), 4);
-        builder.function(Symbol::Function(0), "answer".into(), text, code.len() as u32);
+        builder.function(Symbol::Function(0), "answer".into(), (text, code.len() as u32), None);
         let callee = builder.external(Symbol::Import(0), Usage::Call, false, None);
         let variable = builder.external(Symbol::Import(1), Usage::Address, false, None);
         builder.refer(Segment::Text, text + 4, -4, Form::Rel32, (variable, Access::GotEntry)).unwrap();

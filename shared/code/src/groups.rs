@@ -26,8 +26,9 @@ pub struct Group<'a> {
     pub lines: Cow<'a, [u8]>,
 }
 
-/// A function that a group defines: module and index, and its offset, [`NONE`] for an inline one.
-pub type Defined = ((u32, u32), u32);
+/// A function that a group defines: module and index; its offset, [`NONE`] for an inline one, and that of its counters,
+/// [`NONE`] if it has none.
+pub type Defined = ((u32, u32), [u32; 2]);
 
 /// What is known of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,7 +157,7 @@ impl Group<'static> {
 }
 
 impl Group<'_> {
-    /// The functions that it defines for others: module and index, and where in its text, unless it is an inline one.
+    /// The functions that it defines for others.
     ///
     /// # Errors
     /// Its pack is damaged.
@@ -165,15 +166,17 @@ impl Group<'_> {
         let functions = unit.functions.iter().filter(|function| function.global);
         let reference = |function: crate::unit::Function<'_>| match function.symbol {
             Symbol::Function(number) => {
-                self.references.get(number as usize).map(|reference| (reference, function.offset))
+                let counters = function.counters.map_or(NONE, |counters| counters.offset);
+                let reference = self.references.get(number as usize);
+                reference.map(|reference| (reference, function.offset, counters))
             }
             _ => None,
         };
-        let known = functions.filter_map(reference).filter(|(reference, _)| reference.module != NONE);
+        let known = functions.filter_map(reference).filter(|(reference, ..)| reference.module != NONE);
         Ok(known
-            .map(|(reference, offset)| {
+            .map(|(reference, offset, counters)| {
                 let offset = if reference.kind == ReferenceKind::Inline { NONE } else { offset };
-                ((reference.module, reference.index), offset)
+                ((reference.module, reference.index), [offset, counters])
             })
             .collect())
     }
@@ -190,10 +193,10 @@ pub fn encode(
     key: &Key,
     ahead: Option<&Prelinked>,
 ) -> Result<Vec<u8>, PackError> {
-    let mut functions: BTreeMap<(u32, u32), (u32, u32)> = BTreeMap::new();
+    let mut functions: BTreeMap<(u32, u32), (u32, [u32; 2])> = BTreeMap::new();
     for (group, number) in groups.iter().zip(0..) {
         let of_group = group.functions(key)?.into_iter();
-        functions.extend(of_group.map(|(function, offset)| (function, (number, offset))));
+        functions.extend(of_group.map(|(function, offsets)| (function, (number, offsets))));
     }
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
     for module in groups.iter().flat_map(|group| &group.references).map(|reference| reference.module) {
@@ -218,8 +221,8 @@ pub fn encode(
         index.extend_from_slice(&place.to_le_bytes());
         index.extend_from_slice(&first.to_le_bytes());
     }
-    for ((_, function), (group, offset)) in &functions {
-        for number in [function, group, offset] {
+    for ((_, function), (group, [offset, counters])) in &functions {
+        for number in [function, group, offset, counters] {
             index.extend_from_slice(&number.to_le_bytes());
         }
     }

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   0  magic "AJIMAGE\0"                 modules × 40: key: 32 bytes, place in the image, first function: 2 × u32
-//!   8  version: u32, 0: u32             functions × 12: index, group, offset: 3 × u32
+//!   8  version: u32, 0: u32             functions × 16: index, group, offset, counters: 4 × u32
 //!  16  checksum: u64, of [24..]         groups × 56 (Group::packed)
 //!  24  key: 32 bytes                    references × 20 (Reference::packed), group by group
 //!  56  modules, functions, groups: 3 × u32, 0
@@ -32,7 +32,7 @@ const NUMBERS: usize = 56;
 const AHEAD: usize = 80;
 pub(crate) const HEADER: usize = AHEAD + prelinked::HEADER;
 const MODULE: usize = 40;
-const FUNCTION: usize = 12;
+const FUNCTION: usize = 16;
 pub(crate) const GROUP: usize = 56;
 const REFERENCE: usize = 20;
 
@@ -131,6 +131,17 @@ pub struct Place {
     pub pack: Range<usize>,
     /// The lines of that; empty if it has none.
     pub lines: Range<usize>,
+}
+
+/// A function that a group has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The group.
+    pub group: usize,
+    /// Where it is in the group's text, unless it is an inline one.
+    pub offset: Option<u32>,
+    /// Where in the group's data are the counters of code that counts.
+    pub counters: Option<u32>,
 }
 
 /// The index of an image pack.
@@ -269,12 +280,12 @@ impl<'a> Index<'a> {
         Some(number as u32)
     }
 
-    /// The group with a function of a module, and where it is in the group's text, unless it is an inline one.
-    pub fn find(&self, module: u32, function: u32) -> Option<(usize, Option<u32>)> {
+    /// What is said of a function of a module.
+    pub fn find(&self, module: u32, function: u32) -> Option<Found> {
         let functions = self.functions_of(module)?;
         let found = functions.binary_search_by_key(&function, |entry| word(entry, 0)).ok()?;
-        let (group, offset) = (word(&functions[found], 4), word(&functions[found], 8));
-        Some((group as usize, Some(offset).filter(|offset| *offset != NONE)))
+        let number = |at: usize| Some(word(&functions[found], at)).filter(|number| *number != NONE);
+        Some(Found { group: word(&functions[found], 4) as usize, offset: number(8), counters: number(12) })
     }
 
     /// The functions of a module, with their groups.

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fixups;
 use crate::reloc::Relax;
-use crate::unit::{External, Fixups, Function, Group, Lines, Segment, Source, Symbol, Unit, Usage};
+use crate::unit::{
+    CountersAt, External, Fixups, Function, Group, Lines, Segment, Source, Symbol, Unit, Usage,
+};
 
 /// The unit in the making.
 #[derive(Default)]
@@ -89,11 +91,12 @@ impl<'a> Unit<'a> {
 impl Unit<'_> {
     /// The same, with bytes and names of its own.
     pub fn into_owned(self) -> Unit<'static> {
-        let function = |Function { symbol, offset, size, global }: Function<'_>| Function {
+        let function = |Function { symbol, offset, size, global, counters }: Function<'_>| Function {
             symbol: symbol.into_owned(),
             offset,
             size,
             global,
+            counters,
         };
         let external = |External { symbol, usage, weak, own }: External<'_>| External {
             symbol: symbol.into_owned(),
@@ -122,6 +125,18 @@ impl Unit<'_> {
             sections: self.sections,
             lines: lines.collect(),
         }
+    }
+
+    /// Defines functions no longer for others that `is_wanted` does not want: there is better code for them.
+    pub fn demote(&mut self, is_wanted: impl Fn(&Function<'_>) -> bool) {
+        if self.functions.iter().all(|it| !it.global || is_wanted(&it)) {
+            return;
+        }
+        let demoted = |it: Function<'_>| {
+            let global = it.global && is_wanted(&it);
+            Function { global, symbol: it.symbol.into_owned(), ..it }
+        };
+        self.functions = self.functions.iter().map(demoted).collect::<Vec<_>>().into();
     }
 }
 
@@ -195,12 +210,16 @@ impl<'l> Merged<'l> {
             self.lines.push(Lines { object: object.clone(), sections: sections.iter().map(moved).collect() });
         }
         for (number, function) in unit.functions.iter().enumerate() {
-            let Function { size, global, .. } = function;
+            let Function { size, global, counters, .. } = function;
             let symbol = function.symbol.into_owned();
-            if !global || self.defined.insert(symbol.clone()) {
+            // Calls within the unit may lead to what counts, and are to lead to better code when it has run out.
+            let global = global && self.defined.insert(symbol.clone());
+            if global || !function.global || counters.is_some() {
                 let offset = function.offset + bases[0];
                 let name = unit.names.get(number).map_or(Cow::Borrowed("?"), |name| name.to_string().into());
-                self.functions.push((Function { symbol, offset, size, global }, name));
+                let counters =
+                    counters.map(|it| CountersAt { offset: it.offset + bases[Segment::Data as usize], ..it });
+                self.functions.push((Function { symbol, offset, size, global, counters }, name));
             }
         }
         Some(())

@@ -6,7 +6,7 @@
 //!   0  magic "AJCODE\0\0"               externals × 16: symbol, its length, own: u32, kind, usage, weak, 0
 //!   8  version: u32, 0: u32             cells × 8: number: u32, source: u8, 0
 //!  16  checksum: u64, of [24..]         groups of fixups × 12, their places × 4 (fixups.rs)
-//!  24  key: 32 bytes                    functions × 20: symbol, its length, offset, size: u32, kind, global, 0
+//!  24  key: 32 bytes                    functions × 28: symbol, its length, offset, size, counters: 2 × u32, kind, global, 0
 //!  56  lengths of the segments: 4 × u32   frame index × 12 (eh_frame.rs)
 //!  72  their alignments: 4 × u32        strings
 //!  88  numbers of externals, cells,     text, rodata, data, frames
@@ -29,11 +29,13 @@ use crate::description::{self, Description};
 use crate::eh_frame::{self, ENTRY, Entry};
 use crate::fixups::{GROUP, PLACE};
 use crate::table::Record;
-use crate::unit::{External, Fixups, Function, Lines, Segment, Source, Symbol, Table, Unit, Usage};
+use crate::unit::{
+    CountersAt, External, Fixups, Function, Lines, Segment, Source, Symbol, Table, Unit, Usage,
+};
 
 /// The version of the format, of what the code in it may rely on, and of what the linker makes of an object: raised when
 /// the same object gives other bytes (tests/packs.rs compares).
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
@@ -53,7 +55,7 @@ const LENGTHS: usize = 56;
 const LINES: usize = 112;
 const HEADER: usize = 124;
 const CELL: usize = 8;
-/// What stands for no definition of an external's own.
+/// What stands for no definition of an external's own, and for no counters.
 const NONE: u32 = u32::MAX;
 
 /// How much of a pack was made with it, in bytes: all but the description and what is in front of that. None if it
@@ -91,6 +93,18 @@ pub fn description_start(bytes: &[u8]) -> Option<usize> {
 /// How many functions a pack has; likewise.
 pub fn function_count(bytes: &[u8]) -> usize {
     bytes.get(..HEADER).map_or(0, |header| word(header, LENGTHS + 4 * 12) as usize)
+}
+
+/// The functions of a pack; likewise. Those that have names are left out.
+pub fn functions(bytes: &[u8]) -> Option<Table<'_, Function<'_>>> {
+    let header = bytes.get(..HEADER)?;
+    let number = |index: usize| word(header, LENGTHS + 4 * index) as usize;
+    let before = [(8, External::SIZE), (9, CELL), (10, GROUP), (11, PLACE)];
+    let start = before.into_iter().try_fold(HEADER, |sum, (index, size)| {
+        number(index).checked_mul(size).and_then(|len| sum.checked_add(len))
+    })?;
+    let entries = bytes.get(start..)?.get(..number(12).checked_mul(Function::SIZE)?)?;
+    Some(Table::unchecked(entries, ""))
 }
 
 /// Why bytes are not a usable pack.
@@ -159,9 +173,11 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     }
     tables.extend_from_slice(&unit.fixups.groups);
     tables.extend_from_slice(&unit.fixups.sites);
-    for Function { symbol, offset, size, global } in unit.functions.iter() {
+    for Function { symbol, offset, size, global, counters } in unit.functions.iter() {
         let ([start, len], kind) = strings.symbol(&symbol);
-        words(&mut tables, [start, len, offset as usize, size as usize]);
+        let CountersAt { offset: counters, count } =
+            counters.unwrap_or(CountersAt { offset: NONE, count: 0 });
+        words(&mut tables, [start, len, offset as usize, size as usize, counters as usize, count as usize]);
         tables.extend_from_slice(&[kind, u8::from(global), 0, 0]);
     }
     let frames = description::frames(unit);
@@ -306,7 +322,7 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
         cells: cells.as_chunks().0.iter().map(cell).collect::<Option<_>>()?,
         fixups: Fixups { groups: Cow::Borrowed(groups), sites: Cow::Borrowed(places) },
         functions: Table::packed(functions, strings, |function: &Function<'_>| {
-            function.is_within(number(0))
+            function.is_within(number(0), number(2))
         })?,
         names: Vec::new(),
         frame_index: Cow::Borrowed(frame_index),
@@ -348,14 +364,18 @@ impl<'a> Record<'a> for External<'a> {
 }
 
 impl<'a> Record<'a> for Function<'a> {
-    const SIZE: usize = 20;
+    const SIZE: usize = 28;
 
     fn unpacked(bytes: &[u8], strings: &'a str) -> Option<Self> {
-        let entry: &[u8; 20] = bytes.first_chunk()?;
+        let entry: &[u8; 28] = bytes.first_chunk()?;
         let (words, _) = entry.as_chunks::<4>();
         let word = |at: usize| u32::from_le_bytes(words[at]);
-        let symbol = symbol(entry[16], word(0), word(1), strings)?;
-        Some(Self { symbol, offset: word(2), size: word(3), global: flag(entry[17])? })
+        let symbol = symbol(entry[24], word(0), word(1), strings)?;
+        let counters = match (word(4), word(5)) {
+            (NONE, 0) => None,
+            (offset, count) => Some(CountersAt { offset, count }),
+        };
+        Some(Self { symbol, offset: word(2), size: word(3), global: flag(entry[25])?, counters })
     }
 }
 

@@ -261,6 +261,7 @@ impl<'a> Parser<'a, '_> {
                 offset: (placed.offset + offset) as u32,
                 size: size as u32,
                 global: st_bind(symbol.st_info) != STB_LOCAL,
+                counters: None,
             };
             functions.push((function, name));
         }

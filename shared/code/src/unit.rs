@@ -13,6 +13,8 @@
 
 use std::borrow::Cow;
 
+use autojit_trampoline::counter::Counters;
+
 use crate::eh_frame;
 use crate::fixups;
 pub use crate::fixups::{Fixups, Group, Sites};
@@ -93,6 +95,50 @@ pub struct Function<'a> {
     pub size: u32,
     /// Whether it was compiled on request, rather than made by the compiler for its own use.
     pub global: bool,
+    /// What its code counts with, if it does.
+    pub counters: Option<CountersAt>,
+}
+
+/// Where [`Counters`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountersAt {
+    /// Their first byte, in the data.
+    pub offset: u32,
+    /// How many there are behind their head.
+    pub count: u32,
+}
+
+impl<'a> Table<'a, Function<'a>> {
+    /// The function that has the counter at this place in the data. Code and counters of a unit are in the same order.
+    pub fn with_counter(&self, at: u32) -> Option<Function<'a>> {
+        let (mut start, mut end, mut last) = (0, self.len(), None);
+        while start < end {
+            let middle = start + (end - start) / 2;
+            let counts = |index| self.get(index).filter(|it| it.counters.is_some()).map(|it| (index, it));
+            match (middle..end).find_map(counts) {
+                Some((index, it)) if it.counters.is_some_and(|counters| counters.offset <= at) => {
+                    (start, last) = (index + 1, Some(it));
+                }
+                _ => end = middle,
+            }
+        }
+        last.filter(|it| it.counters.is_some_and(|counters| counters.has(at)))
+    }
+}
+
+impl CountersAt {
+    /// Whether a place in the data is one of theirs.
+    fn has(self, at: u32) -> bool {
+        at.checked_sub(self.offset).is_some_and(|at| (at as usize) < Counters::len(self.count as usize))
+    }
+
+    /// Whether they are in data of this length, where counters can be.
+    pub fn is_within(self, data: usize) -> bool {
+        let end = (self.count as usize).checked_mul(Counters::SIZE);
+        let end = end.and_then(|len| (self.offset as usize + Counters::HEAD).checked_add(len));
+        let is_aligned = (self.offset as usize).is_multiple_of(align_of::<Counters>());
+        self.count > 0 && is_aligned && end.is_some_and(|end| end <= data)
+    }
 }
 
 impl External<'_> {
@@ -103,9 +149,10 @@ impl External<'_> {
 }
 
 impl Function<'_> {
-    /// Whether it is in a text of this length.
-    pub(crate) fn is_within(&self, text: usize) -> bool {
+    /// Whether it is in a text of this length, and what it counts with in data of that length.
+    pub(crate) fn is_within(&self, text: usize, data: usize) -> bool {
         self.offset.checked_add(self.size).is_some_and(|end| end as usize <= text)
+            && self.counters.is_none_or(|counters| counters.is_within(data))
     }
 }
 
@@ -252,8 +299,9 @@ impl Unit<'_> {
     /// # Errors
     /// What is wrong.
     pub(crate) fn check_tables(&self) -> Result<(), &'static str> {
-        let text = self.segments[Segment::Text as usize].len();
-        if !self.functions.iter().all(|function| function.is_within(text)) {
+        let [text, data] =
+            [Segment::Text, Segment::Data].map(|segment| self.segments[segment as usize].len());
+        if !self.functions.iter().all(|function| function.is_within(text, data)) {
             return Err("a function outside the code");
         }
         if !self.externals.iter().all(|external| external.is_within(text)) {
@@ -271,6 +319,11 @@ impl Unit<'_> {
         }
         if self.aligns.iter().any(|align| !align.is_power_of_two() || *align as usize > crate::arena::PAGE) {
             return Err("an alignment that is none");
+        }
+        if (self.aligns[Segment::Data as usize] as usize) < align_of::<Counters>()
+            && self.functions.iter().any(|function| function.counters.is_some())
+        {
+            return Err("counters without alignment");
         }
         let in_cell =
             |cell: &Source| matches!(cell, Source::Inside(..) | Source::Address(_) | Source::Branch { .. });

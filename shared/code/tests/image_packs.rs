@@ -168,7 +168,7 @@ fn functions_are_found_by_module() {
         [None, Some(0), None, Some(1), Some(2), None]
     );
     let groups = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0)];
-    let groups = groups.map(|(module, function)| Some(index.find(module, function)?.0));
+    let groups = groups.map(|(module, function)| Some(index.find(module, function)?.group));
     assert_eq!(groups, [Some(0), None, Some(0), Some(0), Some(1), None, None]);
     let references = index.references(0).expect("they are whole");
     let all: Vec<_> =
@@ -209,7 +209,7 @@ fn groups_are_written_again_as_long_as_they_are_of_use() {
         image_pack::encode(&groups, |place| key_at(place - 1), &KEY, None).expect("the packs are good");
     let moved_index = open(&moved).expect("it is whole");
     assert_eq!(moved_index.module(1), Some((&[3; 32], 4)));
-    assert_eq!(moved_index.find(1, 0).map(|it| it.0), Some(0));
+    assert_eq!(moved_index.find(1, 0).map(|it| it.group), Some(0));
     // One of three functions is gone, then two; one is in newer code, then two.
     let count = |gone: &[u32], covered: &[(u32, u32)]| again(gone, covered).len();
     assert_eq!((count(&[2], &[]), count(&[4], &[]), count(&[2, 4, 5], &[])), (2, 1, 0));

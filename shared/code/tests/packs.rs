@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 
 use autojit_code::bundle;
 use autojit_code::pack::{self, Key, PackError};
-use autojit_code::unit::Source;
+use autojit_code::unit::{CountersAt, Function, Segment, Source};
 use autojit_code::{
-    Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, place,
+    Builder, Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, place,
 };
+use autojit_trampoline::counter::Counters;
 use goblin::elf::{Elf, SectionHeader};
 use support::{Symbols, compile, memory, only};
 use xxhash_rust::xxh3::xxh3_64;
@@ -190,7 +191,7 @@ fn version_and_bytes_belong_together() {
     let lines = pack::encode_lines(&unit.lines, &KEY, pack::generation(&bytes).expect("it has lines"));
     assert_eq!(
         (pack::VERSION, xxh3_64(&bytes), xxh3_64(&lines)),
-        (8, 15_611_724_596_268_074_425, 17_592_490_739_030_641_461),
+        (9, 980_695_409_370_137_760, 11_162_307_006_810_391_427),
         "other bytes of the same object: raise the version, then note the new digests"
     );
 }
@@ -420,4 +421,62 @@ fn bundles_have_names_and_lines() {
     for len in [0, 7, 8, 100, code - 1] {
         assert!(bundle::decode(&without[..len], &KEY).is_err(), "{len}");
     }
+}
+
+/// A unit of one function that counts, with so many counters.
+fn counting(index: u32, count: u32) -> Unit<'static> {
+    let mut builder = Builder::new();
+    let text = builder.append(Segment::Text, &[0xc3], 16);
+    let bytes = Counters::bytes(5, 7, (1..count).map(|block| (block, true)));
+    let at = CountersAt { offset: builder.append(Segment::Data, &bytes, 8), count };
+    builder.function(Symbol::Function(index), format!("f{index}").into(), (text, 1), Some(at));
+    builder.finish().expect("a good unit")
+}
+
+#[test]
+fn counters_move_with_their_data() {
+    let mut old = counting(0, 2);
+    let merged = Unit::merge(&[&counting(1, 3), &old, &counting(1, 1)], |_| false).expect("it is small");
+    let bytes = pack::encode(&merged, &KEY);
+    let read = pack::decode(&bytes, &KEY).expect("it was just made");
+    let at = |index: u32| {
+        let is_it = |it: &Function<'_>| it.symbol == Symbol::Function(index) && it.global;
+        read.functions.iter().find(is_it).expect("it is there").counters.expect("it counts")
+    };
+    assert_eq!((at(1), at(0)), (CountersAt { offset: 0, count: 3 }, CountersAt { offset: 64, count: 2 }));
+    let data = &read.segments[Segment::Data as usize];
+    assert_eq!(data[64..], *Counters::bytes(5, 7, [(1, true)].into_iter()));
+
+    // What is not to be called by others is known all the same by its counters.
+    old.demote(|_| false);
+    let merged = Unit::merge(&[&counting(1, 3), &old], |_| false).expect("it is small");
+    let old = merged.functions.iter().find(|it| it.symbol == Symbol::Function(0)).expect("it is there");
+    assert!(!old.global && old.counters == Some(CountersAt { offset: 64, count: 2 }), "{old:?}");
+}
+
+#[test]
+fn counters_that_are_not_in_the_data_are_refused() {
+    let unit = counting(0, 2);
+    let whole = pack::encode(&unit, &KEY);
+    // The last of the tables that are there; no string is behind it.
+    let counters = pack::code_len(&whole).expect("it is whole") - 1 - Counters::len(2) - 12;
+    let number = |at: usize| u32::from_le_bytes(whole[at..at + 4].try_into().expect("4 bytes"));
+    assert_eq!((number(counters), number(counters + 4)), (0, 2));
+    for (offset, count) in [(8, 2), (0, 3), (4, 1), (0, 0), (u32::MAX, 2), (u32::MAX - 7, 1), (0, u32::MAX)] {
+        let mut bytes = whole.clone();
+        bytes[counters..counters + 4].copy_from_slice(&offset.to_le_bytes());
+        bytes[counters + 4..counters + 8].copy_from_slice(&count.to_le_bytes());
+        seal(&mut bytes);
+        assert!(pack::decode_checked(&bytes).is_err(), "{offset}, {count}");
+    }
+    let mut bytes = whole.clone();
+    bytes[counters..counters + 4].copy_from_slice(&16_u32.to_le_bytes());
+    bytes[counters + 4..counters + 8].copy_from_slice(&1_u32.to_le_bytes());
+    seal(&mut bytes);
+    assert!(pack::decode_checked(&bytes).is_ok(), "these are some");
+    // Data that need not be aligned.
+    let aligns = 72 + 4 * Segment::Data as usize;
+    bytes[aligns] = 4;
+    seal(&mut bytes);
+    assert!(pack::decode_checked(&bytes).is_err());
 }

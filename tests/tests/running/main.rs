@@ -24,5 +24,6 @@ mod surroundings;
 mod symbolizers;
 mod tiers;
 mod tiers_disturbed;
+mod tiers_kept;
 mod tiers_seen;
 mod without_runtime;

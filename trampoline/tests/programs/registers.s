@@ -140,7 +140,7 @@ body_counted:
         movq    counter(%rip),%r11
         subl    $1,(%r11)
         jns     1f
-        callq   *8(%r11)
+        callq   *called(%rip)
         movq    %r11,left_in_r11(%rip)
 1:
         movq    in+80(%rip),%r11
@@ -167,7 +167,7 @@ bodies:
 
         .bss
         .p2align 6
-        .globl  registered,in,out,level,sp_before,sp_inside,sp_after,counter,left_in_r11
+        .globl  registered,in,out,level,sp_before,sp_inside,sp_after,counter,called,left_in_r11
 in:     .zero   2560
 out:    .zero   2560
 sp_before: .zero 8
@@ -175,6 +175,7 @@ sp_inside: .zero 8
 sp_after: .zero 8
 registered: .zero 8
 counter: .zero 8
+called: .zero 8
 left_in_r11: .zero 8
 level:  .zero   4
         .section .note.GNU-stack,"",@progbits

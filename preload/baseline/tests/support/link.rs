@@ -1,8 +1,10 @@
 //! Puts code into memory and applies its relocations: the least that a test needs of a linker.
 
+use std::arch::naked_asm;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
 
-use autojit_baseline::{Code, Relocation, RelocationKind, Target};
+use autojit_baseline::{Code, Relocation, RelocationKind, Runtime, Target};
 use autojit_bitcode::Module;
 
 use super::{symbol, unwind};
@@ -13,6 +15,14 @@ const SIZE: usize = 64 << 20;
 const COUNTERS: usize = 1 << 20;
 /// Bytes of a counter.
 const COUNTER: usize = 16;
+
+/// What is called when a counter has run out.
+pub static RAN_OUT: AtomicUsize = AtomicUsize::new(0);
+
+#[unsafe(naked)]
+extern "C" fn ran_out() {
+    naked_asm!("jmp [rip + {to}]", to = sym RAN_OUT);
+}
 
 /// Code that can be called.
 pub struct Linked {
@@ -79,6 +89,7 @@ impl Addresses<'_> {
             Target::Counter(number) => self.counters[&text] + number as usize * COUNTER,
             Target::Text => text,
             Target::Rodata => rodata,
+            Target::Runtime(Runtime::COUNTER) => ran_out as *const () as usize,
             Target::Runtime(runtime) => {
                 let found = symbol(self.data, runtime.0);
                 assert_ne!(found, 0, "{}", runtime.0);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_baseline::{Code, Relocation, RelocationKind, Target};
 use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
-use autojit_code::unit::Segment;
+use autojit_code::unit::{CountersAt, Segment};
 use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
 use autojit_trampoline::counter::Counters;
 
@@ -70,7 +70,7 @@ impl Numbers {
 }
 
 /// The unit of `function`. `codes`: its code, and that of functions which only this unit has, each with its global.
-/// `missing`: globals that nothing defines. `counters`: the bytes of those that its code counts with.
+/// `missing`: globals that nothing defines. `counters`: the bytes of those that its code counts with; none if it does not.
 pub fn unit(
     bitcode: &Bitcode<'static>,
     codes: &[(u32, Code)],
@@ -88,13 +88,15 @@ pub fn unit(
             (text, builder.append(Segment::Rodata, &code.rodata, code.rodata_align.max(1)))
         })
         .collect();
-    if !counters.is_empty() {
-        builder.append(Segment::Data, counters, align_of::<Counters>() as u32);
-    }
+    let counters = (!counters.is_empty()).then(|| CountersAt {
+        offset: builder.append(Segment::Data, counters, align_of::<Counters>() as u32),
+        count: code.loops.len() as u32 + 1,
+    });
     let text = places[0].0;
     // Owned: the unit waits to be written for longer than a library stays, whose container has the name.
     let name = function.info().name.to_owned().into();
-    builder.function(Symbol::Function(function.index()), name, text, code.text.len() as u32);
+    let symbol = Symbol::Function(function.index());
+    builder.function(symbol, name, (text, code.text.len() as u32), counters);
     let mut emitter = Emitter {
         bitcode,
         builder,

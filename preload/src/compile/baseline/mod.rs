@@ -18,21 +18,18 @@ use autojit_abi::{BASELINE, StackMap};
 use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
-use autojit_code::unit::Segment;
-use autojit_code::{describe_unit, place};
+use autojit_code::{Code as CompleteCode, describe_unit, place};
 use autojit_generator::{Error, Generator, Id, Made, Request};
 use autojit_protocol::Scope;
 use autojit_store::{Container, Symbol};
-use autojit_trampoline::counter::Counters;
 
 use self::emit::Numbers;
 use self::inlining::Inlining;
 use self::pieces::Pieces;
-use crate::compile::counted::Counted;
-use crate::compile::{cache, modules};
+use crate::compile::{cache, counted, modules};
 use crate::link::lines::Lines;
-use crate::link::publish::{Publication, publish};
-use crate::program::function::{Function, Tier};
+use crate::link::publish::{Claim, Publication, publish};
+use crate::program::function::Function;
 use crate::program::module::Module;
 use crate::program::symbols::{self, Names};
 use crate::settings::failure::Failure;
@@ -160,6 +157,7 @@ pub fn counts(module: &'static Module) -> bool {
 pub fn code() -> BaselineCode {
     match options::baseline() {
         options::Baseline::Off => BaselineCode::None,
+        _ if options::tier() != options::Tier::Off => BaselineCode::Counted,
         options::Baseline::Auto => BaselineCode::Unoptimised,
         options::Baseline::On | options::Baseline::Only => BaselineCode::All,
     }
@@ -351,8 +349,6 @@ struct Session<'o> {
     open: &'o mut Open,
     /// Whether the code of what was compiled last has lines.
     has_lines: bool,
-    /// What that code counts with.
-    counted: Option<&'static Counted>,
 }
 
 impl Generator for Session<'_> {
@@ -381,9 +377,7 @@ impl Generator for Session<'_> {
         }
         self.has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
         copy_callees(open, bitcode, &mut codes)?;
-        let (counted, counters) = counting.then(|| Counted::of(root, &codes[0].1.loops)).unzip();
-        self.counted = counted;
-        let counters = counters.unwrap_or_default();
+        let counters = if counting { counted::bytes(&codes[0].1.loops) } else { Vec::new() };
         let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, &counters, root)?;
         Ok(Some(unit.into()))
     }
@@ -392,7 +386,7 @@ impl Generator for Session<'_> {
 /// Compiles, links and publishes a function that the calling thread owns.
 fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let module = root.module();
-    let mut session = Session { module, open, has_lines: false, counted: None };
+    let mut session = Session { module, open, has_lines: false };
     let request = Request::new(Scope::Function(root.index()), &|_| false);
     let Some(Made { unit, .. }) = session.compile(&request)? else { return Ok(()) };
     let description = describe_unit(&unit);
@@ -401,15 +395,16 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let owned = |function: &'static Function| std::ptr::eq(function, root) && symbols::is_chosen(function);
     let mut resolver = Names { module, owned: &owned };
     let linked = place(&unit, memory, &mut resolver)?;
-    let offset = unit.functions.get(0).map_or(0, |function| function.offset);
-    if let Some(counted) = session.counted {
-        counted.note_code(linked.code().text.start + offset as usize);
-        // SAFETY: the data stays as long as the code; the counters are what it begins with.
-        unsafe { root.set_counters(linked.code().segments[Segment::Data as usize] as *const Counters) };
-    }
+    let definition = unit.functions.get(0).ok_or_else(|| Error::Refused("no code".into()))?;
+    let ready = |code: &CompleteCode| {
+        if let Some(at) = definition.counters {
+            // SAFETY: the unit has them there; the code is the image's.
+            unsafe { counted::begin(root, code, definition.offset, at) };
+        }
+    };
     let publication = Publication {
-        claimed: &[(root, offset)],
-        tier: if session.counted.is_some() { Tier::First } else { Tier::Last },
+        ready: &ready,
+        claimed: &[Claim::of(root, &definition)],
         unnamed: &|_| 0,
         description: (description, unit.functions.len()),
         lines: if session.has_lines { lines::later(module, &unit) } else { Lines::None },
@@ -417,9 +412,6 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     };
     publish(module, memory, linked, publication)?;
     stats::COUNTERS.baseline.add(1);
-    // What counts is made for this process.
-    if session.counted.is_none() {
-        cache::keep(module, session.id(), unit, true);
-    }
+    cache::keep(module, session.id(), unit, true);
     Ok(())
 }

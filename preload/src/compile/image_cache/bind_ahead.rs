@@ -4,14 +4,16 @@
 //! (the image's tables, and the addresses that they were linked for); completes what each process has to; publishes all
 //! groups at once. If anything differs, nothing has happened, and groups are bound one by one.
 
-use std::sync::atomic::Ordering::{Acquire, Release, SeqCst};
+use std::sync::atomic::Ordering::{Release, SeqCst};
 
+use autojit_cache::BaselineCode;
 use autojit_code::prelinked::{Base, Outside, Summary, Tables};
 use autojit_code::{LinkError, Symbol, pack};
 use autojit_store::FunctionKind;
 use autojit_trampoline::contract::Slot;
 
 use super::ImagePack;
+use crate::compile::baseline;
 use crate::link::lines::Lines;
 use crate::link::publish::announce;
 use crate::program::function::{self, Function, Tier};
@@ -89,21 +91,24 @@ pub fn bind(
     }
 
     // Unwinders and others hear of all groups before anything leads to one: they call one another.
-    let mut texts = Vec::with_capacity(packs.len());
     let mut codes = tables.codes(start);
+    let mut complete = Vec::with_capacity(packs.len());
     for ((bytes, code), group) in packs.iter_mut().zip(codes.by_ref()).zip(0..) {
-        texts.push(code.text.start);
         let Some(bytes) = bytes.take() else { continue };
         let functions = pack::function_count(bytes);
         // Nothing that runs relies on the description, nor on lines.
         let (packed, description) = bytes.split_at_mut(pack::description_start(bytes).unwrap_or(bytes.len()));
+        if baseline::code() == BaselineCode::Counted {
+            pack.begin_counting(image, group, packed, &code);
+        }
         let lines = pack.lines_of(image, group, packed).unwrap_or(Lines::None);
-        announce(image.first_module(), memory, code, lines, (description, functions), &[]);
+        let code = announce(image.first_module(), memory, code, lines, (description, functions), &[]);
+        complete.push((group, code));
     }
     // The stubs, if there are some.
     codes.for_each(|mut code| unwind_table::TABLE.register(&mut code, None));
     // SeqCst, and names are looked at afterwards: see `introduce`.
-    pack.texts.iter().zip(texts).for_each(|(known, text)| known.store(text, SeqCst));
+    complete.iter().for_each(|(group, code)| pack.note_code(*group, code));
     lead(pack, image, &tables, start);
     Ok(pack.index.function_count())
 }
@@ -161,13 +166,12 @@ fn lead(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, start: usi
         // They were there when they were compared.
         let Some(module) = pack.module(image, number) else { continue };
         let Some(slot) = image.slot_of(slot, module, index) else { continue };
-        let code = start + offset as usize;
         match module.named_function(index) {
-            None => slot.target.store(code, Release),
+            None => slot.target.store(start + offset as usize, Release),
             Some(function) => {
                 function.adopt(slot);
                 if function.claim() {
-                    function.publish(code, Tier::Last);
+                    publish(pack, function, (number, index), start + offset as usize);
                 } else {
                     function.lead(slot);
                 }
@@ -177,11 +181,12 @@ fn lead(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, start: usi
     for (module, number) in (0..pack.index.len() as u32).filter_map(|it| Some((pack.module(image, it)?, it)))
     {
         for function in module.functions() {
-            if let Some((group, Some(offset))) = pack.index.find(number, function.index())
+            if let Some(found) = pack.index.find(number, function.index())
+                && let Some(offset) = found.offset
                 && function.kind().0 == FunctionKind::Local
                 && function.claim()
             {
-                function.publish(pack.texts[group].load(Acquire) + offset as usize, Tier::Last);
+                pack.publish(function, &found, offset);
             }
         }
     }
@@ -196,8 +201,19 @@ fn lead(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, start: usi
         if let Some(function) = module.named_function(index).and_then(symbols::chosen)
             && function.claim()
         {
-            function.publish(start + offset as usize, Tier::Last);
+            publish(pack, function, (number, index), start + offset as usize);
         }
+    }
+}
+
+/// Gives a function, which the calling thread owns, the code at `code`, which is that of the function of this module and index.
+fn publish(pack: &ImagePack, function: &'static Function, (module, index): (u32, u32), code: usize) {
+    match pack.index.find(module, index) {
+        Some(found) => {
+            let offset = code.wrapping_sub(pack.texts[found.group].load(SeqCst)) as u32;
+            pack.publish(function, &found, offset);
+        }
+        None => function.publish(code, Tier::Last),
     }
 }
 

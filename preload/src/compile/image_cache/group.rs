@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Release;
 
 use autojit_code::image_pack::{NONE, Reference, ReferenceKind, References};
-use autojit_code::{Resolver, Symbol, Target, Unit, Usage};
+use autojit_code::unit::{Function as Definition, Segment};
+use autojit_code::{Code, Resolver, Symbol, Target, Unit, Usage};
 use autojit_trampoline::contract::Slot;
 
 use super::ImagePack;
 use crate::compile::cache;
+use crate::link::publish::Claim;
 use crate::platform::arch::prefetch;
-use crate::program::function::Tier;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::program::symbols;
@@ -49,19 +50,20 @@ pub struct Unnamed {
     module: &'static Module,
     index: u32,
     offset: u32,
+    counters: Option<u32>,
 }
 
 impl Unnamed {
-    /// Lets calls lead to its code, in the text of a group that is known to be bound.
-    pub fn publish(&self, text: usize) {
-        let code = text + self.offset as usize;
+    /// Lets calls lead to its code, in that of a group that is known to be bound.
+    pub fn publish(&self, code: &Code) {
         if let Some(function) = self.module.named_function(self.index) {
             // Named meanwhile: it may have other code already.
             if function.claim() {
-                function.publish(code, Tier::Last);
+                let claim = Claim { function, offset: self.offset, counters: self.counters };
+                claim.publish(code.text.start, code.segments[Segment::Data as usize]);
             }
         } else if let Some(slot) = self.slot {
-            slot.target.store(code, Release);
+            slot.target.store(code.text.start + self.offset as usize, Release);
         }
     }
 }
@@ -171,7 +173,7 @@ impl Names<'_> {
 
     /// The functions that code of `unit` is for, as far as they are cold.
     pub fn claim(&mut self, unit: &Unit<'_>) -> Definitions {
-        let claimed = cache::Claimed { functions: Vec::new(), serves: Vec::new() };
+        let claimed = cache::Claimed { functions: Vec::new(), are_ready: false, serves: Vec::new() };
         let unnamed = Vec::with_capacity(unit.functions.len());
         let mut all = Definitions { claimed, unnamed };
         self.functions.reserve(unit.functions.len() + unit.functions.len() / 4);
@@ -191,13 +193,13 @@ impl Names<'_> {
                 }
                 ReferenceKind::Local => None,
                 ReferenceKind::Inline | ReferenceKind::Import => {
-                    self.claim_one(&mut all.claimed, module, reference, number, definition.offset);
+                    self.claim_one(&mut all.claimed, module, reference, number, &definition);
                     continue;
                 }
             };
             let is_known = name_all || module.named_function(reference.index).is_some();
             if is_known {
-                self.claim_one(&mut all.claimed, module, reference, number, definition.offset);
+                self.claim_one(&mut all.claimed, module, reference, number, &definition);
                 continue;
             }
             if slot.is_none() && reference.kind == ReferenceKind::Stub {
@@ -205,7 +207,8 @@ impl Names<'_> {
                 continue;
             }
             let (index, offset) = (reference.index, definition.offset);
-            all.unnamed.push(Unnamed { slot, module, index, offset });
+            let counters = definition.counters.map(|counters| counters.offset);
+            all.unnamed.push(Unnamed { slot, module, index, offset, counters });
             let known = self.where_calls_lead(&reference, module, slot.map(std::ptr::from_ref));
             self.note(number, known);
         }
@@ -219,7 +222,7 @@ impl Names<'_> {
         module: &'static Module,
         reference: Reference,
         number: u32,
-        offset: u32,
+        definition: &Definition<'_>,
     ) {
         let Some(function) = module.function(reference.index) else { return };
         let served = match reference.kind {
@@ -229,7 +232,7 @@ impl Names<'_> {
             ReferenceKind::Import => None,
         };
         let Some(served) = served.filter(|served| served.claim()) else { return };
-        claimed.functions.push((served, offset));
+        claimed.functions.push(Claim::of(served, definition));
         let slot = function.slot().map(|slot| slot as *const Slot);
         let known = self.where_calls_lead(&reference, module, slot);
         self.note(number, known);

@@ -1,6 +1,6 @@
 //! Writing image packs: what a process had to get otherwise becomes groups of a new file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering::Relaxed;
 
 use autojit_cache::{Directory, Kind};
@@ -134,7 +134,13 @@ fn encode(
         let head = &bytes[..image_pack::packs_at(bytes)?];
         Some((bytes, Index::open(head, bytes.len(), key).ok()?))
     });
-    let new: BTreeSet<(u32, u32)> = noted.iter().flat_map(|it| functions(image, it)).collect();
+    let new: BTreeMap<(u32, u32), bool> = noted.iter().flat_map(|it| functions(image, it)).fold(
+        BTreeMap::new(),
+        |mut all, (function, counts)| {
+            all.entry(function).and_modify(|known| *known &= counts).or_insert(counts);
+            all
+        },
+    );
     // By number in the old pack: where the module is now.
     let now: Vec<Option<u32>> = match &old {
         None => Vec::new(),
@@ -144,12 +150,14 @@ fn encode(
             (0..index.len() as u32).map(module).collect()
         }
     };
-    let known = |(module, function): &(u32, u32)| {
+    // What counts is not as good as what does not.
+    let known = |((module, function), counts): &(&(u32, u32), &bool)| {
         let Some((_, index)) = &old else { return false };
         let number = now.iter().position(|place| *place == Some(*module));
-        number.is_some_and(|number| index.find(number as u32, *function).is_some())
+        let found = number.and_then(|number| index.find(number as u32, *function));
+        found.is_some_and(|found| found.counters.is_none() || **counts)
     };
-    let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|(module, _)| *module).collect();
+    let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|((module, _), _)| *module).collect();
     if !is_stale && missing.len() < worth(old.is_some()) {
         // Another process has written it meanwhile.
         return None;
@@ -161,11 +169,20 @@ fn encode(
             index,
             key,
             |number| now.get(number as usize).copied().flatten(),
-            |module, function| new.contains(&(module, function)),
+            |module, function| new.contains_key(&(module, function)),
             |module, index| image.find_slot(facts.module(module)?, index),
         ),
     };
-    let noted: Vec<_> = noted.into_iter().filter_map(|it| named(image, it)).collect();
+    let noted = noted.into_iter().filter_map(|it| {
+        let (place, mut unit) = named(image, it)?;
+        unit.demote(|function| match function.symbol {
+            Symbol::Function(index) => function.counters.is_none() || new.get(&(place, index)) == Some(&true),
+            _ => true,
+        });
+        let is_wanted = unit.functions.iter().any(|function| function.global);
+        is_wanted.then_some((place, unit))
+    });
+    let noted: Vec<_> = noted.collect();
     let mut rest = &noted[..];
     for len in
         group_lens(noted.iter().map(|(_, unit)| (unit.functions.len(), unit.segments[0].len())), groups.len())
@@ -201,12 +218,12 @@ fn group_lens(units: impl Iterator<Item = (usize, usize)>, before: usize) -> Vec
     lens
 }
 
-/// The functions of noted code that others can call.
-fn functions(image: &Image, noted: &Noted) -> Vec<(u32, u32)> {
+/// The functions of noted code that others can call, and whether they count.
+fn functions(image: &Image, noted: &Noted) -> Vec<((u32, u32), bool)> {
     let place = image.place_of(noted.module);
     let functions = noted.unit.functions.iter().filter(|function| function.global);
     let index = |function: autojit_code::unit::Function<'_>| match function.symbol {
-        Symbol::Function(index) => Some((place, index)),
+        Symbol::Function(index) => Some(((place, index), function.counters.is_some())),
         _ => None,
     };
     functions.filter_map(index).collect()

@@ -18,7 +18,7 @@ fn code(start: usize) -> Code {
 fn description(start: usize) -> Option<Description> {
     let function = |index, offset, size| {
         let symbol = Symbol::Function(index);
-        Function { symbol, offset, size, global: true }
+        Function { symbol, offset, size, global: true, counters: None }
     };
     let mut unit = Unit {
         functions: vec![function(0, 0x10, 0x20), function(1, 0x30, 0x50)].into(),

@@ -10,7 +10,7 @@
 //!     …
 //! out:
 //!     lea  r11, [counter]
-//!     call [r11 + 8]
+//!     call [cell]                      of counter_address
 //! ```
 //!
 //! The call keeps every register but r11, in which it leaves what [`TrippedFn`] returns. Threads count without regard to
@@ -18,10 +18,12 @@
 //!
 //! The counters of a function lie next to one another, behind a [head](Counters). That of entries is the first one. It is
 //! counted before anything else is done, so what its call leaves in r11 may be jumped to: newer code of the function.
+//!
+//! They hold no address until something becomes of them, so code that counts can be kept in files and mapped from them.
 
 use std::arch::naked_asm;
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 /// What is called when a counter has run out. It must not unwind. It returns 0, or the address of code that the caller, which
 /// must know of it, is to go on with.
@@ -35,17 +37,51 @@ pub struct Counter {
     left: AtomicI32,
     /// Its number among those of its function.
     number: u32,
-    /// [`counter_address`](crate::entry::counter_address), or what takes its place.
-    call: AtomicUsize,
+    /// What it is of: [`Counted`], packed.
+    of: u32,
+    /// [`ASKS`], [`RETIRED`] or [`REPLACED`].
+    state: AtomicU32,
 }
 
 const _: () = assert!(offset_of!(Counter, left) == 0);
-const _: () = assert!(offset_of!(Counter, call) == 8);
+const _: () = assert!(size_of::<Counter>() == Counters::SIZE);
+
+/// What has run out asks the runtime.
+const ASKS: u32 = 0;
+/// Nothing comes of it any more.
+const RETIRED: u32 = 1;
+/// Entries go on in newer code.
+const REPLACED: u32 = 2;
+
+/// What a counter is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Entries of the function.
+    Entries,
+    /// A loop.
+    Loop {
+        /// Its header's number among the blocks of the function, below 2³¹.
+        block: u32,
+        /// Whether it may be left.
+        left: bool,
+    },
+}
+
+impl Counted {
+    const LEFT: u32 = 1 << 31;
+
+    fn packed(self) -> u32 {
+        match self {
+            Self::Entries => 0,
+            Self::Loop { block, left } => block | if left { Self::LEFT } else { 0 },
+        }
+    }
+}
 
 impl Counter {
-    /// One of this number that runs out after `left`, and then calls what is at the address `call`.
-    pub const fn new(left: i32, number: u32, call: usize) -> Self {
-        Self { left: AtomicI32::new(left), number, call: AtomicUsize::new(call) }
+    /// One of entries that runs out after `left`.
+    pub const fn new(left: i32) -> Self {
+        Self { left: AtomicI32::new(left), number: 0, of: 0, state: AtomicU32::new(ASKS) }
     }
 
     /// Its number: 0 for entries.
@@ -60,8 +96,16 @@ impl Counter {
 
     /// Nothing comes of it any more: it runs out as seldom as can be, and what it calls returns at once.
     pub fn retire(&self) {
-        self.call.store(go_on as *const () as usize, Ordering::SeqCst);
+        self.state.store(RETIRED, Ordering::SeqCst);
         self.left.store(i32::MAX, Ordering::SeqCst);
+    }
+
+    /// What it is of.
+    pub fn of(&self) -> Counted {
+        match (self.number, self.of) {
+            (0, _) => Counted::Entries,
+            (_, of) => Counted::Loop { block: of & !Counted::LEFT, left: of & Counted::LEFT != 0 },
+        }
     }
 }
 
@@ -69,8 +113,8 @@ impl Counter {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Counters {
-    /// What the owner of the code knows it by.
-    owner: usize,
+    /// What the owner of the code knows it by; 0 as long as no counter has run out.
+    owner: AtomicUsize,
     /// Newer code of the function; 0 if there is none.
     newer: AtomicUsize,
     /// That of entries; those of loops follow.
@@ -83,17 +127,23 @@ impl Counters {
     /// Bytes in front of the first counter.
     pub const HEAD: usize = 16;
     /// Bytes of a counter.
-    pub const SIZE: usize = size_of::<Counter>();
+    pub const SIZE: usize = 16;
 
-    /// The bytes of a head and of counters with these numbers left, which call what is at the address `call`.
-    pub fn bytes(owner: usize, left: &[i32], call: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(Self::HEAD + left.len() * Self::SIZE);
-        bytes.extend_from_slice(&owner.to_le_bytes());
-        bytes.extend_from_slice(&0_usize.to_le_bytes());
-        for (left, number) in left.iter().zip(0_u32..) {
+    /// How many bytes a head and so many counters have.
+    pub const fn len(counters: usize) -> usize {
+        Self::HEAD + counters * Self::SIZE
+    }
+
+    /// The bytes of a head without an owner, of a counter of entries that runs out after `calls`, and of one for each of
+    /// these loops, by block and whether it may be left, that runs out after `rounds`.
+    pub fn bytes(calls: i32, rounds: i32, loops: impl Iterator<Item = (u32, bool)>) -> Vec<u8> {
+        let mut bytes = vec![0; Self::HEAD];
+        let loops = loops.map(|(block, left)| (rounds, Counted::Loop { block, left }));
+        for ((left, of), number) in std::iter::once((calls, Counted::Entries)).chain(loops).zip(0_u32..) {
             bytes.extend_from_slice(&left.to_le_bytes());
-            bytes.extend_from_slice(&number.to_le_bytes());
-            bytes.extend_from_slice(&call.to_le_bytes());
+            for word in [number, of.packed(), ASKS] {
+                bytes.extend_from_slice(&word.to_le_bytes());
+            }
         }
         bytes
     }
@@ -107,9 +157,29 @@ impl Counters {
         unsafe { &*counter.sub((*counter).number as usize).byte_sub(Self::HEAD).cast::<Self>() }
     }
 
-    /// What the owner of the code knows it by.
-    pub fn owner(&self) -> usize {
-        self.owner
+    /// The counters at an address, and `count` counters behind their head.
+    ///
+    /// # Safety
+    /// There are so many of [`bytes`](Self::bytes), in memory that is aligned for it and stays.
+    pub unsafe fn at<'a>(address: usize, count: usize) -> (&'a Self, &'a [Counter]) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let all = &*(address as *const Self);
+            (all, std::slice::from_raw_parts((address + Self::HEAD) as *const Counter, count))
+        }
+    }
+
+    /// What the owner of the code knows it by. None as long as no counter has run out.
+    pub fn owner(&self) -> Option<usize> {
+        Some(self.owner.load(Ordering::Acquire)).filter(|owner| *owner != 0)
+    }
+
+    /// Notes the owner, unless there is one; returns which it is.
+    pub fn set_owner(&self, owner: usize) -> usize {
+        match self.owner.compare_exchange(0, owner, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => owner,
+            Err(other) => other,
+        }
     }
 
     /// That of entries.
@@ -119,38 +189,37 @@ impl Counters {
 
     /// Has each entry go on in newer code: calls may lead to the older one for ever.
     pub fn forward(&self, newer: usize) {
-        // In this order: what finds the call finds the address.
+        // In this order: what finds the state finds the address.
         self.newer.store(newer, Ordering::SeqCst);
-        self.entries.call.store(go_on_in_newer as *const () as usize, Ordering::SeqCst);
+        self.entries.state.store(REPLACED, Ordering::SeqCst);
         self.entries.left.store(0, Ordering::SeqCst);
     }
 }
 
-/// What the counter of entries calls once there is newer code.
+/// What a counter calls that has run out, with its address in r11: decides what needs no runtime.
 #[unsafe(naked)]
-extern "C" fn go_on_in_newer() {
+pub(crate) extern "C" fn ran_out() {
     naked_asm!(
         ".cfi_startproc",
         "endbr64",
+        "cmp dword ptr [r11 + {state}], {retired}",
+        "ja 2f",
+        "je 3f",
+        "jmp [rip + {asks}]",
         // The next entry comes here as well.
-        "mov dword ptr [r11], 0",
+        "2: mov dword ptr [r11], 0",
         "mov r11, [r11 - {back}]",
         "ret",
-        ".cfi_endproc",
-        back = const offset_of!(Counters, entries) - offset_of!(Counters, newer),
-    );
-}
-
-/// What a counter calls of which nothing comes.
-#[unsafe(naked)]
-extern "C" fn go_on() {
-    naked_asm!(
-        ".cfi_startproc",
-        "endbr64",
-        "mov dword ptr [r11], {most}",
+        "3: mov dword ptr [r11], {most}",
         "xor r11d, r11d",
         "ret",
         ".cfi_endproc",
+        state = const offset_of!(Counter, state),
+        retired = const RETIRED,
+        asks = sym crate::entry::COUNTER_ADDRESS,
+        back = const offset_of!(Counters, entries) - offset_of!(Counters, newer),
         most = const i32::MAX,
     );
 }
+
+const _: () = assert!(ASKS < RETIRED && RETIRED < REPLACED);

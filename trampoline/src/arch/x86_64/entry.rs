@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::cancellation::Cancellation;
 use crate::contract::{Slot, slot_of_tail};
-use crate::counter::{Counter, TrippedFn};
+use crate::counter::{self, Counter, TrippedFn};
 use crate::stack::with_resolver_stack;
 use crate::sys;
 
@@ -109,8 +109,6 @@ struct State {
     tripped: AtomicUsize,
     /// The trampoline for this processor.
     address: AtomicUsize,
-    /// Its twin for counters.
-    counter_address: AtomicUsize,
 }
 
 static STATE: State = State {
@@ -120,8 +118,10 @@ static STATE: State = State {
     resolver: AtomicUsize::new(0),
     tripped: AtomicUsize::new(0),
     address: AtomicUsize::new(0),
-    counter_address: AtomicUsize::new(0),
 };
+
+/// The trampoline's twin for counters.
+pub(crate) static COUNTER_ADDRESS: AtomicUsize = AtomicUsize::new(0);
 
 /// A save area in which every component is in its initial configuration: an all-zero XSAVE header says so, and for
 /// `fxrstor64`, which has none, the legacy region holds the same.
@@ -180,7 +180,7 @@ pub fn install(resolver: ResolverFn, processor: Processor) {
     STATE.reset.store(enabled & SAVED_COMPONENTS & !PKRU, Ordering::Relaxed);
     STATE.resolver.store(resolver as usize, Ordering::Relaxed);
     let method = SaveMethod::best(processor);
-    STATE.counter_address.store(counter_address_of(method), Ordering::Relaxed);
+    COUNTER_ADDRESS.store(counter_address_of(method), Ordering::Relaxed);
     // Release: a thread that learns the address finds the rest filled in.
     STATE.address.store(address_of(method), Ordering::Release);
 }
@@ -191,15 +191,14 @@ pub fn install_counters(tripped: TrippedFn) {
     STATE.tripped.store(tripped as usize, Ordering::Relaxed);
 }
 
-/// What [`Counter`]s call.
+/// What code calls whose [`Counter`] has run out.
 ///
 /// # Panics
 /// If [`install`] and [`install_counters`] were not called.
 pub fn counter_address() -> usize {
     assert_ne!(STATE.tripped.load(Ordering::Relaxed), 0, "install_counters() comes first");
-    let address = STATE.counter_address.load(Ordering::Relaxed);
-    assert_ne!(address, 0, "install() comes first");
-    address
+    assert_ne!(COUNTER_ADDRESS.load(Ordering::Relaxed), 0, "install() comes first");
+    counter::ran_out as *const () as usize
 }
 
 /// The trampoline's address: what the entry cells of images are to hold.

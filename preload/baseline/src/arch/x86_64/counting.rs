@@ -7,7 +7,7 @@
 //!     …
 //! out:                                 behind the epilogue
 //!     lea  r11, [counter]
-//!     call [r11 + 8]                   keeps all other registers
+//!     call [cell]                      keeps all other registers
 //!     test r11, r11
 //!     je   on
 //!     jmp  r11                         entries: newer code of the function
@@ -29,7 +29,7 @@ use super::Compiler;
 use super::asm::{Assembler, Cond, Label, Mem, Width, gp};
 use super::registers::{Reg, SCRATCH};
 use super::values::State;
-use crate::code::{LoopHeader, RelocationKind, Target};
+use crate::code::{LoopHeader, RelocationKind, Runtime, Target};
 use crate::refused::Refused;
 
 /// What a function is compiled for.
@@ -164,7 +164,7 @@ impl Compiler<'_> {
 
     fn call_counter(&mut self, number: u32) {
         self.asm.lea(SCRATCH, counter(number));
-        self.asm.call_rm(Mem::at(SCRATCH, 8));
+        self.asm.call_rm(Mem::symbol(RelocationKind::GotRelaxable, Target::Runtime(Runtime::COUNTER), 0));
     }
 
     /// Code from here on has the line of the first instruction of a block that has one.

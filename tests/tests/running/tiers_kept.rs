@@ -1,0 +1,237 @@
+//! Code that counts is kept: later runs begin with it, count anew, and have replaced what runs often in them.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use autojit_tests::cache::{assert_cold, assert_warm, files};
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::daemon;
+use autojit_tests::run::{run, tool};
+use autojit_tests::scratch::Scratch;
+use autojit_tests::stats::Stats;
+use autojit_tests::tiered::{NOWHERE, tiered};
+
+/// Modules, each with a function that the next one calls, a static one, an inline one that all have, and one whose address is
+/// taken. `argv[1]`: rounds of the work; `argv[2]`: a child does the same.
+const MODULES: usize = 10;
+
+fn module(number: usize) -> String {
+    let next = if number + 1 < MODULES { format!("f{}", number + 1) } else { "last".to_owned() };
+    format!(
+        "unsigned {next}(unsigned);\n\
+         static inline unsigned all(unsigned x) {{ return x * 2654435761u ^ x >> 7; }}\n\
+         __attribute__((noinline)) static unsigned own(unsigned x) {{ return all(x) + {number}; }}\n\
+         unsigned taken{number}(unsigned x) {{ return x + own(x); }}\n\
+         unsigned (*volatile pointer{number})(unsigned) = taken{number};\n\
+         unsigned f{number}(unsigned x) {{\n\
+         unsigned sum = 0;\n\
+         for (unsigned i = 0; i < x % 4 + 1; i++) sum += own(x + i) ^ pointer{number}(i);\n\
+         return {next}(x) + sum;\n}}\n"
+    )
+}
+
+const MAIN: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+unsigned f0(unsigned);
+__attribute__((noinline)) unsigned last(unsigned x) { return x * 3; }
+__attribute__((noinline)) static unsigned work(unsigned rounds) {
+    unsigned sum = 0;
+    for (unsigned i = 0; i < rounds; i++) sum = sum * 31 + f0(i);
+    return sum;
+}
+int main(int argc, char **argv) {
+    unsigned rounds = atoi(argv[1]);
+    printf("%u\n", work(rounds));
+    if (argc > 2) {
+        fflush(stdout);
+        pid_t child = fork();
+        if (child != 0) waitpid(child, NULL, 0);
+        printf("%u\n", work(rounds + 1));
+    }
+    return 0;
+}
+"#;
+
+/// The program, of one module or of many, which image packs want.
+fn build(scratch: &Scratch, how: How, in_one: bool) -> PathBuf {
+    let mut sources: Vec<String> = (0..MODULES).map(module).chain([MAIN.to_owned()]).collect();
+    if in_one {
+        let mut all = String::new();
+        for (number, text) in sources.iter().enumerate() {
+            // Each has its own functions.
+            let text = text.replace("own", &format!("own{number}")).replace("all(", &format!("all{number}("));
+            writeln!(all, "{text}").expect("a string");
+        }
+        sources = vec![all];
+    }
+    let directory = scratch.directory(&format!("{how:?}"));
+    let compile = |(number, text): (usize, &String)| {
+        let source = scratch.file(&format!("module{number}.c"), text);
+        object(how, &source, &["-O2".to_owned(), "-g".to_owned()], &directory)
+    };
+    let objects: Vec<_> = sources.iter().enumerate().map(compile).collect();
+    let output = directory.join("program");
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&objects, &output);
+    output
+}
+
+/// A program, as it is run again and again with what earlier runs have kept.
+struct Program {
+    scratch: Scratch,
+    plain: PathBuf,
+    lazy: PathBuf,
+}
+
+impl Program {
+    fn new(name: &str, in_one: bool) -> Self {
+        let scratch = Scratch::new(name);
+        let [plain, lazy] = [How::Plain, How::Lazy].map(|how| build(&scratch, how, in_one));
+        Self { scratch, plain, lazy }
+    }
+
+    /// Runs it for so many rounds; functions are replaced after `calls` calls, loops after `loops` rounds.
+    fn run(&self, arguments: &[&str], (calls, loops): (u32, u32), change: impl Fn(&mut Command)) -> Stats {
+        let mut plain = autojit_tests::run::command(&self.plain);
+        let plain = run(plain.args(arguments), self.scratch.path(), b"");
+        let mut command = tiered(&self.lazy, &self.scratch, "inprocess", Path::new(NOWHERE));
+        command.env("AUTOJIT_TIER_CALLS", calls.to_string()).env("AUTOJIT_TIER_LOOPS", loops.to_string());
+        change(command.args(arguments));
+        let outcome = run(&mut command, self.scratch.path(), b"");
+        // There is one if perf was to be told.
+        drop(fs::remove_file(format!("/tmp/perf-{}.map", outcome.pid)));
+        plain.assert_same(&outcome, &format!("plain program and one with tiers, {arguments:?}"));
+        Stats::read(&self.scratch.path().join(format!("stats.{}", outcome.pid)))
+    }
+
+    /// Runs it so that nothing is replaced.
+    fn run_cold(&self) -> Stats {
+        self.run(&["3"], NEVER, |_| ())
+    }
+}
+
+const NEVER: (u32, u32) = (1_000_000_000, 1_000_000_000);
+
+#[test]
+fn later_runs_compile_nothing() {
+    for in_one in [true, false] {
+        let program = Program::new(&format!("tiers-kept-{in_one}"), in_one);
+        let first = program.run_cold();
+        assert_cold(&first, "first");
+        assert_eq!(first.number("compiled"), 0.0, "{first}");
+        let packs = files(&program.scratch, ".aji");
+        assert_eq!(packs.len(), usize::from(!in_one));
+        let later = program.run_cold();
+        assert_warm(&later, "later");
+        assert_eq!(later.number("cache_files"), 1.0, "{later}");
+        assert!(later.number("bound") >= first.number("baseline"), "{later}");
+        assert_eq!(files(&program.scratch, ".aji"), packs, "nothing is written");
+        // With the thresholds that the code was kept with.
+        let usual = program.run(&["3"], (30, 20_000), |_| ());
+        assert_warm(&usual, "usual");
+        assert_eq!(usual.number("tier_requests"), 0.0, "{usual}");
+    }
+}
+
+#[test]
+fn kept_code_is_replaced_when_it_runs_often() {
+    for in_one in [true, false] {
+        for (thresholds, mapped) in [((1, 1), true), ((30, 20_000), true), ((1, 1), false)] {
+            let program = Program::new(&format!("tiers-hot-{in_one}-{}-{mapped}", thresholds.0), in_one);
+            program.run_cold();
+            // Code that perf is told of is linked in memory.
+            let perf = |command: &mut Command| {
+                if !mapped {
+                    command.env("AUTOJIT_PERF_MAP", "1");
+                }
+            };
+            let hot = program.run(&["200000"], thresholds, perf);
+            assert_eq!(hot.number("baseline"), 0.0, "{hot}");
+            assert!(hot.number("from_cache") >= 3.0 * MODULES as f64, "{hot}");
+            let functions = 2 * MODULES + 1;
+            assert!(hot.number("optimized") >= functions as f64, "{in_one} {thresholds:?} {mapped}: {hot}");
+            // And its running loop is continued.
+            assert!(hot.number("replaced_on_stack") >= 1.0, "{in_one} {thresholds:?} {mapped}: {hot}");
+            // What was optimised is there, when it is wanted, in whichever file.
+            let later = program.run(&["200000"], thresholds, perf);
+            assert_eq!((later.number("optimized"), later.number("baseline")), (0.0, 0.0), "{later}");
+            // Code that counts and code that replaces it.
+            assert!(later.number("from_cache") >= functions as f64, "{later}");
+        }
+    }
+}
+
+/// Programs that end at once are spared; others are optimised, also if their exit does not wait for it.
+#[test]
+fn what_runs_for_long_is_optimised_without_waiting() {
+    let program = Program::new("tiers-kept-on", false);
+    program.run_cold();
+    let hot = program.run(&["2000000"], (30, 20_000), |command| {
+        command.env("AUTOJIT_TIER", "on");
+    });
+    assert_eq!(hot.number("baseline"), 0.0, "{hot}");
+    assert!(hot.number("optimized") >= MODULES as f64, "{hot}");
+}
+
+/// Code of an image pack runs without its containers.
+#[test]
+fn what_cannot_be_optimised_any_more_runs_on() {
+    let program = Program::new("tiers-kept-gone", false);
+    program.run_cold();
+    let mut objcopy = autojit_tests::run::command("llvm-objcopy-22");
+    tool(objcopy.args(["--remove-section", ".autojit.store"]).arg(&program.lazy));
+    let hot = program.run(&["2000"], (1, 1), |_| ());
+    assert!(hot.number("from_cache") > 0.0, "{hot}");
+    assert_eq!((hot.number("baseline"), hot.number("tier_requests")), (0.0, 0.0), "{hot}");
+}
+
+#[test]
+fn a_daemon_optimises_what_was_kept() {
+    let program = Program::new("tiers-kept-daemon", false);
+    program.run_cold();
+    let by_daemon = |command: &mut Command| {
+        command.env("AUTOJIT_MODE", "daemon").env("AUTOJIT_SOCKET_PATH", daemon::shared());
+    };
+    let hot = program.run(&["200000"], (30, 20_000), by_daemon);
+    assert_eq!((hot.number("baseline"), hot.number("engine_load_ms")), (0.0, 0.0), "{hot}");
+    assert!(hot.number("from_daemon") >= 2.0 * MODULES as f64, "{hot}");
+}
+
+#[test]
+fn children_go_on_with_kept_code() {
+    for in_one in [true, false] {
+        let program = Program::new(&format!("tiers-kept-fork-{in_one}"), in_one);
+        program.run_cold();
+        // The parent has replaced half of what it runs often when it forks.
+        for calls in [1, 2000, 6000] {
+            let hot = program.run(&["4000", "fork"], (calls, 3000), |_| ());
+            assert_eq!(hot.number("baseline"), 0.0, "{hot}");
+            let better = hot.number("optimized") + hot.number("from_cache");
+            assert!(better > 3.0 * MODULES as f64 + 1.0, "{calls}: {hot}");
+        }
+    }
+}
+
+#[test]
+fn processes_without_tiers_do_not_bind_what_counts() {
+    for in_one in [true, false] {
+        let program = Program::new(&format!("tiers-kept-off-{in_one}"), in_one);
+        program.run_cold();
+        for (variable, value) in [("AUTOJIT_TIER", "off"), ("AUTOJIT_BASELINE", "off")] {
+            let off = program.run(&["3"], NEVER, |command| {
+                command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "0").env(variable, value);
+            });
+            // The first of them leaves LLVM's code, which the second finds; the baseline compiler's has no part in it.
+            assert_eq!(off.number("baseline"), 0.0, "{off}");
+            let is_first = variable == "AUTOJIT_TIER";
+            assert_eq!(off.number("from_cache") == 0.0, is_first, "{variable}: {off}");
+        }
+        // With tiers, optimised code comes first.
+        let on = program.run_cold();
+        assert_eq!((on.number("baseline"), on.number("compiled")), (0.0, 0.0), "{on}");
+    }
+}
