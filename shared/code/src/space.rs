@@ -344,9 +344,10 @@ mod tests {
         let library = 0x7f00_8000_0123..0x7f00_8010_0000;
         let maps = [0x7f00_7f00_0000..0x7f00_8000_0000, library.clone(), 0x7f00_8010_0000..0x7f00_9000_0000];
         let mut places = std::collections::BTreeSet::new();
-        for number in 0..1000 {
+        for number in 0..1000_u64 {
             // Such numbers as hashes are.
-            let base = choose_far(&maps, &library, MIB, number * 0x9e37_79b9_7f4a_7c15).unwrap();
+            let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let base = choose_far(&maps, &library, MIB, number).unwrap();
             assert!(base.is_multiple_of(4096) && base >= library.end - REACH, "{base:x}");
             // Hundreds of megabytes lie between it and what is there.
             assert!(base + MIB <= maps[0].start - 400 * MIB, "{base:x}");

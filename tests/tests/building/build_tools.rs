@@ -34,9 +34,9 @@ fn assert_42(scratch: &Scratch, program: &Path) {
     Stats::read(&scratch.path().join("stats")).assert_lazy();
 }
 
-/// A port for a server of this test, which no other process of the suite takes.
-fn port() -> u16 {
-    20_000 + u16::try_from(std::process::id() % 10_000).expect("it is below 10,000")
+/// A port for a server of this process, which no other process of the suite takes; `first` is the test's own.
+fn port(first: u16) -> String {
+    (first + u16::try_from(std::process::id() % 10_000).expect("it is below 10,000")).to_string()
 }
 
 /// An sccache of its own; its server ends with it.
@@ -46,7 +46,7 @@ impl Sccache<'_> {
     fn command(&self) -> Command {
         let mut sccache = command("sccache");
         sccache.current_dir(self.0.path()).env("SCCACHE_DIR", self.0.path().join("sccache"));
-        sccache.env("SCCACHE_SERVER_PORT", port().to_string()).env("SCCACHE_IDLE_TIMEOUT", "60");
+        sccache.env("SCCACHE_SERVER_PORT", port(10_000)).env("SCCACHE_IDLE_TIMEOUT", "60");
         sccache
     }
 
@@ -115,7 +115,7 @@ fn distcc_compiles_lazily_elsewhere() {
     // The server is another user.
     let wrapper = Installation::new(&scratch, "prefix", None).wrapper("autojit-cc");
     let list = scratch.file("compilers", wrapper.to_str().expect("our paths are text"));
-    let port = port().to_string();
+    let port = port(20_000);
     let mut server = command("distccd");
     server.args([
         "--no-detach",
@@ -171,7 +171,7 @@ fn the_crate_cc_takes_the_wrapper() {
     let scratch = project("crate-cc");
     scratch.file(
         "Cargo.toml",
-        "[package]\nname = \"app\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[build-dependencies]\ncc = \"1\"\n",
+        "[package]\nname = \"app\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n[build-dependencies]\ncc = \"1\"\n",
     );
     scratch.file("build.rs", "fn main() { cc::Build::new().file(\"helper.c\").compile(\"helper\"); }\n");
     scratch.file(
