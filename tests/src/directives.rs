@@ -28,6 +28,7 @@
 //! | `repeat: N` | run the lazy program N times |
 //! | `baseline: REASON` | why it is not run by the baseline compiler: a gap |
 //! | `refuses: REASON`, `refuses: LEVEL: REASON` | what the baseline compiler leaves to the engine in it at the standard levels, or at one of them; at these, it refuses something in no other program |
+//! | `refuses: with FEATURE: REASON` | the same where the processor has it (as in /proc/cpuinfo): what runs elsewhere has nothing to refuse |
 //! | `tiers: REASON` | why what it prints may differ when code is replaced while it runs |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
@@ -202,6 +203,12 @@ pub fn parse(text: &str) -> Result<Program, String> {
                     Some((level, reason)) => (Some(level), reason),
                     None => (None, value),
                 };
+                if let Some(feature) = level.and_then(|level| level.strip_prefix("with ")) {
+                    if processor_has(feature) {
+                        program.refuses.push((None, reason.to_owned()));
+                    }
+                    continue;
+                }
                 let level = level.map(|name| Level::standard(name).ok_or_else(bad)).transpose()?;
                 program.refuses.push((level, reason.to_owned()));
             }
@@ -311,6 +318,13 @@ pub enum Refusals {
     Unknown,
 }
 
+/// Whether the processor has a feature, by its name in /proc/cpuinfo.
+fn processor_has(feature: &str) -> bool {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let flags = text.lines().find(|line| line.starts_with("flags")).unwrap_or_default();
+    flags.split_whitespace().any(|flag| flag == feature)
+}
+
 impl Program {
     /// What the baseline compiler refuses of it, built at `level`.
     pub fn refusals(&self, level: Level) -> Refusals {
@@ -382,6 +396,8 @@ mod tests {
         assert_eq!(refusals(""), [None, None, Unknown]);
         assert_eq!(refusals("//# refuses: assembly"), [Some, Some, Unknown]);
         assert_eq!(refusals("//# refuses: o2: assembly"), [None, Some, Unknown]);
+        assert_eq!(refusals("//# refuses: with sse2: assembly"), [Some, Some, Unknown]);
+        assert_eq!(refusals("//# refuses: with sse1024: assembly"), [None, None, Unknown]);
         assert_eq!(refusals("//# refuses: o2: assembly\n//# refuses: o0_g: half"), [Some, Some, Unknown]);
     }
 

@@ -7,6 +7,7 @@
 //# linkers: lld
 //# prints: compared
 //# lazy: with_avx512
+//# refuses: with avx512vl: vectors that AVX-512 passes in larger registers
 #include <stdio.h>
 #include <stdlib.h>
 
