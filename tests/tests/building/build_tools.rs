@@ -219,7 +219,11 @@ fn sudo_starts_lazy_programs() {
         sudo.args(["--non-interactive", "--user", user, &variable, "AUTOJIT_DISABLE_OBJECT_CACHE=1"]);
         sudo.arg(&program).current_dir(scratch.path());
         let outcome = tool(&mut sudo);
-        assert_eq!((outcome.text(), outcome.errors()), ("42\n".to_owned(), String::new()), "{user}");
+        // It may complain of the machine's name, or of limits.
+        let errors = outcome.errors();
+        let errors: Vec<&str> = errors.lines().filter(|line| !line.starts_with("sudo: ")).collect();
+        assert_eq!(outcome.text(), "42\n", "{user}");
+        assert!(errors.is_empty(), "{user}: {errors:?}");
         Stats::read(&stats.join("stats")).assert_lazy();
     }
 }
