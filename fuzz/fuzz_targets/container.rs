@@ -40,12 +40,11 @@ fn read(bytes: &[u8]) {
         }
         let _ = (container.source(), container.opt_level(), container.key(), container.verify());
         let mut unpacker = Unpacker::new().expect("there is memory");
-        let segments = (0..).take_while(|&number| container.segment(number).is_some());
-        let alone: Result<Vec<_>, _> =
-            segments.map(|number| container.unpack(number, &mut unpacker)).collect();
+        let pieces = (0..).take_while(|&number| container.piece(number).is_some());
+        let alone: Result<Vec<_>, _> = pieces.map(|number| container.unpack(number, &mut unpacker)).collect();
         let whole = container.bitcode();
         if !container.is_apart() {
-            assert_eq!(whole.ok(), alone.ok().map(|segments| segments.concat()));
+            assert_eq!(whole.ok(), alone.ok().map(|pieces| pieces.concat()));
         }
     }
 }

@@ -32,9 +32,9 @@ fuzz_target!(|data: &[u8]| {
     }
     let (memory, mut resolver) = linking::memory();
     for number in 0..index.groups.len() {
-        let place = index.groups[number].clone();
+        let group = index.groups[number].clone();
         let _ = index.references(number).map(|references| references.get(0));
-        let mut code = bytes[place.pack].to_vec();
+        let mut code = bytes[group.pack].to_vec();
         if code.len() >= 56 {
             let len = pack::code_len(&code).unwrap_or(code.len()).max(24);
             let checksum = xxh3_64(&code[24..len]);
