@@ -109,7 +109,7 @@ fn container_path(record: &ModuleRecord) -> Option<CString> {
 }
 
 impl Module {
-    /// Makes it the module of `record` in `image`, if it is none yet. All who do so must mean the same.
+    /// Makes it the module of `record` in `image`, if it is none yet. All calls must pass the same record and image.
     ///
     /// # Safety
     /// `record` must be readable as long as the module is used, and must not change.
@@ -120,7 +120,7 @@ impl Module {
         self.image.store(std::ptr::from_ref(image).cast_mut(), Relaxed);
         // SAFETY: the caller's promise.
         self.count.store(unsafe { (*record).functions }, Relaxed);
-        // Release: whoever finds the record finds the rest.
+        // Release: a thread that reads the record sees the rest.
         self.record.store(record.cast_mut(), Release);
     }
 

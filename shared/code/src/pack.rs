@@ -40,7 +40,7 @@ pub const VERSION: u32 = 9;
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
 
-/// A key made of `text`, which nobody tries to find another text for: XXH3 with four seeds.
+/// A key made of `text`: XXH3 with four seeds, which does not resist attacks. It is for texts that no attacker chooses.
 pub fn hash(text: &[u8]) -> Key {
     let mut key = Key::default();
     for (seed, word) in (0..).zip(key.chunks_exact_mut(8)) {

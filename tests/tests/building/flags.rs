@@ -2,7 +2,6 @@
 //! the plugin, and what generates no code is left alone. `compiler_flags` has the flags of the compiler.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::{How, Toolchain, lazy_object, plugin, rustc};
 use autojit_tests::directives::Level;
@@ -11,18 +10,7 @@ use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
 use autojit_tests::stubs::{Function, function};
 
-fn source(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("sources").join(file)
-}
-
-/// Runs a lazy program and checks what it prints.
-#[track_caller]
-fn assert_runs(program: &Path, scratch: &Scratch, line: &str) {
-    let outcome = run(&mut lazy_command(program, scratch.path()), scratch.path(), b"");
-    assert!(outcome.assert_code(0).text().lines().any(|printed| printed == line), "no '{line}': {outcome}");
-    assert!(outcome.stderr.is_empty(), "{outcome}");
-    Stats::read(&scratch.path().join("stats")).assert_lazy();
-}
+use super::{assert_runs, source};
 
 #[test]
 fn objects_are_deterministic() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use autojit_tests::compile::plugin;
 use autojit_tests::installation::Installation;
@@ -11,18 +11,7 @@ use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 use sha2::{Digest, Sha256};
 
-fn source(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("sources").join(file)
-}
-
-/// Runs a lazy program and checks what it prints.
-#[track_caller]
-fn assert_runs(program: &Path, scratch: &Scratch, line: &str) {
-    let outcome = run(&mut lazy_command(program, scratch.path()), scratch.path(), b"");
-    assert!(outcome.assert_code(0).text().lines().any(|printed| printed == line), "no '{line}': {outcome}");
-    assert!(outcome.stderr.is_empty(), "{outcome}");
-    Stats::read(&scratch.path().join("stats")).assert_lazy();
-}
+use super::{assert_runs, source};
 
 #[test]
 fn wrappers_compile_lazily() {
