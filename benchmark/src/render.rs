@@ -25,7 +25,7 @@ const DETAILS: [&str; 7] = ["measurement", "what", "plain", "lazy", "compared", 
 /// Around the table in a README.
 const MARKS: [&str; 2] = ["<!-- benchmark -->\n", "<!-- /benchmark -->\n"];
 
-/// How the figures came about, for readers who did not run it.
+/// How the figures came about, for readers that did not run it.
 const METHOD: &str = "\
 Both builds were measured by turns; each figure is the median of at least seven (memory of first runs: of
 three), with the least and the greatest in parentheses. Levels are -O0 -g and -O2 -g. Compile times are processor time

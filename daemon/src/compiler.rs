@@ -35,7 +35,7 @@ struct Opened {
     container: Rc<Bytes>,
 }
 
-/// What is known of code that waits to be written.
+/// Code that waits to be written, with its description.
 struct Source {
     container: Rc<Bytes>,
     /// The functions that programs have had compiled, by program.

@@ -21,7 +21,7 @@ namespace {
 
 Error refusal(const Twine &Text) { return make_error<StringError>(Text, inconvertibleErrorCode()); }
 
-// What names the frame that it is in, or its arguments.
+// Calls that name the frame that they are in, or its arguments.
 bool needsItsFrame(const IntrinsicInst &I) {
   switch (I.getIntrinsicID()) {
   case Intrinsic::addressofreturnaddress:

@@ -10,7 +10,7 @@
 //! * [`shim`]: the C++ side: ORC, optimisation and code generation
 //! * [`fatal`]: LLVM's fatal errors
 //!
-//! For those who work on the plugin or the engine: with `AUTOJIT_ENGINE_VERIFY` in the environment each batch goes
+//! For work on the plugin or the engine: with `AUTOJIT_ENGINE_VERIFY` in the environment each batch goes
 //! through LLVM's verifier, with `AUTOJIT_ENGINE_FULL_DEBUG` objects describe types and variables, not only lines, as
 //! they do if the runtime asks for it; `AUTOJIT_ENGINE_OPEN` says how many bytes of bitcode are open at most.
 

@@ -21,17 +21,17 @@ const LEAST: usize = 4;
 pub struct Resident {
     container: &'static [u8],
     asked: OpenOptions,
-    place: Arc<Place>,
+    entry: Arc<Entry>,
 }
 
 /// Where a module is while it is open. The thread that works on it has the lock.
-type Place = Mutex<Option<Module>>;
+type Entry = Mutex<Option<Module>>;
 
 /// The modules that are open.
 #[derive(Debug)]
 struct Open {
     /// Each with its bytes, the one used last at the end.
-    modules: VecDeque<(Arc<Place>, usize)>,
+    modules: VecDeque<(Arc<Entry>, usize)>,
     bytes: usize,
 }
 
@@ -49,9 +49,9 @@ impl Resident {
     /// As [`Module::open`].
     pub fn open(container: &'static [u8], asked: OpenOptions) -> Result<Self, String> {
         let module = Module::open(container, asked)?;
-        let (bytes, place) = (module.kept.bytes(), Arc::new(Mutex::new(Some(module))));
-        use_now(&place, bytes);
-        Ok(Self { container, asked, place })
+        let (bytes, entry) = (module.kept.bytes(), Arc::new(Mutex::new(Some(module))));
+        use_now(&entry, bytes);
+        Ok(Self { container, asked, entry })
     }
 
     /// Does some work on the module, which is opened again for it if need be.
@@ -59,26 +59,26 @@ impl Resident {
     /// # Errors
     /// As [`Module::open`] and the work.
     pub fn with<T>(&mut self, work: impl FnOnce(&mut Module) -> Result<T, String>) -> Result<T, String> {
-        let mut place = lock(&self.place);
-        let module = match &mut *place {
+        let mut entry = lock(&self.entry);
+        let module = match &mut *entry {
             Some(module) => module,
             closed => closed.insert(Module::open(self.container, self.asked)?),
         };
-        use_now(&self.place, module.kept.bytes());
+        use_now(&self.entry, module.kept.bytes());
         work(module)
     }
 }
 
 impl Drop for Resident {
     fn drop(&mut self) {
-        lock(&OPEN).remove(&self.place);
+        lock(&OPEN).remove(&self.entry);
     }
 }
 
 impl Open {
     /// Forgets a module, if it is known.
-    fn remove(&mut self, place: &Arc<Place>) {
-        if let Some(at) = self.modules.iter().position(|(known, _)| Arc::ptr_eq(known, place))
+    fn remove(&mut self, entry: &Arc<Entry>) {
+        if let Some(at) = self.modules.iter().position(|(known, _)| Arc::ptr_eq(known, entry))
             && let Some((_, bytes)) = self.modules.remove(at)
         {
             self.bytes -= bytes;
@@ -89,16 +89,16 @@ impl Open {
     fn excess(&mut self, bytes: usize) -> Vec<Module> {
         let (mut excess, mut at) = (Vec::new(), 0);
         while self.bytes > bytes && self.modules.len() > LEAST && at < self.modules.len() {
-            let mut place = match self.modules[at].0.try_lock() {
-                Ok(place) => place,
-                Err(TryLockError::Poisoned(place)) => place.into_inner(),
+            let mut entry = match self.modules[at].0.try_lock() {
+                Ok(entry) => entry,
+                Err(TryLockError::Poisoned(entry)) => entry.into_inner(),
                 Err(TryLockError::WouldBlock) => {
                     at += 1;
                     continue;
                 }
             };
-            excess.extend(place.take());
-            drop(place);
+            excess.extend(entry.take());
+            drop(entry);
             if let Some((_, bytes)) = self.modules.remove(at) {
                 self.bytes -= bytes;
             }
@@ -108,10 +108,10 @@ impl Open {
 }
 
 /// Notes that a module is used, and closes others for it if there are too many.
-fn use_now(place: &Arc<Place>, bytes: usize) {
+fn use_now(entry: &Arc<Entry>, bytes: usize) {
     let mut open = lock(&OPEN);
-    open.remove(place);
-    open.modules.push_back((place.clone(), bytes));
+    open.remove(entry);
+    open.modules.push_back((entry.clone(), bytes));
     open.bytes += bytes;
     let excess = open.excess(limit());
     // LLVM takes its time to take a module down: others need not wait for it.

@@ -135,7 +135,7 @@ fn concludes_from_a_body_only_what_a_plain_build_may() {
     );
     assert_eq!(outer_knows_inner(Stub, true, "", 2), (false, false), "another definition may win");
     assert_eq!(outer_knows_inner(Local, false, "", 0), (false, true));
-    assert!(!outer_knows_inner(Local, false, "alwaysinline", 0).1, "nobody calls it");
+    assert!(!outer_knows_inner(Local, false, "alwaysinline", 0).1, "it has no caller");
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! Image packs: an error or groups that can be placed, whatever the bytes are. Checksums are repaired, or nothing would get
-//! past them.
+//! Image packs: an error or groups that can be linked, whatever the bytes are. Checksums are repaired, or nothing would
+//! get past them.
 #![no_main]
 
 mod linking;
 
 use autojit_code::image_pack::{self, Index, still_useful};
 use autojit_code::prelinked::{Summary, Tables};
-use autojit_code::{pack, place};
+use autojit_code::{pack, link};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
         if pack::check(&code, &key).is_ok()
             && let Ok(unit) = pack::decode_checked(&code)
         {
-            let _ = place(&unit, memory, &mut resolver);
+            let _ = link(&unit, memory, &mut resolver);
         }
     }
     let groups = still_useful(&bytes, &index, &key, Some, |_, _| false, |_, _| None);

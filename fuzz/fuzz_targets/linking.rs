@@ -1,4 +1,4 @@
-//! What the targets that link share: a memory to link into, and a resolver that finds everything.
+//! Shared by the targets that link: a memory to link into, and a resolver that finds everything.
 
 use std::sync::OnceLock;
 

@@ -8,5 +8,5 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let (memory, mut resolver) = linking::memory();
     // Dropped: what was reserved is given back.
-    let _ = autojit_code::link(data, memory, &mut resolver);
+    let _ = autojit_code::link_object(data, memory, &mut resolver);
 });

@@ -1,10 +1,10 @@
-//! Cache files: an error or a unit that can be placed, whatever the bytes are. The checksum is repaired, or nothing would
-//! get past it.
+//! Cache files: an error or a unit that can be linked, whatever the bytes are. The checksum is repaired, or nothing
+//! would get past it.
 #![no_main]
 
 mod linking;
 
-use autojit_code::{bundle, pack, place};
+use autojit_code::{bundle, pack, link};
 use libfuzzer_sys::fuzz_target;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,10 +24,10 @@ fuzz_target!(|data: &[u8]| {
     if pack::check(&bytes, &key).is_ok()
         && let Ok(unit) = pack::decode_checked(&bytes)
     {
-        let _ = place(&unit, memory, &mut resolver);
+        let _ = link(&unit, memory, &mut resolver);
     }
     if let Ok(unit) = pack::decode(&bytes, &key) {
-        let _ = place(&unit, memory, &mut resolver);
+        let _ = link(&unit, memory, &mut resolver);
         // What was read can be written, and is the same then.
         let again = pack::encode(&unit, &key);
         assert!(pack::decode(&again, &key).is_ok());

@@ -114,8 +114,8 @@ fn outline(module: Module, options: &Options, host: &Host) -> Result<Outcome, St
     // Their last call would come from where they were called themselves, which may be code that was compiled later.
     selection.uses_caller_identity.iter().for_each(|function| function.disable_tail_calls());
     let encoded = container::write(module, &plan, &selection, host)?;
-    let placed = store::place(options, &encoded)?;
+    let stored = store::write(options, &encoded)?;
     announce::announce(options, &encoded);
-    stub_module::leave(module, &plan, &selection, &getters, &encoded, &placed);
+    stub_module::leave(module, &plan, &selection, &getters, &encoded, &stored);
     Ok(Outcome::Changed)
 }

@@ -171,7 +171,7 @@ fn atomic(operation: &str, instruction: Value) -> Option<String> {
     Some(format!("__atomic_{operation}{}", if aligned { "_16" } else { "" }))
 }
 
-/// What libatomic calls an operation that reads and writes.
+/// The name in libatomic of an operation that reads and writes.
 fn exchange(instruction: Value) -> &'static str {
     match instruction.atomic_operation() {
         LLVMAtomicRMWBinOp::LLVMAtomicRMWBinOpXchg => "exchange",

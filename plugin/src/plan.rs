@@ -259,7 +259,7 @@ impl Plan {
             ..Default::default()
         };
         let import = Import::new(Some(value), &name, entry);
-        // A weak symbol that nothing defines has no distance from here, only a null GOT cell.
+        // A weak symbol that nothing defines has no distance from here, only a null GOT entry.
         if own || (hidden && !import.entry.weak) { self.direct.push(import) } else { self.got.push(import) }
     }
 

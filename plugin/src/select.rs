@@ -1,4 +1,4 @@
-//! Which bodies leave the module: everything that can be compiled later without anybody noticing.
+//! Which bodies leave the module: everything that can be compiled later without an observable difference.
 //!
 //! Receives the untouched module; hands on a [`Selection`]: the functions whose bodies leave. docs/compatibility.md lists for users what stays.
 

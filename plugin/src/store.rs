@@ -10,7 +10,7 @@ use crate::options::{Options, Store};
 
 /// Where a container lies.
 #[derive(Debug)]
-pub enum Placed {
+pub enum Stored {
     /// In the object; it is still to be added to the module.
     Embedded,
     /// In a file in this directory, an absolute path.
@@ -18,13 +18,13 @@ pub enum Placed {
 }
 
 /// Writes the container's file if the options ask for a directory and the object stays with it.
-pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
-    let Store::Directory(directory) = &options.store else { return Ok(Placed::Embedded) };
+pub fn write(options: &Options, encoded: &Encoded) -> Result<Stored, String> {
+    let Store::Directory(directory) = &options.store else { return Ok(Stored::Embedded) };
     let directory = Path::new(OsStr::from_bytes(directory));
     if is_cached() {
         options
             .info("AUTOJIT_STORE is not used: ccache keeps the object, which must not need a file elsewhere");
-        return Ok(Placed::Embedded);
+        return Ok(Stored::Embedded);
     }
     let explain = |what: &str, error: std::io::Error| {
         format!(
@@ -39,7 +39,7 @@ pub fn place(options: &Options, encoded: &Encoded) -> Result<Placed, String> {
     let path = absolute.join(autojit_store::file_name(&encoded.key));
     write_whole(&path, &encoded.bytes)
         .map_err(|e| explain(&format!("cannot write {}", path.display()), e))?;
-    Ok(Placed::Directory(absolute))
+    Ok(Stored::Directory(absolute))
 }
 
 /// Whether ccache is going to keep the object: it would hand it out when the directory is long gone.

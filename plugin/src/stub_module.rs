@@ -17,7 +17,7 @@ use crate::container::Encoded;
 use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
 use crate::plan::Plan;
 use crate::select::Selection;
-use crate::store::Placed;
+use crate::store::Stored;
 
 /// Containers follow one another at multiples of this.
 const CONTAINER_ALIGN: u32 = 8;
@@ -29,7 +29,7 @@ pub fn leave(
     selection: &Selection,
     getters: &[Value],
     encoded: &Encoded,
-    placed: &Placed,
+    stored: &Stored,
 ) {
     let files = Files::of(module, plan);
     let mut text = Text::default();
@@ -43,11 +43,11 @@ pub fn leave(
         module.define_getter(*getter, accessed.variable);
     }
     text.stubs(plan.stubs());
-    record(plan, encoded, placed, &mut text);
+    record(plan, encoded, stored, &mut text);
     if let Some(files) = files {
         files.describe(encoded, &mut text);
     }
-    if matches!(placed, Placed::Embedded) {
+    if matches!(stored, Stored::Embedded) {
         module.keep(&[module.add_constant(CONTAINER_SYMBOL, STORE_SECTION, &encoded.bytes, CONTAINER_ALIGN)]);
     }
     text.line(format_args!(".text"));
@@ -189,15 +189,15 @@ fn runtime() -> &'static [u8] {
     })
 }
 
-fn record(plan: &Plan, encoded: &Encoded, placed: &Placed, text: &mut Text) {
+fn record(plan: &Plan, encoded: &Encoded, stored: &Stored, text: &mut Text) {
     let (got, direct) = (entries(&plan.got), entries(&plan.direct));
     text.module(&Record {
         key: encoded.key,
         functions: plan.functions.len() as u32,
         source: &plan.source,
-        store_dir: match placed {
-            Placed::Embedded => None,
-            Placed::Directory(path) => Some(path.as_os_str().as_bytes()),
+        store_dir: match stored {
+            Stored::Embedded => None,
+            Stored::Directory(path) => Some(path.as_os_str().as_bytes()),
         },
         runtime: runtime(),
         got: &got,

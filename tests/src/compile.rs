@@ -156,7 +156,7 @@ pub struct Link<'a> {
 }
 
 impl Link<'_> {
-    /// The command that links `objects`, for those who expect it to fail.
+    /// The command that links `objects`, for tests that expect it to fail.
     pub fn command(&self, objects: &[PathBuf], output: &Path) -> Command {
         // Other releases may have no lld of theirs.
         let mut command = command(if self.cxx { "clang++-22" } else { "clang-22" });

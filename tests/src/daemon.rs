@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The socket of the daemon that all tests share. It runs as long as this process does.
 pub fn shared() -> &'static Path {
     static SHARED: LazyLock<(PathBuf, Connection)> = LazyLock::new(|| {
-        let path = place();
+        let path = socket();
         let start = Instant::now();
         // Another test's may end for want of a client just when this one comes.
         loop {
@@ -45,7 +45,7 @@ pub fn shared() -> &'static Path {
 }
 
 /// A socket of its own for each build: a daemon of an older one may still run.
-fn place() -> PathBuf {
+fn socket() -> PathBuf {
     let build = ["bin/autojitd", "lib/libautojit-engine.so"].map(|file| {
         let file = fs::metadata(scratch::dist(file)).expect("it is there");
         format!("{:x}-{:x}", file.ino(), file.mtime_nsec())

@@ -114,7 +114,7 @@ impl Client {
                 Message::Compile { key, level, what, inline, map, .. } => {
                     return Some(Request { key, level, what, inline, map: map.into_owned() });
                 }
-                other => panic!("nobody asked for {other:?}"),
+                other => panic!("unexpected request: {other:?}"),
             }
         }
     }

@@ -104,7 +104,7 @@ impl Project {
         self.result(&attempt(&mut self.command(preamble)))
     }
 
-    /// What a compile that has ended made.
+    /// The result of a compile that has ended.
     pub fn result(&self, outcome: &Outcome) -> Result {
         let read = |file: &str| fs::read(self.path().join(file)).ok();
         Result {
@@ -141,7 +141,7 @@ impl Project {
 
     /// Waits until every preamble that was asked for is made, or is not going to be.
     #[track_caller]
-    pub fn settle(&self) {
+    pub fn wait_for_preambles(&self) {
         let start = Instant::now();
         while self.count('a') > ['m', 'f', 'l'].map(|end| self.count(end)).iter().sum() {
             assert!(start.elapsed() < LIMIT, "a preamble is still in the making after {LIMIT:?}");
@@ -153,7 +153,7 @@ impl Project {
     #[track_caller]
     pub fn warm(&self, what: &str) {
         self.compare("always", what);
-        self.settle();
+        self.wait_for_preambles();
         let (used, _) = self.compare("always", what);
         assert!(used, "{what}: no preamble is used: {}", self.reasons());
     }

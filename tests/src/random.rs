@@ -29,7 +29,7 @@ const PLAIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long the lazy one may run then.
 const LAZY_LIMIT: Duration = Duration::from_secs(90);
 
-/// Who writes a program.
+/// The generator of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Generator {
     /// csmith.
@@ -77,7 +77,7 @@ impl Generator {
 
 /// What a source file becomes part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Part {
     /// A header, which others include.
     Header,
     /// The program.
@@ -94,7 +94,7 @@ pub struct Unit {
     /// Its content.
     pub text: String,
     /// What it becomes part of.
-    pub place: Place,
+    pub part: Part,
 }
 
 /// A program, and how it is built and run.
@@ -193,7 +193,7 @@ pub fn builds(case: &Case, seed: u64) -> Vec<Case> {
         match addressing {
             0 => build.flags.push("-fPIC".to_owned()),
             // The library of the program must stay position-independent.
-            1 if !case.units.iter().any(|unit| unit.place == Place::Library) => {
+            1 if !case.units.iter().any(|unit| unit.part == Part::Library) => {
                 build.flags.push("-fno-pie".to_owned());
                 build.link.push("-no-pie".to_owned());
             }
@@ -299,12 +299,12 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
     let mut commands = Vec::new();
     let (mut program, mut library) = (Vec::new(), Vec::new());
     for (unit, lazy) in case.units.iter().zip(&case.lazy) {
-        if unit.place == Place::Header {
+        if unit.part == Part::Header {
             continue;
         }
         let object = format!("{how}/{}.o", unit.file);
         let mut flags = case.flags.clone();
-        if unit.place == Place::Library {
+        if unit.part == Part::Library {
             flags.push("-fPIC".to_owned());
         }
         let mut source = unit.file.clone();
@@ -324,7 +324,7 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
         }
         command.args(&flags).args(["-c", &source, "-o", &object]);
         commands.push(command);
-        if unit.place == Place::Library { library.push(object) } else { program.push(object) }
+        if unit.part == Part::Library { library.push(object) } else { program.push(object) }
     }
     if !library.is_empty() {
         let mut command = clang(cxx);

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use autojit_options::{Options, Reader, TABLE};
 
 use crate::role::Language;
-use crate::{Failure, cached, compiler, identity, place, process, suit};
+use crate::{Failure, cached, compiler, identity, installation, process, suit};
 
 /// What was found.
 #[derive(Default)]
@@ -61,7 +61,7 @@ pub fn run() -> Result<u8, Failure> {
 
 fn installation(report: &mut Report) {
     let again = "install autojit again; its files belong together (bin/ and lib/ under one prefix)";
-    match place::library("autojit.so", 1) {
+    match installation::library("autojit.so", 1) {
         Ok(plugin) => {
             let bytes = fs::read(&plugin).unwrap_or_default();
             let digest = autojit_store::digest(&[&bytes]);
@@ -76,16 +76,16 @@ fn installation(report: &mut Report) {
         Err(failure) => report.wrong("plugin", &failure.message, again),
     }
     for (what, file) in [("runtime", "libautojit.so"), ("engine", "libautojit-engine.so")] {
-        match place::library(file, 1) {
+        match installation::library(file, 1) {
             Ok(path) => report.ok(what, &path.display().to_string()),
             Err(failure) => report.wrong(what, &failure.message, again),
         }
     }
-    if let Err(failure) = place::library("libautojit_static-x86_64.a", 1) {
+    if let Err(failure) = installation::library("libautojit_static-x86_64.a", 1) {
         report
             .note("static runtime", &format!("{}; -static and AUTOJIT_PORTABLE=1 need it", failure.message));
     }
-    let own = place::own_directory();
+    let own = installation::own_directory();
     let names = ["autojit", "autojit-cc", "autojit-c++", "autojit-rustc", "autojitd"];
     let missing: Vec<_> = names.into_iter().filter(|name| !own.join(name).exists()).collect();
     if missing.is_empty() {
@@ -197,7 +197,7 @@ fn free_bytes(directory: &Path) -> Option<u64> {
 }
 
 fn daemon(report: &mut Report) {
-    let beside = place::own_directory().join("autojitd");
+    let beside = installation::own_directory().join("autojitd");
     let program = process::variable("AUTOJIT_DAEMON_PATH").map_or(beside, PathBuf::from);
     let status = Command::new(&program).arg("--status").stdin(Stdio::null()).output();
     match status {
@@ -325,7 +325,7 @@ fn trial(directory: &Path, baseline: &str) -> Result<(), String> {
         }
         Err(format!("{}; {}", output.status, String::from_utf8_lossy(&output.stderr).trim_end()))
     };
-    let mut wrapper = Command::new(place::own_directory().join("autojit-cc"));
+    let mut wrapper = Command::new(installation::own_directory().join("autojit-cc"));
     run(wrapper.arg(&source).arg("-o").arg(&program), 0)?;
     let mut lazy = Command::new(&program);
     lazy.env("AUTOJIT_BASELINE", baseline).env("AUTOJIT_STATS", &stats);

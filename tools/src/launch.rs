@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::role::{self, Language};
 use crate::suit::Word;
-use crate::{Failure, compiler, identity, place, process, rust};
+use crate::{Failure, compiler, identity, installation, process, rust};
 
 const USAGE: &str = "\
 Usage: autojit command [argument...]
@@ -144,7 +144,7 @@ fn variable(language: Language) -> &'static str {
 
 /// Another name of this executable.
 fn beside(name: &str) -> Result<PathBuf, Failure> {
-    let path = place::own_directory().join(name);
+    let path = installation::own_directory().join(name);
     if path.exists() {
         return Ok(path);
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use autojit_options::{Options, Reader};
 
-use crate::{Failure, place};
+use crate::{Failure, installation};
 
 /// Options of clang's driver whose value is the next argument. Such a value is no input.
 const SEPARATE: &[&str] = &[
@@ -241,17 +241,17 @@ pub fn runtime(link: Link) -> Result<Option<Runtime>, Failure> {
     match link {
         Link::No => Ok(None),
         Link::Dynamic if !options.portable => {
-            let library = place::library("libautojit.so", 1)?;
+            let library = installation::library("libautojit.so", 1)?;
             // By its path, the loader opens it at once. With an rpath it would look for each library of the program in that
             // directory, and in ten others that are not there. Where it looks by itself, a name is enough.
-            let searched = library.parent().is_some_and(place::is_searched);
+            let searched = library.parent().is_some_and(installation::is_searched);
             let library = if searched { "-l:libautojit.so".into() } else { library.into() };
             // Whatever --as-needed is in force: nothing refers to it by a symbol that has to be there.
             let first = ["--push-state".into(), "--no-as-needed".into(), library, "--pop-state".into()];
             Ok(Some(Runtime { first: first.into(), last: Vec::new() }))
         }
         Link::Dynamic | Link::Static => {
-            let library = place::library("libautojit_static-x86_64.a", 1)?;
+            let library = installation::library("libautojit_static-x86_64.a", 1)?;
             // Behind the objects: linkers that go by the order take it for what they know to be missing.
             Ok(Some(Runtime { first: Vec::new(), last: vec![library.into()] }))
         }

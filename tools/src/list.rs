@@ -257,14 +257,14 @@ fn text(path: &Path, modules: &[Module]) -> String {
         };
         bytes += container.byte_len();
         functions += container.function_count();
-        let place = match &module.directory {
+        let directory = match &module.directory {
             Some(directory) => format!(", in {}", directory.display()),
             None => String::new(),
         };
         // Writing to a String cannot fail.
         let _ = writeln!(
             body,
-            "\n{}: {}, {}, {} bytes packed{place}",
+            "\n{}: {}, {}, {} bytes packed{directory}",
             module.source,
             level(container.opt_level()),
             counted(container.function_count() as usize, "function"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::arguments::{self, Start, Task};
-use crate::{Failure, cached, doctor, list, needed, place, process};
+use crate::{Failure, cached, doctor, installation, list, needed, process};
 
 /// The table of options as text; a test of the runtime compares.
 const ENVIRONMENT: &str = include_str!("options.txt");
@@ -44,12 +44,13 @@ fn line_for(program: &Path, mut line: Vec<OsString>) -> Vec<OsString> {
 
 /// Sets the environment up. The program's file.
 fn prepare(start: &Start) -> Result<PathBuf, Failure> {
-    let library = place::library("libautojit.so", 127)?;
-    let preload = place::preload(&library, process::variable("LD_PRELOAD").as_deref()).ok_or_else(|| {
-        let message =
-            format!("cannot preload '{}': its path has a space or a colon in it", library.display());
-        Failure::new(127, message)
-    })?;
+    let library = installation::library("libautojit.so", 127)?;
+    let preload =
+        installation::preload(&library, process::variable("LD_PRELOAD").as_deref()).ok_or_else(|| {
+            let message =
+                format!("cannot preload '{}': its path has a space or a colon in it", library.display());
+            Failure::new(127, message)
+        })?;
     let program = process::find(&start.line[0])?;
     let preload = match needed::first(&program) {
         Some(first) => [first, preload].join(std::ffi::OsStr::new(":")),
@@ -75,7 +76,7 @@ fn prepare(start: &Start) -> Result<PathBuf, Failure> {
 /// PATH.
 fn start_daemon() -> Result<(), Failure> {
     let missing = || Failure::new(127, "autojitd not found; set AUTOJIT_DAEMON_PATH");
-    let beside = || place::own_directory().join("autojitd").into_os_string();
+    let beside = || installation::own_directory().join("autojitd").into_os_string();
     let named = process::variable("AUTOJIT_DAEMON_PATH").unwrap_or_else(beside);
     let daemon =
         process::find(&named).or_else(|_| process::find("autojitd".as_ref())).map_err(|_| missing())?;

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::link::{self, Link};
-use crate::{Failure, identity, place, process};
+use crate::{Failure, identity, installation, process};
 
 /// What the arguments of rustc say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -148,7 +148,7 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
     }
     let mut line = arguments.to_vec();
     if asked.code && environment_allows() {
-        let plugin = place::library("autojit.so", 1)?;
+        let plugin = installation::library("autojit.so", 1)?;
         if plugin.as_os_str().as_bytes().iter().any(u8::is_ascii_whitespace) {
             let why = "its path has a space in it, which rustc takes for the end; install autojit elsewhere";
             return Err(Failure::new(1, format!("rustc cannot load '{}': {why}", plugin.display())));
@@ -172,8 +172,8 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
 
 /// Procedural macros are made of lazy crates.
 fn preload_for_macros() {
-    let Ok(library) = place::library("libautojit.so", 1) else { return };
-    if let Some(preload) = place::preload(&library, process::variable("LD_PRELOAD").as_deref()) {
+    let Ok(library) = installation::library("libautojit.so", 1) else { return };
+    if let Some(preload) = installation::preload(&library, process::variable("LD_PRELOAD").as_deref()) {
         process::set_variable("LD_PRELOAD", preload);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::role::{self, Language};
-use crate::{Failure, place, process};
+use crate::{Failure, installation, process};
 
 /// The LLVM release that autojit.so is for.
 const RELEASE: u32 = 22;
@@ -84,15 +84,15 @@ pub fn plugin(command: &[OsString]) -> Result<PathBuf, Failure> {
             _ => break,
         }
     }
-    place::library("autojit.so", 1)
+    installation::library("autojit.so", 1)
 }
 
 fn of_release(word: &OsStr, release: Option<u32>) -> Result<PathBuf, Failure> {
     let Some(release) = release.filter(|release| *release != RELEASE) else {
-        return place::library("autojit.so", 1);
+        return installation::library("autojit.so", 1);
     };
     let file = format!("autojit-{release}.so");
-    place::library(&file, 1).map_err(|_| {
+    installation::library(&file, 1).map_err(|_| {
         let message = format!(
             "'{}' is of LLVM {release}, and autojit.so is for LLVM {RELEASE}: use clang-{RELEASE}, or install lib/{file}",
             word.display()

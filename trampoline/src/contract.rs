@@ -19,7 +19,7 @@ pub const MODULE_SECTION: &str = "autojit_modules";
 pub const STORE_SECTION: &str = ".autojit.store";
 /// The container in the object, as assembler text names it.
 pub const CONTAINER_SYMBOL: &str = "__autojit_container";
-/// The hidden pointer of an image through which the tails of its stubs call. See [`crate::emit`].
+/// The hidden pointer of an image through which the lazy entries of its stubs call. See [`crate::emit`].
 pub const ENTRY_SYMBOL: &str = "__autojit_entry";
 /// What the runtime exports for images: `extern "C" fn(*const ImageRecord)`.
 pub const REGISTER_SYMBOL: &str = "__autojit_register";
@@ -31,12 +31,12 @@ pub const IMAGE_MAGIC: u32 = u32::from_le_bytes(*b"AJI1");
 
 /// One lazily compiled function that something outside its module can reach.
 ///
-/// The slot starts out with the address of the lazy tail of its stub and later holds finished code; it never holds
+/// The slot starts out with the address of the lazy entry of its stub and later holds finished code; it never holds
 /// anything else. It is written with one release store and read by `jmp *slot(%rip)`.
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct Slot {
-    /// The stub's lazy tail, or finished code.
+    /// The stub's lazy entry, or finished code.
     pub target: AtomicUsize,
     /// The [`ModuleRecord`], relative to the address of this field; or, with [`SAME_MODULE`] set, this field of another
     /// slot of the module, which has it.
@@ -99,7 +99,7 @@ pub struct ModuleRecord {
     pub key: [u8; 32],
     /// The import table, relative to the address of this field: `got_imports + direct_imports` entries of 32 bits.
     pub imports: i32,
-    /// The first entries: `sym@GOTPCREL`, the distance from the entry to the symbol's GOT cell.
+    /// The first entries: `sym@GOTPCREL`, the distance from the entry to the symbol's GOT entry.
     pub got_imports: u32,
     /// The entries after them: `sym - .`, the distance from the entry to the symbol; or `sym@PLT - .`, that to what may be
     /// called in its place.
@@ -151,18 +151,18 @@ impl ModuleRecord {
     /// The record must be one that the plugin emitted, in a loaded and relocated image, and `index` less than
     /// `got_imports + direct_imports`.
     pub unsafe fn import(&self, index: u32) -> *const u8 {
-        // SAFETY: the caller's promise. A GOT cell is 8-byte aligned and relocated before any code of the image runs.
+        // SAFETY: the caller's promise. A GOT entry is 8-byte aligned and relocated before any code of the image runs.
         unsafe {
-            let there = self.import_place(index);
+            let there = self.import_address(index);
             if index < self.got_imports { there.cast::<*const u8>().read() } else { there }
         }
     }
 
-    /// Where the entry of an import leads: to its GOT cell if it has one, else to what is imported.
+    /// Where the entry of an import leads: to its GOT entry if it has one, else to what is imported.
     ///
     /// # Safety
     /// As above.
-    pub unsafe fn import_place(&self, index: u32) -> *const u8 {
+    pub unsafe fn import_address(&self, index: u32) -> *const u8 {
         debug_assert!(index < self.got_imports + self.direct_imports);
         // SAFETY: index is in the table (caller), and the table's entries are 4 bytes each and 4-byte aligned.
         unsafe {
@@ -188,7 +188,7 @@ pub struct ImageRecord {
     pub modules_start: i32,
     /// Behind the last module record.
     pub modules_stop: i32,
-    /// The image's entry pointer ([`ENTRY_SYMBOL`]), a `*const c_void` cell.
+    /// The image's entry pointer ([`ENTRY_SYMBOL`]), a `*const c_void`.
     pub entry: i32,
     /// Zero.
     pub reserved: u32,
@@ -208,8 +208,8 @@ impl ImageRecord {
         relative(&self.modules_start)..relative(&self.modules_stop)
     }
 
-    /// The cell through which the tails of the image's stubs call.
-    pub fn entry_cell(&self) -> *const AtomicUsize {
+    /// The pointer through which the lazy entries of the image's stubs call.
+    pub fn entry_pointer(&self) -> *const AtomicUsize {
         relative(&self.entry)
     }
 }
@@ -222,7 +222,7 @@ pub const JMP_INDIRECT: [u8; 2] = [0xff, 0x25];
 pub const CALL_INDIRECT: [u8; 2] = [0xff, 0x15];
 /// `int3`, which debuggers write over the first byte of an instruction.
 const BREAKPOINT: u8 = 0xcc;
-/// A tail's call by way of the jump that the stubs of a file share: `nop` and the opcode of `call rel32`.
+/// A lazy entry's call by way of the jump that the stubs of a file share: `nop` and the opcode of `call rel32`.
 pub const CALL_SHARED: [u8; 2] = [0x90, 0xe8];
 /// Length of either instruction, and of the shared call with its `nop`.
 pub const INDIRECT_LEN: usize = 6;
@@ -232,12 +232,12 @@ pub const JMP_SHORT: u8 = 0xeb;
 /// Its length.
 pub const SHORT_LEN: usize = 2;
 
-/// The slot of the stub whose tail called the trampoline: `return_address` points behind the tail's call, at the
-/// short jump back to the stub's `jmp *slot(%rip)`.
+/// The slot of the stub whose lazy entry called the trampoline: `return_address` points behind the lazy entry's call,
+/// at the short jump back to the stub's `jmp *slot(%rip)`.
 ///
 /// # Safety
-/// `return_address` must be what a stub's tail pushed.
-pub unsafe fn slot_of_tail(return_address: *const u8) -> *const Slot {
+/// `return_address` must be what a stub's lazy entry pushed.
+pub unsafe fn slot_of_lazy_entry(return_address: *const u8) -> *const Slot {
     // SAFETY: the bytes at return_address are the 2-byte jump that `emit::Text::stubs` writes there, and its target is
     // the stub's 6-byte jump (caller). A displacement of 8 bits counts from the jump's end (SDM vol. 2, JMP).
     unsafe {
@@ -251,12 +251,12 @@ pub unsafe fn slot_of_tail(return_address: *const u8) -> *const Slot {
 /// check that the slot lies among the slots of an image: foreign PLT entries have the same form.
 ///
 /// A debugger may have a breakpoint there, at the start or behind `endbr64`: the first byte of either instruction may
-/// be `int3`. Two bytes of the tail make up for what it hides.
+/// be `int3`. Two bytes of the lazy entry make up for what it hides.
 ///
 /// # Safety
 /// 16 bytes at `function` must be readable.
 pub unsafe fn slot_of_stub(function: *const u8) -> Option<*const Slot> {
-    // SAFETY: 16 bytes are readable (caller): at most 4 of endbr64, then 6 of the jump and 2 of the tail's call.
+    // SAFETY: 16 bytes are readable (caller): at most 4 of endbr64, then 6 of the jump and 2 of the lazy entry's call.
     unsafe {
         // Most are asked for by the thousand, and have neither endbr64 nor a breakpoint.
         let [a, b, .., c, d] = function.cast::<[u8; 8]>().read();
@@ -271,8 +271,8 @@ pub unsafe fn slot_of_stub(function: *const u8) -> Option<*const Slot> {
         if opens(at, &ENDBR64) {
             at = at.add(ENDBR64.len());
         }
-        let tail = at.add(INDIRECT_LEN).cast::<[u8; 2]>();
-        let calls = [CALL_INDIRECT, CALL_SHARED].contains(&tail.read());
+        let lazy_entry = at.add(INDIRECT_LEN).cast::<[u8; 2]>();
+        let calls = [CALL_INDIRECT, CALL_SHARED].contains(&lazy_entry.read());
         (opens(at, &JMP_INDIRECT) && calls).then(|| indirect_target(at))
     }
 }

@@ -163,11 +163,15 @@ fn signals_are_blocked_while_resolving_and_only_then() {
 
 /// A resolver that reports what it is given.
 unsafe extern "C" fn publish_and_look(slot: *const Slot, frame: &mut Frame) {
-    // SAFETY: the frame is the trampoline's: tail and caller are return addresses.
+    // SAFETY: the frame is the trampoline's: lazy entry and caller are return addresses.
     unsafe {
-        assert_eq!(frame.tail.sub(INDIRECT_LEN).cast::<[u8; 2]>().read(), CALL_SHARED, "nop; call enter");
-        assert_eq!(frame.tail.read(), JMP_SHORT, "jmp back to the stub's start");
-        assert!((*slot).target.load(Ordering::Relaxed) == frame.tail as usize - INDIRECT_LEN);
+        assert_eq!(
+            frame.return_address.sub(INDIRECT_LEN).cast::<[u8; 2]>().read(),
+            CALL_SHARED,
+            "nop; call enter"
+        );
+        assert_eq!(frame.return_address.read(), JMP_SHORT, "jmp back to the stub's start");
+        assert!((*slot).target.load(Ordering::Relaxed) == frame.return_address as usize - INDIRECT_LEN);
         // lazy_sum(20, ...) with eight vector registers in use.
         assert_eq!((frame.rdi, frame.rax & 0xff), (20, 8));
         assert_eq!(frame.rsi, 1);

@@ -138,7 +138,7 @@ fn all_registers_survive_a_first_call() {
     }
 }
 
-/// What publishes the body that counts.
+/// Publishes the body that counts.
 unsafe extern "C" fn publish_counted(slot: *const Slot, _: &mut Frame) {
     // SAFETY: the trampoline passes the slot of the stub that was called.
     unsafe { (*slot).target.store(COUNTED.load(Ordering::Relaxed), Ordering::Release) };

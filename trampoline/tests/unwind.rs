@@ -85,12 +85,12 @@ fn every_instruction_of_boot_code_can_be_unwound() {
     library.arm(publish, Some(library.boot()));
     // SAFETY: the variables are pointers to pointers.
     unsafe {
-        (library.address("entry_cell") as *mut *const AtomicUsize).write(library.entry_cell());
+        (library.address("entry_pointer") as *mut *const AtomicUsize).write(library.entry_pointer());
         (library.address("slot_target") as *mut *const AtomicUsize).write(&library.slots()[0].target);
         (library.address("trampoline") as *mut usize).write(library.boot());
     }
     assert_eq!(library.function("step_boot")(), 42);
-    assert_ne!(library.entry_cell().load(Ordering::Relaxed), library.boot());
+    assert_ne!(library.entry_pointer().load(Ordering::Relaxed), library.boot());
     assert_eq!(library.variable::<usize>("wrong_pc"), 0, "boot code at {:#x}", library.boot());
     assert_eq!(library.variable::<i32>("steps_in_stub"), 6);
     assert!(library.variable::<i32>("steps_in_trampoline") > 50);

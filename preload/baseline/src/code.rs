@@ -35,7 +35,8 @@ pub enum RelocationKind {
     Pc32,
     /// The same for the operand of a call or jump (e8, e9): any address with the function's code will do.
     Call,
-    /// The distance to a cell with the symbol's address. The instruction is a `mov` that psABI B.2 allows to relax, or a call.
+    /// The distance to a GOT entry with the symbol's address. The instruction is a `mov` that psABI B.2 allows to
+    /// relax, or a call.
     GotRelaxable,
     /// S + A, 64 bits.
     Abs64,

@@ -30,7 +30,7 @@ pub(crate) struct PartType {
     pub bank: Bank,
     /// Bits that mean something; of integers the rest of the register is undefined.
     pub bits: u16,
-    /// Its place in memory, from the start of the value.
+    /// Its offset in memory, from the start of the value.
     pub offset: u32,
     /// It is a vector.
     pub vector: bool,
@@ -108,8 +108,8 @@ impl PartTable {
 
     fn find_single(&mut self, types: &TypeTable, id: TypeId) -> Result<Option<PartType>, Refused> {
         let &[part] = &*self.of(types, id)? else { return Ok(None) };
-        if let Some(place) = self.singles.get_mut(id.0 as usize) {
-            *place = Some(part);
+        if let Some(known) = self.singles.get_mut(id.0 as usize) {
+            *known = Some(part);
         }
         Ok(Some(part))
     }

@@ -37,11 +37,11 @@ impl Rodata {
         offset
     }
 
-    /// Entry `index` of a table is the distance from the table to this place in the code.
-    pub(crate) fn set_entry(&mut self, table: u32, index: u32, place: u32) {
+    /// Entry `index` of a table is the distance from the table to this offset of the code.
+    pub(crate) fn set_entry(&mut self, table: u32, index: u32, to: u32) {
         let offset = table + index * 4;
         // S + A - P: P is that of the entry, the distance counts from the table.
-        let addend = i64::from(place) + i64::from(index * 4);
+        let addend = i64::from(to) + i64::from(index * 4);
         self.relocations.push(Relocation {
             offset,
             kind: RelocationKind::Pc32,

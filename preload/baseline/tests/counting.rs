@@ -32,7 +32,7 @@ static TRIPPED: AtomicU32 = AtomicU32::new(0);
 /// The map of the frame that it runs on.
 static MAP: Mutex<Option<StackMap>> = Mutex::new(None);
 
-/// What a counter calls that has run out: keeps all registers but r11.
+/// Called by a counter that has run out: keeps all registers but r11.
 #[unsafe(naked)]
 extern "C" fn tripped() {
     naked_asm!(

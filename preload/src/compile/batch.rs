@@ -10,7 +10,7 @@ use std::time::Duration;
 use autojit_abi::{CONTINUATION_SUFFIX, GENERATOR, StackMap};
 use autojit_code::lock::Guard;
 use autojit_code::unit::Lines;
-use autojit_code::{Symbol, Unit, describe_unit, place};
+use autojit_code::{Symbol, Unit, describe_unit, link};
 use autojit_generator::{Made, Request, defined, orc};
 use autojit_protocol::Scope;
 
@@ -165,7 +165,7 @@ pub fn continue_with(function: &'static Function, made: Made) -> Result<usize, F
         .ok_or_else(no_continuation)?;
     let memory = module.image().memory();
     let mut names = Names { module, owned: &|_| false };
-    let linked = place(&unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
+    let linked = link(&unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
     let address = Cell::new(0);
     let publication = Publication {
         claimed: &[],
@@ -301,7 +301,7 @@ impl<'w> Batch<'w> {
         let owned =
             |function: &'static Function| find(function.index()).is_some() && symbols::is_chosen(function);
         let mut names = Names { module: self.module, owned: &owned };
-        let linked = place(unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
+        let linked = link(unit, memory, &mut names).map_err(|error| cannot_link(&error))?;
         let globals = unit.functions.iter().filter(|function| function.global);
         let defined = globals.filter_map(|definition| match definition.symbol {
             Symbol::Function(index) => Some(Claim::of(claimed[find(index)?], &definition)),

@@ -13,7 +13,7 @@ use autojit_abi::{BASELINE, GENERATOR};
 use autojit_cache::{Directory, Kind, Pending, Writer};
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_code::pack::{self, Key};
-use autojit_code::{Code, LinkError, Symbol, Unit, bundle, place, unit};
+use autojit_code::{Code, LinkError, Symbol, Unit, bundle, link, unit};
 use autojit_generator::{Id, Made};
 use autojit_store::{Container, FunctionKind};
 
@@ -107,7 +107,7 @@ fn is_outdated(module: &'static Module, unit: &Unit<'_>) -> bool {
     })
 }
 
-/// What is known of code that waits to be written.
+/// Code that waits to be written, with its description.
 struct Source {
     module: &'static Module,
     /// When each unit of it came.
@@ -213,7 +213,7 @@ pub fn flush_if_due() {
     }
 }
 
-/// Writes what waits. The caller is inside the gate.
+/// Writes what waits. The caller has a fork guard.
 pub fn flush() {
     write(true);
 }
@@ -406,7 +406,7 @@ impl Claimed {
             self.serves[function.index() as usize] && own()
         };
         let mut names = Names { module, owned: &owned };
-        let linked = place(unit, memory, &mut names)?;
+        let linked = link(unit, memory, &mut names)?;
         let ready = |code: &Code| {
             if unit.functions.iter().any(|function| function.counters.is_some()) {
                 let whose = Box::new(move |index, _: &unit::Function<'_>| Some((module, index)));

@@ -93,7 +93,7 @@ unsafe fn counters(data: usize, at: CountersAt) -> (&'static Counters, &'static 
     unsafe { Counters::at(data + at.offset as usize, at.count as usize) }
 }
 
-/// The code of `function` is complete, which has just been made, and counts `at` this place.
+/// The code of `function` is complete, which has just been made, and counts at `at`.
 ///
 /// # Safety
 /// It does, and the code stays as long as the function's image.
@@ -128,7 +128,8 @@ const YOUTH: Duration = Duration::from_millis(10);
 /// When a counter of kept code has run out for the first time, in nanoseconds; 0 if none has.
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
-/// Whether a counter of kept code is to begin again, and nothing else. Who names thresholds, or waits, wants to have it now.
+/// Whether a counter of kept code is to begin again, and nothing else. A process that sets thresholds, or waits, is to
+/// have it now.
 fn is_young() -> bool {
     if options::tier() == options::Tier::Wait || options::tier_thresholds() != MADE_FOR {
         return false;

@@ -157,12 +157,13 @@ impl<'m> Orc<'m> {
         match handle {
             Some(open) => Ok(open),
             None => {
-                let Opened { bytes, place, .. } = self.module.open()?;
+                let Opened { bytes, origin, .. } = self.module.open()?;
                 let (level, full) = (options::opt_override(), self.module.described_in_full());
                 // SAFETY: the container is mapped as long as the image is there, with which the handle goes.
                 let open = unsafe { self.engine.open(bytes, level, full) };
-                let open = open
-                    .map_err(|error| Failure::new(format_args!("reading its bitcode in {place}: {error}")))?;
+                let open = open.map_err(|error| {
+                    Failure::new(format_args!("reading its bitcode in {origin}: {error}"))
+                })?;
                 Ok(handle.insert(open))
             }
         }

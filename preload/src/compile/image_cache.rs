@@ -16,7 +16,7 @@ use autojit_code::image_pack::{self, Found, Index, References};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
 use autojit_code::unit::{Function as Definition, Segment};
-use autojit_code::{Code, LinkError, place};
+use autojit_code::{Code, LinkError, link};
 use autojit_trampoline::contract::Slot;
 
 use crate::compile::cache::{self, path};
@@ -76,7 +76,7 @@ pub struct ImagePack {
     packs_len: usize,
     /// If the image is not the one that the pack was written for: its modules by key, and those of the image.
     numbers: OnceLock<BTreeMap<&'static Key, u32>>,
-    places: OnceLock<BTreeMap<&'static Key, u32>>,
+    positions: OnceLock<BTreeMap<&'static Key, u32>>,
 }
 
 /// The key of the image's pack. Not that of its content: after an edit most of it is still good.
@@ -100,7 +100,7 @@ fn opened_pack(image: &Image) -> Option<&ImagePack> {
     image.attachment().get::<Option<ImagePack>>()?.as_ref()
 }
 
-/// Binds the group that `function` is in, if the image's pack has it. The caller is inside the gate.
+/// Binds the group that `function` is in, if the image's pack has it. The caller has a fork guard.
 pub fn bind(function: &'static Function) {
     let module = function.module();
     let image = module.image();
@@ -114,7 +114,7 @@ pub fn bind(function: &'static Function) {
 
 /// Binds the first group that the pack of the executable has, before the program begins: it has what an earlier run needed
 /// first, so most often `main`, whose first call would bind it from a stack of its own. Whether it was bound. The caller is
-/// inside the gate.
+/// within a fork guard.
 pub fn bind_first(image: &'static Image) -> bool {
     let pack = if baseline::is_alone() { None } else { pack_of(image) };
     pack.is_some_and(|pack| pack.bind_group(image, 0))
@@ -224,7 +224,7 @@ fn open(image: &Image) -> Option<ImagePack> {
         Ahead { summary, tables: take(&tables), pages: take(&summary.pages()) }
     });
     let modules = (0..index.len()).map(|_| AtomicUsize::new(UNKNOWN)).collect();
-    let (numbers, places) = (OnceLock::new(), OnceLock::new());
+    let (numbers, positions) = (OnceLock::new(), OnceLock::new());
     let [texts, data] = [(); 2].map(|()| index.groups.iter().map(|_| AtomicUsize::new(0)).collect());
     let packs_len = index.groups.iter().map(|group| group.pack.len()).sum();
     let (packs, ahead, is_stale) = (Lock::new(bytes), Lock::new(ahead), AtomicBool::new(false));
@@ -242,22 +242,22 @@ fn open(image: &Image) -> Option<ImagePack> {
         lines,
         modules,
         numbers,
-        places,
+        positions,
     })
 }
 
 /// The modules of an image by key.
-fn places(image: &'static Image) -> BTreeMap<&'static Key, u32> {
-    image.modules().zip(0..).map(|(module, place)| (&module.record().key, place)).collect()
+fn positions(image: &'static Image) -> BTreeMap<&'static Key, u32> {
+    image.modules().zip(0..).map(|(module, position)| (&module.record().key, position)).collect()
 }
 
 impl ImagePack {
     /// The pack's number of a module.
     fn number_of(&self, image: &Image, module: &Module) -> Option<u32> {
         let key = &module.record().key;
-        let at_place = self.index.module_at(image.place_of(module));
+        let at_position = self.index.module_at(image.position_of(module));
         let is_it = |number: &u32| self.index.module(*number).is_some_and(|(it, _)| it == key);
-        at_place.filter(is_it).or_else(|| {
+        at_position.filter(is_it).or_else(|| {
             let all =
                 || (0..self.index.len() as u32).map(|number| Some((self.index.module(number)?.0, number)));
             self.numbers.get_or_init(|| all().flatten().collect()).get(key).copied()
@@ -265,10 +265,10 @@ impl ImagePack {
     }
 
     /// Where in the image the module of a number is, if it is still there.
-    fn place_of(&self, image: &'static Image, number: u32) -> Option<u32> {
-        let (key, place) = self.index.module(number)?;
-        let is_it = image.module(place as usize).is_some_and(|module| module.record().key == *key);
-        if is_it { Some(place) } else { self.places.get_or_init(|| places(image)).get(key).copied() }
+    fn position_of(&self, image: &'static Image, number: u32) -> Option<u32> {
+        let (key, position) = self.index.module(number)?;
+        let is_it = image.module(position as usize).is_some_and(|module| module.record().key == *key);
+        if is_it { Some(position) } else { self.positions.get_or_init(|| positions(image)).get(key).copied() }
     }
 
     /// The module of a number, if the image still has it.
@@ -276,8 +276,8 @@ impl ImagePack {
         let known = self.modules.get(number as usize)?;
         let mut module = known.load(Relaxed);
         if module == UNKNOWN {
-            let place = self.place_of(image, number);
-            let found = place.and_then(|place| image.module(place as usize));
+            let position = self.position_of(image, number);
+            let found = position.and_then(|position| image.module(position as usize));
             module = found.map_or(GONE, |module| std::ptr::from_ref(module) as usize);
             known.store(module, Relaxed);
         }
@@ -424,7 +424,7 @@ impl ImagePack {
         }
         let memory = image.memory();
         memory.expect(self.packs_len / 2);
-        let linked = place(&unit, memory, &mut names)?;
+        let linked = link(&unit, memory, &mut names)?;
         let publish_unnamed = |complete: &Code| {
             self.note_code(group, complete);
             unnamed.iter().for_each(|unnamed| unnamed.publish(complete));

@@ -126,7 +126,7 @@ pub fn is_awaited() -> bool {
     options::tier() == options::Tier::Wait && USED.load(Relaxed)
 }
 
-/// Has everything replaced that is wanted, at the end of the process. The caller is inside the gate.
+/// Has everything replaced that is wanted, at the end of the process. The caller has a fork guard.
 pub fn finish() {
     process::notice_unloads();
     let mut queue = QUEUE.lock();
@@ -244,7 +244,7 @@ impl Queue {
         is_new
     }
 
-    /// What has run most often, of what can be replaced by a thread that runs code of `current`.
+    /// The function that has run most often, of those that can be replaced by a thread that runs code of `current`.
     fn take(&mut self, current: Option<&Image>) -> Option<Wish> {
         self.wanted.retain(|(wish, _)| wish.is_open());
         let here = (0..self.wanted.len()).filter(|index| stays(self.wanted[*index].0.function(), current));
@@ -352,7 +352,7 @@ fn continued(at: &Loop, result: Result<usize, Failure>) {
     at.answer(result.ok());
 }
 
-/// Forgets what is wanted of an image that is gone.
+/// Forgets requests for functions of an image that is gone.
 #[derive(Debug)]
 pub struct Tiers;
 

@@ -37,13 +37,13 @@ static SYMBOLS_FD: Next = Next::new("backtrace_symbols_fd");
 const RTLD_DL_SYMENT: c_int = 1;
 
 /// What an address in code memory belongs to.
-struct Place {
+struct Owner {
     image: &'static Image,
     /// The function's name and address.
     function: Option<(&'static CStr, usize)>,
 }
 
-impl Place {
+impl Owner {
     /// None for an address that is not in code memory.
     fn of(address: *const c_void) -> Option<Self> {
         let address = address as usize;
@@ -75,10 +75,10 @@ pub unsafe fn dladdr(address: *const c_void, info: *mut Dl_info) -> c_int {
     // SAFETY: the C library's function has this type; the rest is the caller's promise.
     unsafe {
         let dladdr: Dladdr = std::mem::transmute(DLADDR.address());
-        let Some(place) = Place::of(address) else { return dladdr(address, info) };
-        let result = dladdr(place.image.address() as *const c_void, info);
+        let Some(owner) = Owner::of(address) else { return dladdr(address, info) };
+        let result = dladdr(owner.image.address() as *const c_void, info);
         if result != 0 {
-            place.describe(&mut *info);
+            owner.describe(&mut *info);
         }
         result
     }
@@ -97,10 +97,10 @@ pub unsafe fn dladdr1(
     // SAFETY: as above.
     unsafe {
         let dladdr1: Dladdr1 = std::mem::transmute(DLADDR1.address());
-        let Some(place) = Place::of(address) else { return dladdr1(address, info, extra, flags) };
-        let result = dladdr1(place.image.address() as *const c_void, info, extra, flags);
+        let Some(owner) = Owner::of(address) else { return dladdr1(address, info, extra, flags) };
+        let result = dladdr1(owner.image.address() as *const c_void, info, extra, flags);
         if result != 0 {
-            place.describe(&mut *info);
+            owner.describe(&mut *info);
             if flags == RTLD_DL_SYMENT {
                 // It has no entry in a symbol table.
                 extra.write(ptr::null_mut());
@@ -121,7 +121,7 @@ struct Line {
 impl Line {
     /// None for an address that is not in code memory.
     fn of(address: *mut c_void, gap: &'static str) -> Option<Self> {
-        Place::of(address)?;
+        Owner::of(address)?;
         // SAFETY: a structure of pointers, which dladdr fills.
         let info = unsafe {
             let mut info = std::mem::zeroed();

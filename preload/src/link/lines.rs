@@ -12,7 +12,7 @@ use autojit_code::{Code, describe};
 use crate::link::kept_lines::KeptLines;
 use crate::program::module::Module;
 
-/// What describes the lines of code that is being published.
+/// The lines of code that is being published.
 pub enum Lines {
     /// Nothing.
     None,
@@ -58,7 +58,7 @@ pub struct Described {
     functions: Option<(Functions, usize)>,
     /// What lines are to be made of.
     bitcode: Vec<Bitcode>,
-    /// What was made of that.
+    /// Made of that.
     lines: Vec<FunctionLines>,
 }
 

@@ -66,7 +66,7 @@ static STATE: Lock<State> = Lock::new(State {
     entries: BTreeMap::new(),
 });
 
-/// Whether anybody has asked.
+/// Whether there was a request.
 static ASKED: AtomicBool = AtomicBool::new(false);
 /// Batches, and those that are described.
 static PUBLISHED: AtomicUsize = AtomicUsize::new(0);

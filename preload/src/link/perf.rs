@@ -57,7 +57,7 @@ fn line(text: &mut String, start: usize, size: usize, name: &str) {
 /// One write, so that lines of several threads do not mix.
 fn append(text: &str) {
     let path = CString::new(format!("/tmp/perf-{}.map", sys::process_id())).unwrap_or_default();
-    // Anybody may put a link into /tmp.
+    // Any user may put a link into /tmp.
     let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
     let result =
         File::open(&path, flags, 0o644).and_then(|file| sys::write(file.descriptor(), text.as_bytes()));

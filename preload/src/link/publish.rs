@@ -1,7 +1,7 @@
 //! Publishing linked code: from here on other threads run it.
 //!
-//! Receives placed code with what is known of it, whatever has made it; hands on nothing: the slots of its functions lead to
-//! it. The order of the steps is the contract with every other thread.
+//! Receives linked code with what is known of it, whatever has made it; hands on nothing: the slots of its functions
+//! lead to it. The order of the steps is the contract with every other thread.
 
 use autojit_code::unit::Segment;
 use autojit_code::{Code, CodeMemory, Description, LinkError, Linked, unit};
@@ -14,7 +14,7 @@ use crate::program::module::Module;
 use crate::program::symbols;
 use crate::settings::stats;
 
-/// What is known of code that is to be published.
+/// Code that is to be published, with its description.
 pub struct Publication<'a> {
     /// Called when the code is complete, before anything leads to it.
     pub ready: &'a dyn Fn(&Code),

@@ -1,10 +1,10 @@
 //! Forks: what a child process inherits of the runtime is whole.
 //!
-//! Handlers of pthread_atfork close the [`Gate`], so that no thread is inside the resolver, take the runtime's locks,
-//! and seal the code memory: its pages are shared between parent and child, so neither may write to them afterwards.
-//! Both sides release the locks again. A child that came without handlers (raw clone) is found out by a page that the
-//! kernel wipes in it, and does the same when it first enters. A child that shares the memory (vfork, posix_spawn) is no other process
-//! in this sense, and the page is not wiped in it.
+//! Handlers of pthread_atfork take the lock that threads in the runtime share ([`ForkGuard`]), take the runtime's
+//! locks, and seal the code memory: its pages are shared between parent and child, so neither may write to them
+//! afterwards. Both sides release the locks again. A child that came without handlers (raw clone) is found out by a
+//! page that the kernel wipes in it, and does the same when it first takes a guard. A child that shares the memory
+//! (vfork, posix_spawn) is no other process in this sense, and the page is not wiped in it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -12,47 +12,47 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use autojit_code::lock::ForkLock;
 
 use crate::platform::c_library;
-use crate::platform::gate::{Entered, Gate};
+use crate::platform::reentrant_rwlock::{ReadGuard, ReentrantRwLock};
 use crate::program::image::{self, Image};
 use crate::program::unwind_table;
 use crate::settings::failure::Failure;
 use crate::settings::log;
 use crate::sys;
 
-/// Threads in the resolver, and the thread that forks.
-static GATE: Gate = Gate::new();
+/// Shared by threads that are in the runtime; the thread that forks has it for itself.
+static IN_RUNTIME: ReentrantRwLock = ReentrantRwLock::new();
 
 /// The first byte of a page that is zero in a child until its handler (or [`adopt_process`]) has run, 1 otherwise. Null
 /// before [`install`], or if the kernel (before Linux 4.14) cannot wipe pages: raw clones are not found out then.
 static PAGE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The signal mask of the thread that forks, while the gate is closed.
+/// The signal mask of the thread that forks, from [`prepare`] on.
 static MASK: AtomicU64 = AtomicU64::new(0);
 
-/// Being inside the gate, with the process's memory its own, until drop.
+/// Being in the runtime, with the process's memory its own, until drop.
 pub struct ForkGuard {
-    entered: Entered<'static>,
+    shared: ReadGuard<'static>,
 }
 
 impl ForkGuard {
     /// Enters as soon as no other thread forks.
     pub fn enter() -> Self {
-        let inside = Self { entered: GATE.enter() };
-        if inside.entered.forking() {
+        let guard = Self { shared: IN_RUNTIME.read() };
+        if guard.shared.is_writer() {
             // A fork handler of the program's, before or after ours, calls a function for the first time.
-            // SAFETY: the gate is closed by this thread, so `prepare` has taken the locks in it.
+            // SAFETY: this thread is the writer, so `prepare` has taken the locks in it.
             unsafe { release() };
         }
-        if is_unmarked() && !inside.entered.forking() {
+        if is_unmarked() && !guard.shared.is_writer() {
             adopt_process();
         }
-        inside
+        guard
     }
 }
 
 impl Drop for ForkGuard {
     fn drop(&mut self) {
-        if self.entered.forking() {
+        if self.shared.is_writer() {
             hold();
         }
     }
@@ -60,7 +60,7 @@ impl Drop for ForkGuard {
 
 /// What takes part in forks.
 pub struct Parts {
-    /// All locks that a thread may hold outside of the gate, or that seal something, in the order in which the runtime
+    /// All locks that a thread may hold without a fork guard, or that seal something, in the order in which the runtime
     /// nests them.
     pub locks: &'static [&'static dyn ForkLock],
     /// What a child does first, with all locks free.
@@ -138,8 +138,8 @@ fn is_unmarked() -> bool {
 
 /// Puts a child that came without the handlers in order.
 fn adopt_process() {
-    // The caller is inside; anybody else was a thread of the parent's.
-    if GATE.inside() > 1 {
+    // The caller has a guard; any other guard was that of a thread of the parent's.
+    if IN_RUNTIME.readers() > 1 {
         log::die(
             true,
             format_args!(
@@ -166,7 +166,7 @@ unsafe extern "C" fn prepare() {
     if is_unmarked() {
         drop(ForkGuard::enter());
     }
-    GATE.close();
+    IN_RUNTIME.write();
     MASK.store(mask, Ordering::Relaxed);
     hold();
 }
@@ -174,7 +174,7 @@ unsafe extern "C" fn prepare() {
 unsafe extern "C" fn parent() {
     // SAFETY: `prepare` has run in this thread.
     unsafe { release() };
-    open_gate();
+    end_fork();
 }
 
 unsafe extern "C" fn child() {
@@ -182,12 +182,12 @@ unsafe extern "C" fn child() {
     // SAFETY: `prepare` has run in the parent's thread that this one is a copy of.
     unsafe { release() };
     begin_child();
-    open_gate();
+    end_fork();
 }
 
-fn open_gate() {
+fn end_fork() {
     let mask = MASK.load(Ordering::Relaxed);
-    GATE.open();
+    IN_RUNTIME.unlock_write();
     sys::set_signal_mask(mask);
 }
 

@@ -1,6 +1,6 @@
 //! Images with lazily compiled code: the executable and shared libraries that registered themselves.
 //!
-//! Receives [`ImageRecord`]s; knows each image's place in memory, its file, its modules and its code memory; hands on
+//! Receives [`ImageRecord`]s; knows each image's mapping, its file, its modules and its code memory; hands on
 //! the function that a slot or a stub stands for. The list only grows, and its readers take no lock. An image that was
 //! unloaded is found out when another one registers, or when a function is compiled ([`notice_unloads`]).
 
@@ -41,13 +41,13 @@ pub use modules::Modules;
 /// An image. Lives for ever, in a list.
 #[derive(Debug)]
 pub struct Image {
-    place: Place,
+    mapping: Mapping,
     slots: Range<usize>,
     records: Range<usize>,
     modules: Modules,
     /// Its file, mapped, once it was asked for; None inside if that is out of reach.
     file: Lock<Option<Option<Arc<Map>>>>,
-    /// The cell through which its stubs' tails call.
+    /// The pointer through which its stubs' lazy entries call.
     entry: usize,
     /// The static symbol table of its file, once it was asked for.
     symbols: Lock<Option<SymbolTable>>,
@@ -56,15 +56,15 @@ pub struct Image {
     memory: OnceLock<CodeMemory>,
     /// Address space for that, until it is there.
     booking: Lock<Booking>,
-    /// Where the slots of each module lie, by its place, once it was asked for.
+    /// Where the slots of each module lie, by its position, once it was asked for.
     slot_runs: OnceLock<Vec<slots::SlotRun>>,
     /// By name, the one copy of each inline function that serves the image.
     inline: Lock<HashMap<&'static str, &'static Function, BuildHasherDefault<NameHasher>>>,
     /// What the object cache has of it, once that was asked for.
     attachment: Attachment,
-    /// What is told of functions that are named, if that is more than nothing.
+    /// Tells names of functions, if it has any.
     naming: OnceLock<fn(&'static Function)>,
-    /// What may have stubs for functions that have none.
+    /// May have stubs for functions that have none in the image.
     stubs: OnceLock<StubOf>,
     /// Whether it is described to a debugger in full.
     prepared: AtomicBool,
@@ -99,7 +99,7 @@ type StubOf = fn(&Function) -> Option<(usize, &'static Slot)>;
 
 /// Where an image lies.
 #[derive(Clone, Debug)]
-struct Place {
+struct Mapping {
     base: usize,
     range: Range<usize>,
     code: Vec<Range<usize>>,
@@ -126,7 +126,7 @@ pub fn all() -> impl Iterator<Item = &'static Image> {
     .filter(|image| !image.unloaded.load(Ordering::Acquire))
 }
 
-/// Registers the image of `record`, whose entry cell is to hold `trampoline`. None if it has
+/// Registers the image of `record`, whose entry pointer is to hold `trampoline`. None if it has
 /// registered before. `debugged`: a debugger wants to know everything of it. The caller holds the lifecycle's lock.
 ///
 /// # Errors
@@ -148,20 +148,20 @@ pub unsafe fn register(
             tables.version
         )));
     }
-    // SAFETY: the cell is the image's (contract).
-    let entry = unsafe { &*tables.entry_cell() };
+    // SAFETY: the pointer is the image's (contract).
+    let entry = unsafe { &*tables.entry_pointer() };
     if entry.load(Ordering::Acquire) == trampoline {
         // The constructor of an image whose stubs were called before.
         return Ok(None);
     }
-    let place = Place::of(record as usize).ok_or_else(|| {
+    let mapping = Mapping::of(record as usize).ok_or_else(|| {
         Failure::new(format_args!(
             "its tables are in no object of this namespace; a library for namespaces of its own (dlmopen) has to be built \
              without autojit"
         ))
     })?;
-    all().filter(|old| overlap(&old.place.range, &place.range)).for_each(Image::unload);
-    let image = Image::new(tables, place);
+    all().filter(|old| overlap(&old.mapping.range, &mapping.range)).for_each(Image::unload);
+    let image = Image::new(tables, mapping);
     let mut functions = 0;
     for record in image.modules.records() {
         module::check(record)?;
@@ -169,7 +169,7 @@ pub unsafe fn register(
     }
     log::info!(
         "{}: {} modules, {} stubs",
-        image.place.name,
+        image.mapping.name,
         image.modules.len(),
         image.slots.len() / size_of::<Slot>()
     );
@@ -212,7 +212,7 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
     a.start < b.end && b.start < a.end
 }
 
-impl Place {
+impl Mapping {
     /// The object around `address`.
     fn of(address: usize) -> Option<Self> {
         loaded::each(|object| {
@@ -243,18 +243,18 @@ pub fn program() -> String {
 }
 
 impl Image {
-    fn new(tables: &ImageRecord, place: Place) -> Self {
+    fn new(tables: &ImageRecord, mapping: Mapping) -> Self {
         let (slots, records) = (tables.slots(), tables.modules());
         // SAFETY: the linker put the records one behind the other (contract).
         let modules = unsafe { Modules::new(records.clone()) };
         let records = records.start as usize..records.end as usize;
         Self {
-            place,
+            mapping,
             slots: slots.start as usize..slots.end as usize,
             records,
             modules,
             file: Lock::new(None),
-            entry: tables.entry_cell() as usize,
+            entry: tables.entry_pointer() as usize,
             symbols: Lock::new(None),
             variables: OnceLock::new(),
             memory: OnceLock::new(),
@@ -272,24 +272,24 @@ impl Image {
 
     /// Its path.
     pub fn name(&self) -> &str {
-        &self.place.name
+        &self.mapping.name
     }
 
     /// Whether it is the executable.
     pub fn is_executable(&self) -> bool {
-        self.place.executable
+        self.mapping.executable
     }
 
     /// The readable bytes from `address` to the end of the segment that it lies in.
     pub fn bytes_from(&self, address: usize) -> Option<&'static [u8]> {
-        let segment = self.place.readable.iter().find(|segment| segment.contains(&address))?;
+        let segment = self.mapping.readable.iter().find(|segment| segment.contains(&address))?;
         // SAFETY: the image is loaded as long as its functions are called, and what is asked for here is read-only.
         Some(unsafe { std::slice::from_raw_parts(address as *const u8, segment.end - address) })
     }
 
     /// The function `name` in the static symbol table of the image's file, if it is not stripped.
     pub fn static_symbol(&self, name: &str) -> Option<Definition> {
-        self.with_symbols(|symbols| symbols.find(name, self.place.base))
+        self.with_symbols(|symbols| symbols.find(name, self.mapping.base))
     }
 
     /// The variable `name` of the image, if it is not stripped and has one of that name only.
@@ -299,36 +299,36 @@ impl Image {
             None => BTreeMap::new(),
         };
         let found = (*self.variables.get_or_init(make).get(name)?)?;
-        Some(self.place.base.wrapping_add(found))
+        Some(self.mapping.base.wrapping_add(found))
     }
 
     /// The name of the function around `address`, if the image is not stripped.
     pub fn name_around(&self, address: usize) -> Option<String> {
         self.with_symbols(|symbols| {
-            symbols.name_around(address.wrapping_sub(self.place.base)).map(str::to_owned)
+            symbols.name_around(address.wrapping_sub(self.mapping.base)).map(str::to_owned)
         })
     }
 
     /// Whether its dynamic symbol table has the functions that are not hidden: an executable's only if it was asked for.
     pub fn exports_its_functions(&self) -> bool {
         let find_main = |object: loaded::Object<'_>| ControlFlow::Break(object.define("main").is_some());
-        !self.place.executable || loaded::each(find_main).unwrap_or(false)
+        !self.mapping.executable || loaded::each(find_main).unwrap_or(false)
     }
 
     /// Whether an address is one of the image's.
     pub fn contains(&self, address: usize) -> bool {
-        self.place.range.contains(&address)
+        self.mapping.range.contains(&address)
     }
 
     /// Where in the image a module of it is.
-    pub fn place_of(&self, module: &Module) -> u32 {
+    pub fn position_of(&self, module: &Module) -> u32 {
         let record = std::ptr::from_ref(module.record()) as usize;
         ((record - self.records.start) / size_of::<ModuleRecord>()) as u32
     }
 
     /// Its first page.
     pub fn start(&self) -> usize {
-        self.place.range.start & !4095
+        self.mapping.range.start & !4095
     }
 
     /// What the tables of a module of it are like, which `number` stands for.
@@ -383,8 +383,8 @@ impl Image {
     /// as a program and then ran this one. Then it is as good as stripped.
     fn file(&self) -> Option<Arc<Map>> {
         let map = || {
-            let map = File::open(&self.place.path, libc::O_RDONLY, 0).and_then(|file| file.map()).ok()?;
-            let start = self.bytes_from(self.place.range.start)?;
+            let map = File::open(&self.mapping.path, libc::O_RDONLY, 0).and_then(|file| file.map()).ok()?;
+            let start = self.bytes_from(self.mapping.range.start)?;
             ElfFile::parse(&map)?.is_mapped(start).then(|| Arc::new(map))
         };
         self.file.lock().get_or_insert_with(map).clone()
@@ -401,15 +401,15 @@ impl Image {
         use_them(table.get_or_insert_with(|| SymbolTable::of(self.file())).symbols())
     }
 
-    /// Whether it is still loaded, and not another one in its place, be it of the same name.
+    /// Whether it is still loaded, and not another one at its address, be it of the same name.
     pub fn is_loaded(&self) -> bool {
         self.while_loaded(|| ()).is_some()
     }
 
     /// Whether it is this loaded object.
     fn is(&self, object: Object<'_>) -> bool {
-        object.base == self.place.base
-            && object.range() == self.place.range
+        object.base == self.mapping.base
+            && object.range() == self.mapping.range
             && object.segments(PF_W).any(|data| data.contains(&self.entry))
             // SAFETY: an aligned word of a loaded object's data. Nothing but an image that has registered holds
             // this address there.
@@ -421,7 +421,7 @@ impl Image {
     /// would run what is not there. Its modules and functions stay, as empty shells. The caller holds the lifecycle's
     /// lock.
     pub fn unload(&self) {
-        log::info!("{} was unloaded", self.place.name);
+        log::info!("{} was unloaded", self.mapping.name);
         self.unloaded.store(true, Ordering::Release);
         if let Some(tell) = UNLOADED.get() {
             tell(self);

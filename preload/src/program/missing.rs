@@ -29,12 +29,12 @@ pub fn stub(module: &'static Module, import: u32) -> Result<usize, String> {
 /// Says what was called, and ends the process.
 ///
 /// # Safety
-/// The slot must be one of a stub of [`stub`], whose tail has called the trampoline.
+/// The slot must be one of a stub of [`stub`], whose lazy entry has called the trampoline.
 pub unsafe fn report(slot: *const Slot) -> ! {
     // SAFETY: the caller's promise.
     let (module, index) = unsafe { (image::module_of_slot(slot), (*slot).index) };
     let module =
-        module.filter(|_| index & IMPORT != 0).expect("the entry cells of registered images lead here");
+        module.filter(|_| index & IMPORT != 0).expect("the entry pointers of registered images lead here");
     let source = module.source();
     let name = module.open().ok().and_then(|opened| opened.container.import_name(index & !IMPORT));
     let name = name.unwrap_or("a function");

@@ -52,7 +52,7 @@ pub struct Opened {
     /// Its index.
     pub container: Container<'static>,
     /// Where it lies, for messages.
-    pub place: String,
+    pub origin: String,
 }
 
 impl fmt::Debug for Opened {
@@ -192,11 +192,11 @@ impl Module {
     /// # Errors
     /// The container was altered.
     pub fn verify(&'static self) -> Result<(), Failure> {
-        let Opened { container, place, .. } = self.open()?;
+        let Opened { container, origin, .. } = self.open()?;
         let check = || {
             container
                 .check_index()
-                .map_err(|error| Failure::new(format_args!("reading its bitcode in {place}: {error}")))
+                .map_err(|error| Failure::new(format_args!("reading its bitcode in {origin}: {error}")))
         };
         self.entered().verified.get_or_init(check).clone()
     }
@@ -208,25 +208,28 @@ impl Module {
 
     fn read(&'static self) -> Result<Opened, Failure> {
         let record = self.record();
-        let (bytes, place) = match container_path(record) {
+        let (bytes, origin) = match container_path(record) {
             Some(path) => {
-                let place = path.to_string_lossy().into_owned();
+                let origin = path.to_string_lossy().into_owned();
                 let map = File::open(&path, libc::O_RDONLY, 0).and_then(|file| file.map());
                 let bytes = map.map_err(|error| {
                     Failure::new(format_args!(
-                        "opening {place}: {error}; restore the file or build the program again"
+                        "opening {origin}: {error}; restore the file or build the program again"
                     ))
                 })?;
-                (bytes.keep(), place)
+                (bytes.keep(), origin)
             }
             None => {
-                let place = self.image().name().to_owned();
+                let origin = self.image().name().to_owned();
                 let bytes = self.image().bytes_from(record.embedded_container() as usize);
-                (bytes.ok_or_else(|| Failure::new(format_args!("{place} does not hold its bitcode")))?, place)
+                (
+                    bytes.ok_or_else(|| Failure::new(format_args!("{origin} does not hold its bitcode")))?,
+                    origin,
+                )
             }
         };
         let failure =
-            |cause: &dyn fmt::Display| Failure::new(format_args!("reading its bitcode in {place}: {cause}"));
+            |cause: &dyn fmt::Display| Failure::new(format_args!("reading its bitcode in {origin}: {cause}"));
         let container = Container::open(bytes).map_err(|error| failure(&error))?;
         if container.key() != record.key {
             return Err(failure(&"the container there is another one"));
@@ -240,7 +243,7 @@ impl Module {
             container.check_index().map_err(|error| failure(&error))?;
             return Err(failure(&"the container does not fit the program"));
         }
-        Ok(Opened { bytes: &bytes[..container.byte_len()], container, place })
+        Ok(Opened { bytes: &bytes[..container.byte_len()], container, origin })
     }
 
     /// The function of an index. The container need not be opened for it: functions of other modules are named all
@@ -360,11 +363,11 @@ impl Module {
         unsafe { std::slice::from_raw_parts(record.import_table().cast(), len) }
     }
 
-    /// The GOT cell of an import, if it has one.
-    pub fn import_cell(&self, index: u32) -> Option<usize> {
+    /// The GOT entry of an import, if it has one.
+    pub fn import_got_entry(&self, index: u32) -> Option<usize> {
         let record = self.record();
         // SAFETY: as above.
-        (index < record.got_imports).then(|| unsafe { record.import_place(index) } as usize)
+        (index < record.got_imports).then(|| unsafe { record.import_address(index) } as usize)
     }
 }
 

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(line.as_bytes().last(), Some(&b'\n'));
     }
 
-    /// What a child process that runs `body` writes to standard error, and its wait status.
+    /// The standard error of a child process that runs `body`, and its wait status.
     fn child(body: impl FnOnce()) -> (Vec<u8>, i32) {
         let mut pipe = [0; 2];
         // SAFETY: plain calls; the child leaves through exit_group or a signal and shares nothing.

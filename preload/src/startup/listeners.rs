@@ -1,4 +1,4 @@
-//! What hears of code that comes and goes, in one list.
+//! The listeners to published and unloaded code, in one list.
 
 use crate::compile::modules::Modules;
 use crate::compile::tier::Tiers;

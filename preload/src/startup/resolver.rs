@@ -1,8 +1,8 @@
 //! The resolver: what happens at the first call of a function.
 //!
-//! A stub's tail has called the trampoline, which has saved the program's registers, blocked signals and cancellation,
-//! and switched to a stack of the runtime's. When the resolver returns, the trampoline restores everything and returns
-//! into the tail, which jumps through the slot.
+//! A stub's lazy entry has called the trampoline, which has saved the program's registers, blocked signals and
+//! cancellation, and switched to a stack of the runtime's. When the resolver returns, the trampoline restores
+//! everything and returns into the lazy entry, which jumps through the slot.
 
 use autojit_trampoline::contract::{ENDBR64, INDIRECT_LEN, Slot};
 use autojit_trampoline::entry::Frame;
@@ -19,7 +19,7 @@ use crate::settings::{log, stats, trace};
 /// Makes `slot` lead to the finished code of its function, or ends the process.
 ///
 /// # Safety
-/// Only the trampoline may call it, with what a stub's tail passed.
+/// Only the trampoline may call it, with what a stub's lazy entry passed.
 pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     // The program must not notice: errno is as before when this is dropped.
     let _errno = ErrnoGuard::new();
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     let Some(code) = function.last_code() else { return };
     let site = (frame.caller as usize).wrapping_sub(CALL_LENGTH);
     if let Some(memory) = image::memory_around(site) {
-        for stub in stubs_of_tail(frame.tail as usize) {
+        for stub in stubs_of_lazy_entry(frame.return_address as usize) {
             if rewrite_call(memory, site, stub, code) {
                 break;
             }
@@ -71,9 +71,9 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
 /// Length of `call rel32`.
 const CALL_LENGTH: usize = 5;
 
-/// Where the stub with this tail may begin: with or without `endbr64`. A call to the wrong one does not exist.
-fn stubs_of_tail(return_address: usize) -> [usize; 2] {
-    // Behind the jump and the tail's call, both of this length (autojit_trampoline::emit).
+/// Where the stub with this lazy entry may begin: with or without `endbr64`. A call to the wrong one does not exist.
+fn stubs_of_lazy_entry(return_address: usize) -> [usize; 2] {
+    // Behind the jump and the lazy entry's call, both of this length (autojit_trampoline::emit).
     let first = return_address.wrapping_sub(2 * INDIRECT_LEN);
     [first, first.wrapping_sub(ENDBR64.len())]
 }
@@ -83,7 +83,7 @@ fn name_of(function: &'static Function, frame: &Frame) -> Option<String> {
     match function.module().opened() {
         Some(_) => Some(function.info().name.to_owned()),
         // Without its container the function has a name in the symbol table at most.
-        None => function.module().image().name_around(frame.tail as usize),
+        None => function.module().image().name_around(frame.return_address as usize),
     }
 }
 

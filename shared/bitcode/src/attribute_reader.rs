@@ -114,7 +114,7 @@ fn int(kind: AttributeKind, encoded: u64) -> Read<u64> {
 fn group(record: &[u64], types: &TypeTable, table: &mut Attributes) -> Read<()> {
     let mut fields = Fields { left: record };
     let id = u32::try_from(fields.next()?).map_err(|_| Reason::Attribute)?;
-    let place = u32::try_from(fields.next()?).map_err(|_| Reason::Attribute)?;
+    let index = u32::try_from(fields.next()?).map_err(|_| Reason::Attribute)?;
     let first = table.entries.len() as u32;
     let mut mask = 0;
     while !fields.left.is_empty() {
@@ -157,6 +157,6 @@ fn group(record: &[u64], types: &TypeTable, table: &mut Attributes) -> Read<()> 
             _ => return Err(Reason::Attribute),
         });
     }
-    table.groups.push(Group { id, place, mask, first, end: table.entries.len() as u32 });
+    table.groups.push(Group { id, index, mask, first, end: table.entries.len() as u32 });
     Ok(())
 }

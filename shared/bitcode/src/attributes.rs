@@ -21,7 +21,7 @@ pub enum Attribute<'m> {
     String(&'m [u8], &'m [u8]),
 }
 
-/// What one place (function, result or parameter) has.
+/// What one attribute index (a function, result or parameter) has.
 #[derive(Clone, Copy, Debug)]
 pub struct AttributeSet<'m> {
     pub(crate) table: &'m Attributes,
@@ -48,12 +48,12 @@ pub(crate) struct Attributes {
     pub members: Vec<u32>,
 }
 
-/// A set: of which place, and what is in it.
+/// A set: at which attribute index, and what is in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Group {
     pub id: u32,
     /// 0 for the result, 1 for the first parameter, `u32::MAX` for the function.
-    pub place: u32,
+    pub index: u32,
     pub mask: u128,
     pub first: u32,
     pub end: u32,
@@ -81,25 +81,25 @@ impl Attributes {
 }
 
 impl<'m> AttributeList<'m> {
-    fn place(&self, place: u32) -> AttributeSet<'m> {
+    fn at(&self, index: u32) -> AttributeSet<'m> {
         let found =
-            |&&group: &&u32| self.table.groups.get(group as usize).is_some_and(|group| group.place == place);
+            |&&group: &&u32| self.table.groups.get(group as usize).is_some_and(|group| group.index == index);
         AttributeSet { table: self.table, group: self.groups.iter().find(found).copied().unwrap_or(u32::MAX) }
     }
 
     /// What the function as such has.
     pub fn function(&self) -> AttributeSet<'m> {
-        self.place(u32::MAX)
+        self.at(u32::MAX)
     }
 
     /// What the result has.
     pub fn result(&self) -> AttributeSet<'m> {
-        self.place(0)
+        self.at(0)
     }
 
     /// What a parameter has, counted from 0.
     pub fn parameter(&self, index: u32) -> AttributeSet<'m> {
-        self.place(index.saturating_add(1))
+        self.at(index.saturating_add(1))
     }
 
     /// Whether nothing has any.

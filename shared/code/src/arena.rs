@@ -23,8 +23,8 @@ use std::ops::Range;
 
 use autojit_sys::{self as sys, Errno, File};
 
+use crate::allocated::TRAP;
 use crate::memory::{Arena, MemoryError};
-use crate::place::TRAP;
 
 /// Size of a chunk, if the arena has that much, and no block needs more: pages that are not used take no memory, but
 /// each chunk is a mapping or two, of which a process can have so many.

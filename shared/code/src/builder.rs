@@ -19,7 +19,7 @@ pub enum Access {
     Address,
     /// Any code of it, by the displacement of a call or jump (e8, e9).
     Call,
-    /// Its GOT cell; a `mov` of it becomes a `lea` of the address if that is within reach.
+    /// Its GOT entry; a `mov` of it becomes a `lea` of the address if that is within reach.
     GotEntry,
 }
 
@@ -29,7 +29,7 @@ pub struct Builder<'a> {
     segments: [Vec<u8>; 4],
     aligns: [u32; 4],
     externals: Vec<External<'a>>,
-    cells: Vec<Source>,
+    got: Vec<Source>,
     fixups: Vec<(Group, u32)>,
     functions: Vec<Function<'a>>,
     names: Vec<Cow<'a, str>>,
@@ -102,22 +102,22 @@ impl<'a> Builder<'a> {
             Access::Address => self.fix(segment, at, addend, form, Source::Address(external), 0),
             Access::Call => self.fix(segment, at, addend, form, Source::Branch { external, site: true }, own),
             Access::GotEntry => {
-                let cell = self.cell(external);
+                let entry = self.got_entry(external);
                 let text = &self.segments[Segment::Text as usize];
                 let relaxed = segment == Segment::Text && Relax::Mov.fits(text, at as usize) && addend == -4;
-                let source = if relaxed { Source::Relax(Relax::Mov, cell) } else { Source::GotEntry(cell) };
+                let source = if relaxed { Source::Relax(Relax::Mov, entry) } else { Source::GotEntry(entry) };
                 self.fix(segment, at, addend, form, source, 0)
             }
         }
     }
 
-    fn cell(&mut self, external: u32) -> u32 {
-        let known = self.cells.iter().position(|cell| *cell == Source::Address(external));
-        let cell = known.unwrap_or_else(|| {
-            self.cells.push(Source::Address(external));
-            self.cells.len() - 1
+    fn got_entry(&mut self, external: u32) -> u32 {
+        let known = self.got.iter().position(|entry| *entry == Source::Address(external));
+        let entry = known.unwrap_or_else(|| {
+            self.got.push(Source::Address(external));
+            self.got.len() - 1
         });
-        cell as u32
+        entry as u32
     }
 
     fn fix(
@@ -143,16 +143,17 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    /// A CIE for frames that find the CFA at rsp+8 when they are entered. With a personality, a cell has its address.
+    /// A CIE for frames that find the CFA at rsp+8 when they are entered. With a personality, a GOT entry has its
+    /// address.
     ///
     /// # Errors
     /// The value does not fit.
     pub fn cie(&mut self, personality: Option<u32>) -> Result<u32, LinkError> {
-        let (bytes, cell) = eh_frame::cie(personality.is_some());
+        let (bytes, entry) = eh_frame::cie(personality.is_some());
         let cie = self.append(Segment::Frames, &bytes, 8);
-        if let (Some(external), Some(at)) = (personality, cell) {
-            let cell = self.cell(external);
-            self.fix(Segment::Frames, cie + at, 0, Form::Rel32, Source::GotEntry(cell), 0)?;
+        if let (Some(external), Some(at)) = (personality, entry) {
+            let entry = self.got_entry(external);
+            self.fix(Segment::Frames, cie + at, 0, Form::Rel32, Source::GotEntry(entry), 0)?;
         }
         Ok(cie)
     }
@@ -190,7 +191,7 @@ impl<'a> Builder<'a> {
             segments: self.segments.map(Cow::Owned),
             aligns: self.aligns,
             externals: self.externals.into(),
-            cells: self.cells,
+            got: self.got,
             fixups: Fixups::of(self.fixups),
             functions: self.functions.into(),
             names: self.names,
@@ -209,8 +210,8 @@ const TRAP: u8 = 0xcc;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::link;
     use crate::memory::CodeMemory;
-    use crate::place::place;
     use crate::{Resolver, Target};
 
     extern "C" fn doubled(number: i32) -> i32 {
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn code_calls_and_reads_what_it_refers_to() {
         let mut builder = Builder::new();
-        // push %rbp; mov cell(%rip), %rax; mov (%rax), %edi; call; add constant(%rip), %eax; pop %rbp; ret
+        // push %rbp; mov entry(%rip), %rax; mov (%rax), %edi; call; add constant(%rip), %eax; pop %rbp; ret
         let code = [
             0x55, 0x48, 0x8b, 0x05, 0, 0, 0, 0, 0x8b, 0x38, 0xe8, 0, 0, 0, 0, 0x03, 0x05, 0, 0, 0, 0, 0x5d,
             0xc3,
@@ -255,7 +256,7 @@ mod tests {
 
         let here = doubled as *const () as usize;
         let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true).unwrap();
-        let code = place(&unit, &memory, &mut Known).unwrap().commit().unwrap();
+        let code = link(&unit, &memory, &mut Known).unwrap().commit().unwrap();
         assert_eq!(code.fdes.len(), 1);
         assert_eq!(code.call_sites.len(), 0, "no call waits for its function");
         // SAFETY: the code above is a function of this type, which is committed, and whose memory lives on.

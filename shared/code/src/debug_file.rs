@@ -51,7 +51,7 @@ pub struct DebugFile {
 
 /// Where a section of an object is.
 #[derive(Clone, Copy)]
-enum Place {
+enum Destination {
     /// In memory, at this address; the number of its section in the file.
     Loaded(u64, u16),
     /// In a table of the file, from this offset on.
@@ -115,11 +115,11 @@ impl DebugFile {
         if self.strings.is_empty() {
             self.strings.push(0);
         }
-        let mut places = Vec::with_capacity(object.sections.len());
+        let mut destinations = Vec::with_capacity(object.sections.len());
         for (index, header) in object.sections.iter().enumerate() {
             let name = object.section_name(&header)?;
             let known = sections.iter().find(|section| section.0 as usize == index).map(|section| section.1);
-            places.push(if header.sh_flags & u64::from(SHF_ALLOC) == 0 || name == FRAMES {
+            destinations.push(if header.sh_flags & u64::from(SHF_ALLOC) == 0 || name == FRAMES {
                 self.add_table(object, &header, name)?
             } else if let Some(function) = name.strip_prefix(STUB_SECTION) {
                 let stub = address(function).ok_or_else(|| malformed(format!("no stub of '{function}'")))?;
@@ -127,20 +127,20 @@ impl DebugFile {
             } else if let Some(known) = known {
                 self.add_loaded(name, header, known as u64)
             } else {
-                Place::Gone
+                Destination::Gone
             });
         }
-        self.add_symbols(object, &places)?;
-        self.relocate(object, &places, address)
+        self.add_symbols(object, &destinations)?;
+        self.relocate(object, &destinations, address)
     }
 
-    fn add_loaded(&mut self, name: &str, header: SectionHeader, address: u64) -> Place {
+    fn add_loaded(&mut self, name: &str, header: SectionHeader, address: u64) -> Destination {
         if self.frames == 0 {
             self.frames = address + FRAMES_AT as u64;
         }
         self.loaded.push((name.to_owned(), SectionHeader { sh_addr: address, ..header }));
         // The first one is none.
-        Place::Loaded(address, self.loaded.len() as u16)
+        Destination::Loaded(address, self.loaded.len() as u16)
     }
 
     fn add_table(
@@ -148,9 +148,9 @@ impl DebugFile {
         object: &Object<'_>,
         header: &SectionHeader,
         name: &str,
-    ) -> Result<Place, LinkError> {
+    ) -> Result<Destination, LinkError> {
         if matches!(header.sh_type, SHT_RELA | SHT_GROUP | SHT_SYMTAB | SHT_STRTAB) || header.sh_size == 0 {
-            return Ok(Place::Gone);
+            return Ok(Destination::Gone);
         }
         let table = match self.tables.get_mut(name) {
             Some(table) => table,
@@ -164,13 +164,15 @@ impl DebugFile {
             let to = self.frames as usize + start;
             eh_frame::shift(&mut table[start..], header.sh_addr as usize, to).map_err(malformed)?;
         }
-        Ok(Place::Table(start))
+        Ok(Destination::Table(start))
     }
 
     /// Adds the names of code and data.
-    fn add_symbols(&mut self, object: &Object<'_>, places: &[Place]) -> Result<(), LinkError> {
+    fn add_symbols(&mut self, object: &Object<'_>, destinations: &[Destination]) -> Result<(), LinkError> {
         for symbol in object.symbols.iter() {
-            let Some(Place::Loaded(_, number)) = places.get(symbol.st_shndx as usize) else { continue };
+            let Some(Destination::Loaded(_, number)) = destinations.get(symbol.st_shndx as usize) else {
+                continue;
+            };
             if matches!(symbol.st_info & 0xf, STT_SECTION | STT_FILE) {
                 continue;
             }
@@ -187,13 +189,13 @@ impl DebugFile {
     fn relocate(
         &mut self,
         object: &Object<'_>,
-        places: &[Place],
+        destinations: &[Destination],
         mut address: impl FnMut(&str) -> Option<usize>,
     ) -> Result<(), LinkError> {
         let mut undefined: BTreeMap<u32, Option<u64>> = BTreeMap::new();
         for relocations in object.relocations() {
             let (section, entries) = relocations?;
-            let Some(Place::Table(start)) = places.get(section).copied() else { continue };
+            let Some(Destination::Table(start)) = destinations.get(section).copied() else { continue };
             let header =
                 object.sections.get(section).ok_or_else(|| malformed("relocations of no section"))?;
             let name = object.section_name(&header)?;
@@ -215,10 +217,12 @@ impl DebugFile {
                         }
                     },
                     SHN_ABS => Some(symbol.st_value),
-                    index => match places.get(index as usize) {
-                        Some(Place::Loaded(address, _)) => Some(address.wrapping_add(symbol.st_value)),
-                        Some(Place::Table(offset)) => Some((*offset as u64).wrapping_add(symbol.st_value)),
-                        Some(Place::Gone) | None => None,
+                    index => match destinations.get(index as usize) {
+                        Some(Destination::Loaded(address, _)) => Some(address.wrapping_add(symbol.st_value)),
+                        Some(Destination::Table(offset)) => {
+                            Some((*offset as u64).wrapping_add(symbol.st_value))
+                        }
+                        Some(Destination::Gone) | None => None,
                     },
                 };
                 let at = start.checked_add(entry.r_offset as usize);

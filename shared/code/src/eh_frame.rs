@@ -300,8 +300,8 @@ pub const FDE_START: u32 = 8;
 /// Where it has that of its language-specific data, if it has any.
 pub const FDE_LSDA: u32 = 17;
 
-/// A CIE for code that is entered with the CFA at rsp+8. With a `personality`, also where the distance to the cell with that
-/// routine's address belongs, and its FDEs have language-specific data.
+/// A CIE for code that is entered with the CFA at rsp+8. With a `personality`, also where the distance to the GOT entry
+/// with that routine's address belongs, and its FDEs have language-specific data.
 pub fn cie(personality: bool) -> (Vec<u8>, Option<u32>) {
     if !personality {
         return (CIE.to_vec(), None);
@@ -311,10 +311,10 @@ pub fn cie(personality: bool) -> (Vec<u8>, Option<u32>) {
     bytes.extend_from_slice(b"zPLR\0");
     bytes.extend_from_slice(&[1, 0x78, 16]); //              code and data alignment factors, rip
     bytes.extend_from_slice(&[7, INDIRECT | PCREL | SDATA4, 0, 0, 0, 0]); // augmentation data: P,
-    let cell = bytes.len() as u32 - 4;
+    let entry = bytes.len() as u32 - 4;
     bytes.extend_from_slice(&[PCREL | SDATA4, PCREL | SDATA4]); //         L, R
     bytes.extend_from_slice(&[0x0c, 7, 8, 0x90, 1]); //      DW_CFA_def_cfa rsp+8, DW_CFA_offset rip at CFA-8
-    (sized(bytes), Some(cell))
+    (sized(bytes), Some(entry))
 }
 
 /// An FDE `distance` bytes behind its CIE, for `size` bytes of code, whose address is still to come, as is that of its
@@ -366,8 +366,8 @@ mod tests {
     #[test]
     fn frames_in_the_making_are_read_back() {
         for personality in [false, true] {
-            let (mut bytes, cell) = cie(personality);
-            assert_eq!(cell.is_some(), personality);
+            let (mut bytes, entry) = cie(personality);
+            assert_eq!(entry.is_some(), personality);
             let at = bytes.len();
             let frame = fde(at as u32, 0x40, &[0x41, 0x0e, 16], personality);
             assert_eq!(frame.len() % 8, 0);

@@ -1,8 +1,9 @@
 //! Fixups: the sites in a unit whose value depends on where the unit, or something that it refers to, lands.
 //!
-//! A place holds as much of its value as is known before: the addend, where in its segment the symbol is, and, if the value
-//! is relative, less the place's own offset. What is missing is the same number for all sites of a [`Group`]. Placing
-//! computes it once and adds it to each; if it is 0, as for a call between functions of the unit, no place is looked at.
+//! A site holds as much of its value as is known before: the addend, where in its segment the symbol is, and, if the
+//! value is relative, less the site's own offset. What is missing is the same number for all sites of a [`Group`].
+//! Linking computes it once and adds it to each; if it is 0, as for a call between functions of the unit, no site is
+//! looked at.
 
 use std::borrow::Cow;
 
@@ -16,17 +17,17 @@ pub struct Group {
     pub segment: Segment,
     /// How their value is computed and written.
     pub form: Form,
-    /// S; a place in the unit has offset 0 here: the sites hold the offset.
+    /// S; a position in the unit has offset 0 here: the sites hold the offset.
     pub source: Source,
 }
 
 /// Offsets of sites in their segment, packed; the form's width is within the segment.
-pub type Sites<'a> = &'a [[u8; PLACE]];
+pub type Sites<'a> = &'a [[u8; SITE]];
 
 /// Bytes of a packed group.
 pub(crate) const GROUP: usize = 12;
-/// Bytes of a packed place.
-pub(crate) const PLACE: usize = 4;
+/// Bytes of a packed site.
+pub(crate) const SITE: usize = 4;
 
 impl Group {
     /// Whether its sites have their values whatever happens: distances within a segment.
@@ -57,9 +58,9 @@ impl Group {
     }
 }
 
-/// The offset that a packed place stands for.
-pub fn offset(place: &[u8; PLACE]) -> usize {
-    u32::from_le_bytes(*place) as usize
+/// The offset that a packed site stands for.
+pub fn offset(site: &[u8; SITE]) -> usize {
+    u32::from_le_bytes(*site) as usize
 }
 
 /// The fixups of a unit, packed as in a file.
@@ -70,15 +71,15 @@ pub struct Fixups<'a> {
 }
 
 impl Fixups<'static> {
-    /// These: groups, and a place in each.
+    /// These: groups, and a site in each.
     pub fn of(all: Vec<(Group, u32)>) -> Self {
         // There are many, so that keys are made once.
-        let mut all: Vec<_> = all.into_iter().map(|(group, place)| (group.key(), place)).collect();
+        let mut all: Vec<_> = all.into_iter().map(|(group, site)| (group.key(), site)).collect();
         all.sort_unstable();
-        let (mut groups, mut sites) = (Vec::new(), Vec::with_capacity(all.len() * PLACE));
+        let (mut groups, mut sites) = (Vec::new(), Vec::with_capacity(all.len() * SITE));
         for run in all.chunk_by(|(a, _), (b, _)| a == b) {
             groups.extend_from_slice(&Group::packed(run[0].0, run.len() as u32));
-            run.iter().for_each(|(_, place)| sites.extend_from_slice(&place.to_le_bytes()));
+            run.iter().for_each(|(_, site)| sites.extend_from_slice(&site.to_le_bytes()));
         }
         Self { groups: groups.into(), sites: sites.into() }
     }
@@ -108,10 +109,10 @@ impl Fixups<'_> {
         groups.iter().any(|group| Source::is_got(group[10]) || group[9] == Form::GotRel64 as u8)
     }
 
-    /// Whether the tables consist of whole entries, and each place belongs to a group.
+    /// Whether the tables consist of whole entries, and each site belongs to a group.
     pub(crate) fn are_whole(&self) -> bool {
         let counts = || self.groups().map(|group| group.map(|(_, sites)| sites.len()));
         self.groups.len().is_multiple_of(GROUP)
-            && counts().sum::<Option<usize>>().map(|count| count * PLACE) == Some(self.sites.len())
+            && counts().sum::<Option<usize>>().map(|count| count * SITE) == Some(self.sites.len())
     }
 }

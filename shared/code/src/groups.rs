@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::arena::PAGE;
 use crate::image_pack::{
-    CHECKED, ELSEWHERE, GROUP, HEADER, Index, MAGIC, NONE, Place, Reference, ReferenceKind,
+    CHECKED, ELSEWHERE, GROUP, GroupRanges, HEADER, Index, MAGIC, NONE, Reference, ReferenceKind,
 };
 use crate::pack::{self, Key, PackError, VERSION};
 use crate::prelinked::{self, Prelinked, Summary};
@@ -41,7 +41,7 @@ pub struct Import {
     pub near: bool,
 }
 
-/// What a group needs to know of an image. Modules are known by their place in it.
+/// What a group needs to know of an image. Modules are known by their position in it.
 pub trait Facts {
     /// What is known of function `index` of `module`.
     fn function(&self, module: u32, index: u32) -> Option<Reference>;
@@ -116,8 +116,8 @@ impl Numbers<'_> {
 }
 
 impl Group<'static> {
-    /// The group of these units, each of the module at a place in the image, in a file for `key`. None if they are too
-    /// large to be one.
+    /// The group of these units, each of the module at a position in the image, in a file for `key`. None if they are
+    /// too large to be one.
     pub fn of(units: &[(u32, &Unit<'_>)], facts: &dyn Facts, key: &Key) -> Option<Self> {
         let numbers = std::cell::RefCell::new(Numbers {
             facts,
@@ -183,7 +183,7 @@ impl Group<'_> {
 }
 
 /// The image pack for `key` of these groups, of which the last that has a function counts. `key_at` gives the key of the
-/// module at a place in the image. `ahead` has the same groups, linked ahead.
+/// module at a position in the image. `ahead` has the same groups, linked ahead.
 ///
 /// # Errors
 /// A pack is damaged.
@@ -213,12 +213,12 @@ pub fn encode(
     // The length, and what was linked ahead, when they are known.
     index.extend_from_slice(&[0; 8 + prelinked::HEADER]);
     let (mut rest, mut first) = (functions.keys().peekable(), 0u32);
-    for place in numbers.keys() {
-        while rest.next_if(|(module, _)| module < place).is_some() {
+    for position in numbers.keys() {
+        while rest.next_if(|(module, _)| module < position).is_some() {
             first += 1;
         }
-        index.extend_from_slice(&key_at(*place));
-        index.extend_from_slice(&place.to_le_bytes());
+        index.extend_from_slice(&key_at(*position));
+        index.extend_from_slice(&position.to_le_bytes());
         index.extend_from_slice(&first.to_le_bytes());
     }
     for ((_, function), (group, [offset, counters])) in &functions {
@@ -226,7 +226,7 @@ pub fn encode(
             index.extend_from_slice(&number.to_le_bytes());
         }
     }
-    let (mut references, mut sites) = (Vec::new(), Vec::new());
+    let (mut references, mut ranges) = (Vec::new(), Vec::new());
     let first = CHECKED + index.len() + groups.len() * GROUP;
     for group in groups {
         let start = references.len();
@@ -240,21 +240,21 @@ pub fn encode(
         }
         let check = xxh3_64(&references[start..]);
         let references = first + start..first + references.len();
-        sites.push(Place { references, check, pack: 0..0, lines: 0..0 });
+        ranges.push(GroupRanges { references, check, pack: 0..0, lines: 0..0 });
     }
     let mut at = first + references.len();
-    for (place, group) in sites.iter_mut().zip(groups) {
+    for (range, group) in ranges.iter_mut().zip(groups) {
         at = at.next_multiple_of(PAGE);
-        place.pack = at..at + group.pack.len();
-        at = place.pack.end;
+        range.pack = at..at + group.pack.len();
+        at = range.pack.end;
     }
-    for (place, group) in sites.iter_mut().zip(groups) {
+    for (range, group) in ranges.iter_mut().zip(groups) {
         at = at.next_multiple_of(8);
-        place.lines = at..at + group.lines.len();
-        at = place.lines.end;
+        range.lines = at..at + group.lines.len();
+        at = range.lines.end;
     }
     let ahead = ahead.and_then(|ahead| {
-        let tables = ahead.tables(|place| numbers.get(&place).copied())?;
+        let tables = ahead.tables(|position| numbers.get(&position).copied())?;
         let summary = Summary {
             tables: at.next_multiple_of(8),
             tables_len: tables.len(),
@@ -271,7 +271,7 @@ pub fn encode(
     let [.., len, rest] = [HEADER - CHECKED - prelinked::HEADER - 8, HEADER - CHECKED - prelinked::HEADER];
     index[len..rest].copy_from_slice(&(at as u64).to_le_bytes());
     index[rest..HEADER - CHECKED].copy_from_slice(&summary);
-    sites.iter().for_each(|place| index.extend_from_slice(&place.packed()));
+    ranges.iter().for_each(|range| index.extend_from_slice(&range.packed()));
 
     let mut out = Vec::with_capacity(at);
     out.extend_from_slice(&MAGIC);
@@ -281,12 +281,12 @@ pub fn encode(
     out.extend_from_slice(&index);
     debug_assert_eq!(out.len(), first);
     out.extend_from_slice(&references);
-    for (place, group) in sites.iter().zip(groups) {
-        out.resize(place.pack.start, 0);
+    for (range, group) in ranges.iter().zip(groups) {
+        out.resize(range.pack.start, 0);
         out.extend_from_slice(&group.pack);
     }
-    for (place, group) in sites.iter().zip(groups) {
-        out.resize(place.lines.start, 0);
+    for (range, group) in ranges.iter().zip(groups) {
+        out.resize(range.lines.start, 0);
         out.extend_from_slice(&group.lines);
     }
     if let Some((summary, tables, pages)) = ahead {
@@ -299,22 +299,22 @@ pub fn encode(
 }
 
 /// The groups of an image pack, to be written again: without those of which less than half would still be of use.
-/// `place_now` gives the place in the image of a module by its number in `index`, None if it is gone; `covered` says which
-/// functions, by place and index, newer code replaces; `slot_now` which slot a function has.
+/// `position_now` gives the position in the image of a module by its number in `index`, None if it is gone; `covered`
+/// says which functions, by position and index, newer code replaces; `slot_now` which slot a function has.
 pub fn still_useful<'a>(
     bytes: &'a [u8],
     index: &Index<'a>,
     key: &Key,
-    place_now: impl Fn(u32) -> Option<u32>,
+    position_now: impl Fn(u32) -> Option<u32>,
     covered: impl Fn(u32, u32) -> bool,
     slot_now: impl Fn(u32, u32) -> Option<u32>,
 ) -> Vec<Group<'a>> {
     let group = |number: usize| {
-        let place = &index.groups[number];
+        let range = &index.groups[number];
         let references = index.references(number).ok()?;
         let references = (0..references.len() as u32).map(|number| {
             let reference = references.get(number)?;
-            let module = place_now(reference.module).unwrap_or(NONE);
+            let module = position_now(reference.module).unwrap_or(NONE);
             let is_stub = module != NONE && reference.kind == ReferenceKind::Stub;
             let slot = match reference.kind {
                 ReferenceKind::Import => reference.slot,
@@ -323,7 +323,7 @@ pub fn still_useful<'a>(
             };
             Some(Reference { module, slot, ..reference })
         });
-        let (pack, lines) = (&bytes[place.pack.clone()], &bytes[place.lines.clone()]);
+        let (pack, lines) = (&bytes[range.pack.clone()], &bytes[range.lines.clone()]);
         let references = references.collect::<Option<_>>()?;
         let group = Group { references, outside: Vec::new(), pack: pack.into(), lines: lines.into() };
         let unit = pack::decode(pack, key).ok()?;

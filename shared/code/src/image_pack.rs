@@ -2,10 +2,10 @@
 //!
 //! The code is in *groups*: units that several modules have in common, each as a [`pack`] of its own. Numbers of functions
 //! and imports in a group lead into its table of [`Reference`]s, which say of which module they are. Modules are known by
-//! their keys: what a group has of one that has changed is left alone, the rest is used. docs/cache-format.md draws the file.
+//! their keys: code of a module that has changed is left alone, the rest is used. docs/cache-format.md draws the file.
 //!
 //! ```text
-//!   0  magic "AJIMAGE\0"                 modules × 40: key: 32 bytes, place in the image, first function: 2 × u32
+//!   0  magic "AJIMAGE\0"                 modules × 40: key: 32 bytes, position in the image, first function: 2 × u32
 //!   8  version: u32, 0: u32             functions × 16: index, group, offset, counters: 4 × u32
 //!  16  checksum: u64, of [24..]         groups × 56 (Group::packed)
 //!  24  key: 32 bytes                    references × 20 (Reference::packed), group by group
@@ -58,7 +58,7 @@ pub enum ReferenceKind {
 /// What the number of a function or an import stands for in a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// Its module: a number of the file's table, [`NONE`] if that is gone. For [`encode`]: its place in the image.
+    /// Its module: a number of the file's table, [`NONE`] if that is gone. For [`encode`]: its position in the image.
     pub module: u32,
     /// Its index in the module's functions or imports.
     pub index: u32,
@@ -124,7 +124,7 @@ impl References<'_> {
 
 /// Where the parts of a group are in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct GroupRanges {
     pub(crate) references: Range<usize>,
     pub(crate) check: u64,
     /// Its pack.
@@ -152,7 +152,7 @@ pub struct Index<'a> {
     modules: &'a [[u8; MODULE]],
     functions: &'a [[u8; FUNCTION]],
     /// The groups.
-    pub groups: Vec<Place>,
+    pub groups: Vec<GroupRanges>,
     /// What is said of the groups if they were linked ahead.
     pub ahead: Option<Summary>,
 }
@@ -224,9 +224,9 @@ impl<'a> Index<'a> {
         let (modules, rest) = head[HEADER..end].split_at(number(0) * MODULE);
         let (functions, groups) = rest.split_at(number(1) * FUNCTION);
         let groups: &[[u8; GROUP]] = groups.as_chunks().0;
-        let groups: Vec<Place> = groups.iter().map(Place::unpacked).collect::<Option<_>>()?;
+        let groups: Vec<GroupRanges> = groups.iter().map(GroupRanges::unpacked).collect::<Option<_>>()?;
         // References, packs and lines follow one another, so that each can be had by itself.
-        let ranges = |part: fn(&Place) -> &Range<usize>| groups.iter().map(part);
+        let ranges = |part: fn(&GroupRanges) -> &Range<usize>| groups.iter().map(part);
         let parts = ranges(|it| &it.references).chain(ranges(|it| &it.pack)).chain(ranges(|it| &it.lines));
         let mut at = end;
         for range in parts {
@@ -245,10 +245,10 @@ impl<'a> Index<'a> {
         let (modules, functions) = (modules.as_chunks().0, functions.as_chunks().0);
         let index = Self { head, modules, functions, groups, ahead };
         let firsts = || index.modules.iter().map(|module| word(module, 36) as usize);
-        let places = index.modules.iter().map(|module| word(module, 32));
+        let positions = index.modules.iter().map(|module| word(module, 32));
         let good = firsts().is_sorted()
             && firsts().all(|first| first <= index.functions.len())
-            && places.is_sorted_by(|a, b| a < b)
+            && positions.is_sorted_by(|a, b| a < b)
             && index.functions.iter().all(|it| (word(it, 4) as usize) < index.groups.len());
         good.then_some(index)
     }
@@ -268,15 +268,15 @@ impl<'a> Index<'a> {
         self.functions.len()
     }
 
-    /// The key of a module, and its place in the image that the file was written for.
+    /// The key of a module, and its position in the image that the file was written for.
     pub fn module(&self, number: u32) -> Option<(&'a Key, u32)> {
         let module = self.modules.get(number as usize)?;
         Some((module.first_chunk().expect("it is longer"), word(module, 32)))
     }
 
-    /// The module that was at this place.
-    pub fn module_at(&self, place: u32) -> Option<u32> {
-        let number = self.modules.binary_search_by_key(&place, |module| word(module, 32)).ok()?;
+    /// The module that was at this position.
+    pub fn module_at(&self, position: u32) -> Option<u32> {
+        let number = self.modules.binary_search_by_key(&position, |module| word(module, 32)).ok()?;
         Some(number as u32)
     }
 
@@ -316,7 +316,7 @@ impl<'a> Index<'a> {
     }
 }
 
-impl Place {
+impl GroupRanges {
     /// `references, their number, their checksum, pack, its length, lines, their length: 7 × u64`
     pub(crate) fn packed(&self) -> [u8; GROUP] {
         let mut bytes = [0; GROUP];

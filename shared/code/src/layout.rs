@@ -18,12 +18,12 @@ const LARGEST_EMPTY: usize = 1 << 20;
 
 /// A loaded section.
 #[derive(Clone, Copy, Debug)]
-pub struct Placed<'a> {
+pub struct LoadedSection<'a> {
     /// Its name.
     pub name: &'a str,
     /// The segment it belongs to.
     pub segment: Segment,
-    /// Its place in it.
+    /// Its offset in it.
     pub offset: usize,
     /// Its size in memory.
     pub size: usize,
@@ -35,7 +35,7 @@ pub struct Placed<'a> {
 #[derive(Debug)]
 pub struct Layout<'a> {
     /// By section index; None: not loaded.
-    pub sections: Vec<Option<Placed<'a>>>,
+    pub sections: Vec<Option<LoadedSection<'a>>>,
     /// Bytes of the segments so far.
     pub sizes: [usize; 4],
     /// Their alignments.
@@ -54,12 +54,12 @@ impl<'a> Layout<'a> {
             if segment == Segment::Frames && header.sh_size % 4 != 0 {
                 return Err(malformed(".eh_frame of a length that is not a multiple of 4"));
             }
-            layout.place(object, index, &header, name, segment)?;
+            layout.add(object, index, &header, name, segment)?;
         }
         Ok(layout)
     }
 
-    fn place(
+    fn add(
         &mut self,
         object: &Object<'a>,
         index: usize,
@@ -85,7 +85,7 @@ impl<'a> Layout<'a> {
         self.sizes[at] = end;
         self.aligns[at] = self.aligns[at].max(align);
         let content = object.content(header)?;
-        self.sections[index] = Some(Placed { name, segment, offset, size, content });
+        self.sections[index] = Some(LoadedSection { name, segment, offset, size, content });
         Ok(())
     }
 }

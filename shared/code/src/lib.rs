@@ -3,7 +3,7 @@
 //!
 //! - [`memory`]: areas of address space near an image, three arenas in each, W^X; `reserve`, `commit`, `abort`, `patch`.
 //! - [`reservation`]: the address space that images within reach of each other share.
-//! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; placed in memory, [`Linked`],
+//! - [`link`](mod@link): an ELF relocatable object as the engine emits it becomes a [`Unit`]; in memory, [`Linked`],
 //!   and by commit [`Code`].
 //! - [`Builder`]: a unit from a code generator that makes no object.
 //! - [`prelink`]: groups of an image pack that are linked ahead, [`prelinked`]: their bytes in the file.
@@ -18,13 +18,14 @@
 //! - [`dwarf`]: lines of functions that were compiled without an object.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
-//! The order in which the runtime uses them: [`CodeMemory::new`] once per image; for each object [`link()`],
+//! The order in which the runtime uses them: [`CodeMemory::new`] once per image; for each unit [`link()`],
 //! [`Linked::commit`], [`UnwindTable::register`], then the slots, then [`patch_call`] for the recorded call sites.
 //! Around a fork: `before_fork` and `after_fork` of every memory and of the table.
 //!
 //! This crate lives inside other people's processes: it makes raw system calls only, uses no thread-locals, and
 //! allocates through the global allocator alone (which is the runtime's own).
 
+mod allocated;
 mod arch;
 mod area;
 mod arena;
@@ -46,7 +47,6 @@ mod merge;
 mod object;
 pub mod pack;
 mod parse;
-mod place;
 pub mod prelink;
 pub mod prelinked;
 pub mod reservation;
@@ -62,10 +62,9 @@ pub use builder::{Access, Builder};
 pub use debug_file::DebugFile;
 pub use description::{Description, describe as describe_unit};
 pub use eh_frame::Fde;
-pub use link::{CallSite, Code, LinkError, Linked, Resolver, Target, link};
+pub use link::{CallSite, Code, LinkError, Linked, Resolver, Target, link, link_object};
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;
-pub use place::place;
 pub use reloc::Form;
 pub use reservation::Booking;
 pub use stub::RuntimeStub;

@@ -2,19 +2,19 @@
 //! cache; finds through a [`Resolver`] what it refers to; leaves relocated code in code memory ([`Linked`], by commit
 //! [`Code`]).
 //!
-//! First the object becomes a unit (parse.rs), which knows what each place refers to, but no address; then the unit is
-//! placed (place.rs). Binding rules:
+//! First the object becomes a unit (parse.rs), which knows what each site refers to, but no address; then its externals
+//! are bound, its segments get room in code memory, and its fixups are applied (allocated.rs). Binding rules:
 //! - the *address* of a global function is asked of the resolver even if the unit defines it, because all of the
 //!   process must see the same one; so is where its calls lead, unless the resolver says that it is the one;
-//! - calls that do not reach go through a thunk, loads of a GOT cell become address computations where they reach.
+//! - calls that do not reach go through a thunk, loads of a GOT entry become address computations where they reach.
 
 use std::fmt;
 use std::ops::Range;
 
+use crate::allocated::{Allocated, Externals, Needs, Sizes};
 use crate::area::{Area, Block};
 use crate::eh_frame::Entry;
-use crate::memory::{CodeMemory, MemoryError};
-use crate::place::place;
+use crate::memory::{Arena, CodeMemory, MemoryError};
 use crate::unit::{Symbol, Unit, Usage};
 
 /// What a symbol stands for.
@@ -114,11 +114,7 @@ pub struct Linked<'a> {
     thunks: Vec<(usize, usize)>,
 }
 
-impl<'a> Linked<'a> {
-    pub(crate) fn new(area: &'a Area, block: Block<'a>, code: Code, thunks: Vec<(usize, usize)>) -> Self {
-        Self { area, block, code, thunks }
-    }
-
+impl Linked<'_> {
     /// What will be committed.
     pub fn code(&self) -> &Code {
         &self.code
@@ -140,10 +136,44 @@ impl<'a> Linked<'a> {
 ///
 /// A malformed object is an error, never a panic nor an access outside the object and its block; what its code does
 /// when called is another matter.
-pub fn link<'a>(
+pub fn link_object<'a>(
     object: &[u8],
     memory: &'a CodeMemory,
     resolver: &mut dyn Resolver,
 ) -> Result<Linked<'a>, LinkError> {
-    place(&Unit::of(object, &|_| None)?, memory, resolver)
+    link(&Unit::of(object, &|_| None)?, memory, resolver)
+}
+
+/// Links `unit` into `memory`: one that [`Unit::of`], a [`Builder`](crate::Builder) or [`pack`](crate::pack) has made.
+/// Its fixups are checked here.
+///
+/// # Errors
+/// A symbol has no address or is out of reach, there is no memory, or the fixups are damaged.
+pub fn link<'a>(
+    unit: &Unit<'_>,
+    memory: &'a CodeMemory,
+    resolver: &mut dyn Resolver,
+) -> Result<Linked<'a>, LinkError> {
+    let mut externals = Externals::bind(unit, resolver)?;
+    let needs = Needs::of(unit)?;
+    let mut newest = memory.newest();
+    let (area, block, sizes, new_thunks) = loop {
+        if let Some(area) = newest {
+            let new_thunks = externals.thunks(&needs, area);
+            let sizes = Sizes::of(unit, new_thunks.len(), needs.got)?;
+            match area.block(sizes.arenas, sizes.aligns) {
+                Err(MemoryError::Exhausted) => {}
+                block => break (area, block?, sizes, new_thunks),
+            }
+        }
+        // From the next area nothing may be in reach.
+        let branched = needs.branched.iter().filter(|branched| **branched).count();
+        newest = Some(memory.grow(newest, Sizes::of(unit, branched, needs.got)?.arenas)?);
+    };
+    let arenas = Arena::ALL.map(|arena| block.address(arena));
+    let allocated = Allocated::new(unit, area.range(), sizes, arenas, externals, new_thunks);
+    let mut block = block;
+    block.want();
+    let code = allocated.write(block.all_bytes())?;
+    Ok(Linked { area, block, code, thunks: allocated.thunks() })
 }

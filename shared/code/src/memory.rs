@@ -24,7 +24,7 @@ pub enum Arena {
     Text,
     /// Constants and unwind information: readable. A quarter.
     Rodata,
-    /// GOT cells, slots, entry cells, the object's own variables: readable and writable, private to the process. A
+    /// GOT entries, slots, entry pointers, the object's own variables: readable and writable, private to the process. A
     /// quarter.
     Data,
 }

@@ -1,7 +1,7 @@
 //! Several units in one: what a process has compiled of a module, with what others had compiled before.
 //!
 //! References that no process can bind otherwise are settled for good, so that a cache file has no fixups for them:
-//! places in the same segment, and calls of functions that only their own module can name.
+//! positions in the same segment, and calls of functions that only their own module can name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ struct Merged<'l> {
     aligns: [u32; 4],
     externals: Vec<External<'static>>,
     numbers: BTreeMap<(Symbol<'static>, Usage), u32>,
-    cells: Vec<Source>,
+    got: Vec<Source>,
     /// What branches to externals does not hold their offset yet.
     fixups: Vec<(Group, u32)>,
     functions: Vec<(Function<'static>, Cow<'static, str>)>,
@@ -36,8 +36,8 @@ impl<'l> Unit<'l> {
     }
 
     /// The same of units of several modules, whose functions and imports have numbers in common. `target` is the function
-    /// that an import leads to, if it is one of these: a call by way of the import holds its place, too. What `is_near`
-    /// says is within reach, wherever the code will be: it is referred to without a GOT cell.
+    /// that an import leads to, if it is one of these: a call by way of the import holds its position, too. What
+    /// `is_near` says is within reach, wherever the code will be: it is referred to without a GOT entry.
     pub(crate) fn merge_modules(
         units: &[&Self],
         is_local: impl Fn(u32) -> bool,
@@ -74,7 +74,7 @@ impl<'a> Unit<'a> {
             segments: self.segments.each_ref().map(|segment| Cow::Borrowed(&**segment)),
             aligns: self.aligns,
             externals: externals.into(),
-            cells: self.cells.clone(),
+            got: self.got.clone(),
             fixups: Fixups {
                 groups: Cow::Borrowed(&self.fixups.groups),
                 sites: Cow::Borrowed(&self.fixups.sites),
@@ -114,7 +114,7 @@ impl Unit<'_> {
             segments: self.segments.map(|segment| segment.into_owned().into()),
             aligns: self.aligns,
             externals: externals.into(),
-            cells: self.cells,
+            got: self.got,
             fixups: Fixups {
                 groups: self.fixups.groups.into_owned().into(),
                 sites: self.fixups.sites.into_owned().into(),
@@ -161,10 +161,10 @@ impl<'l> Merged<'l> {
         for segment in Segment::ALL {
             let at = segment as usize;
             self.aligns[at] = self.aligns[at].max(unit.aligns[at]);
-            // Frames follow one another without gaps, and what has no bytes needs no place.
+            // Frames follow one another without gaps, and what has no bytes needs no room.
             if !unit.segments[at].is_empty() {
                 let align = if segment == Segment::Frames { 1 } else { unit.aligns[at] as usize };
-                let filler = if segment == Segment::Text { crate::place::TRAP } else { 0 };
+                let filler = if segment == Segment::Text { crate::allocated::TRAP } else { 0 };
                 let start = self.segments[at].len().next_multiple_of(align);
                 self.segments[at].resize(start, filler);
                 self.segments[at].extend_from_slice(&unit.segments[at]);
@@ -174,8 +174,8 @@ impl<'l> Merged<'l> {
         }
         let externals: Vec<_> =
             unit.externals.iter().map(|external| (self.external(&external), external.own)).collect();
-        let first_cell = self.cells.len() as u32;
-        // And what a place that refers to it holds less than before.
+        let first_entry = self.got.len() as u32;
+        // And by how much a site that refers to it holds less than before.
         let moved = |source: Source| match source {
             Source::Inside(segment, offset) => (Source::Inside(segment, offset), 0),
             Source::Address(external) => (Source::Address(externals[external as usize].0), 0),
@@ -183,22 +183,22 @@ impl<'l> Merged<'l> {
                 let (external, own) = externals[external as usize];
                 (Source::Branch { external, site }, own.unwrap_or(0))
             }
-            Source::GotEntry(cell) => (Source::GotEntry(cell + first_cell), 0),
-            Source::Relax(relax, cell) => (Source::Relax(relax, cell + first_cell), 0),
+            Source::GotEntry(entry) => (Source::GotEntry(entry + first_entry), 0),
+            Source::Relax(relax, entry) => (Source::Relax(relax, entry + first_entry), 0),
             Source::GotBase => (Source::GotBase, 0),
         };
-        self.cells.extend(unit.cells.iter().map(|cell| match moved(*cell).0 {
+        self.got.extend(unit.got.iter().map(|entry| match moved(*entry).0 {
             Source::Inside(segment, offset) => Source::Inside(segment, offset + bases[segment as usize]),
             other => other,
         }));
-        for (group, places) in unit.fixups.groups().flatten() {
+        for (group, sites) in unit.fixups.groups().flatten() {
             let (source, less) = moved(group.source);
             let base = bases[group.segment as usize];
             let symbol = if let Source::Inside(segment, _) = source { bases[segment as usize] } else { 0 };
-            let place = if group.form.is_relative() { base } else { 0 };
-            let shift = i64::from(symbol) - i64::from(place) - i64::from(less);
-            for place in places {
-                let at = base + fixups::offset(place) as u32;
+            let own = if group.form.is_relative() { base } else { 0 };
+            let shift = i64::from(symbol) - i64::from(own) - i64::from(less);
+            for site in sites {
+                let at = base + fixups::offset(site) as u32;
                 group.form.shift(&mut self.segments[group.segment as usize][at as usize..], shift)?;
                 self.fixups.push((Group { source, ..group }, at));
             }
@@ -261,9 +261,9 @@ impl<'l> Merged<'l> {
             external.own.is_some() && matches!(external.symbol, Symbol::Function(index) if is_local(index))
         };
         let mut fixups = Vec::with_capacity(self.fixups.len());
-        for (mut group, mut place) in std::mem::take(&mut self.fixups) {
-            if let Source::Relax(relax, cell) = group.source {
-                let near = match self.cells[cell as usize] {
+        for (mut group, mut site) in std::mem::take(&mut self.fixups) {
+            if let Source::Relax(relax, entry) = group.source {
+                let near = match self.got[entry as usize] {
                     Source::Address(external) | Source::Branch { external, .. } => {
                         let external = &self.externals[external as usize];
                         is_near(&external.symbol) || is_settled(external)
@@ -271,31 +271,31 @@ impl<'l> Merged<'l> {
                     _ => true,
                 };
                 if near {
-                    (group.source, place) = self.relax(&group, relax, cell, place)?;
+                    (group.source, site) = self.relax(&group, relax, entry, site)?;
                 }
             }
             if let Source::Branch { external, .. } = group.source
                 && let external = &self.externals[external as usize]
                 && let Some(own) = external.own
             {
-                let field = &mut self.segments[group.segment as usize][place as usize..];
+                let field = &mut self.segments[group.segment as usize][site as usize..];
                 group.form.shift(field, i64::from(own))?;
                 if is_settled(external) {
                     group.source = Source::Inside(Segment::Text, 0);
                 }
             }
             if !group.is_constant() {
-                fixups.push((group, place));
+                fixups.push((group, site));
             }
         }
-        self.keep_cells(&mut fixups);
+        self.keep_got(&mut fixups);
         self.functions.sort_by_key(|(function, _)| function.offset);
         let (functions, names): (Vec<_>, _) = self.functions.into_iter().unzip();
         Some(Unit {
             segments: self.segments.map(Into::into),
             aligns: self.aligns,
             externals: self.externals.into(),
-            cells: self.cells,
+            got: self.got,
             fixups: Fixups::of(fixups),
             functions: functions.into(),
             names,
@@ -305,17 +305,18 @@ impl<'l> Merged<'l> {
         })
     }
 
-    /// Changes an instruction so that it does without its cell; returns what its operand refers to, and where that is.
-    fn relax(&mut self, group: &Group, relax: Relax, cell: u32, place: u32) -> Option<(Source, u32)> {
+    /// Changes an instruction so that it does without its GOT entry; returns what its operand refers to, and where that
+    /// is.
+    fn relax(&mut self, group: &Group, relax: Relax, entry: u32, site: u32) -> Option<(Source, u32)> {
         let bytes = &mut self.segments[group.segment as usize];
-        let old = place as usize;
+        let old = site as usize;
         if !relax.fits(bytes, old) {
             return None;
         }
         let field: [u8; 4] = *bytes.get(old..)?.first_chunk()?;
         let new = relax.apply(bytes, old);
         bytes[new..new + 4].copy_from_slice(&field);
-        let (source, inside) = match self.cells[cell as usize] {
+        let (source, inside) = match self.got[entry as usize] {
             Source::Inside(segment, offset) => (Source::Inside(segment, 0), offset),
             Source::Branch { external, .. } => (Source::Branch { external, site: relax != Relax::Mov }, 0),
             other => (other, 0),
@@ -324,18 +325,18 @@ impl<'l> Merged<'l> {
         Some((source, new as u32))
     }
 
-    /// Leaves one cell for each thing that is referred to by way of one.
-    fn keep_cells(&mut self, fixups: &mut [(Group, u32)]) {
+    /// Leaves one GOT entry for each thing that is referred to by way of one.
+    fn keep_got(&mut self, fixups: &mut [(Group, u32)]) {
         let mut numbers: BTreeMap<(u8, u32), u32> = BTreeMap::new();
         let mut kept = Vec::new();
         for (group, _) in fixups {
-            let (Source::GotEntry(cell) | Source::Relax(_, cell)) = &mut group.source else { continue };
-            let content = self.cells[*cell as usize];
-            *cell = *numbers.entry(content.packed()).or_insert_with(|| {
+            let (Source::GotEntry(entry) | Source::Relax(_, entry)) = &mut group.source else { continue };
+            let content = self.got[*entry as usize];
+            *entry = *numbers.entry(content.packed()).or_insert_with(|| {
                 kept.push(content);
                 kept.len() as u32 - 1
             });
         }
-        self.cells = kept;
+        self.got = kept;
     }
 }

@@ -4,13 +4,13 @@
 //!
 //! ```text
 //!   0  magic "AJCODE\0\0"               externals × 16: symbol, its length, own: u32, kind, usage, weak, 0
-//!   8  version: u32, 0: u32             cells × 8: number: u32, source: u8, 0
-//!  16  checksum: u64, of [24..]         groups of fixups × 12, their places × 4 (fixups.rs)
+//!   8  version: u32, 0: u32             GOT × 8:: number: u32, source: u8, 0
+//!  16  checksum: u64, of [24..]         groups of fixups × 12, their sites × 4 (fixups.rs)
 //!  24  key: 32 bytes                    functions × 28: symbol, its length, offset, size, counters: 2 × u32, kind, global, 0
 //!  56  lengths of the segments: 4 × u32   frame index × 12 (eh_frame.rs)
 //!  72  their alignments: 4 × u32        strings
-//!  88  numbers of externals, cells,     text, rodata, data, frames
-//!      groups, places, functions,       zeros up to a page
+//!  88  numbers of externals, got,     text, rodata, data, frames
+//!      groups, sites, functions,       zeros up to a page
 //!      bytes of strings: 6 × u32        description (description.rs)
 //! 112  1 if there are lines: u32
 //! 116  numbers of the frame index, bytes of the description: 2 × u32
@@ -27,7 +27,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use crate::arena::PAGE;
 use crate::description::{self, Description};
 use crate::eh_frame::{self, ENTRY, Entry};
-use crate::fixups::{GROUP, PLACE};
+use crate::fixups::{GROUP, SITE};
 use crate::table::Record;
 use crate::unit::{
     CountersAt, External, Fixups, Function, Lines, Segment, Source, Symbol, Table, Unit, Usage,
@@ -54,7 +54,7 @@ const CHECKED: usize = 24;
 const LENGTHS: usize = 56;
 const LINES: usize = 112;
 const HEADER: usize = 124;
-const CELL: usize = 8;
+const GOT_ENTRY: usize = 8;
 /// What stands for no definition of an external's own, and for no counters.
 const NONE: u32 = u32::MAX;
 
@@ -65,9 +65,9 @@ pub fn code_len(bytes: &[u8]) -> Option<usize> {
     let number = |index: usize| word(header, LENGTHS + 4 * index) as usize;
     let tables = [
         (8, External::SIZE),
-        (9, CELL),
+        (9, GOT_ENTRY),
         (10, GROUP),
-        (11, PLACE),
+        (11, SITE),
         (12, Function::SIZE),
         (15, ENTRY),
         (13, 1),
@@ -99,7 +99,7 @@ pub fn function_count(bytes: &[u8]) -> usize {
 pub fn functions(bytes: &[u8]) -> Option<Table<'_, Function<'_>>> {
     let header = bytes.get(..HEADER)?;
     let number = |index: usize| word(header, LENGTHS + 4 * index) as usize;
-    let before = [(8, External::SIZE), (9, CELL), (10, GROUP), (11, PLACE)];
+    let before = [(8, External::SIZE), (9, GOT_ENTRY), (10, GROUP), (11, SITE)];
     let start = before.into_iter().try_fold(HEADER, |sum, (index, size)| {
         number(index).checked_mul(size).and_then(|len| sum.checked_add(len))
     })?;
@@ -166,8 +166,8 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
         words(&mut tables, [start, len, own.unwrap_or(NONE) as usize]);
         tables.extend_from_slice(&[kind, usage as u8, u8::from(weak), 0]);
     }
-    for cell in &unit.cells {
-        let (kind, number) = cell.packed();
+    for entry in &unit.got {
+        let (kind, number) = entry.packed();
         words(&mut tables, [number as usize]);
         tables.extend_from_slice(&[kind, 0, 0, 0]);
     }
@@ -197,8 +197,8 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     out.extend_from_slice(key);
     words(&mut out, [0, 1, 2, 3].map(|segment| unit.segments[segment].len()));
     words(&mut out, unit.aligns.map(|align| align as usize));
-    let (groups, places) = (unit.fixups.groups.len() / GROUP, unit.fixups.sites.len() / PLACE);
-    words(&mut out, [unit.externals.len(), unit.cells.len(), groups, places]);
+    let (groups, sites) = (unit.fixups.groups.len() / GROUP, unit.fixups.sites.len() / SITE);
+    words(&mut out, [unit.externals.len(), unit.got.len(), groups, sites]);
     words(&mut out, [unit.functions.len(), strings.0.len()]);
     words(&mut out, [usize::from(!unit.lines.is_empty()), entries.len(), description.len()]);
     debug_assert_eq!(out.len(), HEADER);
@@ -271,7 +271,7 @@ pub fn check_code(bytes: &[u8], key: &Key) -> Result<(), PackError> {
 }
 
 /// The unit in `bytes`, which have passed [`check`], with or without the description. Fixups and externals are checked
-/// when it is placed.
+/// when it is linked.
 ///
 /// # Errors
 /// They contradict themselves.
@@ -304,9 +304,9 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
         Some(table)
     };
     let externals = table(number(8), External::SIZE)?;
-    let cells = table(number(9), CELL)?;
+    let got = table(number(9), GOT_ENTRY)?;
     let groups = table(number(10), GROUP)?;
-    let places = table(number(11), PLACE)?;
+    let sites = table(number(11), SITE)?;
     let functions = table(number(12), Function::SIZE)?;
     let frame_index = table(number(15), ENTRY)?;
     let strings = std::str::from_utf8(table(number(13), 1)?).ok()?;
@@ -314,13 +314,13 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     if !rest.is_empty() || number(14) > 1 {
         return None;
     }
-    let cell = |entry: &[u8; CELL]| Source::unpacked(entry[4], word(entry, 0));
+    let source = |entry: &[u8; GOT_ENTRY]| Source::unpacked(entry[4], word(entry, 0));
     Some(Unit {
         segments: segments.map(Cow::Borrowed),
         aligns: [number(4) as u32, number(5) as u32, number(6) as u32, number(7) as u32],
         externals: Table::unchecked(externals, strings),
-        cells: cells.as_chunks().0.iter().map(cell).collect::<Option<_>>()?,
-        fixups: Fixups { groups: Cow::Borrowed(groups), sites: Cow::Borrowed(places) },
+        got: got.as_chunks().0.iter().map(source).collect::<Option<_>>()?,
+        fixups: Fixups { groups: Cow::Borrowed(groups), sites: Cow::Borrowed(sites) },
         functions: Table::packed(functions, strings, |function: &Function<'_>| {
             function.is_within(number(0), number(2))
         })?,

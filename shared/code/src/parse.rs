@@ -1,5 +1,5 @@
 //! The first step of a link: an object file becomes a [`Unit`]. Nothing is resolved yet: it is found out what every
-//! relocation of a loaded section refers to, and which GOT cells that takes.
+//! relocation of a loaded section refers to, and which GOT entries that takes.
 //!
 //! Names of the container's functions and imports end here: from here on they are numbers. The unit borrows nothing of the
 //! object.
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use goblin::elf64::section_header::{SHN_ABS, SHN_LORESERVE, SHN_UNDEF, SHT_REL};
 use goblin::elf64::sym::{STB_LOCAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_TLS, Sym, st_bind, st_type};
 
-use crate::layout::{Layout, Placed};
+use crate::layout::{Layout, LoadedSection};
 use crate::link::LinkError;
 use crate::object::{Object, malformed};
 use crate::reloc::{self, Access, Form, Relax};
@@ -19,7 +19,7 @@ use crate::unit::{External, Fixups, Function, Group, Section, Segment, Source, S
 #[derive(Clone, Copy, Debug, Default)]
 struct Bindings {
     sources: [Option<Source>; 2],
-    cells: [Option<u32>; 2],
+    got: [Option<u32>; 2],
 }
 
 struct Parser<'a, 'o> {
@@ -61,16 +61,16 @@ impl<'a> Parser<'a, '_> {
     fn copy_sections(&mut self) -> Result<(), LinkError> {
         let sizes = self.layout.sizes;
         let mut segments = Segment::ALL.map(|segment| {
-            let filler = if segment == Segment::Text { crate::place::TRAP } else { 0 };
+            let filler = if segment == Segment::Text { crate::allocated::TRAP } else { 0 };
             vec![filler; sizes[segment as usize]]
         });
-        for (index, placed) in self.layout.sections.iter().enumerate() {
-            let Some(placed) = placed else { continue };
-            let bytes = &mut segments[placed.segment as usize][placed.offset..][..placed.size];
-            bytes[..placed.content.len()].copy_from_slice(placed.content);
-            bytes[placed.content.len()..].fill(0);
-            let (offset, size) = (placed.offset as u32, placed.size as u32);
-            self.unit.sections.push(Section { index: index as u32, segment: placed.segment, offset, size });
+        for (index, section) in self.layout.sections.iter().enumerate() {
+            let Some(section) = section else { continue };
+            let bytes = &mut segments[section.segment as usize][section.offset..][..section.size];
+            bytes[..section.content.len()].copy_from_slice(section.content);
+            bytes[section.content.len()..].fill(0);
+            let (offset, size) = (section.offset as u32, section.size as u32);
+            self.unit.sections.push(Section { index: index as u32, segment: section.segment, offset, size });
         }
         self.unit.segments = segments.map(Into::into);
         self.unit.aligns = self.layout.aligns.map(|align| align as u32);
@@ -79,17 +79,17 @@ impl<'a> Parser<'a, '_> {
 
     /// Reads all relocations of loaded sections.
     fn relocations(&mut self) -> Result<(), LinkError> {
-        let placed = |section: u32| matches!(self.layout.sections.get(section as usize), Some(Some(_)));
-        if self.object.sections.iter().any(|s| s.sh_type == SHT_REL && placed(s.sh_info)) {
+        let is_loaded = |section: u32| matches!(self.layout.sections.get(section as usize), Some(Some(_)));
+        if self.object.sections.iter().any(|s| s.sh_type == SHT_REL && is_loaded(s.sh_info)) {
             return Err(LinkError::Unsupported("relocations without addends".into()));
         }
         for table in self.object.relocations() {
             let (section, entries) = table?;
-            let placed = self.layout.sections.get(section);
-            let Some(placed) = *placed.ok_or_else(|| malformed("relocations of no section"))? else {
+            let section = self.layout.sections.get(section);
+            let Some(section) = *section.ok_or_else(|| malformed("relocations of no section"))? else {
                 continue;
             };
-            let code = if placed.segment == Segment::Text { placed.content } else { &[] };
+            let code = if section.segment == Segment::Text { section.content } else { &[] };
             for entry in entries.iter() {
                 let (kind, symbol) = (entry.r_info as u32, (entry.r_info >> 32) as u32);
                 let (offset, addend) = (entry.r_offset as usize, entry.r_addend);
@@ -98,26 +98,26 @@ impl<'a> Parser<'a, '_> {
                     continue;
                 };
                 let end = offset.checked_add(form.width());
-                if end.is_none_or(|end| end > placed.content.len()) {
-                    return Err(malformed(format!("a relocation outside section {}", placed.name)));
+                if end.is_none_or(|end| end > section.content.len()) {
+                    return Err(malformed(format!("a relocation outside section {}", section.name)));
                 }
                 let source = self.source(symbol, access)?;
-                self.fix(placed.segment, placed.offset + offset, addend, form, source)
+                self.fix(section.segment, section.offset + offset, addend, form, source)
                     .ok_or_else(|| LinkError::OutOfReach(self.describe(symbol).into()))?;
             }
         }
         Ok(())
     }
 
-    /// Writes what is known of the value at a place, and notes what is missing. None if it does not fit.
+    /// Writes what is known of the value at a site, and notes what is missing. None if it does not fit.
     fn fix(&mut self, segment: Segment, at: usize, addend: i64, form: Form, source: Source) -> Option<()> {
         let (source, symbol) = match source {
             Source::Inside(segment, offset) => (Source::Inside(segment, 0), offset),
             Source::Branch { external, .. } => (source, self.externals[external as usize].own.unwrap_or(0)),
             source => (source, 0),
         };
-        let place = if form.is_relative() { at as i64 } else { 0 };
-        let known = addend.checked_add(i64::from(symbol) - place)?;
+        let own = if form.is_relative() { at as i64 } else { 0 };
+        let known = addend.checked_add(i64::from(symbol) - own)?;
         let field = &mut self.unit.segments[segment as usize].to_mut()[at..];
         field[..form.width()].fill(0);
         form.shift(field, known)?;
@@ -134,14 +134,14 @@ impl<'a> Parser<'a, '_> {
             Access::GotBase => Source::GotBase,
             Access::Address if !self.is_known(symbol) && self.is_got_base(symbol)? => Source::GotBase,
             Access::Address => self.bind(symbol, Usage::Address)?,
-            Access::GotEntry => Source::GotEntry(self.cell(symbol, Usage::Address)?),
+            Access::GotEntry => Source::GotEntry(self.got_entry(symbol, Usage::Address)?),
             Access::Branch { site } => match self.bind(symbol, Usage::Call)? {
                 Source::Branch { external, .. } => Source::Branch { external, site },
                 inside => inside,
             },
             Access::Relaxable(relax) => {
                 let usage = if relax == Relax::Mov { Usage::Address } else { Usage::Call };
-                Source::Relax(relax, self.cell(symbol, usage)?)
+                Source::Relax(relax, self.got_entry(symbol, usage)?)
             }
         })
     }
@@ -181,7 +181,7 @@ impl<'a> Parser<'a, '_> {
                 return Err(LinkError::Unsupported(format!("symbol '{name}' in section {section:#x}")));
             }
             _ => {
-                let Placed { segment, offset, .. } = self.section_of(&symbol, name)?;
+                let LoadedSection { segment, offset, .. } = self.section_of(&symbol, name)?;
                 let offset = (offset + symbol.st_value as usize) as u32;
                 if kind == STT_FUNC && bind != STB_LOCAL {
                     let called = usage == Usage::Call && segment == Segment::Text;
@@ -196,18 +196,18 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// The loaded section that a symbol is defined in.
-    fn section_of(&self, symbol: &Sym, name: &str) -> Result<Placed<'a>, LinkError> {
+    fn section_of(&self, symbol: &Sym, name: &str) -> Result<LoadedSection<'a>, LinkError> {
         let section = symbol.st_shndx;
-        let placed = self.layout.sections.get(section as usize);
-        let placed = placed.ok_or_else(|| malformed(format!("symbol '{name}' in no section")))?;
-        let Some(placed) = placed else {
+        let loaded = self.layout.sections.get(section as usize);
+        let loaded = loaded.ok_or_else(|| malformed(format!("symbol '{name}' in no section")))?;
+        let Some(loaded) = loaded else {
             let what = format!("a reference to symbol '{name}' in section {section}, which is not loaded");
             return Err(LinkError::Unsupported(what));
         };
-        if symbol.st_value > placed.size as u64 {
-            return Err(malformed(format!("symbol '{name}' outside section {}", placed.name)));
+        if symbol.st_value > loaded.size as u64 {
+            return Err(malformed(format!("symbol '{name}' outside section {}", loaded.name)));
         }
-        Ok(*placed)
+        Ok(*loaded)
     }
 
     /// A symbol by number, if the container knows it.
@@ -234,31 +234,32 @@ impl<'a> Parser<'a, '_> {
         })
     }
 
-    /// The symbol's GOT cell for a usage.
-    fn cell(&mut self, symbol: u32, usage: Usage) -> Result<u32, LinkError> {
+    /// The symbol's GOT entry for a usage.
+    fn got_entry(&mut self, symbol: u32, usage: Usage) -> Result<u32, LinkError> {
         let source = self.bind(symbol, usage)?;
-        let known = self.symbols[symbol as usize].cells[usage as usize];
+        let known = self.symbols[symbol as usize].got[usage as usize];
         Ok(known.unwrap_or_else(|| {
-            let cell = self.unit.cells.len() as u32;
-            self.unit.cells.push(source);
-            self.symbols[symbol as usize].cells[usage as usize] = Some(cell);
-            cell
+            let entry = self.unit.got.len() as u32;
+            self.unit.got.push(source);
+            self.symbols[symbol as usize].got[usage as usize] = Some(entry);
+            entry
         }))
     }
 
     fn functions(&mut self) -> Result<(), LinkError> {
         let mut functions: Vec<(Function<'static>, &str)> = Vec::new();
         for symbol in self.object.symbols.iter().filter(|symbol| st_type(symbol.st_info) == STT_FUNC) {
-            let Some(Some(placed)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
+            let Some(Some(section)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
             let (offset, size) = (symbol.st_value as usize, symbol.st_size as usize);
             let name = self.object.symbol_name(&symbol)?;
-            if placed.segment != Segment::Text || offset.checked_add(size).is_none_or(|end| end > placed.size)
+            if section.segment != Segment::Text
+                || offset.checked_add(size).is_none_or(|end| end > section.size)
             {
                 return Err(malformed(format!("function '{name}' outside the code")));
             }
             let function = Function {
                 symbol: self.numbered(name),
-                offset: (placed.offset + offset) as u32,
+                offset: (section.offset + offset) as u32,
                 size: size as u32,
                 global: st_bind(symbol.st_info) != STB_LOCAL,
                 counters: None,
@@ -283,8 +284,8 @@ impl<'a> Parser<'a, '_> {
                 .layout
                 .sections
                 .get(symbol.st_shndx as usize)
-                .and_then(|placed| *placed)
-                .map_or("?", |placed| placed.name),
+                .and_then(|section| *section)
+                .map_or("?", |section| section.name),
             Ok(name) => name,
             Err(_) => "?",
         }

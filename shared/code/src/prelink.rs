@@ -1,19 +1,19 @@
-//! Linking groups of an image pack ahead: for the place that they will have in later processes.
+//! Linking groups of an image pack ahead: for the addresses that they will have in later processes.
 //!
 //! Receives the units of all groups, and what their externals stand for ([`Binding`]); hands on bytes that are mapped as they
 //! are ([`crate::prelinked`]), with tables of what each process has to complete: absolute addresses, and what other images
-//! define. Text refers to such things by way of cells, so that none of its pages is written.
+//! define. Text refers to such things by way of the GOT, so that none of its pages is written.
 
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 
 use autojit_trampoline::contract::Slot;
 
+use crate::allocated::{Absolute, Allocated, Externals, Needs, Sizes, TRAP, damaged};
 use crate::arena::PAGE;
 use crate::link::{Code, LinkError};
 use crate::memory::MemoryError;
-use crate::place::{Absolute, Externals, Needs, Place, Sizes, TRAP, damaged};
-use crate::prelinked::{Base, Placed, Prelinked, Word};
+use crate::prelinked::{Base, Prelinked, PrelinkedGroup, Word};
 use crate::reloc::Form;
 use crate::stub;
 use crate::unit::{External, Unit};
@@ -45,7 +45,7 @@ pub struct Stub {
 /// Where externals are put that have no address: apart from all addresses of user space, and 16 bytes from each other.
 const NOWHERE: usize = 1 << 62;
 
-/// The external, by number, that has its place there.
+/// The external, by number, that has its position there.
 fn outside(address: usize) -> Option<u32> {
     (NOWHERE..2 * NOWHERE).contains(&address).then(|| ((address - NOWHERE) / 16) as u32)
 }
@@ -54,13 +54,13 @@ fn outside(address: usize) -> Option<u32> {
 #[derive(Default)]
 struct Notes {
     words: RefCell<Vec<(usize, usize, i64)>>,
-    /// Whether the place of the image counts.
+    /// Whether the address of the image counts.
     absolute: Cell<bool>,
 }
 
 impl Absolute for Notes {
-    fn word(&self, place: usize, symbol: usize, addend: i64) {
-        self.words.borrow_mut().push((place, symbol, addend));
+    fn word(&self, at: usize, symbol: usize, addend: i64) {
+        self.words.borrow_mut().push((at, symbol, addend));
     }
 
     fn is_known(&self, symbol: usize, form: Form) -> bool {
@@ -71,9 +71,9 @@ impl Absolute for Notes {
     }
 }
 
-/// Links `units` for a place near the image whose pages begin at `image`: the one that `choose` gives for a number of bytes.
-/// `known` says what the externals of the unit of a number stand for. Behind the groups are stubs for the functions
-/// `stubs`. None if `choose` gives none.
+/// Links `units` for a range near the image whose pages begin at `image`: the one that `choose` gives for a number of
+/// bytes. `known` says what the externals of the unit of a number stand for. Behind the groups are stubs for the
+/// functions `stubs`. None if `choose` gives none.
 ///
 /// # Errors
 /// Something in the text depends on what only each process knows, or does not fit.
@@ -96,18 +96,18 @@ pub fn prelink(
             .filter(|external| needs.branched[*external] && bindings[*external] == Binding::Outside)
             .collect();
         let sizes = Sizes::of(unit, far.len(), needs.got)?;
-        let mut places = [0; 3];
-        for (arena, place) in places.iter_mut().enumerate() {
-            *place = lens[arena].next_multiple_of(sizes.aligns[arena]);
-            lens[arena] = *place + sizes.arenas[arena];
+        let mut starts_in = [0; 3];
+        for (arena, start) in starts_in.iter_mut().enumerate() {
+            *start = lens[arena].next_multiple_of(sizes.aligns[arena]);
+            lens[arena] = *start + sizes.arenas[arena];
         }
-        parts.push((bindings, far, sizes, places));
+        parts.push((bindings, far, sizes, starts_in));
     }
     let mut block = [0; 3];
     let sizes = if stubs.is_empty() { [0; 3] } else { stub::sizes(stubs.len()) };
-    for (arena, place) in block.iter_mut().enumerate() {
-        *place = lens[arena].next_multiple_of(stub::ALIGNS[arena]);
-        lens[arena] = *place + sizes[arena];
+    for (arena, start) in block.iter_mut().enumerate() {
+        *start = lens[arena].next_multiple_of(stub::ALIGNS[arena]);
+        lens[arena] = *start + sizes[arena];
     }
     // Something of each, so that each is a mapping.
     let lens = lens.map(|len| len.max(1).next_multiple_of(PAGE));
@@ -122,8 +122,8 @@ pub fn prelink(
     let (mut groups, mut outsides, mut words) = (Vec::new(), Vec::new(), Vec::new());
     let notes = Notes::default();
     let [block_text, block_rodata, block_data] = [0, 1, 2].map(|arena| base + starts[arena] + block[arena]);
-    let texts: Vec<usize> = parts.iter().map(|(_, _, _, places)| base + places[0]).collect();
-    for (number, (unit, (bindings, far, sizes, places))) in units.iter().zip(parts).enumerate() {
+    let texts: Vec<usize> = parts.iter().map(|(_, _, _, starts_in)| base + starts_in[0]).collect();
+    for (number, (unit, (bindings, far, sizes, starts_in))) in units.iter().zip(parts).enumerate() {
         let mut addresses = Vec::with_capacity(bindings.len());
         for (external, binding) in bindings.iter().enumerate() {
             addresses.push(match *binding {
@@ -142,18 +142,18 @@ pub fn prelink(
             });
         }
         let new_thunks = far.iter().map(|external| (*external as u32, addresses[*external])).collect();
-        let arenas = [0, 1, 2].map(|arena| base + starts[arena] + places[arena]);
+        let arenas = [0, 1, 2].map(|arena| base + starts[arena] + starts_in[arena]);
         let (frames, used) = (sizes.frames, sizes.arenas);
         let externals = Externals::at(unit, addresses);
-        let place = Place::new(unit, base..base + total, sizes, arenas, externals, new_thunks);
-        let place = place.without_absolute(&notes);
-        let code = place.all(parts_of(&mut bytes, lens, places, used))?;
-        groups.push(placed(&code, frames, starts, places));
+        let allocated = Allocated::new(unit, base..base + total, sizes, arenas, externals, new_thunks);
+        let allocated = allocated.without_absolute(&notes);
+        let code = allocated.write(parts_of(&mut bytes, lens, starts_in, used))?;
+        groups.push(group(&code, frames, starts, starts_in));
     }
     if !stubs.is_empty() {
         let mut arenas = parts_of(&mut bytes, lens, block, sizes);
         let code = stub::fill(stubs.len(), [block_text, block_rodata, block_data], &mut arenas);
-        groups.push(placed(&code, 0, starts, block));
+        groups.push(group(&code, 0, starts, block));
         let [.., data] = arenas;
         for (number, Stub { record, index, code }) in stubs.iter().enumerate() {
             let (_, slot) = stub::of_block(block_text, block_data, number);
@@ -164,13 +164,13 @@ pub fn prelink(
             bytes[offset_of!(Slot, module)..][..4].copy_from_slice(&module.to_le_bytes());
             bytes[offset_of!(Slot, index)..][..4].copy_from_slice(&index.to_le_bytes());
             let code = code.and_then(|(group, offset)| Some(texts.get(group as usize)? + offset as usize));
-            notes.word(slot, code.unwrap_or_else(|| stub::tail(block_text, number)), 0);
+            notes.word(slot, code.unwrap_or_else(|| stub::lazy_entry(block_text, number)), 0);
         }
         let entry = block_data + stubs.len() * size_of::<Slot>();
         words.push(Word { at: (entry - base) as u32, base: Base::Trampoline, addend: 0 });
     }
-    for (place, symbol, addend) in notes.words.into_inner() {
-        let at = (place - base) as u32;
+    for (at, symbol, addend) in notes.words.into_inner() {
+        let at = (at - base) as u32;
         words.push(match outside(symbol) {
             Some(external) => Word { at, base: Base::External(external), addend },
             None => {
@@ -184,19 +184,19 @@ pub fn prelink(
 }
 
 /// The parts of a group in the bytes of text, rodata and data.
-fn parts_of(bytes: &mut [u8], lens: [usize; 3], places: [usize; 3], used: [usize; 3]) -> [&mut [u8]; 3] {
+fn parts_of(bytes: &mut [u8], lens: [usize; 3], starts_in: [usize; 3], used: [usize; 3]) -> [&mut [u8]; 3] {
     let (text, rest) = bytes.split_at_mut(lens[0]);
     let (rodata, data) = rest.split_at_mut(lens[1]);
-    let mut parts = [text, rodata, data].into_iter().zip(places).zip(used);
+    let mut parts = [text, rodata, data].into_iter().zip(starts_in).zip(used);
     std::array::from_fn(|_| {
-        let ((bytes, place), used) = parts.next().expect("three of them");
-        &mut bytes[place..place + used]
+        let ((bytes, start), used) = parts.next().expect("three of them");
+        &mut bytes[start..start + used]
     })
 }
 
-fn placed(code: &Code, frames: usize, starts: [usize; 3], places: [usize; 3]) -> Placed {
-    Placed {
-        start: [0, 1, 2].map(|arena| (starts[arena] + places[arena]) as u32),
+fn group(code: &Code, frames: usize, starts: [usize; 3], starts_in: [usize; 3]) -> PrelinkedGroup {
+    PrelinkedGroup {
+        start: [0, 1, 2].map(|arena| (starts[arena] + starts_in[arena]) as u32),
         used: code.bytes.map(|used| used as u32),
         frames: frames as u32,
         has_frames: !code.eh_frame.is_empty(),

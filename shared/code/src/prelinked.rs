@@ -20,7 +20,7 @@ const TRAMPOLINE: u32 = u32::MAX - 1;
 /// Bytes of what the header of an image pack says of the rest.
 pub(crate) const HEADER: usize = 72;
 
-/// Groups that were linked ahead, to be written. Modules are known by their place in the image.
+/// Groups that were linked ahead, to be written. Modules are known by their position in the image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prelinked {
     /// From the pages to those of the image.
@@ -32,7 +32,7 @@ pub struct Prelinked {
     /// All of them.
     pub bytes: Vec<u8>,
     /// The groups, by number.
-    pub groups: Vec<Placed>,
+    pub groups: Vec<PrelinkedGroup>,
     /// Externals that each process has to find: the group, and the number in its unit.
     pub outsides: Vec<(u32, u32)>,
     /// The same, as the image knows them.
@@ -41,11 +41,11 @@ pub struct Prelinked {
     pub words: Vec<Word>,
     /// What the image's tables must be like.
     pub modules: Vec<ModuleFacts>,
-    /// Cells of the GOT that must lead into the image: module, import, place in the image.
-    pub cells: Vec<[u32; 3]>,
-    /// Slots: module, function, number of the slot, place in the text.
+    /// GOT entries that must lead into the image: module, import, position in the image.
+    pub got: Vec<[u32; 3]>,
+    /// Slots: module, function, number of the slot, offset in the text.
     pub slots: Vec<[u32; 4]>,
-    /// Inline functions: module, function, place in the text.
+    /// Inline functions: module, function, offset in the text.
     pub inline: Vec<[u32; 3]>,
     /// Functions that have stubs here, sorted: module, function.
     pub stubs: Vec<[u32; 2]>,
@@ -53,7 +53,7 @@ pub struct Prelinked {
 
 /// Where a group is among the pages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placed {
+pub struct PrelinkedGroup {
     /// Its text, rodata and data, from the first page on.
     pub start: [u32; 3],
     /// Their bytes.
@@ -84,7 +84,7 @@ pub enum Base {
     Image,
     /// An external, by number.
     External(u32),
-    /// The trampoline that tails of stubs call.
+    /// The trampoline that lazy entries of stubs call.
     Trampoline,
 }
 
@@ -106,7 +106,7 @@ pub struct Outside {
 /// What a module's tables are like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ModuleFacts {
-    /// The module: its place in the image, or its number in the file.
+    /// The module: its position in the image, or its number in the file.
     pub module: u32,
     /// Where in the image its record is.
     pub record: u32,
@@ -192,10 +192,11 @@ const COUNTS: usize = 10;
 const SIZES: [usize; COUNTS] = [24, 12, 16, 12, 20, 16, 36, 8, ENTRY, 1];
 
 impl Prelinked {
-    /// The tables; `number` gives the number in the file of the module at a place in the image. None if it lacks one.
+    /// The tables; `number` gives the number in the file of the module at a position in the image. None if it lacks
+    /// one.
     pub(crate) fn tables(&self, number: impl Fn(u32) -> Option<u32>) -> Option<Vec<u8>> {
         let mut strings = Vec::new();
-        let [mut modules, mut cells, mut slots, mut inline, mut externals, mut words, mut groups, mut stubs] =
+        let [mut modules, mut got, mut slots, mut inline, mut externals, mut words, mut groups, mut stubs] =
             [const { Vec::new() }; 8];
         let put = |table: &mut Vec<u8>, numbers: &[u32]| {
             numbers.iter().for_each(|number| table.extend_from_slice(&number.to_le_bytes()));
@@ -204,9 +205,9 @@ impl Prelinked {
             let check = [facts.check as u32, (facts.check >> 32) as u32];
             put(&mut modules, &[number(facts.module)?, facts.record, facts.imports, 0, check[0], check[1]]);
         }
-        for [module, rest @ ..] in &self.cells {
-            put(&mut cells, &[number(*module)?]);
-            put(&mut cells, rest);
+        for [module, rest @ ..] in &self.got {
+            put(&mut got, &[number(*module)?]);
+            put(&mut got, rest);
         }
         for [module, rest @ ..] in &self.slots {
             put(&mut slots, &[number(*module)?]);
@@ -217,7 +218,7 @@ impl Prelinked {
             put(&mut inline, rest);
         }
         for [module, index] in &self.stubs {
-            // Numbers in the file are in the order of places.
+            // Numbers in the file are in the order of positions.
             put(&mut stubs, &[number(*module)?, *index]);
         }
         for Outside { symbol, module, inline, usage, weak } in &self.externals {
@@ -248,7 +249,7 @@ impl Prelinked {
             put(&mut groups, &[group.frames, u32::from(group.has_frames), count]);
             fdes.extend_from_slice(&group.fdes);
         }
-        let tables = [modules, cells, slots, inline, externals, words, groups, stubs, fdes, strings];
+        let tables = [modules, got, slots, inline, externals, words, groups, stubs, fdes, strings];
         let mut out = Vec::with_capacity(tables.iter().map(Vec::len).sum::<usize>() + 4 * COUNTS);
         for (table, size) in tables.iter().zip(SIZES) {
             out.extend_from_slice(&((table.len() / size) as u32).to_le_bytes());
@@ -262,7 +263,7 @@ impl Prelinked {
 #[derive(Clone, Copy, Debug)]
 pub struct Tables<'a> {
     modules: &'a [[u8; SIZES[0]]],
-    cells: &'a [[u8; SIZES[1]]],
+    got: &'a [[u8; SIZES[1]]],
     slots: &'a [[u8; SIZES[2]]],
     inline: &'a [[u8; SIZES[3]]],
     externals: &'a [[u8; SIZES[4]]],
@@ -296,7 +297,7 @@ impl<'a> Tables<'a> {
         };
         let tables = Self {
             modules: table()?.as_chunks().0,
-            cells: table()?.as_chunks().0,
+            got: table()?.as_chunks().0,
             slots: table()?.as_chunks().0,
             inline: table()?.as_chunks().0,
             externals: table()?.as_chunks().0,
@@ -354,17 +355,17 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Cells of the GOT that must lead into the image: module, import, place in the image.
-    pub fn cells(&self) -> impl Iterator<Item = [u32; 3]> {
-        self.cells.iter().map(numbers)
+    /// GOT entries that must lead into the image: module, import, position in the image.
+    pub fn got(&self) -> impl Iterator<Item = [u32; 3]> {
+        self.got.iter().map(numbers)
     }
 
-    /// Slots: module, function, number of the slot, place in the text.
+    /// Slots: module, function, number of the slot, offset in the text.
     pub fn slots(&self) -> impl Iterator<Item = [u32; 4]> {
         self.slots.iter().map(numbers)
     }
 
-    /// Inline functions: module, function, place in the text.
+    /// Inline functions: module, function, offset in the text.
     pub fn inline(&self) -> impl Iterator<Item = [u32; 3]> {
         self.inline.iter().map(numbers)
     }

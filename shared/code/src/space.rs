@@ -8,7 +8,7 @@ use autojit_sys::{self as sys, Errno, File};
 
 use crate::memory::MemoryError;
 
-/// The smallest that an image books: what may be left of a hole that it was put into.
+/// The smallest that an image books: so much may be left of a hole that it was put into.
 pub const SMALLEST: usize = 32 << 10;
 /// The part of a limited address space that a reservation takes at most.
 const LIMITED_PART: usize = 16;

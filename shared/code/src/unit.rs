@@ -1,14 +1,14 @@
 //! A unit: linked code in the form that it has before its addresses are known.
 //!
 //! [`parse`](crate::parse) makes one of an object file, [`merge`](crate::merge) one of several, [`pack`](crate::pack)
-//! turns one into the bytes of a cache file and back, and [`place`](crate::place) puts one into code memory. It is the
+//! turns one into the bytes of a cache file and back, and [`link`](crate::link()) puts one into code memory. It is the
 //! same for every process: what depends on where things landed is in its fixups.
 //!
 //! ```text
-//! text    sections                         | thunks, made when it is placed
+//! text    sections                         | thunks, made when it is linked
 //! rodata  sections                         | frames, frame of the thunks, terminator
-//! frames  .eh_frame sections               | part of rodata once it is placed
-//! data    sections                         | GOT cells, cells of the thunks
+//! frames  .eh_frame sections               | part of rodata once it is linked
+//! data    sections                         | GOT entries, also those of thunks
 //! ```
 
 use std::borrow::Cow;
@@ -109,7 +109,7 @@ pub struct CountersAt {
 }
 
 impl<'a> Table<'a, Function<'a>> {
-    /// The function that has the counter at this place in the data. Code and counters of a unit are in the same order.
+    /// The function that has the counter at this offset of the data. Code and counters of a unit are in the same order.
     pub fn with_counter(&self, at: u32) -> Option<Function<'a>> {
         let (mut start, mut end, mut last) = (0, self.len(), None);
         while start < end {
@@ -127,7 +127,7 @@ impl<'a> Table<'a, Function<'a>> {
 }
 
 impl CountersAt {
-    /// Whether a place in the data is one of theirs.
+    /// Whether an offset of the data is one of theirs.
     fn has(self, at: u32) -> bool {
         at.checked_sub(self.offset).is_some_and(|at| (at as usize) < Counters::len(self.count as usize))
     }
@@ -159,7 +159,7 @@ impl Function<'_> {
 /// What a fixup takes for S.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A place in the unit.
+    /// A position in the unit.
     Inside(Segment, u32),
     /// The address of an external.
     Address(u32),
@@ -170,11 +170,11 @@ pub enum Source {
         /// Whether the call is to be recorded if its function has no code yet.
         site: bool,
     },
-    /// A GOT cell.
+    /// A GOT entry.
     GotEntry(u32),
-    /// What a GOT cell holds, if that is within reach, by a changed instruction; else the cell.
+    /// What a GOT entry holds, if that is within reach, by a changed instruction; else the entry.
     Relax(Relax, u32),
-    /// The first GOT cell.
+    /// The first GOT entry.
     GotBase,
 }
 
@@ -185,7 +185,7 @@ pub struct Section {
     pub index: u32,
     /// The segment that it is in.
     pub segment: Segment,
-    /// Its place in the segment.
+    /// Its offset in the segment.
     pub offset: u32,
     /// Its size in bytes.
     pub size: u32,
@@ -209,8 +209,8 @@ pub struct Unit<'a> {
     pub aligns: [u32; 4],
     /// What fixups refer to.
     pub externals: Table<'a, External<'a>>,
-    /// What the GOT cells hold: [`Source::Inside`], [`Source::Address`] or, for calls, [`Source::Branch`].
-    pub cells: Vec<Source>,
+    /// What the GOT entries hold: [`Source::Inside`], [`Source::Address`] or, for calls, [`Source::Branch`].
+    pub got: Vec<Source>,
     /// The relocations.
     pub fixups: Fixups<'a>,
     /// The functions, by offset.
@@ -226,7 +226,7 @@ pub struct Unit<'a> {
     pub lines: Vec<Lines<'a>>,
 }
 
-/// The first number of the sources that are not places in the unit, which have the segment's number.
+/// The first number of the sources that are not positions in the unit, which have the segment's number.
 const OUTSIDE: u8 = 8;
 
 impl Source {
@@ -237,10 +237,10 @@ impl Source {
             Self::Address(external) => (OUTSIDE, external),
             Self::Branch { external, site: false } => (OUTSIDE + 1, external),
             Self::Branch { external, site: true } => (OUTSIDE + 2, external),
-            Self::GotEntry(cell) => (OUTSIDE + 3, cell),
-            Self::Relax(Relax::Mov, cell) => (OUTSIDE + 4, cell),
-            Self::Relax(Relax::Call, cell) => (OUTSIDE + 5, cell),
-            Self::Relax(Relax::Jmp, cell) => (OUTSIDE + 6, cell),
+            Self::GotEntry(entry) => (OUTSIDE + 3, entry),
+            Self::Relax(Relax::Mov, entry) => (OUTSIDE + 4, entry),
+            Self::Relax(Relax::Call, entry) => (OUTSIDE + 5, entry),
+            Self::Relax(Relax::Jmp, entry) => (OUTSIDE + 6, entry),
             Self::GotBase => (OUTSIDE + 7, 0),
         }
     }
@@ -288,13 +288,13 @@ impl Unit<'_> {
         if !self.fixups.are_whole() {
             return Err("a fixup of no kind");
         }
-        for (group, places) in self.fixups.groups().flatten() {
-            self.check_group(&group, places)?;
+        for (group, sites) in self.fixups.groups().flatten() {
+            self.check_group(&group, sites)?;
         }
         Ok(())
     }
 
-    /// What [`check`](Self::check) says of all but the fixups, which [`place`](crate::place) looks at itself.
+    /// What [`check`](Self::check) says of all but the fixups, which [`link`](crate::link()) looks at itself.
     ///
     /// # Errors
     /// What is wrong.
@@ -325,10 +325,10 @@ impl Unit<'_> {
         {
             return Err("counters without alignment");
         }
-        let in_cell =
-            |cell: &Source| matches!(cell, Source::Inside(..) | Source::Address(_) | Source::Branch { .. });
-        if !self.cells.iter().all(|cell| in_cell(cell) && self.has(*cell)) {
-            return Err("a GOT cell that holds nothing");
+        let in_got =
+            |entry: &Source| matches!(entry, Source::Inside(..) | Source::Address(_) | Source::Branch { .. });
+        if !self.got.iter().all(|entry| in_got(entry) && self.has(*entry)) {
+            return Err("a GOT entry that holds nothing");
         }
         if !self.names.is_empty() && self.names.len() != self.functions.len() {
             return Err("names of other functions");
@@ -339,24 +339,24 @@ impl Unit<'_> {
         Ok(())
     }
 
-    fn check_group(&self, group: &Group, places: Sites<'_>) -> Result<(), &'static str> {
+    fn check_group(&self, group: &Group, sites: Sites<'_>) -> Result<(), &'static str> {
         let Group { segment, form, source } = *group;
         let bytes = &self.segments[segment as usize];
         let inside =
-            |place| fixups::offset(place).checked_add(form.width()).is_some_and(|end| end <= bytes.len());
-        if !self.has(source) || !places.iter().all(inside) {
+            |site| fixups::offset(site).checked_add(form.width()).is_some_and(|end| end <= bytes.len());
+        if !self.has(source) || !sites.iter().all(inside) {
             return Err("a fixup that leads out of the unit");
         }
         let in_code = segment == Segment::Text && form == Form::Rel32;
         match source {
             Source::Inside(_, 1..) => Err("a fixup that leads out of its group"),
             Source::Relax(relax, _)
-                if !in_code || !places.iter().all(|place| relax.fits(bytes, fixups::offset(place))) =>
+                if !in_code || !sites.iter().all(|site| relax.fits(bytes, fixups::offset(site))) =>
             {
                 Err("a fixup for an instruction that is not there")
             }
             Source::Branch { site: true, .. }
-                if !in_code || places.iter().any(|place| fixups::offset(place) == 0) =>
+                if !in_code || sites.iter().any(|site| fixups::offset(site) == 0) =>
             {
                 Err("a call that is none")
             }
@@ -370,7 +370,7 @@ impl Unit<'_> {
             Source::Inside(segment, offset) => offset as usize <= self.segments[segment as usize].len(),
             Source::Address(external) => self.usage(external) == Some(Usage::Address),
             Source::Branch { external, .. } => self.usage(external) == Some(Usage::Call),
-            Source::GotEntry(cell) | Source::Relax(_, cell) => (cell as usize) < self.cells.len(),
+            Source::GotEntry(entry) | Source::Relax(_, entry) => (entry as usize) < self.got.len(),
             Source::GotBase => true,
         }
     }

@@ -2,7 +2,7 @@
 
 mod support;
 
-use autojit_code::{Arena, LinkError, Usage, link, patch_call};
+use autojit_code::{Arena, LinkError, Usage, link_object, patch_call};
 use support::{Code, Symbols, address_of, compile, memory, only, private_memory, publish};
 
 /// The `len` bytes at an address of linked code.
@@ -64,7 +64,7 @@ fn got_loads_are_relaxed_within_reach() {
         assert_eq!(leads_to(f + offset + opcode.len(), behind), near, "{opcode:x?}");
     }
     assert_eq!(bytes(f + 31, 1), [0x90]);
-    assert_eq!(bytes(f + 32, 3), [0x48, 0x3b, 0x05], "cmp keeps its cell");
+    assert_eq!(bytes(f + 32, 3), [0x48, 0x3b, 0x05], "cmp keeps its GOT entry");
     assert_eq!(word(leads_to(f + 35, 0)), near);
 
     let sites: Vec<_> =
@@ -75,12 +75,12 @@ fn got_loads_are_relaxed_within_reach() {
     assert_eq!(bytes(g, 3), [0x48, 0x8b, 0x05]);
     assert_eq!(bytes(g + 7, 2), [0xff, 0x15]);
     assert_eq!(bytes(g + 13, 2), [0xff, 0x35]);
-    let cells = [leads_to(g + 3, 0), leads_to(g + 9, 0), leads_to(g + 15, 0)];
-    for cell in cells {
-        assert_eq!(word(cell), far);
-        assert!(only(memory).arena(Arena::Data).contains(&cell));
+    let entries = [leads_to(g + 3, 0), leads_to(g + 9, 0), leads_to(g + 15, 0)];
+    for entry in entries {
+        assert_eq!(word(entry), far);
+        assert!(only(memory).arena(Arena::Data).contains(&entry));
     }
-    assert_eq!(cells[0], cells[2], "one cell for a symbol and usage");
+    assert_eq!(entries[0], entries[2], "one GOT entry for a symbol and usage");
     assert!(symbols.asked.contains(&("far".into(), Usage::Call, false)));
 }
 
@@ -208,7 +208,7 @@ fn what_cannot_be_linked_is_named() {
     let memory = memory();
     let error = |language, source: &str| {
         let object = compile(language, source, &["-O1"]);
-        link(&object, memory, &mut Symbols::new(memory)).unwrap_err()
+        link_object(&object, memory, &mut Symbols::new(memory)).unwrap_err()
     };
     let unsupported = |language, source: &str, words: &[&str]| {
         let LinkError::Unsupported(text) = error(language, source) else {
@@ -234,13 +234,13 @@ fn what_cannot_be_linked_is_named() {
 
     let object = compile("assembler", "\nleaq far(%rip), %rax\n", &[]);
     let mut symbols = Symbols::new(memory).with("far", only(memory).range().start ^ (1 << 45));
-    let far = link(&object, memory, &mut symbols).unwrap_err();
+    let far = link_object(&object, memory, &mut symbols).unwrap_err();
     assert_eq!(far, LinkError::OutOfReach("far".into()));
     let object = compile("assembler", "\nmovl $far, %eax\n", &[]);
-    let far = link(&object, memory, &mut symbols).unwrap_err();
+    let far = link_object(&object, memory, &mut symbols).unwrap_err();
     assert_eq!(far, LinkError::OutOfReach("far".into()));
 
     let object = compile("assembler", "\n.data\n.space 0x200000\n", &[]);
-    let full = link(&object, memory, &mut symbols).unwrap_err();
+    let full = link_object(&object, memory, &mut symbols).unwrap_err();
     assert_eq!(full.to_string(), "the code memory is full");
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use autojit_code::lock::ForkLock;
-use autojit_code::{Booking, CodeMemory, RuntimeStub, link, patch_call};
+use autojit_code::{Booking, CodeMemory, RuntimeStub, link_object, patch_call};
 use support::{
     Child, RECORD, Step, Symbols, UNWIND, address_of, call, commit, compile, image, in_child, memory,
     private_memory, publish,
@@ -93,7 +93,7 @@ fn a_block_that_was_open_at_the_fork_is_the_parents() {
     let [open, childs] = [3, 4].map(object);
     let memory = memory();
     let mut symbols = Symbols::new(memory);
-    let linked = link(&open, memory, &mut symbols).unwrap();
+    let linked = link_object(&open, memory, &mut symbols).unwrap();
     let text = linked.code().text.clone();
     fork(memory, || {
         let code = publish(&childs, memory, &mut Symbols::new(memory)).unwrap();
@@ -111,7 +111,7 @@ fn an_aborted_block_gives_nothing_of_a_sealed_page_back() {
     let whole = compile("assembler", "\n.skip 4096\n", &[]);
     let [next] = [3].map(object);
     let memory = memory();
-    let linked = link(&whole, memory, &mut Symbols::new(memory)).unwrap();
+    let linked = link_object(&whole, memory, &mut Symbols::new(memory)).unwrap();
     let text = linked.code().text.clone();
     assert_eq!(text.end % 4096, 0);
     memory.seal();
@@ -136,13 +136,17 @@ fn stubs_made_before_serve_both() {
             let function: extern "C" fn() -> i32 = unsafe { std::mem::transmute(stub.function) };
             assert_eq!(function(), 9);
         };
-        let tail = before.slot.target.load(std::sync::atomic::Ordering::Relaxed);
+        let unbound = before.slot.target.load(std::sync::atomic::Ordering::Relaxed);
         fork(memory, || {
             publish_slot(&before);
             publish_slot(&create(1));
         })
         .join();
-        assert_eq!(before.slot.target.load(std::sync::atomic::Ordering::Relaxed), tail, "slots are private");
+        assert_eq!(
+            before.slot.target.load(std::sync::atomic::Ordering::Relaxed),
+            unbound,
+            "slots are private"
+        );
         publish_slot(&create(2));
     }
 }

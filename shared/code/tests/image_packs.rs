@@ -1,5 +1,5 @@
-//! Image packs: code of several modules in groups, read back and placed; and image packs with damage: refused or placed,
-//! never a panic.
+//! Image packs: code of several modules in groups, read back and linked; and image packs with damage: refused or
+//! linked, never a panic.
 
 mod support;
 
@@ -10,14 +10,14 @@ use autojit_code::image_pack::{
     self, ELSEWHERE, Facts, Group, Import, Index, NONE, Reference, ReferenceKind, References, still_useful,
 };
 use autojit_code::pack::{self, Key, PackError};
-use autojit_code::{CodeMemory, Resolver, Symbol, Target, Unit, Usage, place};
+use autojit_code::{CodeMemory, Resolver, Symbol, Target, Unit, Usage, link};
 use support::{Symbols, compile, memory};
 use xxhash_rust::xxh3::xxh3_64;
 
 const KEY: Key = [7; 32];
 
-/// Modules, at places 1, 3, 4: function 0 of the first calls that of the second by its import 5; that calls its local
-/// function 1, and that of the third by import 9.
+/// Modules, at positions 1, 3, 4: function 0 of the first calls that of the second by its import 5; that calls its
+/// local function 1, and that of the third by import 9.
 const MODULES: [(u32, &str); 3] = [
     (1, "int second(int);\nint first(int n) { return second(n) + 100; }\n"),
     (
@@ -68,8 +68,8 @@ impl Facts for Image {
     }
 }
 
-fn key_at(place: u32) -> Key {
-    [place as u8; 32]
+fn key_at(position: u32) -> Key {
+    [position as u8; 32]
 }
 
 /// The first two modules in a group, the third in another.
@@ -134,7 +134,7 @@ fn call_first(inside: bool) -> (i32, BTreeSet<(u32, u32)>) {
     let memory = memory();
     let elsewhere = elsewhere as *const () as usize;
     let mut names = Names { references, memory, elsewhere, inside, asked: BTreeSet::new() };
-    let code = place(&unit, memory, &mut names).expect("it can be placed").commit().expect("there is room");
+    let code = link(&unit, memory, &mut names).expect("it can be linked").commit().expect("there is room");
     let is_first = |number: u32| references.get(number).is_some_and(|it| (it.module, it.index) == (0, 0));
     let first =
         unit.functions.iter().find(|it| matches!(it.symbol, Symbol::Function(number) if is_first(number)));
@@ -164,7 +164,7 @@ fn functions_are_found_by_module() {
         (0..index.len() as u32).map(|number| index.module(number).expect("in range")).collect();
     assert_eq!(modules, [(&[1; 32], 1), (&[3; 32], 3), (&[4; 32], 4)]);
     assert_eq!(
-        [0, 1, 2, 3, 4, 5].map(|place| index.module_at(place)),
+        [0, 1, 2, 3, 4, 5].map(|position| index.module_at(position)),
         [None, Some(0), None, Some(1), Some(2), None]
     );
     let groups = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0)];
@@ -182,13 +182,13 @@ fn functions_are_found_by_module() {
     let outside =
         all.iter().find(|it| it.kind == ReferenceKind::Import && it.index == 9).expect("it is there");
     assert_eq!(outside.other, ELSEWHERE, "the other group has it");
-    for (group, place) in index.groups.iter().enumerate() {
-        let code = &bytes[place.pack.clone()];
+    for (group, range) in index.groups.iter().enumerate() {
+        let code = &bytes[range.pack.clone()];
         let generation = pack::generation(code).expect("it has lines");
         let lines =
-            pack::decode_lines(&bytes[place.lines.clone()], &KEY, generation).expect("they are whole");
+            pack::decode_lines(&bytes[range.lines.clone()], &KEY, generation).expect("they are whole");
         assert_eq!(lines.len(), [2, 1][group]);
-        assert_eq!(place.pack.start % 4096, 0);
+        assert_eq!(range.pack.start % 4096, 0);
     }
 }
 
@@ -197,16 +197,17 @@ fn groups_are_written_again_as_long_as_they_are_of_use() {
     let bytes = whole();
     let index = open(bytes).expect("it is whole");
     let again = |gone: &[u32], covered: &[(u32, u32)]| {
-        // Every module is one place farther back than it was.
-        let now =
-            |number: u32| index.module(number).map(|(_, place)| place + 1).filter(|it| !gone.contains(it));
+        // Every module is one position farther back than it was.
+        let now = |number: u32| {
+            index.module(number).map(|(_, position)| position + 1).filter(|it| !gone.contains(it))
+        };
         let covered = |module, index| covered.contains(&(module, index));
         still_useful(bytes, &index, &KEY, now, covered, |module, _| Some(module * 10))
     };
     let groups = again(&[], &[]);
     assert_eq!(groups.len(), 2);
     let moved =
-        image_pack::encode(&groups, |place| key_at(place - 1), &KEY, None).expect("the packs are good");
+        image_pack::encode(&groups, |position| key_at(position - 1), &KEY, None).expect("the packs are good");
     let moved_index = open(&moved).expect("it is whole");
     assert_eq!(moved_index.module(1), Some((&[3; 32], 4)));
     assert_eq!(moved_index.find(1, 0).map(|it| it.group), Some(0));
@@ -215,7 +216,7 @@ fn groups_are_written_again_as_long_as_they_are_of_use() {
     assert_eq!((count(&[2], &[]), count(&[4], &[]), count(&[2, 4, 5], &[])), (2, 1, 0));
     assert_eq!((count(&[], &[(2, 0)]), count(&[], &[(2, 0), (4, 1)]), count(&[], &[(5, 0)])), (2, 1, 1));
     // What is gone is no longer found.
-    let rest = image_pack::encode(&again(&[2], &[]), |place| key_at(place - 1), &KEY, None)
+    let rest = image_pack::encode(&again(&[2], &[]), |position| key_at(position - 1), &KEY, None)
         .expect("the packs are good");
     let rest = open(&rest).expect("it is whole");
     assert_eq!((rest.len(), rest.module(0)), (2, Some((&[3; 32], 4))));
@@ -228,15 +229,15 @@ fn use_it(bytes: &[u8]) -> Result<(), String> {
     for module in 0..index.len() as u32 + 1 {
         index.find(module, 0);
     }
-    for (group, place_of) in index.groups.iter().enumerate() {
+    for (group, range) in index.groups.iter().enumerate() {
         let references = index.references(group).map_err(text)?;
-        let code = &bytes[place_of.pack.clone()];
+        let code = &bytes[range.pack.clone()];
         let description = pack::check(code, &KEY).map_err(text)?;
         let unit = pack::decode_checked(&code[..description]).map_err(text)?;
         let elsewhere = elsewhere as *const () as usize;
         let memory = memory();
         let mut names = Names { references, memory, elsewhere, inside: true, asked: BTreeSet::new() };
-        place(&unit, memory, &mut names).map_err(|error| error.to_string())?;
+        link(&unit, memory, &mut names).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
@@ -250,9 +251,9 @@ fn damage_is_found() {
     let references = image_pack::index_len(whole).expect("it is whole");
     let count: usize = (0..2).map(|group| index.references(group).expect("they are whole").len()).sum();
     covered.extend(references..references + count * 20);
-    for place in &index.groups {
+    for range in &index.groups {
         covered.extend(
-            place.pack.start..place.pack.start + pack::code_len(&whole[place.pack.clone()]).expect("whole"),
+            range.pack.start..range.pack.start + pack::code_len(&whole[range.pack.clone()]).expect("whole"),
         );
     }
     for at in covered {
@@ -283,10 +284,10 @@ fn tables_that_contradict_one_another() {
             damaged[16..24].copy_from_slice(&checksum.to_le_bytes());
             // Some of these are good: what counts is that nothing is read that is not there.
             let Ok(index) = open(&damaged) else { continue };
-            for (group, place) in index.groups.iter().enumerate() {
+            for (group, range) in index.groups.iter().enumerate() {
                 let _ = index.references(group).map(|references| references.get(NONE));
-                let _ = pack::check(&damaged[place.pack.clone()], &KEY);
-                let _ = pack::generation(&damaged[place.lines.clone()]);
+                let _ = pack::check(&damaged[range.pack.clone()], &KEY);
+                let _ = pack::generation(&damaged[range.lines.clone()]);
             }
             (0..=index.len() as u32).for_each(|module| {
                 let _ = (index.module(module), index.module_at(module), index.find(module, 0));
@@ -333,9 +334,9 @@ fn imports_that_lead_to_the_same_are_one() {
     };
     let count = |group: &Group<'_>| {
         let unit = pack::decode(&group.pack, &KEY).expect("it is whole");
-        (unit.externals.len(), unit.cells.len(), unit.fixups.groups().count())
+        (unit.externals.len(), unit.got.len(), unit.fixups.groups().count())
     };
-    // Called, and its address taken; each in its own cell, unless it is in the image.
+    // Called, and its address taken; each in its own GOT entry, unless it is in the image.
     let (apart, together, near) = (group(false, None), group(false, Some(8)), group(true, Some(8)));
     let of_same = |group: &Group<'_>| -> Vec<u32> {
         let imports = group.references.iter().filter(|reference| reference.kind == ReferenceKind::Import);
@@ -347,16 +348,16 @@ fn imports_that_lead_to_the_same_are_one() {
     assert_eq!(count(&apart).0, 2 * count(&together).0);
     assert_eq!(count(&apart).1, 2 * count(&together).1);
     assert!(count(&together).1 > 0);
-    assert_eq!(count(&near).1, 0, "what is in the image needs no cell");
+    assert_eq!(count(&near).1, 0, "what is in the image needs no GOT entry");
     // And the code does the same.
     let memory = memory();
     for group in [apart, together, near] {
         let unit = pack::decode(&group.pack, &KEY).expect("it is whole");
         let mut names = Everything(memory.newest().map_or(0, |area| area.range().start));
         // A function beside the code, as one in the image is.
-        let stub = place(&pack_of_far(), memory, &mut names).expect("it can be placed");
+        let stub = link(&pack_of_far(), memory, &mut names).expect("it can be linked");
         let far = stub.commit().expect("there is room").text.start;
-        let code = place(&unit, memory, &mut Everything(far)).expect("it can be placed");
+        let code = link(&unit, memory, &mut Everything(far)).expect("it can be linked");
         let code = code.commit().expect("there is room");
         let all: Vec<_> =
             unit.functions.iter().map(|it| (it.symbol, code.text.start + it.offset as usize)).collect();

@@ -2,7 +2,7 @@
 
 mod support;
 
-use autojit_code::{CodeMemory, LinkError, Resolver, Symbol, Target, Usage, link};
+use autojit_code::{CodeMemory, LinkError, Resolver, Symbol, Target, Usage, link_object};
 use support::{compile, memory, only};
 
 /// Everything is somewhere within reach; nothing of it is called.
@@ -18,7 +18,7 @@ impl Resolver for Anything {
 }
 
 fn try_link(object: &[u8], memory: &CodeMemory) -> bool {
-    link(object, memory, &mut Anything(only(memory).range().start + 0x1000)).is_ok()
+    link_object(object, memory, &mut Anything(only(memory).range().start + 0x1000)).is_ok()
 }
 
 fn objects() -> Vec<Vec<u8>> {
@@ -34,7 +34,7 @@ fn truncated_at_every_length() {
     for object in objects() {
         assert!(try_link(&object, memory));
         for len in 0..object.len() {
-            let result = link(&object[..len], memory, &mut Anything(only(memory).range().start));
+            let result = link_object(&object[..len], memory, &mut Anything(only(memory).range().start));
             // The section headers come last.
             assert!(matches!(result, Err(LinkError::Object(_))), "{len}");
         }
@@ -93,5 +93,5 @@ fn other_files() {
     assert!(!try_link(b"", memory));
     assert!(!try_link(&[0x7f; 4096], memory));
     let executable = std::fs::read("/proc/self/exe").unwrap();
-    assert!(matches!(link(&executable, memory, &mut Anything(0)), Err(LinkError::Object(_))));
+    assert!(matches!(link_object(&executable, memory, &mut Anything(0)), Err(LinkError::Object(_))));
 }

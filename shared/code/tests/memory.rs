@@ -5,7 +5,7 @@ mod support;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use autojit_code::{Arena, Booking, CodeMemory, LinkError, MemoryError, link};
+use autojit_code::{Arena, Booking, CodeMemory, LinkError, MemoryError, link_object};
 use support::{
     Symbols, call, commit, compile, image, in_child, memory, only, private_memory, publish,
     writable_and_executable,
@@ -255,7 +255,7 @@ fn permissions() {
     // Symbolizers open the path of each mapping that the maps list as readable and executable.
     for (memory, of_text) in [(memory(), "--x"), (private_memory(), "r-x")] {
         for (number, object) in objects.iter().enumerate() {
-            let linked = link(object, memory, &mut Symbols::new(memory)).unwrap();
+            let linked = link_object(object, memory, &mut Symbols::new(memory)).unwrap();
             let text = linked.code().text.clone();
             assert_eq!(writable_and_executable(), [""; 0]);
             let code = commit(object, linked).unwrap();
@@ -288,9 +288,9 @@ fn permissions_at(address: usize) -> String {
 fn aborted_blocks_are_used_again() {
     let object = object(5);
     for memory in [memory(), private_memory()] {
-        let first = link(&object, memory, &mut Symbols::new(memory)).unwrap().code().text.start;
+        let first = link_object(&object, memory, &mut Symbols::new(memory)).unwrap().code().text.start;
         for _ in 0..1000 {
-            let linked = link(&object, memory, &mut Symbols::new(memory)).unwrap();
+            let linked = link_object(&object, memory, &mut Symbols::new(memory)).unwrap();
             assert_eq!(linked.code().text.start, first);
         }
         let kept = publish(&object, memory, &mut Symbols::new(memory)).unwrap();
@@ -341,7 +341,7 @@ fn many_threads_link_at_once() {
                     for round in 0..150 {
                         let mut symbols = Symbols::new(memory);
                         if round % 7 == 0 {
-                            drop(link(object, memory, &mut symbols).unwrap());
+                            drop(link_object(object, memory, &mut symbols).unwrap());
                         }
                         codes.push(publish(object, memory, &mut symbols).unwrap());
                         for code in &codes {

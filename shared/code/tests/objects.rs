@@ -133,7 +133,7 @@ fn each_symbol_is_asked_for_once_and_thunks_are_shared() {
     assert_eq!(call(&first, "check"), 10);
     let second = publish(&object, memory, &mut symbols).unwrap();
     assert_eq!(call(&second, "check"), 10);
-    // Two thunks of 8 bytes, and their cells, are missing.
+    // Two thunks of 8 bytes, and their GOT entries, are missing.
     assert!(first.bytes[0] - second.bytes[0] >= 16);
     assert_eq!(first.bytes[2] - second.bytes[2], 16);
 }

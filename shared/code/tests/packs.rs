@@ -1,4 +1,4 @@
-//! Units of several objects merged, packed and read back; and packs with damage: refused or placed, never a panic.
+//! Units of several objects merged, packed and read back; and packs with damage: refused or linked, never a panic.
 
 mod support;
 
@@ -9,7 +9,7 @@ use autojit_code::bundle;
 use autojit_code::pack::{self, Key, PackError};
 use autojit_code::unit::{CountersAt, Function, Segment, Source};
 use autojit_code::{
-    Builder, Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, place,
+    Builder, Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, link,
 };
 use autojit_trampoline::counter::Counters;
 use goblin::elf::{Elf, SectionHeader};
@@ -75,7 +75,7 @@ fn outer_of(unit: &Unit<'_>, code: &Code) -> usize {
 /// Calls `outer` of a unit.
 fn call_outer(unit: &Unit<'_>, memory: &'static CodeMemory) -> i32 {
     let code =
-        place(unit, memory, &mut Inside(memory)).expect("it can be placed").commit().expect("there is room");
+        link(unit, memory, &mut Inside(memory)).expect("it can be linked").commit().expect("there is room");
     // SAFETY: a committed function of this type, from the source above.
     unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer_of(unit, &code))() }
 }
@@ -132,7 +132,7 @@ fn calls_lead_to_the_chosen_definition() {
         let (memory, mut asked) = (memory(), 0);
         let middle = Target { address, pending };
         let mut resolver = Elsewhere { inside: Inside(memory), middle, asked: &mut asked };
-        let code = place(unit, memory, &mut resolver).and_then(Linked::commit).expect("there is room");
+        let code = link(unit, memory, &mut resolver).and_then(Linked::commit).expect("there is room");
         assert_eq!(asked, 1, "each external is asked for once");
         // SAFETY: a committed function of this type, from the source above.
         let outer = unsafe { std::mem::transmute::<usize, extern "C" fn() -> i32>(outer_of(unit, &code)) };
@@ -155,10 +155,7 @@ fn packs_and_lines_come_back() {
     let bytes = pack::encode(merged, &KEY);
     let read = pack::decode(&bytes, &KEY).expect("it was just made");
     assert_eq!(read.segments, merged.segments);
-    assert_eq!(
-        (read.aligns, &read.externals, &read.cells),
-        (merged.aligns, &merged.externals, &merged.cells)
-    );
+    assert_eq!((read.aligns, &read.externals, &read.got), (merged.aligns, &merged.externals, &merged.got));
     assert_eq!(read.fixups, merged.fixups);
     assert_eq!(read.functions, merged.functions);
     assert!(read.names.is_empty() && !read.frame_index.is_empty());
@@ -205,7 +202,7 @@ fn seal(bytes: &mut [u8]) {
     }
 }
 
-/// Whether a pack is taken; then it is placed, too, which must fail or succeed.
+/// Whether a pack is taken; then it is linked, too, which must fail or succeed.
 fn is_taken(bytes: &[u8], memory: &'static CodeMemory) -> bool {
     struct Anything(usize);
     impl Resolver for Anything {
@@ -222,10 +219,10 @@ fn is_taken(bytes: &[u8], memory: &'static CodeMemory) -> bool {
     if pack::check(bytes, &KEY).is_ok()
         && let Ok(unit) = pack::decode_checked(bytes)
     {
-        drop(place(&unit, memory, &mut resolver));
+        drop(link(&unit, memory, &mut resolver));
     }
     let Ok(unit) = pack::decode(bytes, &KEY) else { return false };
-    drop(place(&unit, memory, &mut resolver));
+    drop(link(&unit, memory, &mut resolver));
     true
 }
 
@@ -313,7 +310,7 @@ fn descriptions_are_files_for_debuggers() {
     let bytes = pack::encode(merged(), &KEY);
     let unit = pack::decode(&bytes, &KEY).expect("it was just made");
     let memory = memory();
-    let mut code = place(&unit, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
+    let mut code = link(&unit, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
     let text = code.text.start;
     let description = describe(&bytes, unit.functions.len(), text).expect("it is whole");
 
@@ -333,9 +330,9 @@ fn descriptions_are_files_for_debuggers() {
     let start = frames.sh_addr.wrapping_add(cie as u64 + 8).wrapping_add_signed(start.into());
     assert_eq!(start, text as u64 + u64::from(unit.functions.get(0).expect("there are some").offset));
 
-    // Unwinders find by the index of the pack what they find by one that is made of the frames.
+    // Unwinders find the same by the index of the pack and by one that is made of the frames.
     let without = Unit { frame_index: Cow::default(), ..unit.clone() };
-    let mut other = place(&without, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
+    let mut other = link(&without, memory, &mut Inside(memory)).and_then(Linked::commit).expect("room");
     let (here, there) = (UnwindTable::new(), UnwindTable::new());
     let other_text = other.text.start;
     let (frames, other_frames) = (code.eh_frame.start, other.eh_frame.start);

@@ -16,8 +16,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const KEY: Key = [7; 32];
 
-/// Modules, at places 1 and 3: function 0 of the first calls that of the second by import 5, what is outside by import 6, and
-/// its function 1, which has no code. The constant of the second leads to itself.
+/// Modules, at positions 1 and 3: function 0 of the first calls that of the second by import 5, what is outside by
+/// import 6, and its function 1, which has no code. The constant of the second leads to itself.
 const MODULES: [(u32, &str); 2] = [
     (
         1,
@@ -62,7 +62,7 @@ extern "C" fn outside(n: i32) -> i32 {
 
 extern "C" fn trampoline() {}
 
-/// The groups of a file, each of one module, linked ahead for a place near the image that is free.
+/// The groups of a file, each of one module, linked ahead for a range near the image that is free.
 fn linked() -> (Vec<u8>, Prelinked) {
     let units = [unit(0), unit(1)];
     let group = |at: usize| Group::of(&[(MODULES[at].0, &units[at])], &Image, &KEY).expect("it is small");
@@ -92,8 +92,8 @@ fn linked() -> (Vec<u8>, Prelinked) {
     let usage = autojit_code::Usage::Call;
     let external = autojit_code::prelinked::Outside { symbol, module: 1, inline: false, usage, weak: false };
     linked.externals = vec![external];
-    let file =
-        image_pack::encode(&groups, |place| [place as u8; 32], &KEY, Some(&linked)).expect("it is good");
+    let file = image_pack::encode(&groups, |position| [position as u8; 32], &KEY, Some(&linked))
+        .expect("it is good");
     (file, linked)
 }
 
@@ -112,8 +112,8 @@ fn pages(file: &[u8], summary: &Summary) -> &'static mut [u8] {
     pages
 }
 
-/// Tests that take the same place do so one after the other.
-static PLACE: Mutex<()> = Mutex::new(());
+/// Tests that take the same addresses do so one after the other.
+static ADDRESSES: Mutex<()> = Mutex::new(());
 
 /// Maps the pages at `start`; false if they are refused.
 fn adopt(memory: &CodeMemory, file: &[u8], summary: &Summary, start: usize) -> bool {
@@ -142,7 +142,7 @@ fn permissions(range: &Range<usize>) -> String {
 
 #[test]
 fn pages_run_where_they_were_linked_for() {
-    let _place = PLACE.lock();
+    let _alone = ADDRESSES.lock();
     let (file, _) = linked();
     let summary = open(&file);
     assert!(image_pack::pages_are_good(&file));
@@ -157,7 +157,7 @@ fn pages_run_where_they_were_linked_for() {
     ] {
         assert_eq!(permissions(&part), expected);
     }
-    // The place is taken now: what is refused stays as it was, and is linked as ever.
+    // The range is taken now: what is refused stays as it was, and is linked as ever.
     let other = CodeMemory::new(image(), Booking::default());
     assert!(!adopt(&other, &file, &summary, start));
     assert!(!adopt(&other, &file, &summary, start.wrapping_add(1 << 40)), "it is out of reach");
@@ -187,7 +187,7 @@ fn pages_run_where_they_were_linked_for() {
     unsafe { memory.release() };
     assert_eq!(permissions(&(start..start + text)), "none");
     let again = CodeMemory::new(image(), Booking::default());
-    assert!(adopt(&again, &file, &summary, start), "the place is free again");
+    assert!(adopt(&again, &file, &summary, start), "the range is free again");
     // SAFETY: as above.
     unsafe { again.release() };
 }
@@ -199,7 +199,7 @@ fn read(address: usize) -> [u8; 8] {
 
 #[test]
 fn memory_without_files_refuses_them() {
-    let _place = PLACE.lock();
+    let _alone = ADDRESSES.lock();
     let (file, _) = linked();
     let summary = open(&file);
     let start = image().start.wrapping_sub(summary.distance);
@@ -211,7 +211,7 @@ fn memory_without_files_refuses_them() {
     }
 }
 
-/// What text cannot refer to by way of a cell keeps it from being linked ahead.
+/// What text cannot refer to by way of the GOT keeps it from being linked ahead.
 #[test]
 fn text_that_each_process_completes() {
     let link = |source: &str, flags: &[&str], binding: Binding| {
@@ -222,9 +222,10 @@ fn text_that_each_process_completes() {
     let source = "extern int there; int *f(void) { return &there; }\n";
     let outside = link(source, &["-O1", "-fno-pic"], Binding::Outside);
     assert!(matches!(outside, Err(LinkError::OutOfReach(_))), "{outside:?}");
-    // By a cell it can.
-    let cell = link(source, &["-O1", "-fPIC"], Binding::Outside).expect("by a cell").expect("there is room");
-    assert_eq!((cell.words.len(), cell.absolute), (1, 0));
+    // By way of the GOT it can.
+    let linked =
+        link(source, &["-O1", "-fPIC"], Binding::Outside).expect("by way of the GOT").expect("there is room");
+    assert_eq!((linked.words.len(), linked.absolute), (1, 0));
     // 32 bits are of an image that is where it was.
     let low = link(source, &["-O1", "-fno-pic"], Binding::Image(0x40_0000)).expect("it fits");
     assert_eq!(low.expect("there is room").absolute, image().start);

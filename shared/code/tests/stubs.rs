@@ -1,4 +1,4 @@
-//! Stubs made at run time: their bytes, their slots, the way through their lazy tail, and out of it by the unwinder.
+//! Stubs made at run time: their bytes, their slots, the way through their lazy entry, and out of it by the unwinder.
 
 mod support;
 
@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_code::{CodeMemory, MemoryError, RuntimeStub};
-use autojit_trampoline::contract::{ModuleRecord, slot_of_stub, slot_of_tail};
+use autojit_trampoline::contract::{ModuleRecord, slot_of_lazy_entry, slot_of_stub};
 use support::{RECORD, UNWIND, image, memory, only, private_memory};
 
 extern "C" fn finished() -> i32 {
@@ -19,15 +19,15 @@ extern "C" fn finished() -> i32 {
 static FRAMES: Mutex<Vec<usize>> = Mutex::new(Vec::new());
 static RESOLVED: AtomicUsize = AtomicUsize::new(0);
 
-/// What a resolver does, in short: publishes the slot of the tail.
-extern "C" fn resolve(tail: *const u8) {
+/// What a resolver does, in short: publishes the slot of the lazy entry.
+extern "C" fn resolve(return_address: *const u8) {
     extern "C" fn frame(context: *mut libc::c_void, _: *mut libc::c_void) -> i32 {
         // SAFETY: the context is the unwinder's.
         FRAMES.lock().unwrap().push(unsafe { _Unwind_GetIP(context) });
         0
     }
-    // SAFETY: the trampoline passes the return address that a tail pushed.
-    let slot = unsafe { &*slot_of_tail(tail) };
+    // SAFETY: the trampoline passes the return address that a lazy entry pushed.
+    let slot = unsafe { &*slot_of_lazy_entry(return_address) };
     // SAFETY: the runtime made the slot, for RECORD.
     assert!(std::ptr::eq(unsafe { slot.record() }, &RECORD));
     RESOLVED.store(slot.index as usize, Ordering::Relaxed);
@@ -96,9 +96,10 @@ fn first_call_goes_through_the_tail() {
             assert_eq!(function(), 1234);
             assert_eq!(RESOLVED.swap(0, Ordering::Relaxed), index as usize);
             let frames = FRAMES.lock().unwrap().clone();
-            let tail = frames.iter().position(|pc| *pc == stub.function + 12).expect("the tail's frame");
-            assert!(frames.len() > tail + 3, "the unwinder comes out of the stub");
-            assert!(image().contains(&frames[tail + 1]), "into this function");
+            let entered =
+                frames.iter().position(|pc| *pc == stub.function + 12).expect("the lazy entry's frame");
+            assert!(frames.len() > entered + 3, "the unwinder comes out of the stub");
+            assert!(image().contains(&frames[entered + 1]), "into this function");
             assert_eq!(function(), 1234);
             assert_eq!(RESOLVED.load(Ordering::Relaxed), 0, "the second call does not resolve");
         }
@@ -127,7 +128,7 @@ fn bytes_and_slots() {
             assert!(bytes[14..].iter().all(|byte| *byte == 0xcc));
             let first = slot_of_stub(stub.function as *const u8).unwrap();
             assert!(std::ptr::eq(first, stub.slot));
-            assert!(std::ptr::eq(slot_of_tail((stub.function + 12) as *const u8), stub.slot));
+            assert!(std::ptr::eq(slot_of_lazy_entry((stub.function + 12) as *const u8), stub.slot));
             let call = i32::from_le_bytes(bytes[8..12].try_into().unwrap());
             let entry = (stub.function + 12).wrapping_add_signed(call as isize) as *const usize;
             assert_eq!(*entry, trampoline as *const () as usize);

@@ -53,7 +53,7 @@ pub fn whole(bitcode: &[u8]) -> [Piece<&[u8]>; 1] {
 /// Those of zstd, when it has no memory.
 pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
     let mut strings = String::new();
-    let mut place = |name: &str| {
+    let mut range_of = |name: &str| {
         let at = strings.len() as u32;
         strings.push_str(name);
         [at, name.len() as u32]
@@ -61,16 +61,16 @@ pub fn encode(contents: &Contents<'_>) -> std::io::Result<(Vec<u8>, Key)> {
 
     let mut tables = Vec::with_capacity(contents.functions.len() * 32 + contents.imports.len() * 24);
     for function in contents.functions {
-        put(&mut tables, &place(&function.name));
+        put(&mut tables, &range_of(&function.name));
         put(&mut tables, &[function.import.unwrap_or(NO_IMPORT)]);
         let flags = if function.interposable { INTERPOSABLE } else { 0 };
         tables.extend_from_slice(&[function.kind as u8, flags, 0, 0]);
     }
     for import in contents.imports {
-        put(&mut tables, &place(import));
+        put(&mut tables, &range_of(import));
     }
-    let source = place(contents.source);
-    let options = place(contents.options);
+    let source = range_of(contents.source);
+    let options = range_of(contents.options);
     let symbols = symbols(contents);
     for (hash, value) in &symbols {
         put(&mut tables, &[*hash, *value]);

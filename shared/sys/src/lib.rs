@@ -10,22 +10,22 @@ use std::time::Duration;
 
 mod arch;
 mod auxiliary;
+mod directories;
 mod files;
 mod helper;
 mod map;
 mod memory;
-mod places;
 mod signals;
 mod sockets;
 mod spawn;
 
 pub use arch::{syscall, thread_pointer};
 pub use auxiliary::*;
+pub use directories::*;
 pub use files::*;
 pub use helper::{Helper, sleep_for};
 pub use map::Map;
 pub use memory::*;
-pub use places::*;
 pub use signals::*;
 pub use sockets::*;
 pub use spawn::spawn;

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::choice::Choice;
 use super::values::{Type, types};
-use super::{Case, Place, Run, Unit};
+use super::{Case, Part, Run, Unit};
 
 /// How a function is known to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +95,13 @@ impl Function {
     }
 
     /// Whether code in the file `file` may name it.
-    fn visible(&self, file: usize, places: &[Place]) -> bool {
+    fn visible(&self, file: usize, parts: &[Part]) -> bool {
         match self.linkage {
             Linkage::Static => self.home == file,
             Linkage::StaticInline | Linkage::Inline => true,
-            Linkage::Hidden => places[self.home] == places[file],
+            Linkage::Hidden => parts[self.home] == parts[file],
             // A library must not use an indirect function of the program: it may be needed before it is known.
-            Linkage::Indirect => places[self.home] == places[file] || places[file] == Place::Program,
+            Linkage::Indirect => parts[self.home] == parts[file] || parts[file] == Part::Program,
             _ => true,
         }
     }
@@ -118,7 +118,7 @@ struct Generator {
     cxx: bool,
     types: Vec<Type>,
     functions: Vec<Function>,
-    places: Vec<Place>,
+    parts: Vec<Part>,
     /// Whether functions may have arrays of variable length. Else they may have conventions that leave no register
     /// for these.
     room: bool,
@@ -129,12 +129,12 @@ pub fn generate(seed: u64) -> Case {
     let mut choice = Choice::new(seed);
     let cxx = choice.percent(35);
     let (types, header) = types(&mut choice, cxx);
-    let mut places = vec![Place::Program; 2 + choice.below(3)];
+    let mut parts = vec![Part::Program; 2 + choice.below(3)];
     if choice.percent(60) {
-        places.resize(places.len() + 1 + choice.below(2), Place::Library);
+        parts.resize(parts.len() + 1 + choice.below(2), Part::Library);
     }
     let room = choice.percent(60);
-    let mut generator = Generator { choice, cxx, types, functions: Vec::new(), places, room };
+    let mut generator = Generator { choice, cxx, types, functions: Vec::new(), parts, room };
     for number in 0..8 + generator.choice.below(24) {
         let function = generator.function(number);
         generator.functions.push(function);
@@ -175,7 +175,7 @@ impl Generator {
         }
         // Conventions other than C's have no landing pads in the caller's registers.
         let throws = (self.cxx && convention.is_none() && choice.percent(25)).then(|| 2 + choice.word() % 5);
-        let home = choice.below(self.places.len());
+        let home = choice.below(self.parts.len());
         Function { number, home, linkage, result, parameters, variadic, attribute, throws }
     }
 
@@ -184,7 +184,7 @@ impl Generator {
         for function in &functions {
             self.declare(&mut header, function);
         }
-        for (file, _) in self.places.iter().enumerate() {
+        for (file, _) in self.parts.iter().enumerate() {
             let kind = if self.cxx { "extern \"C\"" } else { "extern" };
             writeln!(header, "{kind} void *const addresses{file}[];").expect("strings take everything");
         }
@@ -200,10 +200,10 @@ impl Generator {
             writeln!(header, "inline {declaration} {body}").expect("strings take everything");
         }
         let extension = if self.cxx { "cpp" } else { "c" };
-        let mut units = vec![Unit { file: "common.h".into(), text: header, place: Place::Header }];
-        for (file, place) in self.places.clone().into_iter().enumerate() {
+        let mut units = vec![Unit { file: "common.h".into(), text: header, part: Part::Header }];
+        for (file, part) in self.parts.clone().into_iter().enumerate() {
             let text = self.file(file);
-            units.push(Unit { file: format!("file{file}.{extension}"), text, place });
+            units.push(Unit { file: format!("file{file}.{extension}"), text, part });
         }
         let all = self.choice.percent(40);
         let mut lazy: Vec<bool> = units.iter().map(|_| all || self.choice.percent(60)).collect();
@@ -277,7 +277,7 @@ impl Generator {
                 let declaration = function.declaration(&name);
                 if own {
                     write(format!("{declaration} {body}"));
-                } else if self.places[file] == self.places[function.home] && self.choice.percent(50) {
+                } else if self.parts[file] == self.parts[function.home] && self.choice.percent(50) {
                     write(format!("__attribute__((weak)) {declaration} {body}"));
                 }
             }
@@ -360,7 +360,7 @@ impl Generator {
                 if file == usize::MAX {
                     !matches!(f.linkage, Linkage::Static | Linkage::Hidden | Linkage::Indirect)
                 } else {
-                    f.visible(file, &self.places)
+                    f.visible(file, &self.parts)
                 }
             })
             .cloned()
@@ -385,7 +385,7 @@ impl Generator {
         };
         let one_address = self.functions.iter().filter(|f| f.has_one_address());
         let position = one_address.clone().position(|f| f.number == function.number);
-        let other = self.choice.below(self.places.len());
+        let other = self.choice.below(self.parts.len());
         match (self.choice.below(12), position) {
             (0, _) => format!("    {{ __typeof__(&{name}) volatile p = &{name}; {} }}\n", call("p", self)),
             (1, _) => {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::choice::Choice;
-use super::{Case, Place, Run, Unit};
+use super::{Case, Part, Run, Unit};
 use crate::run::{attempt, command};
 
 /// Always given: a program stays small enough for a test.
@@ -47,7 +47,7 @@ pub fn generate(seed: u64, directory: &Path) -> Result<Case, String> {
         return Err(format!("csmith gives up: {outcome}"));
     }
     let text = std::fs::read_to_string(&output).map_err(|error| format!("csmith wrote nothing: {error}"))?;
-    let unit = |stem: &str, text| Unit { file: format!("{stem}.{extension}"), text, place: Place::Program };
+    let unit = |stem: &str, text| Unit { file: format!("{stem}.{extension}"), text, part: Part::Program };
     let units = match (!cxx && choice.percent(40)).then(|| split(&text)).flatten() {
         Some([first, second]) => vec![unit("first", first), unit("second", second)],
         None => vec![unit("whole", text)],

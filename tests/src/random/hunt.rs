@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Case, Counts, Generator, Place, Verdict, check, check_seed, commands};
+use super::{Case, Counts, Generator, Part, Verdict, check, check_seed, commands};
 
 /// What to look at.
 #[derive(Debug, Clone)]
 pub struct Hunt {
-    /// Who writes the programs.
+    /// The generator of the programs.
     pub generator: Generator,
     /// The seeds.
     pub seeds: Range<u64>,
@@ -133,11 +133,11 @@ impl Hunt {
 fn reduce(case: &Case, directory: &Path) -> Case {
     let differs = |case: &Case| matches!(check(case, &directory.join("reduced")), Verdict::Different(_));
     let mut best = case.clone();
-    for index in (0..best.lazy.len()).filter(|index| case.units[*index].place != Place::Header) {
+    for index in (0..best.lazy.len()).filter(|index| case.units[*index].part != Part::Header) {
         let mut smaller = best.clone();
         smaller.lazy[index] = false;
         // With no lazy file, that nothing is lazy would be taken for the difference.
-        let any = (0..smaller.lazy.len()).any(|i| smaller.lazy[i] && smaller.units[i].place != Place::Header);
+        let any = (0..smaller.lazy.len()).any(|i| smaller.lazy[i] && smaller.units[i].part != Part::Header);
         if any && differs(&smaller) {
             best = smaller;
         }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::choice::Choice;
 use super::values::{Type, types};
-use super::{Case, Place, Run, Unit};
+use super::{Case, Part, Run, Unit};
 
 /// What C++ programs have beside: objects that note how they come and go, and may not come.
 const OBJECTS: &str = "\
@@ -127,13 +127,13 @@ pub fn generate(seed: u64) -> Case {
     let text = generator.file();
     let (header, values) = apart(&header);
     let extension = if cxx { "cpp" } else { "c" };
-    let unit = |file: &str, text, place| Unit { file: file.to_owned(), text, place };
+    let unit = |file: &str, text, part| Unit { file: file.to_owned(), text, part };
     Case {
         name: format!("loops-{seed}"),
         units: vec![
-            unit("common.h", header, Place::Header),
-            unit(&format!("loops.{extension}"), text, Place::Program),
-            unit(&format!("values.{extension}"), values, Place::Program),
+            unit("common.h", header, Part::Header),
+            unit(&format!("loops.{extension}"), text, Part::Program),
+            unit(&format!("values.{extension}"), values, Part::Program),
         ],
         flags: ["-w", "-Wno-error", "-fwrapv"].map(str::to_owned).to_vec(),
         link: vec!["-lm".to_owned()],

@@ -162,10 +162,10 @@ fn rounds_of_edits_compile_as_plainly() {
         }
         // Sometimes the next edit comes while a preamble is in the making.
         if numbers.below(4) > 0 || calm {
-            project.settle();
+            project.wait_for_preambles();
         }
     }
-    project.settle();
+    project.wait_for_preambles();
     println!("{rounds} rounds, {used} with a preamble, {}", project.reasons());
     // Many headers cannot be kept.
     assert!(used as u64 >= (rounds / 16).min(2), "{used} of {rounds} rounds used a preamble");
@@ -205,7 +205,7 @@ fn other_sources_compile_as_plainly() {
             let (has, result) = project.compare("always", &what);
             used += usize::from(has);
             compiled += usize::from(result.compiled());
-            project.settle();
+            project.wait_for_preambles();
             project.append(&project.source, "\nstruct AutojitEdited { int edited; };\n");
         }
     }

@@ -25,7 +25,7 @@ fn an_edited_source_has_its_preamble_kept() {
         assert_eq!(project.count('a'), 0, "{what}: a source that was not edited needs no preamble");
         project.append(&project.source, "int more(int value) { return body(value); }\n");
         assert!(!project.compare("on", &what).0);
-        project.settle();
+        project.wait_for_preambles();
         for edit in ["int most;\n", "#include \"near/near.h\"\nint near_again = NEAR;\n"] {
             project.append(&project.source, edit);
             assert!(project.compare("on", &what).0, "{what}: {}", project.reasons());
@@ -56,7 +56,7 @@ fn assert_noticed(name: &str, source: &str, changes: &[Change]) {
         change(&project);
         let (used, _) = project.compare("always", what);
         assert!(!used, "{what}: the preamble is out of date");
-        project.settle();
+        project.wait_for_preambles();
         let (used, _) = project.compare("always", what);
         assert!(used, "{what}: {}", project.reasons());
     }
@@ -249,7 +249,7 @@ fn what_a_preamble_would_change_is_compiled_plainly() {
         // A time differs by nature.
         let timed = header.contains("__TIME__");
         project.compile("always");
-        project.settle();
+        project.wait_for_preambles();
         assert_eq!((project.count('m'), project.count('f')), (0, 1), "{what}: {}", project.reasons());
         if !timed {
             assert!(!project.compare("always", what).0, "{what}");
@@ -281,7 +281,7 @@ fn damaged_and_foreign_files_are_not_used() {
     for (what, change) in changes {
         change();
         assert!(!project.compare("always", what).0, "{what}");
-        project.settle();
+        project.wait_for_preambles();
         assert!(project.compare("always", what).0, "{what}: {}", project.reasons());
     }
     fs::set_permissions(project.kept(), fs::Permissions::from_mode(0o777)).expect("it is ours");
@@ -310,7 +310,7 @@ fn a_cache_that_cannot_be_written_does_no_harm() {
     stats("--cache-clear");
     assert!(stats("--cache-stats").contains("preambles  0\npreamble bytes  0\n"));
     assert!(!project.compare("always", "cleared").0);
-    project.settle();
+    project.wait_for_preambles();
     assert!(project.compare("always", "made again").0, "{}", project.reasons());
 }
 
@@ -322,7 +322,7 @@ fn the_cache_keeps_to_its_limit() {
     for number in 0..5 {
         project.flags.push(format!("-DNUMBER{number}"));
         project.compile("always");
-        project.settle();
+        project.wait_for_preambles();
         sizes.extend(
             files(&project.kept(), "pch").iter().map(|file| file.metadata().map_or(0, |found| found.len())),
         );
@@ -380,7 +380,7 @@ fn builds_at_once_do_not_disturb_each_other() {
             });
         }
     });
-    project.settle();
+    project.wait_for_preambles();
     assert!(wanted.compiled() && project.compare("on", "behind them").0, "{}", project.reasons());
 }
 
@@ -439,7 +439,7 @@ fn builds_do_not_wait_for_makers() {
     while !idle(makers[0]) && start.elapsed() < Duration::from_secs(60) {}
     assert!(idle(makers[0]), "it has the lowest priority and a session of its own");
     drop(held);
-    project.settle();
+    project.wait_for_preambles();
     assert!(project.compare("on", "made").0, "{}", project.reasons());
 }
 
@@ -456,7 +456,7 @@ fn debug_information_of_code_is_the_same() {
     );
     project.append("main.cpp", "int more(int many) { int local = body(many); return in(local); }\n");
     project.compile("always");
-    project.settle();
+    project.wait_for_preambles();
     let object = |preamble: &str| {
         let result = project.compile(preamble);
         assert!(result.compiled());

@@ -46,7 +46,7 @@ fn shared_preambles_do_not_name_another_source() {
     let text = "#define WHERE __FILE__\n#include \"shape.h\"\nconst char *where = WHERE;\nint area(int a) { return shape_area(a, 2); }\n";
     project.write("unmistakable.cpp", text);
     project.compile("always");
-    project.settle();
+    project.wait_for_preambles();
     other(&mut project, "other.cpp", text);
     let before = project.count('u');
     assert!(project.compile("on").compiled() && project.count('u') == before + 1, "{}", project.reasons());
@@ -86,7 +86,7 @@ fn headers_are_looked_for_where_a_plain_compile_looks() {
         }
         project.write("main.cpp", source);
         assert!(project.compare("always", what).1.compiled(), "{what}");
-        project.settle();
+        project.wait_for_preambles();
         // Only now it tells one from the other.
         project.append("main.cpp", "int own = OWN;\n");
         assert!(!project.compare("on", what).0, "{what}");
@@ -107,7 +107,7 @@ fn pragmas_count_where_the_compiler_sees_them() {
         project.write("shape.h", &header.replace("extern \"C\" ", ""));
         project.write("main.c", "#include \"shape.h\"\nint body(void) { return 1; }\n");
         project.compile("always");
-        project.settle();
+        project.wait_for_preambles();
         let counts = (usize::from(kept), usize::from(!kept));
         assert_eq!((project.count('m'), project.count('f')), counts, "{what}: {}", project.reasons());
         project.append("main.c", "int name(void);\nint more(void) { return name(); }\n");
@@ -170,7 +170,7 @@ fn a_compiler_cache_in_front_gets_what_a_plain_compile_makes() {
         project.append("main.cpp", &format!("int more_{round}(int n) {{ return body(n); }}\n"));
         let cached = compile("on");
         assert!(cached == project.compile("off"), "round {round}");
-        project.settle();
+        project.wait_for_preambles();
         // Taken from the cache.
         assert!(cached == compile("on"), "round {round}, again");
     }

@@ -221,7 +221,7 @@ fn an_altered_byte_is_noticed_wherever_it_is() {
     }
     // Two bytes of the header mean nothing.
     unnoticed.retain(|at| !(14..16).contains(at));
-    assert!(unnoticed.is_empty(), "altered bytes that nobody noticed: {unnoticed:?} of {}", whole.len());
+    assert!(unnoticed.is_empty(), "altered bytes that were not noticed: {unnoticed:?} of {}", whole.len());
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn what_fails_after_the_beginning_aborts() {
 
 #[test]
 fn an_unreadable_container_is_named() {
-    // Root reads everything; a loop of links is unreadable for everybody.
+    // Root reads everything; a loop of links is unreadable for every user.
     let program = Program::build("store-unreadable", Kept::Directory, Kept::Plain);
     let container = program.container();
     fs::remove_file(&container).expect("it is ours");
@@ -327,7 +327,7 @@ fn compile_into(scratch: &Scratch, store: &Path) -> Outcome {
 #[test]
 fn a_store_that_cannot_be_written_fails_the_build() {
     let scratch = Scratch::new("store-unwritable");
-    // For root nothing is write-protected; a file is no directory for anybody.
+    // For root nothing is write-protected; a file is no directory for any user.
     let file = scratch.file("file", "");
     for store in [file.clone(), file.join("below"), PathBuf::from("/proc/self/nowhere")] {
         let outcome = compile_into(&scratch, &store);

@@ -1,4 +1,4 @@
-//! The object cache: what damaged files do, what is a key, who shares code, what is read.
+//! The object cache: what damaged files do, keys, shared code, reading.
 
 use std::fmt::Write;
 use std::fs;
@@ -95,15 +95,15 @@ fn damaged_code_is_compiled_again() {
     }
 }
 
-/// Has every place of a fixup in a cache file lie outside its code, under a checksum that is right
+/// Has every site of a fixup in a cache file lie outside its code, under a checksum that is right
 /// (docs/cache-format.md).
 fn misplace_fixups(file: &[u8]) -> Vec<u8> {
     let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().expect("4 bytes")) as usize;
-    let (externals, cells, groups, places) = (word(88), word(92), word(96), word(100));
-    let first = 124 + externals * 16 + cells * 8 + groups * 12;
-    assert!(places > 0, "it calls printf");
+    let (externals, got, groups, sites) = (word(88), word(92), word(96), word(100));
+    let first = 124 + externals * 16 + got * 8 + groups * 12;
+    assert!(sites > 0, "it calls printf");
     let mut bytes = file.to_vec();
-    bytes[first..first + places * 4].fill(0xff);
+    bytes[first..first + sites * 4].fill(0xff);
     let code = pack::code_len(&bytes).expect("it is whole");
     let checksum = xxh3_64(&bytes[24..code]);
     bytes[16..24].copy_from_slice(&checksum.to_le_bytes());

@@ -221,7 +221,7 @@ fn places_where_nothing_can_be_kept() {
     let homeless = [("AUTOJIT_CACHE_DIR", ""), ("XDG_CACHE_HOME", ""), ("HOME", &*missing)];
     assert_useless(&scratch, &program, &homeless, "no such file or directory");
     assert!(!scratch.path().join("missing").exists());
-    // Anybody could put something there.
+    // Any user could put something there.
     let code = directory(scratch.path());
     fs::create_dir_all(&code).expect("the directory is ours");
     fs::set_permissions(&code, Permissions::from_mode(0o777)).expect("it is ours");
@@ -302,7 +302,7 @@ fn files_that_are_none() {
         ),
         ("a fifo", &|| drop(tool(command("mkfifo").arg(&file))), "operation not permitted"),
         (
-            "a file for everybody",
+            "a file that all may write",
             &|| {
                 fs::write(&file, &whole).expect("the directory is ours");
                 fs::set_permissions(&file, Permissions::from_mode(0o666)).expect("it is ours");

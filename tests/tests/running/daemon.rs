@@ -258,7 +258,7 @@ fn a_build_followed_by_a_run_finds_its_code() {
     // After an edit: what ran before.
     let recorded = Instant::now();
     while !recorded_functions(scratch.path()).contains(" used\n") {
-        assert!(recorded.elapsed() < PATIENCE, "nobody notes what has run");
+        assert!(recorded.elapsed() < PATIENCE, "what has run was not noted");
         std::thread::sleep(Duration::from_millis(10));
     }
     build(7);

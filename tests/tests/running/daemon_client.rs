@@ -168,7 +168,7 @@ fn its_code_is_none() {
 fn it_belongs_to_another_user() {
     // SAFETY: a plain system call.
     if unsafe { libc::geteuid() } != 0 {
-        eprintln!("only root can be somebody else; nothing was tested");
+        eprintln!("only root can become another user; nothing was tested");
         return;
     }
     let scratch = Scratch::new("client-user");
@@ -180,7 +180,7 @@ fn it_belongs_to_another_user() {
             unsafe { libc::syscall(libc::SYS_setresuid, 0, 4321, 0) };
             Fake::start(&path, |_, client| client.serve())
         };
-        scope.spawn(bind).join().expect("anybody may listen in a directory for all")
+        scope.spawn(bind).join().expect("every user may listen in a directory for all")
     });
     let mut auto = client(&program, &scratch, "auto", listener.path());
     let outcome = run(auto.env("AUTOJIT_LOG", "debug"), scratch.path(), b"");
@@ -330,7 +330,7 @@ fn it_ends_with_the_program_that_started_it() {
     let (_, rest) = log.split_once("autojitd, process ").unwrap_or_else(|| panic!("{log}"));
     let daemon: u32 = rest.split(',').next().and_then(|number| number.parse().ok()).expect("a number");
     let facts_of = facts(daemon).expect("it runs");
-    assert_ne!(facts_of[1], child.id().to_string(), "it is nobody's child");
+    assert_ne!(facts_of[1], child.id().to_string(), "it is no child of the program's");
     assert_eq!(facts_of[3..5], [daemon.to_string(), "0".to_owned()], "a session of its own, no terminal");
     for descriptor in fs::read_dir(format!("/proc/{daemon}/fd")).expect("it runs") {
         let target = fs::read_link(descriptor.expect("an entry").path()).unwrap_or_default();
@@ -346,7 +346,7 @@ fn it_ends_with_the_program_that_started_it() {
     }
 }
 
-/// What programs do that a connection may not survive, each named by an argument, before they call another function.
+/// Actions of programs that a connection may not survive, each named by an argument, before they call another function.
 const DEEDS: &str = include_str!("daemon_client/deeds.c");
 
 #[test]

@@ -142,8 +142,8 @@ fn trace(scratch: &Scratch, mut strace: Command, program: &Path, text: &str) -> 
     fs::read_to_string(scratch.path().join("trace")).expect("strace writes it")
 }
 
-/// What programs pay that build systems start by the thousand: everything that they need is bound when the executable
-/// registers, so that no first call comes to the resolver, and at the end nothing is looked at.
+/// The cost for programs that build systems start by the thousand: everything that they need is bound when the
+/// executable registers, so that no first call comes to the resolver, and at the end nothing is looked at.
 #[test]
 fn later_runs_of_small_programs_make_few_system_calls() {
     /// Opening and reading the name of the tracer.

@@ -4,8 +4,8 @@
 //! object lacks, some near, some out of reach. Then all bytes of all loaded sections must be the same, except where
 //! the two may differ by definition, and there
 //! - the operand of a branch (PLT32) must lead to the same address, through whatever stub;
-//! - an instruction that uses a GOT cell (GOTPCREL and its relaxable forms, with its opcode) must use a cell with the
-//!   same address, or that address itself;
+//! - an instruction that uses a GOT entry (GOTPCREL and its relaxable forms, with its opcode) must use an entry with
+//!   the same address, or that address itself;
 //! - the address of a function that the object defines is its stub for us and its code for JITLink.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use autojit_code::{Code, CodeMemory, Resolver, Symbol, Target, Unit, Usage, pack, place};
+use autojit_code::{Code, CodeMemory, Resolver, Symbol, Target, Unit, Usage, link, pack};
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::run::{by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, kept, repository};
@@ -75,7 +75,7 @@ struct Addresses {
 }
 
 impl Addresses {
-    /// Every third is out of reach, for what can be: nothing but calls and GOT cells.
+    /// Every third is out of reach, for what can be: nothing but calls and GOT entries.
     fn of(&mut self, name: &str, may_be_far: bool) -> usize {
         let number = self.known.len() + 1;
         let far = may_be_far && number.is_multiple_of(3);
@@ -118,7 +118,7 @@ fn link_ours(object: &[u8]) -> Linked<'_> {
         }
     }
     let unit = Unit::of(object, &|_| None).expect("it is a good object");
-    let code = place(&unit, memory, &mut addresses).and_then(autojit_code::Linked::commit).expect("it links");
+    let code = link(&unit, memory, &mut addresses).and_then(autojit_code::Linked::commit).expect("it links");
     let sections: BTreeMap<_, _> = (unit.sections.iter())
         .map(|section| {
             let index = section.index as usize;
@@ -161,7 +161,7 @@ trait Bytes {
         i32::from_le_bytes(self.read(address, 4).try_into().expect("4 bytes")) as isize as usize
     }
 
-    /// Whether there is a stub (`jmp *cell(%rip)`).
+    /// Whether there is a stub (`jmp *entry(%rip)`).
     fn is_stub(&self, address: usize) -> bool;
 
     /// Where a branch to `address` ends up.
@@ -170,8 +170,8 @@ trait Bytes {
             return address;
         }
         assert_eq!(self.read(address, 2), [0xff, 0x25], "the stub at {address:#x}");
-        let cell = self.displacement(address + 2).wrapping_add(address + 6);
-        self.number(cell) as usize
+        let entry = self.displacement(address + 2).wrapping_add(address + 6);
+        self.number(entry) as usize
     }
 
     /// The address that the instruction with a GOTPCREL relocation at `place` uses in the end.
@@ -182,7 +182,7 @@ trait Bytes {
             [0x8d, _] | [0x67, 0xe8] => operand(),
             // jmp; nop
             [0xe9, _] => self.displacement(place - 1).wrapping_add(place + 3),
-            // mov, call, jmp and others of what is in a cell
+            // mov, call, jmp and others of what is in an entry
             _ => self.number(operand()) as usize,
         }
     }

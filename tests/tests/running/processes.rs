@@ -142,7 +142,7 @@ fn a_planted_link_is_not_followed() {
         lazy_object(&source, &[], &object, &[("AUTOJIT_STORE", store.as_os_str())]);
         object
     };
-    // Which name the container will have, anybody who has the source can find out.
+    // Which name the container will have, can be found out from the source.
     let private = scratch.directory("private");
     build(&private);
     let name = fs::read_dir(&private).expect("it is ours").next().expect("a container").expect("readable");

@@ -264,10 +264,10 @@ fn what_cannot_be_compiled_is_told() {
     let object = compile(&scratch, How::Lazy, "main.c", C, &["-O0", "-fPIC"]);
     for kind in ["-static", "-pie"] {
         let program = link(&scratch, "bfd", false, std::slice::from_ref(&object), &[kind]);
-        let mut nobody = by_llvm(command(&program));
+        let mut without = by_llvm(command(&program));
         // The socket would be that of a daemon of the user's.
-        nobody.env("AUTOJIT_SOCKET_PATH", "/nowhere/socket").env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd");
-        let outcome = run(&mut nobody, scratch.path(), b"");
+        without.env("AUTOJIT_SOCKET_PATH", "/nowhere/socket").env("AUTOJIT_DAEMON_PATH", "/nowhere/autojitd");
+        let outcome = run(&mut without, scratch.path(), b"");
         let errors = outcome.assert_code(127).errors();
         assert!(errors.contains("/nowhere/autojitd") && errors.lines().count() == 1, "{outcome}");
         assert!(errors.contains("set AUTOJIT_DAEMON_PATH") && !errors.contains("inprocess"), "{outcome}");

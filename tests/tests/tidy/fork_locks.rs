@@ -1,5 +1,5 @@
 //! Locks of the runtime and forks: a lock that another thread holds while the program forks would stay held in the child.
-//! All that are not only taken inside the gate are in one list (preload/src/startup/forks.rs).
+//! All that are not only taken within a fork guard are in one list (preload/src/startup/forks.rs).
 
 use super::{RUNTIME, code, files};
 
@@ -7,7 +7,7 @@ use super::{RUNTIME, code, files};
 const LIST: &str = "preload/src/startup/forks.rs";
 
 /// Has a lock of its own, by which it waits for the threads that hold the others.
-const GATE: (&str, &str) = ("preload/src/program/fork.rs", "GATE");
+const OWN: (&str, &str) = ("preload/src/program/fork.rs", "IN_RUNTIME");
 
 /// Structures that have a lock: their files and names.
 fn locked_types(files: &[(String, String)]) -> Vec<(&str, &str)> {
@@ -42,7 +42,7 @@ fn unlisted(files: &[(String, String)]) -> Vec<String> {
             let kind = kind.rsplit("::").next().unwrap_or_default();
             if !name.chars().all(|next| next.is_ascii_uppercase() || next == '_')
                 || !has_lock(file, kind)
-                || (file.as_str(), name) == GATE
+                || (file.as_str(), name) == OWN
             {
                 continue;
             }

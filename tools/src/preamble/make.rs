@@ -102,7 +102,7 @@ fn await_end() -> bool {
 /// Makes the preamble, if it is still wanted; what became of it.
 fn make(order: &Order) -> Event {
     let storage = order.storage;
-    let Some(_place) = storage.waiting_place() else { return Event::Left };
+    let Some(_lock) = storage.waiting_lock() else { return Event::Left };
     let Some(_turn) = storage.turn() else { return Event::Left };
     if let Lookup::Found(manifest, _) = storage.find(order.key)
         && manifest.difference().is_none()

@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::key::Key;
 use super::manifest::Manifest;
 
-/// What became of a compile that could have a preamble.
+/// The outcome of a compile that could have a preamble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Event {
@@ -281,8 +281,8 @@ impl Storage {
         }
     }
 
-    /// A place among those that wait to make a preamble, until drop.
-    pub fn waiting_place(&self) -> Option<File> {
+    /// A lock among those that wait to make a preamble, until drop.
+    pub fn waiting_lock(&self) -> Option<File> {
         (0..WAITING).find_map(|number| self.lock(&format!("waiting.{number}"), |file| file.try_lock().ok()))
     }
 

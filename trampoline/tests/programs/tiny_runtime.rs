@@ -56,5 +56,5 @@ unsafe extern "C" fn resolve(slot: *const Slot, _frame: &mut Frame) {
 pub unsafe extern "C" fn __autojit_register(record: *const ImageRecord) {
     entry::install(resolve, entry::Processor::ask());
     // SAFETY: as the caller promises.
-    unsafe { (*(*record).entry_cell()).store(entry::address(), Ordering::Release) };
+    unsafe { (*(*record).entry_pointer()).store(entry::address(), Ordering::Release) };
 }

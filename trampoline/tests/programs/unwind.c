@@ -10,9 +10,9 @@ int lazy_target(int);
 static int body_target(int a) { return a + 1; }
 void *const bodies[] = {body_target};
 
-// Where the entry cell is to lead once boot code has called __autojit_register: publishes body_target, without
+// Where the entry pointer is to lead once boot code has called __autojit_register: publishes body_target, without
 // blocking signals as the trampoline does, so that stepping goes on.
-void **entry_cell, **slot_target;
+void **entry_pointer, **slot_target;
 void publish_target(void);
 __asm__(".text\n"
         ".type publish_target,@function\n"
@@ -34,7 +34,7 @@ __asm__(".text\n"
 const void *registered;
 void __autojit_register(const void *record) {
   registered = record;
-  if (entry_cell) *entry_cell = publish_target;
+  if (entry_pointer) *entry_pointer = publish_target;
 }
 
 // Calls function(argument) with known values in the registers that a function must preserve, and with the trap flag

@@ -6,7 +6,7 @@
 plain:
 .Lautojit_stub_0:
 jmpq *.Lautojit_slot_0(%rip)
-.Lautojit_tail_0:
+.Lautojit_lazy_0:
 .byte 0x90
 callq .Lautojit_enter
 .byte 0xeb,0xf2
@@ -16,7 +16,7 @@ callq .Lautojit_enter
 "odd name":
 .Lautojit_stub_8:
 jmpq *.Lautojit_slot_8(%rip)
-.Lautojit_tail_8:
+.Lautojit_lazy_8:
 .byte 0x90
 callq .Lautojit_enter
 .byte 0xeb,0xf2
@@ -28,12 +28,12 @@ jmpq *__autojit_entry(%rip)
 .section autojit_slots,"awR",@progbits
 .p2align 4
 .Lautojit_slot_0:
-.quad .Lautojit_tail_0
+.quad .Lautojit_lazy_0
 .long .Lautojit_module-.
 .long 0
 .p2align 4
 .Lautojit_slot_8:
-.quad .Lautojit_tail_8
+.quad .Lautojit_lazy_8
 .long -15
 .long 8
 .section .text.autojit,"axG",@progbits,_ZN1SC5Ev,comdat
@@ -45,7 +45,7 @@ jmpq *__autojit_entry(%rip)
 _ZN1SC2Ev:
 endbr64
 jmpq *.Lautojit_slot_7(%rip)
-.Lautojit_tail_7:
+.Lautojit_lazy_7:
 callq *__autojit_entry(%rip)
 .byte 0xeb,0xf2
 .size _ZN1SC2Ev,.-_ZN1SC2Ev
@@ -53,7 +53,7 @@ callq *__autojit_entry(%rip)
 .section autojit_slots,"awRG",@progbits,_ZN1SC5Ev,comdat
 .p2align 4
 .Lautojit_slot_7:
-.quad .Lautojit_tail_7
+.quad .Lautojit_lazy_7
 .long .Lautojit_module-.
 .long 7
 .globl "other name"

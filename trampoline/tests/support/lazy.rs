@@ -1,5 +1,5 @@
 //! A shared library with lazy functions in the test's own process. The test plays the runtime: it loads the library,
-//! points the image's entry cell at the trampoline and installs a resolver.
+//! points the image's entry pointer at the trampoline and installs a resolver.
 //!
 //! Function `index` of the unit is stub `symbols[index]`; its body is entry `index` of the array `bodies` that the
 //! library's plain code exports.
@@ -25,7 +25,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 pub struct Library {
     handle: *mut c_void,
     record: *const ImageRecord,
-    tails: Vec<usize>,
+    lazy_entries: Vec<usize>,
     boot: usize,
     _alone: MutexGuard<'static, ()>,
 }
@@ -52,13 +52,13 @@ impl Library {
         // SAFETY: as above.
         assert!(!handle.is_null(), "{:?}", unsafe { CStr::from_ptr(error) });
         let mut library =
-            Self { handle, record: std::ptr::null(), tails: Vec::new(), boot: 0, _alone: alone };
+            Self { handle, record: std::ptr::null(), lazy_entries: Vec::new(), boot: 0, _alone: alone };
         library.record = library.variable::<*const ImageRecord>("registered");
         assert!(!library.record.is_null(), "the constructor found no __autojit_register");
-        library.boot = library.entry_cell().load(Ordering::Relaxed);
+        library.boot = library.entry_pointer().load(Ordering::Relaxed);
         let slots = library.slots();
         assert_eq!(slots.len(), symbols.len());
-        library.tails = slots.iter().map(|slot| slot.target.load(Ordering::Relaxed)).collect();
+        library.lazy_entries = slots.iter().map(|slot| slot.target.load(Ordering::Relaxed)).collect();
         library
     }
 
@@ -67,26 +67,26 @@ impl Library {
         entry::install(resolver, entry::Processor::ask());
         RESOLVED.store(0, Ordering::Relaxed);
         BODIES.store(self.address("bodies") as *mut *const c_void, Ordering::Relaxed);
-        self.entry_cell().store(trampoline.unwrap_or_else(entry::address), Ordering::Relaxed);
-        for (slot, tail) in self.slots().iter().zip(&self.tails) {
-            slot.target.store(*tail, Ordering::Release);
+        self.entry_pointer().store(trampoline.unwrap_or_else(entry::address), Ordering::Relaxed);
+        for (slot, lazy_entry) in self.slots().iter().zip(&self.lazy_entries) {
+            slot.target.store(*lazy_entry, Ordering::Release);
         }
     }
 
-    /// The entry cell.
-    pub fn entry_cell(&self) -> &AtomicUsize {
+    /// The entry pointer.
+    pub fn entry_pointer(&self) -> &AtomicUsize {
         // SAFETY: the record is the library's, which stays loaded.
-        unsafe { &*(*self.record).entry_cell() }
+        unsafe { &*(*self.record).entry_pointer() }
     }
 
-    /// The address of boot code: what the entry cell held at first.
+    /// The address of boot code: what the entry pointer held at first.
     pub fn boot(&self) -> usize {
         self.boot
     }
 
     /// The slots of the library, in order of the functions.
     pub fn slots(&self) -> &[Slot] {
-        // SAFETY: as in entry_cell(); between the bounds are slots.
+        // SAFETY: as in entry_pointer(); between the bounds are slots.
         unsafe {
             let slots = (*self.record).slots();
             std::slice::from_raw_parts(slots.start, slots.end.offset_from(slots.start) as usize)

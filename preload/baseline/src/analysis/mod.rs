@@ -12,7 +12,7 @@ use autojit_bitcode::{Block, FunctionBody, Opcode, Value};
 use crate::refused::{Reason, Refused};
 pub(crate) use order::{NONE, Order};
 
-/// What is known of a value that the function defines.
+/// Facts about a value that the function defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Info {
     /// Operands that it is.

@@ -9,7 +9,7 @@ use autojit_bitcode::Module;
 
 use super::{symbol, unwind};
 
-/// Room for code, cells and constants.
+/// Room for code, GOT entries and constants.
 const SIZE: usize = 64 << 20;
 /// The end of it, for counters: it stays writable.
 const COUNTERS: usize = 1 << 20;
@@ -79,7 +79,7 @@ struct Addresses<'a> {
     /// By where the code begins.
     counters: HashMap<usize, usize>,
     data: *mut libc::c_void,
-    cells: HashMap<usize, usize>,
+    got: HashMap<usize, usize>,
     stubs: HashMap<usize, usize>,
 }
 
@@ -109,9 +109,9 @@ impl Addresses<'_> {
         }
     }
 
-    /// A cell with an address.
-    fn cell(&mut self, memory: &mut Memory, address: usize) -> usize {
-        *self.cells.entry(address).or_insert_with(|| memory.put(&address.to_le_bytes(), 8))
+    /// A GOT entry with an address.
+    fn got_entry(&mut self, memory: &mut Memory, address: usize) -> usize {
+        *self.got.entry(address).or_insert_with(|| memory.put(&address.to_le_bytes(), 8))
     }
 
     /// Code within reach that jumps to an address.
@@ -139,7 +139,7 @@ impl Addresses<'_> {
                 return;
             }
             RelocationKind::Pc32 => target,
-            RelocationKind::GotRelaxable => self.cell(memory, target),
+            RelocationKind::GotRelaxable => self.got_entry(memory, target),
             RelocationKind::Call => self.stub(memory, target),
         };
         let value = target as i64 + relocation.addend - place as i64;
@@ -151,9 +151,9 @@ impl Linked {
     /// Links code; what it does not define is looked up in `data`, then in the process.
     pub fn new(module: &Module<'_>, codes: &[(u32, Code)], data: *mut libc::c_void) -> Self {
         let mut memory = Memory::new();
-        let (cells, stubs) = Default::default();
+        let (got, stubs) = Default::default();
         let mut addresses =
-            Addresses { module, compiled: HashMap::new(), counters: HashMap::new(), data, cells, stubs };
+            Addresses { module, compiled: HashMap::new(), counters: HashMap::new(), data, got, stubs };
         let mut places = Vec::new();
         let mut counters = memory.base + SIZE - COUNTERS;
         for (index, code) in codes {

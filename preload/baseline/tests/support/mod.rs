@@ -153,7 +153,7 @@ pub fn compile(module: &Module<'_>) -> (Vec<(u32, Code)>, Vec<Left>) {
     (done, left)
 }
 
-/// What is refused of IR that LLVM's code generator is not to see.
+/// Functions that are refused, of IR that LLVM's code generator is not to see.
 pub fn left_of(ir: &str) -> Vec<Left> {
     let scratch = Scratch::new();
     let at = |name: &str| scratch.0.join(name);

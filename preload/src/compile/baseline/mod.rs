@@ -18,7 +18,7 @@ use autojit_abi::{BASELINE, StackMap};
 use autojit_baseline::{Baseline, Code, RelocationKind, Target};
 use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
 use autojit_cache::BaselineCode;
-use autojit_code::{Code as CompleteCode, describe_unit, place};
+use autojit_code::{Code as CompleteCode, describe_unit, link};
 use autojit_generator::{Error, Generator, Id, Made, Request};
 use autojit_protocol::Scope;
 use autojit_store::{Container, Symbol};
@@ -394,7 +394,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let memory = module.image().memory();
     let owned = |function: &'static Function| std::ptr::eq(function, root) && symbols::is_chosen(function);
     let mut resolver = Names { module, owned: &owned };
-    let linked = place(&unit, memory, &mut resolver)?;
+    let linked = link(&unit, memory, &mut resolver)?;
     let definition = unit.functions.get(0).ok_or_else(|| Error::Refused("no code".into()))?;
     let ready = |code: &CompleteCode| {
         if let Some(at) = definition.counters {

@@ -163,7 +163,7 @@ impl Client {
 
 impl Generator for Client {
     fn id(&self) -> &'static Id {
-        // What a daemon answers that has another one is refused when it is connected with.
+        // The answer of a daemon that has another one is refused when it is connected with.
         &GENERATOR
     }
 

@@ -37,13 +37,13 @@ pub fn start() -> Result<Connection, String> {
 
 /// Where it may be: what AUTOJIT_DAEMON_PATH says, else beside the runtime and in PATH.
 fn candidates() -> Vec<CString> {
-    let place = super::location();
-    if let Some(path) = &place.program {
+    let location = super::location();
+    if let Some(path) = &location.program {
         return vec![path.clone()];
     }
     let own = loaded::own_directory();
     let beside: [&[&[u8]]; 2] = [&[&own, b"../bin/", NAME], &[&own, NAME]];
-    let search = place.search.split(|&byte| byte == b':').filter(|path| path.starts_with(b"/"));
+    let search = location.search.split(|&byte| byte == b':').filter(|path| path.starts_with(b"/"));
     let found = search.map(|directory| c_string(&[directory, b"/", NAME]));
     beside.iter().map(|parts| c_string(parts)).chain(found).filter(|path| is_there(path)).collect()
 }

@@ -20,7 +20,7 @@ use crate::program::function::{self, Function, Tier};
 use crate::program::image::Image;
 use crate::program::{symbols, unwind_table};
 
-/// What a pack has that was linked ahead.
+/// The part of a pack that was linked ahead.
 #[derive(Debug)]
 pub struct Ahead {
     /// What is said of it.
@@ -57,7 +57,7 @@ pub fn bind(
     let memory = image.memory();
     // For perf and debuggers, code is in anonymous memory.
     if !memory.takes_pages() {
-        return Err(Refusal::Process("pages of a file are no place for its code".into()));
+        return Err(Refusal::Process("pages of a file cannot be where its code is".into()));
     }
     let tables = Tables::open(tables, &summary).ok_or(Refusal::Image("its tables are damaged"))?;
     if summary.absolute != 0 && summary.absolute != image.start() {
@@ -127,7 +127,7 @@ fn compare(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, text: u
             return Err(Refusal::Image("its slots are others"));
         }
     }
-    for [module, import, offset] in tables.cells() {
+    for [module, import, offset] in tables.got() {
         let address = image.start().wrapping_add_signed(offset as i32 as isize);
         if of(module)?.import(import) != Some(address) {
             return Err(Refusal::Process("an import of the image leads elsewhere".into()));

@@ -128,7 +128,7 @@ impl Names<'_> {
                     prefetch(entry);
                 }
             } else if reference.kind == ReferenceKind::Stub {
-                prefetch(self.image.place_of_slot(reference.slot));
+                prefetch(self.image.address_of_slot(reference.slot));
             }
             imports.push(entry);
         }
@@ -140,7 +140,7 @@ impl Names<'_> {
         }
         for number in indirect {
             let import = &mut imports[number as usize];
-            // SAFETY: the GOT cell that the entry leads to (contract), which is relocated.
+            // SAFETY: the GOT entry that the entry leads to (contract), which is relocated.
             *import = unsafe { *(*import as *const usize) };
         }
         for (number, first) in same {
@@ -150,7 +150,7 @@ impl Names<'_> {
                 .ok_or("an import that is none")?;
             let (one, other) = (imports[first as usize], imports[number as usize]);
             if one != GONE && other != GONE && one != other {
-                return Err("imports that lead to different places now");
+                return Err("imports that lead to different addresses now");
             }
         }
         self.imports = imports;
@@ -307,7 +307,7 @@ impl Resolver for Names<'_> {
         match symbol {
             Symbol::Name(_) => true,
             Symbol::Function(number) => matches!(self.known(*number), Known::Chosen | Known::Stub(_)),
-            // The place of its function is known if the import leads there now, too.
+            // The address of its function is known if the import leads there now, too.
             Symbol::Import(number) => self.references.get(*number).is_some_and(|import| {
                 let Known::Stub(stub) = self.known(import.other) else { return false };
                 self.destination(*number) == stub

@@ -1,8 +1,8 @@
-//! Linking an image's groups ahead, for the place that they will most likely have in later processes.
+//! Linking an image's groups ahead, for the addresses that they will most likely have in later processes.
 //!
-//! Receives the groups of a pack that is being written; hands on their pages, and what must be so in a process that maps
-//! them ([`super::bind_ahead`] looks). What this process knows of the image counts: where its imports lead, and which slots
-//! are whose.
+//! Receives the groups of a pack that is being written; hands on their pages, and the conditions for a process that
+//! maps them ([`super::bind_ahead`] looks). What this process knows of the image counts: where its imports lead, and
+//! which slots are whose.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,14 +51,14 @@ pub fn link_ahead(image: &'static Image, groups: &[Group<'_>], key: &Key) -> Opt
         return None;
     }
     all.stubs = all.stubs(&units)?;
-    let stub = |[place, index]: &[u32; 2]| {
-        let record = std::ptr::from_ref(all.module(*place)?.record()) as usize;
-        let code = all.functions.get(&(*place, *index)).map(|(group, offset, _)| (*group, *offset));
+    let stub = |[position, index]: &[u32; 2]| {
+        let record = std::ptr::from_ref(all.module(*position)?.record()) as usize;
+        let code = all.functions.get(&(*position, *index)).map(|(group, offset, _)| (*group, *offset));
         Some(Stub { record, index: *index, code })
     };
     let stubs: Vec<_> = all.stubs.iter().map(stub).collect::<Option<_>>()?;
     let known = |group: usize, external: &External<'_>| all.binding(group, external);
-    let linked = prelink(&units, image.start(), &stubs, known, |size| image.unused_place(size));
+    let linked = prelink(&units, image.start(), &stubs, known, |size| image.unused_range(size));
     let mut linked = linked.inspect_err(|error| log::debug!("linking ahead: {error}")).ok().flatten()?;
     linked.externals = (linked.outsides.iter())
         .map(|(group, number)| {
@@ -66,7 +66,7 @@ pub fn link_ahead(image: &'static Image, groups: &[Group<'_>], key: &Key) -> Opt
         })
         .collect::<Option<_>>()?;
     linked.modules = all.module_facts();
-    linked.cells = all.cells();
+    linked.got = all.got();
     for ((module, index), (group, offset, reference)) in &all.functions {
         let offset = linked.groups[*group as usize].start[0] + offset;
         match reference.kind {
@@ -83,8 +83,8 @@ pub fn link_ahead(image: &'static Image, groups: &[Group<'_>], key: &Key) -> Opt
 }
 
 impl Groups<'_> {
-    fn module(&self, place: u32) -> Option<&'static Module> {
-        self.image.module(place as usize)
+    fn module(&self, position: u32) -> Option<&'static Module> {
+        self.image.module(position as usize)
     }
 
     fn has_slot(&self, reference: &Reference) -> bool {
@@ -202,7 +202,7 @@ impl Groups<'_> {
         if !std::ptr::eq(module.image(), self.image) {
             return Binding::Outside;
         }
-        self.code(self.image.place_of(module), function.index())
+        self.code(self.image.position_of(module), function.index())
     }
 
     /// What each process has to find.
@@ -228,27 +228,28 @@ impl Groups<'_> {
 
     fn module_facts(&self) -> Vec<ModuleFacts> {
         let references = self.groups.iter().flat_map(|group| &group.references);
-        let places: BTreeSet<u32> = references.map(|reference| reference.module).collect();
-        let facts = |place: u32| Some(self.image.facts_of(place, self.module(place)?));
-        places.into_iter().filter_map(facts).collect()
+        let positions: BTreeSet<u32> = references.map(|reference| reference.module).collect();
+        let facts = |position: u32| Some(self.image.facts_of(position, self.module(position)?));
+        positions.into_iter().filter_map(facts).collect()
     }
 
-    /// The cells of imports that lead into the image.
-    fn cells(&self) -> Vec<[u32; 3]> {
+    /// The GOT entries of imports that lead into the image.
+    fn got(&self) -> Vec<[u32; 3]> {
         let references = self.groups.iter().flat_map(|group| &group.references);
         let mut all = BTreeSet::new();
-        for Reference { module: place, index, other, kind, .. } in references {
+        for Reference { module: position, index, other, kind, .. } in references {
             let import = match kind {
                 ReferenceKind::Import => *index,
                 ReferenceKind::Stub => *other,
                 ReferenceKind::Local | ReferenceKind::Inline => continue,
             };
-            let Some(module) = self.module(*place).filter(|module| module.import_cell(import).is_some())
+            let Some(module) =
+                self.module(*position).filter(|module| module.import_got_entry(import).is_some())
             else {
                 continue;
             };
             if let Some(address) = module.import(import).filter(|address| self.image.contains(*address)) {
-                all.insert([*place, import, address.wrapping_sub(self.image.start()) as u32]);
+                all.insert([*position, import, address.wrapping_sub(self.image.start()) as u32]);
             }
         }
         all.into_iter().collect()

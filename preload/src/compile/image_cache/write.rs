@@ -12,7 +12,7 @@ use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
 use super::link_ahead::link_ahead;
-use super::{FIRST_MODULES, MODULES, key_of, may_have_one, opened_pack, places};
+use super::{FIRST_MODULES, MODULES, key_of, may_have_one, opened_pack, positions};
 use crate::compile::cache::path;
 use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
@@ -44,8 +44,8 @@ pub struct Noted {
 struct ImageFacts(&'static Image);
 
 impl ImageFacts {
-    fn module(&self, place: u32) -> Option<&'static Module> {
-        self.0.module(place as usize)
+    fn module(&self, position: u32) -> Option<&'static Module> {
+        self.0.module(position as usize)
     }
 }
 
@@ -68,23 +68,24 @@ impl Facts for ImageFacts {
         let Some(address) = module.import(import) else { return Import::default() };
         let target = image::function_of_stub(address).and_then(|function| {
             let module = function.module();
-            std::ptr::eq(module.image(), self.0).then(|| (self.0.place_of(module), function.index()))
+            std::ptr::eq(module.image(), self.0).then(|| (self.0.position_of(module), function.index()))
         });
-        // An address of the image, or a cell of its GOT, which has one for each symbol.
+        // An address of the image, or a entry of its GOT, which has one for each symbol.
         let near = self.0.contains(address);
-        let value = if near { Some(address) } else { module.import_cell(import).map(|cell| cell | CELL) };
+        let value =
+            if near { Some(address) } else { module.import_got_entry(import).map(|entry| entry | GOT_ENTRY) };
         Import { target, value: value.map(|value| value as u64), near }
     }
 }
 
-/// Tells cells from what is in them.
-const CELL: usize = 1 << (usize::BITS - 1);
+/// Tells GOT entries from what is in them.
+const GOT_ENTRY: usize = 1 << (usize::BITS - 1);
 
 /// Writes the packs of images for which that is worth while, and returns what is left of `noted`.
 pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
     let modules = |noted: &[Noted], image: &Image| {
         let of_image = noted.iter().filter(|it| std::ptr::eq(it.module.image(), image));
-        of_image.map(|it| image.place_of(it.module)).collect::<BTreeSet<_>>().len()
+        of_image.map(|it| image.position_of(it.module)).collect::<BTreeSet<_>>().len()
     };
     for image in image::all().filter(|image| may_have_one(image)) {
         let pack = opened_pack(image);
@@ -145,15 +146,15 @@ fn encode(
     let now: Vec<Option<u32>> = match &old {
         None => Vec::new(),
         Some((_, index)) => {
-            let places = places(image);
-            let module = |number| index.module(number).and_then(|(key, _)| places.get(key).copied());
+            let positions = positions(image);
+            let module = |number| index.module(number).and_then(|(key, _)| positions.get(key).copied());
             (0..index.len() as u32).map(module).collect()
         }
     };
     // What counts is not as good as what does not.
     let known = |((module, function), counts): &(&(u32, u32), &bool)| {
         let Some((_, index)) = &old else { return false };
-        let number = now.iter().position(|place| *place == Some(*module));
+        let number = now.iter().position(|position| *position == Some(*module));
         let found = number.and_then(|number| index.find(number as u32, *function));
         found.is_some_and(|found| found.counters.is_none() || **counts)
     };
@@ -174,13 +175,15 @@ fn encode(
         ),
     };
     let noted = noted.into_iter().filter_map(|it| {
-        let (place, mut unit) = named(image, it)?;
+        let (position, mut unit) = named(image, it)?;
         unit.demote(|function| match function.symbol {
-            Symbol::Function(index) => function.counters.is_none() || new.get(&(place, index)) == Some(&true),
+            Symbol::Function(index) => {
+                function.counters.is_none() || new.get(&(position, index)) == Some(&true)
+            }
             _ => true,
         });
         let is_wanted = unit.functions.iter().any(|function| function.global);
-        is_wanted.then_some((place, unit))
+        is_wanted.then_some((position, unit))
     });
     let noted: Vec<_> = noted.collect();
     let mut rest = &noted[..];
@@ -189,10 +192,10 @@ fn encode(
     {
         let (group, behind) = rest.split_at(len);
         rest = behind;
-        let units: Vec<_> = group.iter().map(|(place, unit)| (*place, unit)).collect();
+        let units: Vec<_> = group.iter().map(|(position, unit)| (*position, unit)).collect();
         groups.extend(Group::of(&units, &facts, key));
     }
-    let key_at = |place: u32| image.module(place as usize).expect("it has what it is of").record().key;
+    let key_at = |position: u32| image.module(position as usize).expect("it has what it is of").record().key;
     let bytes = link_ahead(image, &groups, key)
         .and_then(|ahead| image_pack::encode(&groups, key_at, key, Some(&ahead)).ok())
         .filter(|bytes| bytes.len() as u64 <= limit);
@@ -220,16 +223,16 @@ fn group_lens(units: impl Iterator<Item = (usize, usize)>, before: usize) -> Vec
 
 /// The functions of noted code that others can call, and whether they count.
 fn functions(image: &Image, noted: &Noted) -> Vec<((u32, u32), bool)> {
-    let place = image.place_of(noted.module);
+    let position = image.position_of(noted.module);
     let functions = noted.unit.functions.iter().filter(|function| function.global);
     let index = |function: autojit_code::unit::Function<'_>| match function.symbol {
-        Symbol::Function(index) => Some(((place, index), function.counters.is_some())),
+        Symbol::Function(index) => Some(((position, index), function.counters.is_some())),
         _ => None,
     };
     functions.filter_map(index).collect()
 }
 
-/// Noted code with names and lines, and the place of its module. None if those are gone.
+/// Noted code with names and lines, and the position of its module. None if those are gone.
 fn named(image: &Image, noted: Noted) -> Option<(u32, Unit<'static>)> {
     let Noted { module, mut unit, kept, .. } = noted;
     if let Some((text, lines)) = kept {
@@ -240,7 +243,7 @@ fn named(image: &Image, noted: Noted) -> Option<(u32, Unit<'static>)> {
             return None;
         }
     }
-    (unit.names.len() == unit.functions.len()).then(|| (image.place_of(module), unit))
+    (unit.names.len() == unit.functions.len()).then(|| (image.position_of(module), unit))
 }
 
 #[cfg(test)]

@@ -225,7 +225,7 @@ unsafe fn map_segment(file: &File, base: usize, segment: &ProgramHeader) -> Resu
     Ok(())
 }
 
-/// What defines the functions that a library refers to.
+/// Defines the functions that a library refers to.
 enum Provider {
     /// A library that the dynamic linker has loaded and never unloads: its file name.
     Loaded(&'static [u8]),

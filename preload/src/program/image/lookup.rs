@@ -1,6 +1,6 @@
 //! From addresses and slots to functions, modules and images.
 //!
-//! Receives what code leads to, or what a stub passes on; hands on what of the registered images that is.
+//! Receives addresses that code leads to, or that a stub passes on; hands on functions of registered images.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -56,10 +56,10 @@ pub fn slot_at_stub(address: usize) -> Option<&'static Slot> {
     is_slot.then(|| unsafe { &*(slot as *const Slot) })
 }
 
-/// The code that a slot of a stub leads to. None if it leads to the stub's tail, or to code that may be replaced.
+/// The code that a slot of a stub leads to. None if it leads to the stub's lazy entry, or to code that may be replaced.
 pub fn last_code_behind(slot: &Slot) -> Option<usize> {
     let target = slot.target.load(Ordering::Acquire);
-    if all().any(|image| image.place.range.contains(&target)) {
+    if all().any(|image| image.mapping.range.contains(&target)) {
         return None;
     }
     if options::tier() == options::Tier::Off {
@@ -85,7 +85,7 @@ pub fn function_of_entry(address: usize) -> Option<&'static Function> {
     let slot = unsafe { slot_of_stub(address as *const u8) }?;
     let data = memory.area_of(address)?.arena(autojit_code::Arena::Data);
     let ours = data.contains(&(slot as usize)) && slot.is_aligned();
-    // SAFETY: what such a jump goes through is data of ours; a cell that is no slot leads to no module.
+    // SAFETY: what such a jump goes through is data of ours; a pointer that is no slot leads to no module.
     if ours { unsafe { function_of_slot(slot) } } else { None }
 }
 
@@ -94,19 +94,19 @@ pub fn function_of_entry(address: usize) -> Option<&'static Function> {
 pub fn behind_plt(address: usize) -> Option<usize> {
     let image = image_with_code(address)?;
     // SAFETY: the bytes are the image's code, which is mapped and readable.
-    let cell = unsafe { slot_of_stub(address as *const u8) }? as usize;
-    let readable = |cell: usize| image.place.readable.iter().any(|segment| segment.contains(&cell));
-    if !cell.is_multiple_of(size_of::<usize>()) || !readable(cell) {
+    let pointer = unsafe { slot_of_stub(address as *const u8) }? as usize;
+    let readable = |pointer: usize| image.mapping.readable.iter().any(|segment| segment.contains(&pointer));
+    if !pointer.is_multiple_of(size_of::<usize>()) || !readable(pointer) {
         return None;
     }
     // SAFETY: an aligned word of the image; the loader may be binding it.
-    Some(unsafe { (*(cell as *const AtomicUsize)).load(Ordering::Relaxed) })
+    Some(unsafe { (*(pointer as *const AtomicUsize)).load(Ordering::Relaxed) })
 }
 
 /// The image with code at `address`, as much as [`slot_of_stub`] looks at.
 fn image_with_code(address: usize) -> Option<&'static Image> {
     const STUB: usize = 16;
     all().find(|image| {
-        image.place.code.iter().any(|code| code.contains(&address) && code.contains(&(address + STUB - 1)))
+        image.mapping.code.iter().any(|code| code.contains(&address) && code.contains(&(address + STUB - 1)))
     })
 }

@@ -26,7 +26,7 @@ impl Image {
         const LARGE: usize = (1 << 31) - (2 << 20);
         /// What compilers of the small code model add to an address, mostly.
         const ADDEND: usize = 16 << 20;
-        let whole = &self.place.range;
+        let whole = &self.mapping.range;
         if whole.len() < LARGE {
             return whole.clone();
         }
@@ -35,7 +35,7 @@ impl Image {
         let mut include = |start: usize, end: usize| {
             reach = reach.start.min(start)..reach.end.max(end);
         };
-        self.place.code.iter().for_each(|code| include(code.start, code.end));
+        self.mapping.code.iter().for_each(|code| include(code.start, code.end));
         for record in self.modules.records() {
             let direct = module::direct_imports(record).filter(|address| whole.contains(address));
             direct.for_each(|address| include(address, address.saturating_add(ADDEND).min(whole.end)));
@@ -43,15 +43,15 @@ impl Image {
         reach
     }
 
-    /// A place near the image for `size` bytes where most likely nothing is in other processes, too. At the bottom of the
-    /// address space there is none above the image: the heap begins wherever the kernel likes.
-    pub fn unused_place(&self, size: usize) -> Option<usize> {
+    /// A range near the image for `size` bytes where most likely nothing is in other processes, too. At the bottom of
+    /// the address space there is none above the image: the heap begins wherever the kernel likes.
+    pub fn unused_range(&self, size: usize) -> Option<usize> {
         let reach = self.reach();
         if !self.is_executable() {
             return reservation::unused_far(&reach, size, autojit_store::hash(self.name().as_bytes()));
         }
         let is_low = reach.start < 1 << 32;
-        reservation::unused(&reach, size).filter(|place| !is_low || *place < reach.start)
+        reservation::unused(&reach, size).filter(|start| !is_low || *start < reach.start)
     }
 
     /// The image's code memory, made when it is first needed.

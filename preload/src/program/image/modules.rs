@@ -18,7 +18,7 @@ pub struct Modules {
     records: *const ModuleRecord,
 }
 
-// SAFETY: records are read-only, in an image that stays loaded as long as anybody calls its functions.
+// SAFETY: records are read-only, in an image that stays loaded as long as its functions are called.
 unsafe impl Send for Modules {}
 // SAFETY: as above.
 unsafe impl Sync for Modules {}
@@ -54,11 +54,11 @@ impl Image {
         self.modules.len()
     }
 
-    /// The module of a place.
-    pub fn module(&'static self, place: usize) -> Option<&'static Module> {
-        let module = self.modules.all.get(place)?;
+    /// The module of a position.
+    pub fn module(&'static self, position: usize) -> Option<&'static Module> {
+        let module = self.modules.all.get(position)?;
         // SAFETY: there is a record for each module (see Modules::new).
-        unsafe { module.make(self.modules.records.add(place), self) };
+        unsafe { module.make(self.modules.records.add(position), self) };
         Some(module)
     }
 
@@ -69,7 +69,7 @@ impl Image {
 
     /// All modules.
     pub fn modules(&'static self) -> impl Iterator<Item = &'static Module> {
-        (0..self.modules.len()).filter_map(|place| self.module(place))
+        (0..self.modules.len()).filter_map(|position| self.module(position))
     }
 
     /// Those that were ever asked for. Their records are not read.

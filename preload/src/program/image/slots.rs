@@ -10,19 +10,19 @@ use super::Image;
 use crate::program::function::Function;
 use crate::program::module::Module;
 
-/// The place of a module, and the numbers of slots that belong to it, one behind the other, of functions in ascending order.
-/// Linkers keep those of one object together, so there are few.
+/// The position of a module, and the numbers of slots that belong to it, one behind the other, of functions in
+/// ascending order. Linkers keep those of one object together, so there are few.
 pub(super) type SlotRun = (u32, Range<u32>);
 
 impl Image {
     fn slot(&self, number: u32) -> Option<&'static Slot> {
-        let slot = self.place_of_slot(number);
+        let slot = self.address_of_slot(number);
         // SAFETY: a slot of the image's.
         self.slots.contains(&slot).then(|| unsafe { &*(slot as *const Slot) })
     }
 
     /// Where the slot of this number would be.
-    pub fn place_of_slot(&self, number: u32) -> usize {
+    pub fn address_of_slot(&self, number: u32) -> usize {
         self.slots.start.wrapping_add(number as usize * size_of::<Slot>())
     }
 
@@ -35,23 +35,23 @@ impl Image {
                 let slot = unsafe { &*(slot as *const Slot) };
                 // SAFETY: as above.
                 let record = unsafe { slot.record() } as usize;
-                let place = ((record - self.records.start) / size_of::<ModuleRecord>()) as u32;
+                let position = ((record - self.records.start) / size_of::<ModuleRecord>()) as u32;
                 match runs.last_mut() {
-                    Some((last, run)) if *last == place && before < slot.index => run.end = number + 1,
-                    _ => runs.push((place, number..number + 1)),
+                    Some((last, run)) if *last == position && before < slot.index => run.end = number + 1,
+                    _ => runs.push((position, number..number + 1)),
                 }
                 before = slot.index;
             }
-            runs.sort_unstable_by_key(|(place, run)| (*place, run.start));
+            runs.sort_unstable_by_key(|(position, run)| (*position, run.start));
             runs
         })
     }
 
     /// The numbers of a module's slots, in runs of functions in ascending order.
     fn runs_of(&self, module: &Module) -> impl Iterator<Item = Range<u32>> {
-        let (runs, place) = (self.slot_runs(), self.place_of(module));
-        let first = runs.partition_point(|(other, _)| *other < place);
-        runs[first..].iter().take_while(move |(other, _)| *other == place).map(|(_, run)| run.clone())
+        let (runs, position) = (self.slot_runs(), self.position_of(module));
+        let first = runs.partition_point(|(other, _)| *other < position);
+        runs[first..].iter().take_while(move |(other, _)| *other == position).map(|(_, run)| run.clone())
     }
 
     /// Tells the functions of `module` that were named and have slots in the image which those are.

@@ -13,7 +13,7 @@ use autojit_code::lock::ForkLock;
 use autojit_code::unit::Segment;
 use autojit_code::{
     Area, CodeMemory, Description, LinkError, Linked, Resolver, RuntimeStub, Symbol, Target, Unit,
-    UnwindTable, Usage, describe_unit, link,
+    UnwindTable, Usage, describe_unit, link_object,
 };
 use autojit_trampoline::contract::ModuleRecord;
 
@@ -203,7 +203,7 @@ pub fn commit(object: &[u8], linked: Linked<'_>) -> Result<Code, LinkError> {
 
 /// Links and publishes: bytes, unwind information, slots.
 pub fn publish(object: &[u8], memory: &'static CodeMemory, symbols: &mut Symbols) -> Result<Code, LinkError> {
-    let mut code = commit(object, link(object, memory, symbols)?)?;
+    let mut code = commit(object, link_object(object, memory, symbols)?)?;
     let (description, text) = (describe_unit(&code.unit), code.text.start);
     UNWIND.register(&mut code.code, Description::bind(description, code.unit.functions.len(), text));
     for (name, stub) in &symbols.stubs {

@@ -6,8 +6,8 @@
 //!
 //! ```text
 //! constructor ──────────────► __autojit_attach ──────────► __autojit_register(&__autojit_image)   (the runtime)
-//!                                    ▲                          │ sets the entry cell
-//! stub's tail ──► *__autojit_entry ──┤ at first: __autojit_boot ▼
+//!                                    ▲                          │ sets the entry pointer
+//! lazy entry  ──► *__autojit_entry ──┤ at first: __autojit_boot ▼
 //!                                    └ then: the trampoline ([`crate::entry`])
 //! ```
 //!
@@ -34,10 +34,10 @@ const IMAGE_SECTION: &str = "autojit_image";
 pub const CLAIM_SYMBOL: &str = "__start_autojit_image";
 /// `extern "C" fn()`: finds the runtime and registers the image with it. May be called any number of times.
 pub const ATTACH_SYMBOL: &str = "__autojit_attach";
-/// What the entry cell holds before the runtime is there. Reached like the trampoline, with every register live.
+/// What the entry pointer holds before the runtime is there. Reached like the trampoline, with every register live.
 pub const BOOT_SYMBOL: &str = "__autojit_boot";
 
-/// Exit code where there is no runtime: what shells use for a command that cannot be run.
+/// Exit code if there is no runtime: as shells have it for a command that cannot be run.
 const EXIT_CODE: u32 = 127;
 
 // Tags of dynamic sections (gABI, and LSB core for the hash table).
@@ -53,7 +53,7 @@ pub const NO_RUNTIME_MESSAGE: &str = "autojit: this program (or a library it use
 /// The line for a program that cannot have a runtime, without the final newline.
 pub const STATIC_MESSAGE: &str = "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: \
      link it with -lautojit_static-x86_64, or without -static";
-/// The line for a runtime that leaves the entry cell as it is, without the final newline.
+/// The line for a runtime that leaves the entry pointer as it is, without the final newline.
 pub const REFUSED_MESSAGE: &str = "autojit: libautojit.so does not run this program's functions: it was compiled by another version of autojit";
 
 /// State components that boot code saves if the kernel has enabled them: x87, SSE, AVX, AVX-512 and APX (SDM vol. 1,
@@ -70,7 +70,7 @@ const _: () = assert!(offset_of!(ImageRecord, reserved) == 28);
 pub fn text(runtime: &[u8]) -> String {
     let mut out = String::with_capacity(8 << 10);
     bounds(&mut out);
-    entry_cell(&mut out);
+    entry_pointer(&mut out);
     image(&mut out);
     attach(&mut out, runtime);
     boot(&mut out);
@@ -114,7 +114,7 @@ fn bounds(out: &mut String) {
     writeln!(out, ".hidden {CLAIM_SYMBOL}").expect("a String takes everything");
 }
 
-fn entry_cell(out: &mut String) {
+fn entry_pointer(out: &mut String) {
     // .data.rel: it needs a relative relocation in position-independent images. Not relro: the runtime writes it.
     let body = format!(".quad {BOOT_SYMBOL}\n");
     define(out, ENTRY_SYMBOL, ".data.rel.autojit", "aw", 3, "object", &body);
@@ -241,7 +241,7 @@ retq
     define(out, ATTACH_SYMBOL, ".text.autojit.attach", "ax", 4, "function", &body);
 }
 
-/// On entry (%rsp) is the return address into a stub's tail. The unwind information describes what changes of the
+/// On entry (%rsp) is the return address into a stub's lazy entry. The unwind information describes what changes of the
 /// registers that a C function would preserve, %rbp and %rbx; the other four are left alone here and by what is
 /// called, and so are not saved.
 fn boot(out: &mut String) {

@@ -10,7 +10,7 @@
 //!     …
 //! out:
 //!     lea  r11, [counter]
-//!     call [cell]                      of counter_address
+//!     call [entry]                      of counter_address
 //! ```
 //!
 //! The call keeps every register but r11, in which it leaves what [`TrippedFn`] returns. Threads count without regard to
@@ -196,7 +196,7 @@ impl Counters {
     }
 }
 
-/// What a counter calls that has run out, with its address in r11: decides what needs no runtime.
+/// Called by a counter that has run out, with its address in r11: decides alone where no runtime is needed.
 #[unsafe(naked)]
 pub(crate) extern "C" fn ran_out() {
     naked_asm!(

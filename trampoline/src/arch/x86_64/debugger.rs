@@ -18,7 +18,7 @@ pub struct Entry {
     pub length: u64,
 }
 
-/// The list, and what a debugger that stops in [`changed`] is told.
+/// The list, and the message to a debugger that stops in [`changed`].
 #[repr(C)]
 #[derive(Debug)]
 pub struct Descriptor {

@@ -5,12 +5,12 @@
 //!
 //! ```text
 //! F:      jmp  *slot(%rip)               6 bytes   steady state: slot holds finished code
-//! tail:   call *__autojit_entry(%rip)    6 bytes   the slot points here until then; or nop; call enter
+//! lazy:   call *__autojit_entry(%rip)    6 bytes   the slot points here until then; or nop; call enter
 //!         jmp  F                         2 bytes   the trampoline returns here: the slot is published
 //! ```
 //!
-//! It touches no register and no stack slot, so every calling convention passes through. The tail *calls* because no
-//! register is free in all of them (r10 static chain, r11 preserve_none, r12 and r13 swift, al varargs); the
+//! It touches no register and no stack slot, so every calling convention passes through. The lazy entry *calls* because
+//! no register is free in all of them (r10 static chain, r11 preserve_none, r12 and r13 swift, al varargs); the
 //! trampoline knows the stub by its return address, and returns, so calls and returns stay paired for shadow stacks
 //! and return prediction.
 //!
@@ -194,7 +194,7 @@ impl Text {
             self.section(".text.autojit", "ax", None);
             self.line(format_args!(".cfi_startproc"));
             alone.iter().for_each(|stub| self.stub(stub));
-            // Called by a tail: its return address lies above the frame's.
+            // Called by a lazy entry: its return address lies above the frame's.
             self.line(format_args!(".cfi_adjust_cfa_offset 8"));
             self.line(format_args!(".Lautojit_enter:"));
             self.line(format_args!("jmpq *{ENTRY_SYMBOL}(%rip)"));
@@ -237,7 +237,7 @@ impl Text {
             self.line(format_args!("endbr64"));
         }
         self.line(format_args!("jmpq *.Lautojit_slot_{index}(%rip)"));
-        self.line(format_args!(".Lautojit_tail_{index}:"));
+        self.line(format_args!(".Lautojit_lazy_{index}:"));
         match stub.group {
             None => {
                 self.line(format_args!(".byte {:#x}", CALL_SHARED[0]));
@@ -254,7 +254,7 @@ impl Text {
     fn slot(&mut self, index: u32, number: usize) {
         self.line(format_args!(".p2align 4"));
         self.line(format_args!(".Lautojit_slot_{index}:"));
-        self.line(format_args!(".quad .Lautojit_tail_{index}"));
+        self.line(format_args!(".quad .Lautojit_lazy_{index}"));
         match number {
             0 => self.line(format_args!(".long .Lautojit_module-.")),
             _ => self.line(format_args!(".long {}", SAME_MODULE - (number * size_of::<Slot>()) as i32)),

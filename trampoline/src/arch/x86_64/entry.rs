@@ -1,10 +1,10 @@
-//! The trampoline: where the tail of a stub arrives at a first call, with every register live; and the counters of compiled
-//! code ([`Counter`](crate::counter::Counter)), which call a twin of it.
+//! The trampoline: where the lazy entry of a stub arrives at a first call, with every register live; and the counters
+//! of compiled code ([`Counter`](crate::counter::Counter)), which call a twin of it.
 //!
-//! It receives the program's registers and, on the stack, the return address into the tail (which names the slot)
+//! It receives the program's registers and, on the stack, the return address into the lazy entry (which names the slot)
 //! and above it the return address of the call. It saves all of them, has the resolver publish the slot on a stack of
-//! its own, restores everything and returns into the tail, which goes through the slot once more. Only the flags are
-//! not kept: no convention passes anything in them.
+//! its own, restores everything and returns into the lazy entry, which goes through the slot once more. Only the flags
+//! are not kept: no convention passes anything in them.
 //!
 //! **Kept for the program**: the general registers ([`Frame`]); x87, MMX, SSE, AVX, AVX-512 with its mask registers,
 //! MXCSR, PKRU and the APX registers, as far as the processor and the kernel have them ([`SaveMethod`]). The AMX tiles
@@ -30,7 +30,7 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::cancellation::Cancellation;
-use crate::contract::{Slot, slot_of_tail};
+use crate::contract::{Slot, slot_of_lazy_entry};
 use crate::counter::{self, Counter, TrippedFn};
 use crate::stack::with_resolver_stack;
 use crate::sys;
@@ -59,18 +59,18 @@ pub struct Frame {
     pub r13: u64,
     pub r14: u64,
     pub r15: u64,
-    /// With `tail` behind it: what walkers of frame pointers expect.
+    /// With `return_address` behind it: what walkers of frame pointers expect.
     pub rbp: u64,
-    /// The return address into the stub's tail, behind its call; or into code that counts.
-    pub tail: *const u8,
+    /// The return address into the stub's lazy entry, behind its call; or into code that counts.
+    pub return_address: *const u8,
     /// The return address of the call that reached the stub, if the stub was called and not jumped to in a way of the
     /// callee's own. The stack pointer before that call is the address of this field plus 8.
     pub caller: *const u8,
 }
 
 const _: () = assert!(size_of::<Frame>() == 20 * 8);
-const _: () = assert!(offset_of!(Frame, tail) == offset_of!(Frame, rbp) + 8);
-const _: () = assert!(offset_of!(Frame, caller) == offset_of!(Frame, tail) + 8);
+const _: () = assert!(offset_of!(Frame, return_address) == offset_of!(Frame, rbp) + 8);
+const _: () = assert!(offset_of!(Frame, caller) == offset_of!(Frame, return_address) + 8);
 
 /// How the vector state is saved; chosen once, by the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Processor {
 }
 
 /// Makes `resolver` the one that the trampoline calls, and fits the trampoline to the processor. To be called before
-/// any image's entry cell holds [`address`]; a second call replaces the resolver.
+/// any image's entry pointer holds [`address`]; a second call replaces the resolver.
 pub fn install(resolver: ResolverFn, processor: Processor) {
     let enabled = processor.enabled_components();
     STATE.saved.store(enabled & SAVED_COMPONENTS, Ordering::Relaxed);
@@ -201,7 +201,7 @@ pub fn counter_address() -> usize {
     counter::ran_out as *const () as usize
 }
 
-/// The trampoline's address: what the entry cells of images are to hold.
+/// The trampoline's address: what the entry pointers of images are to hold.
 ///
 /// # Panics
 /// If nothing was [`install`]ed.
@@ -312,8 +312,8 @@ extern "C" fn shield(frame: &mut Frame) {
 
 /// What the trampoline calls then: the resolver, on a stack of its own.
 extern "C" fn enter(frame: &mut Frame) {
-    // SAFETY: only the trampoline calls this, and only tails call the trampoline.
-    let slot = unsafe { slot_of_tail(frame.tail) };
+    // SAFETY: only the trampoline calls this, and only lazy entries call the trampoline.
+    let slot = unsafe { slot_of_lazy_entry(frame.return_address) };
     // SAFETY: install() stored a ResolverFn before it gave out the trampoline's address.
     let resolver: ResolverFn = unsafe { std::mem::transmute(STATE.resolver.load(Ordering::Relaxed)) };
     // SAFETY: slot is a stub's (above), which is all that a resolver asks for.
@@ -350,10 +350,10 @@ extern "C" fn barrier() -> i32 {
 /// Defines a trampoline that saves the vector state with one pair of instructions. The text is the same for all, and
 /// without a branch: [`install`] has decided.
 ///
-/// The canonical frame address (CFA) is the stack pointer before the tail's call, so the caller of this frame is the
-/// stub, inside its tail, whose own unwind information leads to the program; or the code that counts. `rbp` and `rbx` are what this code
-/// changes of the registers that unwinders restore; they are described from the moment they are in [`Frame`] to the
-/// moment they are back.
+/// The canonical frame address (CFA) is the stack pointer before the lazy entry's call, so the caller of this frame is
+/// the stub, inside its lazy entry, whose own unwind information leads to the program; or the code that counts. `rbp`
+/// and `rbx` are what this code changes of the registers that unwinders restore; they are described from the moment
+/// they are in [`Frame`] to the moment they are back.
 macro_rules! trampoline {
     ($name:ident, $enter:path, $method:expr, $save:literal, $restore:literal) => {
         #[unsafe(naked)]
@@ -449,7 +449,7 @@ macro_rules! trampoline {
                 "pop rbp",
                 ".cfi_def_cfa rsp, 8",
                 ".cfi_restore rbp",
-                // Into the tail, which jumps back to the stub.
+                // Into the lazy entry, which jumps back to the stub.
                 "ret",
                 ".cfi_endproc",
                 barrier = sym barrier,

@@ -1,4 +1,4 @@
-//! What the object of the static library shows to linkers, and what it refers to in programs that have it.
+//! Definitions and references of the static library's object, as linkers see them.
 
 use std::arch::naked_asm;
 

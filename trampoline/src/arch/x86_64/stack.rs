@@ -39,10 +39,10 @@ impl Pool {
     }
 
     fn take(&'static self) -> Result<Stack, Errno> {
-        for cell in &self.idle {
-            // The plain load keeps idle cells in the shared state when several threads look for a stack.
-            if !cell.load(Ordering::Relaxed).is_null() {
-                let base = cell.swap(std::ptr::null_mut(), Ordering::Acquire);
+        for entry in &self.idle {
+            // The plain load keeps idle entries in the shared state when several threads look for a stack.
+            if !entry.load(Ordering::Relaxed).is_null() {
+                let base = entry.swap(std::ptr::null_mut(), Ordering::Acquire);
                 if !base.is_null() {
                     return Ok(Stack { pool: self, base });
                 }
@@ -69,8 +69,8 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         let null = std::ptr::null_mut();
-        for cell in &self.pool.idle {
-            if cell.compare_exchange(null, self.base, Ordering::Release, Ordering::Relaxed).is_ok() {
+        for entry in &self.pool.idle {
+            if entry.compare_exchange(null, self.base, Ordering::Release, Ordering::Relaxed).is_ok() {
                 return;
             }
         }
@@ -100,7 +100,7 @@ pub fn with_compiler_stack<F: FnOnce()>(f: F) -> Result<(), Errno> {
 
 /// Where the stacks of [`with_compiler_stack`] lie that nothing runs on.
 pub fn idle_compiler_stacks() -> impl Iterator<Item = std::ops::Range<usize>> {
-    let bases = COMPILER.idle.iter().map(|cell| cell.load(Ordering::Relaxed) as usize);
+    let bases = COMPILER.idle.iter().map(|entry| entry.load(Ordering::Relaxed) as usize);
     bases.filter(|base| *base != 0).map(|base| base..base + COMPILER_STACK_SIZE)
 }
 

@@ -9,7 +9,7 @@ use crate::parts::{Bank, PartType};
 
 /// Where a part of an argument or result is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// In this register.
     Gp(Gp),
     /// In this register.
@@ -27,7 +27,7 @@ const VECTORS: usize = 8;
 /// The register of `nest`.
 pub(crate) const NEST: Gp = gp::R10;
 
-/// Gives each part of each argument its place, in order.
+/// Gives each part of each argument its location, in order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arguments {
     /// Integer registers in use.
@@ -39,35 +39,35 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The place of the next part.
-    pub(crate) fn part(&mut self, ty: PartType) -> Place {
+    /// The location of the next part.
+    pub(crate) fn part(&mut self, ty: PartType) -> Location {
         match ty.bank {
             Bank::Gp => match INTEGERS.get(self.integers) {
                 Some(reg) => {
                     self.integers += 1;
-                    Place::Gp(*reg)
+                    Location::Gp(*reg)
                 }
-                None => Place::Stack(self.memory(8, 8)),
+                None => Location::Stack(self.memory(8, 8)),
             },
             Bank::Xmm if self.vectors < VECTORS => {
                 self.vectors += 1;
-                Place::Xmm(Xmm(self.vectors as u8 - 1))
+                Location::Xmm(Xmm(self.vectors as u8 - 1))
             }
-            Bank::Xmm if !ty.vector => Place::Stack(self.memory(8, 8)),
-            Bank::Xmm | Bank::X87 => Place::Stack(self.memory(16, 16)),
+            Bank::Xmm if !ty.vector => Location::Stack(self.memory(8, 8)),
+            Bank::Xmm | Bank::X87 => Location::Stack(self.memory(16, 16)),
         }
     }
 
-    /// The places of an `i128`, which is not split between registers and the stack.
-    pub(crate) fn pair(&mut self) -> [Place; 2] {
+    /// The locations of an `i128`, which is not split between registers and the stack.
+    pub(crate) fn pair(&mut self) -> [Location; 2] {
         match INTEGERS.get(self.integers..self.integers + 2) {
             Some(regs) => {
                 self.integers += 2;
-                [Place::Gp(regs[0]), Place::Gp(regs[1])]
+                [Location::Gp(regs[0]), Location::Gp(regs[1])]
             }
             None => {
                 let at = self.memory(16, 16);
-                [Place::Stack(at), Place::Stack(at + 8)]
+                [Location::Stack(at), Location::Stack(at + 8)]
             }
         }
     }
@@ -82,11 +82,11 @@ impl Arguments {
 
 /// Where the parts of a result are; None if they are too many: the caller then passes the address of memory for it as
 /// a first argument, and gets that back.
-pub(crate) fn result_places(parts: &[PartType]) -> Option<Vec<Place>> {
+pub(crate) fn result_locations(parts: &[PartType]) -> Option<Vec<Location>> {
     let (mut integers, mut floats, mut vectors, mut x87) =
         ([gp::RAX, gp::RDX, gp::RCX].into_iter(), 0_u8, 0_u8, 0_u8);
-    let place = |part: &PartType| match part.bank {
-        Bank::Gp => integers.next().map(Place::Gp),
+    let location = |part: &PartType| match part.bank {
+        Bank::Gp => integers.next().map(Location::Gp),
         Bank::Xmm => {
             // Vectors and scalars take the same registers, of which fewer may hold scalars.
             let most = if part.vector { 4 } else { 2 };
@@ -96,14 +96,14 @@ pub(crate) fn result_places(parts: &[PartType]) -> Option<Vec<Place>> {
             } else {
                 floats += 1;
             }
-            (number < most).then_some(Place::Xmm(Xmm(number)))
+            (number < most).then_some(Location::Xmm(Xmm(number)))
         }
         Bank::X87 => {
             x87 += 1;
-            (x87 <= 2).then_some(Place::X87(x87 - 1))
+            (x87 <= 2).then_some(Location::X87(x87 - 1))
         }
     };
-    parts.iter().map(place).collect()
+    parts.iter().map(location).collect()
 }
 
 #[cfg(test)]
@@ -117,15 +117,15 @@ mod tests {
     #[test]
     fn arguments_fill_registers_then_the_stack() {
         let mut arguments = Arguments::default();
-        let places: Vec<_> = (0..8).map(|_| arguments.part(part(Bank::Gp, 32))).collect();
-        assert_eq!(places[0], Place::Gp(gp::RDI));
-        assert_eq!(places[5], Place::Gp(gp::R9));
-        assert_eq!(places[6..], [Place::Stack(0), Place::Stack(8)]);
-        let places: Vec<_> = (0..9).map(|_| arguments.part(part(Bank::Xmm, 64))).collect();
-        assert_eq!(places[7], Place::Xmm(Xmm(7)));
-        assert_eq!(places[8], Place::Stack(16));
-        assert_eq!(arguments.part(part(Bank::X87, 80)), Place::Stack(32));
-        assert_eq!(arguments.part(part(Bank::Xmm, 128)), Place::Stack(48));
+        let locations: Vec<_> = (0..8).map(|_| arguments.part(part(Bank::Gp, 32))).collect();
+        assert_eq!(locations[0], Location::Gp(gp::RDI));
+        assert_eq!(locations[5], Location::Gp(gp::R9));
+        assert_eq!(locations[6..], [Location::Stack(0), Location::Stack(8)]);
+        let locations: Vec<_> = (0..9).map(|_| arguments.part(part(Bank::Xmm, 64))).collect();
+        assert_eq!(locations[7], Location::Xmm(Xmm(7)));
+        assert_eq!(locations[8], Location::Stack(16));
+        assert_eq!(arguments.part(part(Bank::X87, 80)), Location::Stack(32));
+        assert_eq!(arguments.part(part(Bank::Xmm, 128)), Location::Stack(48));
     }
 
     #[test]
@@ -134,8 +134,8 @@ mod tests {
         for _ in 0..5 {
             arguments.part(part(Bank::Gp, 64));
         }
-        assert_eq!(arguments.pair(), [Place::Stack(0), Place::Stack(8)]);
-        assert_eq!(arguments.part(part(Bank::Gp, 64)), Place::Gp(gp::R9));
+        assert_eq!(arguments.pair(), [Location::Stack(0), Location::Stack(8)]);
+        assert_eq!(arguments.part(part(Bank::Gp, 64)), Location::Gp(gp::R9));
     }
 
     #[test]
@@ -143,11 +143,11 @@ mod tests {
         let int = part(Bank::Gp, 64);
         let double = part(Bank::Xmm, 64);
         assert_eq!(
-            result_places(&[int, double, int]),
-            Some(vec![Place::Gp(gp::RAX), Place::Xmm(Xmm(0)), Place::Gp(gp::RDX)])
+            result_locations(&[int, double, int]),
+            Some(vec![Location::Gp(gp::RAX), Location::Xmm(Xmm(0)), Location::Gp(gp::RDX)])
         );
-        assert_eq!(result_places(&[int; 4]), None);
-        assert_eq!(result_places(&[double; 3]), None);
-        assert!(result_places(&[part(Bank::Xmm, 128); 4]).is_some());
+        assert_eq!(result_locations(&[int; 4]), None);
+        assert_eq!(result_locations(&[double; 3]), None);
+        assert!(result_locations(&[part(Bank::Xmm, 128); 4]).is_some());
     }
 }

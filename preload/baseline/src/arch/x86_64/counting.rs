@@ -7,7 +7,7 @@
 //!     …
 //! out:                                 behind the epilogue
 //!     lea  r11, [counter]
-//!     call [cell]                      keeps all other registers
+//!     call [entry]                     keeps all other registers
 //!     test r11, r11
 //!     je   on
 //!     jmp  r11                         entries: newer code of the function
@@ -49,13 +49,13 @@ pub(crate) struct Home {
     /// Where it lives.
     pub reg: Reg,
     /// Its memory's distance to rbp.
-    pub place: i32,
+    pub offset: i32,
 }
 
-/// What is known of places that count.
+/// The loops that count.
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
-    places: Vec<Place>,
+    loops: Vec<CountedLoop>,
     /// Variables that live in registers.
     pub homes: Vec<Home>,
     /// The map that was asked for.
@@ -64,7 +64,7 @@ pub(crate) struct Counted {
 
 /// The header of a loop.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct CountedLoop {
     out: Label,
     on: Label,
     block: u32,
@@ -75,8 +75,8 @@ struct Place {
 impl Counted {
     /// All loops.
     pub(crate) fn loops(&self) -> Vec<LoopHeader> {
-        let header = |place: &Place| LoopHeader { block: place.block, left: place.left };
-        self.places.iter().map(header).collect()
+        let header = |counted: &CountedLoop| LoopHeader { block: counted.block, left: counted.left };
+        self.loops.iter().map(header).collect()
     }
 }
 
@@ -87,14 +87,14 @@ fn counter(number: u32) -> Mem {
 
 impl Compiler<'_> {
     /// Gives variables that live in registers the memory that they lie in when a loop is left.
-    pub(crate) fn place_homes(&mut self) -> Result<(), Refused> {
+    pub(crate) fn allocate_homes(&mut self) -> Result<(), Refused> {
         if !self.purpose.counting || self.analysis.order.loops.is_empty() {
             return Ok(());
         }
         for local in 0..self.assignments.len() {
             if let State::Variable(reg) = self.assignments[local].state {
-                let place = self.frame.allocate(8, 8)?;
-                self.counted.homes.push(Home { local: local as u32, reg, place });
+                let offset = self.frame.allocate(8, 8)?;
+                self.counted.homes.push(Home { local: local as u32, reg, offset });
             }
         }
         Ok(())
@@ -135,10 +135,10 @@ impl Compiler<'_> {
         // The exception is in registers there.
         let left = !self.is_landing_pad(block);
         let (out, on) = (self.asm.label(), self.asm.label());
-        self.asm.dec(Width::B4, counter(self.counted.places.len() as u32 + 1));
+        self.asm.dec(Width::B4, counter(self.counted.loops.len() as u32 + 1));
         self.asm.jcc(Cond::S, out);
         self.asm.bind(on);
-        self.counted.places.push(Place { out, on, block, left });
+        self.counted.loops.push(CountedLoop { out, on, block, left });
         if left && self.purpose.map_of == Some(block) {
             self.counted.map = Some(self.stack_map(block)?);
         }
@@ -147,8 +147,8 @@ impl Compiler<'_> {
 
     /// Emits what is done when the counter of a loop has run out. Behind the epilogue.
     pub(crate) fn finish_counting(&mut self) {
-        for index in 0..self.counted.places.len() {
-            let Place { out, on, block, left } = self.counted.places[index];
+        for index in 0..self.counted.loops.len() {
+            let CountedLoop { out, on, block, left } = self.counted.loops[index];
             self.line_of_block(block);
             self.asm.bind(out);
             self.call_counter(index as u32 + 1);
@@ -177,8 +177,8 @@ impl Compiler<'_> {
 
     /// Has the function whose address is in r11 run the rest, and returns.
     fn leave_loop(&mut self) {
-        for Home { reg, place, .. } in &self.counted.homes {
-            self.asm.mov_mr(Width::B8, Mem::at(gp::RBP, *place), reg.gp());
+        for Home { reg, offset, .. } in &self.counted.homes {
+            self.asm.mov_mr(Width::B8, Mem::at(gp::RBP, *offset), reg.gp());
         }
         let result = self.signature.result_address.map(|slot| Mem::at(gp::RBP, slot));
         match result.filter(|_| self.signature.results.is_none()) {

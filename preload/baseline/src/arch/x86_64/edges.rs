@@ -298,8 +298,9 @@ impl Compiler<'_> {
     pub(crate) fn finish_tables(&mut self, start: u32) -> Result<(), Refused> {
         for JumpTable { offset, targets } in std::mem::take(&mut self.tables) {
             for (index, target) in targets.into_iter().enumerate() {
-                let place = self.asm.place_of(target).ok_or(Reason::Internal("a case leads nowhere"))?;
-                self.rodata.set_entry(offset, index as u32, place - start);
+                let offset_of_case =
+                    self.asm.offset_of(target).ok_or(Reason::Internal("a case leads nowhere"))?;
+                self.rodata.set_entry(offset, index as u32, offset_of_case - start);
             }
         }
         Ok(())

@@ -211,7 +211,7 @@ impl Compiler<'_> {
             if covered < site.start {
                 add(covered, site.start, 0, 0);
             }
-            let pad = self.asm.place_of(site.pad).ok_or(Reason::Internal("a landing pad is nowhere"))?;
+            let pad = self.asm.offset_of(site.pad).ok_or(Reason::Internal("a landing pad is nowhere"))?;
             let action = handlers
                 .pads
                 .get(&site.block)

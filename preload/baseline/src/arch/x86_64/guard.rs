@@ -12,7 +12,7 @@ const LOAD_GUARD: [u8; 9] = [0x64, 0x4c, 0x8b, 0x1c, 0x25, 0x28, 0, 0, 0];
 
 impl Compiler<'_> {
     /// Stores the value, above all variables, if the function asks for it.
-    pub(crate) fn place_guard(&mut self) -> Result<(), Refused> {
+    pub(crate) fn store_guard(&mut self) -> Result<(), Refused> {
         let global = self.module.globals().get(self.body.function as usize);
         let Some(attributes) = global.map(|global| self.module.attributes(global.attributes).function())
         else {

@@ -150,7 +150,7 @@ pub(crate) fn compile(
     };
     compiler.check_function()?;
     compiler.choose_variables()?;
-    compiler.place_homes()?;
+    compiler.allocate_homes()?;
     compiler.reserve_prologue();
     compiler.enter()?;
     for position in 0..analysis.order.blocks.len() as u32 {
@@ -300,11 +300,11 @@ impl Compiler<'_> {
             .collect();
         targets.sort_unstable();
         targets.dedup();
-        let place = |block: u32| {
+        let at = |block: u32| {
             let label = self.labels.get(block as usize)?;
-            Some((block, self.asm.place_of(*label)? - start))
+            Some((block, self.asm.offset_of(*label)? - start))
         };
-        targets.into_iter().filter_map(place).collect()
+        targets.into_iter().filter_map(at).collect()
     }
 
     /// What comes behind the last block, and all that is open.
@@ -321,8 +321,8 @@ impl Compiler<'_> {
         for row in &mut self.lines {
             row.offset -= start;
         }
-        let places = [&mut frame.pushed, &mut frame.established, &mut frame.saved];
-        for at in places.into_iter().chain(&mut frame.outside) {
+        let offsets = [&mut frame.pushed, &mut frame.established, &mut frame.saved];
+        for at in offsets.into_iter().chain(&mut frame.outside) {
             *at -= start;
         }
         for (from, to) in &mut frame.returns {

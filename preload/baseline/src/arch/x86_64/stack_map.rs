@@ -23,9 +23,9 @@ impl Compiler<'_> {
                 State::Variable(_) => {
                     let home = self.counted.homes.iter().find(|home| home.local as usize == local);
                     let home = home.ok_or(Reason::Internal("a variable without memory"))?;
-                    (LocationKind::Variable, home.place)
+                    (LocationKind::Variable, home.offset)
                 }
-                State::Live if self.is_kept(local) => (LocationKind::Value, self.natural_place(local)?),
+                State::Live if self.is_kept(local) => (LocationKind::Value, self.memory_offset(local)?),
                 // Neither crosses blocks.
                 State::Live | State::Deferred(..) | State::None => continue,
             };
@@ -47,11 +47,11 @@ impl Compiler<'_> {
     }
 
     /// The distance to rbp of a value that lies in the frame as LLVM would store it.
-    fn natural_place(&mut self, local: usize) -> Result<i32, Refused> {
+    fn memory_offset(&mut self, local: usize) -> Result<i32, Refused> {
         let value = self.analysis.locals.value(local);
         let ty = self.type_of(value)?;
         let types = self.part_table.of(self.types, ty)?;
-        let scattered = (0..types.len()).any(|part| self.part(local, part).place != types[part].offset);
+        let scattered = (0..types.len()).any(|part| self.part(local, part).offset != types[part].offset);
         // LLVM takes bits of a byte that no value has for zero.
         let whole =
             || types.iter().all(|part| part.bank != Bank::Gp || matches!(part.bits, 8 | 16 | 32 | 64));

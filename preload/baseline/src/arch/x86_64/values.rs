@@ -58,8 +58,8 @@ pub(crate) struct Part {
     pub reg: Option<Reg>,
     /// The slot holds it.
     pub stored: bool,
-    /// Its place in the slot.
-    pub place: u32,
+    /// Its offset in the slot.
+    pub offset: u32,
 }
 
 impl Compiler<'_> {
@@ -106,23 +106,23 @@ impl Compiler<'_> {
         let ty = self.type_of(self.analysis.locals.value(local))?;
         let first = self.parts.len() as u32;
         if let Some(ty) = self.part_table.single(self.types, ty)? {
-            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, place: 0 });
+            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, offset: 0 });
             let assignment = &mut self.assignments[local];
             (assignment.state, assignment.first, assignment.count) = (State::Live, first, 1);
             assignment.slot_bytes = ty.slot_bytes();
             return Ok(());
         }
         let types = self.part_table.of(self.types, ty)?;
-        let mut place = 0_u32;
+        let mut offset = 0_u32;
         for &ty in &*types {
             let bytes = ty.slot_bytes();
-            place = place.next_multiple_of(bytes);
-            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, place });
-            place += bytes;
+            offset = offset.next_multiple_of(bytes);
+            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, offset });
+            offset += bytes;
         }
         let assignment = &mut self.assignments[local];
         (assignment.state, assignment.first, assignment.count) = (State::Live, first, types.len() as u8);
-        assignment.slot_bytes = place;
+        assignment.slot_bytes = offset;
         Ok(())
     }
 
@@ -136,7 +136,7 @@ impl Compiler<'_> {
         } else {
             slot
         };
-        Ok(Mem::at(gp::RBP, slot + self.part(local, part).place as i32))
+        Ok(Mem::at(gp::RBP, slot + self.part(local, part).offset as i32))
     }
 
     /// A use of a value is over. A value without further uses gives up its registers and its slot.
@@ -253,7 +253,7 @@ impl Compiler<'_> {
 
     /// Makes the operands of an instruction come into being before it takes particular registers: what that needed is
     /// free again, and everything may be moved. No register may be in use by the instruction yet.
-    pub(crate) fn settle(&mut self, operands: &[Value]) -> Result<(), Refused> {
+    pub(crate) fn force_all(&mut self, operands: &[Value]) -> Result<(), Refused> {
         for &operand in operands {
             self.force(operand)?;
         }

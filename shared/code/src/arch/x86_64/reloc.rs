@@ -1,7 +1,7 @@
 //! What each x86-64 relocation asks for, and how its value is written. Knows nothing of sections or memory.
 //!
 //! The letters are those of the psABI (x86-64 System V ABI, chapter 4.4): S the symbol's address, A the addend, P the
-//! place, G the GOT cell of the symbol, GOT the base of the GOT.
+//! place, G the GOT entry of the symbol, GOT the base of the GOT.
 
 use goblin::elf::reloc::*;
 
@@ -90,15 +90,15 @@ pub enum Access {
         /// The byte before is e8 or e9.
         site: bool,
     },
-    /// The symbol's GOT cell.
+    /// The symbol's GOT entry.
     GotEntry,
-    /// The GOT cell, or by a changed instruction the symbol itself.
+    /// The GOT entry, or by a changed instruction the symbol itself.
     Relaxable(Relax),
     /// The base of the GOT.
     GotBase,
 }
 
-/// The instructions around a GOT cell that have an equivalent without it (psABI, appendix B.2).
+/// The instructions around a GOT entry that have an equivalent without it (psABI, appendix B.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relax {
     /// `mov foo@GOTPCREL(%rip), %reg` -> `lea foo(%rip), %reg`

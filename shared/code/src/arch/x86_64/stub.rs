@@ -3,14 +3,14 @@
 //!
 //! ```text
 //! +0    ff 25 disp32    jmp  *slot(%rip)      steady state: slot holds finished code
-//! +6    ff 15 disp32    call *entry(%rip)     the lazy tail; the slot points here until then
+//! +6    ff 15 disp32    call *entry(%rip)     the lazy entry; the slot points here until then
 //! +12   eb f2           jmp  +0               the trampoline returns here: the slot is published
 //! +14   cc ...          up to a multiple of 8
 //! ```
 //!
 //! Stubs come in blocks, whose text is finished when the block is made: only slots, which are data, are written when a
 //! stub is taken. So it does not matter whether the text can be written then (private pages, sealed by a fork). A block
-//! has one entry cell, and one FDE for all of its stubs.
+//! has one entry pointer, and one FDE for all of its stubs.
 
 use std::sync::atomic::Ordering;
 
@@ -28,8 +28,8 @@ use crate::unwind::UnwindTable;
 const STUBS: usize = 64;
 /// Bytes from one stub to the next.
 const STRIDE: usize = 16;
-/// Where in a stub the lazy tail begins.
-const TAIL: usize = INDIRECT_LEN;
+/// Where in a stub the lazy entry begins.
+const LAZY_ENTRY: usize = INDIRECT_LEN;
 /// Bytes of a stub's instructions.
 const LEN: usize = 2 * INDIRECT_LEN + SHORT_LEN;
 /// Bytes of a block in the arenas.
@@ -37,7 +37,7 @@ const SIZES: [usize; 3] = sizes(STUBS);
 /// Their alignments.
 pub(crate) const ALIGNS: [usize; 3] = [STRIDE, 8, align_of::<Slot>()];
 
-/// Bytes of a block of `count` stubs in the arenas: stubs, their frame, slots and entry cell.
+/// Bytes of a block of `count` stubs in the arenas: stubs, their frame, slots and entry pointer.
 pub(crate) const fn sizes(count: usize) -> [usize; 3] {
     [count * STRIDE, PLAIN_FRAME_LEN + 4, count * size_of::<Slot>() + 8]
 }
@@ -50,7 +50,7 @@ const _: () = assert!(JMP_INDIRECT.len() + 4 == INDIRECT_LEN && CALL_INDIRECT.le
 pub struct RuntimeStub {
     /// The function's address: the stub's first byte, 8-byte aligned.
     pub function: usize,
-    /// Its slot, which holds the stub's lazy tail until it is published. Lives for ever.
+    /// Its slot, which holds the stub's lazy entry until it is published. Lives for ever.
     pub slot: &'static Slot,
 }
 
@@ -64,8 +64,8 @@ pub(crate) struct StubBlock {
 }
 
 impl RuntimeStub {
-    /// Makes a stub for function `index` of the module `record`, whose tail calls `trampoline`. The stub's code is
-    /// registered in `unwind`. The record must lie in the image that the memory is for, or else within reach.
+    /// Makes a stub for function `index` of the module `record`, whose lazy entry calls `trampoline`. The stub's code
+    /// is registered in `unwind`. The record must lie in the image that the memory is for, or else within reach.
     pub fn create(
         memory: &CodeMemory,
         unwind: &UnwindTable,
@@ -98,7 +98,7 @@ impl RuntimeStub {
             (*slot).index = index;
             &*slot
         };
-        debug_assert_eq!(slot.target.load(Ordering::Relaxed), function + TAIL);
+        debug_assert_eq!(slot.target.load(Ordering::Relaxed), function + LAZY_ENTRY);
         Ok(Self { function, slot })
     }
 }
@@ -121,7 +121,7 @@ impl StubBlock {
         let mut code = fill(STUBS, addresses, &mut arenas);
         let data = &mut arenas[Arena::Data as usize];
         for (number, slot) in data.chunks_exact_mut(size_of::<Slot>()).take(STUBS).enumerate() {
-            slot[..8].copy_from_slice(&tail(text, number).to_le_bytes());
+            slot[..8].copy_from_slice(&lazy_entry(text, number).to_le_bytes());
         }
         data[STUBS * size_of::<Slot>()..].copy_from_slice(&trampoline.to_le_bytes());
         block.commit()?;
@@ -130,9 +130,9 @@ impl StubBlock {
     }
 }
 
-/// The lazy tail of a stub in the block at `text`.
-pub(crate) fn tail(text: usize, number: usize) -> usize {
-    text + number * STRIDE + TAIL
+/// The lazy entry of a stub in the block at `text`.
+pub(crate) fn lazy_entry(text: usize, number: usize) -> usize {
+    text + number * STRIDE + LAZY_ENTRY
 }
 
 /// A stub of the block at `text`, with its slots at `slots`: the addresses of stub and slot.
@@ -140,7 +140,7 @@ pub(crate) fn of_block(text: usize, slots: usize, number: usize) -> (usize, usiz
     (text + number * STRIDE, slots + number * size_of::<Slot>())
 }
 
-/// Writes a block of `count` stubs at these addresses, whose slots and entry cell are empty.
+/// Writes a block of `count` stubs at these addresses, whose slots and entry pointer are empty.
 pub(crate) fn fill(
     count: usize,
     [text, rodata, slots]: [usize; 3],
@@ -152,8 +152,8 @@ pub(crate) fn fill(
     for (number, stub) in to_text.chunks_exact_mut(STRIDE).enumerate() {
         let (at, slot) = of_block(text, slots, number);
         indirect(&mut stub[0..], JMP_INDIRECT, at, slot); //               jmp  *slot(%rip)
-        indirect(&mut stub[TAIL..], CALL_INDIRECT, at + TAIL, entry); //   call *entry(%rip)
-        stub[2 * TAIL..LEN].copy_from_slice(&[JMP_SHORT, -(LEN as i8) as u8]); // jmp  +0
+        indirect(&mut stub[LAZY_ENTRY..], CALL_INDIRECT, at + LAZY_ENTRY, entry); //   call *entry(%rip)
+        stub[2 * LAZY_ENTRY..LEN].copy_from_slice(&[JMP_SHORT, -(LEN as i8) as u8]); // jmp  +0
     }
     to_data.fill(0);
     let range = text..text + sizes[0];
@@ -165,10 +165,10 @@ pub(crate) fn fill(
     Code { text: range, eh_frame, fdes, segments, bytes: sizes, ..Code::default() }
 }
 
-/// Writes `jmp` or `call *cell(%rip)`, to lie at `at`.
-fn indirect(code: &mut [u8], opcode: [u8; 2], at: usize, cell: usize) {
+/// Writes `jmp` or `call *pointer(%rip)`, to lie at `at`.
+fn indirect(code: &mut [u8], opcode: [u8; 2], at: usize, pointer: usize) {
     // Within the area, which is smaller than 2 GiB.
-    let displacement = cell.wrapping_sub(at + INDIRECT_LEN) as i32;
+    let displacement = pointer.wrapping_sub(at + INDIRECT_LEN) as i32;
     code[..2].copy_from_slice(&opcode);
     code[2..INDIRECT_LEN].copy_from_slice(&displacement.to_le_bytes());
 }

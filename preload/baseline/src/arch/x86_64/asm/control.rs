@@ -26,7 +26,7 @@ impl Assembler {
 
     /// The operand of a branch of two bytes to a bound label, if it reaches.
     fn short(&self, label: Label) -> Option<u8> {
-        let distance = i64::from(self.place_of(label)?) - i64::from(self.offset()) - 2;
+        let distance = i64::from(self.offset_of(label)?) - i64::from(self.offset()) - 2;
         i8::try_from(distance).ok().map(|distance| distance as u8)
     }
 

@@ -151,19 +151,19 @@ impl Assembler {
     /// Binds `label` to the next byte.
     pub(crate) fn bind(&mut self, label: Label) {
         let here = self.offset();
-        if let Some(place) = self.labels.get_mut(label.0 as usize) {
-            *place = here;
+        if let Some(offset) = self.labels.get_mut(label.0 as usize) {
+            *offset = here;
         }
     }
 
     /// Where `label` is bound.
-    pub(crate) fn place_of(&self, label: Label) -> Option<u32> {
-        self.labels.get(label.0 as usize).copied().filter(|place| *place != UNBOUND)
+    pub(crate) fn offset_of(&self, label: Label) -> Option<u32> {
+        self.labels.get(label.0 as usize).copied().filter(|offset| *offset != UNBOUND)
     }
 
-    /// A label that is bound to a place.
-    pub(crate) fn label_at(&mut self, place: u32) -> Label {
-        self.labels.push(place);
+    /// A label that is bound to a offset.
+    pub(crate) fn label_at(&mut self, offset: u32) -> Label {
+        self.labels.push(offset);
         Label(self.labels.len() as u32 - 1)
     }
 
@@ -189,8 +189,8 @@ impl Assembler {
     pub(crate) fn finish(&mut self) -> Option<Vec<Relocation>> {
         let mut fixups = std::mem::take(&mut self.fixups);
         for Fixup { at, behind, label } in fixups.drain(..) {
-            let place = self.place_of(label)?;
-            let distance = i64::from(place) - i64::from(at) - 4 - i64::from(behind);
+            let offset = self.offset_of(label)?;
+            let distance = i64::from(offset) - i64::from(at) - 4 - i64::from(behind);
             self.patch(at, &i32::try_from(distance).ok()?.to_le_bytes());
         }
         self.fixups = fixups;

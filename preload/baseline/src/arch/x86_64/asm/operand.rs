@@ -90,7 +90,7 @@ pub(crate) enum Base {
     Label(Label),
 }
 
-/// A place in the code, bound or not yet.
+/// A position in the code, bound or not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Label(pub u32);
 

@@ -39,7 +39,7 @@ impl Compiler<'_> {
     ) -> Result<(), Refused> {
         let width = self.atomic_width(inst, new)?;
         let result = self.instruction(inst)?.result;
-        self.settle(&[expected, new])?;
+        self.force_all(&[expected, new])?;
         self.take_for(gp::RAX.into(), expected, 0)?;
         let mem = self.address(address)?;
         let new = self.gp(new, 0)?;
@@ -58,7 +58,7 @@ impl Compiler<'_> {
         let width = self.atomic_width(inst, value)?;
         let instruction = *self.instruction(inst)?;
         let (result, used) = (instruction.result, self.is_used(instruction.result));
-        self.settle(&[value])?;
+        self.force_all(&[value])?;
         match instruction.rmw() {
             RmwOp::Xchg => {
                 let mem = self.address(address)?;

@@ -185,7 +185,7 @@ impl Compiler<'_> {
                 }
                 return self.define(result, 0, own);
             }
-            self.settle(&[high, low, by])?;
+            self.force_all(&[high, low, by])?;
             self.take_for(gp::RCX.into(), by, 0)?;
             let (near, far) = if left { (high, low) } else { (low, high) };
             let far = self.gp(far, 0)?;
@@ -197,7 +197,7 @@ impl Compiler<'_> {
             return Err(Reason::Form("funnel shift of an odd width").into());
         }
         // Both in one register of 32 bits.
-        self.settle(&[high, low, by])?;
+        self.force_all(&[high, low, by])?;
         self.take_for(gp::RCX.into(), by, 0)?;
         self.asm.alu_i(Alu::And, Width::B4, gp::RCX, bits as i32 - 1);
         let (own, low) = (self.own_gp(high, 0)?, self.own_gp(low, 0)?);

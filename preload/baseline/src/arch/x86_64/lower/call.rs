@@ -1,9 +1,9 @@
-//! Calls: arguments to their places, the call itself, results from theirs.
+//! Calls: arguments to their locations, the call itself, results from theirs.
 
 use autojit_bitcode::{AttributeKind, Constant, Definition, Instruction, TailKind, Type, Value};
 
 use super::super::Compiler;
-use super::super::abi::{Arguments, NEST, Place, result_places};
+use super::super::abi::{Arguments, Location, NEST, result_locations};
 use super::super::asm::{Alu, Gp, Mem, Rm, Width, gp};
 use super::super::constants::Source;
 use super::super::frame::Tail;
@@ -36,7 +36,7 @@ enum What {
 #[derive(Clone, Copy, Debug)]
 struct Passed {
     what: What,
-    place: Place,
+    location: Location,
     /// Bits from which it is extended to 32, and whether by its sign.
     extend: Option<(u32, bool)>,
 }
@@ -45,28 +45,28 @@ struct Passed {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     passed: Vec<Passed>,
-    places: Arguments,
+    arguments: Arguments,
     variadic: bool,
 }
 
 impl Plan {
     /// Passes the address of a part of the frame.
     pub(crate) fn frame(&mut self, offset: i32) {
-        let place = self.places.part(POINTER);
-        self.passed.push(Passed { what: What::Frame(offset), place, extend: None });
+        let location = self.arguments.part(POINTER);
+        self.passed.push(Passed { what: What::Frame(offset), location, extend: None });
     }
 
     /// Passes a part of a value as it is.
     pub(crate) fn part(&mut self, value: Value, part: usize, ty: PartType) {
-        let place = self.places.part(ty);
-        self.passed.push(Passed { what: What::Part(value, part), place, extend: None });
+        let location = self.arguments.part(ty);
+        self.passed.push(Passed { what: What::Part(value, part), location, extend: None });
     }
 
     /// Passes a value of one part, zero-extended if it is narrow.
     pub(crate) fn value(&mut self, value: Value, ty: PartType) {
-        let place = self.places.part(ty);
+        let location = self.arguments.part(ty);
         let extend = (ty.bank == Bank::Gp && ty.bits < 32).then_some((ty.bits.into(), false));
-        self.passed.push(Passed { what: What::Part(value, 0), place, extend });
+        self.passed.push(Passed { what: What::Part(value, 0), location, extend });
     }
 }
 
@@ -181,7 +181,7 @@ impl Compiler<'_> {
         plan.passed.reserve_exact(call.arguments.len() + 1);
         self.check_passed(result)?;
         let parts = self.part_table.of(self.types, result)?;
-        let results = result_places(&parts);
+        let results = result_locations(&parts);
         let mut memory = None;
         if results.is_none() {
             let layout = self.types.layout(result).ok_or(Reason::Type("without a layout"))?;
@@ -197,8 +197,8 @@ impl Compiler<'_> {
                 return Err(Reason::Form("metadata as an argument").into());
             }
             if let Some((size, align)) = by_value(self, &set)? {
-                let place = Place::Stack(plan.places.memory(size, align));
-                plan.passed.push(Passed { what: What::Copy(argument, size), place, extend: None });
+                let location = Location::Stack(plan.arguments.memory(size, align));
+                plan.passed.push(Passed { what: What::Copy(argument, size), location, extend: None });
                 continue;
             }
             let extended = set.has(AttributeKind::ZExt) || set.has(AttributeKind::SExt);
@@ -213,18 +213,18 @@ impl Compiler<'_> {
                 && !set.has(AttributeKind::Nest)
             {
                 self.check_passed(ty)?;
-                let place = plan.places.part(part);
-                plan.passed.push(Passed { what: What::Part(argument, 0), place, extend: extend(&part) });
+                let location = plan.arguments.part(part);
+                plan.passed.push(Passed { what: What::Part(argument, 0), location, extend: extend(&part) });
                 continue;
             }
             let parts = self.part_table.of(self.types, ty)?;
-            let places = if set.has(AttributeKind::Nest) && index < fixed {
-                vec![Place::Gp(NEST)]
+            let locations = if set.has(AttributeKind::Nest) && index < fixed {
+                vec![Location::Gp(NEST)]
             } else {
-                self.places_of(argument, &mut plan.places)?
+                self.locations_of(argument, &mut plan.arguments)?
             };
-            for (part, (ty, place)) in parts.iter().zip(places).enumerate() {
-                plan.passed.push(Passed { what: What::Part(argument, part), place, extend: extend(ty) });
+            for (part, (ty, location)) in parts.iter().zip(locations).enumerate() {
+                plan.passed.push(Passed { what: What::Part(argument, part), location, extend: extend(ty) });
             }
         }
         let callee = match body.definition(self.module, call.callee) {
@@ -239,9 +239,9 @@ impl Compiler<'_> {
         if call.tail == TailKind::MustTail {
             return self.call_in_place(&plan, callee);
         }
-        self.place_and_call(&plan, callee, unwind)?;
+        self.pass_and_call(&plan, callee, unwind)?;
         match (results, memory) {
-            (Some(places), _) => self.take_results(instruction.result, &parts, &places),
+            (Some(locations), _) => self.take_results(instruction.result, &parts, &locations),
             (None, Some(offset)) => self.load_results(instruction.result, &parts, offset),
             (None, None) => Ok(()),
         }
@@ -249,24 +249,24 @@ impl Compiler<'_> {
 
     /// Calls a function of the C library or the compiler's support library with arguments of one part each.
     pub(crate) fn call_runtime(&mut self, name: &'static str, plan: &Plan) -> Result<(), Refused> {
-        self.place_and_call(plan, Callee::Symbol(Target::Runtime(Runtime(name))), None)
+        self.pass_and_call(plan, Callee::Symbol(Target::Runtime(Runtime(name))), None)
     }
 
-    fn place_and_call(&mut self, plan: &Plan, callee: Callee, unwind: Option<u32>) -> Result<(), Refused> {
-        self.settle_arguments(plan, callee)?;
-        let stack = plan.places.stack.next_multiple_of(16);
+    fn pass_and_call(&mut self, plan: &Plan, callee: Callee, unwind: Option<u32>) -> Result<(), Refused> {
+        self.force_arguments(plan, callee)?;
+        let stack = plan.arguments.stack.next_multiple_of(16);
         if stack > 0 {
             if unwind.is_some() && self.frame.dynamic {
                 return Err(Reason::Form("invoke with arguments on the stack and dynamic allocas").into());
             }
             self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), stack as i32);
             for passed in &plan.passed {
-                if let Place::Stack(at) = passed.place {
+                if let Location::Stack(at) = passed.location {
                     self.pass_on_stack(passed, Mem::at(gp::RSP, at as i32))?;
                 }
             }
         }
-        self.place_arguments(plan)?;
+        self.move_arguments(plan)?;
         if let Callee::Pointer(value) = callee {
             self.read_into(value, 0, SCRATCH)?;
         }
@@ -275,7 +275,7 @@ impl Compiler<'_> {
             if self.regs.is_temporary(gp::RAX.into()) {
                 return Err(Reason::Internal("rax holds an argument").into());
             }
-            self.asm.mov_i(gp::RAX, plan.places.vectors as u64);
+            self.asm.mov_i(gp::RAX, plan.arguments.vectors as u64);
         }
         let start = self.asm.offset();
         match callee {
@@ -295,11 +295,11 @@ impl Compiler<'_> {
     /// A `musttail` call: in the place of this function, whose frame is taken down by what is behind the epilogue.
     fn call_in_place(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
         // The callee's arguments on the stack would lie where this function's own are still read.
-        if plan.places.stack > 0 || plan.variadic {
+        if plan.arguments.stack > 0 || plan.variadic {
             return Err(Reason::Form("musttail with arguments on the stack").into());
         }
-        self.settle_arguments(plan, callee)?;
-        self.place_arguments(plan)?;
+        self.force_arguments(plan, callee)?;
+        self.move_arguments(plan)?;
         let target = match callee {
             Callee::Symbol(target) => Some(target),
             Callee::Pointer(value) => {
@@ -319,7 +319,7 @@ impl Compiler<'_> {
     }
 
     /// Computes what is passed, and stores what is needed later.
-    fn settle_arguments(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
+    fn force_arguments(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
         for passed in &plan.passed {
             if let What::Part(value, _) | What::Copy(value, _) = passed.what {
                 self.force(value)?;
@@ -335,12 +335,12 @@ impl Compiler<'_> {
     }
 
     /// Puts arguments into their registers.
-    fn place_arguments(&mut self, plan: &Plan) -> Result<(), Refused> {
+    fn move_arguments(&mut self, plan: &Plan) -> Result<(), Refused> {
         for passed in &plan.passed {
-            let (reg, gp): (Reg, Option<Gp>) = match passed.place {
-                Place::Gp(reg) => (reg.into(), Some(reg)),
-                Place::Xmm(reg) => (reg.into(), None),
-                Place::Stack(_) | Place::X87(_) => continue,
+            let (reg, gp): (Reg, Option<Gp>) = match passed.location {
+                Location::Gp(reg) => (reg.into(), Some(reg)),
+                Location::Xmm(reg) => (reg.into(), None),
+                Location::Stack(_) | Location::X87(_) => continue,
             };
             match passed.what {
                 What::Part(value, part) => self.take_for(reg, value, part)?,
@@ -452,29 +452,34 @@ impl Compiler<'_> {
     }
 
     /// The results of a call become the parts of a value.
-    fn take_results(&mut self, result: Value, parts: &[PartType], places: &[Place]) -> Result<(), Refused> {
+    fn take_results(
+        &mut self,
+        result: Value,
+        parts: &[PartType],
+        locations: &[Location],
+    ) -> Result<(), Refused> {
         if parts.is_empty() {
             return Ok(());
         }
         // All of them first: what is kept elsewhere must not be put into one of these registers.
-        for place in places {
-            match *place {
-                Place::Gp(reg) => self.take(reg)?,
-                Place::Xmm(reg) => self.take(reg)?,
+        for location in locations {
+            match *location {
+                Location::Gp(reg) => self.take(reg)?,
+                Location::Xmm(reg) => self.take(reg)?,
                 _ => {}
             }
         }
         let used = self.is_used(result);
-        for (part, place) in places.iter().enumerate() {
-            match *place {
-                Place::Gp(reg) => self.define(result, part, reg)?,
-                Place::Xmm(reg) => self.define(result, part, reg)?,
-                Place::X87(_) if used => {
+        for (part, location) in locations.iter().enumerate() {
+            match *location {
+                Location::Gp(reg) => self.define(result, part, reg)?,
+                Location::Xmm(reg) => self.define(result, part, reg)?,
+                Location::X87(_) if used => {
                     let mem = self.define_in_memory(result, part)?;
                     self.asm.fstp(10, mem);
                 }
-                Place::X87(_) => self.asm.x87(super::super::asm::X87::FstpSt0),
-                Place::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
+                Location::X87(_) => self.asm.x87(super::super::asm::X87::FstpSt0),
+                Location::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
             }
         }
         Ok(())
@@ -488,8 +493,8 @@ impl Compiler<'_> {
     /// The result of a runtime function becomes the value.
     pub(crate) fn take_result(&mut self, result: Value) -> Result<(), Refused> {
         let parts = self.parts_of(result)?;
-        let places = result_places(&parts).ok_or(Reason::Internal("a large result"))?;
-        self.take_results(result, &parts, &places)
+        let locations = result_locations(&parts).ok_or(Reason::Internal("a large result"))?;
+        self.take_results(result, &parts, &locations)
     }
 
     fn load_results(&mut self, result: Value, parts: &[PartType], offset: i32) -> Result<(), Refused> {

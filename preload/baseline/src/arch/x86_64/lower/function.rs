@@ -3,7 +3,7 @@
 use autojit_bitcode::{AttributeKind, AttributeSet, Opcode, Type, TypeId, Value};
 
 use super::super::Compiler;
-use super::super::abi::{Arguments, NEST, Place, result_places};
+use super::super::abi::{Arguments, Location, NEST, result_locations};
 use super::super::asm::{Mem, Width, gp};
 use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
 use super::super::values::State;
@@ -18,7 +18,7 @@ pub(crate) const C_LIKE: [u16; 3] = [0, 8, 9];
 #[derive(Debug, Default)]
 pub(crate) struct Signature {
     /// Where results go; None: to memory whose address is in `result_address`.
-    pub results: Option<Vec<Place>>,
+    pub results: Option<Vec<Location>>,
     /// The slot of the address that is returned in rax: of `sret`, or of memory for a large result.
     pub result_address: Option<i32>,
     /// Of a variadic function: what its arguments take, and where their registers were saved.
@@ -139,14 +139,14 @@ impl Compiler<'_> {
             return Err(Reason::Internal("a function of another type").into());
         };
         let attributes = self.module.attributes(global.attributes);
-        self.place_guard()?;
-        let mut places = Arguments::default();
+        self.store_guard()?;
+        let mut locations = Arguments::default();
         self.check_passed(result)?;
         let parts = self.part_table.of(self.types, result)?;
-        self.signature.results = result_places(&parts);
+        self.signature.results = result_locations(&parts);
         let mut address = None;
         if self.signature.results.is_none() {
-            address = Some(places.part(POINTER));
+            address = Some(locations.part(POINTER));
         }
         let mut incoming = Vec::new();
         for index in 0..parameters.len() as u32 {
@@ -154,16 +154,16 @@ impl Compiler<'_> {
             let set = attributes.parameter(index);
             check_argument(&set)?;
             if let Some((size, align)) = by_value(self, &set)? {
-                let at = places.memory(size, align);
+                let at = locations.memory(size, align);
                 if let Some(local) = self.analysis.locals.local(value) {
                     self.assignments[local].state = State::Frame(at as i32 + 16);
                 }
                 continue;
             }
             let of_part = if set.has(AttributeKind::Nest) {
-                vec![Place::Gp(NEST)]
+                vec![Location::Gp(NEST)]
             } else {
-                self.places_of(value, &mut places)?
+                self.locations_of(value, &mut locations)?
             };
             if set.has(AttributeKind::StructRet) {
                 address = of_part.first().copied();
@@ -171,12 +171,12 @@ impl Compiler<'_> {
             incoming.push((value, of_part));
         }
         if variadic {
-            self.save_registers(places)?;
+            self.save_registers(locations)?;
         }
-        if let Some(place) = address {
+        if let Some(location) = address {
             let slot = self.frame.allocate(8, 8)?;
-            match place {
-                Place::Gp(reg) => self.asm.mov_mr(Width::B8, Mem::at(gp::RBP, slot), reg),
+            match location {
+                Location::Gp(reg) => self.asm.mov_mr(Width::B8, Mem::at(gp::RBP, slot), reg),
                 _ => return Err(Reason::Form("the address of a result is on the stack").into()),
             }
             self.signature.result_address = Some(slot);
@@ -188,23 +188,27 @@ impl Compiler<'_> {
         self.check_allocas()
     }
 
-    /// The places of the parts of an argument.
-    pub(crate) fn places_of(&mut self, value: Value, places: &mut Arguments) -> Result<Vec<Place>, Refused> {
+    /// The locations of the parts of an argument.
+    pub(crate) fn locations_of(
+        &mut self,
+        value: Value,
+        locations: &mut Arguments,
+    ) -> Result<Vec<Location>, Refused> {
         let ty = self.type_of(value)?;
-        self.places_of_type(ty, places)
+        self.locations_of_type(ty, locations)
     }
 
-    pub(crate) fn places_of_type(
+    pub(crate) fn locations_of_type(
         &mut self,
         ty: TypeId,
-        places: &mut Arguments,
-    ) -> Result<Vec<Place>, Refused> {
+        locations: &mut Arguments,
+    ) -> Result<Vec<Location>, Refused> {
         if let Type::Int(128) = self.types.get(ty) {
-            return Ok(places.pair().to_vec());
+            return Ok(locations.pair().to_vec());
         }
         self.check_passed(ty)?;
         let parts = self.part_table.of(self.types, ty)?;
-        Ok(parts.iter().map(|part| places.part(*part)).collect())
+        Ok(parts.iter().map(|part| locations.part(*part)).collect())
     }
 
     /// Refuses vectors that calls do not pass in the registers of their parts.
@@ -232,16 +236,17 @@ impl Compiler<'_> {
         self.check_passed(ty)
     }
 
-    fn bring_in(&mut self, value: Value, of_part: &[Place]) -> Result<(), Refused> {
+    fn bring_in(&mut self, value: Value, of_part: &[Location]) -> Result<(), Refused> {
         let Some(local) = self.analysis.locals.local(value) else { return Ok(()) };
         if self.analysis.values[local].uses == 0 {
             return Ok(());
         }
         self.assign(local)?;
         // What lies on the stack as a slot would is left there.
-        if let Some(Place::Stack(start)) = of_part.first() {
-            let as_slot =
-                |(part, place): (usize, &Place)| *place == Place::Stack(start + self.part(local, part).place);
+        if let Some(Location::Stack(start)) = of_part.first() {
+            let as_slot = |(part, location): (usize, &Location)| {
+                *location == Location::Stack(start + self.part(local, part).offset)
+            };
             if of_part.iter().enumerate().all(as_slot) {
                 self.assignments[local].slot = *start as i32 + 16;
                 for part in 0..of_part.len() {
@@ -250,11 +255,11 @@ impl Compiler<'_> {
                 return Ok(());
             }
         }
-        for (part, place) in of_part.iter().enumerate() {
-            let reg: Reg = match place {
-                Place::Gp(reg) => (*reg).into(),
-                Place::Xmm(reg) => (*reg).into(),
-                Place::Stack(at) => {
+        for (part, location) in of_part.iter().enumerate() {
+            let reg: Reg = match location {
+                Location::Gp(reg) => (*reg).into(),
+                Location::Xmm(reg) => (*reg).into(),
+                Location::Stack(at) => {
                     let from = Mem::at(gp::RBP, *at as i32 + 16);
                     let to = self.slot(local, part)?;
                     if self.part(local, part).ty.bank == Bank::Gp {
@@ -268,7 +273,7 @@ impl Compiler<'_> {
                     self.part_mut(local, part).stored = true;
                     continue;
                 }
-                Place::X87(_) => return Err(Reason::Internal("an argument on the x87 stack").into()),
+                Location::X87(_) => return Err(Reason::Internal("an argument on the x87 stack").into()),
             };
             self.regs.occupy(reg, local as u32, part as u8);
             self.part_mut(local, part).reg = Some(reg);
@@ -299,7 +304,7 @@ impl Compiler<'_> {
         if let Some(value) = value {
             let parts = self.parts_of(value)?;
             match self.signature.results.clone() {
-                Some(places) => self.put_results(value, &parts, &places)?,
+                Some(locations) => self.put_results(value, &parts, &locations)?,
                 None => {
                     let slot = self.signature.result_address.unwrap_or_default();
                     let base = self.temporary_gp()?;
@@ -320,28 +325,33 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn put_results(&mut self, value: Value, parts: &[PartType], places: &[Place]) -> Result<(), Refused> {
-        self.settle(&[value])?;
+    fn put_results(
+        &mut self,
+        value: Value,
+        parts: &[PartType],
+        locations: &[Location],
+    ) -> Result<(), Refused> {
+        self.force_all(&[value])?;
         let global = self.module.globals().get(self.body.function as usize);
         let attributes = global.map(|global| self.module.attributes(global.attributes).result());
         let signed = attributes.is_some_and(|set| set.has(AttributeKind::SExt));
-        for (index, (part, place)) in parts.iter().zip(places).enumerate() {
-            match *place {
-                Place::Gp(reg) => {
+        for (index, (part, location)) in parts.iter().zip(locations).enumerate() {
+            match *location {
+                Location::Gp(reg) => {
                     self.take_for(reg.into(), value, index)?;
                     // Callers may rely on the extension; without an attribute it costs nothing that matters.
                     if part.bits < 32 {
                         self.extend(reg, part.bits.into(), signed);
                     }
                 }
-                Place::Xmm(reg) => self.take_for(reg.into(), value, index)?,
-                Place::X87(_) => {}
-                Place::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
+                Location::Xmm(reg) => self.take_for(reg.into(), value, index)?,
+                Location::X87(_) => {}
+                Location::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
             }
         }
         // The last that is pushed is the first result.
-        for (index, place) in places.iter().enumerate().rev() {
-            if let Place::X87(_) = place {
+        for (index, location) in locations.iter().enumerate().rev() {
+            if let Location::X87(_) = location {
                 let mem = self.memory(value, index)?;
                 self.asm.fld(10, mem);
             }

@@ -120,7 +120,7 @@ impl Compiler<'_> {
             }
             return self.define(result, 0, own);
         }
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         self.take_for(gp::RCX.into(), right, 0)?;
         if bits < 8 {
             self.extend(gp::RCX, bits, false);
@@ -158,7 +158,7 @@ impl Compiler<'_> {
             return self.divide_by_power(opcode, result, left, bits, by);
         }
         let narrow = bits != width.bits();
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         self.take_for(gp::RAX.into(), left, 0)?;
         self.take(gp::RDX)?;
         if narrow {

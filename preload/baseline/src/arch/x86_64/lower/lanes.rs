@@ -71,19 +71,19 @@ impl Compiler<'_> {
         Ok(Lanes { element, count })
     }
 
-    /// One of three places for images, which are used by one instruction at a time.
-    fn image_place(&mut self, number: usize) -> Result<Image, Refused> {
-        if let Some(place) = self.images[number] {
-            return Ok(Image(place));
+    /// One of three slots for images, which are used by one instruction at a time.
+    fn image_slot(&mut self, number: usize) -> Result<Image, Refused> {
+        if let Some(slot) = self.images[number] {
+            return Ok(Image(slot));
         }
-        let place = self.frame.allocate(IMAGE, 16)?;
-        self.images[number] = Some(place);
-        Ok(Image(place))
+        let slot = self.frame.allocate(IMAGE, 16)?;
+        self.images[number] = Some(slot);
+        Ok(Image(slot))
     }
 
     /// Writes a value's parts to memory as a store of it would.
     fn image(&mut self, number: usize, value: Value) -> Result<Image, Refused> {
-        let image = self.image_place(number)?;
+        let image = self.image_slot(number)?;
         self.force(value)?;
         for (index, part) in self.parts_of(value)?.iter().enumerate() {
             let to = Mem::at(gp::RBP, image.0 + part.offset as i32);
@@ -137,9 +137,9 @@ impl Compiler<'_> {
         }
     }
 
-    /// A place for a result, zeroed where lanes are bits.
+    /// A slot for a result, zeroed where lanes are bits.
     fn result_image(&mut self, lanes: Lanes) -> Result<Image, Refused> {
-        let image = self.image_place(2)?;
+        let image = self.image_slot(2)?;
         if lanes.bits() == 1 {
             for byte in (0..lanes.count.div_ceil(8)).step_by(8) {
                 self.asm.mov_mi(Width::B8, Mem::at(gp::RBP, image.0 + byte as i32), 0);
@@ -187,7 +187,7 @@ impl Compiler<'_> {
         if matches!(lanes.element, Element::Float(_)) || lanes.bits() == 1 && !is_bitwise(opcode) {
             return Err(Reason::Vector("arithmetic").into());
         }
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         let signed = matches!(opcode, Opcode::AShr | Opcode::SDiv | Opcode::SRem);
         let divides = matches!(opcode, Opcode::UDiv | Opcode::SDiv | Opcode::URem | Opcode::SRem);
         let shifts = matches!(opcode, Opcode::Shl | Opcode::LShr | Opcode::AShr);
@@ -478,7 +478,7 @@ impl Compiler<'_> {
     ) -> Result<(), Refused> {
         let lanes = self.lanes(vector)?;
         let known = self.constant_bits(index)?;
-        self.settle(&[vector, index])?;
+        self.force_all(&[vector, index])?;
         let image = self.image(0, vector)?;
         if lanes.bits() == 1 {
             let known = known.filter(|known| *known < u64::from(lanes.count));
@@ -505,7 +505,7 @@ impl Compiler<'_> {
     ) -> Result<(), Refused> {
         let lanes = self.lanes(vector)?;
         let known = self.constant_bits(index)?;
-        self.settle(&[vector, element, index])?;
+        self.force_all(&[vector, element, index])?;
         let image = self.image(0, vector)?;
         if lanes.bits() == 1 {
             let known = known.filter(|known| *known < u64::from(lanes.count));

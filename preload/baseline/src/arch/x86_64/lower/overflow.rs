@@ -35,7 +35,7 @@ impl Compiler<'_> {
         }
         let bits = self.int_bits(left)?;
         let width = Width::of_bits(bits);
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         let (own, cond) = match checked {
             _ if bits != width.bits() => {
                 return self.odd_with_overflow(checked, signed, result, left, right, bits);
@@ -143,7 +143,7 @@ impl Compiler<'_> {
         left: Value,
         right: Value,
     ) -> Result<(), Refused> {
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         self.take(gp::RAX)?;
         self.take(gp::RDX)?;
         let a = (self.gp(left, 0)?, self.gp(left, 1)?);
@@ -161,7 +161,7 @@ impl Compiler<'_> {
         left: Value,
         right: Value,
     ) -> Result<(), Refused> {
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         self.take(gp::RAX)?;
         self.take(gp::RDX)?;
         let a = (self.own_gp(left, 0)?, self.own_gp(left, 1)?);

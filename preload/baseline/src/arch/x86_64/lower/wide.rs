@@ -51,7 +51,7 @@ impl Compiler<'_> {
     }
 
     fn lower_wide_multiplication(&mut self, result: Value, left: Value, right: Value) -> Result<(), Refused> {
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         self.take(gp::RAX)?;
         self.take(gp::RDX)?;
         let (low_b, high_b) = (self.gp(right, 0)?, self.own_gp(right, 1)?);
@@ -83,7 +83,7 @@ impl Compiler<'_> {
             self.shift_halves(opcode, low, high, (by & 127) as u8);
             return self.define_halves(result, low, high);
         }
-        self.settle(&[left, right])?;
+        self.force_all(&[left, right])?;
         self.take_for(gp::RCX.into(), right, 0)?;
         let (low, high) = self.own_halves(left)?;
         if opcode != Opcode::Shl {

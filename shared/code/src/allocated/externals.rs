@@ -7,7 +7,7 @@ use crate::area::Area;
 use crate::link::{LinkError, Resolver, Target};
 use crate::unit::{Segment, Symbol, Unit};
 
-/// What an external is bound to that is not the unit's own definition.
+/// The target of an external that is not the unit's own definition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bound {
     pub(super) target: Target,
@@ -38,7 +38,7 @@ pub(crate) struct Externals {
 }
 
 impl Externals {
-    pub(super) fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
+    pub(crate) fn bind(unit: &Unit<'_>, resolver: &mut dyn Resolver) -> Result<Self, LinkError> {
         let addresses = Vec::with_capacity(unit.externals.len());
         let marks = vec![0; unit.externals.len().div_ceil(BITS)];
         let (pending, branches, displaced) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -108,7 +108,7 @@ impl Externals {
 
     /// Binds what branches do not reach to thunks that are there already; returns the other externals, and their
     /// addresses.
-    pub(super) fn thunks(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
+    pub(crate) fn thunks(&mut self, needs: &Needs, area: &Area) -> Vec<(u32, usize)> {
         self.branches.clear();
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for (number, address) in self.addresses.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::unit::Fixups;
+use crate::{CodeMemory, Resolver, link};
 
 struct Nothing;
 
@@ -12,8 +13,8 @@ impl Resolver for Nothing {
 }
 
 /// Links a unit of three bytes of code, one constant, no data and no frames that has one fixup.
-fn place_fixup(segment: Segment, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
-    let here = place_fixup as *const () as usize;
+fn link_fixup(segment: Segment, form: Form, source: Source, at: u32) -> Result<(), LinkError> {
+    let here = link_fixup as *const () as usize;
     let memory = CodeMemory::with_options(here..here + 1, 1 << 20, true)?;
     let unit = Unit {
         segments: [vec![0x90, 0x90, 0xc3].into(), vec![1].into(), Vec::new().into(), Vec::new().into()],
@@ -21,14 +22,14 @@ fn place_fixup(segment: Segment, form: Form, source: Source, at: u32) -> Result<
         fixups: Fixups::of(vec![(Group { segment, form, source }, at)]),
         ..Unit::default()
     };
-    place(&unit, &memory, &mut Nothing).map(drop)
+    link(&unit, &memory, &mut Nothing).map(drop)
 }
 
 #[test]
 fn fixups_that_lead_out_of_the_unit() {
     let inside = Source::Inside(Segment::Text, 0);
     let branch = Source::Branch { external: 0, site: true };
-    for (segment, form, source, place) in [
+    for (segment, form, source, at) in [
         (Segment::Frames, Form::Rel32, inside, 0),
         (Segment::Rodata, Form::Rel32, inside, 0),
         (Segment::Rodata, Form::Rel32, inside, u32::MAX),
@@ -37,9 +38,9 @@ fn fixups_that_lead_out_of_the_unit() {
         (Segment::Text, Form::Rel32, branch, 0),
         (Segment::Text, Form::Rel32, Source::Relax(Relax::Call, 0), 2),
     ] {
-        let result = place_fixup(segment, form, source, place);
+        let result = link_fixup(segment, form, source, at);
         assert!(matches!(result, Err(LinkError::Object(_))), "{segment:?} {form:?} {source:?}: {result:?}");
     }
-    // Of what is the same everywhere no place is looked at.
-    assert_eq!(place_fixup(Segment::Text, Form::Rel32, inside, u32::MAX), Ok(()));
+    // Of what is the same everywhere no site is looked at.
+    assert_eq!(link_fixup(Segment::Text, Form::Rel32, inside, u32::MAX), Ok(()));
 }

@@ -1,5 +1,5 @@
-//! The second step of a link: a [`Unit`] gets its place in code memory. Receives the unit and asks a [`Resolver`] for the
-//! addresses of its externals; takes a block, copies the segments, writes GOT cells and thunks, applies the fixups.
+//! The last step of a link: a [`Unit`] whose segments have addresses, and whose externals have theirs. Receives the
+//! bytes of its block; copies the segments, writes GOT entries and thunks, applies the fixups.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
 use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
 use crate::fixups;
-use crate::link::{CallSite, Code, LinkError, Linked, Resolver, Target};
-use crate::memory::{Arena, CodeMemory, LARGEST_SEGMENT, MemoryError};
+use crate::link::{CallSite, Code, LinkError, Target};
+use crate::memory::{Arena, LARGEST_SEGMENT, MemoryError};
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
 use crate::space;
@@ -25,41 +25,6 @@ const _: () = assert!(INDIRECT_LEN <= THUNK);
 /// `int3`, between and behind functions.
 pub const TRAP: u8 = 0xcc;
 
-/// Sites `unit` in `memory`: one that [`Unit::of`] or [`pack`](crate::pack) has made. Its fixups are checked here.
-///
-/// # Errors
-/// A symbol has no address or is out of reach, there is no memory, or the fixups are damaged.
-pub fn place<'a>(
-    unit: &Unit<'_>,
-    memory: &'a CodeMemory,
-    resolver: &mut dyn Resolver,
-) -> Result<Linked<'a>, LinkError> {
-    let mut externals = Externals::bind(unit, resolver)?;
-    let needs = Needs::of(unit)?;
-    let mut newest = memory.newest();
-    let (area, block, sizes, new_thunks) = loop {
-        if let Some(area) = newest {
-            let new_thunks = externals.thunks(&needs, area);
-            let sizes = Sizes::of(unit, new_thunks.len(), needs.got)?;
-            match area.block(sizes.arenas, sizes.aligns) {
-                Err(MemoryError::Exhausted) => {}
-                block => break (area, block?, sizes, new_thunks),
-            }
-        }
-        // From the next area nothing may be in reach.
-        let branched = needs.branched.iter().filter(|branched| **branched).count();
-        newest = Some(memory.grow(newest, Sizes::of(unit, branched, needs.got)?.arenas)?);
-    };
-    let arenas = Arena::ALL.map(|arena| block.address(arena));
-    let place = Place::new(unit, area.range(), sizes, arenas, externals, new_thunks);
-    let mut block = block;
-    block.want();
-    let code = place.all(block.all_bytes())?;
-    let stubs = place.new_thunks.iter().enumerate().map(|(number, to)| (*to, place.thunk(number as u32)));
-    let stubs = stubs.collect();
-    Ok(Linked::new(area, block, code, stubs))
-}
-
 pub(crate) fn damaged() -> LinkError {
     malformed("fixups that lead out of the unit")
 }
@@ -68,31 +33,31 @@ pub(crate) fn damaged() -> LinkError {
 pub(crate) struct Sizes {
     pub(crate) arenas: [usize; 3],
     pub(crate) aligns: [usize; 3],
-    /// Far stubs, in the text.
+    /// Thunks, in the text.
     thunks: usize,
     /// The unit's frames, in rodata.
     pub(crate) frames: usize,
     /// The frame of the thunks, in rodata.
     thunk_frame: usize,
-    /// GOT cells, in the data; behind them those of the thunks.
-    cells: usize,
+    /// GOT entries, in the data; behind them those of the thunks.
+    got: usize,
 }
 
 impl Sizes {
-    /// Of `unit` with this number of new thunks, with a GOT even if it has no cells if that `got` is used.
-    pub(crate) fn of(unit: &Unit<'_>, far: usize, got: bool) -> Result<Self, LinkError> {
+    /// Of `unit` with this number of new thunks, with a GOT even if it has no entries if `got_base` is used.
+    pub(crate) fn of(unit: &Unit<'_>, far: usize, got_base: bool) -> Result<Self, LinkError> {
         let len = |segment: Segment| unit.segments[segment as usize].len();
-        // Pieces have less than 4 GiB (Unit::check), so nothing overflows.
+        // Segments have less than 4 GiB (Unit::check), so nothing overflows.
         let thunks = len(Segment::Text).next_multiple_of(THUNK);
         let frames = len(Segment::Rodata).next_multiple_of(8);
         let thunk_frame = frames + len(Segment::Frames);
         let behind = thunk_frame + if far == 0 { 0 } else { PLAIN_FRAME_LEN };
         // The terminator.
         let rodata = if behind == frames { len(Segment::Rodata) } else { behind + 4 };
-        let cells = len(Segment::Data).next_multiple_of(8);
-        let data = cells + (unit.cells.len() + far).max(usize::from(got)) * 8;
+        let got = len(Segment::Data).next_multiple_of(8);
+        let data = got + (unit.got.len() + far).max(usize::from(got_base)) * 8;
         let text = if far == 0 { len(Segment::Text) } else { thunks + far * THUNK };
-        let data = if data == cells { len(Segment::Data) } else { data };
+        let data = if data == got { len(Segment::Data) } else { data };
         let arenas = [text, rodata, data];
         for size in &arenas {
             if *size > LARGEST_SEGMENT {
@@ -101,12 +66,12 @@ impl Sizes {
         }
         let align = |segment: Segment, least: u32| unit.aligns[segment as usize].max(least) as usize;
         let aligns = [align(Segment::Text, 16), align(Segment::Rodata, 8), align(Segment::Data, 8)];
-        Ok(Self { arenas, aligns, thunks, frames, thunk_frame, cells })
+        Ok(Self { arenas, aligns, thunks, frames, thunk_frame, got })
     }
 }
 
-/// A unit with its addresses.
-pub(crate) struct Place<'u> {
+/// A unit whose segments and externals have addresses.
+pub(crate) struct Allocated<'u> {
     unit: &'u Unit<'u>,
     /// What the code may be put into: a displacement must reach from everywhere in it.
     room: Range<usize>,
@@ -122,13 +87,13 @@ pub(crate) struct Place<'u> {
 
 /// Receives absolute values.
 pub(crate) trait Absolute {
-    /// The word at `place` is to be the address `symbol`, and `addend` more.
-    fn word(&self, place: usize, symbol: usize, addend: i64);
+    /// The word at `at` is to be the address `symbol`, and `addend` more.
+    fn word(&self, at: usize, symbol: usize, addend: i64);
     /// Whether something other than such a word may depend on the address `symbol`.
     fn is_known(&self, symbol: usize, form: Form) -> bool;
 }
 
-impl<'u> Place<'u> {
+impl<'u> Allocated<'u> {
     /// A unit at these addresses, with thunks for these externals, which lead to the addresses that stand beside them.
     pub(crate) fn new(
         unit: &'u Unit<'u>,
@@ -139,13 +104,14 @@ impl<'u> Place<'u> {
         new_thunks: Vec<(u32, usize)>,
     ) -> Self {
         let bases = [arenas[0], arenas[1], arenas[2], arenas[1] + sizes.frames];
-        let mut place = Self { unit, room, sizes, bases, externals, new_thunks: Vec::new(), absolute: None };
+        let mut allocated =
+            Self { unit, room, sizes, bases, externals, new_thunks: Vec::new(), absolute: None };
         for (number, (bound, target)) in new_thunks.into_iter().enumerate() {
-            let thunk = place.thunk(number as u32);
-            place.externals.branch_to(bound, thunk);
-            place.new_thunks.push(target);
+            let thunk = allocated.thunk(number as u32);
+            allocated.externals.branch_to(bound, thunk);
+            allocated.new_thunks.push(target);
         }
-        place
+        allocated
     }
 
     /// Lets `absolute` have the absolute values.
@@ -155,24 +121,24 @@ impl<'u> Place<'u> {
     }
 
     /// Writes everything, to the bytes of the arenas.
-    pub(crate) fn all(&self, mut arenas: [&mut [u8]; 3]) -> Result<Code, LinkError> {
+    pub(crate) fn write(&self, mut arenas: [&mut [u8]; 3]) -> Result<Code, LinkError> {
         let mut code = Code { bytes: self.sizes.arenas, segments: self.bases, ..Code::default() };
         code.text = self.bases[0]..self.bases[0] + self.sizes.arenas[0];
-        self.copy_pieces(&mut arenas);
-        self.write_cells(&mut arenas)?;
+        self.copy_segments(&mut arenas);
+        self.write_got(&mut arenas)?;
         for group in self.unit.fixups.groups() {
-            let (group, places) = group.ok_or_else(damaged)?;
+            let (group, sites) = group.ok_or_else(damaged)?;
             // Where the segment is in its arena's bytes.
             let start = if group.segment == Segment::Frames { self.sizes.frames } else { 0 };
             let len = self.unit.segments[group.segment as usize].len();
             let bytes = arenas[group.segment.arena() as usize].get_mut(start..start + len);
-            self.complete(&group, places, bytes.ok_or_else(damaged)?, &mut code.call_sites)?;
+            self.complete(&group, sites, bytes.ok_or_else(damaged)?, &mut code.call_sites)?;
         }
         self.index_frames(arenas[Arena::Rodata as usize], &mut code)?;
         Ok(code)
     }
 
-    fn copy_pieces(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) {
+    fn copy_segments(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) {
         let [text, rodata, data, frames] = &self.unit.segments;
         // Aborted blocks leave their remains.
         let copy = |bytes: &mut [u8], segment: &[u8], filler: u8| {
@@ -186,31 +152,32 @@ impl<'u> Place<'u> {
         copy(behind, frames, 0);
     }
 
-    fn write_cells(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) -> Result<(), LinkError> {
-        let count = self.unit.cells.len();
+    fn write_got(&self, [to_text, to_rodata, to_data]: &mut [&mut [u8]; 3]) -> Result<(), LinkError> {
+        let count = self.unit.got.len();
         if count + self.new_thunks.len() == 0 {
             return Ok(());
         }
-        let (cells, far) = to_data[self.sizes.cells..].split_at_mut(count * 8);
-        let write = |cell: &mut [u8], number: usize, address: usize| match self.absolute {
-            Some(absolute) => absolute.word(self.cell(number as u32), address, 0),
-            None => cell.copy_from_slice(&address.to_le_bytes()),
+        let (entries, far) = to_data[self.sizes.got..].split_at_mut(count * 8);
+        let write = |entry: &mut [u8], number: usize, address: usize| match self.absolute {
+            Some(absolute) => absolute.word(self.got_entry(number as u32), address, 0),
+            None => entry.copy_from_slice(&address.to_le_bytes()),
         };
-        for (number, (cell, source)) in cells.chunks_exact_mut(8).zip(&self.unit.cells).enumerate() {
-            write(cell, number, self.held(*source)?.address);
+        for (number, (entry, source)) in entries.chunks_exact_mut(8).zip(&self.unit.got).enumerate() {
+            write(entry, number, self.held(*source)?.address);
         }
         if self.new_thunks.is_empty() {
             return Ok(());
         }
-        for (number, (cell, target)) in far.chunks_exact_mut(8).zip(&self.new_thunks).enumerate() {
-            write(cell, count + number, *target);
+        for (number, (entry, target)) in far.chunks_exact_mut(8).zip(&self.new_thunks).enumerate() {
+            write(entry, count + number, *target);
         }
         let text = &mut to_text[self.sizes.thunks..];
         for (number, stub) in text.chunks_exact_mut(THUNK).enumerate() {
             let address = self.thunk(number as u32);
             // Within the area, which is smaller than 2 GiB.
-            let displacement = self.cell((count + number) as u32).wrapping_sub(address + INDIRECT_LEN) as i32;
-            stub[..2].copy_from_slice(&JMP_INDIRECT); //                      jmp *cell(%rip)
+            let displacement =
+                self.got_entry((count + number) as u32).wrapping_sub(address + INDIRECT_LEN) as i32;
+            stub[..2].copy_from_slice(&JMP_INDIRECT); //                      jmp *entry(%rip)
             stub[2..INDIRECT_LEN].copy_from_slice(&displacement.to_le_bytes());
         }
         let stubs = self.thunk(0)..self.thunk(self.new_thunks.len() as u32);
@@ -219,18 +186,18 @@ impl<'u> Place<'u> {
         Ok(())
     }
 
-    /// Completes the places of a group in its segment, `bytes`.
+    /// Completes the sites of a group in its segment, `bytes`.
     fn complete(
         &self,
         group: &Group,
-        places: Sites<'_>,
+        sites: Sites<'_>,
         bytes: &mut [u8],
-        sites: &mut Vec<CallSite>,
+        call_sites: &mut Vec<CallSite>,
     ) -> Result<(), LinkError> {
         let Group { segment, form, source } = *group;
         let base = self.bases[segment as usize];
-        let mut site = None;
-        // S, without what the places hold of it.
+        let mut pending_call = None;
+        // S, without what the sites hold of it.
         let symbol = match source {
             Source::Inside(to, _) => self.bases[to as usize],
             Source::Address(external) => match self.externals.get(external)? {
@@ -240,25 +207,25 @@ impl<'u> Place<'u> {
             Source::Branch { external, site: patched } => match self.externals.get(external)? {
                 Some(bound) => {
                     let pending = bound.target.pending.filter(|_| patched);
-                    site = pending.map(|pending| (pending, bound.branch));
+                    pending_call = pending.map(|pending| (pending, bound.branch));
                     bound.branch.wrapping_sub(bound.held as usize)
                 }
                 None => self.bases[0],
             },
-            Source::GotEntry(cell) => self.cell(cell),
-            Source::Relax(relax, cell) => {
-                let target = self.held(*self.unit.cells.get(cell as usize).ok_or_else(damaged)?)?;
+            Source::GotEntry(entry) => self.got_entry(entry),
+            Source::Relax(relax, entry) => {
+                let target = self.held(*self.unit.got.get(entry as usize).ok_or_else(damaged)?)?;
                 if space::reaches(&self.room, target.address) {
-                    return self.relax(group, relax, target, places, bytes, sites);
+                    return self.relax(group, relax, target, sites, bytes, call_sites);
                 }
-                self.cell(cell)
+                self.got_entry(entry)
             }
-            Source::GotBase => self.cell(0),
+            Source::GotBase => self.got_entry(0),
         };
         if let Some(absolute) = self.absolute {
             if form == Form::Abs64 {
-                for place in places {
-                    let offset = fixups::offset(place);
+                for site in sites {
+                    let offset = fixups::offset(site);
                     let field = bytes.get(offset..).and_then(<[u8]>::first_chunk).ok_or_else(damaged)?;
                     absolute.word(base + offset, symbol, i64::from_le_bytes(*field));
                 }
@@ -268,14 +235,14 @@ impl<'u> Place<'u> {
                 return Err(LinkError::OutOfReach(self.describe(source)));
             }
         }
-        let missing = form.missing(symbol, base, self.cell(0));
-        if missing == 0 && site.is_none() {
+        let missing = form.missing(symbol, base, self.got_entry(0));
+        if missing == 0 && pending_call.is_none() {
             return Ok(());
         }
-        if site.is_none() && form == Form::Rel32 {
+        if pending_call.is_none() && form == Form::Rel32 {
             // Most of them.
-            for place in places {
-                let offset = fixups::offset(place);
+            for site in sites {
+                let offset = fixups::offset(site);
                 let field = bytes.get_mut(offset..).and_then(<[u8]>::first_chunk_mut).ok_or_else(damaged)?;
                 let sum = i64::from(i32::from_le_bytes(*field)).wrapping_add(missing);
                 let sum = i32::try_from(sum).map_err(|_| LinkError::OutOfReach(self.describe(source)))?;
@@ -283,34 +250,34 @@ impl<'u> Place<'u> {
             }
             return Ok(());
         }
-        for place in places {
-            let offset = fixups::offset(place);
+        for site in sites {
+            let offset = fixups::offset(site);
             let field = bytes.get_mut(offset..).filter(|field| field.len() >= form.width());
             let field = field.ok_or_else(damaged)?;
             form.complete(field, missing).ok_or_else(|| LinkError::OutOfReach(self.describe(source)))?;
-            if let Some((pending, target)) = site {
+            if let Some((pending, target)) = pending_call {
                 // The opcode, e8 or e9, is the byte before the displacement.
                 let address = base + offset.checked_sub(1).ok_or_else(damaged)?;
-                sites.push(CallSite { address, target, pending });
+                call_sites.push(CallSite { address, target, pending });
             }
         }
         Ok(())
     }
 
-    /// Completes the places of a group of instructions that can do without their cell.
+    /// Completes the sites of a group of instructions that can do without their GOT entry.
     fn relax(
         &self,
         group: &Group,
         relax: Relax,
         target: Target,
-        places: Sites<'_>,
+        sites: Sites<'_>,
         bytes: &mut [u8],
-        sites: &mut Vec<CallSite>,
+        call_sites: &mut Vec<CallSite>,
     ) -> Result<(), LinkError> {
         let base = self.bases[group.segment as usize];
-        let missing = group.form.missing(target.address, base, self.cell(0));
-        for place in places {
-            let old = fixups::offset(place);
+        let missing = group.form.missing(target.address, base, self.got_entry(0));
+        for site in sites {
+            let old = fixups::offset(site);
             if !relax.fits(bytes, old) {
                 return Err(damaged());
             }
@@ -321,7 +288,7 @@ impl<'u> Place<'u> {
             let complete = group.form.complete(&mut bytes[new..new + 4], missing);
             complete.ok_or_else(|| LinkError::OutOfReach(self.describe(group.source)))?;
             if let Some(pending) = target.pending.filter(|_| relax != Relax::Mov) {
-                sites.push(CallSite { address: base + new - 1, target: target.address, pending });
+                call_sites.push(CallSite { address: base + new - 1, target: target.address, pending });
             }
         }
         Ok(())
@@ -351,7 +318,7 @@ impl<'u> Place<'u> {
         Ok(())
     }
 
-    /// What a GOT cell holds.
+    /// What a GOT entry holds.
     fn held(&self, source: Source) -> Result<Target, LinkError> {
         let inside = |segment: Segment, at: u32| Target {
             address: self.bases[segment as usize] + at as usize,
@@ -375,7 +342,7 @@ impl<'u> Place<'u> {
 
     fn describe(&self, source: Source) -> String {
         let source = match source {
-            Source::GotEntry(cell) | Source::Relax(_, cell) => self.unit.cells.get(cell as usize),
+            Source::GotEntry(entry) | Source::Relax(_, entry) => self.unit.got.get(entry as usize),
             _ => Some(&source),
         };
         match source {
@@ -388,8 +355,13 @@ impl<'u> Place<'u> {
         }
     }
 
-    fn cell(&self, cell: u32) -> usize {
-        self.bases[2] + self.sizes.cells + cell as usize * 8
+    fn got_entry(&self, entry: u32) -> usize {
+        self.bases[2] + self.sizes.got + entry as usize * 8
+    }
+
+    /// The new thunks: where they lead, and their addresses.
+    pub(crate) fn thunks(&self) -> Vec<(usize, usize)> {
+        self.new_thunks.iter().zip(0..).map(|(to, number)| (*to, self.thunk(number))).collect()
     }
 
     fn thunk(&self, stub: u32) -> usize {
