@@ -10,6 +10,7 @@ complete -c autojit-run -x -a '(__fish_complete_subcommand --trace)'
 # begin autojit-run
 complete -c autojit-run -l stats -d 'print at exit what was compiled, by what and how long it took; as JSON in FILE (%p in the name: the process id)'
 complete -c autojit-run -l trace -r -F -d 'write at exit a timeline of first calls, which ui.perfetto.dev shows, to FILE (%p likewise)'
+complete -c autojit-run -l progress -d 'while a large program warms up, show on the terminal how many functions were compiled'
 complete -c autojit-run -l daemon -d 'have autojitd compile; start it if it does not run yet'
 complete -c autojit-run -l inprocess -d 'have the program compile for itself, whether or not autojitd runs'
 complete -c autojit-run -l list -r -F -d 'print what is lazy in programs, libraries, object files and archives'

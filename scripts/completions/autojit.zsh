@@ -17,6 +17,7 @@ case $service in
             # begin autojit-run
 '--stats=-[print at exit what was compiled, by what and how long it took; as JSON in FILE (%p in the name\: the process id)]::FILE:_files'
 '--trace=[write at exit a timeline of first calls, which ui.perfetto.dev shows, to FILE (%p likewise)]:FILE:_files'
+'--progress[while a large program warms up, show on the terminal how many functions were compiled]'
 '--daemon[have autojitd compile; start it if it does not run yet]'
 '--inprocess[have the program compile for itself, whether or not autojitd runs]'
 '--list[print what is lazy in programs, libraries, object files and archives]:*:FILE:_files'

@@ -25,4 +25,5 @@ pub mod run;
 pub mod scratch;
 pub mod stats;
 pub mod stubs;
+pub mod terminal;
 pub mod tiered;

@@ -33,6 +33,8 @@ pub struct Start {
     pub stats: Option<OsString>,
     /// AUTOJIT_TRACE.
     pub trace: Option<OsString>,
+    /// Show what is compiled on the terminal.
+    pub progress: bool,
     /// AUTOJIT_MODE.
     pub mode: Option<&'static str>,
     /// The program and its arguments, not empty.
@@ -74,6 +76,12 @@ const TABLE: &[Row] = &[
         form: "--trace FILE",
         doc: "write at exit a timeline of first calls, which ui.perfetto.dev shows, to FILE (%p likewise)",
         action: Action::Value(|start, file| start.trace = Some(file)),
+    },
+    Row {
+        name: "--progress",
+        form: "--progress",
+        doc: "while a large program warms up, show on the terminal how many functions were compiled",
+        action: Action::Plain(|start| start.progress = true),
     },
     Row {
         name: "--daemon",
@@ -211,7 +219,13 @@ mod tests {
 
     fn start(stats: Option<&str>, mode: Option<&'static str>, line: &[&str]) -> Result<Task, Failure> {
         let line = line.iter().map(OsString::from).collect();
-        Ok(Task::Program(Start { stats: stats.map(OsString::from), mode, line, trace: None }))
+        Ok(Task::Program(Start {
+            stats: stats.map(OsString::from),
+            mode,
+            line,
+            trace: None,
+            progress: false,
+        }))
     }
 
     #[test]
@@ -224,6 +238,10 @@ mod tests {
             let Ok(Task::Program(start)) = parsed(line) else { panic!("{line:?}") };
             assert_eq!((start.trace, start.line), (Some("f".into()), vec!["a".into()]));
         }
+        let Ok(Task::Program(start)) = parsed(&["--progress", "a", "--progress"]) else {
+            panic!("a program")
+        };
+        assert_eq!((start.progress, start.line.len()), (true, 2));
         assert_eq!(parsed(&["--help", "a"]), Ok(Task::Help));
         assert_eq!(parsed(&["--list", "a", "--b"]), Ok(Task::List(vec!["a".into(), "--b".into()])));
         for wrong in [

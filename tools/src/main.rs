@@ -20,6 +20,7 @@ mod list;
 mod needed;
 mod preamble;
 mod process;
+mod progress;
 mod role;
 mod run;
 mod rust;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::arguments::{self, Start, Task};
-use crate::{Failure, cached, doctor, installation, list, needed, process};
+use crate::{Failure, cached, doctor, installation, list, needed, process, progress};
 
 /// The table of options as text; a test of the runtime compares.
 const ENVIRONMENT: &str = include_str!("options.txt");
@@ -69,6 +69,9 @@ fn prepare(start: &Start) -> Result<PathBuf, Failure> {
         }
     }
     process::set_variable("LD_PRELOAD", preload);
+    if start.progress {
+        progress::start();
+    }
     Ok(program)
 }
 

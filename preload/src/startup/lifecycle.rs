@@ -13,7 +13,7 @@ use crate::platform::c_library;
 use crate::platform::guards::SignalGuard;
 use crate::program::{fork, image, process};
 use crate::settings::failure::Failure;
-use crate::settings::{log, options, trace};
+use crate::settings::{log, options, progress, trace};
 use crate::startup::listeners::LISTENERS;
 use crate::startup::{forks, report, resolver};
 use crate::sys;
@@ -91,6 +91,7 @@ fn start() -> Result<(), Failure> {
     daemon::begin(options);
     listeners::begin(LISTENERS);
     report::begin();
+    progress::begin(options);
     fork::install(&forks::PARTS)?;
     thread_end::reserve();
     // Last: from here on, stubs can lead to us.

@@ -14,7 +14,7 @@ use crate::program::function::{Function, State};
 use crate::program::version::rewrite_call;
 use crate::program::{image, missing, process};
 use crate::settings::failure::Failure;
-use crate::settings::{log, stats, trace};
+use crate::settings::{log, progress, stats, trace};
 
 /// Makes `slot` lead to the finished code of its function, or ends the process.
 ///
@@ -50,6 +50,7 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
         }
     }
     process::note_start(function.module().image());
+    progress::tell();
     trace::note("first call", since, || name_of(function, frame).unwrap_or_default());
 
     // The slot: publishing has set it, unless another slot of the function was known then.

@@ -136,6 +136,9 @@ options! {
     trace: Option<Vec<u8>> = None, [Runtime]
         "AUTOJIT_TRACE" "FILE" [""]
         "at exit write a timeline of first calls to FILE (%p likewise), in the trace format that Perfetto and Chrome show";
+    progress: Option<Vec<u8>> = None, [Runtime]
+        "AUTOJIT_PROGRESS" "FILE" [""]
+        "set by autojit-run --progress: where the processes of a run count what they compile, for the line that it shows";
     perf_map: bool = false, [Runtime]
         "AUTOJIT_PERF_MAP" "On|Off" ["Off"]
         "names of compiled functions in /tmp/perf-PID.map, where perf report looks for them";

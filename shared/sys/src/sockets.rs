@@ -205,12 +205,17 @@ impl File {
         unsafe { syscall(libc::SYS_fcntl, arguments) }.map(|descriptor| Self(descriptor as i32))
     }
 
-    /// A file in memory with these bytes, sealed against changes.
-    pub fn sealed(name: &CStr, parts: &[&[u8]]) -> Result<Self, Errno> {
+    /// A file without a name that lives in memory and can be sealed.
+    pub(crate) fn memory_to_seal(name: &CStr) -> Result<Self, Errno> {
         let flags = (libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) as usize;
         // SAFETY: the kernel reads the name up to its NUL.
-        let file = unsafe { syscall(libc::SYS_memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0]) }
-            .map(|descriptor| Self(descriptor as i32))?;
+        unsafe { syscall(libc::SYS_memfd_create, [name.as_ptr() as usize, flags, 0, 0, 0, 0]) }
+            .map(|descriptor| Self(descriptor as i32))
+    }
+
+    /// A file in memory with these bytes, sealed against changes.
+    pub fn sealed(name: &CStr, parts: &[&[u8]]) -> Result<Self, Errno> {
+        let file = Self::memory_to_seal(name)?;
         parts.iter().try_for_each(|part| crate::write(file.descriptor(), part))?;
         let arguments = [file.descriptor() as usize, libc::F_ADD_SEALS as usize, SEALS as usize, 0, 0, 0];
         // SAFETY: takes no pointers.

@@ -17,6 +17,7 @@ mod linked_runtime;
 mod memory;
 mod perf;
 mod processes;
+mod progress;
 mod random;
 mod seeing;
 mod static_library;
