@@ -72,15 +72,20 @@ unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build
     let host = unsafe { Host::new(&*build) };
     let options = Options::from_environment();
     let source = module.source_name();
-    if let Some(why) = rustc::ineligible().or(host.why.as_deref()).or_else(|| select::ineligible(module)) {
-        options.info(&format!("{source}: compiled as usual: {why}"));
+    let stays = |why: &str| options.info(&format!("{source}: compiled as usual: {why}"));
+    if let Some(why) = rustc::ineligible().or_else(|| select::foreign(module)) {
+        stays(why);
         return false;
+    }
+    if let Some(why) = host.why.as_deref().or_else(|| select::ineligible(module)) {
+        stays(why);
+        return stub_module::tell_why(module, why);
     }
     match outline(module, &options, &host) {
         Ok(Outcome::Changed) => true,
         Ok(Outcome::Untouched(why)) => {
-            options.info(&format!("{source}: compiled as usual: {why}"));
-            false
+            stays(why);
+            stub_module::tell_why(module, why)
         }
         Err(why) => {
             module.error(&format!("autojit: {source}: {why}"));

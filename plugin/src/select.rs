@@ -30,17 +30,22 @@ pub struct Selection {
     pub uses_caller_identity: HashSet<Value>,
     /// What assembler text names.
     pub mentioned: Vec<Mentioned>,
+    /// Functions that the module defines and whose bodies stay, by name, and why, in the order in which that was found.
+    pub staying: Vec<(String, &'static str)>,
 }
 
-/// Why nothing of this module can be compiled later, if so.
-pub fn ineligible(module: Module) -> Option<&'static str> {
+/// Why nothing of this module can be compiled later, and no text of ours may be in its assembly either, if so.
+pub fn foreign(module: Module) -> Option<&'static str> {
     let triple = module.triple();
     if !(triple.starts_with("x86_64") && triple.contains("linux")) || triple.contains("gnux32") {
         return Some("its target is not x86-64 Linux");
     }
-    if ["ThinLTO", "EnableSplitLTOUnit"].iter().any(|flag| module.flag(flag).is_some()) {
-        return Some("link-time optimisation needs its bodies");
-    }
+    let merged = ["ThinLTO", "EnableSplitLTOUnit"].iter().any(|flag| module.flag(flag).is_some());
+    merged.then_some("link-time optimisation needs its bodies")
+}
+
+/// Why nothing of this module can be compiled later, if so.
+pub fn ineligible(module: Module) -> Option<&'static str> {
     if module.flag("kcfi").is_some() || module.flag("CFI Canonical Jump Tables").is_some() {
         return Some("control-flow integrity needs its bodies");
     }
@@ -89,6 +94,7 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
     let mut inlined = HashSet::new();
     let mut notable = Vec::new();
     let mut labelled = Vec::new();
+    let mut staying = Vec::new();
     for function in module.functions() {
         if function.is_declaration() {
             continue;
@@ -108,12 +114,18 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
                 lazy.push(function);
                 is_lazy.insert(function);
             }
-            Some(why) => options.debug(&format!("{} is compiled as usual: {why}", function.name())),
+            Some(why) => {
+                options.debug(&format!("{} is compiled as usual: {why}", function.name()));
+                if !function.is_elsewhere() {
+                    staying.push((function.name(), why));
+                }
+            }
         }
     }
-    let mut drop = |function: Value, why: &str| {
+    let mut drop = |function: Value, why: &'static str| {
         if is_lazy.remove(&function) {
             options.debug(&format!("{} is compiled as usual: {why}", function.name()));
+            staying.push((function.name(), why));
         }
     };
     for ifunc in module.ifuncs() {
@@ -134,16 +146,17 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
             drop(function, "data that stays refers to its labels");
         }
     }
-    let InlineAssembly { mentioned, staying } = inline_assembly::look(module, host, &assembly);
-    for (function, why) in staying.into_iter().chain(host_only::callers(module, host)) {
+    let InlineAssembly { mentioned, staying: assembled } = inline_assembly::look(module, host, &assembly);
+    for (function, why) in assembled.into_iter().chain(host_only::callers(module, host)) {
         drop_with_callers(function, why, host.optimises(), &mut drop);
     }
     lazy.retain(|function| is_lazy.contains(function));
     let (dead, chosen) =
         if host.optimises() { module.dead_references(&lazy, host) } else { (Vec::new(), Vec::new()) };
-    let mut drop = |function: Value, why: &str| {
+    let mut drop = |function: Value, why: &'static str| {
         if is_lazy.remove(&function) {
             options.debug(&format!("{} is compiled as usual: {why}", function.name()));
+            staying.push((function.name(), why));
         }
     };
     let why = "the optimiser chooses whether it calls something that needs no definition then";
@@ -157,7 +170,17 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
     lazy.retain(|function| is_lazy.contains(function));
     notable.retain(|instruction| is_lazy.contains(&instruction.function()));
     let unreferenced = dead.into_iter().collect();
-    Ok(Selection { lazy, is_lazy, inlined, notable, copied, unreferenced, uses_caller_identity, mentioned })
+    Ok(Selection {
+        lazy,
+        is_lazy,
+        inlined,
+        notable,
+        copied,
+        unreferenced,
+        uses_caller_identity,
+        mentioned,
+        staying,
+    })
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
@@ -246,7 +269,7 @@ fn is_allocator(name: &str) -> bool {
 }
 
 /// Drops a resolver and what it calls: they run while the image is relocated, for a library before ours can be.
-fn drop_with_callees(resolver: Value, drop: &mut dyn FnMut(Value, &str)) {
+fn drop_with_callees(resolver: Value, drop: &mut dyn FnMut(Value, &'static str)) {
     let mut seen = HashSet::from([resolver]);
     let mut next = vec![resolver];
     while let Some(function) = next.pop() {
@@ -260,9 +283,9 @@ fn drop_with_callees(resolver: Value, drop: &mut dyn FnMut(Value, &str)) {
 /// all of them.
 fn drop_with_callers(
     function: Value,
-    why: &str,
+    why: &'static str,
     optimised: bool,
-    drop: &mut dyn FnMut(Value, &str),
+    drop: &mut dyn FnMut(Value, &'static str),
 ) -> HashSet<Value> {
     let mut seen = HashSet::from([function]);
     let mut next = vec![function];

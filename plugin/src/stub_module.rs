@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
 use autojit_trampoline::emit::{Binding, Import, Module as Record, Text};
 use autojit_trampoline::lines::{File, Unit};
+use autojit_trampoline::staying::Staying;
 
 use crate::container::Encoded;
 use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
@@ -47,13 +48,11 @@ pub fn leave(
     if let Some(files) = files {
         files.describe(encoded, &mut text);
     }
+    tell_of_staying(&plan.source, selection, encoded, &mut text);
     if matches!(stored, Stored::Embedded) {
         module.keep(&[module.add_constant(CONTAINER_SYMBOL, STORE_SECTION, &encoded.bytes, CONTAINER_ALIGN)]);
     }
-    text.line(format_args!(".text"));
-    let before = module.inline_asm();
-    let line_end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-    module.set_inline_asm(&format!("{before}{line_end}{}", text.0));
+    append(module, text);
 }
 
 /// The source files that lazy functions are in.
@@ -187,6 +186,41 @@ fn runtime() -> &'static [u8] {
         let runtime = plugin.with_file_name("libautojit.so");
         if runtime.is_file() { runtime.into_os_string().into_vec() } else { Vec::new() }
     })
+}
+
+/// Has the file tell of the functions that stay.
+fn tell_of_staying(source: &str, selection: &Selection, encoded: &Encoded, text: &mut Text) {
+    let mut entry = Staying { key: Staying::key(&encoded.key), source, reasons: Vec::new() };
+    for (name, why) in &selection.staying {
+        match entry.reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, names)) => names.push(name),
+            None => entry.reasons.push((why, vec![name])),
+        }
+    }
+    if !entry.reasons.is_empty() {
+        entry.write(text);
+    }
+}
+
+/// The same for a module all of which stays, if it has functions. Whether the module was changed.
+pub fn tell_why(module: Module, why: &str) -> bool {
+    let defines = module.functions().any(|function| !function.is_declaration() && !function.is_elsewhere());
+    if defines {
+        let mut text = Text::default();
+        let source = module.source_name();
+        let reasons = vec![(why, Vec::new())];
+        Staying { key: String::new(), source: &source, reasons }.write(&mut text);
+        append(module, text);
+    }
+    defines
+}
+
+/// Appends assembler text to the module's own.
+fn append(module: Module, mut text: Text) {
+    text.line(format_args!(".text"));
+    let before = module.inline_asm();
+    let line_end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
+    module.set_inline_asm(&format!("{before}{line_end}{}", text.0));
 }
 
 fn record(plan: &Plan, encoded: &Encoded, stored: &Stored, text: &mut Text) {

@@ -37,12 +37,19 @@ fn run_opt(mut command: Command, module: &Path, store: &Path) -> Output {
 
 /// Snapshots must not depend on where the project lies or on the container's exact bytes.
 fn stable(text: &str, store: &Path) -> String {
-    let mut out = String::new();
+    let (mut out, mut staying) = (String::new(), false);
     for line in text.lines().filter(|line| !line.starts_with("; ModuleID")) {
         // The key: 32 bytes in one directive.
         let key = line.starts_with("module asm \".byte 0x") && line.matches("0x").count() == 32;
-        out.push_str(if key { "module asm \".byte KEY\"" } else { line });
+        // The beginning of it, in the section of what stays.
+        let begin = staying && line != "module asm \".asciz \\22\\22\"";
+        out.push_str(match (key, begin) {
+            (true, _) => "module asm \".byte KEY\"",
+            (_, true) => "module asm \".asciz \\22KEY\\22\"",
+            _ => line,
+        });
         out.push('\n');
+        staying = line.contains("\".section .autojit.static,");
     }
     // The image's boot code is the trampoline crate's affair, which has its own snapshot.
     let boot = out.find("module asm \".pushsection");

@@ -1,7 +1,7 @@
 //! --list: what is lazy in programs, libraries, object files and archives, from the files alone.
 //!
 //! Linked files have a record for each module, which leads to its container, and slots for the functions that linkers kept;
-//! object files have containers.
+//! object files have containers. Both tell of functions that are static, and why, in a section of its own.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
@@ -16,6 +16,7 @@ use autojit_trampoline::contract::{
     CONTRACT_VERSION, MODULE_MAGIC, MODULE_SECTION, ModuleRecord, SAME_MODULE, SLOT_SECTION, STORE_SECTION,
     Slot,
 };
+use autojit_trampoline::staying::{STATIC_SECTION, Staying};
 use goblin::elf::header::ET_REL;
 use goblin::elf::section_header::SHT_NOBITS;
 use goblin::elf::{Elf, SectionHeader};
@@ -47,31 +48,55 @@ struct Module {
     slots: Option<BTreeSet<u32>>,
     /// The store's directory, if the container is not in the file.
     directory: Option<PathBuf>,
+    /// The beginning of the container's key, in hexadecimal.
+    key: String,
+}
+
+/// What a file, or the members of an archive, have.
+#[derive(Default)]
+struct Contents {
+    modules: Vec<Module>,
+    /// Modules all of which is static: source and reason.
+    whole: BTreeSet<(String, String)>,
+    /// By key, functions that are static: reason and name.
+    staying: HashMap<String, BTreeSet<(String, String)>>,
 }
 
 fn listed(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
-    let mut modules = Vec::new();
+    let mut contents = Contents::default();
     if bytes.starts_with(b"!<arch>\n") {
         let archive =
             goblin::archive::Archive::parse(&bytes).map_err(|error| format!("a damaged archive: {error}"))?;
-        for member in archive.members() {
+        // By number: several may have one name.
+        for member in (0..archive.len()).filter_map(|index| archive.get_at(index)) {
+            let begin = usize::try_from(member.offset).unwrap_or(usize::MAX);
+            let object = bytes.get(begin..).and_then(|rest| rest.get(..member.size())).unwrap_or_default();
             // Archives of Rust also have metadata in them.
-            if let Some(object) = archive.extract(member, &bytes).ok().filter(|object| is_elf(object)) {
-                modules.extend(modules_of(object).map_err(|why| format!("{member} in it: {why}"))?);
+            if is_elf(object) {
+                let name = member.extended_name();
+                read(object, &mut contents).map_err(|why| format!("{name} in it: {why}"))?;
             }
         }
     } else if is_elf(&bytes) {
-        modules = modules_of(&bytes)?;
+        read(&bytes, &mut contents)?;
     } else {
         return Err("neither an ELF file nor an archive".into());
     }
-    if modules.is_empty() {
-        return Err("nothing in it is lazy: it was built without the plugin (autojit-cc, autojit-rustc), or all of it is \
-                    static, for reasons that AUTOJIT_LOG=info tells when it is compiled"
-            .into());
+    if !contents.modules.is_empty() {
+        return Ok(text(path, &contents));
     }
-    Ok(text(path, &modules))
+    Err(match wholly_static(&contents.whole) {
+        reasons if !reasons.is_empty() => format!("nothing in it is lazy:\n{}", reasons.trim_end()),
+        _ => "nothing in it is lazy: it was built without the plugin (autojit-cc, autojit-rustc), or all of it is static, \
+              for reasons that AUTOJIT_LOG=info tells when it is compiled"
+            .into(),
+    })
+}
+
+/// Lines about modules that are static.
+fn wholly_static(modules: &BTreeSet<(String, String)>) -> String {
+    modules.iter().map(|(source, why)| format!("{source}: static: {why}\n")).collect()
 }
 
 fn is_elf(bytes: &[u8]) -> bool {
@@ -118,25 +143,41 @@ fn distance(bytes: &[u8], at: usize) -> i64 {
     (number(bytes, at) as i32).into()
 }
 
-fn modules_of(bytes: &[u8]) -> Result<Vec<Module>, String> {
+fn read(bytes: &[u8], contents: &mut Contents) -> Result<(), String> {
     let elf = Elf::parse(bytes).map_err(|error| format!("a damaged ELF file: {error}"))?;
     let file = File { bytes, elf };
+    let (_, staying) = file.section(STATIC_SECTION)?.unwrap_or_default();
+    for Staying { key, source, reasons } in Staying::entries(staying) {
+        for (why, names) in reasons {
+            if key.is_empty() {
+                contents.whole.insert((source.to_owned(), why.to_owned()));
+            } else {
+                let functions = contents.staying.entry(key.clone()).or_default();
+                functions.extend(names.into_iter().map(|name| (why.to_owned(), name.to_owned())));
+            }
+        }
+    }
+    contents.modules.extend(modules_of(&file)?);
+    Ok(())
+}
+
+fn modules_of(file: &File<'_>) -> Result<Vec<Module>, String> {
     let Some((start, records)) = file.section(MODULE_SECTION)? else { return Ok(Vec::new()) };
     if !file.elf.is_64 {
         return Err("a 32-bit file".into());
     }
     if file.elf.header.e_type == ET_REL {
-        return in_object(&file);
+        return in_object(file);
     }
     if !records.len().is_multiple_of(size_of::<ModuleRecord>()) {
         return Err("damaged: its table of modules is not whole".into());
     }
-    let slots = slots(&file)?;
+    let slots = slots(file)?;
     let of_record = |(index, record): (usize, &[u8])| {
         let address = start + (index * size_of::<ModuleRecord>()) as u64;
         let own: BTreeSet<u32> =
             slots.iter().filter(|(module, _)| *module == address).map(|(_, function)| *function).collect();
-        in_linked_file(&file, address, record, own)
+        in_linked_file(file, address, record, own)
     };
     records.chunks_exact(size_of::<ModuleRecord>()).enumerate().map(of_record).collect()
 }
@@ -184,20 +225,20 @@ fn in_linked_file(
         text(offset_of!(ModuleRecord, store_dir)).map(|name| PathBuf::from(OsString::from_vec(name)));
     let at = offset_of!(ModuleRecord, container);
     let low = u64::from(number(record, at)) | u64::from(number(record, at + 4)) << 32;
+    let at_key = offset_of!(ModuleRecord, key);
+    let key: [u8; 32] = record[at_key..at_key + 32].try_into().expect("32 bytes");
     let container = match &directory {
         None => file
             .at((address + at as u64).wrapping_add(low))
             .map(<[u8]>::to_vec)
             .ok_or_else(|| "not in the file".into()),
         Some(directory) => {
-            let at = offset_of!(ModuleRecord, key);
-            let key = record[at..at + 32].try_into().expect("32 bytes");
             let path = directory.join(autojit_store::file_name(&key));
             std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
         }
     };
     let source = String::from_utf8_lossy(&source).into_owned();
-    Ok(Module { source, container, slots: Some(slots), directory })
+    Ok(Module { source, container, slots: Some(slots), directory, key: Staying::key(&key) })
 }
 
 /// The modules of an object file: the containers that are in it.
@@ -207,8 +248,9 @@ fn in_object(file: &File<'_>) -> Result<Vec<Module>, String> {
     };
     let module = |container: Result<(_, &[u8]), autojit_store::Error>| {
         let (_, bytes) = container.map_err(|error| error.to_string())?;
-        let source = Container::parse(bytes).map_err(|error| error.to_string())?.source().to_owned();
-        Ok(Module { source, container: Ok(bytes.to_vec()), slots: None, directory: None })
+        let parsed = Container::parse(bytes).map_err(|error| error.to_string())?;
+        let (source, key) = (parsed.source().to_owned(), Staying::key(&parsed.key()));
+        Ok(Module { source, container: Ok(bytes.to_vec()), slots: None, directory: None, key })
     };
     autojit_store::containers(store).map(module).collect()
 }
@@ -240,10 +282,10 @@ fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
-fn text(path: &Path, modules: &[Module]) -> String {
+fn text(path: &Path, contents: &Contents) -> String {
     let mut body = String::new();
     let (mut functions, mut stubs, mut bytes) = (0, 0, 0);
-    for module in modules {
+    for module in &contents.modules {
         let parsed = match &module.container {
             Ok(container) => Container::parse(container).map_err(|error| error.to_string()),
             Err(why) => Err(why.clone()),
@@ -292,11 +334,17 @@ fn text(path: &Path, modules: &[Module]) -> String {
             let size = sizes.get(function.name.as_bytes()).copied().unwrap_or_default();
             let _ = writeln!(body, "  {kind:<8} {size:>7} {}", function.name);
         }
+        for (why, name) in contents.staying.get(&module.key).into_iter().flatten() {
+            let _ = writeln!(body, "  {:<8} {:>7} {name}: {why}", "static", "");
+        }
+    }
+    if !contents.whole.is_empty() {
+        let _ = write!(body, "\n{}", wholly_static(&contents.whole));
     }
     format!(
         "{}: {}, {}, {stubs} with a stub, {bytes} bytes packed\n{body}",
         path.display(),
-        counted(modules.len(), "module"),
+        counted(contents.modules.len(), "module"),
         counted(functions as usize, "lazy function")
     )
 }

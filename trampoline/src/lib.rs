@@ -4,6 +4,7 @@
 //!   [`contract::ImageRecord`]), their sections and their symbols. The plugin writes them, the runtime reads them.
 //! - [`emit`]: those tables and the stubs as assembler text, for the plugin.
 //! - [`lines`]: what debuggers find in the file about lines of lazy functions, as assembler text.
+//! - [`staying`]: what a file tells of functions that are not lazy, as assembler text.
 //! - [`boot`]: the code that each image carries to find the runtime, as assembler text.
 //! - [`linked`]: what the static library has in the place of that code.
 //! - [`entry`]: the trampoline proper, where a stub's first call arrives in the runtime, or a counter has run out.
@@ -18,6 +19,7 @@ mod arch;
 pub mod cancellation;
 pub mod contract;
 pub mod lines;
+pub mod staying;
 
 use arch::sys;
 pub use arch::{boot, caller, counter, debugger, emit, entry, linked, mem, stack, tls};

@@ -187,6 +187,54 @@ fn files_tell_what_is_lazy_in_them() {
 }
 
 #[test]
+fn files_tell_why_functions_are_static() {
+    let scratch = Scratch::new("seeing-static");
+    // Two sources of one name, as directories of a build have them.
+    for (directory, placed) in [("a", "in_a"), ("b", "in_b")] {
+        scratch.file(
+            &format!("{directory}/part.c"),
+            format!(
+                "__attribute__((section(\"own\"))) int {placed}(void) {{ return 1; }}\n\
+                 __attribute__((constructor)) static void start_{placed}(void) {{}}\nint lazy_{placed}(void) {{ return 2; }}\n"
+            ),
+        );
+    }
+    scratch.file("counted.c", "int counted(void) { return 3; }\nint main(void) { return counted(); }\n");
+    let cc = |directory: &str, arguments: &[&str]| {
+        let mut wrapper = command(dist("bin/autojit-cc"));
+        tool(wrapper.args(arguments).current_dir(scratch.path().join(directory)));
+    };
+    cc("a", &["-c", "part.c"]);
+    cc("b", &["-c", "part.c"]);
+    cc(".", &["-fprofile-instr-generate", "-c", "counted.c"]);
+    cc(".", &["-fprofile-instr-generate", "a/part.o", "b/part.o", "counted.o", "-s", "-o", "program"]);
+    tool(command("ar").args(["qcs", "both.a", "a/part.o", "b/part.o"]).current_dir(scratch.path()));
+    for (file, lazy) in [("program", 2), ("both.a", 2), ("a/part.o", 1)] {
+        let text = list(&scratch, file).assert_code(0).text();
+        assert!(text.contains(&format!("{lazy} lazy function")), "{text}");
+        // Behind the lazy function of the same module.
+        for name in ["in_a", "in_b"].iter().take(lazy) {
+            let (_, module) =
+                text.split_once(&format!(" lazy_{name}\n")).unwrap_or_else(|| panic!("{name}: {text}"));
+            let lines: Vec<&str> = module.lines().take(2).map(str::trim_start).collect();
+            let reasons = ["it has a section of its own", "it is a constructor or destructor"];
+            let names = [(*name).to_owned(), format!("start_{name}")];
+            for (reason, function) in reasons.iter().zip(names) {
+                let wanted = format!("{function}: {reason}");
+                let found = lines
+                    .iter()
+                    .any(|line| line.strip_prefix("static").is_some_and(|rest| rest.trim_start() == wanted));
+                assert!(found, "no '{wanted}' in {text}");
+            }
+        }
+        assert_eq!(text.contains("counted.c: static: "), file == "program", "{text}");
+    }
+    let outcome = list(&scratch, "counted.o");
+    let said = outcome.assert_code(1).errors();
+    assert!(said.contains("nothing in it is lazy:\ncounted.c: static: "), "{said}");
+}
+
+#[test]
 fn files_without_lazy_code_are_told_apart_from_damaged_ones() {
     let scratch = Scratch::new("seeing-list-errors");
     let program = program(&scratch, &["-O0"]);
