@@ -227,3 +227,33 @@ fn sudo_starts_lazy_programs() {
         Stats::read(&stats.join("stats")).assert_lazy();
     }
 }
+
+/// cron runs commands by /bin/sh, in the user's directory, with five variables, no terminal, and standard output into a mail.
+#[test]
+fn programs_run_as_cron_starts_them() {
+    let scratch = project("cron");
+    let install =
+        "install: program\n\tinstall -d $(DESTDIR)$(prefix)/bin\n\tinstall program $(DESTDIR)$(prefix)/bin\n";
+    scratch.file("Makefile", format!("{MAKEFILE}\n{install}"));
+    let mut make = command("make");
+    make.arg(format!("CC={}", dist("bin/autojit-cc").display())).arg("install");
+    make.arg(format!("DESTDIR={}", scratch.path().join("staged").display())).arg("prefix=/opt/other");
+    tool(make.current_dir(scratch.path()));
+    // Nothing of the build is left.
+    for file in ["program", "main.o", "helper.o", "main.c", "helper.c"] {
+        fs::remove_file(scratch.path().join(file)).expect("it was there");
+    }
+    let home = scratch.directory("home");
+    let program = scratch.path().join("staged/opt/other/bin/program");
+    let line = format!("AUTOJIT_STATS={}/stats {} && echo done", scratch.path().display(), program.display());
+    let mut shell = Command::new("setsid");
+    shell.args(["--wait", "/bin/sh", "-c", &line]).current_dir(&home).env_clear();
+    let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
+    shell.env("SHELL", "/bin/sh").env("PATH", "/usr/bin:/bin").env("PWD", &home).env("HOME", &home);
+    shell.env("LOGNAME", &user);
+    let outcome = tool(&mut shell);
+    assert_eq!((outcome.text().as_str(), outcome.errors().as_str()), ("42\ndone\n", ""));
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
+    // As in the user's other runs, what was compiled is kept.
+    assert!(home.join(".cache/autojit").is_dir());
+}

@@ -157,7 +157,8 @@ fn cargo_runs_and_tests_without_a_runner() {
     scratch.file(
         "Cargo.toml",
         "[package]\nname = \"wrapped\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
-         [lib]\ncrate-type = [\"rlib\", \"cdylib\"]\n[workspace]\n",
+         [lib]\ncrate-type = [\"rlib\", \"cdylib\"]\n\
+         [[bench]]\nname = \"measured\"\nharness = false\n[workspace]\n",
     );
     scratch.file(
         "src/lib.rs",
@@ -168,16 +169,31 @@ fn cargo_runs_and_tests_without_a_runner() {
     scratch.file("src/main.rs", "fn main() { println!(\"{}\", wrapped::half(84)); }\n");
     scratch.file("tests/it.rs", "#[test]\nfn it() { assert_eq!(wrapped::half(6), 3); }\n");
     scratch.file("examples/shown.rs", "fn main() { println!(\"{}\", wrapped::half(8)); }\n");
-    let cargo = |arguments: &[&str]| {
+    scratch.file(
+        "benches/measured.rs",
+        "fn main() { println!(\"{} {}\", wrapped::half(20), std::env::args().any(|a| a == \"--bench\")); }\n",
+    );
+    let start = |arguments: &[&str]| {
         let mut cargo = command("cargo");
-        cargo.args(arguments).args(["--quiet", "--offline", "--target-dir", "out"]);
-        tool(cargo.current_dir(scratch.path()).env("RUSTC_WRAPPER", dist("bin/autojit-rustc"))).text()
+        cargo.args(arguments).args(["--offline", "--target-dir", "out"]).current_dir(scratch.path());
+        cargo
+            .env("RUSTC_WRAPPER", dist("bin/autojit-rustc"))
+            .env("AUTOJIT_STATS", scratch.path().join("stats"));
+        tool(&mut cargo)
     };
+    let cargo = |arguments: &[&str]| start(&[arguments, &["--quiet"]].concat()).text();
     assert_eq!(cargo(&["run"]), "42\n");
     assert_eq!(cargo(&["run", "--example", "shown"]), "4\n");
     // Documentation's tests, which no wrapper links, find the runtime that was there when the library was compiled.
     let tests = cargo(&["test"]);
     assert_eq!(tests.matches("test result: ok. 1 passed").count(), 3, "{tests}");
+    // An optimised program, which cargo tells to measure.
+    assert_eq!(cargo(&["bench", "--bench", "measured"]), "10 true\n");
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
+    // Each test in a process of its own, and all listed before.
+    let said = start(&["nextest", "run"]).errors();
+    assert!(said.contains("2 tests run: 2 passed"), "{said}");
+    Stats::read(&scratch.path().join("stats")).assert_lazy();
     assert_prints(&scratch, "out/debug/wrapped", "42", "the program");
     // Its library in a plain program.
     let plain = scratch.file(
