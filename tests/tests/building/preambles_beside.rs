@@ -6,6 +6,7 @@ use std::path::Path;
 
 use autojit_tests::preambles::{Project, files};
 use autojit_tests::run::{attempt, command, tool};
+use autojit_tests::scratch::dist;
 
 const FLAGS: &str = "-O0 -I first -I second -Wall";
 
@@ -319,4 +320,41 @@ fn a_cache_that_can_only_be_read_is_read() {
         assert_eq!(names("pch"), before);
     }
     assert!(made == project.compile("off"));
+}
+
+/// What CMake asks for the dependencies of sources with modules: it looks at the sources, whatever is kept.
+#[test]
+fn dependencies_are_scanned_in_the_sources() {
+    let project = Project::new("scanned", "main.cpp", FLAGS);
+    let scan = |scanner: &Path, compiler: &Path| {
+        let mut scan = command(scanner);
+        scan.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").env("AUTOJIT_CACHE_DIR", project.cache());
+        scan.env("AUTOJIT_PREAMBLE", "always").current_dir(project.path());
+        scan.args(["-format=make", "--"]).arg(compiler).args(FLAGS.split(' '));
+        let rules = tool(scan.args(["-c", "main.cpp", "-o", "out.o"])).text();
+        // The compiler's own headers are found by several paths.
+        let files = rules.split_whitespace().filter(|word| *word != "\\").skip(1).map(|file| {
+            fs::canonicalize(project.path().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+        });
+        files.collect::<Vec<_>>()
+    };
+    let both = || {
+        let [ours, plain] = [
+            (&*dist("bin/autojit-clang-scan-deps"), &*dist("bin/autojit-c++")),
+            (Path::new("clang-scan-deps-22"), Path::new("clang++-22")),
+        ]
+        .map(|(scanner, compiler)| scan(scanner, compiler));
+        assert_eq!(ours, plain);
+        ours
+    };
+    let before = both();
+    project.warm("behind the scan");
+    assert_eq!(both(), before);
+    // A header that the preamble has includes another one now.
+    project.write("second/added.h", "#define ADDED 1\n");
+    project.append("second/second.h", "#include \"added.h\"\n");
+    let after = both();
+    let added = project.path().join("second/added.h").canonicalize().expect("it was written");
+    assert!(after.contains(&added) && !before.contains(&added), "{after:?}");
+    project.compare("always", "behind the second scan");
 }
