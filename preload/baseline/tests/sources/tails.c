@@ -1,5 +1,5 @@
-// Calls in the place of their caller, memory barriers without text, protected frames, and calls among conventions that are
-// the same.
+// Calls in the place of their caller, memory barriers without text or of comments, protected frames, and calls among
+// conventions that are the same.
 #include "check.h"
 
 typedef unsigned long (*step)(unsigned long, unsigned long, double);
@@ -32,6 +32,8 @@ static unsigned long kept(unsigned long x, unsigned y) {
     __asm__("" : "+r"(x));
     __asm__ volatile("" : "=r"(y) : "0"(y + 1));
     __asm__("" : "+r"(x), "+r"(y));
+    __asm__("/* %0 */ # %1" : "+r"(y), "+r"(x));
+    __asm__ volatile("# %0\n\t# done" : : "r"(x) : "memory");
     return x * 7 + y;
 }
 

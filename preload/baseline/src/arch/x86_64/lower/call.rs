@@ -70,6 +70,25 @@ impl Plan {
     }
 }
 
+/// Whether the text of inline assembly has nothing but comments.
+fn has_no_instructions(mut text: &[u8]) -> bool {
+    loop {
+        text = text.trim_ascii_start();
+        let (begin, end): (_, &[u8]) = match text {
+            [] => return true,
+            [b'/', b'*', ..] => (2, b"*/"),
+            [b'#', ..] => (1, b"\n"),
+            _ => return false,
+        };
+        let rest = &text[begin..];
+        match rest.windows(end.len()).position(|bytes| bytes == end) {
+            Some(at) => text = &rest[at + end.len()..],
+            // What ends with the text is for the assembler to judge, but for a line.
+            None => return end == b"\n",
+        }
+    }
+}
+
 impl Compiler<'_> {
     /// Lowers `call`.
     pub(crate) fn lower_call(&mut self, inst: u32) -> Result<(), Refused> {
@@ -87,14 +106,14 @@ impl Compiler<'_> {
         // A barrier for optimisers: no instructions.
         if let Some(Definition::Constant) = body.definition(self.module, call.callee)
             && let Some(Constant::InlineAsm(assembly)) = body.constant(self.module, call.callee)
-            && assembly.text.is_empty()
+            && has_no_instructions(assembly.text)
         {
             return self.lower_barrier(instruction.result, assembly.constraints, call.arguments);
         }
         self.make_call(instruction, None)
     }
 
-    /// Lowers inline assembly without text: each result is the operand that is tied to it.
+    /// Lowers inline assembly without instructions: each result is the operand that is tied to it.
     fn lower_barrier(
         &mut self,
         result: Value,
@@ -506,5 +525,20 @@ impl Compiler<'_> {
             self.load_part_from(result, part, *ty, Mem::at(gp::RBP, offset + at))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_no_instructions;
+
+    #[test]
+    fn comments_are_no_instructions() {
+        for none in ["", " \n\t", "/*$0*/", "/* a */ /*b*/\n", "# kept", "# one\n# two\n", "/*\n*/#"] {
+            assert!(has_no_instructions(none.as_bytes()), "{none:?}");
+        }
+        for some in ["nop", "/*$0*/ nop", "# one\nnop", "/* open", "/*/", "/", ".byte 1", "// x", ";"] {
+            assert!(!has_no_instructions(some.as_bytes()), "{some:?}");
+        }
     }
 }
