@@ -21,6 +21,7 @@ pub enum Column {
     LaterOwn,
     LaterShared,
     Steady,
+    SteadyBaseline,
     Edit,
     Daemon,
     DaemonRss,
@@ -65,7 +66,7 @@ use Comparison::{Extra, Ratio};
 use Unit::{Bytes, CpuMilliseconds, CpuSeconds, Kibibytes, WallMilliseconds};
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 25] = [
+const COLUMNS: [Row; 26] = [
     (C::Compile, "compile", "compile", "compiling all of it", CpuSeconds, Ratio),
     (C::LinkBfd, "link-bfd", "link (bfd)", "linking it with ld.bfd", WallMilliseconds, Ratio),
     (C::LinkLld, "link-lld", "link (lld)", "linking it with ld.lld", WallMilliseconds, Ratio),
@@ -81,6 +82,7 @@ const COLUMNS: [Row; 25] = [
     (C::LaterOwn, "later-own", "own memory", "memory of its own at the end of a later run", Kibibytes, Extra),
     (C::LaterShared, "later-shared", "shared memory", "memory shared with files at the end of a later run", Kibibytes, Extra),
     (C::Steady, "steady", "steady", "the same work again in a process", CpuMilliseconds, Ratio),
+    (C::SteadyBaseline, "steady-baseline", "steady, baseline", "the same by the baseline compiler, beside the plain build at -O0", CpuMilliseconds, Ratio),
     (C::Edit, "edit", "edit to run", "compiling one file after an edit, linking, running", WallMilliseconds, Ratio),
     (C::Daemon, "daemon", "first run, autojitd", "the first run, code from autojitd, warm", WallMilliseconds, Extra),
     (C::DaemonRss, "daemon-rss", "memory, autojitd", "most memory in this run", Kibibytes, Extra),

@@ -48,7 +48,7 @@ pub fn row(
     let (measurements, failures) = (Vec::new(), Vec::new());
     let mut row = Row { setup, program, level, builds, measurements, failures };
     // Each step, and the columns that it is for.
-    let steps: [(&[Column], &Step<'_>); 17] = [
+    let steps: [(&[Column], &Step<'_>); 18] = [
         (&[C::Compile, C::Edit], &|row| row.builds()),
         (&[C::LinkBfd], &|row| row.link(C::LinkBfd, "bfd")),
         (&[C::LinkLld], &|row| row.link(C::LinkLld, "lld")),
@@ -60,6 +60,7 @@ pub fn row(
             &|row| row.runs(&|columns| columns.iter().any(|column| wants(*column))),
         ),
         (&[C::Steady], &|row| row.steady()),
+        (&[C::SteadyBaseline], &|row| row.steady_baseline()),
         (&[C::Idle], &|row| row.idle()),
         (&[C::Daemon], &|row| {
             let times = daemon::first_times(setup, &row.programs()?, &program.arguments)?;
@@ -271,12 +272,31 @@ impl<'a> Row<'a> {
         Ok(())
     }
 
-    /// Processor time of further passes over the same work: they call nothing for the first time. The two processes do
-    /// them by turns; and there are several of each, since no two have their code and data at the same addresses.
+    /// Processor time of further passes over the same work: they call nothing for the first time.
     fn steady(&mut self) -> Result<()> {
+        let programs = self.long()?;
+        let times = self.passes(&programs, |_| ())?;
+        self.add(Column::Steady, &times, |time| *time);
+        Ok(())
+    }
+
+    /// The same in code of the baseline compiler, beside the plain program at -O0.
+    fn steady_baseline(&mut self) -> Result<()> {
+        let (name, source) = self.program.steady.as_ref().context("it has no such work")?;
+        let plain = Build::new(self.setup, name, source, Level::O0, How::Plain)?.program()?;
+        let programs = Pair { plain, lazy: self.long()?.lazy };
+        let times = self.passes(&programs, |lazy| {
+            lazy.env("AUTOJIT_BASELINE", "on").env("AUTOJIT_TIER", "off");
+        })?;
+        self.add(Column::SteadyBaseline, &times, |time| *time);
+        Ok(())
+    }
+
+    /// Times of further passes. The two processes do them by turns; and there are several of each, since no two have their
+    /// code and data at the same addresses.
+    fn passes(&self, programs: &Pair<PathBuf>, prepare: impl Fn(&mut Command)) -> Result<Pair<Vec<f64>>> {
         let setup = self.setup;
         let (name, _) = self.program.steady.as_ref().context("it has no such work")?;
-        let programs = self.long()?;
         let passes = |lazy: &mut Command| {
             let mut plain = Passes::start(&mut setup.start(&programs.plain, How::Plain)?)?;
             let mut lazy = Passes::start(lazy)?;
@@ -290,13 +310,13 @@ impl<'a> Row<'a> {
         for _ in 0..setup.few_turns().least {
             let context = || format!("{name} at -{}", self.level.name());
             let mut lazy = setup.start(&programs.lazy, How::Lazy)?;
+            prepare(&mut lazy);
             let (turns, statistics) = setup.statistics_of(&mut lazy, passes).with_context(context)?;
             check_lazy(&statistics).with_context(context)?;
             times.plain.extend(turns.plain);
             times.lazy.extend(turns.lazy);
         }
-        self.add(Column::Steady, &times, |time| *time);
-        Ok(())
+        Ok(times)
     }
 
     /// The plain program with the runtime preloaded, beside itself without.

@@ -108,6 +108,8 @@ impl Program {
             // First runs of optimised programs take long, and no more memory. LLVM compiles them anyway.
             Column::FirstRss | Column::FirstLlvm => !self.only && level == Level::O0,
             Column::Steady => self.steady.is_some(),
+            // At -O0 it is the steady column.
+            Column::SteadyBaseline => self.steady.is_some() && level == Level::O2,
             _ => !self.only,
         };
         let other = if column.is_tiered() { Level::O2 } else { Level::O0 };
@@ -145,7 +147,8 @@ pub fn all() -> Result<Vec<Program>> {
         Program {
             columns: &[C::Idle, C::Keep, C::Daemon, C::DaemonRss],
             targets: &[
-                (O0, C::First, 12.0),
+                (O0, C::First, 0.9),
+                (O0, C::FirstRss, 1536.0),
                 (O0, C::Later, 0.7),
                 (O0, C::LaterRss, 1536.0),
                 (O0, C::Idle, 0.3),
@@ -165,9 +168,10 @@ pub fn all() -> Result<Vec<Program>> {
                 (O2, C::TiersFirst, 1.25),
                 (O2, C::TiersCounting, 1.03),
                 (O0, C::Daemon, 10.0),
-                (O0, C::First, 25.0),
+                (O0, C::First, 1.5),
                 (O0, C::Later, 1.0),
-                (O0, C::Steady, 1.02),
+                (O0, C::Steady, 1.0),
+                (O2, C::SteadyBaseline, 1.0),
                 (O0, C::Keep, 1.05),
             ],
             ..Program::new("bzip2", "bzip2 --help; steady: 20 MB compressed", libbz2(|d| d.join("bzip2.c")))
@@ -177,7 +181,7 @@ pub fn all() -> Result<Vec<Program>> {
             steady: Some(("lua_work", lua(ours("lua_work.c"))?)),
             // Not what counting costs: the interpreter has kept labels, so that LLVM compiles it where calls are counted.
             columns: &[C::TiersFirst],
-            targets: &[(O0, C::Steady, 1.02), (O2, C::TiersFirst, 1.25)],
+            targets: &[(O0, C::Steady, 1.0), (O2, C::SteadyBaseline, 1.0), (O2, C::TiersFirst, 1.25)],
             ..Program::new(
                 "lua",
                 "a script; steady: another one, two seconds and more",
@@ -196,7 +200,9 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::Jobs, 0.588),
                 (O2, C::TiersFirst, 1.25),
                 (O2, C::TiersCounting, 1.03),
-                (O0, C::Steady, 1.02),
+                (O0, C::First, 40.0),
+                (O0, C::Steady, 1.0),
+                (O2, C::SteadyBaseline, 1.0),
                 (O0, C::Keep, 1.05),
             ],
             columns: &[C::Keep, C::Daemon, C::Ahead, C::Jobs, C::TiersFirst, C::TiersCounting],
@@ -219,7 +225,12 @@ pub fn all() -> Result<Vec<Program>> {
                 C::Edit,
             ],
             only: true,
-            targets: &[(O0, C::First, 60.0), (O0, C::Later, 1.5), (O0, C::LaterRss, 3072.0)],
+            targets: &[
+                (O0, C::First, 4.0),
+                (O0, C::FirstRss, 3072.0),
+                (O0, C::Later, 1.5),
+                (O0, C::LaterRss, 3072.0),
+            ],
             ..Program::new("sqlite-version", "SQLite's version", sqlite("sqlite_version.c"))
         },
         Program {
@@ -249,6 +260,7 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::Compile, 0.90),
                 (O0, C::ObjectsStore, 0.05),
                 (O0, C::Program, 1.0),
+                (O0, C::First, 60.0),
                 (O0, C::Later, 1.5),
                 (O0, C::Keep, 1.05),
             ],
@@ -259,6 +271,7 @@ pub fn all() -> Result<Vec<Program>> {
             arguments: ["the quick brown fox and the lazy dog", "--order", "count"]
                 .map(str::to_owned)
                 .to_vec(),
+            targets: &[(O0, C::First, 250.0)],
             ..Program::new("words", "a command line in Rust: clap, regex, serde_json", packages())
         },
         kernel("kernel-sums", "one hot loop in main: sums of quotients", "0", "1500000"),

@@ -119,7 +119,7 @@ pub fn markdown(results: &Results) -> String {
     }
     let refused = crate::refused::table(results);
     if refused.len() > 1 {
-        text += "\nWhat the baseline compiler left to the engine in these runs:\n\n";
+        text += "\nWhat the baseline compiler did in these runs, and left to the engine:\n\n";
         text += &piped(&refused);
     }
     if !results.failures.is_empty() {
