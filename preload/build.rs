@@ -1,6 +1,7 @@
 //! How libautojit.so is linked: what it exports, and that loading it costs next to nothing.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 /// The symbols that the library shows (src/startup/exports.rs).
@@ -13,7 +14,19 @@ const EXPORTS: &[&str] = &[
     "setuid", "setgid", "seteuid", "setegid", "setreuid", "setregid", "setresuid", "setresgid",
     "setrlimit", "setrlimit64", "prlimit", "prlimit64", "prctl",
     "pivot_root", "mlockall",
+    // Nothing outside calls these: rustc exports what the linker is to find by name.
+    "__autojit_panicked", "__autojit_out_of_memory",
 ];
+
+/// Handlers of the standard library, and what stands for them: those print backtraces, and the code that reads debug
+/// information for them is a tenth of the library. Where no such symbol is found, the standard library's stay.
+const HANDLERS: [(&str, &str); 2] = [
+    ("_7___rustc17rust_begin_unwind", "__autojit_panicked"),
+    ("_7___rustc26___rust_alloc_error_handler", "__autojit_out_of_memory"),
+];
+
+/// How their symbols begin.
+const PREFIX: &[u8] = b"_RNvCs";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -30,6 +43,8 @@ fn main() {
         // Stubs lead here as long as the process lives.
         "-znodelete".into(),
         "-zpack-relative-relocs".into(),
+        // What runs lies together: a page fault maps its neighbours, which then count as the program's memory.
+        "-zkeep-text-section-prefix".into(),
         "--gc-sections".into(),
         // It is initialised behind the C library, though it refers to nothing there.
         "--no-as-needed".into(),
@@ -37,6 +52,27 @@ fn main() {
     ] {
         println!("cargo::rustc-cdylib-link-arg=-Wl,{argument}");
     }
+    for (handler, ours) in HANDLERS {
+        if let Some(symbol) = internal_symbol(handler) {
+            println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym={symbol}={ours}");
+        }
+    }
     // The compiler's start files call functions that a program may define (__gmon_start__, __cxa_finalize).
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
+}
+
+/// A symbol by which crate alloc refers to what others define: rustc puts its release in front of the name.
+fn internal_symbol(name: &str) -> Option<String> {
+    let rustc = env::var_os("RUSTC")?;
+    let output = Command::new(rustc).args(["--print", "target-libdir"]).output().ok()?;
+    let directory = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    let mut files = fs::read_dir(directory).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_std = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("libstd-") && name.ends_with(".rlib")
+    };
+    let library = fs::read(files.find(is_std)?).ok()?;
+    let at = library.windows(name.len()).position(|window| window == name.as_bytes())?;
+    let begin = library[..at].windows(PREFIX.len()).rposition(|window| window == PREFIX)?;
+    String::from_utf8(library[begin..at + name.len()].to_vec()).ok()
 }

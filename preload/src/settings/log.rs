@@ -83,13 +83,31 @@ pub fn install(level: log::LevelFilter) {
     log::set_max_level(level);
 }
 
-/// Makes a panic of the runtime's one message and SIGABRT.
+/// What panics end in: in the shared library it stands for the standard library's handler (build.rs).
+#[cfg(not(any(feature = "static", test)))]
+#[unsafe(no_mangle)]
+extern "Rust" fn __autojit_panicked(panic: &core::panic::PanicInfo<'_>) -> ! {
+    end_panic(panic)
+}
+
+/// The same for memory that is not to be had.
+#[cfg(not(any(feature = "static", test)))]
+#[unsafe(no_mangle)]
+extern "Rust" fn __autojit_out_of_memory(size: usize, _align: usize) -> ! {
+    message(format_args!("out of memory: the runtime wants {size} bytes"));
+    sys::abort_without_handlers()
+}
+
+/// Has the standard library's handler do the same where it is not replaced.
 pub fn install_panic_hook() {
-    std::panic::set_hook(Box::new(|panic| {
-        message(format_args!("internal error, please report it: {panic}"));
-        // At once: a handler of the program's might want a lock that the panicking thread holds.
-        sys::abort_without_handlers();
-    }));
+    std::panic::set_hook(Box::new(|panic| end_panic(panic)));
+}
+
+/// One message and SIGABRT.
+fn end_panic(panic: &dyn fmt::Display) -> ! {
+    message(format_args!("internal error, please report it: {panic}"));
+    // At once: a handler of the program's might want a lock that the panicking thread holds.
+    sys::abort_without_handlers()
 }
 
 /// The thread that ends the process; 0 if none does.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -98,6 +98,17 @@ fn limits_that_are_too_low_are_told() {
         );
         assert!(outcome.stdout.is_empty(), "{outcome}");
     }
+}
+
+/// No program can have the runtime panic, nor its memory end at a place of the test's choice: so its handler is called.
+#[test]
+fn memory_that_the_runtime_lacks_is_told() {
+    let scratch = Scratch::new("no-memory");
+    let program = build(&scratch, How::Plain, "program", include_str!("surroundings/no_memory.c"), &["-O0"]);
+    let runtime = dist("lib/libautojit.so");
+    let outcome = run(Command::new(&program).env("LD_PRELOAD", &runtime), scratch.path(), b"");
+    assert_eq!(outcome.status.signal(), Some(libc::SIGABRT), "{outcome}");
+    assert_eq!(outcome.errors(), "autojit: out of memory: the runtime wants 4711 bytes\n", "{outcome}");
 }
 
 #[test]

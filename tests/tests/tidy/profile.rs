@@ -1,4 +1,4 @@
-//! The staged runtime was compiled with the profile that lies beside its sources.
+//! The staged runtime was compiled with the profile that lies beside its sources, and without what prints backtraces.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -45,4 +45,22 @@ fn the_runtime_knows_its_profile() {
          look for what changed the names of symbols",
         code.len()
     );
+}
+
+/// preload/build.rs finds the standard library's handlers by their names, which are rustc's own affair.
+#[test]
+fn the_runtime_ends_panics_itself() {
+    let symbols = tool(Command::new("nm").arg("--defined-only").arg(dist("lib/libautojit.so"))).text();
+    let address = |end: &str| {
+        let line = symbols.lines().find(|line| line.ends_with(end));
+        line.and_then(|line| line.split(' ').next()).unwrap_or_else(|| panic!("{end} is not there"))
+    };
+    for (standard, own) in [
+        ("_7___rustc17rust_begin_unwind", " __autojit_panicked"),
+        ("_7___rustc26___rust_alloc_error_handler", " __autojit_out_of_memory"),
+    ] {
+        assert_eq!(address(standard), address(own), "{standard}");
+    }
+    let readers: Vec<_> = symbols.lines().filter(|line| line.contains("backtrace_rs")).collect();
+    assert!(readers.is_empty(), "what reads debug information is in the runtime: {readers:#?}");
 }
