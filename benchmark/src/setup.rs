@@ -135,6 +135,8 @@ impl Setup {
         if how == How::Lazy {
             command.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").env("AUTOJIT_CACHE_DIR", self.cache());
             command.env("LD_PRELOAD", self.dist.join("lib/libautojit.so"));
+            // As programs run by default; no daemon listens.
+            command.env("AUTOJIT_MODE", "auto");
         }
         command
     }

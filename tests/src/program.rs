@@ -76,14 +76,11 @@ impl Mode {
     }
 
     /// The same for a program built at `level`, of which the baseline compiler refuses what `refusals` says: without
-    /// AUTOJIT_BASELINE where the default is the mode's way at this level, so that it is the default that runs.
+    /// options where the default is the mode's way at this level, so that it is the default that runs.
     fn command_at(self, level: Level, refusals: Refusals, executable: &Path, directory: &Path) -> Command {
         let mut command = self.command(executable, directory);
-        if self.is_tiered() {
-            return command;
-        }
-        if self.is_baseline() == level.is_unoptimised() {
-            command.env_remove("AUTOJIT_BASELINE");
+        if self.is_baseline() && level.is_unoptimised() {
+            command.env_remove("AUTOJIT_BASELINE").env_remove("AUTOJIT_TIER");
         } else if self == Self::Baseline && refusals == Refusals::None {
             command.env("AUTOJIT_BASELINE", "only");
         }

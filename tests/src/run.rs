@@ -137,9 +137,9 @@ pub fn by_llvm(mut command: Command) -> Command {
     command
 }
 
-/// `command` with the baseline compiler compiling what it can, at any level.
+/// `command` with the baseline compiler compiling what it can, at any level, for good.
 pub fn by_baseline(mut command: Command) -> Command {
-    command.env("AUTOJIT_BASELINE", "on");
+    command.env("AUTOJIT_BASELINE", "on").env("AUTOJIT_TIER", "off");
     command
 }
 

@@ -67,14 +67,18 @@ fn unoptimised_modules_need_no_engine() {
     let program = link(&scratch, "lld", &objects, &[]);
     let optimised = [part("main2.c", MAIN, "-O2"), part("helper2.c", HELPER, "-Os")];
     // Functions by the baseline compiler and by the engine.
-    for (objects, value, level, expected) in [
-        (&objects, "auto", "", [2.0, 1.0]),
-        (&objects, "auto", "0", [3.0, 0.0]),
-        (&objects, "auto", "2", [0.0, 3.0]),
-        (&objects, "", "", [2.0, 1.0]),
-        (&objects, "on", "", [3.0, 0.0]),
-        (&objects, "off", "", [0.0, 3.0]),
-        (&optimised, "auto", "", [0.0, 3.0]),
+    for (objects, value, tier, level, expected) in [
+        (&objects, "auto", "off", "", [2.0, 1.0]),
+        (&objects, "auto", "off", "0", [3.0, 0.0]),
+        (&objects, "auto", "off", "2", [0.0, 3.0]),
+        (&objects, "", "off", "", [2.0, 1.0]),
+        (&objects, "on", "off", "", [3.0, 0.0]),
+        (&objects, "off", "", "", [0.0, 3.0]),
+        (&optimised, "auto", "off", "", [0.0, 3.0]),
+        // With tiers, which are the default, first calls need none anywhere.
+        (&objects, "", "", "", [3.0, 0.0]),
+        (&objects, "auto", "on", "2", [3.0, 0.0]),
+        (&optimised, "", "", "", [3.0, 0.0]),
     ] {
         let program = if std::ptr::eq(objects, &optimised) {
             link(&scratch, "lld", objects, &[])
@@ -82,7 +86,7 @@ fn unoptimised_modules_need_no_engine() {
             program.clone()
         };
         let mut lazy = lazy_command(&program, scratch.path());
-        lazy.env("AUTOJIT_BASELINE", value).env("AUTOJIT_OPT", level);
+        lazy.env("AUTOJIT_BASELINE", value).env("AUTOJIT_TIER", tier).env("AUTOJIT_OPT", level);
         let outcome = run(&mut lazy, scratch.path(), b"");
         assert_eq!(outcome.assert_code(0).text(), "42\n");
         let stats = Stats::read(&scratch.path().join("stats"));

@@ -18,6 +18,7 @@ use autojit_code::{Code, Symbol};
 use autojit_store::FunctionKind;
 use autojit_trampoline::counter::{self, Counter, Counters};
 
+use crate::compile::rest;
 use crate::link::publish::Claim;
 use crate::program::function::{Function, Tier};
 use crate::program::image::Image;
@@ -30,12 +31,17 @@ use crate::sys;
 pub struct Counted {
     function: &'static Function,
     counters: &'static Counters,
+    each: &'static [Counter],
     /// Its loops; their counters follow that of entries.
     loops: Box<[Loop]>,
     /// Where it begins.
     code: usize,
     /// How often counters of it have run out.
     trips: AtomicU32,
+    /// Its image was not unloaded.
+    is_there: AtomicBool,
+    /// The next of [`MADE`].
+    next: AtomicPtr<Counted>,
 }
 
 /// A loop of the code.
@@ -103,7 +109,39 @@ pub unsafe fn begin(function: &'static Function, code: &Code, offset: u32, at: C
     let (all, each) = unsafe { counters(data, at) };
     arm(each);
     let counted = Counted::new((function, function), code.text.start + offset as usize, all, each);
-    all.set_owner(ptr::from_ref(Box::leak(Box::new(counted))) as usize);
+    let counted = Box::leak(Box::new(counted));
+    all.set_owner(ptr::from_ref(counted) as usize);
+    add(&MADE, counted, |counted, next| counted.next.store(next, Relaxed));
+    if STOPPED.load(SeqCst) {
+        counted.stop();
+    }
+}
+
+/// Code that this process has made, the newest first.
+static MADE: AtomicPtr<Counted> = AtomicPtr::new(ptr::null_mut());
+
+/// Puts an entry in front of a list, by way of what links it with the one that was the first.
+fn add<T>(list: &AtomicPtr<T>, entry: &'static T, link: impl Fn(&T, *mut T)) {
+    let new = ptr::from_ref(entry).cast_mut();
+    let mut head = list.load(SeqCst);
+    loop {
+        link(entry, head);
+        match list.compare_exchange_weak(head, new, SeqCst, SeqCst) {
+            Ok(_) => break,
+            Err(now) => head = now,
+        }
+    }
+}
+
+/// Whether nothing is counted any more.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is counted: a counter that runs out makes system calls, and the process may give up its right to
+/// those. What was replaced stays so.
+pub fn stop() {
+    STOPPED.store(true, SeqCst);
+    all_made().filter(|made| made.is_there.load(SeqCst)).for_each(Counted::stop);
+    all_kept().filter(|kept| kept.is_there.load(SeqCst)).for_each(Kept::stop);
 }
 
 /// Which function a number of a unit is: the module, and the index in it. None also if the unit's table of functions must
@@ -119,7 +157,7 @@ struct Kept {
     data: Range<usize>,
     functions: Table<'static, Definition<'static>>,
     whose: Whose,
-    next: *mut Kept,
+    next: AtomicPtr<Kept>,
 }
 
 /// How long kept code counts in vain: programs that end at once are not to pay for what they would gain later.
@@ -136,7 +174,19 @@ fn is_young() -> bool {
     }
     let now = sys::monotonic_time().as_nanos() as u64;
     let since = SINCE.compare_exchange(0, now, SeqCst, SeqCst).err();
-    since.is_none_or(|since| now.saturating_sub(since) < YOUTH.as_nanos() as u64)
+    if since.is_none() {
+        GROWN.store(rest::look(), SeqCst);
+    }
+    !GROWN.load(SeqCst) && since.is_none_or(|since| now.saturating_sub(since) < YOUTH.as_nanos() as u64)
+}
+
+/// Whether kept code of this process need not count in vain: enough of it was run by short programs.
+static GROWN: AtomicBool = AtomicBool::new(false);
+
+/// When a counter of kept code has run out for the first time, if that is so short a time ago that nothing has come of it.
+pub fn young_since() -> Option<Duration> {
+    let since = Some(SINCE.load(SeqCst)).filter(|since| *since != 0).map(Duration::from_nanos)?;
+    (!GROWN.load(SeqCst) && sys::monotonic_time() - since < YOUTH).then_some(since)
 }
 
 /// All of it, the newest first.
@@ -160,39 +210,56 @@ pub unsafe fn begin_kept(
         data: start..start + code.bytes[2],
         functions,
         whose,
-        next: ptr::null_mut(),
+        next: AtomicPtr::default(),
     };
     if options::tier_thresholds() != MADE_FOR {
-        let counters_of = |function: Definition<'_>| function.counters;
-        for at in kept.functions.iter().filter_map(counters_of).filter(|at| at.is_within(kept.data.len())) {
-            // SAFETY: the caller's promise.
-            arm(unsafe { counters(start, at) }.1);
-        }
+        kept.counters().for_each(arm);
     }
-    let kept = Box::into_raw(Box::new(kept));
-    let mut head = KEPT.load(SeqCst);
-    loop {
-        // SAFETY: no other thread knows the new entry yet.
-        unsafe { (*kept).next = head };
-        match KEPT.compare_exchange_weak(head, kept, SeqCst, SeqCst) {
-            Ok(_) => break,
-            Err(now) => head = now,
-        }
+    let kept = Box::leak(Box::new(kept));
+    add(&KEPT, kept, |kept, next| kept.next.store(next, Relaxed));
+    if STOPPED.load(SeqCst) {
+        kept.stop();
     }
 }
 
 /// Forgets code of an image that is gone.
 pub fn forget(image: &Image) {
     all_kept().filter(|kept| ptr::eq(kept.image, image)).for_each(|kept| kept.is_there.store(false, SeqCst));
+    let of_image = |made: &&Counted| ptr::eq(made.function.module().image(), image);
+    all_made().filter(of_image).for_each(|made| made.is_there.store(false, SeqCst));
 }
 
 fn all_kept() -> impl Iterator<Item = &'static Kept> {
+    all(&KEPT, |kept| &kept.next)
+}
+
+fn all_made() -> impl Iterator<Item = &'static Counted> {
+    all(&MADE, |made| &made.next)
+}
+
+/// The entries of a list.
+fn all<T: 'static>(
+    list: &AtomicPtr<T>,
+    next: impl Fn(&'static T) -> &'static AtomicPtr<T>,
+) -> impl Iterator<Item = &'static T> {
     // SAFETY: null, or an entry that was added; entries live for ever.
-    let entry = |kept: *mut Kept| unsafe { kept.as_ref() };
-    std::iter::successors(entry(KEPT.load(SeqCst)), move |kept| entry(kept.next))
+    let entry = |entry: &AtomicPtr<T>| unsafe { entry.load(SeqCst).as_ref() };
+    std::iter::successors(entry(list), move |at| entry(next(at)))
 }
 
 impl Kept {
+    /// The counters of each function that has some.
+    fn counters(&self) -> impl Iterator<Item = &'static [Counter]> {
+        let at = self.functions.iter().filter_map(|function| function.counters);
+        // SAFETY: `begin_kept`'s caller has promised it.
+        at.filter(|at| at.is_within(self.data.len())).map(|at| unsafe { counters(self.data.start, at) }.1)
+    }
+
+    /// See [`stop`].
+    fn stop(&self) {
+        self.counters().flatten().for_each(Counter::retire_unless_replaced);
+    }
+
     /// What a counter at this address is of, if it is one of the code's.
     fn counted(&self, counter: usize) -> Option<&'static Counted> {
         let definition = self.functions.with_counter((counter - self.data.start) as u32)?;
@@ -243,7 +310,21 @@ impl Counted {
             }),
         };
         let loops = each.iter().filter_map(of).collect();
-        Self { function, counters, loops, code, trips: AtomicU32::new(0) }
+        Self {
+            function,
+            counters,
+            each,
+            loops,
+            code,
+            trips: AtomicU32::new(0),
+            is_there: AtomicBool::new(true),
+            next: AtomicPtr::default(),
+        }
+    }
+
+    /// See [`stop`].
+    fn stop(&self) {
+        self.each.iter().for_each(Counter::retire_unless_replaced);
     }
 
     /// The one of which a counter has run out, which begins again; how much that stands for; and the loop that the counter is

@@ -79,6 +79,14 @@ pub struct ImagePack {
     positions: OnceLock<BTreeMap<&'static Key, u32>>,
 }
 
+/// Whether the packs that there are get whatever news there is of their images.
+static RENEWED: AtomicBool = AtomicBool::new(false);
+
+/// From now on, packs that are there are written anew for any news of their images.
+pub fn renew() {
+    RENEWED.store(true, Relaxed);
+}
+
 /// The key of the image's pack. Not that of its content: after an edit most of it is still good.
 fn key_of(image: &Image) -> Key {
     autojit_cache::key_of_image(image.name(), options::opt_override(), baseline::code())

@@ -13,5 +13,6 @@ pub mod image_cache;
 pub mod library;
 pub mod modules;
 pub mod prepare;
+pub mod rest;
 pub mod tier;
 pub mod whole;

@@ -20,7 +20,7 @@ use autojit_trampoline::counter::Counter;
 
 use crate::compile::counted::{self, Counted, Loop};
 use crate::compile::daemon::{Disconnected, Talk};
-use crate::compile::{baseline, batch, compiler, engine, modules};
+use crate::compile::{baseline, batch, compiler, engine, modules, rest};
 use crate::link::listeners::Listener;
 use crate::platform::guards::ErrnoGuard;
 use crate::program::fork::ForkGuard;
@@ -65,6 +65,8 @@ struct Queue {
     since: Duration,
     /// When a daemon is to be looked for.
     look_at: Duration,
+    /// Whether this is what is left behind of a process that has ended: no thread runs anything of it.
+    behind: bool,
 }
 
 static QUEUE: Lock<Queue> = Lock::new(Queue {
@@ -75,6 +77,7 @@ static QUEUE: Lock<Queue> = Lock::new(Queue {
     losses: 0,
     since: Duration::ZERO,
     look_at: Duration::ZERO,
+    behind: false,
 });
 
 /// Whether anything was ever wanted.
@@ -121,6 +124,17 @@ pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
     continuation.unwrap_or(0)
 }
 
+/// Has nothing optimised from now on, before the process gives up its right to the system calls that this takes. The caller
+/// has a fork guard.
+pub fn stop() {
+    counted::stop();
+    if USED.load(Relaxed) {
+        let mut queue = QUEUE.lock();
+        queue.leave();
+        queue.wanted.clear();
+    }
+}
+
 /// Whether the end of the process waits for what is wanted.
 pub fn is_awaited() -> bool {
     options::tier() == options::Tier::Wait && USED.load(Relaxed)
@@ -129,17 +143,42 @@ pub fn is_awaited() -> bool {
 /// Has everything replaced that is wanted, at the end of the process. The caller has a fork guard.
 pub fn finish() {
     process::notice_unloads();
-    let mut queue = QUEUE.lock();
-    // No loop goes on.
-    queue.wanted.retain(|(wish, _)| matches!(wish, Wish::Function(_)));
-    loop {
-        let state = |queue: &Queue| (queue.wanted.len(), queue.asked.is_some(), queue.losses);
-        let before = state(&queue);
-        queue.go_on(None, LAST_PATIENCE);
-        if state(&queue) == before {
-            break;
-        }
+    QUEUE.lock().finish(Duration::MAX);
+}
+
+/// What was not optimised.
+pub struct Rest {
+    /// For how long that has been known of something.
+    pub since: Duration,
+    /// Whether it is known what is to be optimised.
+    pub is_known: bool,
+}
+
+/// Whether there may be something left at the end of the process. Takes no lock.
+pub fn has_rest() -> bool {
+    USED.load(Relaxed) || counted::young_since().is_some()
+}
+
+/// What is left at the end of the process, if anything.
+pub fn rest() -> Option<Rest> {
+    let now = sys::monotonic_time();
+    if !USED.load(Relaxed) {
+        return counted::young_since().map(|since| Rest { since: now - since, is_known: false });
     }
+    let queue = QUEUE.lock();
+    let mut wishes = queue.wanted.iter().map(|(wish, _)| *wish).chain(queue.asked);
+    let is_known = wishes.any(|wish| matches!(wish, Wish::Function(_)) && wish.is_open());
+    is_known.then(|| Rest { since: now - queue.since, is_known })
+}
+
+/// In what is left behind of the process: has its rest optimised, within `limit`. Whether anything was.
+pub fn finish_rest(limit: Duration) -> bool {
+    let _fork_guard = ForkGuard::enter();
+    let mut queue = QUEUE.lock();
+    queue.behind = true;
+    let before = stats::COUNTERS.optimized.get();
+    queue.finish(limit);
+    stats::COUNTERS.optimized.get() > before
 }
 
 /// Whether the image of a function stays while a thread is here that runs code of `current`.
@@ -207,6 +246,25 @@ fn stack_map(at: &Loop) -> Result<StackMap, Failure> {
 }
 
 impl Queue {
+    /// Has all functions replaced that are wanted, as far as that comes within `limit`.
+    fn finish(&mut self, limit: Duration) {
+        // No loop goes on.
+        self.wanted.retain(|(wish, _)| matches!(wish, Wish::Function(_)));
+        let begin = sys::monotonic_time();
+        let state = |queue: &Self| (queue.wanted.len(), queue.asked.is_some(), queue.losses);
+        loop {
+            let before = state(self);
+            let left = limit.saturating_sub(sys::monotonic_time() - begin);
+            if left.is_zero() {
+                break;
+            }
+            self.go_on(None, left.min(LAST_PATIENCE));
+            if state(self) == before {
+                break;
+            }
+        }
+    }
+
     /// Notes that a function runs often.
     fn want(&mut self, function: &'static Function, times: u32) {
         let wish = Wish::Function(function);
@@ -215,7 +273,9 @@ impl Queue {
         }
         // An earlier run may have had it optimised, of which an image pack knows nothing.
         modules::bind_optimised(function.module());
-        if wish.is_open() {
+        if !wish.is_open() {
+            rest::note_found();
+        } else {
             if self.since == Duration::ZERO {
                 self.since = sys::monotonic_time();
                 self.look_at = self.since + LOOKING;
@@ -247,7 +307,8 @@ impl Queue {
     /// The function that has run most often, of those that can be replaced by a thread that runs code of `current`.
     fn take(&mut self, current: Option<&Image>) -> Option<Wish> {
         self.wanted.retain(|(wish, _)| wish.is_open());
-        let here = (0..self.wanted.len()).filter(|index| stays(self.wanted[*index].0.function(), current));
+        let stays = |wish: Wish| self.behind || stays(wish.function(), current);
+        let here = (0..self.wanted.len()).filter(|index| stays(self.wanted[*index].0));
         let most = here.max_by_key(|index| self.wanted[*index].1)?;
         Some(self.wanted.swap_remove(most).0)
     }
@@ -256,6 +317,10 @@ impl Queue {
     /// as `limit`.
     fn go_on(&mut self, current: Option<&Image>, limit: Duration) {
         if compiler::mode() == Mode::Inprocess || self.losses >= LOSSES {
+            // LLVM needs the C library, whose locks other threads may have had.
+            if self.behind {
+                self.wanted.clear();
+            }
             while let Some(wish) = self.take(current) {
                 wish.fulfil_here();
             }
@@ -278,7 +343,7 @@ impl Queue {
 
     fn talk(&mut self, current: Option<&Image>, limit: Duration) -> Result<(), Disconnected> {
         // Its module may be asked for.
-        if self.asked.is_some_and(|wish| !stays(wish.function(), current)) {
+        if !self.behind && self.asked.is_some_and(|wish| !stays(wish.function(), current)) {
             if sys::monotonic_time() - self.asked_at < OTHERS_PATIENCE {
                 return Ok(());
             }

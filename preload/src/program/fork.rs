@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use autojit_code::lock::ForkLock;
+use autojit_sys::Helper;
 
 use crate::platform::c_library;
 use crate::platform::reentrant_rwlock::{ReadGuard, ReentrantRwLock};
@@ -189,6 +190,24 @@ fn end_fork() {
     let mask = MASK.load(Ordering::Relaxed);
     IN_RUNTIME.unlock_write();
     sys::set_signal_mask(mask);
+}
+
+/// Runs `work` in a copy of the process that stays when the process ends ([`Helper::leave_behind`]). The caller has no
+/// fork guard. Handlers of the program's are not run.
+///
+/// # Errors
+/// Those of clone(2).
+pub fn leave_behind(work: impl FnOnce()) -> Result<(), sys::Errno> {
+    // SAFETY: our handlers of a fork in their order, around one: the copy has all locks, and no other thread has a fork guard.
+    unsafe {
+        prepare();
+        let result = Helper::leave_behind(|| {
+            child();
+            work();
+        });
+        parent();
+        result
+    }
 }
 
 /// Takes all locks, and seals the code.

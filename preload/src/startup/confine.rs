@@ -8,7 +8,7 @@
 use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::compile::compiler::Compiler;
-use crate::compile::{cache, image_cache, modules};
+use crate::compile::{cache, image_cache, modules, tier};
 use crate::platform::guards::SignalGuard;
 use crate::program::fork::ForkGuard;
 use crate::program::image::{self, Image};
@@ -19,6 +19,11 @@ use crate::sys;
 /// Binds what the object cache has, reserves code memory, maps the files of images, and loads the engine, or connects
 /// with autojitd, unless every function has code. Failures are found again, and told, by the first call that needs what is missing.
 pub fn provide() {
+    provide_and(|| ());
+}
+
+/// The same; then something else with what is there.
+fn provide_and(end: fn()) {
     if process::asleep() {
         return;
     }
@@ -31,6 +36,7 @@ pub fn provide() {
             Compiler::provide();
         }
         cache::flush();
+        end();
     });
 }
 
@@ -103,7 +109,10 @@ const RESERVED_PART: usize = 16;
 /// refusal of memory that becomes executable.
 pub fn before_prctl(operation: i32) {
     const PR_SET_MDWE: i32 = 65;
-    if [libc::PR_SET_SECCOMP, libc::PR_SET_NO_NEW_PRIVS, PR_SET_MDWE].contains(&operation) {
-        provide();
+    match operation {
+        // Code that runs often must not make system calls then that it does not make otherwise.
+        libc::PR_SET_SECCOMP | libc::PR_SET_NO_NEW_PRIVS => provide_and(tier::stop),
+        PR_SET_MDWE => provide(),
+        _ => {}
     }
 }

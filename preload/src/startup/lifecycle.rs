@@ -7,7 +7,7 @@ use autojit_trampoline::entry;
 use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::compile::library::thread_end;
-use crate::compile::{cache, daemon, engine, image_cache, prepare, tier};
+use crate::compile::{cache, daemon, engine, image_cache, prepare, rest, tier};
 use crate::link::{debugger, listeners};
 use crate::platform::c_library;
 use crate::platform::guards::SignalGuard;
@@ -103,8 +103,11 @@ fn start() -> Result<(), Failure> {
 
 /// At exit: what was compiled goes to the cache, and statistics are written. Does nothing in a process without lazy code.
 pub extern "C" fn at_exit() {
-    if process::asleep() || !(cache::has_news() || options::stats_are_wanted() || tier::is_awaited()) {
+    if process::asleep() {
         return;
+    }
+    if !(cache::has_news() || options::stats_are_wanted() || tier::is_awaited()) {
+        return leave_rest();
     }
     let _uninterrupted = SignalGuard::new();
     {
@@ -117,4 +120,13 @@ pub extern "C" fn at_exit() {
         trace::note("write to the cache", since, String::new);
     }
     report::write();
+    leave_rest();
+}
+
+/// What ran often and was not optimised is for a copy of the process.
+fn leave_rest() {
+    if tier::has_rest() || rest::is_due() {
+        let _uninterrupted = SignalGuard::new();
+        rest::leave();
+    }
 }

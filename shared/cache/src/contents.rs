@@ -36,6 +36,7 @@ impl Directory {
             // It may not be empty.
             let _ = sys::remove_directory(&c_path(&[&shard]));
         }
+        let _ = sys::remove(&self.waited_path());
         let _ = sys::remove_directory(&c_path(&[self.path()]));
         left
     }

@@ -73,7 +73,7 @@ pub struct Directory {
 }
 
 /// A file that is not for use.
-const FOREIGN: Errno = Errno(libc::EPERM);
+pub(crate) const FOREIGN: Errno = Errno(libc::EPERM);
 
 pub(crate) fn c_path(parts: &[&[u8]]) -> CString {
     // Paths come from the environment and from readdir, where no NUL can be.
@@ -105,6 +105,11 @@ impl Directory {
     /// Its path.
     pub fn path(&self) -> &[u8] {
         &self.path
+    }
+
+    /// Whose it is.
+    pub(crate) fn user(&self) -> u32 {
+        self.user
     }
 
     fn shard(&self, key: &Key) -> Vec<u8> {

@@ -9,6 +9,7 @@
 mod contents;
 mod directory;
 pub mod profile;
+mod waited;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ use autojit_store::{Container, FunctionKind};
 
 pub use contents::CachedFile;
 pub use directory::{Directory, Kind};
+pub use waited::Waited;
 pub use writer::{Pending, Writer};
 
 /// The key of the code that a generator makes of a module: everything that determines it. `module` is the key of its

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::arena::PAGE;
 use crate::image_pack::{
-    CHECKED, ELSEWHERE, GROUP, GroupRanges, HEADER, Index, MAGIC, NONE, Reference, ReferenceKind,
+    ABSENT, CHECKED, ELSEWHERE, GROUP, GroupRanges, HEADER, Index, MAGIC, NONE, Reference, ReferenceKind,
 };
 use crate::pack::{self, Key, PackError, VERSION};
 use crate::prelinked::{self, Prelinked, Summary};
@@ -39,6 +39,8 @@ pub struct Import {
     pub value: Option<u64>,
     /// Whether it leads into the image.
     pub near: bool,
+    /// Whether it leads nowhere.
+    pub absent: bool,
 }
 
 /// What a group needs to know of an image. Modules are known by their position in it.
@@ -152,6 +154,10 @@ impl Group<'static> {
         let pack = pack::encode(&merged, key);
         let lines = pack::generation(&pack).map(|it| pack::encode_lines(&merged.lines, key, it));
         let lines = lines.unwrap_or_default().into();
+        let absent = numbers.known.iter().filter(|(_, import)| import.absent).map(|(number, _)| *number);
+        for number in absent.collect::<Vec<_>>() {
+            numbers.all[number as usize].other = ABSENT;
+        }
         Some(Self { references: numbers.all, outside, pack: pack.into(), lines })
     }
 }

@@ -40,6 +40,8 @@ const REFERENCE: usize = 20;
 pub const NONE: u32 = u32::MAX;
 /// What stands for the number of a function that another group has.
 pub const ELSEWHERE: u32 = u32::MAX - 1;
+/// What stands for it if nothing defined the import when its code was made, which does without then.
+pub const ABSENT: u32 = u32::MAX - 2;
 
 /// What a function or an import of a group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub struct Reference {
     /// Its index in the module's functions or imports.
     pub index: u32,
     /// Of a function with a stub: its import, else [`NONE`]. Of an import: the number of the function in the group that
-    /// it leads to, [`ELSEWHERE`] if that is in another group, else [`NONE`].
+    /// it leads to, [`ELSEWHERE`] if that is in another group, [`ABSENT`] if it leads nowhere, else [`NONE`].
     pub other: u32,
     /// Of a function with a stub: which slot of the image is its own, unless the image was linked anew. Of an import: the
     /// smaller number of another one that leads to the same, by which the code knows both. Else [`NONE`].

@@ -64,7 +64,7 @@ impl Facts for Image {
             (20.., _) => None,
             other => panic!("{other:?} is no import"),
         };
-        Import { target, value: None, near: false }
+        Import { target, value: None, near: false, absent: module == 20 }
     }
 }
 
@@ -309,7 +309,7 @@ impl Facts for Far {
 
     fn import(&self, _: u32, index: u32) -> Import {
         let value = self.value.map(|value| value + u64::from(index));
-        Import { target: None, value, near: self.near && index == 7 }
+        Import { target: None, value, near: self.near && index == 7, absent: false }
     }
 }
 

@@ -160,8 +160,8 @@ options! {
     baseline: Baseline = Baseline::Auto, [Runtime]
         "AUTOJIT_BASELINE" "auto|on|off|only" ["auto"]
         "compile first calls without LLVM: auto where the build asks for no optimisation; on always; only: or fail";
-    tier: Tier = Tier::Off, [Runtime]
-        "AUTOJIT_TIER" "on|off|wait" ["off"]
+    tier: Tier = Tier::On, [Runtime]
+        "AUTOJIT_TIER" "on|off|wait" ["on"]
         "on: optimised builds begin without LLVM, which compiles what runs often meanwhile; wait: exit waits for it";
     tier_calls: Threshold = Threshold(30), [Runtime]
         "AUTOJIT_TIER_CALLS" "N" ["30"]

@@ -222,6 +222,35 @@ impl File {
         Ok(done)
     }
 
+    /// Writes all of `bytes` at `offset`.
+    pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), Errno> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = &bytes[done..];
+            // SAFETY: the kernel reads at most rest.len() bytes there.
+            let result = unsafe {
+                let arguments = [self.0 as usize, rest.as_ptr() as usize, rest.len(), offset + done, 0, 0];
+                syscall(libc::SYS_pwrite64, arguments)
+            };
+            match result {
+                Ok(count) => done += count,
+                Err(Errno(libc::EINTR)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks the file, until all copies of the descriptor are closed.
+    ///
+    /// # Errors
+    /// EWOULDBLOCK: it is locked by way of another descriptor.
+    pub fn try_lock(&self) -> Result<(), Errno> {
+        let operation = (libc::LOCK_EX | libc::LOCK_NB) as usize;
+        // SAFETY: takes no pointers.
+        unsafe { syscall(libc::SYS_flock, [self.0 as usize, operation, 0, 0, 0, 0]) }.map(drop)
+    }
+
     /// Maps the whole file, read-only. The file must not shrink in that time, as with any program that runs from a
     /// file.
     pub fn map(&self) -> Result<Map, Errno> {

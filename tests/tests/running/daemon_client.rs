@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use autojit_protocol::{Blob, Message, Scope};
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::fake::{Client, Fake};
-use autojit_tests::run::{Outcome, command, lazy_command, run};
+use autojit_tests::run::{Outcome, by_llvm, command, lazy_command, run};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -32,9 +32,9 @@ fn socket(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("autojit-{name}-{}", std::process::id()))
 }
 
-/// `program` as a client of the daemon at `socket`, without one of its own.
+/// `program` as a client of the daemon at `socket`, without one of its own, for all of its code.
 fn client(program: &Path, scratch: &Scratch, mode: &str, socket: &Path) -> Command {
-    let mut command = lazy_command(program, scratch.path());
+    let mut command = by_llvm(lazy_command(program, scratch.path()));
     command
         .env("AUTOJIT_MODE", mode)
         .env("AUTOJIT_SOCKET_PATH", socket)

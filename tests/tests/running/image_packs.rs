@@ -228,7 +228,9 @@ fn optimised_builds_do_not_meet_baseline_code() {
     compile(&scratch, &["-O1", "-fno-inline"]);
     let program = link(&scratch, &names(), &[], "program");
     let with = |value: &str, what: &str| {
-        let (outcome, stats) = warm(&scratch, &program, |command| command.env("AUTOJIT_BASELINE", value));
+        let (outcome, stats) = warm(&scratch, &program, |command| {
+            command.env("AUTOJIT_BASELINE", value).env("AUTOJIT_TIER", "off")
+        });
         assert_ran(&outcome, &expected(0), what);
         stats
     };

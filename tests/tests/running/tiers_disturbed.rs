@@ -137,6 +137,32 @@ fn daemons_and_compilers_are_killed() {
     assert!(killed && found.number("optimized") >= 20.0, "{found}");
 }
 
+/// The kernel ends a process at a system call that it has given up. Counters run out nevertheless, and by themselves.
+#[test]
+fn a_process_may_give_up_system_calls() {
+    let scratch = Scratch::new("tiers-strict");
+    let plain = build_program(&scratch, How::Plain, "strict.c", &["-O2"]);
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    plain.assert_code(0);
+    let program = build_program(&scratch, How::Lazy, "strict.c", &["-O2"]);
+    // Code that was just made, and kept code.
+    for run_of in ["first", "second"] {
+        for (mode, socket) in [("inprocess", Path::new(NOWHERE)), ("auto", daemon::shared())] {
+            let strict = |mut command: Command| {
+                command.env("AUTOJIT_CACHE_DIR", scratch.path().join(format!("cache-{mode}")));
+                run(&mut command, scratch.path(), b"")
+            };
+            let outcome = strict(tiered(&program, &scratch, mode, socket));
+            plain.assert_same(&outcome, &format!("plain program and {run_of} run of the lazy one, {mode}"));
+        }
+    }
+    let outcome =
+        run(tiered(&program, &scratch, "inprocess", Path::new(NOWHERE)).arg("free"), scratch.path(), b"");
+    assert_eq!(outcome.text(), plain.text());
+    let found = stats(&scratch, &outcome);
+    assert!(found.number("optimized") > 0.0, "{found}");
+}
+
 /// What forks while the daemon works for it: its child begins anew, and the answer comes to the parent.
 #[test]
 fn processes_fork_with_open_requests() {

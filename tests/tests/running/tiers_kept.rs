@@ -1,15 +1,17 @@
 //! Code that counts is kept: later runs begin with it, count anew, and have replaced what runs often in them.
 
 use std::fmt::Write;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use autojit_tests::cache::{assert_cold, assert_warm, files};
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::daemon;
 use autojit_tests::run::{run, tool};
-use autojit_tests::scratch::Scratch;
+use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 use autojit_tests::tiered::{NOWHERE, tiered};
 
@@ -108,6 +110,11 @@ impl Program {
         Stats::read(&self.scratch.path().join(format!("stats.{}", outcome.pid)))
     }
 
+    /// Where it is noted how long programs have waited.
+    fn waited(&self) -> PathBuf {
+        self.scratch.path().join("cache/code/.waited")
+    }
+
     /// Runs it so that nothing is replaced.
     fn run_cold(&self) -> Stats {
         self.run(&["3"], NEVER, |_| ())
@@ -201,6 +208,55 @@ fn a_daemon_optimises_what_was_kept() {
     assert!(hot.number("from_daemon") >= 2.0 * MODULES as f64, "{hot}");
 }
 
+/// The time that programs of the scratch's cache have run with something to be optimised; None while something is.
+fn waited(program: &Program) -> Option<Duration> {
+    let file = File::open(program.waited()).expect("a run has waited");
+    file.try_lock().ok()?;
+    let bytes = fs::read(program.waited()).expect("it is readable").try_into().unwrap_or_default();
+    Some(Duration::from_nanos(u64::from_le_bytes(bytes)))
+}
+
+/// Programs that end before anything comes of what they want are optimised by what one of them leaves behind, once all have run for
+/// long enough.
+#[test]
+fn short_runs_are_optimised_in_the_end() {
+    for in_one in [true, false] {
+        let program = Program::new(&format!("tiers-short-{in_one}"), in_one);
+        program.run_cold();
+        let run = || {
+            program.run(&["100"], (30, 20_000), |command| {
+                command.env("AUTOJIT_TIER", "on").env("AUTOJIT_MODE", "auto");
+                command.env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd"));
+            })
+        };
+        // Calls are remembered only if they come late or have cost much already.
+        let first = run();
+        assert_eq!((first.number("baseline"), first.number("optimized")), (0.0, 0.0), "{first}");
+        let so_far = waited(&program).expect("nothing was left behind");
+        assert!(so_far > Duration::ZERO && so_far < Duration::from_millis(200), "{so_far:?}");
+        // As if many had run.
+        let many = Duration::from_secs(1).as_nanos() as u64;
+        fs::write(program.waited(), many.to_le_bytes()).expect("it is writable");
+        let due = run();
+        assert!(due.number("tier_requests") >= 2.0 * MODULES as f64, "{due}");
+        // Each run tells of everything that it wants, until there is nothing left.
+        let start = Instant::now();
+        let later = loop {
+            while waited(&program).is_none() {
+                thread::sleep(Duration::from_millis(10));
+            }
+            fs::write(program.waited(), many.to_le_bytes()).expect("it is writable");
+            let later = run();
+            assert_eq!((later.number("baseline"), later.number("compiled")), (0.0, 0.0), "{later}");
+            if later.number("tier_requests") == 0.0 {
+                break later;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing has come of it: {later}");
+        };
+        assert!(later.number("from_cache") >= 2.0 * MODULES as f64, "{later}");
+    }
+}
+
 #[test]
 fn children_go_on_with_kept_code() {
     for in_one in [true, false] {
@@ -234,4 +290,44 @@ fn processes_without_tiers_do_not_bind_what_counts() {
         let on = program.run_cold();
         assert_eq!((on.number("baseline"), on.number("compiled")), (0.0, 0.0), "{on}");
     }
+}
+
+/// Code that was kept calls a definition elsewhere of an inline function, which is not there any more after another link.
+#[test]
+fn inline_functions_may_lose_their_definition() {
+    let scratch = Scratch::new("tiers-kept-inline");
+    let inline = "__attribute__((always_inline)) inline unsigned twice(unsigned x) { return x * 2 + 1; }\n";
+    let user = |number: usize| {
+        let text =
+            format!("{inline}unsigned user{number}(unsigned x) {{ return twice(x) ^ twice(x + 3); }}\n");
+        (format!("user{number}.c"), text)
+    };
+    let main = format!(
+        "#include <stdio.h>\n{inline}unsigned user0(unsigned), user1(unsigned), three(void);\n\
+         int main(void) {{ printf(\"%u %u %u\\n\", user0(4), user1(5), twice(three())); }}\n"
+    );
+    let three = "unsigned three(void) { return 3; }\n";
+    let defined = format!("{inline}extern inline unsigned twice(unsigned);\n{three}");
+    // So many have an image pack.
+    let sources: Vec<_> = (0..MODULES).map(user).chain([("main.c".to_owned(), main)]).collect();
+    let definitions = [("with.c", defined), ("without.c", three.to_owned())];
+    let directory = scratch.directory("objects");
+    let compile = |name: &str, text: &str| {
+        object(How::Lazy, &scratch.file(name, text), &["-O2".to_owned()], &directory)
+    };
+    let objects: Vec<_> = sources.iter().map(|(name, text)| compile(name, text)).collect();
+    let definitions = definitions.map(|(name, text)| compile(name, &text));
+    let program = scratch.path().join("program");
+    for (number, definition) in [0, 1, 0, 1].into_iter().zip([0, 0, 1, 1]) {
+        if number == 0 {
+            let objects = [&objects[..], &definitions[definition..=definition]].concat();
+            Link { linker: "lld", cxx: false, flags: &[] }.run(&objects, &program);
+        }
+        let mut command = tiered(&program, &scratch, "inprocess", Path::new(NOWHERE));
+        let outcome = run(&mut command, scratch.path(), b"");
+        assert_eq!(outcome.assert_code(0).text(), "6 26 7\n", "{number} {definition}: {outcome}");
+        let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid)));
+        assert!(number == 0 || stats.number("from_cache") > 0.0, "{stats}");
+    }
+    assert_eq!(files(&scratch, ".aji").len(), 1);
 }

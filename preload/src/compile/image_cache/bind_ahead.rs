@@ -7,6 +7,7 @@
 use std::sync::atomic::Ordering::{Release, SeqCst};
 
 use autojit_cache::BaselineCode;
+use autojit_code::image_pack::{ABSENT, Reference, ReferenceKind};
 use autojit_code::prelinked::{Base, Outside, Summary, Tables};
 use autojit_code::{LinkError, Symbol, pack};
 use autojit_store::FunctionKind;
@@ -142,14 +143,20 @@ fn compare(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, text: u
 /// The addresses of what only this process knows.
 fn find(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>) -> Result<Vec<usize>, Refusal> {
     let find_one = |external: Option<Outside>| {
-        let Outside { symbol, module, inline, usage, weak } =
+        let Outside { symbol, module: number, inline, usage, weak } =
             external.ok_or(Refusal::Image("its tables are damaged"))?;
-        let module = || pack.module(image, module).ok_or(Refusal::Image("a module has changed"));
+        let module = || pack.module(image, number).ok_or(Refusal::Image("a module has changed"));
         let required = symbols::is_required(usage, weak);
         let failure = |cause: String| Refusal::Process(cause);
         let target = match symbol {
             Symbol::Name(name) => symbols::bind_library_function(&name, image, usage, weak).map_err(failure),
-            Symbol::Import(index) => symbols::bind_import(module()?, index, usage, required).map_err(failure),
+            Symbol::Import(index) => {
+                let of = module()?;
+                if of.import(index) == Some(0) && !was_absent(pack, number, index) {
+                    return Err(Refusal::Process("nothing defines an import any more".into()));
+                }
+                symbols::bind_import(of, index, usage, required).map_err(failure)
+            }
             Symbol::Function(index) => {
                 let function = module()?.function(index).ok_or(Refusal::Image("a function is not there"))?;
                 symbols::bind_stubless(function, inline, usage).map_err(|it| failure(it.to_string()))
@@ -158,6 +165,17 @@ fn find(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>) -> Result<
         Ok(target.address)
     };
     tables.externals().map(find_one).collect()
+}
+
+/// Whether nothing defined an import when the code was made.
+fn was_absent(pack: &ImagePack, module: u32, index: u32) -> bool {
+    let is_it = |reference: &Reference| {
+        let Reference { kind, .. } = *reference;
+        kind == ReferenceKind::Import && (reference.module, reference.index) == (module, index)
+    };
+    let groups = (0..pack.texts.len()).filter_map(|group| pack.index.references(group).ok());
+    let mut found = groups.flat_map(|references| references.iter().flatten().find(is_it));
+    found.all(|reference| reference.other == ABSENT)
 }
 
 /// Lets slots lead to the code, and functions that were named know of it. The groups are known to be bound.

@@ -7,7 +7,7 @@ use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Release;
 
-use autojit_code::image_pack::{NONE, Reference, ReferenceKind, References};
+use autojit_code::image_pack::{ABSENT, NONE, Reference, ReferenceKind, References};
 use autojit_code::unit::{Function as Definition, Segment};
 use autojit_code::{Code, Resolver, Symbol, Target, Unit, Usage};
 use autojit_trampoline::contract::Slot;
@@ -279,12 +279,15 @@ impl Resolver for Names<'_> {
                 if address == 0
                     && let Some(module) = self.module(&reference)
                 {
+                    if reference.other != ABSENT {
+                        return Err("nothing defines an import any more".into());
+                    }
                     let required = symbols::is_required(usage, weak);
                     return symbols::bind_import(module, reference.index, usage, required);
                 }
                 Ok(match usage {
                     Usage::Address => Target { address, pending: None },
-                    Usage::Call => symbols::bind_call(address, reference.other != NONE),
+                    Usage::Call => symbols::bind_call(address, ![NONE, ABSENT].contains(&reference.other)),
                 })
             }
             (ReferenceKind::Import, _) | (_, Symbol::Import(_)) => Err("a number of something else".into()),

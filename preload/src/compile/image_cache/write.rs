@@ -12,7 +12,7 @@ use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
 use super::link_ahead::link_ahead;
-use super::{FIRST_MODULES, MODULES, key_of, may_have_one, opened_pack, positions};
+use super::{FIRST_MODULES, MODULES, RENEWED, key_of, may_have_one, opened_pack, positions};
 use crate::compile::cache::path;
 use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
@@ -74,7 +74,7 @@ impl Facts for ImageFacts {
         let near = self.0.contains(address);
         let value =
             if near { Some(address) } else { module.import_got_entry(import).map(|entry| entry | GOT_ENTRY) };
-        Import { target, value: value.map(|value| value as u64), near }
+        Import { target, value: value.map(|value| value as u64), near, absent: address == 0 }
     }
 }
 
@@ -90,7 +90,9 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
     for image in image::all().filter(|image| may_have_one(image)) {
         let pack = opened_pack(image);
         let is_stale = pack.is_some_and(|pack| pack.is_stale.swap(false, Relaxed));
-        if !is_stale && modules(&noted, image) < worth(pack.is_some()) {
+        let is_renewed = RENEWED.load(Relaxed);
+        let enough = if is_renewed { 1 } else { worth(pack.is_some()) };
+        if !is_stale && modules(&noted, image) < enough {
             continue;
         }
         let (mut of_image, others): (Vec<_>, _) =
@@ -101,7 +103,11 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         let key = key_of(image);
         let old = directory.read(&key, Kind::Image).ok();
         let bytes = image
-            .while_loaded(|| encode(image, of_image, old.as_deref(), &key, is_stale, directory.part_limit()))
+            .while_loaded(|| {
+                // One that is there is another question than the first one.
+                let is_wanted = is_stale || is_renewed && old.is_some();
+                encode(image, of_image, old.as_deref(), &key, is_wanted, directory.part_limit())
+            })
             .flatten();
         let written = bytes.map(|bytes| directory.write_part(&key, Kind::Image, &bytes));
         if let Some(Err(error)) = written {
@@ -120,14 +126,14 @@ fn worth(is_there: bool) -> usize {
     if is_there { MODULES } else { FIRST_MODULES }
 }
 
-/// The new pack of an image; None if there is no need for one, unless the old one `is_stale`. It is not linked
+/// The new pack of an image; None if there is no need for one, unless it `is_wanted`. It is not linked
 /// ahead if it had more than `limit` bytes then.
 fn encode(
     image: &'static Image,
     noted: Vec<Noted>,
     old: Option<&[u8]>,
     key: &Key,
-    is_stale: bool,
+    is_wanted: bool,
     limit: u64,
 ) -> Option<Vec<u8>> {
     let facts = ImageFacts(image);
@@ -159,7 +165,7 @@ fn encode(
         found.is_some_and(|found| found.counters.is_none() || **counts)
     };
     let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|((module, _), _)| *module).collect();
-    if !is_stale && missing.len() < worth(old.is_some()) {
+    if !is_wanted && missing.len() < worth(old.is_some()) {
         // Another process has written it meanwhile.
         return None;
     }

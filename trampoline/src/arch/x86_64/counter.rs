@@ -100,6 +100,13 @@ impl Counter {
         self.left.store(i32::MAX, Ordering::SeqCst);
     }
 
+    /// The same, unless entries go on in newer code by way of it.
+    pub fn retire_unless_replaced(&self) {
+        if self.state.compare_exchange(ASKS, RETIRED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.left.store(i32::MAX, Ordering::SeqCst);
+        }
+    }
+
     /// What it is of.
     pub fn of(&self) -> Counted {
         match (self.number, self.of) {
