@@ -12,11 +12,11 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/warm.c");
     let source = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join("src/warm.c");
-    let clang = Command::new("clang-22")
+    let clang = Command::new(concat!("clang-", env!("LLVM_RELEASE")))
         .args(["-O0", "-g", "-fPIC", "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", "-o", "-"])
         .arg(source)
         .output()
-        .expect("running clang-22, which the plugin is for");
+        .expect("running the compiler that the plugin is for");
     assert!(clang.status.success(), "{}", String::from_utf8_lossy(&clang.stderr));
     let functions = FUNCTIONS.map(|name| Function {
         name: name.into(),
@@ -33,6 +33,6 @@ fn main() {
         bitcode: &autojit_store::whole(&clang.stdout),
     };
     let (container, _) = autojit_store::encode(&contents).expect("zstd has memory");
-    let place = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("warm.ajc");
-    fs::write(place, container).expect("cargo's directory is writable");
+    let path = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("warm.ajc");
+    fs::write(path, container).expect("cargo's directory is writable");
 }

@@ -24,11 +24,14 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=shim");
     println!("cargo:rerun-if-env-changed=LLVM_SYS_221_PREFIX");
+    println!("cargo:rerun-if-env-changed=LLVM_RELEASE");
     let prefix = std::env::var("LLVM_SYS_221_PREFIX").expect("it is set in .cargo/config.toml");
     let bin = Path::new(&prefix).join("bin");
     let config = |args: &[&str]| output(Command::new(bin.join("llvm-config")).args(args));
     let version = config(&["--version"]);
-    assert!(version.starts_with("22."), "the engine is written for LLVM 22, and {prefix} has {version}");
+    let release = std::env::var("LLVM_RELEASE").expect("it is set in .cargo/config.toml");
+    let expected = version.split('.').next() == Some(&release);
+    assert!(expected, "the engine is written for LLVM {release}, and {prefix} has {version}");
 
     shim(&bin, config(&["--includedir"]).trim());
 

@@ -1,4 +1,4 @@
-//! Compiles the C++ shim against LLVM's headers, those of the release that AUTOJIT_PLUGIN_LLVM names [22]. Nothing of LLVM is
+//! Compiles the C++ shim against LLVM's headers, those of the release that AUTOJIT_PLUGIN_LLVM names, else LLVM_RELEASE. Nothing of LLVM is
 //! linked: the host brings it.
 
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 /// What llvm-config answers.
 fn output(config: &str, question: &str) -> String {
     let answer = Command::new(config).arg(question).output().unwrap_or_else(|e| {
-        panic!("cannot run {config} ({e}); scripts/setup installs llvm-22-dev; other releases are llvm-N-dev")
+        panic!("cannot run {config} ({e}); scripts/setup installs llvm-N-dev of the usual release")
     });
     String::from_utf8(answer.stdout).expect("text").trim().to_owned()
 }

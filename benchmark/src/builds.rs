@@ -371,7 +371,7 @@ impl<'a> Build<'a> {
 }
 
 fn clang(cxx: bool) -> Command {
-    command(if cxx { "clang++-22" } else { "clang-22" })
+    command(if cxx { concat!("clang++-", env!("LLVM_RELEASE")) } else { concat!("clang-", env!("LLVM_RELEASE")) })
 }
 
 fn is_cxx(source: &Path) -> bool {

@@ -145,7 +145,7 @@ fn head() -> Result<String> {
         "# Compiles of edited sources
 
 How many times the figure of another compile it takes, as processor time (wall clock in parentheses), in the middle of several by
-turns: `body`, a source of which something behind its directives was edited and which has a kept preamble, beside clang-22 alone;
+turns: `body`, a source of which something behind its directives was edited and which has a kept preamble, beside clang alone;
 `header`, one of which a header was edited, and `clean`, a build from nothing by two jobs, beside AUTOJIT_PREAMBLE=off. All with
 -g. Targets are in brackets; {HEADER} for `header` and {CLEAN} for `clean`. `scripts/bench edits` makes this page; `scripts/projects
 --fetch leveldb googletest ninja fmt` fetches the sources of others (Debian 12's).
@@ -261,7 +261,11 @@ impl<'a> Work<'a> {
 
     fn compiler(&self, how: How) -> String {
         let wrapper = self.setup.program("autojit-c++");
-        if how == How::Plain { "clang++-22".to_owned() } else { wrapper.display().to_string() }
+        if how == How::Plain {
+            concat!("clang++-", env!("LLVM_RELEASE")).to_owned()
+        } else {
+            wrapper.display().to_string()
+        }
     }
 
     fn flags(&self) -> Vec<String> {

@@ -44,9 +44,9 @@ impl Machine {
             memory_mib: memory / 1024,
             kernel: read("/proc/sys/kernel/osrelease")?.trim().to_owned(),
             load: load.context("/proc/loadavg has no number")?,
-            clang: first_line("clang-22", &["--version"])?,
+            clang: first_line(concat!("clang-", env!("LLVM_RELEASE")), &["--version"])?,
             rustc: first_line("rustc", &["--version"])?,
-            llvm: first_line("llvm-config-22", &["--version"])?,
+            llvm: first_line(concat!("llvm-config-", env!("LLVM_RELEASE")), &["--version"])?,
         })
     }
 }
@@ -87,7 +87,7 @@ mod tests {
         let machine = Machine::this().unwrap();
         assert!(machine.cores > 0 && machine.memory_mib > 100, "{machine:?}");
         assert!(machine.clang.contains("clang version 22"), "{machine:?}");
-        assert!(machine.llvm.starts_with("22.") && machine.rustc.starts_with("rustc 1."), "{machine:?}");
+        assert!(machine.llvm.starts_with(concat!(env!("LLVM_RELEASE"), ".")) && machine.rustc.starts_with("rustc 1."), "{machine:?}");
         assert!(machine.kernel.contains('.') && !machine.cpu.is_empty(), "{machine:?}");
     }
 

@@ -65,7 +65,7 @@ fn applies_options() {
         "int sum(const int *x, int n) { int s = 0; for (int i = 0; i < n; i++) s += x[i]; return s; }
                   int read(int i) { int a[2] = {1, 2}, *p = a; return p[i]; }
                   void stop(void); void stops(void) { stop(); __builtin_unreachable(); }";
-    let mut clang = std::process::Command::new("/usr/lib/llvm-22/bin/clang");
+    let mut clang = std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
     clang.args([
         "-x",
         "c",

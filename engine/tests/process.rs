@@ -138,7 +138,7 @@ fn memory_does_not_grow_with_optimised_batches() {
 fn leaves_the_program_s_malloc_alone_and_works_to_the_end() {
     let dir = common::scratch();
     let (program, file) = (dir.join("host"), dir.join("host.ajc"));
-    let mut clang = Command::new("/usr/lib/llvm-22/bin/clang");
+    let mut clang = Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host.c");
     common::run(clang.args(["-O1", "-fno-builtin", "-rdynamic", source, "-o"]).arg(&program), b"");
     for (speed, flag) in [(0, "-O0"), (2, "-O2")] {

@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 const OPTIMISED: &str = "; At -O2";
 
 fn opt(module: &Path, store: &Path) -> Output {
-    run_opt(Command::new("opt-22"), module, store)
+    run_opt(Command::new(concat!("opt-", env!("LLVM_RELEASE"))), module, store)
 }
 
 /// Runs opt, or what has opt as its last argument.
@@ -32,7 +32,7 @@ fn run_opt(mut command: Command, module: &Path, store: &Path) -> Output {
         .env("AUTOJIT_LOG", "debug")
         .env("AUTOJIT_SOCKET_PATH", "/nowhere/autojitd.sock")
         .output()
-        .expect("opt-22 runs; scripts/setup installs it")
+        .expect("opt runs; scripts/setup installs it")
 }
 
 /// Snapshots must not depend on where the project lies or on the container's exact bytes.
@@ -75,7 +75,7 @@ fn describe(container: &[u8], name: &str) -> String {
     std::fs::write(&bitcode, container.bitcode().expect("it unpacks"))
         .expect("a writable temporary directory");
     let text =
-        Command::new("llvm-dis-22").arg("-o").arg("-").arg(&bitcode).output().expect("llvm-dis-22 runs");
+        Command::new(concat!("llvm-dis-", env!("LLVM_RELEASE"))).arg("-o").arg("-").arg(&bitcode).output().expect("llvm-dis-22 runs");
     std::fs::remove_file(&bitcode).expect("it is there");
     out + &String::from_utf8(text.stdout).expect("IR is UTF-8")
 }
@@ -150,7 +150,7 @@ const KINDS: [(&str, &str); 22] = [
 /// A kind that a new LLVM brings must be tried before the plugin meets it.
 #[test]
 fn every_kind_of_constant_is_tried() {
-    let config = Command::new("llvm-config-22").arg("--includedir").output().expect("llvm-config-22 runs");
+    let config = Command::new(concat!("llvm-config-", env!("LLVM_RELEASE"))).arg("--includedir").output().expect("llvm-config-22 runs");
     let headers = String::from_utf8(config.stdout).expect("a path");
     let path = Path::new(headers.trim()).join("llvm/IR/Value.def");
     let list = std::fs::read_to_string(&path).expect("LLVM's list of values");
@@ -177,7 +177,7 @@ fn erased_globals_are_not_read() {
     let store = std::env::temp_dir().join(format!("autojit-snapshots-{}-erased", std::process::id()));
     let mut valgrind = Command::new("valgrind");
     // The plugin has a C++ runtime of its own, which allocates what the host's frees.
-    valgrind.args(["--quiet", "--error-exitcode=9", "--show-mismatched-frees=no", "opt-22"]);
+    valgrind.args(["--quiet", "--error-exitcode=9", "--show-mismatched-frees=no", concat!("opt-", env!("LLVM_RELEASE"))]);
     let output = run_opt(valgrind, &root().join("plugin/tests/modules/linkages.ll"), &store);
     let _ = std::fs::remove_dir_all(&store);
     let text = String::from_utf8_lossy(&output.stderr);

@@ -12,6 +12,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use crate::directives::{Addressing, Level};
+use crate::llvm::{self, CLANG, CLANGXX};
 use crate::run::{command, tool};
 use crate::scratch;
 
@@ -72,23 +73,23 @@ impl Level {
     }
 }
 
-/// The release of clang that programs are compiled with: AUTOJIT_TESTS_CLANG [22].
+/// The release of clang that programs are compiled with: AUTOJIT_TESTS_CLANG, else the usual one.
 pub fn release() -> &'static str {
     static RELEASE: LazyLock<String> =
-        LazyLock::new(|| std::env::var("AUTOJIT_TESTS_CLANG").unwrap_or_else(|_| "22".into()));
+        LazyLock::new(|| std::env::var("AUTOJIT_TESTS_CLANG").unwrap_or_else(|_| llvm::RELEASE.into()));
     &RELEASE
 }
 
 /// The plugin for that release.
 pub fn plugin() -> PathBuf {
     match release() {
-        "22" => scratch::dist("lib/autojit.so"),
+        llvm::RELEASE => scratch::dist("lib/autojit.so"),
         other => scratch::dist(&format!("lib/autojit-{other}.so")),
     }
 }
 
 /// The version of clang, for the keys of plain objects.
-static CLANG: LazyLock<String> = LazyLock::new(|| tool(clang(false).arg("--version")).text());
+static VERSION: LazyLock<String> = LazyLock::new(|| tool(clang(false).arg("--version")).text());
 
 /// The clang driver for a source file, or for linking C++.
 pub fn clang(cxx: bool) -> Command {
@@ -124,7 +125,7 @@ pub fn lazy_object(source: &Path, flags: &[String], output: &Path, environment: 
 
 fn plain_object(source: &Path, flags: &[String]) -> PathBuf {
     let mut key = Sha256::new();
-    key.update(CLANG.as_bytes());
+    key.update(VERSION.as_bytes());
     for part in flags {
         key.update(part.as_bytes());
         key.update([0]);
@@ -159,7 +160,7 @@ impl Link<'_> {
     /// The command that links `objects`, for tests that expect it to fail.
     pub fn command(&self, objects: &[PathBuf], output: &Path) -> Command {
         // Other releases may have no lld of theirs.
-        let mut command = command(if self.cxx { "clang++-22" } else { "clang-22" });
+        let mut command = command(if self.cxx { CLANGXX } else { CLANG });
         command.arg(format!("-fuse-ld={}", self.linker)).args(objects).args(self.flags).arg("-o").arg(output);
         command
     }

@@ -16,6 +16,7 @@ pub mod directives;
 pub mod fake;
 pub mod fresh;
 pub mod installation;
+pub mod llvm;
 pub mod packages;
 pub mod parts;
 pub mod preambles;

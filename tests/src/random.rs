@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::llvm::OPT;
 use crate::compile::{clang, plugin};
 use crate::program::Mode;
 use crate::run::{self, Outcome, attempt, command, run_within};
@@ -313,7 +314,7 @@ pub fn commands(case: &Case, how: &str) -> Vec<Command> {
             let mut emit = clang(cxx);
             emit.args(&flags).args(["-Xclang", "-disable-llvm-passes", "-emit-llvm"]);
             emit.args(["-c", &source, "-o", &module]);
-            let mut opt = run::command("opt-22");
+            let mut opt = run::command(OPT);
             opt.args([&format!("-passes={passes}"), &module, "-o", &prepared]);
             commands.extend([emit, opt]);
             source = prepared;

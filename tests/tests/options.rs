@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
 use autojit_tests::parts::{HELPER, MAIN, compile, link};
 use autojit_tests::run::{Outcome, command, lazy_command, run, tool};
@@ -17,7 +18,7 @@ fn source(name: &str) -> PathBuf {
 
 /// Compiles a lazy file with a variable set. Says what the compiler did.
 fn compile_with(scratch: &Scratch, name: &str, value: &str) -> Outcome {
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).env(name, value);
     tool(clang.arg("-c").arg(source("moves.c")).arg("-o").arg(scratch.path().join("moves.o")))
 }

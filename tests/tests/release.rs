@@ -17,7 +17,7 @@ mod systems;
 /// The directory in the tarball.
 fn name() -> String {
     let version = env!("CARGO_PKG_VERSION").rsplit_once('.').expect("it has three parts").0;
-    format!("autojit-22_v{version}_x86-64")
+    format!("autojit-{}_v{version}_x86-64", autojit_tests::llvm::RELEASE)
 }
 
 /// The file name of the Debian package.

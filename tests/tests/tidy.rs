@@ -87,7 +87,8 @@ fn assembly_has_its_places() {
 }
 
 /// Names that only code for one processor has.
-const OF_A_PROCESSOR: [&str; 4] = ["R_X86_64_", "EM_X86_64", "std::arch::x86_64", "target_arch"];
+const OF_A_PROCESSOR: [&str; 4] =
+    ["R_X86_64_", "EM_X86_64", "std::arch::x86_64", "target_arch"];
 
 #[test]
 fn code_for_a_processor_has_its_rooms() {
@@ -100,6 +101,28 @@ fn code_for_a_processor_has_its_rooms() {
         let found = OF_A_PROCESSOR.iter().find(|known| code(text).contains(*known));
         found.filter(|_| !inside && !left).map(|known| format!("names {known}"))
     });
+}
+
+/// The release of LLVM is written in `.cargo/config.toml`; crates read it with `env!`, scripts from there.
+#[test]
+fn the_release_of_llvm_is_written_once() {
+    // The library that the tests of the bitcode reader link: the attribute wants a literal.
+    const ALLOWED: [&str; 1] = ["shared/bitcode/tests/llvm/compare.rs"];
+    const RELEASE: &str = env!("LLVM_RELEASE");
+    let names =
+        ["clang-", "clang++-", "llvm-", "lld-", "opt-", "LLVM-", "LLVM ", "clang ", "Clang ", "autojit-"]
+            .map(|name| format!("{name}{RELEASE}"));
+    let mut all = files(".rs");
+    all.extend(files("").into_iter().filter(|(name, _)| name.starts_with("scripts/")));
+    let written = |text: &str| {
+        let lines = code(text).lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines
+            .filter(|line| !line.trim_start().starts_with("# "))
+            .find(|line| names.iter().any(|name| line.contains(name.as_str())))
+            .map(|line| format!("names the release: {}", line.trim()))
+    };
+    none(&all, |name, text| written(text).filter(|_| !ALLOWED.contains(&name)));
+    assert!(written(&format!("    Command::new(\"clang-{RELEASE}\")")).is_some());
 }
 
 #[test]

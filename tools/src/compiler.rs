@@ -11,8 +11,8 @@ use crate::{Failure, identity, preamble, process, suit};
 /// The variable that names the compiler behind a wrapper, and the compiler if it is not set.
 pub fn usual(language: Language) -> (&'static str, &'static str) {
     match language {
-        Language::C => ("AUTOJIT_CC", "clang-22"),
-        Language::Cxx => ("AUTOJIT_CXX", "clang++-22"),
+        Language::C => ("AUTOJIT_CC", concat!("clang-", env!("LLVM_RELEASE"))),
+        Language::Cxx => ("AUTOJIT_CXX", concat!("clang++-", env!("LLVM_RELEASE"))),
     }
 }
 

@@ -15,6 +15,9 @@ use autojit_options::{Options, Reader, TABLE};
 use crate::role::Language;
 use crate::{Failure, cached, compiler, identity, installation, process, suit};
 
+/// The release of LLVM.
+const LLVM: &str = env!("LLVM_RELEASE");
+
 /// What was found.
 #[derive(Default)]
 struct Report {
@@ -100,7 +103,7 @@ fn compilers(report: &mut Report) {
         let (variable, own) = compiler::usual(language);
         let given = process::variable(variable).map(|command| process::words(&command)).unwrap_or_default();
         let words = if given.is_empty() { vec![OsString::from(own)] } else { given };
-        let remedy = format!("install clang-22 (apt install clang-22, or apt.llvm.org), or set {variable}");
+        let remedy = format!("install clang-{LLVM} (apt install clang-{LLVM}, or apt.llvm.org), or set {variable}");
         match process::find_other(&words[0]).and_then(|program| suit::plugin(&words).map(|_| program)) {
             Ok(program) => report.ok(own, &program.display().to_string()),
             Err(failure) => report.wrong(own, &failure.message, &remedy),
@@ -111,11 +114,11 @@ fn compilers(report: &mut Report) {
     let version = process::output(&rustc, &["rustc".into(), "-vV".into()]).unwrap_or_default();
     let version = String::from_utf8_lossy(&version);
     match version.lines().find_map(|line| line.strip_prefix("LLVM version: ")) {
-        Some(llvm) if llvm.starts_with("22.") => report.ok("rustc", &format!("LLVM {llvm}")),
+        Some(llvm) if llvm.split('.').next() == Some(LLVM) => report.ok("rustc", &format!("LLVM {llvm}")),
         Some(llvm) => report.wrong(
             "rustc",
-            &format!("it is made of LLVM {llvm}, the plugin is for LLVM 22"),
-            "use a toolchain with LLVM 22: rustup update, or rustup toolchain install stable",
+            &format!("it is made of LLVM {llvm}, the plugin is for LLVM {LLVM}"),
+            &format!("use a toolchain with LLVM {LLVM}: rustup update, or rustup toolchain install stable"),
         ),
         None => report.note("rustc", "does not tell which LLVM it is made of"),
     }

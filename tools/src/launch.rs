@@ -9,7 +9,8 @@ use crate::role::{self, Language};
 use crate::suit::Word;
 use crate::{Failure, compiler, identity, installation, process, rust};
 
-const USAGE: &str = "\
+const USAGE: &str = concat!(
+    "\
 Usage: autojit command [argument...]
 
 Runs a command so that what it compiles is compiled lazily: each function when it is first called.
@@ -18,11 +19,16 @@ Runs a command so that what it compiles is compiled lazily: each function when i
   autojit make -j2               anything else: CC, CXX, RUSTC_WRAPPER and CMake's launchers are set for it
   autojit cmake -B out           (make gets CC and CXX as arguments: makefiles set them, too)
   autojit cargo test
-  cmake -DCMAKE_C_COMPILER=clang-22 -DCMAKE_C_COMPILER_LAUNCHER=autojit -DCMAKE_C_LINKER_LAUNCHER=autojit
+  cmake -DCMAKE_C_COMPILER=clang-",
+    env!("LLVM_RELEASE"),
+    " -DCMAKE_C_COMPILER_LAUNCHER=autojit -DCMAKE_C_LINKER_LAUNCHER=autojit
 
 clang, clang++, cc and c++ without a directory stand for the compilers behind autojit-cc and autojit-c++; with a
-directory or a release (clang-22), for themselves. ccache or sccache in front of a compiler stays in front of it.
-";
+directory or a release (clang-",
+    env!("LLVM_RELEASE"),
+    "), for themselves. ccache or sccache in front of a compiler stays in front of it.
+"
+);
 
 /// Options, and what they do.
 const OPTIONS: [(&str, &str); 2] =

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn commands_are_words_or_a_file() {
-        assert_eq!(words(OsStr::new(" ccache  clang-22 ")), ["ccache", "clang-22"]);
+        assert_eq!(words(OsStr::new(" ccache  clang ")), ["ccache", "clang"]);
         assert_eq!(words(OsStr::new("/bin/true")), ["/bin/true"]);
         assert!(words(OsStr::new("  ")).is_empty());
         let file = std::env::temp_dir().join(format!("autojit tools {}", std::process::id()));

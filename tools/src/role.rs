@@ -44,9 +44,9 @@ const ROLES: &[(&str, Role)] = &[
     ("autojit-cc", Role::Compiler(Language::C)),
     ("autojit-c++", Role::Compiler(Language::Cxx)),
     ("autojit-rustc", Role::Rust),
-    ("autojit-llvm-ar", Role::Tool(&["llvm-ar-22", "llvm-ar", "ar"])),
-    ("autojit-llvm-ranlib", Role::Tool(&["llvm-ranlib-22", "llvm-ranlib", "ranlib"])),
-    ("autojit-clang-scan-deps", Role::Tool(&["clang-scan-deps-22", "clang-scan-deps"])),
+    ("autojit-llvm-ar", Role::Tool(&[concat!("llvm-ar-", env!("LLVM_RELEASE")), "llvm-ar", "ar"])),
+    ("autojit-llvm-ranlib", Role::Tool(&[concat!("llvm-ranlib-", env!("LLVM_RELEASE")), "llvm-ranlib", "ranlib"])),
+    ("autojit-clang-scan-deps", Role::Tool(&[concat!("clang-scan-deps-", env!("LLVM_RELEASE")), "clang-scan-deps"])),
 ];
 
 /// The name and the role of this process.

@@ -237,7 +237,7 @@ mod tests {
             ("-C linker=/usr/bin/ld.lld", Link::No),
             ("-Clinker=rust-lld", Link::No),
             ("-Clinker-flavor=gnu-lld", Link::No),
-            ("-Clinker=clang-22 -Clinker-flavor=gnu-lld-cc -C linker=x86_64-linux-gnu-gcc", Link::Dynamic),
+            ("-Clinker=clang-19 -Clinker-flavor=gnu-lld-cc -C linker=x86_64-linux-gnu-gcc", Link::Dynamic),
         ] {
             assert_eq!(asked(line).link(), link, "{line}");
         }

@@ -141,7 +141,7 @@ pub struct Module {
 
 /// A container of C code with these lazy functions; those in `inside` only it can name.
 pub fn module(source_name: &str, source: &str, names: &[&str]) -> Module {
-    let mut clang = Command::new("/usr/lib/llvm-22/bin/clang");
+    let mut clang = Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
     clang.args([
         "-x",
         "c",

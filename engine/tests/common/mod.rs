@@ -137,7 +137,7 @@ pub fn container_with(options: &str, bitcode: &[u8], functions: &[Function], opt
 
 /// Bitcode of LLVM assembly.
 pub fn assemble(ir: &str) -> Vec<u8> {
-    let mut command = std::process::Command::new("/usr/lib/llvm-22/bin/llvm-as");
+    let mut command = std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as"));
     run(command.args(["-o", "-", "-"]), ir.as_bytes())
 }
 
@@ -170,7 +170,7 @@ pub fn read(path: &Path) -> Vec<u8> {
 /// A container of C code; the lazy functions are `names`. Functions are as the plugin leaves them with -fPIC: not
 /// bound locally. Static data must be constant.
 pub fn container_of_c(source: &str, flags: &[&str], names: &[&str], opt: OptLevel) -> Vec<u8> {
-    let mut clang = std::process::Command::new("/usr/lib/llvm-22/bin/clang");
+    let mut clang = std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
     clang.args(["-x", "c", "-fPIC", "-Xclang", "-disable-llvm-passes", "-emit-llvm", "-c", "-o", "-", "-"]);
     let bitcode = run(clang.args(flags), source.as_bytes());
     let functions: Vec<_> = names.iter().map(|name| function(name)).collect();
@@ -278,7 +278,7 @@ impl Loaded {
     pub fn new(name: &str, objects: &[Vec<u8>]) -> Self {
         let dir = scratch();
         let library = dir.join(format!("{name}.so"));
-        let mut clang = std::process::Command::new("/usr/lib/llvm-22/bin/clang");
+        let mut clang = std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
         clang.args(["-shared", "-Wl,-z,defs", "-o"]).arg(&library);
         for (index, object) in objects.iter().enumerate() {
             let file = dir.join(format!("{name}-{index}.o"));

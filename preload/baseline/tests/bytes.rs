@@ -15,7 +15,7 @@ fn assemble(ir: &str) -> Vec<u8> {
     let scratch = Scratch::new();
     let (text, code) = (scratch.0.join("a.ll"), scratch.0.join("a.bc"));
     std::fs::write(&text, ir).expect("a writable directory");
-    run(Command::new("llvm-as-22").arg(&text).arg("-o").arg(&code));
+    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(&text).arg("-o").arg(&code));
     std::fs::read(&code).expect("readable bitcode")
 }
 

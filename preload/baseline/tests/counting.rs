@@ -50,7 +50,7 @@ extern "C" fn tripped() {
 fn bitcode() -> (Vec<u8>, Scratch) {
     let scratch = Scratch::new();
     let path = scratch.0.join("code.bc");
-    run(Command::new("llvm-as-22").arg(source("counting.ll")).arg("-o").arg(&path));
+    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(source("counting.ll")).arg("-o").arg(&path));
     (std::fs::read(&path).expect("readable bitcode"), scratch)
 }
 
@@ -75,7 +75,7 @@ impl<'m> Compiled<'m> {
     /// All of it, in memory, with the data of the same module that clang has compiled.
     fn linked(&self, scratch: &Scratch) -> Linked {
         let data = scratch.0.join("data.so");
-        let mut clang = Command::new("clang++-22");
+        let mut clang = Command::new(concat!("clang++-", env!("LLVM_RELEASE")));
         run(clang.args(["-shared", "-fPIC", "-w", "-o"]).arg(&data).arg(source("counting.ll")));
         let codes: Vec<_> = self.codes.values().cloned().collect();
         Linked::new(self.module, &codes, open(&data))

@@ -19,7 +19,7 @@ fn code() -> Vec<String> {
     for name in SOURCES {
         let scratch = Scratch::new();
         let bitcode = scratch.0.join("source.bc");
-        let mut clang = Command::new("clang-22");
+        let mut clang = Command::new(concat!("clang-", env!("LLVM_RELEASE")));
         run(clang.args(["-x", "ir", "-c", "-emit-llvm", "-w", "-o"]).arg(&bitcode).arg(source(name)));
         let bytes = std::fs::read(bitcode).expect("clang has written it");
         let module = Module::parse(&bytes).expect("it is bitcode");

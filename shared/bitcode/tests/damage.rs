@@ -14,7 +14,7 @@ fn assemble(name: &str, text: &str) -> Vec<u8> {
     let source = directory.join(format!("damage-{name}.ll"));
     std::fs::write(&source, text).expect("the directory can be written to");
     let out = source.with_extension("bc");
-    let mut command = Command::new("/usr/lib/llvm-22/bin/llvm-as");
+    let mut command = Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as"));
     let output =
         command.arg("-disable-verify").arg(&source).arg("-o").arg(&out).output().expect("the assembler runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -63,7 +63,7 @@ impl fmt::Display for BadValue {
 /// See the head of the file.
 macro_rules! options {
     ($(
-        $field:ident: $type:ty = $value:expr, [$($reader:ident),*] $name:literal $form:literal [$default:literal] $doc:literal;
+        $field:ident: $type:ty = $value:expr, [$($reader:ident),*] $name:literal $form:literal [$default:expr] $doc:literal;
     )*) => {
         /// The values of all options.
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,10 +104,10 @@ options! {
         "AUTOJIT_STORE" "embed|DIR" ["embed"]
         "where function bodies are kept: in the objects (under ccache always), or as files in a directory";
     cc: Option<Vec<u8>> = None, [Wrappers]
-        "AUTOJIT_CC" "COMMAND" ["clang-22"]
-        "the compiler behind autojit-cc; words in front of it are a compiler cache (ccache clang-22)";
+        "AUTOJIT_CC" "COMMAND" [concat!("clang-", env!("LLVM_RELEASE"))]
+        "the compiler behind autojit-cc; words in front of it are a compiler cache (ccache clang)";
     cxx: Option<Vec<u8>> = None, [Wrappers]
-        "AUTOJIT_CXX" "COMMAND" ["clang++-22"]
+        "AUTOJIT_CXX" "COMMAND" [concat!("clang++-", env!("LLVM_RELEASE"))]
         "the same for autojit-c++";
     portable: bool = false, [Wrappers]
         "AUTOJIT_PORTABLE" "On|Off" ["Off"]

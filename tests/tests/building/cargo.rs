@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Toolchain, plugin, rustc};
 use autojit_tests::run::{Outcome, attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
@@ -324,7 +325,7 @@ pub extern "C" fn rust_flush() { use std::io::Write; std::io::stdout().flush().u
                 let mut rustc = rustc(how, toolchain);
                 rustc.args(["--edition=2024", "-g", "--crate-type", kind]).arg(&rust).arg("-o").arg(&library);
                 tool(&mut rustc);
-                let mut clang = command("clang-22");
+                let mut clang = command(CLANG);
                 clang
                     .arg(&c)
                     .arg(&library)

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use autojit_tests::installation::Installation;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -61,7 +62,7 @@ impl Build {
     #[track_caller]
     fn assert_runs(&self) {
         let program = self.scratch.path().join("program");
-        tool(self.command("clang-22").args(["main.o", "-o"]).arg(&program));
+        tool(self.command(CLANG).args(["main.o", "-o"]).arg(&program));
         let outcome = run(&mut lazy_command(&program, self.scratch.path()), self.scratch.path(), b"");
         assert_eq!(outcome.assert_code(0).text(), "hello, world 42\n", "{outcome}");
         Stats::read(&self.scratch.path().join("stats")).assert_lazy();
@@ -116,7 +117,7 @@ fn an_updated_wrapper_misses_by_its_version() {
 #[test]
 fn ccache_behind_the_wrapper_looks_at_the_plugin_and_at_clang() {
     let build = Build::new("ccache-behind").set("AUTOJIT_CC", "ccache ./clang");
-    let clang = build.scratch.file("clang", "#!/bin/sh\nexec clang-22 \"$@\"\n");
+    let clang = build.scratch.file("clang", format!("#!/bin/sh\nexec {CLANG} \"$@\"\n"));
     fs::set_permissions(&clang, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let installation = Installation::new(&build.scratch, "prefix", None);
     let wrapper = installation.wrapper("autojit-cc");
@@ -135,7 +136,7 @@ fn ccache_looks_at_the_plugin_that_clang_is_given_twice() {
     let build = Build::new("ccache-flags");
     let plugin = Installation::new(&build.scratch, "prefix", None).plugin();
     let flags = [format!("-fplugin={}", text(&plugin)), format!("-fpass-plugin={}", text(&plugin))];
-    let line = ["ccache", "clang-22", &flags[0], &flags[1]];
+    let line = ["ccache", CLANG, &flags[0], &flags[1]];
     assert_eq!(build.hits(&line), 0);
     assert_eq!(build.hits(&line), 1);
     build.assert_runs();
@@ -144,7 +145,7 @@ fn ccache_looks_at_the_plugin_that_clang_is_given_twice() {
 
     // With the pass plugin's flag alone it has to be told.
     let build = build.set("CCACHE_EXTRAFILES", text(&plugin));
-    let line = ["ccache", "clang-22", &flags[1]];
+    let line = ["ccache", CLANG, &flags[1]];
     assert_eq!(build.hits(&line), 0);
     assert_eq!(build.hits(&line), 1);
     build.assert_runs();
@@ -160,10 +161,9 @@ fn cached_objects_need_no_store() {
     let wrapper = dist("bin/autojit-cc");
     let plugin: PathBuf = dist("lib/autojit.so");
     let flags = [format!("-fplugin={}", text(&plugin)), format!("-fpass-plugin={}", text(&plugin))];
-    for (name, line) in [
-        ("wrapper", vec!["ccache", text(&wrapper)]),
-        ("flags", vec!["ccache", "clang-22", &flags[0], &flags[1]]),
-    ] {
+    for (name, line) in
+        [("wrapper", vec!["ccache", text(&wrapper)]), ("flags", vec!["ccache", CLANG, &flags[0], &flags[1]])]
+    {
         let build = Build::new(&format!("ccache-store-{name}")).set("AUTOJIT_STORE", store);
         assert_eq!(build.hits(&line), 0);
         assert!(!build.scratch.path().join(store).exists(), "the object must have its bodies");

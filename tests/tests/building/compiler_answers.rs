@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::plugin;
 use autojit_tests::run::{Outcome, command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
@@ -79,7 +80,7 @@ fn questions_are_answered_as_by_clang() {
     let wrapper = dist("bin/autojit-cc");
     for line in ASKED {
         let arguments: Vec<_> = line.split_whitespace().collect();
-        let plain = answer(Path::new("clang-22"), &scratch, &arguments, SOURCE);
+        let plain = answer(Path::new(CLANG), &scratch, &arguments, SOURCE);
         let mut wrapped = answer(&wrapper, &scratch, &arguments, SOURCE);
         // The linker and crashing compilers are told in full with -v; nothing else of the plugin is to be seen.
         wrapped.stderr = without_plugin(&wrapped.errors()).into_bytes();
@@ -108,7 +109,7 @@ fn commands_are_shown_as_by_clang() {
         "-### -static main.c",
     ] {
         let arguments: Vec<_> = line.split_whitespace().collect();
-        let plain = answer(Path::new("clang-22"), &scratch, &arguments, "").errors();
+        let plain = answer(Path::new(CLANG), &scratch, &arguments, "").errors();
         let shown = answer(&wrapper, &scratch, &arguments, "").errors();
         // Objects between compiler and linker have names made up for each call.
         let count = |text: &str| (text.lines().count(), text.matches(" \"-cc1\"").count());

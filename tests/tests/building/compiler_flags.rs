@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::compile::plugin;
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
@@ -27,7 +28,7 @@ fn check(name: &str, source: &str, rows: &[(&str, Expected)]) {
         let build = |lazy: bool| {
             let output = scratch.path().join(if lazy { "lazy" } else { "plain" });
             let cxx = source.extension().is_some_and(|extension| extension == "cpp");
-            let mut clang = command(if cxx { "clang++-22" } else { "clang-22" });
+            let mut clang = command(if cxx { CLANGXX } else { CLANG });
             if lazy {
                 clang.arg(format!("-fpass-plugin={}", plugin().display())).env("AUTOJIT_LOG", "info");
             }
@@ -318,11 +319,11 @@ fn profiles_in_use() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("flags/program.c");
     let profile = |flag: &str| {
         let program = scratch.path().join("instrumented");
-        tool(command("clang-22").args(["-O1", flag, "-lm", "-o"]).arg(&program).arg(&source));
+        tool(command(CLANG).args(["-O1", flag, "-lm", "-o"]).arg(&program).arg(&source));
         let raw = scratch.path().join("profile.profraw");
         run(command(&program).env("LLVM_PROFILE_FILE", &raw), scratch.path(), b"").assert_code(0);
         let merged = scratch.path().join(format!("{}.profdata", &flag[2..]));
-        tool(command("llvm-profdata-22").arg("merge").arg(&raw).arg("-o").arg(&merged));
+        tool(command(concat!("llvm-profdata-", env!("LLVM_RELEASE"))).arg("merge").arg(&raw).arg("-o").arg(&merged));
         merged.display().to_string()
     };
     let counts = profile("-fprofile-instr-generate");

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use autojit_tests::llvm::{CLANG, OPT};
 use autojit_tests::compile::{How, Toolchain, lazy_object, plugin, rustc};
 use autojit_tests::directives::Level;
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
@@ -54,18 +55,18 @@ fn opt_runs_the_pass() {
     let [bitcode, lazy, object, program] =
         ["plain.bc", "lazy.bc", "lazy.o", "program"].map(|name| scratch.path().join(name));
     tool(
-        command("clang-22")
+        command(CLANG)
             .args(["-O0", "-Xclang", "-disable-O0-optnone", "-fPIE", "-emit-llvm", "-c"])
             .arg(source("hello/hello.c"))
             .arg("-o")
             .arg(&bitcode),
     );
-    let mut opt = command("opt-22");
+    let mut opt = command(OPT);
     opt.arg(format!("--load-pass-plugin={}", plugin().display())).arg("-passes=autojit");
     let outcome = tool(opt.arg(&bitcode).arg("-o").arg(&lazy));
     assert!(outcome.stderr.is_empty(), "{outcome}");
-    tool(command("clang-22").args(["-fPIE", "-c"]).arg(&lazy).arg("-o").arg(&object));
-    tool(command("clang-22").arg(&object).arg("-o").arg(&program));
+    tool(command(CLANG).args(["-fPIE", "-c"]).arg(&lazy).arg("-o").arg(&object));
+    tool(command(CLANG).arg(&object).arg("-o").arg(&program));
     assert_eq!(function(&program, "answer"), Function::Stub);
     assert_runs(&program, &scratch, "hello, world 42");
 }
@@ -76,9 +77,9 @@ fn assembly_output_is_lazy_too() {
     let [assembly, program] = ["hello.s", "program"].map(|name| scratch.path().join(name));
     let flag = format!("-fpass-plugin={}", plugin().display());
     tool(
-        command("clang-22").args([&flag, "-O2", "-S"]).arg(source("hello/hello.c")).arg("-o").arg(&assembly),
+        command(CLANG).args([&flag, "-O2", "-S"]).arg(source("hello/hello.c")).arg("-o").arg(&assembly),
     );
-    tool(command("clang-22").arg(&assembly).arg("-o").arg(&program));
+    tool(command(CLANG).arg(&assembly).arg("-o").arg(&program));
     assert_runs(&program, &scratch, "hello, world 42");
 }
 
@@ -87,10 +88,10 @@ fn checking_and_preprocessing_are_left_alone() {
     let scratch = Scratch::new("no-code");
     let flag = format!("-fpass-plugin={}", plugin().display());
     for mode in ["-fsyntax-only", "-E"] {
-        let mut with = command("clang-22");
+        let mut with = command(CLANG);
         let with =
             tool(with.args([flag.as_str(), mode]).arg(source("hello/hello.c")).current_dir(scratch.path()));
-        let mut without = command("clang-22");
+        let mut without = command(CLANG);
         let without = tool(without.arg(mode).arg(source("hello/hello.c")).current_dir(scratch.path()));
         without.assert_same(&with, mode);
     }
@@ -106,7 +107,7 @@ fn an_empty_unit_is_an_ordinary_object() {
     lazy_object(&empty, &[], &objects[0], &[]);
     lazy_object(&main, &[], &objects[1], &[]);
     let program = scratch.path().join("program");
-    tool(command("clang-22").args(&objects).arg("-o").arg(&program));
+    tool(command(CLANG).args(&objects).arg("-o").arg(&program));
     run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"").assert_code(7);
     assert_eq!(Stats::read(&scratch.path().join("stats")).number("functions"), 1.0);
 }
@@ -116,7 +117,7 @@ fn compile_errors_are_the_compilers_own() {
     let scratch = Scratch::new("compile-errors");
     let bad = scratch.file("bad.c", "int main(void) { return undeclared; }\n");
     let flag = format!("-fpass-plugin={}", plugin().display());
-    let with = attempt(command("clang-22").args([flag.as_str(), "-c", "-o", "/dev/null"]).arg(&bad));
-    let without = attempt(command("clang-22").args(["-c", "-o", "/dev/null"]).arg(&bad));
+    let with = attempt(command(CLANG).args([flag.as_str(), "-c", "-o", "/dev/null"]).arg(&bad));
+    let without = attempt(command(CLANG).args(["-c", "-o", "/dev/null"]).arg(&bad));
     without.assert_code(1).assert_same(&with, "the messages for a wrong program");
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::parts::{HELPER, MAIN};
 use autojit_tests::run::{attempt, bare_command, command, run, tool};
 use autojit_tests::scratch::{Scratch, dist, repository};
@@ -48,7 +49,7 @@ fn assert_42(scratch: &Scratch, program: &Path, what: &str) {
 #[test]
 fn compilers_are_known_by_their_names() {
     let scratch = project("launched-compilers");
-    let usual = tool(command("sh").args(["-c", "command -v clang-22"])).text();
+    let usual = tool(command("sh").args(["-c", &format!("command -v {CLANG}")])).text();
     let wrapper = dist("bin/autojit-cc");
     let wrapper = wrapper.to_str().expect("our paths are text");
     // A name that does not tell the release; where the file lies does.
@@ -56,7 +57,7 @@ fn compilers_are_known_by_their_names() {
     for line in [
         &["clang"][..],
         &["cc"],
-        &["clang-22"],
+        &[CLANG],
         &[usual.trim()],
         &["./clang"],
         &["ccache", "clang"],
@@ -67,7 +68,7 @@ fn compilers_are_known_by_their_names() {
         tool(&mut launch(&scratch, &line));
         assert_42(&scratch, &scratch.path().join("program"), &line.join(" "));
     }
-    for compiler in ["clang++", "c++", "clang++-22"] {
+    for compiler in ["clang++", "c++", CLANGXX] {
         let line = [compiler, "-xc++", "main.c", "helper.c", "-o", "program"];
         tool(&mut launch(&scratch, &line));
         assert_42(&scratch, &scratch.path().join("program"), compiler);
@@ -83,7 +84,7 @@ fn compilers_are_known_by_their_names() {
 fn caches_keep_what_launched_compilers_make() {
     let scratch = project("launched-ccache");
     let compile = || {
-        tool(launch(&scratch, &["ccache", "clang-22", "-c", "main.c"]).env("CCACHE_NOHASHDIR", "1"));
+        tool(launch(&scratch, &["ccache", CLANG, "-c", "main.c"]).env("CCACHE_NOHASHDIR", "1"));
         let mut ccache = command("ccache");
         let stats = tool(ccache.arg("--print-stats").env("CCACHE_DIR", scratch.path().join("ccache"))).text();
         stats.contains("direct_cache_hit\t1")
@@ -102,9 +103,9 @@ fn compilers_that_cannot_load_the_plugin_are_errors() {
     std::fs::copy("/bin/true", &by_place).expect("the directory is ours");
     let by_place = by_place.to_str().expect("our paths are text");
     for (compiler, parts) in [
-        ("gcc", &["'gcc'", "GCC", "clang-22"][..]),
-        ("./clang++-18", &["LLVM 18", "clang-22", "lib/autojit-18.so"]),
-        (by_place, &["LLVM 17", "clang-22", "lib/autojit-17.so"]),
+        ("gcc", &["'gcc'", "GCC", CLANG][..]),
+        ("./clang++-18", &["LLVM 18", CLANG, "lib/autojit-18.so"]),
+        (by_place, &["LLVM 17", CLANG, "lib/autojit-17.so"]),
     ] {
         let outcome = attempt(&mut launch(&scratch, &[compiler, "-c", "main.c"]));
         let said = outcome.assert_code(1).errors();
@@ -120,7 +121,7 @@ fn compilers_that_cannot_load_the_plugin_are_errors() {
     for value in ["gcc", "ccache gcc -O2", "tcc", "/usr/bin/gcc"] {
         let outcome = attempt(launch(&scratch, &["make"]).env("CC", value));
         let said = outcome.assert_code(2).errors();
-        assert!(said.contains(&format!("CC is '{value}'")) && said.contains("clang-22"), "{said}");
+        assert!(said.contains(&format!("CC is '{value}'")) && said.contains(CLANG), "{said}");
     }
     assert!(!scratch.path().join("program").exists());
 }
@@ -133,13 +134,13 @@ fn make_builds_lazily_whatever_its_file_says() {
     assert_42(&scratch, &scratch.path().join("program"), "make");
     // Commands that call make get there by the environment; arguments of the user's stay.
     scratch.file("Makefile", "program: main.o helper.o\n\t$(CC) $^ -o $@\n");
-    for line in [&["sh", "-c", "make -B"][..], &["make", "-B", "CC=clang-22"]] {
+    for line in [&["sh", "-c", "make -B"][..], &["make", "-B", &format!("CC={CLANG}")]] {
         tool(&mut launch(&scratch, line));
         let sections = tool(command("readelf").args(["-SW", "program"]).current_dir(scratch.path())).text();
         assert_eq!(sections.contains("autojit_slots"), line[0] == "sh", "{line:?}");
     }
     // A compiler that CC names is the one behind the wrapper.
-    tool(launch(&scratch, &["make", "-B"]).env("CC", "ccache clang-22").env("CCACHE_LOGFILE", "log"));
+    tool(launch(&scratch, &["make", "-B"]).env("CC", format!("ccache {CLANG}")).env("CCACHE_LOGFILE", "log"));
     assert_42(&scratch, &scratch.path().join("program"), "ccache");
     let log = std::fs::read_to_string(scratch.path().join("log")).expect("ccache was called");
     assert!(log.contains("-fpass-plugin="), "{log}");
@@ -154,11 +155,11 @@ fn cmake_builds_lazily() {
         [
             format!("-DCMAKE_C_COMPILER_LAUNCHER={launcher}{cache}"),
             format!("-DCMAKE_C_LINKER_LAUNCHER={launcher}"),
-            "-DCMAKE_C_COMPILER=clang-22".to_owned(),
+            format!("-DCMAKE_C_COMPILER={CLANG}"),
         ]
     };
     let mut by_environment = launch(&scratch, &["cmake", "-B", "environment"]);
-    let mut by_name = launch(&scratch, &["cmake", "-B", "name", "-DCMAKE_C_COMPILER=clang-22"]);
+    let mut by_name = launch(&scratch, &["cmake", "-B", "name", &format!("-DCMAKE_C_COMPILER={CLANG}")]);
     let plain = |directory: &str, flags: &[String]| {
         let mut cmake = command("cmake");
         cmake.args(["-B", directory]).args(flags).current_dir(scratch.path());
@@ -229,7 +230,7 @@ fn cargo_builds_lazily() {
 #[test]
 fn clang_takes_a_configuration_file() {
     let scratch = project("launched-configuration");
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("--config={}", dist("lib/autojit.cfg").display()));
     tool(clang.args(["main.c", "helper.c", "-o", "program"]).current_dir(scratch.path()));
     assert_42(&scratch, &scratch.path().join("program"), "--config");

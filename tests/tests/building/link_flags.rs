@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link};
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link, run_lazy, try_to_link};
 use autojit_tests::run::{command, lazy_command, run, tool};
@@ -146,7 +147,7 @@ fn other_code_models_stay_plain_and_say_so() {
     let main = compile(&scratch, How::Lazy, "main.c", MAIN, &[]);
     for model in ["medium", "large"] {
         let object = scratch.path().join("helper.o");
-        let mut clang = command("clang-22");
+        let mut clang = command(CLANG);
         clang.arg(format!("-fpass-plugin={}", autojit_tests::compile::plugin().display()));
         clang.arg(format!("-mcmodel={model}")).arg("-c").arg(&helper).arg("-o").arg(&object);
         let outcome = tool(clang.env("AUTOJIT_LOG", "info"));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, archive, lazy_object, object, plugin};
 use autojit_tests::parts::{HELPER, MAIN, compile, link, run_lazy};
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
@@ -42,7 +43,7 @@ fn other_strippers_keep_the_program() {
         compile(&scratch, How::Lazy, "helper.c", HELPER, &[]),
     ];
     let program = link(&scratch, "lld", &objects, &[]);
-    tool(command("/usr/lib/llvm-22/bin/llvm-strip").arg("--strip-debug").arg(&program));
+    tool(command(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-strip")).arg("--strip-debug").arg(&program));
     assert_eq!(run_lazy(&scratch, &program).assert_code(0).text(), "42\n");
     tool(command("objcopy").arg("--only-keep-debug").arg(&program).arg(scratch.path().join("debug")));
     tool(command("objcopy").arg("--strip-unneeded").arg(&program));
@@ -99,7 +100,7 @@ fn files_of_the_same_relative_name_stay_apart() {
         ("two", "static int step(int x) { return x + 2; }\nint two(int x) { return step(x); }\n"),
     ] {
         scratch.file(&format!("{directory}/part.c"), text);
-        let mut clang = command("clang-22");
+        let mut clang = command(CLANG);
         tool(clang.args([&flag, "-g", "-c", "part.c"]).current_dir(scratch.path().join(directory)));
         objects.push(scratch.path().join(directory).join("part.o"));
     }
@@ -132,7 +133,7 @@ fn partial_links_keep_everything() {
             compile(&scratch, second, "helper.c", HELPER, &[]),
         ];
         // ld.bfd does not read what this mold makes, gold not its groups.
-        for (linker, name) in [("ld.bfd", "bfd"), ("ld.lld-22", "lld"), ("ld.gold", "gold"), ("mold", "lld")]
+        for (linker, name) in [("ld.bfd", "bfd"), (concat!("ld.lld-", env!("LLVM_RELEASE")), "lld"), ("ld.gold", "gold"), ("mold", "lld")]
         {
             let whole = scratch.path().join("whole.o");
             tool(command(linker).arg("-r").args(&objects).arg("-o").arg(&whole));

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, plugin};
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link, try_to_link};
 use autojit_tests::run::{attempt, command, tool};
@@ -15,10 +16,10 @@ fn stripped_objects_link() {
     let strippers: [&[&str]; 7] = [
         &["strip", "-g"],
         &["strip", "--strip-unneeded"],
-        &["llvm-strip-22", "-g"],
-        &["llvm-strip-22", "--strip-unneeded"],
+        &[concat!("llvm-strip-", env!("LLVM_RELEASE")), "-g"],
+        &[concat!("llvm-strip-", env!("LLVM_RELEASE")), "--strip-unneeded"],
         &["objcopy", "--compress-debug-sections"],
-        &["llvm-objcopy-22", "--compress-debug-sections=zstd"],
+        &[concat!("llvm-objcopy-", env!("LLVM_RELEASE")), "--compress-debug-sections=zstd"],
         &["objcopy", "--remove-section=.comment"],
     ];
     for (number, stripper) in strippers.iter().enumerate() {
@@ -86,7 +87,7 @@ fn debug_information_may_lie_in_other_files() {
     // -gsplit-dwarf names its file after the object.
     for (name, text) in [("main", MAIN), ("helper", HELPER)] {
         let source = scratch.file(&format!("{name}.c"), text);
-        let mut clang = command("clang-22");
+        let mut clang = command(CLANG);
         clang.arg(format!("-fpass-plugin={}", plugin().display())).args(["-g", "-gsplit-dwarf", "-c"]);
         tool(clang.arg(source).current_dir(scratch.path()));
         assert!(scratch.path().join(format!("{name}.dwo")).is_file());
@@ -117,11 +118,11 @@ fn bitcode_and_assembler_text_become_lazy_objects() {
         [(&["-emit-llvm", "-c"], "bc"), (&["-emit-llvm", "-S"], "ll"), (&["-S"], "s")];
     for (form, extension) in forms {
         let output = scratch.path().join(format!("main.{extension}"));
-        tool(command("clang-22").arg(&flag).args(form).arg(&source).arg("-o").arg(&output));
+        tool(command(CLANG).arg(&flag).args(form).arg(&source).arg("-o").arg(&output));
         // The plugin may be asked for again: there is nothing left to do.
         for again in [None, Some(&flag)] {
             let object = scratch.path().join("main.o");
-            tool(command("clang-22").args(again).arg("-c").arg(&output).arg("-o").arg(&object));
+            tool(command(CLANG).args(again).arg("-c").arg(&output).arg("-o").arg(&object));
             let program = link(&scratch, "lld", &[object, helper.clone()], &[]);
             assert_42(&scratch, &program, extension);
         }
@@ -130,7 +131,7 @@ fn bitcode_and_assembler_text_become_lazy_objects() {
     let text = scratch
         .file("asm.s", ".globl helper\nhelper: leal 1(%rdi),%eax\nret\n.section .note.GNU-stack,\"\"\n");
     let object = scratch.path().join("asm.o");
-    tool(command("clang-22").arg(&flag).args(["-x", "assembler", "-c"]).arg(text).arg("-o").arg(&object));
+    tool(command(CLANG).arg(&flag).args(["-x", "assembler", "-c"]).arg(text).arg("-o").arg(&object));
     let main = compile(&scratch, How::Lazy, "main.c", MAIN, &[]);
     assert_42(&scratch, &link(&scratch, "lld", &[main, object], &[]), "assembler");
 }
@@ -145,7 +146,7 @@ fn compiling_twice_gives_the_same_bytes() {
         let [first, second] = ["first", "second"].map(|directory| {
             let directory = scratch.directory(directory);
             let output: PathBuf = directory.join("output");
-            let mut clang = command("clang-22");
+            let mut clang = command(CLANG);
             tool(clang.arg(&flag).args(form).arg(&source).arg("-o").arg(&output).current_dir(scratch.path()));
             fs::read(output).expect("the compiler wrote it")
         });
@@ -161,17 +162,17 @@ fn modules_that_were_linked_as_bitcode_are_refused() {
         let source = scratch.file(&format!("{name}.c"), text);
         let module = scratch.path().join(format!("{name}.bc"));
         let plugin = format!("-fpass-plugin={}", plugin().display());
-        tool(command("clang-22").args(["-emit-llvm", "-c", &plugin]).arg(source).arg("-o").arg(&module));
+        tool(command(CLANG).args(["-emit-llvm", "-c", &plugin]).arg(source).arg("-o").arg(&module));
         modules.push(module);
     }
     let together = scratch.path().join("together.bc");
-    tool(command("llvm-link-22").args(&modules).arg("-o").arg(&together));
+    tool(command(concat!("llvm-link-", env!("LLVM_RELEASE"))).args(&modules).arg("-o").arg(&together));
     let object = scratch.path().join("together.o");
-    let refused = attempt(command("clang-22").arg("-c").arg(&together).arg("-o").arg(&object));
+    let refused = attempt(command(CLANG).arg("-c").arg(&together).arg("-o").arg(&object));
     assert!(!refused.status.success(), "{refused}");
     assert!(refused.errors().contains("cannot be linked as bitcode"), "{refused}");
     // One module alone is as good as its object.
     for module in &modules {
-        tool(command("clang-22").arg("-c").arg(module).arg("-o").arg(&object));
+        tool(command(CLANG).arg("-c").arg(module).arg("-o").arg(&object));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::compile::{How, object, plugin};
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
@@ -14,11 +15,11 @@ fn source(name: &str) -> PathBuf {
 
 /// A plugin that has each function call `counted`.
 fn count_calls(scratch: &Scratch) -> PathBuf {
-    let includes = tool(command("llvm-config-22").arg("--includedir")).text();
+    let includes = tool(command(concat!("llvm-config-", env!("LLVM_RELEASE"))).arg("--includedir")).text();
     let flags = ["-O1", "-fPIC", "-fno-rtti", "-std=c++17", "-isystem", includes.trim()].map(str::to_owned);
     let object = object(How::Plain, &source("count_calls.cpp"), &flags, scratch.path());
     let output = scratch.path().join("count_calls.so");
-    tool(command("clang++-22").arg("-shared").arg(object).arg("-o").arg(&output));
+    tool(command(CLANGXX).arg("-shared").arg(object).arg("-o").arg(&output));
     output
 }
 
@@ -37,7 +38,7 @@ fn see_the_bodies_wherever_they_run() {
         ];
         for (place, plugins, lazy) in rows {
             let program = scratch.path().join("program");
-            let mut clang = command("clang-22");
+            let mut clang = command(CLANG);
             clang.env("COUNT_AT", place).env("AUTOJIT_LOG", "info").args(plugins).arg(level);
             let messages = tool(clang.arg(source("counted.c")).arg("-o").arg(&program)).errors();
             let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use autojit_tests::llvm::CLANGXX;
 use autojit_tests::preambles::{Project, files};
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::dist;
@@ -40,7 +41,7 @@ fn a_program_with_a_preamble_is_lazy() {
     project.append("main.cpp", "int main() { return body(2); }\n");
     project.warm("lazy");
     let program = project.path().join("program");
-    tool(command("clang++-22").arg("out.o").arg("-o").arg(&program).current_dir(project.path()));
+    tool(command(CLANGXX).arg("out.o").arg("-o").arg(&program).current_dir(project.path()));
     run(&mut lazy_command(&program, &project.path()), &project.path(), b"").assert_code(17);
     Stats::read(&project.path().join("stats")).assert_lazy();
 }
@@ -391,7 +392,7 @@ fn files_saved_during_a_compile_are_compiled_as_they_are() {
     // A compiler that does what is in `race` before it begins. That is beside the preambles, where makers do not look.
     let race = project.kept().join("race");
     let text = format!(
-        "#!/bin/sh\nif [ -e '{0}' ]; then . '{0}'; rm '{0}'; fi\nexec clang++-22 \"$@\"\n",
+        "#!/bin/sh\nif [ -e '{0}' ]; then . '{0}'; rm '{0}'; fi\nexec {CLANGXX} \"$@\"\n",
         race.display()
     );
     project.write("clang++-late", &text);
@@ -468,7 +469,7 @@ fn debug_information_of_code_is_the_same() {
     let (kept, plain) = (object("on"), object("off"));
     assert_eq!(project.count('u'), used + 1, "{}", project.reasons());
     let dump = |object: &Path, option: &str| {
-        let text = tool(command("llvm-dwarfdump-22").arg(option).arg(object)).text();
+        let text = tool(command(concat!("llvm-dwarfdump-", env!("LLVM_RELEASE"))).arg(option).arg(object)).text();
         text.lines()
             .skip(1)
             .filter(|line| !line.contains("total_length"))

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use autojit_tests::llvm::CLANGXX;
 use autojit_tests::preambles::{Project, files};
 use autojit_tests::run::{attempt, command, tool};
 use autojit_tests::scratch::dist;
@@ -179,7 +180,7 @@ fn a_compiler_cache_in_front_gets_what_a_plain_compile_makes() {
     let behind = Project::new("ccache-behind", "main.cpp", FLAGS);
     for round in 0..2 {
         let mut compiler = behind.command("always");
-        compiler.env("AUTOJIT_CXX", "ccache clang++-22").env("CCACHE_DIR", behind.path().join("ccache"));
+        compiler.env("AUTOJIT_CXX", format!("ccache {CLANGXX}")).env("CCACHE_DIR", behind.path().join("ccache"));
         let cached = behind.result(&attempt(&mut compiler));
         assert!(cached.compiled() && cached == behind.compile("off"), "round {round}");
     }
@@ -188,7 +189,7 @@ fn a_compiler_cache_in_front_gets_what_a_plain_compile_makes() {
     let line: Vec<_> = prefixed.get_args().map(ToOwned::to_owned).collect();
     let wrapper = prefixed.get_program().to_owned();
     prefixed = command("ccache");
-    prefixed.arg("clang++-22").args(line).current_dir(behind.path()).env("CCACHE_PREFIX", "autojit");
+    prefixed.arg(CLANGXX).args(line).current_dir(behind.path()).env("CCACHE_PREFIX", "autojit");
     let mut path = Path::new(&wrapper).parent().expect("it is in bin").as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -230,7 +231,7 @@ mv elsewhere/out.o out.o
 fn headers_and_modules_that_the_build_compiles_are_left_to_it() {
     let mut project = Project::new("build-compiles", "main.cpp", "-O0");
     let clang = |line: &str| {
-        tool(command("clang++-22").args(line.split(' ')).current_dir(project.path()));
+        tool(command(CLANGXX).args(line.split(' ')).current_dir(project.path()));
     };
     project.write("pch.hxx", "#pragma GCC system_header\n#include \"shape.h\"\n");
     clang(
@@ -341,7 +342,7 @@ fn dependencies_are_scanned_in_the_sources() {
     let both = || {
         let [ours, plain] = [
             (&*dist("bin/autojit-clang-scan-deps"), &*dist("bin/autojit-c++")),
-            (Path::new("clang-scan-deps-22"), Path::new("clang++-22")),
+            (Path::new(concat!("clang-scan-deps-", env!("LLVM_RELEASE"))), Path::new(CLANGXX)),
         ]
         .map(|(scanner, compiler)| scan(scanner, compiler));
         assert_eq!(ours, plain);

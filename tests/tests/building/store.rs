@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
 use autojit_tests::run::{Outcome, attempt, command, lazy_command, run};
 use autojit_tests::scratch::{Scratch, dist};
@@ -132,7 +133,7 @@ fn a_relative_directory_is_found_from_anywhere() {
     let scratch = Scratch::new("store-relative");
     let source = scratch.file("main.c", "int main(void) { return 7; }\n");
     let object = scratch.path().join("main.o");
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).arg("-c").arg(&source).arg("-o").arg(&object);
     let outcome = attempt(clang.env("AUTOJIT_STORE", "kept/here").current_dir(scratch.path()));
     outcome.assert_code(0);
@@ -317,7 +318,7 @@ fn tables_of_another_version_are_refused() {
 fn compile_into(scratch: &Scratch, store: &Path) -> Outcome {
     let source = scratch.file("main.c", MAIN);
     let object = scratch.path().join("main.o");
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).env("AUTOJIT_STORE", store);
     let outcome = attempt(clang.arg("-c").arg(&source).arg("-o").arg(&object));
     assert!(!object.exists(), "an object whose functions are lost: {outcome}");
@@ -365,7 +366,7 @@ fn a_full_disk_fails_the_build() {
         "-c",
         "mount -t tmpfs -o size=16k tmpfs \"$AUTOJIT_STORE\" && exec \"$@\"",
         "sh",
-        "clang-22",
+        CLANG,
     ]);
     unshare.arg(format!("-fpass-plugin={}", plugin().display())).env("AUTOJIT_STORE", &store);
     let outcome = attempt(unshare.arg("-c").arg(&source).arg("-o").arg(&object));

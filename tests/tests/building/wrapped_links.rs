@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::parts::{HELPER, LINKERS, MAIN};
 use autojit_tests::run::{attempt, bare_command, command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
@@ -72,7 +73,7 @@ fn exceptions_are_caught_in_lazy_libraries_of_plain_programs() {
     let scratch = Scratch::new("wrapped-library");
     take(&scratch, &["library.cpp", "opener.c"]);
     build(&scratch, "bin/autojit-c++", &["-shared", "-fPIC", "library.cpp", "-o", "library.so"]);
-    tool(command("clang-22").args(["opener.c", "-o", "opener"]).current_dir(scratch.path()));
+    tool(command(CLANG).args(["opener.c", "-o", "opener"]).current_dir(scratch.path()));
     assert_prints(&scratch, "opener", "o", "a plain program opens it");
 }
 
@@ -131,7 +132,7 @@ fn what_has_no_place_for_a_runtime_stays_as_it_is() {
             let outcome = attempt(command(compiler).args(arguments).current_dir(scratch.path()));
             (outcome.status.code(), outcome.text())
         };
-        assert_eq!(answer(dist("bin/autojit-cc")), answer("clang-22".into()), "{arguments:?}");
+        assert_eq!(answer(dist("bin/autojit-cc")), answer(CLANG.into()), "{arguments:?}");
     }
 }
 
@@ -139,7 +140,7 @@ fn what_has_no_place_for_a_runtime_stays_as_it_is() {
 fn builds_run_what_they_have_built() {
     let scratch = Scratch::new("wrapped-make");
     take(&scratch, &["Makefile", "generator.c", "table.c", "numbers.c", "program.c"]);
-    for (compiler, is_lazy) in [(dist("bin/autojit-cc"), true), ("clang-22".into(), false)] {
+    for (compiler, is_lazy) in [(dist("bin/autojit-cc"), true), (CLANG.into(), false)] {
         let mut make = command("make");
         make.args(["--silent", "--always-make"]).arg(format!("CC={}", compiler.display()));
         let text = tool(make.current_dir(scratch.path())).text();
@@ -202,6 +203,6 @@ fn cargo_runs_and_tests_without_a_runner() {
     );
     let library = scratch.path().join("out/debug/libwrapped.so");
     let found = format!("-Wl,-rpath,{}", scratch.path().join("out/debug").display());
-    tool(command("clang-22").arg(plain).arg(library).arg(found).arg("-o").arg(scratch.path().join("plain")));
+    tool(command(CLANG).arg(plain).arg(library).arg(found).arg("-o").arg(scratch.path().join("plain")));
     assert_prints(&scratch, "plain", "42", "a plain program with the library");
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use autojit_tests::llvm::{CLANG, CLANGXX, RELEASE};
 use autojit_tests::compile::plugin;
 use autojit_tests::installation::Installation;
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
@@ -66,7 +67,7 @@ fn a_wrapper_may_have_the_compilers_name() {
     let bin = scratch.directory("bin");
     symlink(dist("bin/autojit-cc"), bin.join("cc")).expect("the directory is ours");
     // A file of the compiler's name that is the wrapper: found first in PATH, and passed over.
-    symlink(dist("bin/autojit-cc"), bin.join("clang-22")).expect("the directory is ours");
+    symlink(dist("bin/autojit-cc"), bin.join(CLANG)).expect("the directory is ours");
     let mut shell = command("sh");
     shell.args(["-c", "PATH=$PWD/bin:$PATH; cc \"$0\" -o program"]).arg(&source);
     tool(shell.current_dir(scratch.path()));
@@ -89,7 +90,7 @@ fn stages_of_the_compiler_can_be_called() {
     let mut wrapper = command(dist("bin/autojit-cc"));
     wrapper.args(["-cc1", "-emit-obj", "-mrelocation-model", "pic", "-o", "main.o"]).arg(source);
     tool(wrapper.current_dir(scratch.path()));
-    tool(command("clang-22").args(["main.o", "-o", "program"]).current_dir(scratch.path()));
+    tool(command(CLANG).args(["main.o", "-o", "program"]).current_dir(scratch.path()));
     let program = scratch.path().join("program");
     run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"").assert_code(7);
     Stats::read(&scratch.path().join("stats")).assert_lazy();
@@ -120,7 +121,7 @@ fn digest_of_the_plugin() -> String {
 fn versions_name_the_plugin_behind_the_compilers_own() {
     let digest = digest_of_the_plugin();
     let line = format!("autojit: {}, plugin {digest}\n", env!("CARGO_PKG_VERSION"));
-    for (wrapper, compiler) in [("bin/autojit-cc", "clang-22"), ("bin/autojit-c++", "clang++-22")] {
+    for (wrapper, compiler) in [("bin/autojit-cc", CLANG), ("bin/autojit-c++", CLANGXX)] {
         let plain = tool(command(compiler).arg("--version"));
         let wrapped = tool(command(dist(wrapper)).arg("--version"));
         assert_eq!(wrapped.text(), plain.text() + &line);
@@ -152,8 +153,8 @@ fn cmake_finds_the_same_tools() {
         tool(cmake.arg(format!("-DCMAKE_CXX_COMPILER={}", cxx.display())));
         fs::read_to_string(scratch.path().join(directory).join("answers")).expect("it was written")
     };
-    let plain = answers("plain", Path::new("clang-22"), Path::new("clang++-22"));
-    assert!(plain.contains("Clang 22") && plain.contains("interprocedural YES"), "{plain}");
+    let plain = answers("plain", Path::new(CLANG), Path::new(CLANGXX));
+    assert!(plain.contains(&format!("Clang {RELEASE}")) && plain.contains("interprocedural YES"), "{plain}");
     assert!(plain.contains("LLVM version 22"), "{plain}");
     assert_eq!(answers("lazy", &dist("bin/autojit-cc"), &dist("bin/autojit-c++")), plain);
 }
@@ -170,10 +171,10 @@ fn tools_fall_back_to_those_that_are_installed() {
         attempt(archiver.env("PATH", scratch.path()).args(["rc", "lib.a"]))
     };
     let missing = archiver();
-    assert!(missing.assert_code(127).errors().contains("llvm-ar-22"), "{missing}");
+    assert!(missing.assert_code(127).errors().contains(concat!("llvm-ar-", env!("LLVM_RELEASE"))), "{missing}");
     tool_at("ar", "ar");
     assert_eq!(archiver().assert_code(0).text(), "ar rc lib.a\n");
-    tool_at("llvm-ar-22", "llvm");
+    tool_at(concat!("llvm-ar-", env!("LLVM_RELEASE")), "llvm");
     assert_eq!(archiver().assert_code(0).text(), "llvm rc lib.a\n");
 }
 
@@ -187,7 +188,7 @@ fn meson_takes_the_wrappers_for_clang() {
     meson.env("CC", dist("bin/autojit-cc"));
     meson.env("CXX", dist("bin/autojit-c++"));
     let text = tool(&mut meson).text();
-    assert_eq!(text.matches("(clang 22.").count(), 2, "{text}");
+    assert_eq!(text.matches(&format!("(clang {RELEASE}.")).count(), 2, "{text}");
 }
 
 /// What the Rust wrapper calls for the given arguments and environment.
@@ -271,7 +272,7 @@ fn cargo_builds_again_when_the_plugin_changes() {
         assert!(!build(&installation).contains("Compiling"), "{toolchain}: nothing has changed");
         // In the same place: the compiler's own files of incremental builds are not to be used either.
         let installation = Installation::new(&scratch, "prefix", Some("0123456789abcdef"));
-        let mut clang = command("clang-22");
+        let mut clang = command(CLANG);
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/plugins/nothing.c");
         tool(clang.args(["-shared", "-fPIC"]).arg(source).arg("-o").arg(installation.plugin()));
         assert!(build(&installation).contains("Compiling"), "{toolchain}: the plugin has changed");

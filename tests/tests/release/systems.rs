@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, attempt, command, run_within, tool};
 use autojit_tests::scratch::{Scratch, dist, keeping, repository};
 
@@ -32,7 +33,7 @@ impl System {
             let mut debootstrap = Command::new("debootstrap");
             system.long(debootstrap.args(["--variant=minbase", suite]).arg(&system.root)).assert_code(0);
             system.sources(suite);
-            system.root("apt-get update -qq && apt-get install -y -qq --no-install-recommends clang-22");
+            system.root(&format!("apt-get update -qq && apt-get install -y -qq --no-install-recommends {CLANG}"));
             system.root("mkdir -p /home/user && chown 1000:1000 /home/user && apt-get clean");
             fs::write(ready, "").expect("the directory is ours");
         }

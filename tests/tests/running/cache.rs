@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use autojit_code::pack;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::cache::{assert_cold, assert_warm, build, directory, files, only, warm};
 use autojit_tests::compile::{How, Link, Toolchain, object, plugin, rustc};
 use autojit_tests::run::{Outcome, command, run, tool, warm_command};
@@ -190,7 +191,7 @@ fn new_code_never_meets_old() {
         let directory = scratch.directory(place);
         fs::write(directory.join("main.c"), small(number)).expect("the directory is ours");
         let flag = format!("-fpass-plugin={}", plugin().display());
-        tool(command("clang-22").args([&flag, "-O1", "main.c", "-o", "main"]).current_dir(&directory));
+        tool(command(CLANG).args([&flag, "-O1", "main.c", "-o", "main"]).current_dir(&directory));
         directory.join("main")
     };
     for (place, number) in [("one", 10), ("two", 20)] {
@@ -290,7 +291,7 @@ fn files_of_modules_are_not_opened_one_by_one() {
     (0..MODULES).for_each(|number| writeln!(main, "all += f{number}(argc);").expect("a string"));
     main += "} else all = f3(1) + f14(1) + f77(1);\nprintf(\"%d\\n\", all); (void)argv; return 3; }\n";
     scratch.file("main.c", main);
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).args(["-O0", "-c", "main.c"]);
     tool(clang.args((0..MODULES).map(|number| format!("f{number}.c"))).current_dir(scratch.path()));
     let program = scratch.path().join("program");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::plugin;
 use autojit_tests::run::{by_llvm, command, lazy_command, run, tool, warm_command};
 use autojit_tests::scratch::{self, Scratch};
@@ -108,7 +109,7 @@ fn expected(count: u32) -> String {
 
 /// A source file built lazily, while a daemon listens at `socket` perhaps.
 fn compiled(source: &Path, program: &Path, socket: &Path) -> PathBuf {
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).args(["-O0", "-g"]);
     tool(clang.arg(source).arg("-o").arg(program).env("AUTOJIT_SOCKET_PATH", socket));
     program.to_owned()

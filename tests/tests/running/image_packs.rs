@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use autojit_code::image_pack::{self, Index, NONE, ReferenceKind};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::cache::{assert_cold, assert_warm, files, only, warm};
 use autojit_tests::compile::{Link, plugin};
 use autojit_tests::daemon;
@@ -68,7 +69,7 @@ fn names() -> Vec<String> {
 }
 
 fn compile_some(scratch: &Scratch, flags: &[&str], names: &[String]) {
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).args(flags).arg("-c");
     tool(clang.args(names.iter().map(|name| format!("{name}.c"))).current_dir(scratch.path()));
 }
@@ -165,7 +166,7 @@ fn later_runs_of_small_programs_make_few_system_calls() {
     compile_some(&scratch, &["-O0"], &names);
     let program = link(&scratch, &names, &[], "program");
     tool(
-        command("clang-22")
+        command(CLANG)
             .args(names.iter().map(|name| format!("{name}.c")))
             .args(["-o", "plain"])
             .current_dir(scratch.path()),

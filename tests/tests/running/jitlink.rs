@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use autojit_code::{Code, CodeMemory, Resolver, Symbol, Target, Unit, Usage, link, pack};
+use autojit_tests::llvm::CLANGXX;
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::run::{by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, kept, repository};
@@ -34,7 +35,7 @@ const MEMORY: usize = 4 << 20;
 /// The host of JITLink, compiled.
 fn host() -> PathBuf {
     let source = repository().join("tests/programs/jitlink/host.cpp");
-    let config = |what: &str| tool(command("llvm-config-22").arg(what)).text().trim().to_owned();
+    let config = |what: &str| tool(command(concat!("llvm-config-", env!("LLVM_RELEASE"))).arg(what)).text().trim().to_owned();
     let flags: Vec<_> =
         ["--cxxflags", "--ldflags", "--libs"].map(config).iter().flat_map(|text| words(text)).collect();
     let key = Sha256::new()
@@ -42,7 +43,7 @@ fn host() -> PathBuf {
         .chain_update(config("--version"))
         .chain_update(flags.concat());
     kept(key, "host", |output| {
-        tool(command("clang++-22").arg("-O0").arg(&source).args(&flags).arg("-o").arg(output));
+        tool(command(CLANGXX).arg("-O0").arg(&source).args(&flags).arg("-o").arg(output));
     })
 }
 

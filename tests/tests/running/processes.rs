@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
@@ -25,7 +26,7 @@ fn link(objects: &[PathBuf], flags: &[&str], output: &Path) {
 fn build_in(directory: &Path, text: &str, environment: &[(&str, &OsStr)]) -> PathBuf {
     fs::create_dir_all(directory).expect("it is ours");
     fs::write(directory.join("main.c"), text).expect("it is ours");
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", plugin().display())).args(["-g", "main.c", "-o", "program"]);
     let outcome = tool(clang.envs(environment.iter().copied()).current_dir(directory));
     assert!(outcome.stderr.is_empty(), "{outcome}");

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use autojit_tests::installation::Installation;
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::run::{Outcome, attempt, command, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use serde_json::Value;
@@ -281,7 +282,7 @@ fn the_doctor_finds_nothing_wrong_here() {
     for part in [
         "ok     plugin: /",
         "ok     engine: /",
-        "ok     clang-22: ",
+        &format!("ok     {CLANG}: "),
         "ok     cache: ",
         "compiled without LLVM",
         "compiled by LLVM",
@@ -300,8 +301,8 @@ fn the_doctor_says_what_is_wrong() {
     let file = scratch.file("file", "");
     let path = |path: &Path| path.to_str().expect("our paths are text").to_owned();
     for (name, value, parts) in [
-        ("AUTOJIT_CC", "gcc".to_owned(), &["clang-22: 'gcc' is a compiler of GCC", "set AUTOJIT_CC"][..]),
-        ("AUTOJIT_CXX", "no-such-compiler".to_owned(), &["clang++-22: program 'no-such-compiler' not found"]),
+        ("AUTOJIT_CC", "gcc".to_owned(), &[&*format!("{CLANG}: 'gcc' is a compiler of GCC"), "set AUTOJIT_CC"][..]),
+        ("AUTOJIT_CXX", "no-such-compiler".to_owned(), &[&format!("{CLANGXX}: program 'no-such-compiler' not found")]),
         ("AUTOJIT_LOGS", "debug".to_owned(), &["environment: AUTOJIT_LOGS is no option"]),
         ("AUTOJIT_LOG", "loud".to_owned(), &["environment: AUTOJIT_LOG is \"loud\""]),
         ("AUTOJIT_CACHE_DIR", path(&open), &["can be written by other users", "chmod 700"]),

@@ -7,6 +7,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::run::{Outcome, attempt, by_llvm, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
@@ -352,7 +353,7 @@ fn children_for_another_architecture() {
     // A static program for i386 that exits with 7.
     let child = scratch.file("child.s", ".globl _start\n_start:\nmovl $1, %eax\nmovl $7, %ebx\nint $0x80\n");
     let output = scratch.path().join("child");
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     tool(clang.args(["-m32", "-nostdlib", "-static", "-fuse-ld=lld", "-o"]).arg(&output).arg(&child));
     let text = "#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
         static int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status); }\n\

@@ -10,7 +10,7 @@ use autojit_tests::run::{
 use autojit_tests::scratch::{Scratch, repository};
 use autojit_tests::stats::Stats;
 
-const SYMBOLIZER: &str = "/usr/lib/llvm-22/bin/llvm-symbolizer";
+const SYMBOLIZER: &str = concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-symbolizer");
 
 fn build(scratch: &Scratch, how: How, name: &str, flags: &[&str]) -> PathBuf {
     let source = repository().join("tests/programs/symbolizers").join(name);

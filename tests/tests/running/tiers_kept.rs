@@ -189,7 +189,7 @@ fn what_runs_for_long_is_optimised_without_waiting() {
 fn what_cannot_be_optimised_any_more_runs_on() {
     let program = Program::new("tiers-kept-gone", false);
     program.run_cold();
-    let mut objcopy = autojit_tests::run::command("llvm-objcopy-22");
+    let mut objcopy = autojit_tests::run::command(concat!("llvm-objcopy-", env!("LLVM_RELEASE")));
     tool(objcopy.args(["--remove-section", ".autojit.store"]).arg(&program.lazy));
     let hot = program.run(&["2000"], (1, 1), |_| ());
     assert!(hot.number("from_cache") > 0.0, "{hot}");

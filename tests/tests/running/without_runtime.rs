@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::directives::Level;
 use autojit_tests::installation::Installation;
@@ -60,7 +61,7 @@ fn the_runtime_is_looked_for_in_order() {
     let scratch = Scratch::new("bare-search");
     let installation = Installation::new(&scratch, "prefix", None);
     let program = scratch.path().join("program");
-    let mut clang = command("clang-22");
+    let mut clang = command(CLANG);
     clang.arg(format!("-fpass-plugin={}", installation.plugin().display()));
     tool(clang.arg(scratch.file("main.c", C)).arg("-o").arg(&program));
     let assert_runs = |environment: Option<(&str, PathBuf)>| {

@@ -38,7 +38,7 @@ pub fn run(command: &mut Command) -> Output {
 
 /// The compiler whose integrated assembler reads the emitted text in practice.
 pub fn clang() -> Command {
-    Command::new("clang-22")
+    Command::new(concat!("clang-", env!("LLVM_RELEASE")))
 }
 
 /// A module with a container of its own, identified by one byte.

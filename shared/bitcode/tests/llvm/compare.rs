@@ -438,6 +438,6 @@ fn linkage(linkage: LLVMLinkage) -> Linkage {
         LLVMLinkage::LLVMPrivateLinkage => Linkage::Private,
         LLVMLinkage::LLVMExternalWeakLinkage => Linkage::ExternalWeak,
         LLVMLinkage::LLVMCommonLinkage => Linkage::Common,
-        other => panic!("LLVM 22 has no {other:?}"),
+        other => panic!("the reader knows no {other:?}"),
     }
 }

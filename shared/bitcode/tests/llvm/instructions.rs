@@ -348,6 +348,6 @@ pub fn opcode(theirs: LLVMOpcode) -> Opcode {
         LLVMCatchPad => Opcode::CatchPad,
         LLVMCleanupPad => Opcode::CleanupPad,
         LLVMCatchSwitch => Opcode::CatchSwitch,
-        other => panic!("LLVM 22 has no {other:?}"),
+        other => panic!("the reader knows no {other:?}"),
     }
 }

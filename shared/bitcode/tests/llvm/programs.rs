@@ -68,7 +68,7 @@ fn make(language: &str, file: &Path, flags: &[String], level: &[&str], out: &Pat
             command
         }
         _ => {
-            let mut command = Command::new(if language == "c" { "clang-22" } else { "clang++-22" });
+            let mut command = Command::new(if language == "c" { concat!("clang-", env!("LLVM_RELEASE")) } else { concat!("clang++-", env!("LLVM_RELEASE")) });
             command.args(["-w", "-emit-llvm", "-c"]);
             command
         }
@@ -95,7 +95,7 @@ pub fn assemble() -> Vec<PathBuf> {
     for file in files {
         let file = file.expect("readable").path();
         let out = directory.join(file.file_name().unwrap_or_default()).with_extension("bc");
-        let mut command = Command::new("/usr/lib/llvm-22/bin/llvm-as");
+        let mut command = Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as"));
         let output = command.arg(&file).arg("-o").arg(&out).output().expect("the assembler runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         made.push(out);

@@ -33,7 +33,7 @@ pub fn compile(language: &str, source: &str, flags: &[&str]) -> Vec<u8> {
     } else {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/objects").join(source)
     };
-    let compiler = if language == "c++" { "clang++-22" } else { "clang-22" };
+    let compiler = if language == "c++" { concat!("clang++-", env!("LLVM_RELEASE")) } else { concat!("clang-", env!("LLVM_RELEASE")) };
     let status = Command::new(compiler)
         .args(["-c", "-fPIC", "-Wno-everything", "-x", language])
         .args(flags)
@@ -41,7 +41,7 @@ pub fn compile(language: &str, source: &str, flags: &[&str]) -> Vec<u8> {
         .arg(&object)
         .arg(&input)
         .status()
-        .expect("clang-22 is needed for the tests");
+        .expect("clang is needed for the tests");
     assert!(status.success(), "{compiler} failed on {source}");
     let bytes = std::fs::read(&object).unwrap();
     std::fs::remove_file(&object).unwrap();

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use autojit_code::image_pack;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::cache::{assert_cold, assert_warm, only, warm};
 use autojit_tests::run::{attempt, command, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
@@ -96,7 +97,7 @@ fn other_distances_are_linked_for() {
          mmap((void *)image, 256UL << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);\n}\n",
     );
     tool(
-        command("clang-22")
+        command(CLANG)
             .args(["-shared", "-fPIC", "-o", "taken.so", "taken.c"])
             .current_dir(scratch.path()),
     );
@@ -119,7 +120,7 @@ fn other_images_are_linked_for_once() {
     is_mapped(&scratch, &program, "second");
     // Other static code in front: all modules are as they were, and elsewhere.
     scratch.file("plain.c", "int plain(int n) { return n * 7; }\nint filled[3000] = {1};\n");
-    tool(command("clang-22").args(["-c", "plain.c"]).current_dir(scratch.path()));
+    tool(command(CLANG).args(["-c", "plain.c"]).current_dir(scratch.path()));
     link(&scratch, &[vec!["plain".to_owned()], names()].concat(), &[], "program");
     let stats = runs(&scratch, &program, "memory", "linked with more");
     assert_warm(&stats, "linked with more");
@@ -188,7 +189,7 @@ fn code_of_libraries_runs_in_pages_of_theirs() {
         ("linked", vec![format!("-L{directory}"), "-lall".into(), format!("-Wl,-rpath,{directory}")], 1),
         ("opens", vec![], 2),
     ] {
-        let mut clang = command("clang-22");
+        let mut clang = command(CLANG);
         let program = scratch.path().join(name);
         tool(clang.arg(format!("{name}.c")).args(flags).arg("-o").arg(&program).current_dir(scratch.path()));
         // The first program leaves a pack to the second.
