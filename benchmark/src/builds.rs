@@ -371,7 +371,11 @@ impl<'a> Build<'a> {
 }
 
 fn clang(cxx: bool) -> Command {
-    command(if cxx { concat!("clang++-", env!("LLVM_RELEASE")) } else { concat!("clang-", env!("LLVM_RELEASE")) })
+    command(if cxx {
+        concat!("clang++-", env!("LLVM_RELEASE"))
+    } else {
+        concat!("clang-", env!("LLVM_RELEASE"))
+    })
 }
 
 fn is_cxx(source: &Path) -> bool {

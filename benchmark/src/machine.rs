@@ -87,7 +87,11 @@ mod tests {
         let machine = Machine::this().unwrap();
         assert!(machine.cores > 0 && machine.memory_mib > 100, "{machine:?}");
         assert!(machine.clang.contains("clang version 22"), "{machine:?}");
-        assert!(machine.llvm.starts_with(concat!(env!("LLVM_RELEASE"), ".")) && machine.rustc.starts_with("rustc 1."), "{machine:?}");
+        assert!(
+            machine.llvm.starts_with(concat!(env!("LLVM_RELEASE"), "."))
+                && machine.rustc.starts_with("rustc 1."),
+            "{machine:?}"
+        );
         assert!(machine.kernel.contains('.') && !machine.cpu.is_empty(), "{machine:?}");
     }
 

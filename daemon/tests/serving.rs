@@ -77,7 +77,8 @@ fn a_crash_of_the_compiler_costs_one_request() {
               define i32 @g() { ret i32 1 }\n\
               declare <2 x i64> @llvm.x86.aesni.aesenc(<2 x i64>, <2 x i64>)\n";
     let bitcode = common::run(
-        std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as")).args(["-o", "-", "-"]),
+        std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as"))
+            .args(["-o", "-", "-"]),
         ir.as_bytes(),
     );
     let module = common::module_of_bitcode("crash.c", &bitcode, &["h", "g"]);

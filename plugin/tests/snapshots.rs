@@ -74,8 +74,12 @@ fn describe(container: &[u8], name: &str) -> String {
     let bitcode = std::env::temp_dir().join(format!("autojit-snapshot-{}-{name}.bc", std::process::id()));
     std::fs::write(&bitcode, container.bitcode().expect("it unpacks"))
         .expect("a writable temporary directory");
-    let text =
-        Command::new(concat!("llvm-dis-", env!("LLVM_RELEASE"))).arg("-o").arg("-").arg(&bitcode).output().expect("llvm-dis-22 runs");
+    let text = Command::new(concat!("llvm-dis-", env!("LLVM_RELEASE")))
+        .arg("-o")
+        .arg("-")
+        .arg(&bitcode)
+        .output()
+        .expect("llvm-dis-22 runs");
     std::fs::remove_file(&bitcode).expect("it is there");
     out + &String::from_utf8(text.stdout).expect("IR is UTF-8")
 }
@@ -150,7 +154,10 @@ const KINDS: [(&str, &str); 22] = [
 /// A kind that a new LLVM brings must be tried before the plugin meets it.
 #[test]
 fn every_kind_of_constant_is_tried() {
-    let config = Command::new(concat!("llvm-config-", env!("LLVM_RELEASE"))).arg("--includedir").output().expect("llvm-config-22 runs");
+    let config = Command::new(concat!("llvm-config-", env!("LLVM_RELEASE")))
+        .arg("--includedir")
+        .output()
+        .expect("llvm-config-22 runs");
     let headers = String::from_utf8(config.stdout).expect("a path");
     let path = Path::new(headers.trim()).join("llvm/IR/Value.def");
     let list = std::fs::read_to_string(&path).expect("LLVM's list of values");
@@ -177,7 +184,12 @@ fn erased_globals_are_not_read() {
     let store = std::env::temp_dir().join(format!("autojit-snapshots-{}-erased", std::process::id()));
     let mut valgrind = Command::new("valgrind");
     // The plugin has a C++ runtime of its own, which allocates what the host's frees.
-    valgrind.args(["--quiet", "--error-exitcode=9", "--show-mismatched-frees=no", concat!("opt-", env!("LLVM_RELEASE"))]);
+    valgrind.args([
+        "--quiet",
+        "--error-exitcode=9",
+        "--show-mismatched-frees=no",
+        concat!("opt-", env!("LLVM_RELEASE")),
+    ]);
     let output = run_opt(valgrind, &root().join("plugin/tests/modules/linkages.ll"), &store);
     let _ = std::fs::remove_dir_all(&store);
     let text = String::from_utf8_lossy(&output.stderr);

@@ -146,19 +146,7 @@ fn threads_that_call_the_same_function_first_compile_it_once() {
     let unit = Unit {
         source: "threads.c",
         functions: &[("work", Stub, "long work(long i) { return i * 2; }")],
-        plain: "#include <pthread.h>
-                #include <stdio.h>
-                long work(long);
-                static pthread_barrier_t barrier;
-                static void *thread(void *i) { pthread_barrier_wait(&barrier); return (void *)work((long)i); }
-                int main(void) {
-                    pthread_t threads[16]; long sum = 0; void *result;
-                    pthread_barrier_init(&barrier, 0, 16);
-                    for (long i = 0; i < 16; i++) pthread_create(&threads[i], 0, thread, (void *)i);
-                    for (int i = 0; i < 16; i++) { pthread_join(threads[i], &result); sum += (long)result; }
-                    printf(\"%ld\\n\", sum);
-                    return 0;
-                }",
+        plain: include_str!("runtime/threads.c"),
         ..Unit::default()
     };
     let program = scratch.program(&[unit], &["-pthread"]);
@@ -181,35 +169,7 @@ fn forking() -> Unit {
             ("four", Stub, "int three(void); int four(void) { return three() + 1; }"),
             ("five", Stub, "int four(void); int five(void) { return four() + 1; }"),
         ],
-        plain: "#include <pthread.h>
-                #include <signal.h>
-                #include <stdio.h>
-                #include <stdlib.h>
-                #include <sys/syscall.h>
-                #include <sys/wait.h>
-                #include <unistd.h>
-                int one(void), two(void), three(void), four(void), five(void);
-                static void wait_for(const char *what, pid_t child) {
-                    int status; waitpid(child, &status, 0);
-                    printf(\"%s %d\\n\", what, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
-                    fflush(stdout);
-                }
-                static void handler(void) { four(); }
-                int main(void) {
-                    pid_t child;
-                    one();
-                    if (!(child = fork())) exit(three());
-                    wait_for(\"fork\", child);
-                    if (!(child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0))) _exit(three() + 10);
-                    wait_for(\"clone\", child);
-                    if (!(child = vfork())) _exit(two() + 20);
-                    wait_for(\"vfork\", child);
-                    pthread_atfork(handler, handler, handler);
-                    if (!(child = fork())) { if (!fork()) _exit(five()); int s; wait(&s); _exit(WEXITSTATUS(s) + 30); }
-                    wait_for(\"forks\", child);
-                    printf(\"parent %d\\n\", five());
-                    return 0;
-                }",
+        plain: include_str!("runtime/signals.c"),
         imports: &[],
         ..Unit::default()
     }
@@ -241,22 +201,7 @@ fn a_fork_waits_for_a_thread_that_compiles() {
             ("slow", Stub, "int slow(void) { return 1; }"),
             ("child", Stub, "int slow(void); int child(void) { return slow() + 6; }"),
         ],
-        plain: "#include <pthread.h>
-                #include <stdio.h>
-                #include <sys/wait.h>
-                #include <unistd.h>
-                int slow(void), child(void);
-                static void *thread(void *p) { slow(); return p; }
-                int main(void) {
-                    pthread_t other; int status;
-                    pthread_create(&other, 0, thread, 0);
-                    usleep(20000);
-                    if (!fork()) _exit(child());
-                    wait(&status);
-                    pthread_join(other, 0);
-                    printf(\"%d\\n\", WEXITSTATUS(status));
-                    return 0;
-                }",
+        plain: include_str!("runtime/waits.c"),
         ..Unit::default()
     };
     let program = scratch.program(&[unit], &["-pthread"]);
@@ -359,17 +304,7 @@ fn unwinders_pass_through_compiled_code() {
                 ("further", Local, "int depth(void); int further(void) { return depth() + 10; }"),
             ],
             imports: &["depth"],
-            plain: "#include <stdio.h>
-                    #include <unwind.h>
-                    int through(void), main(void);
-                    static int frames, seen;
-                    static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *data) {
-                        frames++;
-                        if (_Unwind_GetIP(context) - (_Unwind_Ptr)main < 100) seen = frames;
-                        return _URC_NO_REASON;
-                    }
-                    int depth(void) { _Unwind_Backtrace(step, 0); return 1; }
-                    int main(void) { printf(\"%d \", through()); printf(\"%d\\n\", seen); return 0; }",
+            plain: include_str!("runtime/unwind.c"),
             ..Unit::default()
         };
         let program = scratch.program(&[unit], flags);

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::llvm::OPT;
 use crate::compile::{clang, plugin};
+use crate::llvm::OPT;
 use crate::program::Mode;
 use crate::run::{self, Outcome, attempt, command, run_within};
 use crate::stats::Stats;

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::parts::{HELPER, MAIN, compile, link};
 use autojit_tests::run::{Outcome, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, repository};

@@ -103,7 +103,8 @@ fn compilers(report: &mut Report) {
         let (variable, own) = compiler::usual(language);
         let given = process::variable(variable).map(|command| process::words(&command)).unwrap_or_default();
         let words = if given.is_empty() { vec![OsString::from(own)] } else { given };
-        let remedy = format!("install clang-{LLVM} (apt install clang-{LLVM}, or apt.llvm.org), or set {variable}");
+        let remedy =
+            format!("install clang-{LLVM} (apt install clang-{LLVM}, or apt.llvm.org), or set {variable}");
         match process::find_other(&words[0]).and_then(|program| suit::plugin(&words).map(|_| program)) {
             Ok(program) => report.ok(own, &program.display().to_string()),
             Err(failure) => report.wrong(own, &failure.message, &remedy),

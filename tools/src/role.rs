@@ -45,8 +45,14 @@ const ROLES: &[(&str, Role)] = &[
     ("autojit-c++", Role::Compiler(Language::Cxx)),
     ("autojit-rustc", Role::Rust),
     ("autojit-llvm-ar", Role::Tool(&[concat!("llvm-ar-", env!("LLVM_RELEASE")), "llvm-ar", "ar"])),
-    ("autojit-llvm-ranlib", Role::Tool(&[concat!("llvm-ranlib-", env!("LLVM_RELEASE")), "llvm-ranlib", "ranlib"])),
-    ("autojit-clang-scan-deps", Role::Tool(&[concat!("clang-scan-deps-", env!("LLVM_RELEASE")), "clang-scan-deps"])),
+    (
+        "autojit-llvm-ranlib",
+        Role::Tool(&[concat!("llvm-ranlib-", env!("LLVM_RELEASE")), "llvm-ranlib", "ranlib"]),
+    ),
+    (
+        "autojit-clang-scan-deps",
+        Role::Tool(&[concat!("clang-scan-deps-", env!("LLVM_RELEASE")), "clang-scan-deps"]),
+    ),
 ];
 
 /// The name and the role of this process.

@@ -137,7 +137,8 @@ pub fn container_with(options: &str, bitcode: &[u8], functions: &[Function], opt
 
 /// Bitcode of LLVM assembly.
 pub fn assemble(ir: &str) -> Vec<u8> {
-    let mut command = std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as"));
+    let mut command =
+        std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-as"));
     run(command.args(["-o", "-", "-"]), ir.as_bytes())
 }
 
@@ -278,7 +279,8 @@ impl Loaded {
     pub fn new(name: &str, objects: &[Vec<u8>]) -> Self {
         let dir = scratch();
         let library = dir.join(format!("{name}.so"));
-        let mut clang = std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
+        let mut clang =
+            std::process::Command::new(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/clang"));
         clang.args(["-shared", "-Wl,-z,defs", "-o"]).arg(&library);
         for (index, object) in objects.iter().enumerate() {
             let file = dir.join(format!("{name}-{index}.o"));

@@ -50,7 +50,10 @@ extern "C" fn tripped() {
 fn bitcode() -> (Vec<u8>, Scratch) {
     let scratch = Scratch::new();
     let path = scratch.0.join("code.bc");
-    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(source("counting.ll")).arg("-o").arg(&path));
+    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
+        .arg(source("counting.ll"))
+        .arg("-o")
+        .arg(&path));
     (std::fs::read(&path).expect("readable bitcode"), scratch)
 }
 

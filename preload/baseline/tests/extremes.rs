@@ -63,7 +63,10 @@ fn cost(ir: &str) -> (usize, usize) {
     let scratch = Scratch::new();
     let at = |name: &str| scratch.0.join(name);
     std::fs::write(at("code.ll"), ir).expect("a writable directory");
-    run(std::process::Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(at("code.ll")).arg("-o").arg(at("code.bc")));
+    run(std::process::Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
+        .arg(at("code.ll"))
+        .arg("-o")
+        .arg(at("code.bc")));
     let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut body = FunctionBody::default();

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Toolchain, plugin, rustc};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::plugin;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::compile::plugin;
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::run::{Outcome, command, run};
 use autojit_tests::scratch::{self, Scratch};
 
@@ -25,8 +25,7 @@ fn compiler(source: &Path, lazy: bool) -> Command {
         }
         return rustc;
     }
-    let (plain, wrapper) =
-        if extension == "cpp" { (CLANGXX, "autojit-c++") } else { (CLANG, "autojit-cc") };
+    let (plain, wrapper) = if extension == "cpp" { (CLANGXX, "autojit-c++") } else { (CLANG, "autojit-cc") };
     if lazy { command(scratch::dist(&format!("bin/{wrapper}"))) } else { command(plain) }
 }
 

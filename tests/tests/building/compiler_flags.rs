@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::compile::plugin;
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
@@ -323,7 +323,13 @@ fn profiles_in_use() {
         let raw = scratch.path().join("profile.profraw");
         run(command(&program).env("LLVM_PROFILE_FILE", &raw), scratch.path(), b"").assert_code(0);
         let merged = scratch.path().join(format!("{}.profdata", &flag[2..]));
-        tool(command(concat!("llvm-profdata-", env!("LLVM_RELEASE"))).arg("merge").arg(&raw).arg("-o").arg(&merged));
+        tool(
+            command(concat!("llvm-profdata-", env!("LLVM_RELEASE")))
+                .arg("merge")
+                .arg(&raw)
+                .arg("-o")
+                .arg(&merged),
+        );
         merged.display().to_string()
     };
     let counts = profile("-fprofile-instr-generate");

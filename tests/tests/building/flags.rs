@@ -3,9 +3,9 @@
 
 use std::fs;
 
-use autojit_tests::llvm::{CLANG, OPT};
 use autojit_tests::compile::{How, Toolchain, lazy_object, plugin, rustc};
 use autojit_tests::directives::Level;
+use autojit_tests::llvm::{CLANG, OPT};
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
@@ -76,9 +76,7 @@ fn assembly_output_is_lazy_too() {
     let scratch = Scratch::new("assembly-output");
     let [assembly, program] = ["hello.s", "program"].map(|name| scratch.path().join(name));
     let flag = format!("-fpass-plugin={}", plugin().display());
-    tool(
-        command(CLANG).args([&flag, "-O2", "-S"]).arg(source("hello/hello.c")).arg("-o").arg(&assembly),
-    );
+    tool(command(CLANG).args([&flag, "-O2", "-S"]).arg(source("hello/hello.c")).arg("-o").arg(&assembly));
     tool(command(CLANG).arg(&assembly).arg("-o").arg(&program));
     assert_runs(&program, &scratch, "hello, world 42");
 }

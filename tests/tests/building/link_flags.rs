@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link, run_lazy, try_to_link};
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, archive, lazy_object, object, plugin};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::parts::{HELPER, MAIN, compile, link, run_lazy};
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
@@ -43,7 +43,11 @@ fn other_strippers_keep_the_program() {
         compile(&scratch, How::Lazy, "helper.c", HELPER, &[]),
     ];
     let program = link(&scratch, "lld", &objects, &[]);
-    tool(command(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-strip")).arg("--strip-debug").arg(&program));
+    tool(
+        command(concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-strip"))
+            .arg("--strip-debug")
+            .arg(&program),
+    );
     assert_eq!(run_lazy(&scratch, &program).assert_code(0).text(), "42\n");
     tool(command("objcopy").arg("--only-keep-debug").arg(&program).arg(scratch.path().join("debug")));
     tool(command("objcopy").arg("--strip-unneeded").arg(&program));
@@ -133,8 +137,12 @@ fn partial_links_keep_everything() {
             compile(&scratch, second, "helper.c", HELPER, &[]),
         ];
         // ld.bfd does not read what this mold makes, gold not its groups.
-        for (linker, name) in [("ld.bfd", "bfd"), (concat!("ld.lld-", env!("LLVM_RELEASE")), "lld"), ("ld.gold", "gold"), ("mold", "lld")]
-        {
+        for (linker, name) in [
+            ("ld.bfd", "bfd"),
+            (concat!("ld.lld-", env!("LLVM_RELEASE")), "lld"),
+            ("ld.gold", "gold"),
+            ("mold", "lld"),
+        ] {
             let whole = scratch.path().join("whole.o");
             tool(command(linker).arg("-r").args(&objects).arg("-o").arg(&whole));
             let program = link(&scratch, name, &[whole], &[]);
@@ -298,17 +306,7 @@ fn symbol_versions_lead_to_lazy_functions() {
          int first(void) { return 1; }\nint second(void) { return 2; }\n",
         &["-fPIC"],
     );
-    let main = compile(
-        &scratch,
-        How::Lazy,
-        "main.c",
-        "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint versioned(void), old(void);\n\
-         __asm__(\".symver old,versioned@ONE\");\n\
-         int main(void) {\n\
-         int (*found)(void) = (int (*)(void))dlvsym(RTLD_DEFAULT, \"versioned\", \"ONE\");\n\
-         printf(\"%d %d %d %d\\n\", versioned(), old(), found(), found == old);\nreturn 0;\n}\n",
-        &[],
-    );
+    let main = compile(&scratch, How::Lazy, "main.c", include_str!("linking/versioned.c"), &[]);
     let script = scratch
         .file("versions.map", "ONE { global: versioned; local: *; };\nTWO { global: versioned; } ONE;\n");
     for linker in LINKERS {

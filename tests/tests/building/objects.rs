@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, plugin};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::parts::{HELPER, LINKERS, MAIN, assert_42, compile, link, try_to_link};
 use autojit_tests::run::{attempt, command, tool};
 use autojit_tests::scratch::Scratch;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::compile::{How, object, plugin};
+use autojit_tests::llvm::{CLANG, CLANGXX};
 use autojit_tests::run::{command, lazy_command, run, tool};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;

@@ -136,35 +136,8 @@ fn other_flags_have_other_preambles() {
 /// What the preprocessor, pragmas and templates hold at the end of a preamble is there behind it.
 #[test]
 fn a_preamble_leaves_everything_as_the_directives_do() {
-    let header = "#pragma once
-#define FIRST_COUNT __COUNTER__
-static const int counted = FIRST_COUNT, counted_again = __COUNTER__;
-static const char *const in_header = __FILE__;
-static const int level_of_header = __INCLUDE_LEVEL__;
-#define WHERE __FILE__
-#define LEVEL __INCLUDE_LEVEL__
-#define VALUE 0x2aLL
-#pragma GCC diagnostic ignored \"-Wunused-variable\"
-#pragma GCC poison poisoned
-#define PRAGMA _Pragma(\"GCC diagnostic warning \\\"-Wunused-variable\\\"\")
-inline int tool(int x) { static int calls; return ++calls + x; }
-template <class T> T late(T value) { return value.missing; }
-struct Base { virtual ~Base(); virtual int run() { return VALUE; } };
-inline auto lambda = [](int x) { return x * __COUNTER__; };
-namespace { struct Local { int a; Local() : a(VALUE) {} } local_instance; }
-";
-    let body = "struct Packed { char a; long b; };
-const char *where() { return WHERE; }
-int level() { return LEVEL * 100 + level_of_header + __COUNTER__ + __LINE__; }
-int unused() { int nothing; return tool(1) + lambda(2) + local_instance.a + VALUE; }
-Base::~Base() {}
-#ifdef ELSE
-#error wrong branch
-#endif
-#if __has_include(\"state.h\")
-const char *from() { return in_header; }
-#endif
-";
+    let header = include_str!("preambles/header.h");
+    let body = include_str!("preambles/body.cpp");
     let project = Project::new("state", "state.cpp", "-O1 -Wall -Wextra -MMD");
     project.write("state.h", header);
     let source = |body: &str| {
@@ -469,7 +442,8 @@ fn debug_information_of_code_is_the_same() {
     let (kept, plain) = (object("on"), object("off"));
     assert_eq!(project.count('u'), used + 1, "{}", project.reasons());
     let dump = |object: &Path, option: &str| {
-        let text = tool(command(concat!("llvm-dwarfdump-", env!("LLVM_RELEASE"))).arg(option).arg(object)).text();
+        let text =
+            tool(command(concat!("llvm-dwarfdump-", env!("LLVM_RELEASE"))).arg(option).arg(object)).text();
         text.lines()
             .skip(1)
             .filter(|line| !line.contains("total_length"))

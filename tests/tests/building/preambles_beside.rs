@@ -180,7 +180,9 @@ fn a_compiler_cache_in_front_gets_what_a_plain_compile_makes() {
     let behind = Project::new("ccache-behind", "main.cpp", FLAGS);
     for round in 0..2 {
         let mut compiler = behind.command("always");
-        compiler.env("AUTOJIT_CXX", format!("ccache {CLANGXX}")).env("CCACHE_DIR", behind.path().join("ccache"));
+        compiler
+            .env("AUTOJIT_CXX", format!("ccache {CLANGXX}"))
+            .env("CCACHE_DIR", behind.path().join("ccache"));
         let cached = behind.result(&attempt(&mut compiler));
         assert!(cached.compiled() && cached == behind.compile("off"), "round {round}");
     }

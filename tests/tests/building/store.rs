@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, lazy_object, object, plugin};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, attempt, command, lazy_command, run};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;

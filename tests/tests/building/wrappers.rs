@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use autojit_tests::llvm::{CLANG, CLANGXX, RELEASE};
 use autojit_tests::compile::plugin;
 use autojit_tests::installation::Installation;
+use autojit_tests::llvm::{CLANG, CLANGXX, RELEASE};
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -171,7 +171,10 @@ fn tools_fall_back_to_those_that_are_installed() {
         attempt(archiver.env("PATH", scratch.path()).args(["rc", "lib.a"]))
     };
     let missing = archiver();
-    assert!(missing.assert_code(127).errors().contains(concat!("llvm-ar-", env!("LLVM_RELEASE"))), "{missing}");
+    assert!(
+        missing.assert_code(127).errors().contains(concat!("llvm-ar-", env!("LLVM_RELEASE"))),
+        "{missing}"
+    );
     tool_at("ar", "ar");
     assert_eq!(archiver().assert_code(0).text(), "ar rc lib.a\n");
     tool_at(concat!("llvm-ar-", env!("LLVM_RELEASE")), "llvm");

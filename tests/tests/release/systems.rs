@@ -33,7 +33,9 @@ impl System {
             let mut debootstrap = Command::new("debootstrap");
             system.long(debootstrap.args(["--variant=minbase", suite]).arg(&system.root)).assert_code(0);
             system.sources(suite);
-            system.root(&format!("apt-get update -qq && apt-get install -y -qq --no-install-recommends {CLANG}"));
+            system.root(&format!(
+                "apt-get update -qq && apt-get install -y -qq --no-install-recommends {CLANG}"
+            ));
             system.root("mkdir -p /home/user && chown 1000:1000 /home/user && apt-get clean");
             fs::write(ready, "").expect("the directory is ours");
         }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use autojit_code::pack;
-use autojit_tests::llvm::CLANG;
 use autojit_tests::cache::{assert_cold, assert_warm, build, directory, files, only, warm};
 use autojit_tests::compile::{How, Link, Toolchain, object, plugin, rustc};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, command, run, tool, warm_command};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::plugin;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{by_llvm, command, lazy_command, run, tool, warm_command};
 use autojit_tests::scratch::{self, Scratch};
 use autojit_tests::stats::Stats;

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use autojit_code::image_pack::{self, Index, NONE, ReferenceKind};
-use autojit_tests::llvm::CLANG;
 use autojit_tests::cache::{assert_cold, assert_warm, files, only, warm};
 use autojit_tests::compile::{Link, plugin};
 use autojit_tests::daemon;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use autojit_code::{Code, CodeMemory, Resolver, Symbol, Target, Unit, Usage, link, pack};
-use autojit_tests::llvm::CLANGXX;
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
+use autojit_tests::llvm::CLANGXX;
 use autojit_tests::run::{by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, kept, repository};
 use goblin::elf::Elf;
@@ -35,7 +35,9 @@ const MEMORY: usize = 4 << 20;
 /// The host of JITLink, compiled.
 fn host() -> PathBuf {
     let source = repository().join("tests/programs/jitlink/host.cpp");
-    let config = |what: &str| tool(command(concat!("llvm-config-", env!("LLVM_RELEASE"))).arg(what)).text().trim().to_owned();
+    let config = |what: &str| {
+        tool(command(concat!("llvm-config-", env!("LLVM_RELEASE"))).arg(what)).text().trim().to_owned()
+    };
     let flags: Vec<_> =
         ["--cxxflags", "--ldflags", "--libs"].map(config).iter().flat_map(|text| words(text)).collect();
     let key = Sha256::new()

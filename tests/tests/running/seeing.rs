@@ -11,12 +11,7 @@ use autojit_tests::run::{Outcome, attempt, command, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use serde_json::Value;
 
-const MAIN: &str = "#include <stdio.h>\n#include <unistd.h>\n#include <sys/wait.h>\n\
-    int helper(int);\nstatic int twice(int x) { return 2 * x; }\n\
-    int in_child(void) { return 0; }\nint idle(void) { return 1; }\n\
-    int main(int argc, char **argv) {\n  (void)argv;\n\
-      if (argc > 1 && fork() == 0) return in_child();\n  wait(NULL);\n\
-      printf(\"%d\\n\", twice(helper(20)));\n  return 0;\n}\n";
+const MAIN: &str = include_str!("seeing/main.c");
 /// Inline assembly is what the baseline compiler leaves to LLVM.
 const HELPER: &str = "static int wait_a_little(int x) { __asm__ volatile(\"pause\"); return x; }\n\
     int helper(int x) { return wait_a_little(x) + 1; }\n";
@@ -301,8 +296,16 @@ fn the_doctor_says_what_is_wrong() {
     let file = scratch.file("file", "");
     let path = |path: &Path| path.to_str().expect("our paths are text").to_owned();
     for (name, value, parts) in [
-        ("AUTOJIT_CC", "gcc".to_owned(), &[&*format!("{CLANG}: 'gcc' is a compiler of GCC"), "set AUTOJIT_CC"][..]),
-        ("AUTOJIT_CXX", "no-such-compiler".to_owned(), &[&format!("{CLANGXX}: program 'no-such-compiler' not found")]),
+        (
+            "AUTOJIT_CC",
+            "gcc".to_owned(),
+            &[&*format!("{CLANG}: 'gcc' is a compiler of GCC"), "set AUTOJIT_CC"][..],
+        ),
+        (
+            "AUTOJIT_CXX",
+            "no-such-compiler".to_owned(),
+            &[&format!("{CLANGXX}: program 'no-such-compiler' not found")],
+        ),
         ("AUTOJIT_LOGS", "debug".to_owned(), &["environment: AUTOJIT_LOGS is no option"]),
         ("AUTOJIT_LOG", "loud".to_owned(), &["environment: AUTOJIT_LOG is \"loud\""]),
         ("AUTOJIT_CACHE_DIR", path(&open), &["can be written by other users", "chmod 700"]),

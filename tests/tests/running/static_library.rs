@@ -235,17 +235,8 @@ fn libraries_find_the_runtime_of_a_program_that_exports_it() {
          extern \"C\" int work(int x) { try { return check(x); } catch (int y) { return -y; } }\n",
         &["-O0", "-fPIC"],
     );
-    let main = compile(
-        &scratch,
-        How::Lazy,
-        "main.c",
-        "#include <dlfcn.h>\n#include <stdio.h>\nint twice(int x) { return 2 * x; }\n\
-         int main(void) {\n    void *library = dlopen(\"./libwork.so\", RTLD_NOW);\n\
-         int (*work)(int) = library ? (int (*)(int))dlsym(library, \"work\") : NULL;\n\
-         if (!work) { puts(dlerror()); return 1; }\n\
-         printf(\"%d %d %d\\n\", work(1), work(3), twice(work(2)));\n    return dlclose(library);\n}\n",
-        &["-O0", "-fPIC"],
-    );
+    let main =
+        compile(&scratch, How::Lazy, "main.c", include_str!("static_library/opens.c"), &["-O0", "-fPIC"]);
     for linker in LINKERS {
         let flags = ["-shared".to_owned()];
         Link { linker, cxx: true, flags: &flags }
@@ -311,11 +302,7 @@ fn rust_programs_with_their_c_library_inside() {
 fn what_optimisers_call_instead_is_there() {
     let scratch = Scratch::new("static-library-instead");
     // puts, putchar and fwrite for printf and fprintf, exp2 for pow, stpcpy or memcpy for strcpy.
-    let text = "#include <math.h>\n#include <stdio.h>\n#include <string.h>\n\
-        double power(double x) { return pow(2.0, x); }\n\
-        int main(int argc, char **argv) {\n    char name[99];\n    strcpy(name, argv[0] + strlen(argv[0]) - 7);\n\
-        printf(\"line\\n\");\n    printf(\"%c\", '0' + argc);\n    fprintf(stdout, \"word \");\n\
-        printf(\"%s\\n\", name);\n    return power(argc + 0.5) > 2.8 ? 0 : 1;\n}\n";
+    let text = include_str!("static_library/instead.c");
     for errno in ["-fmath-errno", "-fno-math-errno"] {
         let object = compile(&scratch, How::Lazy, "main.c", text, &["-O2", errno]);
         for linker in LINKERS {

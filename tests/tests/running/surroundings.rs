@@ -7,8 +7,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, object};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, attempt, by_llvm, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -198,24 +198,7 @@ fn under_gdb() {
     assert!(outcome.text().contains(OUTPUT) && outcome.text().contains("exited with code 04"), "{outcome}");
 
     // Attached to a process in the middle of its first calls, again and again; then left alone.
-    let endless = r#"
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-#define F(n) __attribute__((noinline)) int f##n(int x) { return x + n - 1000; }
-#define TEN(n) F(n##0) F(n##1) F(n##2) F(n##3) F(n##4) F(n##5) F(n##6) F(n##7) F(n##8) F(n##9)
-#define HUNDRED(n) TEN(n##0) TEN(n##1) TEN(n##2) TEN(n##3) TEN(n##4) TEN(n##5) TEN(n##6) TEN(n##7) TEN(n##8) TEN(n##9)
-HUNDRED(10) HUNDRED(11) HUNDRED(12) HUNDRED(13) HUNDRED(14)
-#undef F
-#define F(n) f##n,
-static int (*const all[])(int) = {HUNDRED(10) HUNDRED(11) HUNDRED(12) HUNDRED(13) HUNDRED(14)};
-int main(void) {
-    int right = 0;
-    for (int i = 0; i < 500; i++) right += all[i](0) == i, usleep(5000);
-    printf("right %d\n", right);
-    return 0;
-}
-"#;
+    let endless = include_str!("surroundings/endless.c");
     let program = build(&scratch, How::Lazy, "endless", endless, &["-g"]);
     let directory = scratch.directory("attached");
     let target = std::thread::spawn(move || run(&mut lazy_command(&program, &directory), &directory, b""));
@@ -370,13 +353,7 @@ fn children_for_another_architecture() {
 #[test]
 fn a_program_that_starts_itself_without_the_runtime() {
     let scratch = Scratch::new("restart");
-    let text = "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n\
-        static int choose(int n) { return n + 1; }\n\
-        int main(int argc, char **argv) {\n\
-        if (argc > choose(1)) { puts(\"started again\"); return 5; }\n\
-        if (argc > 1) unsetenv(\"LD_PRELOAD\");\n\
-        execl(\"/proc/self/exe\", argv[0], \"again\", \"and again\", (char *)0);\n\
-        return 1; }\n";
+    let text = include_str!("surroundings/restarts.c");
     let program = build(&scratch, How::Lazy, "program", text, &[]);
     let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
     assert_eq!(outcome.assert_code(5).text(), "started again\n");

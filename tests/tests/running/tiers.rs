@@ -15,57 +15,7 @@ use autojit_tests::tiered::{NOWHERE, tiered};
 
 /// Functions that are called often, one whose loop goes round often, and one that is called once. `argv[1]`: a child goes on
 /// with them.
-const HOT: &str = r#"
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#define APART __attribute__((noinline))
-struct node { struct node *next; unsigned value; };
-APART static unsigned mixed(unsigned x) { x ^= x << 13; x ^= x >> 17; return x ^ x << 5; }
-APART static double harmonic(int n) {
-    double sum = 0;
-    for (int i = 1; i <= n; i++) sum += 1.0 / i;
-    return sum;
-}
-APART static int fibonacci(int n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
-APART static void push(struct node **list, unsigned value) {
-    struct node *node = malloc(sizeof *node);
-    *node = (struct node){*list, value};
-    *list = node;
-}
-APART static unsigned pop(struct node **list) {
-    struct node *node = *list;
-    unsigned value = node->value;
-    *list = node->next;
-    free(node);
-    return value;
-}
-APART static unsigned once(void) { return mixed(42); }
-static void work(const char *who) {
-    unsigned x = once(), sum = 0;
-    struct node *list = NULL;
-    for (int i = 0; i < 3000; i++) push(&list, x = mixed(x));
-    while (list) sum = sum * 31 + pop(&list);
-    double all = 0;
-    for (int i = 0; i < 300; i++) all += harmonic(1000 + i);
-    printf("%s %u %.9f %d\n", who, sum, all, fibonacci(20));
-    fflush(stdout);
-}
-int main(int argc, char **argv) {
-    work("first");
-    if (argc > 1) {
-        pid_t child = fork();
-        if (child == 0) {
-            work("child");
-            exit(0);
-        }
-        waitpid(child, NULL, 0);
-    }
-    work("again");
-    return 0;
-}
-"#;
+const HOT: &str = include_str!("tiers/hot.c");
 
 fn build(scratch: &Scratch, how: How, text: &str, flags: &[&str]) -> PathBuf {
     let source = scratch.file("program.c", text);
@@ -184,42 +134,7 @@ fn calls_lead_to_code_that_may_be_replaced() {
 }
 
 /// Code of the parent's, which is not written any more after a fork, calls a function until that has other code.
-const CALLING: &str = r#"
-#include <stdio.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#define APART __attribute__((noinline))
-APART static void *caller(void) { return __builtin_return_address(0); }
-struct large { long words[5]; };
-APART static struct large where(long a, double b, long c, long d, long e, long f, long g, long h, double i) {
-    return (struct large){{(long)caller(), a + c, d + e + f, g - h, (long)(b * i)}};
-}
-APART static long calls(void) {
-    long first = 0;
-    time_t end = time(NULL) + 60;
-    for (long round = 0; round % 1024 || time(NULL) < end; round++) {
-        struct large now = where(round, 1.5, 1, 2, 3, 4, 9, 8, 4);
-        if (now.words[1] != round + 1 || now.words[2] != 9 || now.words[3] != 1 || now.words[4] != 6) return -1;
-        if (first == 0) first = now.words[0];
-        if (first != now.words[0]) return 1;
-    }
-    return 0;
-}
-int main(int argc, char **argv) {
-    where(0, 0, 0, 0, 0, 0, 0, 0, 0);
-    if (argc > 1) {
-        pid_t child = fork();
-        if (child != 0) {
-            int status = 0;
-            waitpid(child, &status, 0);
-            return WEXITSTATUS(status);
-        }
-    }
-    printf("%ld\n", calls());
-    return 0;
-}
-"#;
+const CALLING: &str = include_str!("tiers/calling.c");
 
 #[test]
 fn calls_in_old_code_lead_to_new_code() {
@@ -238,27 +153,7 @@ fn calls_in_old_code_lead_to_new_code() {
 }
 
 /// Its loop ends when what it calls is called from elsewhere: when other code has continued it.
-const RUNNING: &str = r#"
-#include <stdio.h>
-#include <time.h>
-__attribute__((noinline)) static void *caller(void) { return __builtin_return_address(0); }
-int main(void) {
-    unsigned long sum = 0;
-    void *first = NULL;
-    time_t end = time(NULL) + 60;
-    for (unsigned long round = 0; round % 1024 || time(NULL) < end; round++) {
-        void *now = caller();
-        if (first == NULL) first = now;
-        sum += round;
-        if (now != first) {
-            puts(sum == round * (round + 1) / 2 ? "continued" : "wrong");
-            return 0;
-        }
-    }
-    puts("never");
-    return 0;
-}
-"#;
+const RUNNING: &str = include_str!("tiers/running.c");
 
 #[test]
 fn a_loop_that_is_running_is_continued() {
@@ -286,22 +181,7 @@ fn loops_of_all_kinds_are_continued() {
 }
 
 /// Opens a library, calls a function of it often, and closes it, again and again: answers come when it is gone.
-const OPENING: &str = r#"
-#include <dlfcn.h>
-#include <stdio.h>
-int main(int argc, char **argv) {
-    long sum = 0;
-    for (int round = 0; round < 30; round++) {
-        void *library = dlopen(argv[1], RTLD_NOW);
-        if (!library) return 1;
-        int (*next)(int) = (int (*)(int))dlsym(library, "next");
-        for (int i = 0; i < 500; i++) sum = (sum * 7 + next(i)) % 1000003;
-        dlclose(library);
-    }
-    printf("%ld\n", sum);
-    return 0;
-}
-"#;
+const OPENING: &str = include_str!("tiers/opening.c");
 
 #[test]
 fn libraries_that_are_closed_are_forgotten() {

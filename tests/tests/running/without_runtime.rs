@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use autojit_tests::llvm::CLANG;
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
 use autojit_tests::directives::Level;
 use autojit_tests::installation::Installation;
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{Outcome, bare_command, command, lazy_command, run, tool};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -96,12 +96,7 @@ fn a_cxx_program_explains_itself() {
 fn a_program_whose_allocator_is_lazy_explains_itself() {
     // What looks for the runtime allocates when it does not find it.
     let scratch = Scratch::new("bare-malloc");
-    let text = "#include <stddef.h>\nstatic _Alignas(16) char heap[1 << 20];\nstatic size_t used;\n\
-        void *take(size_t size) { void *block = heap + used; used += (size + 31) & ~(size_t)15; return block; }\n\
-        void *malloc(size_t size) { return take(size); }\nvoid free(void *block) { (void)block; }\n\
-        void *calloc(size_t n, size_t size) { return take(n * size); }\n\
-        void *realloc(void *old, size_t size) { (void)old; return take(size); }\n\
-        int main(void) { return malloc(1) == 0; }\n";
+    let text = include_str!("without_runtime/allocator.c");
     for linker in ["bfd", "lld", "mold"] {
         let program = build(&scratch, How::Lazy, "main.c", text, linker, &["-O0"]);
         assert_explains(&run(&mut without(&program), scratch.path(), b""));

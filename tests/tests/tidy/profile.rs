@@ -31,7 +31,12 @@ fn the_runtime_knows_its_profile() {
         return;
     }
     let profile = root().join("preload/libautojit.profdata");
-    let shown = tool(Command::new(concat!("llvm-profdata-", env!("LLVM_RELEASE"))).args(["show", "--all-functions"]).arg(profile)).text();
+    let shown = tool(
+        Command::new(concat!("llvm-profdata-", env!("LLVM_RELEASE")))
+            .args(["show", "--all-functions"])
+            .arg(profile),
+    )
+    .text();
     // Those of internal linkage have the file's name before theirs.
     let names = shown.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
     let known: HashSet<&str> = names.filter_map(|name| name.rsplit([';', ':']).next()).filter(own).collect();

@@ -68,7 +68,11 @@ pub fn ir(path: &Path, flags: &[&str], scratch: &Scratch) -> String {
         return std::fs::read_to_string(path).expect("a readable source");
     }
     let out = scratch.0.join("source.ll");
-    let compiler = if path.extension().is_some_and(|ext| ext == "cpp") { concat!("clang++-", env!("LLVM_RELEASE")) } else { concat!("clang-", env!("LLVM_RELEASE")) };
+    let compiler = if path.extension().is_some_and(|ext| ext == "cpp") {
+        concat!("clang++-", env!("LLVM_RELEASE"))
+    } else {
+        concat!("clang-", env!("LLVM_RELEASE"))
+    };
     run(Command::new(compiler)
         .args(["-fPIC", "-S", "-emit-llvm", "-w", "-o"])
         .arg(&out)
@@ -158,7 +162,10 @@ pub fn left_of(ir: &str) -> Vec<Left> {
     let scratch = Scratch::new();
     let at = |name: &str| scratch.0.join(name);
     std::fs::write(at("code.ll"), ir).expect("a writable directory");
-    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(at("code.ll")).arg("-o").arg(at("code.bc")));
+    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
+        .arg(at("code.ll"))
+        .arg("-o")
+        .arg(at("code.bc")));
     let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
     let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     compile(&module).1
@@ -176,7 +183,10 @@ impl Program {
     pub fn of_ir(ir: &str, scratch: Scratch) -> Self {
         let at = |name: &str| scratch.0.join(name);
         std::fs::write(at("exported.ll"), ir).expect("a writable directory");
-        run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(at("exported.ll")).arg("-o").arg(at("code.bc")));
+        run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
+            .arg(at("exported.ll"))
+            .arg("-o")
+            .arg(at("code.bc")));
         run(Command::new(concat!("clang++-", env!("LLVM_RELEASE")))
             .args(["-shared", "-fPIC", "-O0", "-w", "-lm", "-o"])
             .arg(at("data.so"))

@@ -68,7 +68,11 @@ fn make(language: &str, file: &Path, flags: &[String], level: &[&str], out: &Pat
             command
         }
         _ => {
-            let mut command = Command::new(if language == "c" { concat!("clang-", env!("LLVM_RELEASE")) } else { concat!("clang++-", env!("LLVM_RELEASE")) });
+            let mut command = Command::new(if language == "c" {
+                concat!("clang-", env!("LLVM_RELEASE"))
+            } else {
+                concat!("clang++-", env!("LLVM_RELEASE"))
+            });
             command.args(["-w", "-emit-llvm", "-c"]);
             command
         }

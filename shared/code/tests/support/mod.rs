@@ -33,7 +33,11 @@ pub fn compile(language: &str, source: &str, flags: &[&str]) -> Vec<u8> {
     } else {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/objects").join(source)
     };
-    let compiler = if language == "c++" { concat!("clang++-", env!("LLVM_RELEASE")) } else { concat!("clang-", env!("LLVM_RELEASE")) };
+    let compiler = if language == "c++" {
+        concat!("clang++-", env!("LLVM_RELEASE"))
+    } else {
+        concat!("clang-", env!("LLVM_RELEASE"))
+    };
     let status = Command::new(compiler)
         .args(["-c", "-fPIC", "-Wno-everything", "-x", language])
         .args(flags)

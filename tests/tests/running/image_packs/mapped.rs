@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use autojit_code::image_pack;
-use autojit_tests::llvm::CLANG;
 use autojit_tests::cache::{assert_cold, assert_warm, only, warm};
+use autojit_tests::llvm::CLANG;
 use autojit_tests::run::{attempt, command, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -89,18 +89,8 @@ fn other_distances_are_linked_for() {
     let program = build(&scratch, &["-O0", "-fexceptions"]);
     runs(&scratch, &program, "memory", "first");
     is_mapped(&scratch, &program, "second");
-    scratch.file(
-        "taken.c",
-        "#define _GNU_SOURCE\n#include <stdint.h>\n#include <sys/auxv.h>\n#include <sys/mman.h>\n\
-         __attribute__((constructor)) static void take(void) {\n\
-         uintptr_t image = (getauxval(AT_PHDR) & -4096UL) - (256UL << 20);\n\
-         mmap((void *)image, 256UL << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);\n}\n",
-    );
-    tool(
-        command(CLANG)
-            .args(["-shared", "-fPIC", "-o", "taken.so", "taken.c"])
-            .current_dir(scratch.path()),
-    );
+    scratch.file("taken.c", include_str!("taken.c"));
+    tool(command(CLANG).args(["-shared", "-fPIC", "-o", "taken.so", "taken.c"]).current_dir(scratch.path()));
     let preload =
         format!("{} {}", scratch.path().join("taken.so").display(), dist("lib/libautojit.so").display());
     let (outcome, stats) = warm(&scratch, &program, |command| command.env("LD_PRELOAD", &preload));
