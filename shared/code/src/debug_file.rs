@@ -7,9 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use goblin::elf::reloc::{
-    R_X86_64_32, R_X86_64_32S, R_X86_64_64, R_X86_64_DTPOFF64, R_X86_64_NONE, R_X86_64_PC32, R_X86_64_PC64,
-};
 use goblin::elf64::header::ET_REL;
 use goblin::elf64::section_header::{
     SHF_ALLOC, SHF_GROUP, SHN_ABS, SHN_LORESERVE, SHN_UNDEF, SHT_GROUP, SHT_NOBITS, SHT_PROGBITS, SHT_RELA,
@@ -17,6 +14,7 @@ use goblin::elf64::section_header::{
 };
 use goblin::elf64::sym::{STB_LOCAL, STT_FILE, STT_SECTION, Sym};
 
+use crate::arch::reloc::{self, Field};
 use crate::describe::{File, SYMBOL, TEXT};
 use crate::description::{Description, FRAMES_AT};
 use crate::eh_frame;
@@ -229,22 +227,25 @@ impl DebugFile {
                 let at = at.ok_or_else(|| malformed("a relocation outside its section"))?;
                 let place = base.wrapping_add(at as u64);
                 let sum = value.map_or(0, |value| value.wrapping_add_signed(entry.r_addend));
-                let (word, width) = match entry.r_info as u32 {
-                    R_X86_64_NONE => continue,
-                    R_X86_64_64 => (sum, 8),
-                    // The place of a thread-local variable in its block, which the object does not define.
-                    R_X86_64_DTPOFF64 => (entry.r_addend as u64, 8),
-                    R_X86_64_32 if u32::try_from(sum).is_ok() => (sum, 4),
-                    R_X86_64_32S if i32::try_from(sum as i64).is_ok() => (sum, 4),
-                    R_X86_64_PC64 => (sum.wrapping_sub(place), 8),
-                    R_X86_64_PC32 if value.is_none() => (0, 4),
-                    R_X86_64_PC32 if i32::try_from(sum.wrapping_sub(place) as i64).is_ok() => {
-                        (sum.wrapping_sub(place), 4)
+                let (word, width) = match reloc::field(entry.r_info as u32) {
+                    Some(Field::Unchanged) => continue,
+                    // Which variable it is, the object does not say.
+                    Some(Field::ThreadLocal) => (entry.r_addend.cast_unsigned(), 8),
+                    Some(Field::Of(form)) => {
+                        let word = match form.is_relative() {
+                            true if value.is_none() => 0,
+                            true => sum.wrapping_sub(place),
+                            false => sum,
+                        };
+                        if !form.holds(word) {
+                            return Err(malformed(format!("a relocation in {name} that leads too far")));
+                        }
+                        (word, form.width())
                     }
-                    R_X86_64_32 | R_X86_64_32S | R_X86_64_PC32 => {
-                        return Err(malformed(format!("a relocation in {name} that leads too far")));
+                    None => {
+                        let kind = entry.r_info as u32;
+                        return Err(LinkError::Unsupported(format!("relocation {kind} in {name}")));
                     }
-                    other => return Err(LinkError::Unsupported(format!("relocation {other} in {name}"))),
                 };
                 let bytes = at.checked_add(width).and_then(|end| table.get_mut(at..end));
                 let bytes = bytes.ok_or_else(|| malformed("a relocation outside its section"))?;

@@ -8,8 +8,7 @@
 use std::ffi::CStr;
 use std::ops::Range;
 
-use goblin::elf::header::{ELFMAG, EM_X86_64, ET_DYN, EV_CURRENT};
-use goblin::elf::reloc::{R_X86_64_32, R_X86_64_32S, R_X86_64_64, R_X86_64_DTPOFF64, R_X86_64_NONE};
+use goblin::elf::header::{ELFMAG, ET_DYN, EV_CURRENT};
 use goblin::elf::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHN_LORESERVE, SHT_NOBITS, SHT_PROGBITS, SHT_RELA, SHT_STRTAB,
     SHT_SYMTAB,
@@ -17,6 +16,8 @@ use goblin::elf::section_header::{
 use goblin::elf::sym::{STB_GLOBAL, STT_FUNC};
 use goblin::elf64::section_header::SectionHeader;
 
+use crate::arch::MACHINE;
+use crate::arch::reloc::{self, Field};
 use crate::dwarf::{FunctionLines, Sections};
 use crate::link::LinkError;
 use crate::object::{Object, malformed};
@@ -117,12 +118,12 @@ fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), L
         let (Some(Some(base)), name) = (places.get(section), object.section_name(&header)?) else { continue };
         let all = debug.entry(name).or_default();
         for entry in entries.iter() {
-            let width = match entry.r_info as u32 {
-                // Sites of thread-local variables, which have no lines.
-                R_X86_64_NONE | R_X86_64_DTPOFF64 => continue,
-                R_X86_64_32 | R_X86_64_32S => 4,
-                R_X86_64_64 => 8,
-                other => return Err(LinkError::Unsupported(format!("relocation {other} in {name}"))),
+            let kind = entry.r_info as u32;
+            let width = match reloc::field(kind) {
+                // Thread-local variables have no lines.
+                Some(Field::Unchanged | Field::ThreadLocal) => continue,
+                Some(Field::Of(form)) if !form.is_relative() => form.width(),
+                _ => return Err(LinkError::Unsupported(format!("relocation {kind} in {name}"))),
             };
             let symbol = object
                 .symbols
@@ -235,7 +236,7 @@ impl File {
         put(ELFMAG);
         put(&[2, 1, EV_CURRENT, 0, 0, 0, 0, 0, 0, 0, 0, 0]); //  64 bits, little-endian
         put(&self.kind.to_le_bytes());
-        put(&EM_X86_64.to_le_bytes());
+        put(&MACHINE.to_le_bytes());
         put(&1_u32.to_le_bytes()); //                            version
         put(&[0; 16]); //                                        entry, program headers
         put(&table.to_le_bytes());

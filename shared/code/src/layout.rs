@@ -2,9 +2,10 @@
 
 use goblin::elf64::section_header::{
     SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_NOTE, SHT_PROGBITS,
-    SHT_X86_64_UNWIND, SectionHeader,
+    SectionHeader,
 };
 
+use crate::arch::UNWIND_SECTION;
 use crate::arena::{PAGE, align_up};
 use crate::debug_file::STUB_SECTION;
 use crate::link::LinkError;
@@ -97,7 +98,7 @@ fn piece_of(header: &SectionHeader, name: &str) -> Result<Option<Segment>, LinkE
         return Ok(None);
     }
     let refuse = |why: &str| Err(LinkError::Unsupported(format!("section {name}: {why}")));
-    if !matches!(header.sh_type, SHT_PROGBITS | SHT_NOBITS | SHT_X86_64_UNWIND) {
+    if !matches!(header.sh_type, SHT_PROGBITS | SHT_NOBITS | UNWIND_SECTION) {
         // .init_array among them: what it asks for would not happen.
         return refuse("a type that is not loaded");
     }

@@ -1,11 +1,12 @@
 //! Reads an ELF64 x86-64 relocatable object without copying it. Receives untrusted bytes; every offset is checked, and
 //! what does not fit is a [`LinkError::Object`].
 
-use goblin::elf64::header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, ELFMAG, EM_X86_64, ET_REL, Header};
+use goblin::elf64::header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, ELFMAG, ET_REL, Header};
 use goblin::elf64::reloc::Rela;
 use goblin::elf64::section_header::{SHT_NOBITS, SHT_RELA, SHT_SYMTAB, SectionHeader};
 use goblin::elf64::sym::Sym;
 
+use crate::arch::MACHINE;
 use crate::link::LinkError;
 
 /// What may be read from any bytes.
@@ -85,7 +86,7 @@ impl<'a> Object<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, LinkError> {
         let header: Header = read(bytes, 0).ok_or_else(|| malformed("shorter than an ELF header"))?;
         let form = (header.e_ident[EI_CLASS], header.e_ident[EI_DATA], header.e_type, header.e_machine);
-        if &header.e_ident[..4] != ELFMAG || form != (ELFCLASS64, ELFDATA2LSB, ET_REL, EM_X86_64) {
+        if &header.e_ident[..4] != ELFMAG || form != (ELFCLASS64, ELFDATA2LSB, ET_REL, MACHINE) {
             return Err(malformed("not an ELF64 x86-64 relocatable object"));
         }
         if header.e_shentsize as usize != size_of::<SectionHeader>() {

@@ -3,3 +3,6 @@
 pub mod patch;
 pub(crate) mod reloc;
 pub mod stub;
+
+pub(crate) use goblin::elf::header::EM_X86_64 as MACHINE;
+pub(crate) use goblin::elf::section_header::SHT_X86_64_UNWIND as UNWIND_SECTION;

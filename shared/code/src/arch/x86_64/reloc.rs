@@ -8,6 +8,31 @@ use goblin::elf::reloc::*;
 /// `R_X86_64_CODE_4_GOTPCRELX` (APX), not in goblin.
 const R_X86_64_CODE_4_GOTPCRELX: u32 = 43;
 
+/// What a field of a section that is not loaded (debug information, unwind tables for debuggers) is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// What it holds already.
+    Unchanged,
+    /// The offset A of a thread-local variable in the block of its image, 64 bits.
+    ThreadLocal,
+    /// A value of this form.
+    Of(Form),
+}
+
+/// What a relocation of such a section asks for. None for one that compilers have no use for there.
+pub(crate) fn field(kind: u32) -> Option<Field> {
+    Some(match kind {
+        R_X86_64_NONE => Field::Unchanged,
+        R_X86_64_DTPOFF64 => Field::ThreadLocal,
+        R_X86_64_64 => Field::Of(Form::Abs64),
+        R_X86_64_32 => Field::Of(Form::Abs32),
+        R_X86_64_32S => Field::Of(Form::Abs32S),
+        R_X86_64_PC64 => Field::Of(Form::Rel64),
+        R_X86_64_PC32 => Field::Of(Form::Rel32),
+        _ => return None,
+    })
+}
+
 /// How the value is computed and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -35,6 +60,15 @@ impl Form {
         match self {
             Self::Abs64 | Self::Rel64 | Self::GotRel64 => 8,
             Self::Abs32 | Self::Abs32S | Self::Rel32 => 4,
+        }
+    }
+
+    /// Whether the field has room for a value.
+    pub fn holds(self, value: u64) -> bool {
+        match self {
+            Self::Abs64 | Self::Rel64 | Self::GotRel64 => true,
+            Self::Abs32 => u32::try_from(value).is_ok(),
+            Self::Abs32S | Self::Rel32 => i32::try_from(value.cast_signed()).is_ok(),
         }
     }
 
