@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
-use autojit_store::{Contents, Function, FunctionKind, OptLevel};
+use autojit_store::{Contents, FunctionKind, OptLevel, StoredFunction};
 
 const FUNCTIONS: [&str; 5] = ["sum", "swap", "hash", "find", "average"];
 
@@ -18,7 +18,7 @@ fn main() {
         .output()
         .expect("running the compiler that the plugin is for");
     assert!(clang.status.success(), "{}", String::from_utf8_lossy(&clang.stderr));
-    let functions = FUNCTIONS.map(|name| Function {
+    let functions = FUNCTIONS.map(|name| StoredFunction {
         name: name.into(),
         kind: FunctionKind::Local,
         import: None,

@@ -57,7 +57,7 @@ pub struct Files {
 }
 
 /// The greatest value of a column at a level that is good enough.
-pub type Target = (Level, Column, f64);
+pub type Goal = (Level, Column, f64);
 
 /// A row of the table, or one for each level.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub struct Program {
     /// Whether other columns are left out.
     pub only: bool,
     /// Its targets.
-    pub targets: &'static [Target],
+    pub targets: &'static [Goal],
 }
 
 impl Program {

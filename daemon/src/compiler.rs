@@ -31,7 +31,7 @@ const AHEAD_FUNCTIONS: usize = 4096;
 /// A module that is open here.
 struct Opened {
     /// Before its container, which it needs.
-    module: orc::Module,
+    module: orc::OrcModule,
     container: Rc<Bytes>,
 }
 

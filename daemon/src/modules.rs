@@ -16,7 +16,7 @@ const OBJECT_BYTES: usize = 256 << 20;
 
 /// A container.
 #[derive(Debug)]
-struct Module {
+struct KnownModule {
     file: File,
     bytes: Map,
     used: u64,
@@ -24,7 +24,7 @@ struct Module {
 
 /// An object.
 #[derive(Debug)]
-struct Object {
+struct KeptObject {
     file: File,
     len: usize,
     code_key: CodeKey,
@@ -44,8 +44,8 @@ pub struct Made {
 /// All containers and objects.
 #[derive(Debug)]
 pub struct Modules {
-    modules: HashMap<autojit_store::Key, Module>,
-    objects: BTreeMap<u64, Object>,
+    modules: HashMap<autojit_store::Key, KnownModule>,
+    objects: BTreeMap<u64, KeptObject>,
     functions: HashMap<CodeKey, HashMap<u32, u64>>,
     /// Numbers for objects and for what was used when.
     clock: u64,
@@ -95,7 +95,7 @@ impl Modules {
         container.check_index().map_err(|error| error.to_string())?;
         self.clock += 1;
         self.container_bytes += bytes.len();
-        self.modules.insert(key, Module { file, bytes, used: self.clock });
+        self.modules.insert(key, KnownModule { file, bytes, used: self.clock });
         while self.container_bytes > CONTAINER_BYTES || self.modules.len() > self.limit {
             let Some(key) = self.modules.iter().min_by_key(|(_, module)| module.used).map(|(key, _)| *key)
             else {
@@ -154,7 +154,7 @@ impl Modules {
             self.functions.entry(code_key).or_default().insert(index, number);
         }
         self.object_bytes += len;
-        self.objects.insert(number, Object { file, len, code_key, made, used: number });
+        self.objects.insert(number, KeptObject { file, len, code_key, made, used: number });
         while self.objects.len() > 1 && (self.object_bytes > OBJECT_BYTES || self.objects.len() > self.limit)
         {
             let oldest = self.objects.iter().min_by_key(|(_, object)| object.used).map(|(number, _)| *number);

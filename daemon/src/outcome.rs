@@ -11,11 +11,11 @@ use crate::compilers::Received;
 use crate::job::{CodeKey, Functions, Outcome};
 use crate::modules::Made;
 use crate::requests::RequestId;
-use crate::state::State;
+use crate::state::ServerState;
 use crate::talk;
 
 /// Handles the messages of the compilers at whose sockets something has `happened`.
-pub fn hear_compilers(state: &mut State, happened: &BTreeSet<i32>) {
+pub fn hear_compilers(state: &mut ServerState, happened: &BTreeSet<i32>) {
     let mut next = 0;
     while let Some((at, received)) = state.compilers.receive(next, happened) {
         match received {
@@ -31,7 +31,7 @@ pub fn hear_compilers(state: &mut State, happened: &BTreeSet<i32>) {
     }
 }
 
-fn hear(state: &mut State, at: usize, mut packet: Packet) {
+fn hear(state: &mut ServerState, at: usize, mut packet: Packet) {
     let blob = packet.blob.take();
     let Some(outcome) = Outcome::of(&packet) else { return };
     state.compilers.note_work();
@@ -86,21 +86,21 @@ fn finish(compiler: &mut Child) -> Option<RequestId> {
     }
 }
 
-fn answer(state: &mut State, request: Option<RequestId>, message: &Message<'_>, object: Option<&File>) {
+fn answer(state: &mut ServerState, request: Option<RequestId>, message: &Message<'_>, object: Option<&File>) {
     if let Some(id) = request {
         let answered = state.answer(id, message, object);
         talk::hear_all(state, answered);
     }
 }
 
-fn fail(state: &mut State, id: RequestId, reason: String) {
+fn fail(state: &mut ServerState, id: RequestId, reason: String) {
     state.counters.failed += 1;
     answer(state, Some(id), &Message::Failed { reason: reason.into() }, None);
 }
 
 /// Hands out an object, and remembers it.
 fn deliver(
-    state: &mut State,
+    state: &mut ServerState,
     at: usize,
     request: Option<RequestId>,
     code_key: CodeKey,
@@ -130,7 +130,7 @@ fn deliver(
 }
 
 /// A compiler has ended. Its request is tried once more without what might have been the reason.
-fn reap(state: &mut State, child: Child) {
+fn reap(state: &mut ServerState, child: Child) {
     let request = if let Task::Request(id) = child.task { Some(id) } else { None };
     let how = child.reap();
     state.counters.crashed += 1;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use crate::state::State;
+use crate::state::ServerState;
 
 /// What the daemon has done.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ fn own_memory() -> u64 {
     resident.saturating_sub(shared) * 4
 }
 
-impl State {
+impl ServerState {
     /// The state of the daemon, as JSON with a line for each number.
     pub fn report(&self) -> String {
         let compilers = || self.compilers.iter();

@@ -5,11 +5,11 @@ use autojit_protocol::Message;
 use crate::child::Task;
 use crate::job::Job;
 use crate::requests::RequestId;
-use crate::state::State;
+use crate::state::ServerState;
 use crate::talk;
 
 /// Gives jobs to compilers that have nothing to do.
-pub fn start_jobs(state: &mut State) {
+pub fn start_jobs(state: &mut ServerState) {
     if !state.stopping {
         while let Some((id, request)) = state.requests.first() {
             let Some(compiler) = state.compilers.for_request(&request.wanted.code_key) else { break };
@@ -26,7 +26,7 @@ pub fn start_jobs(state: &mut State) {
     state.counters.retired += state.compilers.retire();
 }
 
-fn begin(state: &mut State, compiler: usize, id: RequestId) {
+fn begin(state: &mut ServerState, compiler: usize, id: RequestId) {
     let Some(request) = state.requests.get(id) else { return };
     let job = Job::Compile {
         code_key: request.wanted.code_key,
@@ -49,7 +49,7 @@ fn begin(state: &mut State, compiler: usize, id: RequestId) {
     }
 }
 
-fn compile_ahead(state: &mut State) {
+fn compile_ahead(state: &mut ServerState) {
     let Some(code_key) = state.ahead.first() else { return };
     let Some(compiler) = state.compilers.for_background() else { return };
     state.ahead.remove_first();

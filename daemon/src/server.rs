@@ -23,7 +23,7 @@ use crate::modules::Modules;
 use crate::report::Counters;
 use crate::requests::Requests;
 use crate::signals::Signals;
-use crate::state::State;
+use crate::state::ServerState;
 use crate::{outcome, schedule, talk};
 
 /// How long writing may take when the daemon ends.
@@ -36,7 +36,7 @@ const AT_ONCE: usize = 16;
 /// The event loop: descriptors and times.
 #[derive(Debug)]
 pub struct Server {
-    state: State,
+    state: ServerState,
     /// None if it serves one client only.
     listener: Option<Listener>,
     signals: Signals,
@@ -64,7 +64,7 @@ impl Server {
         let limit = (autojit_sys::soft_limit(libc::RLIMIT_NOFILE).min(1 << 16) as usize / 5).max(2);
         let compilers = Compilers::start(arguments, engine, cache.clone(), listener.is_none())
             .map_err(|error| format!("starting a compiler: {error}"))?;
-        let state = State {
+        let state = ServerState {
             clients: Clients::new(limit),
             requests: Requests::default(),
             // Without a cache there is no record of what ran.

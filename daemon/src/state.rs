@@ -14,7 +14,7 @@ use crate::requests::{RequestId, Requests};
 
 /// The parts.
 #[derive(Debug)]
-pub struct State {
+pub struct ServerState {
     /// Connected programs and tools.
     pub clients: Clients,
     /// What they wait for.
@@ -33,7 +33,7 @@ pub struct State {
     pub stopping: bool,
 }
 
-impl State {
+impl ServerState {
     /// Ends the daemon once everything is written. Clients that wait compile for themselves.
     pub fn stop(&mut self) {
         self.stopping = true;

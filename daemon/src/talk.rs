@@ -8,10 +8,10 @@ use crate::client::{Role, UNFINISHED};
 use crate::clients::ClientId;
 use crate::job::CodeKey;
 use crate::requests::{Request, Wanted};
-use crate::state::{State, give};
+use crate::state::{ServerState, give};
 
 /// Handles the messages that have come of a client.
-pub fn hear(state: &mut State, id: ClientId) {
+pub fn hear(state: &mut ServerState, id: ClientId) {
     loop {
         let Some(client) = state.clients.get(id) else { return };
         if client.incoming.kept() > UNFINISHED {
@@ -41,12 +41,17 @@ pub fn hear(state: &mut State, id: ClientId) {
 }
 
 /// Handles the messages of clients that were answered: more may have come behind their requests.
-pub fn hear_all(state: &mut State, clients: Vec<ClientId>) {
+pub fn hear_all(state: &mut ServerState, clients: Vec<ClientId>) {
     clients.into_iter().for_each(|id| hear(state, id));
 }
 
 /// Does what a message asks for. An error is why the connection is closed.
-fn handle(state: &mut State, id: ClientId, message: Message<'_>, blob: Option<Blob>) -> Result<(), String> {
+fn handle(
+    state: &mut ServerState,
+    id: ClientId,
+    message: Message<'_>,
+    blob: Option<Blob>,
+) -> Result<(), String> {
     let Some(client) = state.clients.get(id) else { return Ok(()) };
     match (client.role, message) {
         (Role::Unknown, Message::Hello { version, generator, program }) => {
@@ -96,7 +101,7 @@ fn role(version: u32, generator: [u8; 32]) -> Result<Role, String> {
 }
 
 /// Answers a request with an object that is there, or has it compiled.
-fn compile(state: &mut State, id: ClientId, wanted: Wanted, keep: bool) {
+fn compile(state: &mut ServerState, id: ClientId, wanted: Wanted, keep: bool) {
     let Some(client) = state.clients.get(id) else { return };
     let (code_key, what) = (wanted.code_key, wanted.what);
     let continues = matches!(what, Scope::Continuation(_));

@@ -7,8 +7,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::module::Module;
-use crate::shim::{Call, Function, Member, Options, Role};
+use crate::module::OpenModule;
+use crate::shim::{Call, IrFunction, Member, Options, Role};
 
 /// How far a batch goes. The figures were measured: docs/decisions has them.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +45,7 @@ impl Limits {
 
 /// A body whose calls are to be followed.
 struct Visit {
-    function: Function,
+    function: IrFunction,
     /// Calls from the root.
     depth: u32,
     /// Whether it is in the object, not only for the inliner.
@@ -57,7 +57,7 @@ struct Visit {
 /// # Errors
 /// LLVM's message, if a body cannot be read.
 pub fn choose(
-    module: &mut Module,
+    module: &mut OpenModule,
     roots: Vec<Member>,
     limits: &Limits,
     claim: &mut dyn FnMut(u32) -> bool,
@@ -118,21 +118,26 @@ pub fn choose(
 }
 
 /// The direct calls of a body, in order.
-fn calls(module: &Module, function: Function) -> Vec<Call> {
+fn calls(module: &OpenModule, function: IrFunction) -> Vec<Call> {
     let mut calls = Vec::new();
     function.visit(&module.attributes, |call| calls.extend(call));
     calls
 }
 
 /// The number of instructions of a body.
-fn size(module: &Module, function: Function) -> usize {
+fn size(module: &OpenModule, function: IrFunction) -> usize {
     let mut instructions = 0;
     function.visit(&module.attributes, |_| instructions += 1);
     instructions
 }
 
 /// Whether a body comes along for the inliner, which decides with its own measures whether to use it.
-fn worth_inlining(module: &Module, function: Function, depth: u32, limits: &Limits) -> Result<bool, String> {
+fn worth_inlining(
+    module: &OpenModule,
+    function: IrFunction,
+    depth: u32,
+    limits: &Limits,
+) -> Result<bool, String> {
     if limits.inline == 0 || module.attributes.never_inline(function, module.options.drop_optnone) {
         return Ok(false);
     }

@@ -53,7 +53,7 @@ pub extern "C" fn __autojit_engine() -> *const EngineApi {
 
 /// What a [`Buffer`] owns.
 enum Owned {
-    Object(shim::Object),
+    Object(shim::ObjectBuffer),
     Text(String),
 }
 
@@ -70,7 +70,7 @@ fn hand_out(owned: Owned) -> Buffer {
 ///
 /// # Safety
 /// `object` and `error` can be written to.
-unsafe fn answer(result: Result<shim::Object, String>, object: *mut Buffer, error: *mut Buffer) -> i32 {
+unsafe fn answer(result: Result<shim::ObjectBuffer, String>, object: *mut Buffer, error: *mut Buffer) -> i32 {
     let (place, owned, status) = match result {
         Ok(compiled) => (object, Owned::Object(compiled), 0),
         Err(message) => (error, Owned::Text(message), 1),

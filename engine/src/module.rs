@@ -9,11 +9,11 @@ use autojit_store::{Container, FunctionInfo, FunctionKind, Symbol};
 
 use crate::batch::{self, Limits};
 use crate::fatal::Compiling;
-use crate::shim::{Attributes, Function, Kept, Member, Object, Options, Role};
+use crate::shim::{Attributes, IrFunction, Kept, Member, ObjectBuffer, Options, Role};
 
 /// A module that LLVM has read, or will read when functions of it are wanted.
 #[derive(Debug)]
-pub struct Module {
+pub struct OpenModule {
     container: Container<'static>,
     /// LLVM's side.
     pub kept: Kept,
@@ -22,7 +22,7 @@ pub struct Module {
     /// Attribute kinds.
     pub attributes: Attributes,
     limits: Limits,
-    lazy: HashMap<Function, Option<u32>>,
+    lazy: HashMap<IrFunction, Option<u32>>,
 }
 
 /// What the container and the user's options say about optimisation.
@@ -40,7 +40,7 @@ fn options(container: &Container<'_>, asked: OpenOptions) -> Options {
     Options { speed, size, drop_optnone, verify, full_debug }
 }
 
-impl Module {
+impl OpenModule {
     /// Opens a container.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Module {
         root: u32,
         often: bool,
         claim: &mut dyn FnMut(u32) -> bool,
-    ) -> Result<Object, String> {
+    ) -> Result<ObjectBuffer, String> {
         let source = self.container.source();
         let Some(info) = self.container.function(root) else {
             return Err(format!("{source} has no lazy function {root}"));
@@ -101,7 +101,7 @@ impl Module {
     ///
     /// # Errors
     /// A message with the function, the source file and LLVM's reason, or why it cannot be continued there.
-    pub fn compile_continuation(&mut self, root: u32, map: &StackMap) -> Result<Object, String> {
+    pub fn compile_continuation(&mut self, root: u32, map: &StackMap) -> Result<ObjectBuffer, String> {
         let source = self.container.source();
         let Some(info) = self.container.function(root) else {
             return Err(format!("{source} has no lazy function {root}"));
@@ -121,7 +121,10 @@ impl Module {
     ///
     /// # Errors
     /// A message with the source file and LLVM's reason.
-    pub fn compile_all(&mut self, claim: &mut dyn FnMut(u32) -> bool) -> Result<Option<Object>, String> {
+    pub fn compile_all(
+        &mut self,
+        claim: &mut dyn FnMut(u32) -> bool,
+    ) -> Result<Option<ObjectBuffer>, String> {
         let source = self.container.source();
         let context = |error| format!("{source}: {error}");
         let mut granted = Vec::new();
@@ -142,7 +145,7 @@ impl Module {
     }
 
     /// The index of a function, if it is lazy.
-    pub fn lazy(&mut self, function: Function) -> Option<u32> {
+    pub fn lazy(&mut self, function: IrFunction) -> Option<u32> {
         *self.lazy.entry(function).or_insert_with(|| match self.container.find(function.name()) {
             Some(Symbol::Function(index)) => Some(index),
             _ => None,
@@ -150,13 +153,13 @@ impl Module {
     }
 
     /// What lazy function `index`, which is `function`, is to a batch.
-    pub fn member(&self, function: Function, index: u32) -> Member {
+    pub fn member(&self, function: IrFunction, index: u32) -> Member {
         let info = self.container.function(index).expect("an index from `lazy` is one of the container's");
         member(function, &info)
     }
 }
 
-fn member(function: Function, info: &FunctionInfo<'_>) -> Member {
+fn member(function: IrFunction, info: &FunctionInfo<'_>) -> Member {
     let role = match info.kind {
         _ if info.interposable => Role::Interposable,
         // Each module's copy may have been written differently, as long as it does the same.

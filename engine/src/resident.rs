@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 
 use autojit_abi::OpenOptions;
 
-use crate::module::Module;
+use crate::module::OpenModule;
 
 /// Bytes of bitcode that are open at most: LLVM needs some times as many. docs/decisions/0017 has the measurements.
 const BYTES: usize = 24 << 20;
@@ -25,7 +25,7 @@ pub struct Resident {
 }
 
 /// Where a module is while it is open. The thread that works on it has the lock.
-type Entry = Mutex<Option<Module>>;
+type Entry = Mutex<Option<OpenModule>>;
 
 /// The modules that are open.
 #[derive(Debug)]
@@ -46,9 +46,9 @@ impl Resident {
     /// Opens a container.
     ///
     /// # Errors
-    /// As [`Module::open`].
+    /// As [`OpenModule::open`].
     pub fn open(container: &'static [u8], asked: OpenOptions) -> Result<Self, String> {
-        let module = Module::open(container, asked)?;
+        let module = OpenModule::open(container, asked)?;
         let (bytes, entry) = (module.kept.bytes(), Arc::new(Mutex::new(Some(module))));
         use_now(&entry, bytes);
         Ok(Self { container, asked, entry })
@@ -57,12 +57,12 @@ impl Resident {
     /// Does some work on the module, which is opened again for it if need be.
     ///
     /// # Errors
-    /// As [`Module::open`] and the work.
-    pub fn with<T>(&mut self, work: impl FnOnce(&mut Module) -> Result<T, String>) -> Result<T, String> {
+    /// As [`OpenModule::open`] and the work.
+    pub fn with<T>(&mut self, work: impl FnOnce(&mut OpenModule) -> Result<T, String>) -> Result<T, String> {
         let mut entry = lock(&self.entry);
         let module = match &mut *entry {
             Some(module) => module,
-            closed => closed.insert(Module::open(self.container, self.asked)?),
+            closed => closed.insert(OpenModule::open(self.container, self.asked)?),
         };
         use_now(&self.entry, module.kept.bytes());
         work(module)
@@ -86,7 +86,7 @@ impl Open {
     }
 
     /// Takes out what was not used for longest and no thread works on, as long as there is too much.
-    fn excess(&mut self, bytes: usize) -> Vec<Module> {
+    fn excess(&mut self, bytes: usize) -> Vec<OpenModule> {
         let (mut excess, mut at) = (Vec::new(), 0);
         while self.bytes > bytes && self.modules.len() > LEAST && at < self.modules.len() {
             let mut entry = match self.modules[at].0.try_lock() {

@@ -1,7 +1,7 @@
 //! The C++ side of the engine (`shim/`) and LLVM's C API, behind types that keep to their rules.
 //!
 //! # Safety
-//! [`Kept`] owns a module and all that belongs to its context; a [`Function`] is one of its functions, and is used
+//! [`Kept`] owns a module and all that belongs to its context; a [`IrFunction`] is one of its functions, and is used
 //! with the `Kept` that it came from only, which this file's callers see to by having one `Kept` per module.
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -55,7 +55,7 @@ pub enum Role {
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
     /// The function.
-    pub function: Function,
+    pub function: IrFunction,
     /// What it is to the batch.
     pub role: Role,
     /// Whether the image has a stub for it.
@@ -151,9 +151,9 @@ pub fn on_no_memory(handler: extern "C" fn()) {
 
 /// A compiled batch.
 #[derive(Debug)]
-pub struct Object(LLVMMemoryBufferRef);
+pub struct ObjectBuffer(LLVMMemoryBufferRef);
 
-impl Object {
+impl ObjectBuffer {
     /// The ELF relocatable object.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: the buffer is ours until drop, and does not change.
@@ -163,7 +163,7 @@ impl Object {
     }
 }
 
-impl Drop for Object {
+impl Drop for ObjectBuffer {
     fn drop(&mut self) {
         // SAFETY: the buffer is ours.
         unsafe { LLVMDisposeMemoryBuffer(self.0) }
@@ -206,17 +206,17 @@ impl Kept {
     }
 
     /// The function that the module defines under `name`.
-    pub fn find(&self, name: &str) -> Option<Function> {
+    pub fn find(&self, name: &str) -> Option<IrFunction> {
         // SAFETY: the module is open, and the name is only read.
         NonNull::new(unsafe { autojit_shim_find(self.module.as_ptr(), name.as_ptr(), name.len()) })
-            .map(Function)
+            .map(IrFunction)
     }
 
     /// Reads the body of `function`, if it was not read yet.
     ///
     /// # Errors
     /// LLVM's message, if the body's bitcode is damaged.
-    pub fn materialize(&self, function: Function) -> Result<(), String> {
+    pub fn materialize(&self, function: IrFunction) -> Result<(), String> {
         let mut error = std::ptr::null_mut();
         // SAFETY: the function is one of this module (see the top of the file).
         if unsafe { autojit_shim_materialize(self.module.as_ptr(), function.0.as_ptr(), &mut error) } {
@@ -231,7 +231,7 @@ impl Kept {
     ///
     /// # Errors
     /// LLVM's messages.
-    pub fn compile(&mut self, members: &[Member], whole: bool) -> Result<Object, String> {
+    pub fn compile(&mut self, members: &[Member], whole: bool) -> Result<ObjectBuffer, String> {
         self.compile_members(members, whole, std::ptr::null())
     }
 
@@ -239,7 +239,11 @@ impl Kept {
     ///
     /// # Errors
     /// LLVM's messages, or why the function cannot be continued there.
-    pub fn compile_continuation(&mut self, members: &[Member], map: &StackMap) -> Result<Object, String> {
+    pub fn compile_continuation(
+        &mut self,
+        members: &[Member],
+        map: &StackMap,
+    ) -> Result<ObjectBuffer, String> {
         let locations = map.locations.iter().map(|location| FrameLocation {
             value: location.value,
             variable: location.kind == LocationKind::Variable,
@@ -262,7 +266,7 @@ impl Kept {
         members: &[Member],
         whole: bool,
         continued: *const Continued,
-    ) -> Result<Object, String> {
+    ) -> Result<ObjectBuffer, String> {
         assert!(!members.is_empty(), "a batch has a root");
         let mut error = std::ptr::null_mut();
         // SAFETY: the functions are of this module (see the top of the file); there is a first one. What `continued` points
@@ -271,7 +275,7 @@ impl Kept {
             let (first, count) = (members.as_ptr(), members.len());
             autojit_shim_compile(self.module.as_ptr(), first, count, whole, continued, &mut error)
         };
-        if object.is_null() { Err(message(error)) } else { Ok(Object(object)) }
+        if object.is_null() { Err(message(error)) } else { Ok(ObjectBuffer(object)) }
     }
 }
 
@@ -285,16 +289,16 @@ impl Drop for Kept {
 /// A function of a [`Kept`] module.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Function(NonNull<llvm_sys::LLVMValue>);
+pub struct IrFunction(NonNull<llvm_sys::LLVMValue>);
 
 // SAFETY: as for Kept, with which it is used.
-unsafe impl Send for Function {}
+unsafe impl Send for IrFunction {}
 
 /// A direct call in a body.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
     /// The callee; it may be a declaration.
-    pub callee: Function,
+    pub callee: IrFunction,
     /// Whether this call says that it must be inlined.
     pub always_inline: bool,
 }
@@ -319,18 +323,18 @@ impl Default for Attributes {
 
 impl Attributes {
     /// Whether calls of `function` must be inlined, at -O0 too.
-    pub fn always_inline(&self, function: Function) -> bool {
+    pub fn always_inline(&self, function: IrFunction) -> bool {
         function.has(self.always_inline)
     }
 
     /// Whether calls of `function` must not be inlined. `drop_optnone` as in [`Options`].
-    pub fn never_inline(&self, function: Function, drop_optnone: bool) -> bool {
+    pub fn never_inline(&self, function: IrFunction, drop_optnone: bool) -> bool {
         let unoptimised = function.has(self.opt_none);
         if drop_optnone && unoptimised { false } else { unoptimised || function.has(self.no_inline) }
     }
 }
 
-impl Function {
+impl IrFunction {
     /// Its name in the module.
     pub fn name(&self) -> &str {
         let mut length = 0;
@@ -391,6 +395,6 @@ unsafe fn direct_call(instruction: LLVMValueRef, attributes: &Attributes) -> Opt
         }
         let callee = NonNull::new(LLVMIsAFunction(LLVMGetCalledValue(instruction)))?;
         let forced = LLVMGetCallSiteEnumAttribute(instruction, !0, attributes.always_inline);
-        Some(Call { callee: Function(callee), always_inline: !forced.is_null() })
+        Some(Call { callee: IrFunction(callee), always_inline: !forced.is_null() })
     }
 }

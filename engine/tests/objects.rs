@@ -4,7 +4,7 @@
 mod common;
 
 use autojit_abi::OpenOptions;
-use autojit_store::{Function, FunctionKind};
+use autojit_store::{FunctionKind, StoredFunction};
 use common::{AS_BUILT, Module, Parsed, container_of_c, level};
 use goblin::elf::reloc::{
     R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX,
@@ -105,7 +105,8 @@ fn outer_knows_inner(kind: FunctionKind, interposable: bool, attributes: &str, s
          define i32 @outer() {{ %1 = call i32 @inner()  %2 = add i32 %1, 1  ret i32 %2 }}
          define i32 @inner() {attributes} {{ ret i32 41 }}"
     );
-    let functions = [common::function("outer"), Function { kind, interposable, ..common::function("inner") }];
+    let functions =
+        [common::function("outer"), StoredFunction { kind, interposable, ..common::function("inner") }];
     let container = common::container(&common::assemble(&ir), &functions, level(speed));
     let mut module = Module::open(&container, AS_BUILT).unwrap();
     let mut claimed = false;

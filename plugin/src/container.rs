@@ -16,7 +16,7 @@ use autojit_store::{Contents, Key};
 use llvm_sys::prelude::LLVMComdatRef;
 
 use crate::host::Host;
-use crate::ir::{Attachments, IrVisibility, Kind, Linkage, Module, Value, constants};
+use crate::ir::{Attachments, IrModule, IrVisibility, Kind, Linkage, Value, constants};
 use crate::pieces::Pieces;
 use crate::plan::{Plan, container_name};
 use crate::select::Selection;
@@ -29,7 +29,7 @@ pub struct Encoded {
 }
 
 /// Writes the container of `plan`'s functions.
-pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) -> Result<Encoded, String> {
+pub fn write(module: IrModule, plan: &Plan, selection: &Selection, host: &Host) -> Result<Encoded, String> {
     let form = ContainerForm::take(module, plan, selection, host);
     let bitcode = module.bitcode();
     form.leave();
@@ -53,7 +53,7 @@ pub fn write(module: Module, plan: &Plan, selection: &Selection, host: &Host) ->
 
 /// The module while it has the container's form, with what is needed to take it back.
 struct ContainerForm {
-    module: Module,
+    module: IrModule,
     asm: String,
     description: Option<Value>,
     variables: Vec<Variable>,
@@ -85,7 +85,7 @@ struct Declared {
 }
 
 impl ContainerForm {
-    fn take(module: Module, plan: &Plan, selection: &Selection, host: &Host) -> Self {
+    fn take(module: IrModule, plan: &Plan, selection: &Selection, host: &Host) -> Self {
         let asm = module.inline_asm();
         module.set_inline_asm("");
         let description = module.take_description();
@@ -161,7 +161,7 @@ impl ContainerForm {
 }
 
 /// Gives globals the names that they have in the container; returns those that had another.
-fn rename(module: Module) -> Vec<(Value, String)> {
+fn rename(module: IrModule) -> Vec<(Value, String)> {
     let globals = module.variables().chain(module.functions()).chain(module.aliases()).chain(module.ifuncs());
     let private = globals.filter(|value| value.name().starts_with(".L"));
     let renamed = private.map(|value| {
@@ -180,7 +180,7 @@ const NO_BUILTIN: &str = "nobuiltin";
 
 /// The constants that stay and whose values optimisers of bodies may know: those without names that no body has an
 /// import for.
-fn exposed(module: Module, plan: &Plan) -> HashSet<Value> {
+fn exposed(module: IrModule, plan: &Plan) -> HashSet<Value> {
     let functions = plan.functions.iter().map(|function| function.value);
     let imports = plan.imports().filter_map(|import| import.value);
     let known: HashSet<_> = functions.chain(imports).chain(plan.carried.iter().copied()).collect();

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use crate::assembly::{self, Mentions};
 use crate::host::Host;
 use crate::ir::constants::travels;
-use crate::ir::{Kind, Module, Value};
+use crate::ir::{IrModule, Kind, Value};
 
 /// Names in assembler text.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub fn is_call(instruction: Value) -> bool {
 }
 
 /// Looks at the calls of inline assembly in a module's functions, and at the module's own text.
-pub fn look(module: Module, host: &Host, calls: &[Value]) -> InlineAssembly {
+pub fn look(module: IrModule, host: &Host, calls: &[Value]) -> InlineAssembly {
     let text = module.inline_asm();
     let words = assembly::words(&text);
     let macros = assembly::has_macros(&text);
@@ -90,7 +90,7 @@ fn look_at(call: Value, taken: bool, macros: bool) -> (Option<&'static str>, Has
 
 /// Functions whose assembly names what only the host's assembler can find: what the module does not declare, a
 /// thread-local variable, or a constant that would travel.
-fn misplaced(module: Module, mentioned: &[Mentioned]) -> Vec<Value> {
+fn misplaced(module: IrModule, mentioned: &[Mentioned]) -> Vec<Value> {
     if mentioned.is_empty() {
         return Vec::new();
     }

@@ -1,14 +1,17 @@
 //! Thin wrappers over LLVM's C API and the shim: modules and values with the few operations that the plugin needs; and
-//! questions about them that know nothing of what the plugin decides ([`constants`], [`globals`]).
+//! questions about them that know nothing of what the plugin decides ([`constants`], [`globals`], [`host_only`],
+//! [`library_calls`]).
 //!
 //! # Safety
-//! A [`Module`] stands for the module that the host's pass manager handed to this pass: it lives, and nothing else
+//! A [`IrModule`] stands for the module that the host's pass manager handed to this pass: it lives, and nothing else
 //! touches it, until the pass returns. A [`Value`] is a value of that module (or its context) that was not erased;
 //! [`Value::erase`] is the only operation that ends one. All unsafe blocks below rest on this, and on the kind of
 //! value that each method's comment asks for.
 
 pub mod constants;
 mod globals;
+pub mod host_only;
+pub mod library_calls;
 mod module;
 mod value;
 
@@ -23,7 +26,7 @@ pub use llvm_sys::LLVMVisibility as IrVisibility;
 
 /// The module that is being compiled.
 #[derive(Clone, Copy, Debug)]
-pub struct Module(LLVMModuleRef);
+pub struct IrModule(LLVMModuleRef);
 
 /// A value of the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -12,10 +12,8 @@ mod assembly;
 mod container;
 mod ffi;
 mod host;
-mod host_only;
 mod inline_assembly;
 mod ir;
-mod library_calls;
 mod options;
 mod pieces;
 mod plan;
@@ -31,7 +29,7 @@ use std::ffi::{c_char, c_void};
 use llvm_sys::prelude::LLVMModuleRef;
 
 use crate::host::Host;
-use crate::ir::Module;
+use crate::ir::IrModule;
 use crate::options::Options;
 
 /// `PassPluginLibraryInfo` of llvm/Plugins/PassPlugin.h, LLVM_PLUGIN_API_VERSION 2; before LLVM 22 version 1, of
@@ -67,7 +65,7 @@ pub extern "C" fn llvmGetPassPluginInfo() -> PassPluginLibraryInfo {
 
 unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build) -> bool {
     // SAFETY: the pass manager runs this pass alone on the module until it returns.
-    let module = unsafe { Module::new(module) };
+    let module = unsafe { IrModule::new(module) };
     // SAFETY: the shim's, until this returns.
     let host = unsafe { Host::new(&*build) };
     let options = Options::from_environment();
@@ -101,7 +99,7 @@ enum Outcome {
 }
 
 /// The steps, for a module that can be handled.
-fn outline(module: Module, options: &Options, host: &Host) -> Result<Outcome, String> {
+fn outline(module: IrModule, options: &Options, host: &Host) -> Result<Outcome, String> {
     let selection = match select::select(module, host, options) {
         Ok(selection) => selection,
         Err(why) => return Ok(Outcome::Untouched(why)),

@@ -9,18 +9,17 @@ use autojit_store::FunctionKind;
 use autojit_trampoline::emit::{self, STUB_ALIGN, Stub, Visibility};
 
 use crate::ir::constants::is_label_table;
-use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
-use crate::library_calls;
+use crate::ir::{IrModule, IrVisibility, Kind, Linkage, Value, library_calls};
 use crate::select::Selection;
 use crate::thread_locals::{self, Accessed};
 use crate::uses::{Use, Uses};
 
 /// A function whose body leaves.
 #[derive(Debug)]
-pub struct Function {
+pub struct PlannedFunction {
     pub value: Value,
     /// As the container has it.
-    pub stored: autojit_store::Function,
+    pub stored: autojit_store::StoredFunction,
     /// As the object has it, if it has a stub.
     pub stub: Option<Stub<'static>>,
     /// Whether only its module can name it.
@@ -67,7 +66,7 @@ pub struct Plan {
     /// The source file's name.
     pub source: String,
     /// By index in the container.
-    pub functions: Vec<Function>,
+    pub functions: Vec<PlannedFunction>,
     /// The first imports: by way of the GOT.
     pub got: Vec<Import>,
     /// The imports after them: in this image.
@@ -85,7 +84,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    pub fn new(module: Module, selection: &Selection, uses: &Uses<'_>, optimised: bool) -> Self {
+    pub fn new(module: IrModule, selection: &Selection, uses: &Uses<'_>, optimised: bool) -> Self {
         name_the_unnamed(module);
         let set = |flag| module.flag(flag).is_some_and(|level| level != 0);
         let shared = set("PIC Level") && !set("PIE Level");
@@ -119,7 +118,7 @@ impl Plan {
                 plan.import(alias, !used.required, false);
             }
         }
-        for (name, weak) in library_calls::of(module, selection, optimised) {
+        for (name, weak) in library_calls::of(module, &selection.is_lazy, &selection.notable, optimised) {
             let known = |import: &Import| import.name == name;
             if plan.imports().any(known) || plan.functions.iter().any(|function| function.stored.name == name)
             {
@@ -172,7 +171,7 @@ impl Plan {
         }
     }
 
-    fn function(&mut self, value: Value, used: Use, module: Module) {
+    fn function(&mut self, value: Value, used: Use, module: IrModule) {
         let linkage = value.linkage();
         let inline =
             matches!(linkage, Linkage::LLVMLinkOnceODRLinkage | Linkage::LLVMLinkOnceODRAutoHideLinkage);
@@ -207,10 +206,10 @@ impl Plan {
             endbr64: module.flag("cf-protection-branch").is_some_and(|flag| flag != 0),
             align,
         });
-        self.functions.push(Function {
+        self.functions.push(PlannedFunction {
             value,
             // Its import is numbered when all are known.
-            stored: autojit_store::Function {
+            stored: autojit_store::StoredFunction {
                 name,
                 kind,
                 import: None,
@@ -286,7 +285,7 @@ pub fn container_name(name: &str) -> String {
     if name.starts_with(".L") { format!("__autojit_private{name}") } else { name.to_owned() }
 }
 
-fn name_the_unnamed(module: Module) {
+fn name_the_unnamed(module: IrModule) {
     let all = module.variables().chain(module.functions());
     for (number, value) in all.filter(|value| !value.has_name()).enumerate() {
         value.set_name(&format!("__autojit_unnamed.{number}"));

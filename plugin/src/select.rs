@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 
 use crate::host::Host;
-use crate::host_only::{self, may_be_inlined};
 use crate::inline_assembly::{self, InlineAssembly, Mentioned};
-use crate::ir::{Kind, Module, Value};
+use crate::ir::host_only::{self, may_be_inlined};
+use crate::ir::{IrModule, Kind, Value};
 use crate::options::Options;
 
 /// What [`select`] decides.
@@ -35,7 +35,7 @@ pub struct Selection {
 }
 
 /// Why nothing of this module can be compiled later, and no text of ours may be in its assembly either, if so.
-pub fn foreign(module: Module) -> Option<&'static str> {
+pub fn foreign(module: IrModule) -> Option<&'static str> {
     let triple = module.triple();
     if !(triple.starts_with("x86_64") && triple.contains("linux")) || triple.contains("gnux32") {
         return Some("its target is not x86-64 Linux");
@@ -45,7 +45,7 @@ pub fn foreign(module: Module) -> Option<&'static str> {
 }
 
 /// Why nothing of this module can be compiled later, if so.
-pub fn ineligible(module: Module) -> Option<&'static str> {
+pub fn ineligible(module: IrModule) -> Option<&'static str> {
     if module.flag("kcfi").is_some() || module.flag("CFI Canonical Jump Tables").is_some() {
         return Some("control-flow integrity needs its bodies");
     }
@@ -86,7 +86,7 @@ const SANITIZERS: [&str; 11] = [
 ];
 
 /// Chooses the functions whose bodies leave. The error says why nothing of the module can be compiled later.
-pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selection, &'static str> {
+pub fn select(module: IrModule, host: &Host, options: &Options) -> Result<Selection, &'static str> {
     let constructors = constructors(module);
     let mut assembly = Vec::new();
     let mut lazy: Vec<Value> = Vec::new();
@@ -184,7 +184,7 @@ pub fn select(module: Module, host: &Host, options: &Options) -> Result<Selectio
 }
 
 /// The functions that run once in any case, when the image is loaded or unloaded.
-fn constructors(module: Module) -> HashSet<Value> {
+fn constructors(module: IrModule) -> HashSet<Value> {
     let mut found = HashSet::new();
     for function in module.functions() {
         let listed = function.users().any(|user| {

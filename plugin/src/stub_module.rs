@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
-use autojit_trampoline::emit::{Binding, Import, Module as Record, Text};
+use autojit_trampoline::emit::{Binding, Import, StubModule, Text};
 use autojit_trampoline::lines::{File, Unit};
 use autojit_trampoline::staying::Staying;
 
 use crate::container::Encoded;
-use crate::ir::{IrVisibility, Kind, Linkage, Module, Value};
+use crate::ir::{IrModule, IrVisibility, Kind, Linkage, Value};
 use crate::plan::Plan;
 use crate::select::Selection;
 use crate::store::Stored;
@@ -25,7 +25,7 @@ const CONTAINER_ALIGN: u32 = 8;
 
 /// Leaves the stub module in `module`.
 pub fn leave(
-    module: Module,
+    module: IrModule,
     plan: &Plan,
     selection: &Selection,
     getters: &[Value],
@@ -66,7 +66,7 @@ struct Files {
 
 impl Files {
     /// Those of a module with debug information, as long as its bodies are there.
-    fn of(module: Module, plan: &Plan) -> Option<Self> {
+    fn of(module: IrModule, plan: &Plan) -> Option<Self> {
         let (language, unit) = module.unit()?;
         let (mut files, mut numbers, mut main) = (Vec::new(), HashMap::new(), None);
         for (index, function) in plan.functions.iter().enumerate() {
@@ -91,7 +91,7 @@ impl Files {
 
 /// Keeps what only the import table refers to: optimisers see no assembler text. Declarations are listed too, because
 /// ThinLTO within a crate follows such lists to what another module of the crate must keep.
-fn keep_imports(module: Module, plan: &Plan, getters: &[Value]) {
+fn keep_imports(module: IrModule, plan: &Plan, getters: &[Value]) {
     let lazy: std::collections::HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
     let mut kept: Vec<Value> =
         plan.imports().filter_map(|import| import.value).filter(|value| !lazy.contains(value)).collect();
@@ -110,7 +110,7 @@ fn keep_imports(module: Module, plan: &Plan, getters: &[Value]) {
 }
 
 /// An alias of a function that leaves becomes another name of its stub.
-fn name_aliases(module: Module, selection: &Selection, text: &mut Text) {
+fn name_aliases(module: IrModule, selection: &Selection, text: &mut Text) {
     let aliases: Vec<Value> =
         module.aliases().filter(|alias| selection.is_lazy.contains(&alias.base())).collect();
     for alias in aliases {
@@ -203,7 +203,7 @@ fn tell_of_staying(source: &str, selection: &Selection, encoded: &Encoded, text:
 }
 
 /// The same for a module all of which stays, if it has functions. Whether the module was changed.
-pub fn tell_why(module: Module, why: &str) -> bool {
+pub fn tell_why(module: IrModule, why: &str) -> bool {
     let defines = module.functions().any(|function| !function.is_declaration() && !function.is_elsewhere());
     if defines {
         let mut text = Text::default();
@@ -216,7 +216,7 @@ pub fn tell_why(module: Module, why: &str) -> bool {
 }
 
 /// Appends assembler text to the module's own.
-fn append(module: Module, mut text: Text) {
+fn append(module: IrModule, mut text: Text) {
     text.line(format_args!(".text"));
     let before = module.inline_asm();
     let line_end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
@@ -225,7 +225,7 @@ fn append(module: Module, mut text: Text) {
 
 fn record(plan: &Plan, encoded: &Encoded, stored: &Stored, text: &mut Text) {
     let (got, direct) = (entries(&plan.got), entries(&plan.direct));
-    text.module(&Record {
+    text.module(&StubModule {
         key: encoded.key,
         functions: plan.functions.len() as u32,
         source: &plan.source,

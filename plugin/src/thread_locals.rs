@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::ir::{Module, Value};
+use crate::ir::{IrModule, Value};
 use crate::select::Selection;
 
 /// A variable, or an alias of one, that is to be accessed by a getter.
@@ -18,7 +18,7 @@ pub struct Accessed {
 }
 
 /// The thread-local variables that bodies access which leave or go along. Changes nothing.
-pub fn accessed(module: Module, selection: &Selection) -> Vec<Accessed> {
+pub fn accessed(module: IrModule, selection: &Selection) -> Vec<Accessed> {
     let aliases = module.aliases().filter(|alias| alias.is_thread_local_alias());
     let variables = module.variables().filter(|variable| variable.is_thread_local()).chain(aliases);
     let accessed = variables.filter(|variable| !users(*variable, selection).is_empty());
@@ -28,7 +28,7 @@ pub fn accessed(module: Module, selection: &Selection) -> Vec<Accessed> {
 }
 
 /// Puts calls of getters in the place of variables. Returns the getters, which have no bodies yet, in the same order.
-pub fn replace(module: Module, selection: &Selection, accessed: &[Accessed]) -> Vec<Value> {
+pub fn replace(module: IrModule, selection: &Selection, accessed: &[Accessed]) -> Vec<Value> {
     let mut getters = Vec::new();
     for Accessed { variable, getter } in accessed {
         let getter = module.add_getter(getter);

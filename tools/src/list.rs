@@ -10,7 +10,7 @@ use std::mem::offset_of;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use autojit_bitcode::Module as Bitcode;
+use autojit_bitcode::BitcodeModule;
 use autojit_store::{Container, FunctionKind, OptLevel};
 use autojit_trampoline::contract::{
     CONTRACT_VERSION, MODULE_MAGIC, MODULE_SECTION, ModuleRecord, SAME_MODULE, SLOT_SECTION, STORE_SECTION,
@@ -40,7 +40,7 @@ pub fn print(files: &[OsString]) -> Result<(), Failure> {
 }
 
 /// A module of a file.
-struct Module {
+struct ListedModule {
     source: String,
     /// The container, or where it is and why it cannot be read.
     container: Result<Vec<u8>, String>,
@@ -55,7 +55,7 @@ struct Module {
 /// What a file, or the members of an archive, have.
 #[derive(Default)]
 struct Contents {
-    modules: Vec<Module>,
+    modules: Vec<ListedModule>,
     /// Modules all of which is static: source and reason.
     whole: BTreeSet<(String, String)>,
     /// By key, functions that are static: reason and name.
@@ -161,7 +161,7 @@ fn read(bytes: &[u8], contents: &mut Contents) -> Result<(), String> {
     Ok(())
 }
 
-fn modules_of(file: &File<'_>) -> Result<Vec<Module>, String> {
+fn modules_of(file: &File<'_>) -> Result<Vec<ListedModule>, String> {
     let Some((start, records)) = file.section(MODULE_SECTION)? else { return Ok(Vec::new()) };
     if !file.elf.is_64 {
         return Err("a 32-bit file".into());
@@ -205,7 +205,7 @@ fn in_linked_file(
     address: u64,
     record: &[u8],
     slots: BTreeSet<u32>,
-) -> Result<Module, String> {
+) -> Result<ListedModule, String> {
     if number(record, offset_of!(ModuleRecord, magic)) != MODULE_MAGIC {
         return Err("damaged: its table of modules has something else in it".into());
     }
@@ -238,11 +238,11 @@ fn in_linked_file(
         }
     };
     let source = String::from_utf8_lossy(&source).into_owned();
-    Ok(Module { source, container, slots: Some(slots), directory, key: Staying::key(&key) })
+    Ok(ListedModule { source, container, slots: Some(slots), directory, key: Staying::key(&key) })
 }
 
 /// The modules of an object file: the containers that are in it.
-fn in_object(file: &File<'_>) -> Result<Vec<Module>, String> {
+fn in_object(file: &File<'_>) -> Result<Vec<ListedModule>, String> {
     let Some((_, store)) = file.section(STORE_SECTION)? else {
         return Err("its containers are in a directory; list the linked program".into());
     };
@@ -250,7 +250,7 @@ fn in_object(file: &File<'_>) -> Result<Vec<Module>, String> {
         let (_, bytes) = container.map_err(|error| error.to_string())?;
         let parsed = Container::parse(bytes).map_err(|error| error.to_string())?;
         let (source, key) = (parsed.source().to_owned(), Staying::key(&parsed.key()));
-        Ok(Module { source, container: Ok(bytes.to_vec()), slots: None, directory: None, key })
+        Ok(ListedModule { source, container: Ok(bytes.to_vec()), slots: None, directory: None, key })
     };
     autojit_store::containers(store).map(module).collect()
 }
@@ -266,8 +266,8 @@ fn level(level: OptLevel) -> String {
 /// How many bytes of bitcode the bodies of functions have, with their places in the source, by symbol.
 fn sizes(container: &Container<'_>) -> Result<HashMap<Vec<u8>, usize>, String> {
     let bitcode = container.bitcode().map_err(|error| error.to_string())?;
-    let module =
-        Bitcode::parse(&bitcode).map_err(|error| format!("{} at bit {}", error.reason.text(), error.bit))?;
+    let module = BitcodeModule::parse(&bitcode)
+        .map_err(|error| format!("{} at bit {}", error.reason.text(), error.bit))?;
     let body = |(index, global)| {
         let block = module.block(index).ok()?;
         let name = module.name(global);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use autojit_trampoline::emit::{Binding, Import, Module, Stub, Text, Visibility};
+use autojit_trampoline::emit::{Binding, Import, Stub, StubModule, Text, Visibility};
 use autojit_trampoline::lines::{File, Unit};
 
 fn check(name: &str, text: &str) {
@@ -62,7 +62,7 @@ fn modules() {
         import("puts", false, false, true),
     ];
     let mut text = Text::default();
-    text.module(&Module {
+    text.module(&StubModule {
         key: std::array::from_fn(|index| index as u8),
         functions: 9,
         source: "dir/unit \"1\".c",
@@ -76,7 +76,7 @@ fn modules() {
     check("module-directory.s", text.0.strip_suffix(&boot).unwrap());
 
     let mut text = Text::default();
-    text.module(&Module {
+    text.module(&StubModule {
         key: [0; 32],
         functions: 1,
         source: "a.c",

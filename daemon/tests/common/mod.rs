@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use autojit_abi::GENERATOR;
 use autojit_protocol::message::{Key, VERSION};
 use autojit_protocol::{Blob, Connection, ConnectionError, Message, Scope};
-use autojit_store::{Contents, Function, FunctionKind, OptLevel, whole};
+use autojit_store::{Contents, FunctionKind, OptLevel, StoredFunction, whole};
 
 /// How long anything may take on a machine that does other things as well.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -160,7 +160,7 @@ pub fn module(source_name: &str, source: &str, names: &[&str]) -> Module {
 }
 
 pub fn module_of_bitcode(source_name: &str, bitcode: &[u8], names: &[&str]) -> Module {
-    let function = |name: &&str| Function {
+    let function = |name: &&str| StoredFunction {
         name: (*name).into(),
         kind: FunctionKind::Local,
         import: None,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use autojit_abi::{Buffer, ENGINE_ABI, ENGINE_SYMBOL, EngineApi, EngineModule, OpenOptions, StackMap};
-use autojit_store::{Contents, Function, FunctionKind, OptLevel, whole};
+use autojit_store::{Contents, FunctionKind, OptLevel, StoredFunction, whole};
 
 /// The options of a runtime that asks for nothing.
 pub const AS_BUILT: OpenOptions = OpenOptions { opt_override: -1, batch_limit: 0, full_debug: false };
@@ -119,17 +119,17 @@ fn text(error: Buffer) -> String {
 }
 
 /// A function's entry in a container: `name`, local, not interposable.
-pub fn function(name: &str) -> Function {
-    Function { name: name.into(), kind: FunctionKind::Local, import: None, interposable: false }
+pub fn function(name: &str) -> StoredFunction {
+    StoredFunction { name: name.into(), kind: FunctionKind::Local, import: None, interposable: false }
 }
 
 /// A container around bitcode.
-pub fn container(bitcode: &[u8], functions: &[Function], opt: OptLevel) -> Vec<u8> {
+pub fn container(bitcode: &[u8], functions: &[StoredFunction], opt: OptLevel) -> Vec<u8> {
     container_with("", bitcode, functions, opt)
 }
 
 /// The same of a build with further options.
-pub fn container_with(options: &str, bitcode: &[u8], functions: &[Function], opt: OptLevel) -> Vec<u8> {
+pub fn container_with(options: &str, bitcode: &[u8], functions: &[StoredFunction], opt: OptLevel) -> Vec<u8> {
     let contents =
         Contents { source: "test.c", opt, options, functions, imports: &[], bitcode: &whole(bitcode) };
     autojit_store::encode(&contents).expect("zstd has memory").0

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use llvm_sys::LLVMOpcode;
 
-use super::{Kind, Module, Value};
+use super::{IrModule, Kind, Value};
 
 /// Whether a variable travels: a constant whose address nothing observes, or a table of labels, which only its own
 /// function uses. A copy may also stay.
@@ -83,7 +83,7 @@ fn copies_from(call: Value, pointer: Value) -> bool {
 const LARGE: u64 = 1 << 16;
 
 /// Whether a constant surely has the value that the module gives it, and that refers to no global but `known` ones.
-pub fn has_known_value(module: Module, variable: Value, known: &HashSet<Value>) -> bool {
+pub fn has_known_value(module: IrModule, variable: Value, known: &HashSet<Value>) -> bool {
     fn refers_to_known(value: Value, known: &HashSet<Value>) -> bool {
         match value.kind() {
             Kind::LLVMFunctionValueKind | Kind::LLVMGlobalVariableValueKind => known.contains(&value),

@@ -11,7 +11,7 @@ use llvm_sys::prelude::{LLVMModuleRef, LLVMValueRef};
 
 use autojit_trampoline::lines::File;
 
-use super::{Module, Value, string, walk};
+use super::{IrModule, Value, string, walk};
 use crate::ffi;
 use crate::host::Host;
 
@@ -40,7 +40,7 @@ unsafe extern "C" fn put_file(
 }
 
 #[allow(clippy::undocumented_unsafe_blocks, reason = "one condition for all, in ir.rs")]
-impl Module {
+impl IrModule {
     /// Wraps the host's module.
     ///
     /// # Safety
@@ -167,13 +167,13 @@ impl Module {
     }
 
     /// Puts what describes the whole module to debuggers into a function of its own, which the caller may write out
-    /// with the module and must end with [`Module::drop_description`]. None if there is no debug information.
+    /// with the module and must end with [`IrModule::drop_description`]. None if there is no debug information.
     pub fn take_description(self) -> Option<Value> {
         let taken = unsafe { ffi::autojit_shim_take_description(self.0) };
         (!taken.is_null()).then_some(Value(taken))
     }
 
-    /// Ends the function of [`Module::take_description`]. Descriptions of variables return to them; the lists of the
+    /// Ends the function of [`IrModule::take_description`]. Descriptions of variables return to them; the lists of the
     /// whole unit do not: generated for what stays, they would be many times the size of all the stubs.
     pub fn drop_description(self, taken: Value) {
         unsafe { ffi::autojit_shim_drop_description(taken.0) }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use autojit_baseline::Baseline;
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 
 /// Examples of each reason that are printed.
 const EXAMPLES: usize = 3;
@@ -64,7 +64,7 @@ fn processor_time() -> Duration {
 
 fn measure(path: &str) -> Result<Totals, Box<dyn std::error::Error>> {
     let bytes = std::fs::read(path)?;
-    let module = Module::parse(&bytes).map_err(|error| format!("{error:?}"))?;
+    let module = BitcodeModule::parse(&bytes).map_err(|error| format!("{error:?}"))?;
     let mut baseline = Baseline::new(&module);
     let mut body = FunctionBody::default();
     let mut totals = Totals::default();

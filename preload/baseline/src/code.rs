@@ -5,7 +5,7 @@
 
 /// What a relocation refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Target {
+pub enum RelocationTarget {
     /// A global value of the bitcode module, by its index.
     Global(u32),
     /// The function's own constants.
@@ -50,7 +50,7 @@ pub struct Relocation {
     /// How.
     pub kind: RelocationKind,
     /// To what.
-    pub target: Target,
+    pub target: RelocationTarget,
     /// What is added.
     pub addend: i64,
 }
@@ -95,7 +95,7 @@ pub struct LineRow {
 
 /// A loop header in code that counts: the nth has the counter n + 1; entries have counter 0.
 ///
-/// A counter ([`Target::Counter`]) is a 32-bit number from which one is subtracted each time; once that is below zero,
+/// A counter ([`RelocationTarget::Counter`]) is a 32-bit number from which one is subtracted each time; once that is below zero,
 /// [`Runtime::COUNTER`] is called, with the address of the number in r11. What is called keeps all other registers, and leaves an address in r11, or 0 to have the code go on. For an entry it is that of other code of
 /// the function. For a loop that may be left it is that of a function of the C convention that gets the address
 /// of the frame (rbp), runs the rest of the function, and returns what that would.

@@ -31,16 +31,18 @@ mod refused;
 mod rodata;
 
 use autojit_abi::StackMap;
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 
-pub use code::{Code, Frame, LineRow, LoopHeader, Lsda, Relocation, RelocationKind, Runtime, Target};
+pub use code::{
+    Code, Frame, LineRow, LoopHeader, Lsda, Relocation, RelocationKind, RelocationTarget, Runtime,
+};
 pub use refused::{Reason, Refused};
 
 use arch::x86_64::Purpose;
 
 /// Compiles the functions of a module; keeps what it found out about the module's types.
 pub struct Baseline<'m> {
-    module: &'m Module<'m>,
+    module: &'m BitcodeModule<'m>,
     parts: parts::PartTable,
     lists: lists::Lists,
     /// Memory of the function before.
@@ -50,7 +52,7 @@ pub struct Baseline<'m> {
 
 impl<'m> Baseline<'m> {
     /// A compiler for a module.
-    pub fn new(module: &'m Module<'m>) -> Self {
+    pub fn new(module: &'m BitcodeModule<'m>) -> Self {
         Self {
             module,
             parts: parts::PartTable::new(module.types()),

@@ -1,6 +1,6 @@
 //! What a module's attribute lists say of code: looked up once, as most functions and calls share a few.
 
-use autojit_bitcode::{AttributeListId, Module};
+use autojit_bitcode::{AttributeListId, BitcodeModule};
 
 use crate::features::Features;
 
@@ -24,7 +24,7 @@ pub(crate) struct Traits {
 
 impl Lists {
     /// Whether functions with these attributes save the registers that the ABI has them save.
-    pub(crate) fn keeps_registers(&mut self, module: &Module<'_>, list: AttributeListId) -> bool {
+    pub(crate) fn keeps_registers(&mut self, module: &BitcodeModule<'_>, list: AttributeListId) -> bool {
         let index = list.0 as usize;
         if let Some(Some(known)) = self.keeps.get(index) {
             return *known;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::code::{Relocation, RelocationKind, Target};
+use crate::code::{Relocation, RelocationKind, RelocationTarget};
 
 /// See the module's comment.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Rodata {
         self.relocations.push(Relocation {
             offset,
             kind: RelocationKind::Pc32,
-            target: Target::Text,
+            target: RelocationTarget::Text,
             addend,
         });
     }

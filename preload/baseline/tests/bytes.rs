@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use autojit_baseline::{Baseline, RelocationKind};
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 use support::generate::Generator;
 use support::{Scratch, compile, exported, ir, run, source};
 
@@ -21,7 +21,7 @@ fn assemble(ir: &str) -> Vec<u8> {
 
 fn check(ir: &str) {
     let bytes = assemble(ir);
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let (codes, _) = compile(&module);
     assert!(!codes.is_empty());
     for (index, code) in codes {
@@ -63,7 +63,7 @@ fn code_is_instructions_and_nothing_else() {
 #[test]
 fn code_is_deterministic() {
     let bytes = assemble(&Generator::module(7, 20));
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let text = || compile(&module).0.into_iter().map(|(_, code)| code.text).collect::<Vec<_>>();
     assert_eq!(text(), text());
 }
@@ -72,7 +72,7 @@ fn code_is_deterministic() {
 #[test]
 fn calls_can_be_rewritten() {
     let bytes = assemble(&Generator::module(3, 20));
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut calls = 0;
     for (_, code) in compile(&module).0 {
         for relocation in code.text_relocations.iter().filter(|it| it.kind == RelocationKind::Call) {
@@ -102,7 +102,7 @@ fn processor_time() -> Duration {
 
 fn time(ir: &str) -> Duration {
     let bytes = assemble(ir);
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut body = FunctionBody::default();
     module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));
     let once = || {

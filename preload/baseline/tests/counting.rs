@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use autojit_abi::{LocationKind, StackMap};
-use autojit_baseline::{Baseline, Code, LoopHeader, RelocationKind, Runtime, Target};
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_baseline::{Baseline, Code, LoopHeader, RelocationKind, RelocationTarget, Runtime};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 use iced_x86::{Mnemonic, Register};
 use support::link::{Linked, RAN_OUT};
 use support::{Scratch, open, run, source};
@@ -59,12 +59,12 @@ fn bitcode() -> (Vec<u8>, Scratch) {
 
 /// A module, compiled.
 struct Compiled<'m> {
-    module: &'m Module<'m>,
+    module: &'m BitcodeModule<'m>,
     codes: HashMap<String, (u32, Code)>,
 }
 
 impl<'m> Compiled<'m> {
-    fn of(module: &'m Module<'m>) -> Self {
+    fn of(module: &'m BitcodeModule<'m>) -> Self {
         let mut codes = HashMap::new();
         let mut body = FunctionBody::default();
         for (index, global) in (0..).zip(module.globals()).filter(|(index, _)| module.has_body(*index)) {
@@ -103,7 +103,7 @@ impl<'m> Compiled<'m> {
 #[test]
 fn entries_and_loops_are_counted() {
     let (bytes, _scratch) = bitcode();
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
     let code = compiled.code("nested");
     let all: Vec<_> =
@@ -111,7 +111,7 @@ fn entries_and_loops_are_counted() {
     // What is said of the counter in a displacement that ends at this offset.
     let counter = |end: u64| {
         let of = code.text_relocations.iter().find(|it| u64::from(it.offset) + 4 == end)?;
-        if let Target::Counter(number) = of.target { Some(number) } else { None }
+        if let RelocationTarget::Counter(number) = of.target { Some(number) } else { None }
     };
     let mut counts = Vec::new();
     for two in all.windows(2).filter(|two| two[0].mnemonic() == Mnemonic::Dec) {
@@ -129,7 +129,7 @@ fn entries_and_loops_are_counted() {
         let called = called.map(|it| (it.kind, it.target));
         assert_eq!(
             called,
-            Some((RelocationKind::GotRelaxable, Target::Runtime(Runtime("__autojit_counter"))))
+            Some((RelocationKind::GotRelaxable, RelocationTarget::Runtime(Runtime("__autojit_counter"))))
         );
         assert_eq!((test.mnemonic(), je.mnemonic()), (Mnemonic::Test, Mnemonic::Je));
         assert_eq!(je.near_branch_target(), two[1].next_ip());
@@ -149,7 +149,7 @@ fn entries_and_loops_are_counted() {
 #[test]
 fn what_cannot_be_described_is_refused() {
     let (bytes, _scratch) = bitcode();
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
     assert!(!compiled.code("again").loops.iter().any(|header| header.left));
     assert_eq!(compiled.map("pieces"), Err("a live value that lies in pieces".to_owned()));
@@ -306,7 +306,7 @@ extern "C-unwind" fn rest_of_thrown(_: Frame) -> i64 {
 #[test]
 fn the_rest_runs_on_the_frame() {
     let (bytes, scratch) = bitcode();
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
     let linked = compiled.linked(&scratch);
     let arm = |name: &str, rest: usize, left: i32| {
@@ -382,7 +382,7 @@ extern "C" fn newer_into(result: *mut i64, number: i64) -> *mut i64 {
 #[test]
 fn frames_are_right_in_front_of_the_prologue() {
     let (bytes, scratch) = bitcode();
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
     let linked = compiled.linked(&scratch);
     for name in ["into", "everything"] {

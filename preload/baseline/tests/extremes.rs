@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_baseline::{Baseline, Reason};
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 use support::{Left, Program, Scratch, run, source};
 
 /// Counts what is allocated, for good or not.
@@ -68,7 +68,7 @@ fn cost(ir: &str) -> (usize, usize) {
         .arg("-o")
         .arg(at("code.bc")));
     let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut body = FunctionBody::default();
     module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));
     let before = ALLOCATED.load(Ordering::Relaxed);

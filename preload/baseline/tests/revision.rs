@@ -7,7 +7,7 @@ use std::process::Command;
 
 use autojit_abi::BASELINE;
 use autojit_baseline::Baseline;
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 use support::{Scratch, run, source};
 
 const SOURCES: [&str; 3] = ["revision.ll", "large_frames.ll", "vectors.ll"];
@@ -22,7 +22,7 @@ fn code() -> Vec<String> {
         let mut clang = Command::new(concat!("clang-", env!("LLVM_RELEASE")));
         run(clang.args(["-x", "ir", "-c", "-emit-llvm", "-w", "-o"]).arg(&bitcode).arg(source(name)));
         let bytes = std::fs::read(bitcode).expect("clang has written it");
-        let module = Module::parse(&bytes).expect("it is bitcode");
+        let module = BitcodeModule::parse(&bytes).expect("it is bitcode");
         let mut compiler = Baseline::new(&module);
         let mut body = FunctionBody::default();
         for index in (0..module.globals().len() as u32).filter(|index| module.has_body(*index)) {

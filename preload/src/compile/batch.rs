@@ -20,7 +20,7 @@ use crate::compile::failures::cannot_link;
 use crate::compile::{baseline, cache, image_cache, modules};
 use crate::link::lines;
 use crate::link::publish::{Claim, Publication, publish};
-use crate::program::function::{Function, State, Tier};
+use crate::program::function::{Function, FunctionState, Tier};
 use crate::program::module::Module;
 use crate::program::process;
 use crate::program::symbols::{self, Names};
@@ -63,17 +63,17 @@ pub fn compile(root: &'static Function) -> Result<(), Failure> {
         let since = trace::begin();
         modules::bind_cached(module);
         trace::note("bind from the module's file", since, || module.source().to_string());
-        if root.state() == State::Cold {
+        if root.state() == FunctionState::Cold {
             cache::bind_copies(root);
         }
         // Another thread may be binding it, too.
-        if root.state() != State::Cold {
+        if root.state() != FunctionState::Cold {
             return Ok(());
         }
     }
     if baseline::serves(module) {
         baseline::compile(root)?;
-        if root.state() != State::Cold {
+        if root.state() != FunctionState::Cold {
             cache::flush_if_due();
             return Ok(());
         }

@@ -4,31 +4,36 @@
 //! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
 //! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
 
-use std::collections::BTreeSet;
+mod claimed;
+mod waiting;
+
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autojit_abi::{BASELINE, GENERATOR};
-use autojit_cache::{Directory, Kind, Pending, Writer};
-use autojit_code::lock::{ForkLock, Lock};
+use autojit_cache::{Directory, Kind};
 use autojit_code::pack::{self, Key};
-use autojit_code::{Code, LinkError, Symbol, Unit, bundle, link, unit};
+use autojit_code::{LinkError, Symbol, Unit, bundle};
 use autojit_generator::{Id, Made};
 use autojit_store::{Container, FunctionKind};
 
-use crate::compile::image_cache::{self, Noted};
+use crate::compile::baseline;
+use crate::compile::image_cache;
 use crate::compile::modules;
-use crate::compile::{baseline, counted};
-use crate::link::kept_lines::KeptLines;
 use crate::link::lines;
-use crate::link::publish::{Claim, Publication, publish};
-use crate::program::function::{Function, State};
+use crate::link::publish::Claim;
+use crate::program::function::{Function, FunctionState};
 use crate::program::module::Module;
-use crate::program::symbols::{self, Names};
 use crate::settings::options::{self, Options};
 use crate::settings::stats;
 use crate::sys;
+
+pub use claimed::{Claimed, remove_lines};
+pub use waiting::{FORK_LOCK, flush, flush_if_due, has_news, keep};
+
+use claimed::lines_of;
+use waiting::note;
 
 /// How long compiled code may wait to be written while the program runs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -105,144 +110,6 @@ fn is_outdated(module: &'static Module, unit: &Unit<'_>) -> bool {
         }
         _ => false,
     })
-}
-
-/// Code that waits to be written, with its description.
-struct Source {
-    module: &'static Module,
-    /// When each unit of it came.
-    times: Vec<u64>,
-}
-
-struct Waiting {
-    modules: Writer<Source>,
-    /// How much code came, as it were a clock.
-    count: u64,
-    since: Duration,
-    /// What may become part of an image pack.
-    noted: Vec<Noted>,
-    /// How long that waits, from when.
-    packs_wait: Duration,
-    packs_since: Duration,
-}
-
-/// Whether anything ever waited.
-static NEWS: AtomicBool = AtomicBool::new(false);
-
-impl Waiting {
-    /// The time at which code comes.
-    fn tick(&mut self) -> u64 {
-        NEWS.store(true, Ordering::Relaxed);
-        self.count += 1;
-        self.count
-    }
-
-    /// Whether image packs are to be written while the program runs. Each time makes a group of its own, so it is done
-    /// less and less often.
-    fn packs_are_due(&mut self) -> bool {
-        let now = sys::monotonic_time();
-        if self.packs_since == Duration::ZERO {
-            self.packs_since = now;
-        }
-        let due = now - self.packs_since > self.packs_wait;
-        if due {
-            self.packs_since = now;
-            self.packs_wait *= 2;
-        }
-        due
-    }
-}
-
-static WAITING: Lock<Waiting> = Lock::new(Waiting {
-    modules: Writer::new(),
-    count: 0,
-    since: Duration::ZERO,
-    noted: Vec::new(),
-    packs_wait: PATIENCE.saturating_mul(2),
-    packs_since: Duration::ZERO,
-});
-
-/// Keeps a unit of code that a generator has made, and this process has published. `new`: nothing else writes it to the file
-/// of its module.
-pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: bool) {
-    if directory().is_none() {
-        return;
-    }
-    let Some(opened) = module.opened() else { return };
-    if !new {
-        return note(module, unit, None);
-    }
-    let local = match options::calls_pass_stubs() {
-        true => BTreeSet::new(),
-        false => autojit_cache::local_functions(&opened.container, &unit),
-    };
-    let key = match *generator {
-        BASELINE if baseline::counts(module) => {
-            counted_key_of(module, &key_of(&GENERATOR, module), &opened.container)
-        }
-        _ => key_of(generator, module),
-    };
-    let mut waiting = WAITING.lock();
-    if waiting.modules.is_empty() {
-        waiting.since = sys::monotonic_time();
-    }
-    let time = waiting.tick();
-    waiting.modules.add(key, unit, local, || Source { module, times: Vec::new() }).times.push(time);
-}
-
-/// Keeps what may become part of an image pack. `kept`: see [`Noted`].
-fn note(module: &'static Module, unit: Unit<'static>, kept: Option<(usize, Option<KeptLines>)>) {
-    let mut waiting = WAITING.lock();
-    let time = waiting.tick();
-    waiting.noted.push(Noted { module, unit, time, kept });
-}
-
-/// Whether the process has had code that may be written. Takes no lock.
-pub fn has_news() -> bool {
-    NEWS.load(Ordering::Relaxed) || image_cache::is_stale()
-}
-
-/// Writes what waits, if it has waited for long enough: the program may never come to its end.
-pub fn flush_if_due() {
-    let due = {
-        let waiting = WAITING.lock();
-        !waiting.modules.is_empty() && sys::monotonic_time() - waiting.since > PATIENCE
-    };
-    if due {
-        write(false);
-    }
-}
-
-/// Writes what waits. The caller has a fork guard.
-pub fn flush() {
-    write(true);
-}
-
-fn write(last: bool) {
-    let Some(directory) = directory() else { return };
-    let (mut modules, mut noted, packs) = {
-        let mut waiting = WAITING.lock();
-        let packs = last || waiting.packs_are_due();
-        (waiting.modules.take(), std::mem::take(&mut waiting.noted), packs)
-    };
-    modules.retain(|Source { module, times }, units| {
-        let wanted: Vec<bool> = units.iter().map(|unit| !is_outdated(module, unit)).collect();
-        let mut next = wanted.iter();
-        times.retain(|_| next.next() == Some(&true));
-        wanted
-    });
-    modules.write(directory, |Pending { of: Source { module, times }, units, .. }, written| {
-        match written {
-            Ok(functions) => stats::COUNTERS.cached.add(functions),
-            Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
-        }
-        let units = units.into_iter().zip(times);
-        noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None }));
-    });
-    let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
-    let mut waiting = WAITING.lock();
-    rest.append(&mut waiting.noted);
-    waiting.noted = rest;
 }
 
 /// Binds everything that the cache has of a module. Called once for each.
@@ -345,122 +212,11 @@ pub fn bind_copies(root: &'static Function) {
         if let Some(copy) = module.function(index) {
             image_cache::bind(copy);
         }
-        if root.state() == State::Cold {
+        if root.state() == FunctionState::Cold {
             modules::bind_cached(module);
         }
-        if root.state() != State::Cold {
+        if root.state() != FunctionState::Cold {
             return;
-        }
-    }
-}
-
-/// Functions that this thread owns until they are published; if they are not, they become cold again on drop.
-pub struct Claimed {
-    /// The functions, and where their code is in the unit.
-    pub functions: Vec<Claim>,
-    /// They were published.
-    pub are_ready: bool,
-    /// By number in the unit, whether its definition serves one of them.
-    pub serves: Vec<bool>,
-}
-
-impl Claimed {
-    /// The functions that code of `unit` is for, as far as they are cold, or it is better than theirs. Inline ones may be another module's, which has
-    /// named them first: code of any module will do.
-    fn of(module: &'static Module, unit: &Unit<'_>) -> Self {
-        let mut all = Self {
-            functions: Vec::with_capacity(unit.functions.len()),
-            are_ready: false,
-            serves: vec![false; module.function_count()],
-        };
-        let globals = unit.functions.iter().filter(|function| function.global);
-        let named = globals.filter_map(|definition| match definition.symbol {
-            Symbol::Function(index) => Some((module.function(index)?, definition)),
-            _ => None,
-        });
-        // All are named before they learn their slots.
-        let named: Vec<_> = named.collect();
-        module.image().adopt_slots(module);
-        for (function, definition) in named {
-            let is_better = |claimed: &Function| definition.counters.is_none() && claimed.claim_replacement();
-            let served = symbols::served(function);
-            if let Some(claimed) = served.filter(|claimed| claimed.claim() || is_better(claimed)) {
-                all.functions.push(Claim::of(claimed, &definition));
-                all.serves[function.index() as usize] = true;
-            }
-        }
-        all
-    }
-
-    fn publish(
-        &mut self,
-        module: &'static Module,
-        unit: &Unit<'static>,
-        description: &'static mut [u8],
-        lines: lines::Lines,
-    ) -> Result<usize, LinkError> {
-        let memory = module.image().memory();
-        let owned = |function: &'static Function| {
-            // With a stub, it may be another image's definition that calls lead to.
-            let own = || function.kind().0 != FunctionKind::Stub || symbols::is_chosen(function);
-            self.serves[function.index() as usize] && own()
-        };
-        let mut names = Names { module, owned: &owned };
-        let linked = link(unit, memory, &mut names)?;
-        let ready = |code: &Code| {
-            if unit.functions.iter().any(|function| function.counters.is_some()) {
-                let whose = Box::new(move |index, _: &unit::Function<'_>| Some((module, index)));
-                // SAFETY: counters are where the unit has them; the code is the image's.
-                unsafe { counted::begin_kept(module.image(), code, unit.functions.clone(), whose) };
-            }
-        };
-        let publication = Publication {
-            ready: &ready,
-            claimed: &self.functions,
-            unnamed: &|_| 0,
-            description: (description, unit.functions.len()),
-            lines,
-            objects: &[],
-        };
-        let published = publish(module, memory, linked, publication)?;
-        self.are_ready = true;
-        stats::COUNTERS.from_cache.add(published as u64);
-        Ok(published)
-    }
-}
-
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        if self.are_ready {
-            return;
-        }
-        for Claim { function, .. } in self.functions.drain(..) {
-            match function.code() {
-                None => function.unclaim(),
-                Some(_) => function.unclaim_replacement(),
-            }
-        }
-    }
-}
-
-/// The lines of a module's own file.
-fn lines_of(directory: &Directory, key: Key, generation: u64) -> Result<KeptLines, String> {
-    let content = directory.map(&key, Kind::Lines).map_err(|error| error.to_string())?;
-    if !pack::are_lines_of(&content, &key, generation) {
-        return Err("they belong to other code".into());
-    }
-    stats::COUNTERS.cache_files.add(1);
-    let (content, with) = (content.leak(), Kind::Code);
-    Ok(KeptLines { content, key, generation, with, damaged: remove_lines })
-}
-
-/// Removes damaged lines and their code, for the next run to make both.
-pub fn remove_lines(lines: &KeptLines) {
-    log::debug!("lines of compiled code in the cache are damaged");
-    if let Some(directory) = directory() {
-        directory.remove(&lines.key, lines.with);
-        if lines.with == Kind::Code {
-            directory.remove(&lines.key, Kind::Lines);
         }
     }
 }
@@ -499,6 +255,3 @@ pub fn keep_described(module: &Module, functions: &[bool], unit: &Unit<'_>) {
 pub fn is_used() -> bool {
     directory().is_some()
 }
-
-/// A fork waits until nothing is being added.
-pub static FORK_LOCK: &dyn ForkLock = &WAITING;

@@ -13,7 +13,7 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use autojit_baseline::LoopHeader;
-use autojit_code::unit::{CountersAt, Function as Definition, Segment, Table};
+use autojit_code::unit::{CountersAt, Segment, Table, UnitFunction};
 use autojit_code::{Code, Symbol};
 use autojit_store::FunctionKind;
 use autojit_trampoline::counter::{self, Counter, Counters};
@@ -146,7 +146,7 @@ pub fn stop() {
 
 /// Which function a number of a unit is: the module, and the index in it. None also if the unit's table of functions must
 /// be wrong, which says of it what comes first.
-pub type Whose = Box<dyn Fn(u32, &Definition<'_>) -> Option<(&'static Module, u32)> + Send + Sync>;
+pub type Whose = Box<dyn Fn(u32, &UnitFunction<'_>) -> Option<(&'static Module, u32)> + Send + Sync>;
 
 /// Code of a file.
 struct Kept {
@@ -155,7 +155,7 @@ struct Kept {
     is_there: AtomicBool,
     text: Range<usize>,
     data: Range<usize>,
-    functions: Table<'static, Definition<'static>>,
+    functions: Table<'static, UnitFunction<'static>>,
     whose: Whose,
     next: AtomicPtr<Kept>,
 }
@@ -199,7 +199,7 @@ static KEPT: AtomicPtr<Kept> = AtomicPtr::new(ptr::null_mut());
 pub unsafe fn begin_kept(
     image: &Image,
     code: &Code,
-    functions: Table<'static, Definition<'static>>,
+    functions: Table<'static, UnitFunction<'static>>,
     whose: Whose,
 ) {
     let start = code.segments[Segment::Data as usize];

@@ -136,7 +136,7 @@ fn beside_runtime() -> CString {
 
 /// The engine's handle of a module, if it has it open.
 #[derive(Debug)]
-pub struct EngineHandle(pub Option<orc::Module>);
+pub struct EngineHandle(pub Option<orc::OrcModule>);
 
 /// ORC in this process, for a module that the calling thread has locked.
 pub struct Orc<'m> {
@@ -152,7 +152,7 @@ impl<'m> Orc<'m> {
     }
 
     /// The module, open.
-    fn open(&mut self) -> Result<&mut orc::Module, Failure> {
+    fn open(&mut self) -> Result<&mut orc::OrcModule, Failure> {
         let EngineHandle(handle) = &mut *self.handle;
         match handle {
             Some(open) => Ok(open),

@@ -15,7 +15,7 @@ use autojit_cache::{BaselineCode, Kind};
 use autojit_code::image_pack::{self, Found, Index, References};
 use autojit_code::lock::Lock;
 use autojit_code::pack::{self, Key};
-use autojit_code::unit::{Function as Definition, Segment};
+use autojit_code::unit::{Segment, UnitFunction};
 use autojit_code::{Code, LinkError, link};
 use autojit_trampoline::contract::Slot;
 
@@ -329,7 +329,7 @@ impl ImagePack {
             return;
         };
         let whose = self.whose(image, references);
-        let whose = move |number, definition: &Definition<'_>| {
+        let whose = move |number, definition: &UnitFunction<'_>| {
             let reference = references.get(number)?;
             let found = self.index.find(reference.module, reference.index)?;
             let is_it = found.counters == definition.counters.map(|it| it.offset);

@@ -15,7 +15,7 @@ struct State {
     /// Whether the object cache was asked for its code.
     bound: Lock<bool>,
     /// Its bitcode, as the baseline compiler has it.
-    bitcode: Lock<baseline::State>,
+    bitcode: Lock<baseline::SessionState>,
     /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
     engine: Lock<EngineHandle>,
 }
@@ -23,7 +23,7 @@ struct State {
 fn state(module: &Module) -> &State {
     module.attachment().get_or_init(|| State {
         bound: Lock::new(false),
-        bitcode: Lock::new(baseline::State::Closed),
+        bitcode: Lock::new(baseline::SessionState::Closed),
         engine: Lock::new(EngineHandle(None)),
     })
 }
@@ -55,7 +55,7 @@ pub fn lock_engine(module: &Module) -> Guard<'_, EngineHandle> {
 }
 
 /// Its bitcode, for the calling thread alone.
-pub fn lock_bitcode(module: &Module) -> Guard<'_, baseline::State> {
+pub fn lock_bitcode(module: &Module) -> Guard<'_, baseline::SessionState> {
     state(module).bitcode.lock()
 }
 
@@ -74,7 +74,7 @@ impl Listener for Modules {
 }
 
 fn close(state: &State) {
-    *state.bitcode.lock() = baseline::State::Closed;
+    *state.bitcode.lock() = baseline::SessionState::Closed;
     if let Some(handle) = state.engine.lock().0.take()
         && engine::get().enter().is_ok()
     {

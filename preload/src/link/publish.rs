@@ -43,7 +43,7 @@ pub struct Claim {
 
 impl Claim {
     /// One of a function of a unit.
-    pub fn of(function: &'static Function, definition: &unit::Function<'_>) -> Self {
+    pub fn of(function: &'static Function, definition: &unit::UnitFunction<'_>) -> Self {
         let counters = definition.counters.map(|counters| counters.offset);
         Self { function, offset: definition.offset, counters }
     }

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::platform::loaded::{self, Definition, Object};
+use crate::platform::loaded::{self, Definition, LoadedObject};
 
 /// The number of objects that were loaded when the program started. They come first in load order, and stay.
 static AT_START: AtomicUsize = AtomicUsize::new(0);
@@ -48,7 +48,7 @@ pub fn find(name: &str, address: usize) -> Option<Definition> {
 }
 
 /// Adds the libraries that `object` needs, unless they are among those that are `seen`.
-fn needed_by(object: &Object<'_>, objects: &[Object<'_>], seen: &mut Vec<usize>) {
+fn needed_by(object: &LoadedObject<'_>, objects: &[LoadedObject<'_>], seen: &mut Vec<usize>) {
     for name in object.needed() {
         if let Some(at) = objects.iter().position(|other| other.is_called(name))
             && !seen.contains(&at)

@@ -27,7 +27,7 @@ use autojit_code::lock::{ForkLock, Guard, Lock};
 /// Where a function is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub enum State {
+pub enum FunctionState {
     /// Nothing has called it.
     Cold = 0,
     /// Some thread compiles it.
@@ -40,7 +40,7 @@ pub enum State {
     Failed = 4,
 }
 
-impl State {
+impl FunctionState {
     fn from_word(word: u32) -> Self {
         [Self::Cold, Self::Compiling, Self::Awaited, Self::Ready, Self::Failed][word as usize]
     }
@@ -103,7 +103,7 @@ impl Function {
         Self {
             module,
             index,
-            state: AtomicU32::new(State::Cold as u32),
+            state: AtomicU32::new(FunctionState::Cold as u32),
             tier: AtomicU32::new(Tier::Last as u32),
             has_better: AtomicBool::new(false),
             version: Version::new(),
@@ -152,13 +152,13 @@ impl Function {
     }
 
     /// Where it is in its life.
-    pub fn state(&self) -> State {
-        State::from_word(self.state.load(SeqCst))
+    pub fn state(&self) -> FunctionState {
+        FunctionState::from_word(self.state.load(SeqCst))
     }
 
     /// Its code, once it is ready.
     pub fn code(&self) -> Option<usize> {
-        (self.state() == State::Ready).then(|| self.version.start()).flatten()
+        (self.state() == FunctionState::Ready).then(|| self.version.start()).flatten()
     }
 
     /// Where calls may lead straight to, if it is ready, and whether they are to be remembered: that may be replaced.
@@ -200,7 +200,7 @@ impl Function {
 
     /// Makes a function with code of the first tier the calling thread's to replace. False if it has none.
     pub fn claim_replacement(&self) -> bool {
-        self.state() == State::Ready
+        self.state() == FunctionState::Ready
             && self.tier.compare_exchange(Tier::First as u32, Tier::Replaced as u32, SeqCst, SeqCst).is_ok()
     }
 
@@ -223,33 +223,35 @@ impl Function {
 
     /// Makes a cold function the calling thread's to compile. False if it is not cold.
     pub fn claim(&self) -> bool {
-        self.state.compare_exchange(State::Cold as u32, State::Compiling as u32, SeqCst, SeqCst).is_ok()
+        self.state
+            .compare_exchange(FunctionState::Cold as u32, FunctionState::Compiling as u32, SeqCst, SeqCst)
+            .is_ok()
     }
 
     /// Gives a claimed function back, cold.
     pub fn unclaim(&self) {
-        self.leave_compiling(State::Cold);
+        self.leave_compiling(FunctionState::Cold);
     }
 
     /// Marks a claimed function as one that cannot be compiled.
     pub fn fail(&self) {
-        self.leave_compiling(State::Failed);
+        self.leave_compiling(FunctionState::Failed);
     }
 
     /// Sleeps while another thread compiles it.
     pub fn wait(&self) {
-        let (compiling, awaited) = (State::Compiling as u32, State::Awaited as u32);
+        let (compiling, awaited) = (FunctionState::Compiling as u32, FunctionState::Awaited as u32);
         // The owner wakes only when it finds the state awaited: it spares a system call for each function.
         let _ = self.state.compare_exchange(compiling, awaited, SeqCst, SeqCst);
-        while self.state() == State::Awaited {
+        while self.state() == FunctionState::Awaited {
             sys::futex_wait(&self.state, awaited);
         }
     }
 
-    fn leave_compiling(&self, state: State) {
-        let before = State::from_word(self.state.swap(state as u32, SeqCst));
-        debug_assert!(matches!(before, State::Compiling | State::Awaited), "{before:?}");
-        if before == State::Awaited {
+    fn leave_compiling(&self, state: FunctionState) {
+        let before = FunctionState::from_word(self.state.swap(state as u32, SeqCst));
+        debug_assert!(matches!(before, FunctionState::Compiling | FunctionState::Awaited), "{before:?}");
+        if before == FunctionState::Awaited {
             sys::futex_wake(&self.state, i32::MAX);
         }
     }
@@ -289,8 +291,8 @@ impl Function {
         if let Some(slot) = unsafe { self.slot.load(SeqCst).as_ref() } {
             self.lead(slot);
         }
-        if self.state() != State::Ready {
-            self.leave_compiling(State::Ready);
+        if self.state() != FunctionState::Ready {
+            self.leave_compiling(FunctionState::Ready);
         }
         let last = tier == Tier::Last;
         if last && let Some(counters) = self.counters() {

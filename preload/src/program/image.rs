@@ -17,7 +17,7 @@ use autojit_trampoline::contract::{CONTRACT_VERSION, IMAGE_MAGIC, ImageRecord, M
 use goblin::elf::program_header::{PF_R, PF_W, PF_X};
 
 use crate::platform::elf_file::{ElfFile, SymbolTable, Symbols};
-use crate::platform::loaded::{self, Definition, Object};
+use crate::platform::loaded::{self, Definition, LoadedObject};
 use crate::platform::scope;
 use crate::program::attachment::Attachment;
 use crate::program::function::Function;
@@ -311,7 +311,8 @@ impl Image {
 
     /// Whether its dynamic symbol table has the functions that are not hidden: an executable's only if it was asked for.
     pub fn exports_its_functions(&self) -> bool {
-        let find_main = |object: loaded::Object<'_>| ControlFlow::Break(object.define("main").is_some());
+        let find_main =
+            |object: loaded::LoadedObject<'_>| ControlFlow::Break(object.define("main").is_some());
         !self.mapping.executable || loaded::each(find_main).unwrap_or(false)
     }
 
@@ -407,7 +408,7 @@ impl Image {
     }
 
     /// Whether it is this loaded object.
-    fn is(&self, object: Object<'_>) -> bool {
+    fn is(&self, object: LoadedObject<'_>) -> bool {
         object.base == self.mapping.base
             && object.range() == self.mapping.range
             && object.segments(PF_W).any(|data| data.contains(&self.entry))

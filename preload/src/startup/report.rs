@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use autojit_protocol::json::quote;
 
 use crate::compile::{compiler, image_cache};
-use crate::program::function::State;
+use crate::program::function::FunctionState;
 use crate::program::image;
 use crate::settings::options::{self, Mode, StatsSink};
 use crate::settings::stats;
@@ -89,7 +89,7 @@ fn file_name(name: &[u8], process: u32, forked: bool) -> CString {
 fn bound() -> usize {
     let functions =
         image::all().flat_map(|image| image.known_modules()).flat_map(|module| module.functions());
-    let named = functions.filter(|function| function.state() == State::Ready).count();
+    let named = functions.filter(|function| function.state() == FunctionState::Ready).count();
     named + image::all().map(image_cache::unnamed).sum::<usize>()
 }
 

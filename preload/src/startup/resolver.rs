@@ -10,7 +10,7 @@ use autojit_trampoline::entry::Frame;
 use crate::compile::batch;
 use crate::platform::guards::ErrnoGuard;
 use crate::program::fork::ForkGuard;
-use crate::program::function::{Function, State};
+use crate::program::function::{Function, FunctionState};
 use crate::program::version::rewrite_call;
 use crate::program::{image, missing, process};
 use crate::settings::failure::Failure;
@@ -40,13 +40,13 @@ pub unsafe extern "C" fn resolve(slot: *const Slot, frame: &mut Frame) {
     // One thread compiles it, and others along with it. The rest sleep until it has code. No lock is held here.
     loop {
         match function.state() {
-            State::Ready => break,
-            State::Compiling | State::Awaited => function.wait(),
-            State::Cold => {
+            FunctionState::Ready => break,
+            FunctionState::Compiling | FunctionState::Awaited => function.wait(),
+            FunctionState::Cold => {
                 batch::compile(function).unwrap_or_else(|failure| give_up(function, frame, &failure))
             }
             // The thread that failed has said why.
-            State::Failed => log::park_forever(),
+            FunctionState::Failed => log::park_forever(),
         }
     }
     process::note_start(function.module().image());

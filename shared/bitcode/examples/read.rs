@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 
 fn rounds() -> usize {
     std::env::var("ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(31)
@@ -18,7 +18,7 @@ fn processor_time() -> f64 {
 fn main() {
     for path in std::env::args().skip(1) {
         let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{path}: {error:?}"));
         let mut body = FunctionBody::default();
         let (mut functions, mut instructions) = (0, 0);
         let bodies: Vec<u32> =
@@ -34,7 +34,7 @@ fn main() {
         }
         let start = processor_time();
         for _ in 0..rounds() * 10 {
-            let _ = black_box(Module::parse(black_box(&bytes)));
+            let _ = black_box(BitcodeModule::parse(black_box(&bytes)));
         }
         let opening = (processor_time() - start) / (rounds() * 10) as f64;
         let start = processor_time();

@@ -4,8 +4,8 @@ use crate::constant_reader::Scratch;
 use crate::constants::{Constant, Constants};
 use crate::stream::Record;
 use crate::{
-    Align, AttributeListId, Block, Flags, Inst, Module, Opcode, Ordering, Predicate, RmwOp, TailKind, TypeId,
-    Value,
+    Align, AttributeListId, BitcodeModule, Block, Flags, Inst, Opcode, Ordering, Predicate, RmwOp, TailKind,
+    TypeId, Value,
 };
 
 /// An instruction. What its operands are is listed at [`FunctionBody::operands`].
@@ -49,7 +49,7 @@ impl Instruction {
         Ordering::from_encoded(self.detail8.into()).unwrap_or(Ordering::SequentiallyConsistent)
     }
 
-    /// The synchronization scope of an atomic access or fence: see [`Module::sync_scope`](crate::Module::sync_scope).
+    /// The synchronization scope of an atomic access or fence: see [`BitcodeModule::sync_scope`](crate::BitcodeModule::sync_scope).
     pub fn sync_scope(&self) -> u32 {
         self.detail
     }
@@ -89,7 +89,7 @@ pub struct DebugLocation {
 /// An operand bundle of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bundle {
-    /// Its tag: see [`Module::bundle_tag`](crate::Module::bundle_tag).
+    /// Its tag: see [`BitcodeModule::bundle_tag`](crate::BitcodeModule::bundle_tag).
     pub tag: u32,
     pub(crate) first: u32,
     pub(crate) count: u32,
@@ -146,7 +146,7 @@ pub enum Definition {
     Metadata(u32),
 }
 
-/// A function's body. [`Module::read_function`](crate::Module::read_function) fills it; what was in it before is
+/// A function's body. [`BitcodeModule::read_function`](crate::BitcodeModule::read_function) fills it; what was in it before is
 /// dropped, its memory used again.
 #[derive(Debug, Default)]
 pub struct FunctionBody {
@@ -321,13 +321,13 @@ impl FunctionBody {
     }
 
     /// Whether instructions have source locations, be it that they were not kept
-    /// ([`Module::read_code`](crate::Module::read_code)).
+    /// ([`BitcodeModule::read_code`](crate::BitcodeModule::read_code)).
     pub fn has_locations(&self) -> bool {
         self.located
     }
 
     /// Statements about variables, if they were asked for
-    /// ([`Module::read_function_with_debug_records`](crate::Module::read_function_with_debug_records)).
+    /// ([`BitcodeModule::read_function_with_debug_records`](crate::BitcodeModule::read_function_with_debug_records)).
     pub fn debug_records(&self) -> &[DebugRecord] {
         &self.debug_records
     }
@@ -348,7 +348,7 @@ impl FunctionBody {
     }
 
     /// What a value is.
-    pub fn definition(&self, module: &Module<'_>, value: Value) -> Option<Definition> {
+    pub fn definition(&self, module: &BitcodeModule<'_>, value: Value) -> Option<Definition> {
         if let Some(metadata) = value.metadata() {
             return Some(Definition::Metadata(metadata));
         }
@@ -369,7 +369,7 @@ impl FunctionBody {
     }
 
     /// The constant that a value is, the module's or the function's; none if it is something else.
-    pub fn constant<'b>(&'b self, module: &'b Module<'_>, value: Value) -> Option<Constant<'b>> {
+    pub fn constant<'b>(&'b self, module: &'b BitcodeModule<'_>, value: Value) -> Option<Constant<'b>> {
         if value.0 < self.first_argument {
             return module.constant(value);
         }
@@ -381,7 +381,7 @@ impl FunctionBody {
     }
 
     /// A value's type; none for metadata.
-    pub fn type_of(&self, module: &Module<'_>, value: Value) -> Option<TypeId> {
+    pub fn type_of(&self, module: &BitcodeModule<'_>, value: Value) -> Option<TypeId> {
         match value.0.checked_sub(self.first_argument) {
             Some(index) => self.types.get(index as usize).copied(),
             None => module.type_of(value),

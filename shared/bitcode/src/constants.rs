@@ -90,7 +90,7 @@ pub struct InlineAsm<'c> {
     pub constraints: &'c [u8],
 }
 
-/// An array or vector of numbers, as the bitcode has it: [`Module::data`](crate::Module::data) decodes it.
+/// An array or vector of numbers, as the bitcode has it: [`BitcodeModule::data`](crate::BitcodeModule::data) decodes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data<'c> {
     pub(crate) bytes: &'c [u8],

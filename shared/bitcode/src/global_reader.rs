@@ -2,8 +2,8 @@
 
 use crate::types::Kind;
 use crate::{
-    Align, AttributeListId, Global, GlobalKind, Linkage, Module, Reason, ThreadLocal, TypeId, UnnamedAddr,
-    Value, Visibility,
+    Align, AttributeListId, BitcodeModule, Global, GlobalKind, Linkage, Reason, ThreadLocal, TypeId,
+    UnnamedAddr, Value, Visibility,
 };
 
 type Read<T> = core::result::Result<T, Reason>;
@@ -60,7 +60,7 @@ pub(crate) fn comdat(record: &[u64]) -> Read<(u32, u32)> {
 }
 
 /// A variable, function, alias or indirect function.
-pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &Module<'_>) -> Read<Global> {
+pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &BitcodeModule<'_>) -> Read<Global> {
     let (name, rest) = name(record)?;
     let fields = Fields(rest);
     if rest.len() < 4 {
@@ -114,7 +114,7 @@ pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &Module<'_>) -> R
     Ok(global)
 }
 
-fn variable(global: &mut Global, fields: &Fields<'_>, module: &Module<'_>) -> Read<u32> {
+fn variable(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>) -> Read<u32> {
     fields.known(18)?;
     let properties = fields.number(1)?;
     if properties & 2 == 0 {
@@ -136,7 +136,7 @@ fn variable(global: &mut Global, fields: &Fields<'_>, module: &Module<'_>) -> Re
     Ok(properties >> 2)
 }
 
-fn function(global: &mut Global, fields: &Fields<'_>, module: &Module<'_>) -> Read<u32> {
+fn function(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>) -> Read<u32> {
     fields.known(19)?;
     global.convention = match fields.get(1) {
         convention @ 0..=1023 => convention as u16,
@@ -173,7 +173,7 @@ fn indirect(global: &mut Global, fields: &Fields<'_>) -> Read<u32> {
 }
 
 /// Lists come before globals, so that it can be told whether there is one.
-fn attributes(list: u32, module: &Module<'_>) -> Read<AttributeListId> {
+fn attributes(list: u32, module: &BitcodeModule<'_>) -> Read<AttributeListId> {
     if list as usize <= module.attributes.lists.len() {
         Ok(AttributeListId(list))
     } else {

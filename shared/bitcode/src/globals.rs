@@ -63,7 +63,7 @@ pub enum UnnamedAddr {
 pub struct Global {
     /// What it is.
     pub kind: GlobalKind,
-    /// Where its name is in the string table: see [`Module::name`](crate::Module::name).
+    /// Where its name is in the string table: see [`BitcodeModule::name`](crate::BitcodeModule::name).
     pub(crate) name: (u32, u32),
     /// The type of what is at its address: of a function its function type.
     pub value_type: TypeId,
@@ -87,9 +87,9 @@ pub struct Global {
     pub externally_initialized: bool,
     /// Its alignment.
     pub align: Align,
-    /// Its section, counted from 1, or 0: see [`Module::section`](crate::Module::section).
+    /// Its section, counted from 1, or 0: see [`BitcodeModule::section`](crate::BitcodeModule::section).
     pub section: u32,
-    /// Its comdat, counted from 1, or 0: see [`Module::comdat`](crate::Module::comdat).
+    /// Its comdat, counted from 1, or 0: see [`BitcodeModule::comdat`](crate::BitcodeModule::comdat).
     pub comdat: u32,
     /// A function's calling convention, with LLVM's number.
     pub convention: u16,

@@ -10,8 +10,8 @@
 //! ```no_run
 //! # fn main() -> Result<(), autojit_bitcode::Error> {
 //! # let bytes: &[u8] = &[];
-//! use autojit_bitcode::{FunctionBody, Module, Opcode};
-//! let module = Module::parse(bytes)?; // types, attributes, globals, constants; an index of the bodies
+//! use autojit_bitcode::{BitcodeModule, FunctionBody, Opcode};
+//! let module = BitcodeModule::parse(bytes)?; // types, attributes, globals, constants; an index of the bodies
 //! let mut body = FunctionBody::default(); // to be used again and again
 //! for (index, global) in module.globals().iter().enumerate() {
 //!     if !module.has_body(index as u32) {
@@ -37,7 +37,7 @@
 //!
 //! A [`Value`] is LLVM's own number. A function sees, in this order:
 //!
-//! 1. the module's globals, in the order of [`Module::globals`] (variables, functions, aliases, indirect functions);
+//! 1. the module's globals, in the order of [`BitcodeModule::globals`] (variables, functions, aliases, indirect functions);
 //! 2. the module's constants;
 //! 3. the function's arguments;
 //! 4. the function's own constants;
@@ -49,8 +49,8 @@
 //!
 //! # Parts
 //!
-//! The whole of the bitcode is not needed to read a body of it. [`cut`] says where its parts are; [`Module::open`] takes
-//! those that all bodies need, [`Module::read_block`] the block of a body. [`split`] makes bodies without what is said for
+//! The whole of the bitcode is not needed to read a body of it. [`cut`] says where its parts are; [`BitcodeModule::open`] takes
+//! those that all bodies need, [`BitcodeModule::read_block`] the block of a body. [`split`] makes bodies without what is said for
 //! debuggers, which are half as long, and [`join`] puts it back.
 //!
 //! # Metadata
@@ -105,6 +105,6 @@ pub use error::{Error, Reason, Result};
 pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
 pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};
 pub use metadata::{File, Metadata, Scope, ScopeKind};
-pub use module::{Module, Parts};
+pub use module::{BitcodeModule, Parts};
 pub use opcode::{Flags, Opcode, Ordering, Predicate, RmwOp, TailKind};
 pub use types::{Layout, Type, TypeTable};

@@ -6,7 +6,7 @@
 
 use crate::bits::Cursor;
 use crate::stream::{Next, Reader, Record, block};
-use crate::{DebugLocation, Error, FunctionBody, Module, Reason, Result};
+use crate::{BitcodeModule, DebugLocation, Error, FunctionBody, Reason, Result};
 
 /// How many scopes are walked outwards at most.
 const NESTING: u32 = 10_000;
@@ -51,7 +51,7 @@ pub struct File<'m> {
 /// The metadata of a module, and of one of its functions.
 #[derive(Debug)]
 pub struct Metadata<'m> {
-    module: &'m Module<'m>,
+    module: &'m BitcodeModule<'m>,
     /// Of the module, if it has metadata; then of a function.
     levels: Vec<Level<'m>>,
     own: usize,
@@ -73,13 +73,13 @@ struct Level<'m> {
 
 impl<'m> Metadata<'m> {
     /// Notes where the nodes are of a module that was not cut.
-    pub fn new(module: &'m Module<'m>) -> Result<Metadata<'m>> {
+    pub fn new(module: &'m BitcodeModule<'m>) -> Result<Metadata<'m>> {
         Self::of(module, module.metadata)
     }
 
     /// Notes where the nodes are of a module that was cut: `block` is [`Cut::metadata`](crate::Cut::metadata), empty if the
     /// module has none.
-    pub fn of(module: &'m Module<'m>, block: &'m [u8]) -> Result<Metadata<'m>> {
+    pub fn of(module: &'m BitcodeModule<'m>, block: &'m [u8]) -> Result<Metadata<'m>> {
         let mut metadata = Metadata { module, levels: Vec::new(), own: 0, record: Record::default() };
         if !block.is_empty() {
             let mut outer = Reader::within(Cursor::new(block), module.width);

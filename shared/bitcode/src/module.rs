@@ -11,7 +11,7 @@ use crate::{
 
 /// A module of bitcode, opened. It borrows the bytes; bodies are read from them when asked for.
 #[derive(Debug)]
-pub struct Module<'a> {
+pub struct BitcodeModule<'a> {
     /// The bytes with its constants.
     pub(crate) bytes: &'a [u8],
     pub(crate) types: TypeTable,
@@ -54,15 +54,15 @@ pub struct Parts<'a> {
     pub strings: &'a [u8],
 }
 
-impl<'a> Module<'a> {
+impl<'a> BitcodeModule<'a> {
     /// Opens the module in `bytes`: bitcode with one module, as LLVM 22 writes it.
-    pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>> {
+    pub fn parse(bytes: &'a [u8]) -> Result<BitcodeModule<'a>> {
         module_reader::parse(bytes)
     }
 
     /// Opens a module that has been cut. Its bodies and its metadata are to be handed in where they are asked for:
     /// [`read_block`](Self::read_block), [`Metadata::of`](crate::Metadata::of).
-    pub fn open(parts: Parts<'a>) -> Result<Module<'a>> {
+    pub fn open(parts: Parts<'a>) -> Result<BitcodeModule<'a>> {
         module_reader::open(parts)
     }
 

@@ -7,7 +7,8 @@ use crate::constants::Constants;
 use crate::stream::{Head, Info, Next, Reader, Record, block};
 use crate::types::Kind;
 use crate::{
-    Error, GlobalKind, Module, Parts, Reason, Result, TypeTable, attribute_reader, global_reader, type_reader,
+    BitcodeModule, Error, GlobalKind, Parts, Reason, Result, TypeTable, attribute_reader, global_reader,
+    type_reader,
 };
 
 const MAGIC: u64 = u32::from_le_bytes(*b"BC\xc0\xde") as u64;
@@ -26,7 +27,7 @@ pub(crate) fn top(bytes: &[u8]) -> Result<Reader<'_, 'static>> {
 }
 
 /// Reads the outermost level.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<BitcodeModule<'_>> {
     let mut top = top(bytes)?;
     let mut module = None;
     let mut strings = None;
@@ -55,7 +56,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Module<'_>> {
 }
 
 /// Reads the parts of a module that has been cut.
-pub(crate) fn open<'a>(parts: Parts<'a>) -> Result<Module<'a>> {
+pub(crate) fn open<'a>(parts: Parts<'a>) -> Result<BitcodeModule<'a>> {
     let mut top = top(parts.head)?;
     let mut inner = loop {
         match top.next()? {
@@ -88,7 +89,7 @@ pub(crate) fn open<'a>(parts: Parts<'a>) -> Result<Module<'a>> {
 }
 
 /// Gives the module its string table, which has all of its names.
-fn take_strings<'a>(module: &mut Module<'a>, strings: &'a [u8]) -> core::result::Result<(), Reason> {
+fn take_strings<'a>(module: &mut BitcodeModule<'a>, strings: &'a [u8]) -> core::result::Result<(), Reason> {
     module.strings = strings;
     let names = module.globals.iter().map(|global| global.name).chain(module.comdats.iter().copied());
     for (start, length) in names {
@@ -135,7 +136,7 @@ fn string_table<'a>(reader: &mut Reader<'a, '_>) -> Result<&'a [u8]> {
 }
 
 struct ModuleReader<'a> {
-    module: Module<'a>,
+    module: BitcodeModule<'a>,
     scratch: Scratch,
     /// How many functions have bodies.
     defined: u32,
@@ -148,7 +149,7 @@ struct ModuleReader<'a> {
 
 impl<'a> ModuleReader<'a> {
     fn new(bytes: &'a [u8], width: u32) -> Self {
-        let module = Module {
+        let module = BitcodeModule {
             bytes,
             width,
             info: Info::default(),
@@ -195,7 +196,7 @@ impl<'a> ModuleReader<'a> {
         Ok(true)
     }
 
-    fn finish(mut self, reader: &Reader<'a, '_>) -> Result<Module<'a>> {
+    fn finish(mut self, reader: &Reader<'a, '_>) -> Result<BitcodeModule<'a>> {
         if !self.version || !self.cut && self.module.blocks.len() != self.defined as usize {
             return Err(reader.error(Reason::Structure));
         }

@@ -5,7 +5,7 @@ mod drive;
 use std::path::Path;
 use std::process::Command;
 
-use autojit_bitcode::{Module, Parts, Reason, cut, join, split};
+use autojit_bitcode::{BitcodeModule, Parts, Reason, cut, join, split};
 use drive::{apart, drive, in_parts, kept};
 
 /// Bitcode of IR text.
@@ -44,20 +44,21 @@ fn parts_are_read_as_the_whole() {
         !3 = distinct !DISubprogram(name: \"f\", file: !1, line: 1, type: !4, unit: !0, spFlags: DISPFlagDefinition)
         !4 = !DISubroutineType(types: !{})\n!5 = !DILocation(line: 7, scope: !3)";
     let described = assemble("described", text);
-    assert!(in_parts(&described, &Module::parse(&described).expect("it is whole")));
+    assert!(in_parts(&described, &BitcodeModule::parse(&described).expect("it is whole")));
     assert!(!cut(&described).expect("it has all parts").metadata.is_empty());
     for bytes in [&described, &kinds()] {
         assert_eq!(apart(bytes), kept(bytes));
     }
     let bytes = kinds();
-    assert!(in_parts(&bytes, &Module::parse(&bytes).expect("it is whole")));
+    assert!(in_parts(&bytes, &BitcodeModule::parse(&bytes).expect("it is whole")));
     let cut = cut(&bytes).expect("it has all parts");
     assert_eq!(cut.metadata.start, cut.head.end);
     assert!(cut.bodies.len() >= 11 && cut.bodies.is_sorted() && cut.bodies[0] == cut.middle.end);
     let kept = kept(&bytes).expect("it has all parts");
     assert!(drive(&kept).is_ok() && kept.len() <= bytes.len());
     let parts = [cut.head, cut.middle, cut.strings].map(|part| &bytes[part]);
-    let open = |[head, middle, strings]: [&[u8]; 3]| Module::open(Parts { head, middle, strings }).map(drop);
+    let open =
+        |[head, middle, strings]: [&[u8]; 3]| BitcodeModule::open(Parts { head, middle, strings }).map(drop);
     assert!(open(parts).is_ok());
     for part in 0..3 {
         for length in (0..parts[part].len()).step_by(4) {
@@ -124,7 +125,7 @@ fn damaged_notes_are_errors() {
 fn damaged_groups_are_errors() {
     let bytes = kinds();
     let cut = cut(&bytes).expect("it has all parts");
-    let module = Module::open(Parts {
+    let module = BitcodeModule::open(Parts {
         head: &bytes[cut.head],
         middle: &bytes[cut.middle],
         strings: &bytes[cut.strings],
@@ -171,7 +172,7 @@ fn each_byte_can_be_changed() {
 
 #[test]
 fn foreign_bytes_have_their_reasons() {
-    let reason = |bytes: &[u8]| Module::parse(bytes).map(|_| ()).expect_err("it is no module").reason;
+    let reason = |bytes: &[u8]| BitcodeModule::parse(bytes).map(|_| ()).expect_err("it is no module").reason;
     assert_eq!(reason(b""), Reason::NotBitcode);
     assert_eq!(reason(b"\x7fELF\x02\x01\x01\0"), Reason::NotBitcode);
     assert_eq!(reason(b"BC\xc0\xde"), Reason::Structure);

@@ -1,9 +1,9 @@
 //! Bitcode that older releases of clang have written: `releases/older.c`, by
 //! `clang-N -O1 -g -Xclang -disable-llvm-passes -emit-llvm -c older.c -o llvm-N.bc`.
 
-use autojit_bitcode::{AttributeKind, FunctionBody, Module, Opcode};
+use autojit_bitcode::{AttributeKind, BitcodeModule, FunctionBody, Opcode};
 
-fn functions<'m>(module: &'m Module<'_>) -> impl Iterator<Item = (u32, String)> + 'm {
+fn functions<'m>(module: &'m BitcodeModule<'_>) -> impl Iterator<Item = (u32, String)> + 'm {
     let globals = module.globals().iter().enumerate();
     globals.map(|(index, global)| (index as u32, String::from_utf8_lossy(module.name(global)).into_owned()))
 }
@@ -13,7 +13,7 @@ fn what_older_releases_have_written_is_read() {
     for (release, bytes) in
         [(16, &include_bytes!("releases/llvm-16.bc")[..]), (19, include_bytes!("releases/llvm-19.bc"))]
     {
-        let module = Module::parse(bytes).unwrap_or_else(|error| panic!("LLVM {release}: {error:?}"));
+        let module = BitcodeModule::parse(bytes).unwrap_or_else(|error| panic!("LLVM {release}: {error:?}"));
         let mut body = FunctionBody::default();
         let mut read = Vec::new();
         for (index, name) in functions(&module).filter(|(index, _)| module.has_body(*index)) {

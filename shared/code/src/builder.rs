@@ -10,7 +10,7 @@ use crate::fixups::{Fixups, Group};
 use crate::link::LinkError;
 use crate::object::malformed;
 use crate::reloc::{Form, Relax};
-use crate::unit::{CountersAt, External, Function, Segment, Source, Symbol, Unit, Usage};
+use crate::unit::{CountersAt, External, Segment, Source, Symbol, Unit, UnitFunction, Usage};
 
 /// What an instruction or a word wants of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Builder<'a> {
     externals: Vec<External<'a>>,
     got: Vec<Source>,
     fixups: Vec<(Group, u32)>,
-    functions: Vec<Function<'a>>,
+    functions: Vec<UnitFunction<'a>>,
     names: Vec<Cow<'a, str>>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Builder<'a> {
         (offset, size): (u32, u32),
         counters: Option<CountersAt>,
     ) {
-        self.functions.push(Function { symbol, offset, size, global: true, counters });
+        self.functions.push(UnitFunction { symbol, offset, size, global: true, counters });
         self.names.push(name);
     }
 

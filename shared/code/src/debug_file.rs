@@ -19,7 +19,7 @@ use crate::describe::{File, SYMBOL, TEXT};
 use crate::description::{Description, FRAMES_AT};
 use crate::eh_frame;
 use crate::link::LinkError;
-use crate::object::{Object, bytes_of, malformed};
+use crate::object::{ElfObject, bytes_of, malformed};
 
 /// Begins the names of sections that stand for the stubs of functions, whose names follow: the engine describes a stub
 /// as a part of its function.
@@ -74,7 +74,7 @@ impl DebugFile {
         let lens = (self.loaded.len(), self.symbols.each_ref().map(Vec::len), self.strings.len());
         let tables: BTreeMap<String, usize> =
             self.tables.iter().map(|(name, table)| (name.clone(), table.len())).collect();
-        self.add_all(&Object::parse(object)?, sections, address).inspect_err(|_| {
+        self.add_all(&ElfObject::parse(object)?, sections, address).inspect_err(|_| {
             self.loaded.truncate(lens.0);
             self.symbols.iter_mut().zip(lens.1).for_each(|(symbols, len)| symbols.truncate(len));
             self.strings.truncate(lens.2);
@@ -95,7 +95,7 @@ impl DebugFile {
     /// Whether `object` is to be put into another file.
     pub fn has_no_room_for(&self, object: &[u8]) -> bool {
         let bytes: usize = self.tables.values().map(Vec::len).sum();
-        let sections = Object::parse(object).map_or(0, |object| object.sections.len());
+        let sections = ElfObject::parse(object).map_or(0, |object| object.sections.len());
         !self.is_empty() && (self.loaded.len() + sections > SECTIONS || bytes + object.len() > BYTES)
     }
 
@@ -106,7 +106,7 @@ impl DebugFile {
 
     fn add_all(
         &mut self,
-        object: &Object<'_>,
+        object: &ElfObject<'_>,
         sections: &[(u32, usize)],
         mut address: impl FnMut(&str) -> Option<usize>,
     ) -> Result<(), LinkError> {
@@ -143,7 +143,7 @@ impl DebugFile {
 
     fn add_table(
         &mut self,
-        object: &Object<'_>,
+        object: &ElfObject<'_>,
         header: &SectionHeader,
         name: &str,
     ) -> Result<Destination, LinkError> {
@@ -166,7 +166,7 @@ impl DebugFile {
     }
 
     /// Adds the names of code and data.
-    fn add_symbols(&mut self, object: &Object<'_>, destinations: &[Destination]) -> Result<(), LinkError> {
+    fn add_symbols(&mut self, object: &ElfObject<'_>, destinations: &[Destination]) -> Result<(), LinkError> {
         for symbol in object.symbols.iter() {
             let Some(Destination::Loaded(_, number)) = destinations.get(symbol.st_shndx as usize) else {
                 continue;
@@ -186,7 +186,7 @@ impl DebugFile {
 
     fn relocate(
         &mut self,
-        object: &Object<'_>,
+        object: &ElfObject<'_>,
         destinations: &[Destination],
         mut address: impl FnMut(&str) -> Option<usize>,
     ) -> Result<(), LinkError> {

@@ -20,7 +20,7 @@ use crate::arch::MACHINE;
 use crate::arch::reloc::{self, Field};
 use crate::dwarf::{FunctionLines, Sections};
 use crate::link::LinkError;
-use crate::object::{Object, malformed};
+use crate::object::{ElfObject, malformed};
 use crate::unwind::Named;
 
 /// An object with debug sections, and where it was linked.
@@ -49,7 +49,7 @@ const DEBUG: &str = ".debug_";
 
 /// Whether `object` describes lines.
 pub fn has_lines(object: &[u8]) -> bool {
-    Object::parse(object).is_ok_and(|object| {
+    ElfObject::parse(object).is_ok_and(|object| {
         object.sections.iter().any(|section| object.section_name(&section) == Ok(".debug_line"))
     })
 }
@@ -93,7 +93,7 @@ pub(crate) const STRINGS: u32 = 3;
 
 /// Adds the debug sections of an object to those by name.
 fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), LinkError> {
-    let object = Object::parse(linked.object)?;
+    let object = ElfObject::parse(linked.object)?;
     // Where each section of the object is: its address in memory, or its place in the file's section of that name.
     let mut places = vec![None; object.sections.len()];
     for &(index, address) in linked.sections {
@@ -146,7 +146,7 @@ fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), L
     Ok(())
 }
 
-fn is_debug(object: &Object<'_>, header: &SectionHeader) -> Result<bool, LinkError> {
+fn is_debug(object: &ElfObject<'_>, header: &SectionHeader) -> Result<bool, LinkError> {
     let plain = header.sh_type != SHT_RELA && header.sh_flags & u64::from(SHF_COMPRESSED) == 0;
     Ok(plain && object.section_name(header)?.starts_with(DEBUG))
 }

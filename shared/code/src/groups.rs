@@ -170,7 +170,7 @@ impl Group<'_> {
     pub fn functions(&self, key: &Key) -> Result<Vec<Defined>, PackError> {
         let unit = pack::decode(&self.pack, key)?;
         let functions = unit.functions.iter().filter(|function| function.global);
-        let reference = |function: crate::unit::Function<'_>| match function.symbol {
+        let reference = |function: crate::unit::UnitFunction<'_>| match function.symbol {
             Symbol::Function(number) => {
                 let counters = function.counters.map_or(NONE, |counters| counters.offset);
                 let reference = self.references.get(number as usize);

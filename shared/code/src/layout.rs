@@ -11,7 +11,7 @@ use crate::debug_file::STUB_SECTION;
 use crate::link::LinkError;
 use crate::memory::LARGEST_SEGMENT;
 use crate::memory::MemoryError;
-use crate::object::{Object, malformed};
+use crate::object::{ElfObject, malformed};
 use crate::unit::Segment;
 
 /// The largest section without bits: compiled code has no variables of its own, so there is hardly use for one.
@@ -45,7 +45,7 @@ pub struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     /// Sites the object's sections; no segment may become larger than a code memory.
-    pub fn of(object: &Object<'a>) -> Result<Self, LinkError> {
+    pub fn of(object: &ElfObject<'a>) -> Result<Self, LinkError> {
         let mut layout =
             Self { sections: vec![None; object.sections.len()], sizes: [0; 4], aligns: [16, 8, 8, 8] };
         for (index, header) in object.sections.iter().enumerate() {
@@ -62,7 +62,7 @@ impl<'a> Layout<'a> {
 
     fn add(
         &mut self,
-        object: &Object<'a>,
+        object: &ElfObject<'a>,
         index: usize,
         header: &SectionHeader,
         name: &'a str,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::fixups;
 use crate::reloc::Relax;
 use crate::unit::{
-    CountersAt, External, Fixups, Function, Group, Lines, Segment, Source, Symbol, Unit, Usage,
+    CountersAt, External, Fixups, Group, Lines, Segment, Source, Symbol, Unit, UnitFunction, Usage,
 };
 
 /// The unit in the making.
@@ -22,7 +22,7 @@ struct Merged<'l> {
     got: Vec<Source>,
     /// What branches to externals does not hold their offset yet.
     fixups: Vec<(Group, u32)>,
-    functions: Vec<(Function<'static>, Cow<'static, str>)>,
+    functions: Vec<(UnitFunction<'static>, Cow<'static, str>)>,
     defined: BTreeSet<Symbol<'static>>,
     lines: Vec<Lines<'l>>,
 }
@@ -66,8 +66,8 @@ impl<'a> Unit<'a> {
             Symbol::Function(index) => Symbol::Function(function(index)),
             Symbol::Import(index) => Symbol::Import(import(index)),
         };
-        let functions: Vec<Function<'s>> =
-            self.functions.iter().map(|it| Function { symbol: rename(it.symbol), ..it }).collect();
+        let functions: Vec<UnitFunction<'s>> =
+            self.functions.iter().map(|it| UnitFunction { symbol: rename(it.symbol), ..it }).collect();
         let externals: Vec<External<'s>> =
             self.externals.iter().map(|it| External { symbol: rename(it.symbol), ..it }).collect();
         Unit {
@@ -91,12 +91,8 @@ impl<'a> Unit<'a> {
 impl Unit<'_> {
     /// The same, with bytes and names of its own.
     pub fn into_owned(self) -> Unit<'static> {
-        let function = |Function { symbol, offset, size, global, counters }: Function<'_>| Function {
-            symbol: symbol.into_owned(),
-            offset,
-            size,
-            global,
-            counters,
+        let function = |UnitFunction { symbol, offset, size, global, counters }: UnitFunction<'_>| {
+            UnitFunction { symbol: symbol.into_owned(), offset, size, global, counters }
         };
         let external = |External { symbol, usage, weak, own }: External<'_>| External {
             symbol: symbol.into_owned(),
@@ -128,13 +124,13 @@ impl Unit<'_> {
     }
 
     /// Defines functions no longer for others that `is_wanted` does not want: there is better code for them.
-    pub fn demote(&mut self, is_wanted: impl Fn(&Function<'_>) -> bool) {
+    pub fn demote(&mut self, is_wanted: impl Fn(&UnitFunction<'_>) -> bool) {
         if self.functions.iter().all(|it| !it.global || is_wanted(&it)) {
             return;
         }
-        let demoted = |it: Function<'_>| {
+        let demoted = |it: UnitFunction<'_>| {
             let global = it.global && is_wanted(&it);
-            Function { global, symbol: it.symbol.into_owned(), ..it }
+            UnitFunction { global, symbol: it.symbol.into_owned(), ..it }
         };
         self.functions = self.functions.iter().map(demoted).collect::<Vec<_>>().into();
     }
@@ -210,7 +206,7 @@ impl<'l> Merged<'l> {
             self.lines.push(Lines { object: object.clone(), sections: sections.iter().map(moved).collect() });
         }
         for (number, function) in unit.functions.iter().enumerate() {
-            let Function { size, global, counters, .. } = function;
+            let UnitFunction { size, global, counters, .. } = function;
             let symbol = function.symbol.into_owned();
             // Calls within the unit may lead to what counts, and are to lead to better code when it has run out.
             let global = global && self.defined.insert(symbol.clone());
@@ -219,7 +215,7 @@ impl<'l> Merged<'l> {
                 let name = unit.names.get(number).map_or(Cow::Borrowed("?"), |name| name.to_string().into());
                 let counters =
                     counters.map(|it| CountersAt { offset: it.offset + bases[Segment::Data as usize], ..it });
-                self.functions.push((Function { symbol, offset, size, global, counters }, name));
+                self.functions.push((UnitFunction { symbol, offset, size, global, counters }, name));
             }
         }
         Some(())

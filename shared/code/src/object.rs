@@ -67,7 +67,7 @@ impl<'a, T: Plain> Table<'a, T> {
 }
 
 /// An object file.
-pub struct Object<'a> {
+pub struct ElfObject<'a> {
     bytes: &'a [u8],
     /// The section headers.
     pub sections: Table<'a, SectionHeader>,
@@ -81,7 +81,7 @@ pub(crate) fn malformed(what: impl Into<String>) -> LinkError {
     LinkError::Object(what.into())
 }
 
-impl<'a> Object<'a> {
+impl<'a> ElfObject<'a> {
     /// Checks the header and finds the tables.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, LinkError> {
         let header: Header = read(bytes, 0).ok_or_else(|| malformed("shorter than an ELF header"))?;

@@ -30,7 +30,7 @@ use crate::eh_frame::{self, ENTRY, Entry};
 use crate::fixups::{GROUP, SITE};
 use crate::table::Record;
 use crate::unit::{
-    CountersAt, External, Fixups, Function, Lines, Segment, Source, Symbol, Table, Unit, Usage,
+    CountersAt, External, Fixups, Lines, Segment, Source, Symbol, Table, Unit, UnitFunction, Usage,
 };
 
 /// The version of the format, of what the code in it may rely on, and of what the linker makes of an object: raised when
@@ -68,7 +68,7 @@ pub fn code_len(bytes: &[u8]) -> Option<usize> {
         (9, GOT_ENTRY),
         (10, GROUP),
         (11, SITE),
-        (12, Function::SIZE),
+        (12, UnitFunction::SIZE),
         (15, ENTRY),
         (13, 1),
     ];
@@ -96,14 +96,14 @@ pub fn function_count(bytes: &[u8]) -> usize {
 }
 
 /// The functions of a pack; likewise. Those that have names are left out.
-pub fn functions(bytes: &[u8]) -> Option<Table<'_, Function<'_>>> {
+pub fn functions(bytes: &[u8]) -> Option<Table<'_, UnitFunction<'_>>> {
     let header = bytes.get(..HEADER)?;
     let number = |index: usize| word(header, LENGTHS + 4 * index) as usize;
     let before = [(8, External::SIZE), (9, GOT_ENTRY), (10, GROUP), (11, SITE)];
     let start = before.into_iter().try_fold(HEADER, |sum, (index, size)| {
         number(index).checked_mul(size).and_then(|len| sum.checked_add(len))
     })?;
-    let entries = bytes.get(start..)?.get(..number(12).checked_mul(Function::SIZE)?)?;
+    let entries = bytes.get(start..)?.get(..number(12).checked_mul(UnitFunction::SIZE)?)?;
     Some(Table::unchecked(entries, ""))
 }
 
@@ -173,7 +173,7 @@ pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
     }
     tables.extend_from_slice(&unit.fixups.groups);
     tables.extend_from_slice(&unit.fixups.sites);
-    for Function { symbol, offset, size, global, counters } in unit.functions.iter() {
+    for UnitFunction { symbol, offset, size, global, counters } in unit.functions.iter() {
         let ([start, len], kind) = strings.symbol(&symbol);
         let CountersAt { offset: counters, count } =
             counters.unwrap_or(CountersAt { offset: NONE, count: 0 });
@@ -307,7 +307,7 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
     let got = table(number(9), GOT_ENTRY)?;
     let groups = table(number(10), GROUP)?;
     let sites = table(number(11), SITE)?;
-    let functions = table(number(12), Function::SIZE)?;
+    let functions = table(number(12), UnitFunction::SIZE)?;
     let frame_index = table(number(15), ENTRY)?;
     let strings = std::str::from_utf8(table(number(13), 1)?).ok()?;
     let segments = [table(number(0), 1)?, table(number(1), 1)?, table(number(2), 1)?, table(number(3), 1)?];
@@ -321,7 +321,7 @@ fn read(bytes: &[u8]) -> Option<Unit<'_>> {
         externals: Table::unchecked(externals, strings),
         got: got.as_chunks().0.iter().map(source).collect::<Option<_>>()?,
         fixups: Fixups { groups: Cow::Borrowed(groups), sites: Cow::Borrowed(sites) },
-        functions: Table::packed(functions, strings, |function: &Function<'_>| {
+        functions: Table::packed(functions, strings, |function: &UnitFunction<'_>| {
             function.is_within(number(0), number(2))
         })?,
         names: Vec::new(),
@@ -363,7 +363,7 @@ impl<'a> Record<'a> for External<'a> {
     }
 }
 
-impl<'a> Record<'a> for Function<'a> {
+impl<'a> Record<'a> for UnitFunction<'a> {
     const SIZE: usize = 28;
 
     fn unpacked(bytes: &[u8], strings: &'a str) -> Option<Self> {

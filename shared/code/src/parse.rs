@@ -11,9 +11,9 @@ use goblin::elf64::sym::{STB_LOCAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_TLS, 
 
 use crate::layout::{Layout, LoadedSection};
 use crate::link::LinkError;
-use crate::object::{Object, malformed};
+use crate::object::{ElfObject, malformed};
 use crate::reloc::{self, Access, Form, Relax};
-use crate::unit::{External, Fixups, Function, Group, Section, Segment, Source, Symbol, Unit, Usage};
+use crate::unit::{External, Fixups, Group, Section, Segment, Source, Symbol, Unit, UnitFunction, Usage};
 
 /// What one entry of the symbol table is bound to so far, by [`Usage`].
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +23,7 @@ struct Bindings {
 }
 
 struct Parser<'a, 'o> {
-    object: &'o Object<'a>,
+    object: &'o ElfObject<'a>,
     number: &'o dyn Fn(&str) -> Option<Symbol<'static>>,
     layout: Layout<'a>,
     unit: Unit<'static>,
@@ -40,7 +40,7 @@ impl Unit<'static> {
     /// # Errors
     /// The object is malformed, or has something in it that the linker does not do.
     pub fn of(object: &[u8], number: &dyn Fn(&str) -> Option<Symbol<'static>>) -> Result<Self, LinkError> {
-        let object = Object::parse(object)?;
+        let object = ElfObject::parse(object)?;
         let layout = Layout::of(&object)?;
         let symbols = vec![Bindings::default(); object.symbols.len()];
         let (unit, externals, fixups) = (Unit::default(), Vec::new(), Vec::new());
@@ -247,7 +247,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn functions(&mut self) -> Result<(), LinkError> {
-        let mut functions: Vec<(Function<'static>, &str)> = Vec::new();
+        let mut functions: Vec<(UnitFunction<'static>, &str)> = Vec::new();
         for symbol in self.object.symbols.iter().filter(|symbol| st_type(symbol.st_info) == STT_FUNC) {
             let Some(Some(section)) = self.layout.sections.get(symbol.st_shndx as usize) else { continue };
             let (offset, size) = (symbol.st_value as usize, symbol.st_size as usize);
@@ -257,7 +257,7 @@ impl<'a> Parser<'a, '_> {
             {
                 return Err(malformed(format!("function '{name}' outside the code")));
             }
-            let function = Function {
+            let function = UnitFunction {
                 symbol: self.numbered(name),
                 offset: (section.offset + offset) as u32,
                 size: size as u32,

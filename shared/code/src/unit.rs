@@ -86,7 +86,7 @@ pub struct External<'a> {
 
 /// A function of a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function<'a> {
+pub struct UnitFunction<'a> {
     /// What it is called.
     pub symbol: Symbol<'a>,
     /// Its first byte, in the text.
@@ -108,9 +108,9 @@ pub struct CountersAt {
     pub count: u32,
 }
 
-impl<'a> Table<'a, Function<'a>> {
+impl<'a> Table<'a, UnitFunction<'a>> {
     /// The function that has the counter at this offset of the data. Code and counters of a unit are in the same order.
-    pub fn with_counter(&self, at: u32) -> Option<Function<'a>> {
+    pub fn with_counter(&self, at: u32) -> Option<UnitFunction<'a>> {
         let (mut start, mut end, mut last) = (0, self.len(), None);
         while start < end {
             let middle = start + (end - start) / 2;
@@ -148,7 +148,7 @@ impl External<'_> {
     }
 }
 
-impl Function<'_> {
+impl UnitFunction<'_> {
     /// Whether it is in a text of this length, and what it counts with in data of that length.
     pub(crate) fn is_within(&self, text: usize, data: usize) -> bool {
         self.offset.checked_add(self.size).is_some_and(|end| end as usize <= text)
@@ -214,7 +214,7 @@ pub struct Unit<'a> {
     /// The relocations.
     pub fixups: Fixups<'a>,
     /// The functions, by offset.
-    pub functions: Table<'a, Function<'a>>,
+    pub functions: Table<'a, UnitFunction<'a>>,
     /// Their names; none if they were not asked for.
     pub names: Vec<Cow<'a, str>>,
     /// Which code the entries in the frames are for, as [`eh_frame::Entry`](crate::eh_frame::Entry)s are packed; none if

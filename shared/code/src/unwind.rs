@@ -52,7 +52,7 @@ pub struct Named {
 }
 
 /// What is known of one linked object. Never freed, as readers may have it.
-struct Object {
+struct FrameObject {
     text: Range<usize>,
     frames: usize,
     fdes: Vec<Frame>,
@@ -66,7 +66,7 @@ struct Object {
 struct Entry {
     start: usize,
     end: usize,
-    object: &'static Object,
+    object: &'static FrameObject,
 }
 
 /// The first `len` entries are there, sorted by start, and do not change any more.
@@ -128,7 +128,7 @@ impl UnwindTable {
         if code.text.is_empty() {
             return;
         }
-        let object: &'static Object = Box::leak(Box::new(Object::of(code, description)));
+        let object: &'static FrameObject = Box::leak(Box::new(FrameObject::of(code, description)));
         let entry = Entry { start: code.text.start, end: code.text.end, object };
         let mut replaced = self.replaced.lock();
         let current = self.current.load(Ordering::Relaxed);
@@ -220,7 +220,7 @@ impl UnwindTable {
             .flat_map(|object| object.fdes.iter().map(|fde| fde.at(object.text.start, object.frames)))
     }
 
-    fn object(&self, pc: usize) -> Option<&'static Object> {
+    fn object(&self, pc: usize) -> Option<&'static FrameObject> {
         self.readers.fetch_add(1, Ordering::SeqCst);
         // SAFETY: a table is freed only if `readers` was 0 after it had been replaced; this reader was counted before it
         // read `current`, so the table it finds stays.
@@ -254,7 +254,7 @@ impl fmt::Debug for UnwindTable {
     }
 }
 
-impl Object {
+impl FrameObject {
     fn of(code: &mut Code, names: Option<Description>) -> Self {
         let (text, frames) = (code.text.clone(), code.eh_frame.start);
         let header = (!code.eh_frame.is_empty()).then(|| header(frames));
@@ -316,7 +316,7 @@ impl Table {
         self.runs = sorted;
     }
 
-    fn find(&self, pc: usize) -> Option<&'static Object> {
+    fn find(&self, pc: usize) -> Option<&'static FrameObject> {
         self.runs.iter().find_map(|run| run.find(pc))
     }
 }
@@ -372,7 +372,7 @@ impl Run {
         self.entries().get(index).and_then(|cell| unsafe { *cell.get() })
     }
 
-    fn find(&self, pc: usize) -> Option<&'static Object> {
+    fn find(&self, pc: usize) -> Option<&'static FrameObject> {
         // SAFETY: visible entries do not change any more.
         let start = |cell: &UnsafeCell<Option<Entry>>| unsafe { (*cell.get()).map(|entry| entry.start) };
         let entries = self.entries();

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use autojit_code::bundle;
 use autojit_code::pack::{self, Key, PackError};
-use autojit_code::unit::{CountersAt, Function, Segment, Source};
+use autojit_code::unit::{CountersAt, Segment, Source, UnitFunction};
 use autojit_code::{
     Builder, Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, link,
 };
@@ -437,7 +437,7 @@ fn counters_move_with_their_data() {
     let bytes = pack::encode(&merged, &KEY);
     let read = pack::decode(&bytes, &KEY).expect("it was just made");
     let at = |index: u32| {
-        let is_it = |it: &Function<'_>| it.symbol == Symbol::Function(index) && it.global;
+        let is_it = |it: &UnitFunction<'_>| it.symbol == Symbol::Function(index) && it.global;
         read.functions.iter().find(is_it).expect("it is there").counters.expect("it counts")
     };
     assert_eq!((at(1), at(0)), (CountersAt { offset: 0, count: 3 }, CountersAt { offset: 64, count: 2 }));

@@ -58,7 +58,7 @@ impl Engine {
     ///
     /// # Safety
     /// `bytes` must stay as long as the module.
-    pub unsafe fn open(self, bytes: &[u8], level: i32, full_debug: bool) -> Result<Module, String> {
+    pub unsafe fn open(self, bytes: &[u8], level: i32, full_debug: bool) -> Result<OrcModule, String> {
         let options = OpenOptions { opt_override: level, batch_limit: 0, full_debug };
         let (mut handle, mut error) = (std::ptr::null_mut(), Output::new(self));
         // SAFETY: the caller keeps the bytes; the pointers are to variables of this function.
@@ -72,7 +72,7 @@ impl Engine {
             )
         };
         if status == 0 {
-            Ok(Module { engine: self, handle, bytes: &raw const *bytes, full_debug })
+            Ok(OrcModule { engine: self, handle, bytes: &raw const *bytes, full_debug })
         } else {
             Err(error.text())
         }
@@ -115,7 +115,7 @@ impl Drop for Output {
 
 /// A module that the engine has open; closed on drop.
 #[derive(Debug)]
-pub struct Module {
+pub struct OrcModule {
     engine: Engine,
     handle: *mut EngineModule,
     /// Its container.
@@ -124,9 +124,9 @@ pub struct Module {
 }
 
 // SAFETY: the engine lets any thread use a module, one at a time (autojit_abi); the container is only read.
-unsafe impl Send for Module {}
+unsafe impl Send for OrcModule {}
 
-impl Module {
+impl OrcModule {
     fn container(&self) -> Result<Container<'_>, Error> {
         // SAFETY: it stays as long as the module (`open`).
         let bytes = unsafe { &*self.bytes };
@@ -163,7 +163,7 @@ impl Module {
     }
 }
 
-impl Generator for Module {
+impl Generator for OrcModule {
     fn id(&self) -> &'static Id {
         &GENERATOR
     }
@@ -181,7 +181,7 @@ impl Generator for Module {
     }
 }
 
-impl Drop for Module {
+impl Drop for OrcModule {
     fn drop(&mut self) {
         // SAFETY: the handle came from this engine, and is closed here alone.
         unsafe { (self.engine.0.close)(self.handle) }

@@ -35,7 +35,7 @@ mod read;
 mod write;
 
 pub use read::{Container, FunctionInfo, Unpacker, containers};
-pub use write::{Contents, Function, encode, whole};
+pub use write::{Contents, StoredFunction, encode, whole};
 
 /// The container format's version. A reader takes its own version only.
 pub const VERSION: u32 = 5;

@@ -4,7 +4,7 @@ use super::*;
 
 fn sample() -> (Vec<u8>, Key) {
     let function =
-        |name: &str, kind, import| Function { name: name.into(), kind, import, interposable: false };
+        |name: &str, kind, import| StoredFunction { name: name.into(), kind, import, interposable: false };
     encode(&Contents {
         source: "dir/file.c",
         opt: OptLevel { speed: 2, size: 1 },
@@ -12,7 +12,7 @@ fn sample() -> (Vec<u8>, Key) {
         functions: &[
             function("main", FunctionKind::Stub, Some(1)),
             function("helper", FunctionKind::Local, None),
-            Function { interposable: true, ..function("_ZN1xIiE1fEv", FunctionKind::Inline, None) },
+            StoredFunction { interposable: true, ..function("_ZN1xIiE1fEv", FunctionKind::Inline, None) },
         ],
         imports: &["printf".into(), "main".into(), "stdout".into()],
         bitcode: &whole(b"BC and so on, and so on, and so on"),

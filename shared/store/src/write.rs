@@ -14,7 +14,7 @@ const LEVEL: i32 = 2;
 
 /// A lazy function.
 #[derive(Clone, Debug)]
-pub struct Function {
+pub struct StoredFunction {
     /// The name under which the bitcode defines it.
     pub name: String,
     /// What can name it.
@@ -35,7 +35,7 @@ pub struct Contents<'a> {
     /// Its further options, as words for the engine.
     pub options: &'a str,
     /// The lazy functions, by index.
-    pub functions: &'a [Function],
+    pub functions: &'a [StoredFunction],
     /// The import table's symbols, by index.
     pub imports: &'a [String],
     /// The module: one piece, or as many as are made of it when it is cut (crate documentation).

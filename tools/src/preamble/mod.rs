@@ -73,19 +73,19 @@ pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], langua
             return None;
         }
         Lookup::Found(manifest, file) => match state(&manifest, &file) {
-            State::Holds if storage.spoke(&key, &compile.source) => {
+            ManifestState::Holds if storage.spoke(&key, &compile.source) => {
                 storage.count(Event::Spoke);
                 return None;
             }
-            State::Holds => {
+            ManifestState::Holds => {
                 let (storage, manifest, file, compile) = (&storage, &manifest, &file, &compile);
                 return Use { storage, key: &key, manifest, file, compile, identity, end }.run(program, line);
             }
-            State::Refused => {
+            ManifestState::Refused => {
                 storage.count(Event::Refused);
                 return None;
             }
-            State::Changed => Event::Changed,
+            ManifestState::Changed => Event::Changed,
         },
         Lookup::Missing => Event::None,
         Lookup::Damaged => Event::Damaged,
@@ -119,24 +119,24 @@ fn read(path: &Path) -> Option<(Vec<u8>, Identity)> {
 }
 
 /// What a manifest is worth.
-enum State {
+enum ManifestState {
     Holds,
     Changed,
     Refused,
 }
 
-fn state(manifest: &Manifest, file: &File) -> State {
+fn state(manifest: &Manifest, file: &File) -> ManifestState {
     if manifest.difference().is_some() {
-        return State::Changed;
+        return ManifestState::Changed;
     }
     if !manifest.stem.is_empty() {
-        return State::Holds;
+        return ManifestState::Holds;
     }
     let made = file.metadata().and_then(|metadata| metadata.modified());
     if made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < RETRY)) {
-        State::Refused
+        ManifestState::Refused
     } else {
-        State::Changed
+        ManifestState::Changed
     }
 }
 

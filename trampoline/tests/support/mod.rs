@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use autojit_trampoline::contract::{CONTAINER_SYMBOL, STORE_SECTION};
-use autojit_trampoline::emit::{Binding, Import, Module, Stub, Text, Visibility};
+use autojit_trampoline::emit::{Binding, Import, Stub, StubModule, Text, Visibility};
 
 pub mod lazy;
 
@@ -42,8 +42,16 @@ pub fn clang() -> Command {
 }
 
 /// A module with a container of its own, identified by one byte.
-pub fn module<'a>(tag: u8, functions: u32, got: &'a [Import<'a>]) -> Module<'a> {
-    Module { key: [tag; 32], functions, source: "unit.c", store_dir: None, runtime: b"", got, direct: &[] }
+pub fn module<'a>(tag: u8, functions: u32, got: &'a [Import<'a>]) -> StubModule<'a> {
+    StubModule {
+        key: [tag; 32],
+        functions,
+        source: "unit.c",
+        store_dir: None,
+        runtime: b"",
+        got,
+        direct: &[],
+    }
 }
 
 /// A global function outside any comdat group.

@@ -4,8 +4,8 @@ use std::arch::naked_asm;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 
-use autojit_baseline::{Code, Relocation, RelocationKind, Runtime, Target};
-use autojit_bitcode::Module;
+use autojit_baseline::{Code, Relocation, RelocationKind, RelocationTarget, Runtime};
+use autojit_bitcode::BitcodeModule;
 
 use super::{symbol, unwind};
 
@@ -74,7 +74,7 @@ impl Memory {
 
 /// Where things are.
 struct Addresses<'a> {
-    module: &'a Module<'a>,
+    module: &'a BitcodeModule<'a>,
     compiled: HashMap<u32, usize>,
     /// By where the code begins.
     counters: HashMap<usize, usize>,
@@ -84,18 +84,18 @@ struct Addresses<'a> {
 }
 
 impl Addresses<'_> {
-    fn of(&self, target: Target, text: usize, rodata: usize) -> usize {
+    fn of(&self, target: RelocationTarget, text: usize, rodata: usize) -> usize {
         match target {
-            Target::Counter(number) => self.counters[&text] + number as usize * COUNTER,
-            Target::Text => text,
-            Target::Rodata => rodata,
-            Target::Runtime(Runtime::COUNTER) => ran_out as *const () as usize,
-            Target::Runtime(runtime) => {
+            RelocationTarget::Counter(number) => self.counters[&text] + number as usize * COUNTER,
+            RelocationTarget::Text => text,
+            RelocationTarget::Rodata => rodata,
+            RelocationTarget::Runtime(Runtime::COUNTER) => ran_out as *const () as usize,
+            RelocationTarget::Runtime(runtime) => {
                 let found = symbol(self.data, runtime.0);
                 assert_ne!(found, 0, "{}", runtime.0);
                 found
             }
-            Target::Global(index) => {
+            RelocationTarget::Global(index) => {
                 if let Some(address) = self.compiled.get(&index) {
                     return *address;
                 }
@@ -149,7 +149,7 @@ impl Addresses<'_> {
 
 impl Linked {
     /// Links code; what it does not define is looked up in `data`, then in the process.
-    pub fn new(module: &Module<'_>, codes: &[(u32, Code)], data: *mut libc::c_void) -> Self {
+    pub fn new(module: &BitcodeModule<'_>, codes: &[(u32, Code)], data: *mut libc::c_void) -> Self {
         let mut memory = Memory::new();
         let (got, stubs) = Default::default();
         let mut addresses =
@@ -183,7 +183,8 @@ impl Linked {
                     addresses.apply(&mut memory, *at, relocation, *text, *rodata);
                 }
             }
-            let personality = code.personality.map(|global| addresses.of(Target::Global(global), 0, 0));
+            let personality =
+                code.personality.map(|global| addresses.of(RelocationTarget::Global(global), 0, 0));
             frames.add(code, *text, personality.zip(*lsda));
         }
         frames.register();

@@ -17,7 +17,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use autojit_baseline::{Baseline, Code, Refused};
-use autojit_bitcode::{FunctionBody, Module};
+use autojit_bitcode::{BitcodeModule, FunctionBody};
 
 /// Values that a program may write.
 const OUTPUT: usize = 1 << 20;
@@ -137,7 +137,7 @@ pub fn symbol(handle: *mut libc::c_void, name: &str) -> usize {
 }
 
 /// Compiles all functions of a module.
-pub fn compile(module: &Module<'_>) -> (Vec<(u32, Code)>, Vec<Left>) {
+pub fn compile(module: &BitcodeModule<'_>) -> (Vec<(u32, Code)>, Vec<Left>) {
     let (mut done, mut left) = (Vec::new(), Vec::new());
     let mut baseline = Baseline::new(module);
     let mut body = FunctionBody::default();
@@ -167,7 +167,7 @@ pub fn left_of(ir: &str) -> Vec<Left> {
         .arg("-o")
         .arg(at("code.bc")));
     let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
-    let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     compile(&module).1
 }
 
@@ -194,7 +194,7 @@ impl Program {
             .arg("-lm"));
         std::fs::copy(at("data.so"), at("reference.so")).expect("a copy of the object");
         let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
-        let module = Module::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+        let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
         let (codes, left) = compile(&module);
         let linked = link::Linked::new(&module, &codes, open(&at("data.so")));
         Self { linked, left, reference: open(&at("reference.so")), _scratch: scratch }

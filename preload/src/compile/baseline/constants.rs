@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use autojit_baseline::Target;
+use autojit_baseline::RelocationTarget;
 use autojit_bitcode::{Constant, Opcode, Type, TypeId, Value};
 use autojit_code::unit::Segment;
 use autojit_code::{Access, Form};
@@ -58,7 +58,7 @@ impl Constants {
 }
 
 /// Addresses in a constant: where, of what, and what is added.
-type Addresses = Vec<(u32, Target, i64)>;
+type Addresses = Vec<(u32, RelocationTarget, i64)>;
 
 /// Writes a constant of type `ty` at `at`. None if it is of a kind that is not known here.
 fn write(
@@ -71,7 +71,7 @@ fn write(
 ) -> Option<()> {
     let (bitcode, types) = (emitter.bitcode, emitter.bitcode.types());
     if (value.0 as usize) < bitcode.globals().len() {
-        addresses.push((at, Target::Global(value.0), 0));
+        addresses.push((at, RelocationTarget::Global(value.0), 0));
         return Some(());
     }
     let size = types.layout(ty)?.store_size() as usize;
@@ -122,10 +122,10 @@ fn write(
         }
         Constant::GetElementPtr { .. } | Constant::Cast { .. } | Constant::DsoLocalEquivalent(_) => {
             let (global, addend) = address(emitter, value)?;
-            addresses.push((at, Target::Global(global), addend));
+            addresses.push((at, RelocationTarget::Global(global), addend));
         }
         Constant::BlockAddress { function, block } if emitter.is_own(function.0) => {
-            addresses.push((at, Target::Text, emitter.block(block.0)?));
+            addresses.push((at, RelocationTarget::Text, emitter.block(block.0)?));
         }
         _ => return None,
     }

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use autojit_baseline::{Code, Relocation, RelocationKind, Target};
-use autojit_bitcode::{GlobalKind, Linkage, Module as Bitcode};
+use autojit_baseline::{Code, Relocation, RelocationKind, RelocationTarget};
+use autojit_bitcode::{BitcodeModule, GlobalKind, Linkage};
 use autojit_code::unit::{CountersAt, Segment};
 use autojit_code::{Access, Builder, Form, Symbol, Unit, Usage};
 use autojit_trampoline::counter::Counters;
@@ -18,10 +18,10 @@ use crate::program::module::Module;
 
 /// A unit in the making, of one function.
 pub struct Emitter<'b> {
-    pub bitcode: &'b Bitcode<'static>,
+    pub bitcode: &'b BitcodeModule<'static>,
     pub builder: Builder<'static>,
     /// By what they stand for.
-    externals: BTreeMap<(Target, bool), u32>,
+    externals: BTreeMap<(RelocationTarget, bool), u32>,
     /// The module's own constants that the function uses, copied.
     constants: Constants,
     /// The function: its global, and where its code is.
@@ -47,7 +47,7 @@ impl Numbers {
     fn of(
         &mut self,
         module: &'static Module,
-        bitcode: &Bitcode<'_>,
+        bitcode: &BitcodeModule<'_>,
         number: u32,
     ) -> Result<Symbol<'static>, Error> {
         if self.0.is_empty() {
@@ -72,7 +72,7 @@ impl Numbers {
 /// The unit of `function`. `codes`: its code, and that of functions which only this unit has, each with its global.
 /// `missing`: globals that nothing defines. `counters`: the bytes of those that its code counts with; none if it does not.
 pub fn unit(
-    bitcode: &Bitcode<'static>,
+    bitcode: &BitcodeModule<'static>,
     codes: &[(u32, Code)],
     missing: &BTreeSet<u32>,
     numbers: &mut Numbers,
@@ -137,7 +137,9 @@ impl Emitter<'_> {
             }
         };
         let personality = match code.personality {
-            Some(global) if lsda.is_some() => Some(self.external(Target::Global(global), Usage::Address)?),
+            Some(global) if lsda.is_some() => {
+                Some(self.external(RelocationTarget::Global(global), Usage::Address)?)
+            }
             _ => None,
         };
         let cie = self.builder.cie(personality)?;
@@ -164,26 +166,28 @@ impl Emitter<'_> {
         at: u32,
         addend: i64,
         form: Form,
-        target: Target,
+        target: RelocationTarget,
         access: Access,
     ) -> Result<(), Error> {
         let inside = match target {
-            Target::Text => Some((Segment::Text, self.current.0)),
-            Target::Rodata => Some((Segment::Rodata, self.current.1)),
-            Target::Counter(number) => {
+            RelocationTarget::Text => Some((Segment::Text, self.current.0)),
+            RelocationTarget::Rodata => Some((Segment::Rodata, self.current.1)),
+            RelocationTarget::Counter(number) => {
                 // They are all that is in the data.
                 Some((Segment::Data, (Counters::HEAD + number as usize * Counters::SIZE) as u32))
             }
-            Target::Global(global) if access == Access::Call && self.copies.contains_key(&global) => {
+            RelocationTarget::Global(global)
+                if access == Access::Call && self.copies.contains_key(&global) =>
+            {
                 self.copies.get(&global).map(|copy| (Segment::Text, *copy))
             }
-            Target::Global(global) if self.is_copied(global) => {
+            RelocationTarget::Global(global) if self.is_copied(global) => {
                 if access == Access::GotEntry {
                     return Err(Error::Refused("a constant by way of the global offset table".into()));
                 }
                 Some((Segment::Rodata, self.constant(global)?))
             }
-            Target::Global(_) | Target::Runtime(_) => None,
+            RelocationTarget::Global(_) | RelocationTarget::Runtime(_) => None,
         };
         match inside {
             Some(inside) => self.builder.point(segment, at, addend, form, inside)?,
@@ -234,20 +238,20 @@ impl Emitter<'_> {
         self.constants.note(global, at);
     }
 
-    fn external(&mut self, target: Target, usage: Usage) -> Result<u32, Error> {
+    fn external(&mut self, target: RelocationTarget, usage: Usage) -> Result<u32, Error> {
         let key = (target, usage == Usage::Call);
         if let Some(known) = self.externals.get(&key) {
             return Ok(*known);
         }
         let (symbol, weak, own) = match target {
-            Target::Runtime(function) => match self.number(function.0) {
+            RelocationTarget::Runtime(function) => match self.number(function.0) {
                 // An optimiser may have no use for it: then the image need not have it.
                 Some(Symbol::Import(index)) if self.module.import(index) == Some(0) => {
                     return Err(Error::Refused("what nothing defines".into()));
                 }
                 number => (number.unwrap_or(Symbol::Name(Cow::Borrowed(function.0))), false, None),
             },
-            Target::Global(number) => {
+            RelocationTarget::Global(number) => {
                 let global = self.bitcode.globals().get(number as usize);
                 let global = global.ok_or_else(|| Error::Refused("a global that is not there".into()))?;
                 if self.missing.contains(&number) {
@@ -261,7 +265,7 @@ impl Emitter<'_> {
                 let own = (number == self.own.0 && usage == Usage::Call).then_some(self.own.1);
                 (symbol, global.linkage == Linkage::ExternalWeak, own)
             }
-            Target::Text | Target::Rodata | Target::Counter(_) => {
+            RelocationTarget::Text | RelocationTarget::Rodata | RelocationTarget::Counter(_) => {
                 return Err(Error::Refused("a place of its own by name".into()));
             }
         };

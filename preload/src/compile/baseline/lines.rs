@@ -7,13 +7,11 @@
 use std::collections::BTreeMap;
 
 use autojit_baseline::{Baseline, Code};
-use autojit_bitcode::{
-    DebugLocation, Error, FunctionBody, Inst, Metadata, Module as Source, Reason, ScopeKind,
-};
+use autojit_bitcode::{BitcodeModule, DebugLocation, Error, FunctionBody, Inst, Metadata, Reason, ScopeKind};
 use autojit_code::Unit;
 use autojit_code::dwarf::{FunctionLines, Inlined, Row, SourceFile, Subprogram};
 use autojit_code::pack::{self, Key};
-use autojit_code::unit::Function;
+use autojit_code::unit::UnitFunction;
 use autojit_store::Symbol;
 
 use crate::compile::engine;
@@ -49,7 +47,7 @@ pub fn of_functions(
     let functions = unit.functions.clone();
     Box::new(move || {
         let mut all: Vec<Bitcode> = Vec::new();
-        for Function { symbol, offset, size, .. } in functions.iter() {
+        for UnitFunction { symbol, offset, size, .. } in functions.iter() {
             let autojit_code::Symbol::Function(number) = symbol else { continue };
             let function = function(number).filter(|(module, _)| super::serves(module));
             let Some((module, index)) = function else { continue };
@@ -73,7 +71,7 @@ fn read(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
     // Code from an image pack is bound without opening its modules.
     let Ok(opened) = module.open() else { return Vec::new() };
     let Ok(bytes) = opened.container.bitcode() else { return Vec::new() };
-    let lines = Source::parse(&bytes).and_then(|bitcode| {
+    let lines = BitcodeModule::parse(&bytes).and_then(|bitcode| {
         let mut globals = BTreeMap::new();
         for (number, global) in bitcode.globals().iter().enumerate() {
             let name = std::str::from_utf8(bitcode.name(global)).unwrap_or_default();
@@ -100,7 +98,7 @@ fn read(module: &'static Module, compiled: &[Compiled]) -> Vec<FunctionLines> {
 }
 
 struct Reader<'m> {
-    bitcode: &'m Source<'m>,
+    bitcode: &'m BitcodeModule<'m>,
     metadata: Metadata<'m>,
     compiler: Baseline<'m>,
     body: FunctionBody,

@@ -15,8 +15,8 @@ use std::fmt;
 use std::mem::ManuallyDrop;
 
 use autojit_abi::{BASELINE, StackMap};
-use autojit_baseline::{Baseline, Code, RelocationKind, Target};
-use autojit_bitcode::{FunctionBody, Global, Linkage, Module as Bitcode};
+use autojit_baseline::{Baseline, Code, RelocationKind, RelocationTarget};
+use autojit_bitcode::{BitcodeModule, FunctionBody, Global, Linkage};
 use autojit_cache::BaselineCode;
 use autojit_code::{Code as CompleteCode, describe_unit, link};
 use autojit_generator::{Error, Generator, Id, Made, Request};
@@ -88,7 +88,7 @@ impl fmt::Debug for Open {
 struct Bodies(Vec<(u32, u32)>);
 
 impl Bodies {
-    fn of(bitcode: &Bitcode<'_>) -> Self {
+    fn of(bitcode: &BitcodeModule<'_>) -> Self {
         let globals = (0..).zip(bitcode.globals()).filter(|(number, _)| bitcode.has_body(*number));
         let mut all: Vec<(u32, u32)> =
             globals.map(|(number, global)| (hash(bitcode.name(global)), number)).collect();
@@ -97,7 +97,7 @@ impl Bodies {
     }
 
     /// The index among the globals of a function of the container.
-    fn find(&self, bitcode: &Bitcode<'_>, function: &Function) -> Option<u32> {
+    fn find(&self, bitcode: &BitcodeModule<'_>, function: &Function) -> Option<u32> {
         let name = function.info().name.as_bytes();
         let hash = hash(name);
         let first = self.0.partition_point(|(other, _)| *other < hash);
@@ -115,7 +115,7 @@ fn hash(name: &[u8]) -> u32 {
 
 /// What is known of a module's bitcode.
 #[derive(Debug, Default)]
-pub enum State {
+pub enum SessionState {
     /// Nothing was compiled of it yet.
     #[default]
     Closed,
@@ -219,18 +219,18 @@ pub fn stack_map(function: &'static Function, block: u32) -> Result<StackMap, Fa
 }
 
 /// The module's bitcode.
-fn open<'s>(module: &'static Module, state: &'s mut State) -> Result<&'s mut Open, Error> {
-    if matches!(state, State::Closed) {
+fn open<'s>(module: &'static Module, state: &'s mut SessionState) -> Result<&'s mut Open, Error> {
+    if matches!(state, SessionState::Closed) {
         *state = match read(module) {
-            Ok(open) => State::Open(Box::new(open)),
+            Ok(open) => SessionState::Open(Box::new(open)),
             Err(reason) => {
                 log::info!("{} is for the engine: {reason}", module.source());
-                State::Refused
+                SessionState::Refused
             }
         };
     }
     match state {
-        State::Open(open) => Ok(open),
+        SessionState::Open(open) => Ok(open),
         _ => Err(Error::Refused("its module".into())),
     }
 }
@@ -264,7 +264,7 @@ fn read(module: &'static Module) -> Result<Open, String> {
 fn missing_globals(
     module: &'static Module,
     container: &Container<'_>,
-    bitcode: &Bitcode<'_>,
+    bitcode: &BitcodeModule<'_>,
 ) -> BTreeSet<u32> {
     let is_missing = |import| module.import(import) == Some(0);
     if !(0..container.import_count()).any(is_missing) {
@@ -309,7 +309,7 @@ const COPIES: usize = 32;
 /// Compiles what `codes` call of functions whose bodies the module has for inlining only, where nothing defines them.
 fn copy_callees(
     open: &mut Open,
-    bitcode: &Bitcode<'static>,
+    bitcode: &BitcodeModule<'static>,
     codes: &mut Vec<(u32, Code)>,
 ) -> Result<(), Error> {
     let mut next = 0;
@@ -319,7 +319,7 @@ fn copy_callees(
             .text_relocations
             .iter()
             .filter_map(|relocation| match (relocation.kind, relocation.target) {
-                (RelocationKind::Call, Target::Global(callee)) => Some(callee),
+                (RelocationKind::Call, RelocationTarget::Global(callee)) => Some(callee),
                 _ => None,
             })
             .filter(|callee| open.missing.contains(callee) && is_for_inlining(bitcode, *callee))
@@ -338,7 +338,7 @@ fn copy_callees(
 }
 
 /// Whether a function is defined elsewhere, and its body is here to be inlined.
-fn is_for_inlining(bitcode: &Bitcode<'_>, global: u32) -> bool {
+fn is_for_inlining(bitcode: &BitcodeModule<'_>, global: u32) -> bool {
     let info = bitcode.globals().get(global as usize);
     info.is_some_and(|info| info.linkage == Linkage::AvailableExternally) && bitcode.has_body(global)
 }

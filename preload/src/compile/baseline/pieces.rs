@@ -2,7 +2,7 @@
 //!
 //! Receives a container; hands on the opened module and blocks of bodies. What was unpacked stays: the reader borrows it.
 
-use autojit_bitcode::{Module as Bitcode, Parts};
+use autojit_bitcode::{BitcodeModule, Parts};
 use autojit_store::{Container, Unpacker};
 
 /// Numbers of pieces (autojit_store).
@@ -13,7 +13,7 @@ const MIDDLE: usize = 2;
 pub struct Pieces {
     groups: Vec<Group>,
     /// From Box::into_raw, and so is what it borrows.
-    bitcode: *mut Bitcode<'static>,
+    bitcode: *mut BitcodeModule<'static>,
     kept: [*mut [u8]; 3],
     container: Container<'static>,
 }
@@ -53,9 +53,9 @@ impl Pieces {
         // SAFETY: they are freed when the bitcode is, or below; nothing writes to them.
         let [head, middle, strings] = kept.map(|bytes| unsafe { &*bytes });
         let opened = if container.groups().is_empty() {
-            Bitcode::parse(head)
+            BitcodeModule::parse(head)
         } else {
-            Bitcode::open(Parts { head, middle, strings })
+            BitcodeModule::open(Parts { head, middle, strings })
         };
         let bitcode = match opened {
             Ok(bitcode) => Box::into_raw(Box::new(bitcode)),
@@ -75,7 +75,7 @@ impl Pieces {
     }
 
     /// The module, which lives as long as this.
-    pub fn bitcode(&self) -> &'static Bitcode<'static> {
+    pub fn bitcode(&self) -> &'static BitcodeModule<'static> {
         // SAFETY: freed by the destructor, and never changed.
         unsafe { &*self.bitcode }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Release;
 
 use autojit_code::image_pack::{ABSENT, NONE, Reference, ReferenceKind, References};
-use autojit_code::unit::{Function as Definition, Segment};
+use autojit_code::unit::{Segment, UnitFunction};
 use autojit_code::{Code, Resolver, Symbol, Target, Unit, Usage};
 use autojit_trampoline::contract::Slot;
 
@@ -222,7 +222,7 @@ impl Names<'_> {
         module: &'static Module,
         reference: Reference,
         number: u32,
-        definition: &Definition<'_>,
+        definition: &UnitFunction<'_>,
     ) {
         let Some(function) = module.function(reference.index) else { return };
         let served = match reference.kind {

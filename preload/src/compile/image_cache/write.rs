@@ -231,7 +231,7 @@ fn group_lens(units: impl Iterator<Item = (usize, usize)>, before: usize) -> Vec
 fn functions(image: &Image, noted: &Noted) -> Vec<((u32, u32), bool)> {
     let position = image.position_of(noted.module);
     let functions = noted.unit.functions.iter().filter(|function| function.global);
-    let index = |function: autojit_code::unit::Function<'_>| match function.symbol {
+    let index = |function: autojit_code::unit::UnitFunction<'_>| match function.symbol {
         Symbol::Function(index) => Some(((position, index), function.counters.is_some())),
         _ => None,
     };

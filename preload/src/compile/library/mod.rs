@@ -28,7 +28,7 @@ use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TL
 use goblin::elf64::header::Header;
 use goblin::elf64::program_header::ProgramHeader;
 
-use crate::platform::loaded::{self, Object};
+use crate::platform::loaded::{self, LoadedObject};
 use crate::settings::failure::Failure;
 use crate::sys::{self, File};
 
@@ -43,7 +43,7 @@ const TLS_START: usize = tls::ALIGN;
 /// A library that is mapped, relocated and initialised.
 #[derive(Clone, Debug)]
 pub struct Library {
-    object: Object<'static>,
+    object: LoadedObject<'static>,
     headers: &'static [ProgramHeader],
 }
 
@@ -114,7 +114,7 @@ impl Library {
             // SAFETY: the reservation spans all segments, and nothing else knows it.
             unsafe { map_segment(&file, base, segment) }.map_err(failure)?;
         }
-        Ok(Self { object: Object::mapped(base, headers), headers })
+        Ok(Self { object: LoadedObject::mapped(base, headers), headers })
     }
 
     /// The names of the libraries that it needs.

@@ -14,7 +14,7 @@ use goblin::elf64::dynamic::Dyn;
 use goblin::elf64::header::Header;
 use goblin::elf64::program_header::ProgramHeader;
 
-use super::{Definition, Object, Tables, entries};
+use super::{Definition, LoadedObject, Tables, entries};
 use crate::sys;
 
 /// The loader's description of an object (link.h).
@@ -85,14 +85,14 @@ fn find() -> Option<usize> {
         unsafe {
             let header = &*(base as *const Header);
             let headers = (base + header.e_phoff as usize) as *const ProgramHeader;
-            Object::mapped(base, std::slice::from_raw_parts(headers, header.e_phnum.into()))
+            LoadedObject::mapped(base, std::slice::from_raw_parts(headers, header.e_phnum.into()))
         }
     });
     Some(loader.unwrap_or(executable).define("_r_debug")?.address)
 }
 
 /// What the kernel has started: the executable.
-pub fn executable() -> Option<Object<'static>> {
+pub fn executable() -> Option<LoadedObject<'static>> {
     let address = sys::auxiliary(libc::AT_PHDR)?;
     let count = sys::auxiliary(libc::AT_PHNUM)?;
     // SAFETY: the kernel has passed the address of the program's headers, and their number; they stay.
@@ -103,7 +103,7 @@ pub fn executable() -> Option<Object<'static>> {
         let first = headers.iter().find(|header| header.p_type == PT_LOAD && header.p_offset == 0);
         first.map_or(address, |first| first.p_vaddr as usize + size_of::<Header>())
     };
-    Some(Object::mapped(address.wrapping_sub(own.unwrap_or_else(behind)), headers))
+    Some(LoadedObject::mapped(address.wrapping_sub(own.unwrap_or_else(behind)), headers))
 }
 
 /// The address of a function of the C library.

@@ -5,7 +5,7 @@
 //! goblin's structures.
 //!
 //! # Safety
-//! The tables of a loaded object are mapped and relocated as long as it is: callers use an [`Object`] inside
+//! The tables of a loaded object are mapped and relocated as long as it is: callers use an [`LoadedObject`] inside
 //! [`each`] only, while the loader's list is locked.
 
 mod link_map;
@@ -33,7 +33,7 @@ const VERSION_HIDDEN: u16 = 0x8000;
 
 /// An object in the process's address space.
 #[derive(Clone, Copy, Debug)]
-pub struct Object<'a> {
+pub struct LoadedObject<'a> {
     /// What is added to the addresses in its file.
     pub base: usize,
     /// Its path as the loader has it; empty for the executable.
@@ -73,9 +73,9 @@ impl Definition {
 pub type Visit = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int;
 
 /// Calls `visit` for each loaded object in load order, the executable first, until it breaks.
-pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B> {
+pub fn each<B>(mut visit: impl FnMut(LoadedObject<'_>) -> ControlFlow<B>) -> Option<B> {
     struct State<'a, B> {
-        visit: &'a mut dyn FnMut(Object<'_>) -> ControlFlow<B>,
+        visit: &'a mut dyn FnMut(LoadedObject<'_>) -> ControlFlow<B>,
         result: Option<B>,
     }
 
@@ -87,7 +87,7 @@ pub fn each<B>(mut visit: impl FnMut(Object<'_>) -> ControlFlow<B>) -> Option<B>
             let (base, headers) = (info.dlpi_addr as usize, info.dlpi_phdr.cast());
             let headers = std::slice::from_raw_parts(headers, info.dlpi_phnum.into());
             let name = if info.dlpi_name.is_null() { c"" } else { CStr::from_ptr(info.dlpi_name) };
-            Object { base, name, headers }
+            LoadedObject { base, name, headers }
         };
         // The kernel's object is not in the scope in which the loader looks for symbols.
         if object.name.to_bytes().starts_with(b"linux-vdso") {
@@ -136,14 +136,14 @@ pub fn unloads() -> u64 {
 }
 
 /// Hands `look` all loaded objects in load order, while none can be loaded or unloaded.
-pub fn with_all<R>(look: impl FnOnce(&[Object<'_>]) -> R) -> Option<R> {
+pub fn with_all<R>(look: impl FnOnce(&[LoadedObject<'_>]) -> R) -> Option<R> {
     let mut look = Some(look);
     // The loader's lock is recursive: it is held around the second walk.
     each(|_| {
         let mut objects = Vec::new();
         each(|object| -> ControlFlow<()> {
             // SAFETY: the objects stay as they are as long as the lock of the first walk is held.
-            objects.push(unsafe { std::mem::transmute::<Object<'_>, Object<'_>>(object) });
+            objects.push(unsafe { std::mem::transmute::<LoadedObject<'_>, LoadedObject<'_>>(object) });
             ControlFlow::Continue(())
         });
         ControlFlow::Break(look.take().map(|look| look(&objects)))
@@ -163,21 +163,21 @@ pub fn find(name: &str, except: usize) -> Option<Definition> {
 }
 
 /// What `use_it` makes of the loaded object whose file has this name, in whatever directory.
-pub fn by_file_name<T>(name: &[u8], mut use_it: impl FnMut(Object<'_>) -> T) -> Option<T> {
+pub fn by_file_name<T>(name: &[u8], mut use_it: impl FnMut(LoadedObject<'_>) -> T) -> Option<T> {
     each(|object| match object.name.to_bytes().rsplit(|&byte| byte == b'/').next() == Some(name) {
         true => ControlFlow::Break(use_it(object)),
         false => ControlFlow::Continue(()),
     })
 }
 
-impl Object<'static> {
+impl LoadedObject<'static> {
     /// An object that the loader does not know, mapped at `base` for ever.
     pub fn mapped(base: usize, headers: &'static [ProgramHeader]) -> Self {
         Self { base, name: c"", headers }
     }
 }
 
-impl Object<'_> {
+impl LoadedObject<'_> {
     /// The names of the libraries that it needs.
     pub fn needed(&self) -> impl Iterator<Item = &CStr> {
         self.strings_tagged(DT_NEEDED)
@@ -254,7 +254,7 @@ enum Hash {
 }
 
 impl Tables {
-    fn of(object: &Object<'_>) -> Option<Self> {
+    fn of(object: &LoadedObject<'_>) -> Option<Self> {
         Self::new(object.base, object.dynamic())
     }
 

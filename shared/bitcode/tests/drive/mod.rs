@@ -1,13 +1,13 @@
 //! Asks for everything that the reader has to say of some bytes, and checks what it promises of each body.
 
 use autojit_bitcode::{
-    Attribute, AttributeList, Block, Constant, DebugLocation, Definition, FunctionBody, Inst, Instruction,
-    Metadata, Module, Parts, Predecessors, Result, TypeId, Value, cut, join, split,
+    Attribute, AttributeList, BitcodeModule, Block, Constant, DebugLocation, Definition, FunctionBody, Inst,
+    Instruction, Metadata, Parts, Predecessors, Result, TypeId, Value, cut, join, split,
 };
 
 /// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
 pub fn drive(bytes: &[u8]) -> Result<usize> {
-    let module = Module::parse(bytes)?;
+    let module = BitcodeModule::parse(bytes)?;
     let types = module.types();
     for id in 0..types.len() as u32 + 1 {
         let id = TypeId(id);
@@ -47,10 +47,10 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
 }
 
 /// Reads the parts of a module, which say the same as the whole. Whether they could be read.
-pub fn in_parts(bytes: &[u8], whole: &Module<'_>) -> bool {
+pub fn in_parts(bytes: &[u8], whole: &BitcodeModule<'_>) -> bool {
     let Some(cut) = cut(bytes) else { return false };
     let (head, middle, strings) = (&bytes[cut.head], &bytes[cut.middle], &bytes[cut.strings]);
-    let Ok(module) = Module::open(Parts { head, middle, strings }) else { return false };
+    let Ok(module) = BitcodeModule::open(Parts { head, middle, strings }) else { return false };
     assert_eq!(module.globals(), whole.globals());
     assert_eq!(module.values(), whole.values());
     let bodies = &bytes[cut.bodies[0]..cut.tail.start];
@@ -115,7 +115,7 @@ pub fn apart(bytes: &[u8]) -> Option<Vec<u8>> {
     let split = split(bytes, &cut)?;
     let [head, metadata, middle, tail, strings] =
         [cut.head, cut.metadata, cut.middle, cut.tail, cut.strings].map(|part| &bytes[part]);
-    let module = Module::open(Parts { head, middle, strings }).ok()?;
+    let module = BitcodeModule::open(Parts { head, middle, strings }).ok()?;
     let starts = module.blocks(&split.bodies).expect("it was split into them");
     assert!(starts.iter().map(|&start| start as usize).eq(split.starts.iter().copied()));
     let (mut all, mut code) = (FunctionBody::default(), FunctionBody::default());
@@ -188,14 +188,14 @@ fn attributes(list: AttributeList<'_>) {
     }
 }
 
-fn constant(module: &Module<'_>, constant: Option<Constant<'_>>, elements: &mut Vec<u64>) {
+fn constant(module: &BitcodeModule<'_>, constant: Option<Constant<'_>>, elements: &mut Vec<u64>) {
     if let Some(Constant::Data(data)) = constant {
         assert!(module.data(&data, elements).is_err() || elements.len() == data.len());
     }
 }
 
 /// What a consumer need not check itself.
-fn check(module: &Module<'_>, body: &FunctionBody) {
+fn check(module: &BitcodeModule<'_>, body: &FunctionBody) {
     let exists = |value: Value| match body.definition(module, value) {
         Some(Definition::Constant) => body.constant(module, value).is_some(),
         Some(Definition::Instruction(inst)) => {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ffi::CStr;
 
 use autojit_bitcode::{
-    Block, DebugLocation, FunctionBody, Global, GlobalKind, Inst, Linkage, Metadata, Module, Predecessors,
-    ThreadLocal, TypeId, UnnamedAddr, Value, Visibility,
+    BitcodeModule, Block, DebugLocation, FunctionBody, Global, GlobalKind, Inst, Linkage, Metadata,
+    Predecessors, ThreadLocal, TypeId, UnnamedAddr, Value, Visibility,
 };
 use llvm_sys::bit_reader::LLVMParseBitcodeInContext2;
 use llvm_sys::comdat::LLVMGetComdat;
@@ -33,7 +33,7 @@ macro_rules! same {
 pub(crate) use same;
 
 pub struct Comparison<'m> {
-    pub module: &'m Module<'m>,
+    pub module: &'m BitcodeModule<'m>,
     pub body: FunctionBody,
     pub layout: LLVMTargetDataRef,
     pub context: LLVMContextRef,
@@ -60,7 +60,7 @@ pub type Same = Result<(), String>;
 impl Comparison<'_> {
     /// Compares a module.
     pub unsafe fn run(bytes: &[u8]) -> Result<Counts, String> {
-        let module = Module::parse(bytes).map_err(|error| format!("{error:?}"))?;
+        let module = BitcodeModule::parse(bytes).map_err(|error| format!("{error:?}"))?;
         let context = LLVMContextCreate();
         let buffer =
             LLVMCreateMemoryBufferWithMemoryRangeCopy(bytes.as_ptr().cast(), bytes.len(), c"".as_ptr());

@@ -1,7 +1,7 @@
 //! Code that is found by its addresses, while other code comes and goes.
 
 use super::*;
-use crate::unit::{Function, Segment, Symbol, Unit};
+use crate::unit::{Segment, Symbol, Unit, UnitFunction};
 use std::sync::atomic::AtomicBool;
 
 thread_local! {
@@ -18,7 +18,7 @@ fn code(start: usize) -> Code {
 fn description(start: usize) -> Option<Description> {
     let function = |index, offset, size| {
         let symbol = Symbol::Function(index);
-        Function { symbol, offset, size, global: true, counters: None }
+        UnitFunction { symbol, offset, size, global: true, counters: None }
     };
     let mut unit = Unit {
         functions: vec![function(0, 0x10, 0x20), function(1, 0x30, 0x50)].into(),

@@ -178,10 +178,10 @@ impl std::ops::Deref for Code {
 }
 
 /// A function of an object: name, address, size, whether it is global.
-pub type Function<'c> = (&'c str, usize, usize, bool);
+pub type UnitFunction<'c> = (&'c str, usize, usize, bool);
 
 impl Code {
-    pub fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+    pub fn functions(&self) -> impl Iterator<Item = UnitFunction<'_>> {
         let address = |offset| self.segments[Segment::Text as usize] + offset as usize;
         let functions = self.unit.functions.iter().zip(&self.unit.names);
         functions.map(move |(it, name)| (&**name, address(it.offset), it.size as usize, it.global))

@@ -89,7 +89,7 @@ pub struct Import<'a> {
 
 /// A module record and its import table.
 #[derive(Clone, Copy, Debug)]
-pub struct Module<'a> {
+pub struct StubModule<'a> {
     /// The container's key.
     pub key: [u8; 32],
     /// The number of functions in the container.
@@ -271,7 +271,7 @@ impl Text {
     }
 
     /// Appends the module record with its import table and strings, and the image's boot code.
-    pub fn module(&mut self, module: &Module<'_>) {
+    pub fn module(&mut self, module: &StubModule<'_>) {
         self.line(format_args!(".section {MODULE_SECTION},\"aR\",@progbits"));
         self.line(format_args!(".p2align 3"));
         self.line(format_args!(".Lautojit_module:"));

@@ -24,12 +24,16 @@
 //! # Safety
 //! The assembly relies on the static `STATE`, which [`install`] fills before it hands out an address to call.
 
+mod save;
+
 use std::arch::naked_asm;
-use std::arch::x86_64::{__cpuid, __cpuid_count};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use crate::cancellation::Cancellation;
+use save::area_size;
+pub use save::{Processor, SaveMethod};
+
 use crate::contract::{Slot, slot_of_lazy_entry};
 use crate::counter::{self, Counter, TrippedFn};
 use crate::stack::with_resolver_stack;
@@ -71,18 +75,6 @@ pub struct Frame {
 const _: () = assert!(size_of::<Frame>() == 20 * 8);
 const _: () = assert!(offset_of!(Frame, return_address) == offset_of!(Frame, rbp) + 8);
 const _: () = assert!(offset_of!(Frame, caller) == offset_of!(Frame, return_address) + 8);
-
-/// How the vector state is saved; chosen once, by the processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum SaveMethod {
-    /// `fxsave64`: x87 and SSE, where the kernel has not enabled XSAVE.
-    Fxsave = 0,
-    /// `xsave64`: all components at the processor's fixed offsets.
-    Xsave = 1,
-    /// `xsavec64`: the selected components without gaps.
-    Xsavec = 2,
-}
 
 /// The state components (SDM vol. 1, 13.1) that are saved if the kernel has enabled them: 0 to 7 (x87, SSE, AVX, MPX,
 /// AVX-512), PKRU and APX.
@@ -140,37 +132,6 @@ static INITIAL_STATE: InitialState =
 
 const _: () = assert!(offset_of!(InitialState, mxcsr) == 24);
 const _: () = assert!(size_of::<InitialState>() == (LEGACY_SIZE + HEADER_SIZE) as usize);
-
-/// What CPUID says of the processor, as far as the trampoline wants to know it. Virtual machines take microseconds for each
-/// CPUID, some tens of them; the C library has asked already.
-#[derive(Clone, Copy, Debug)]
-pub struct Processor {
-    /// Leaf 1, ecx.
-    pub leaf_1: u32,
-    /// Leaf 0xd.1, eax.
-    pub leaf_d_1: u32,
-}
-
-impl Processor {
-    /// Asks it.
-    pub fn ask() -> Self {
-        Self { leaf_1: __cpuid(1).ecx, leaf_d_1: __cpuid_count(0xd, 1).eax }
-    }
-
-    /// The state components that the kernel has enabled (the low half of XCR0); 0 without XSAVE.
-    fn enabled_components(self) -> u32 {
-        const OSXSAVE: u32 = 1 << 27;
-        if self.leaf_1 & OSXSAVE == 0 {
-            return 0;
-        }
-        let low: u32;
-        // SAFETY: the kernel has enabled XSAVE, so xgetbv exists and register 0 does.
-        unsafe {
-            std::arch::asm!("xgetbv", in("ecx") 0, lateout("eax") low, lateout("edx") _, options(nomem, nostack));
-        }
-        low
-    }
-}
 
 /// Makes `resolver` the one that the trampoline calls, and fits the trampoline to the processor. To be called before
 /// any image's entry pointer holds [`address`]; a second call replaces the resolver.
@@ -232,65 +193,6 @@ pub fn counter_address_of(method: SaveMethod) -> usize {
         SaveMethod::Xsave => count_xsave as *const () as usize,
         SaveMethod::Xsavec => count_xsavec as *const () as usize,
     }
-}
-
-impl SaveMethod {
-    /// The method that loses nothing and takes the least memory.
-    fn best(processor: Processor) -> Self {
-        // With XSAVE, Xsave is supported at least.
-        let methods = [Self::Xsavec, Self::Xsave];
-        methods.into_iter().find(|method| method.has(processor)).unwrap_or(Self::Fxsave)
-    }
-
-    /// Whether processor and kernel have it.
-    pub fn supported(self) -> bool {
-        self.has(Processor::ask())
-    }
-
-    fn has(self, processor: Processor) -> bool {
-        const XSAVEC: u32 = 1 << 1;
-        let xsave = processor.enabled_components() != 0;
-        match self {
-            Self::Fxsave => true,
-            Self::Xsave => xsave,
-            Self::Xsavec => xsave && processor.leaf_d_1 & XSAVEC != 0,
-        }
-    }
-}
-
-/// Size of a state component among [`SAVED_COMPONENTS`], in bytes: that of the registers in it (SDM vol. 1, 13.5). Components
-/// without gaps begin at multiples of 64 or right behind one another; all at multiples of 64 is no less.
-fn component_size(component: u32) -> u32 {
-    match component {
-        2 => 16 * 16, // upper halves of ymm0 to ymm15
-        3 | 4 => 64,  // bound registers, and their configuration
-        5 => 64,      // k0 to k7
-        6 => 16 * 32, // upper halves of zmm0 to zmm15
-        7 => 16 * 64, // zmm16 to zmm31
-        9 => 64,      // PKRU
-        19 => 16 * 8, // r16 to r31
-        _ => 0,
-    }
-}
-
-/// Size of a save area for `components`, bytes, header included (SDM vol. 1, 13.4).
-fn area_size(method: SaveMethod, components: u32) -> u32 {
-    let mut end = LEGACY_SIZE + HEADER_SIZE;
-    if method == SaveMethod::Fxsave || components == 0 {
-        return end;
-    }
-    // Components 0 and 1 lie in the legacy region.
-    for component in (2..32).filter(|bit| components & 1 << bit != 0) {
-        end = match method {
-            SaveMethod::Xsavec => end.next_multiple_of(64) + component_size(component),
-            _ => {
-                let leaf = __cpuid_count(0xd, component);
-                let (size, fixed_offset) = (leaf.eax, leaf.ebx);
-                end.max(fixed_offset + size)
-            }
-        };
-    }
-    end
 }
 
 /// What may interrupt a thread, as the program has it.
@@ -490,18 +392,3 @@ trampoline!(enter_xsavec, enter, SaveMethod::Xsavec, "xsavec64", "xrstor64");
 trampoline!(count_fxsave, enter_counter, SaveMethod::Fxsave, "fxsave64", "fxrstor64");
 trampoline!(count_xsave, enter_counter, SaveMethod::Xsave, "xsave64", "xrstor64");
 trampoline!(count_xsavec, enter_counter, SaveMethod::Xsavec, "xsavec64", "xrstor64");
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn components_have_the_sizes_that_the_processor_tells() {
-        let enabled = Processor::ask().enabled_components() & SAVED_COMPONENTS;
-        for component in (2..32).filter(|bit| enabled & 1 << bit != 0) {
-            let size = __cpuid_count(0xd, component).eax;
-            assert!(component_size(component) >= size, "component {component} takes {size} bytes");
-        }
-        assert!((2..32).filter(|bit| SAVED_COMPONENTS & 1 << bit != 0).all(|bit| component_size(bit) != 0));
-    }
-}

@@ -6,8 +6,8 @@ use super::Compiler;
 use super::asm::{Base, Gp, Mem, Width, gp};
 use super::constants::{Source, sign_extend};
 use super::registers::SCRATCH;
-use super::values::State;
-use crate::code::{RelocationKind, Target};
+use super::values::ValueState;
+use crate::code::{RelocationKind, RelocationTarget};
 use crate::refused::{Reason, Refused};
 
 /// One index of `getelementptr` that is not a constant: the value and how far a step leads.
@@ -19,13 +19,13 @@ struct Variable {
 impl Compiler<'_> {
     /// A memory operand for the address that `value` is. Its registers are locked until the instruction ends.
     pub(crate) fn address(&mut self, value: Value) -> Result<Mem, Refused> {
-        if let State::Deferred(inst, _) = self.state_of(value)
+        if let ValueState::Deferred(inst, _) = self.state_of(value)
             && let Some(instruction) = self.body.instructions.get(inst as usize)
             && instruction.opcode == Opcode::GetElementPtr
         {
             return self.element_address(inst);
         }
-        if let State::Frame(offset) = self.state_of(value) {
+        if let ValueState::Frame(offset) = self.state_of(value) {
             return Ok(Mem::at(gp::RBP, offset));
         }
         if self.analysis.locals.local(value).is_none()
@@ -33,7 +33,7 @@ impl Compiler<'_> {
             && let Ok(disp) = i32::try_from(addend)
         {
             if self.is_near(global) {
-                return Ok(Mem::symbol(RelocationKind::Pc32, Target::Global(global), disp));
+                return Ok(Mem::symbol(RelocationKind::Pc32, RelocationTarget::Global(global), disp));
             }
             let base = self.temporary_gp()?;
             self.load_symbol(base, global, 0)?;

@@ -5,7 +5,7 @@ use autojit_bitcode::{Constant, Flags, Opcode, ThreadLocal, Type, TypeId, Value}
 use super::Compiler;
 use super::asm::{Gp, Mem, Prefix, Sse, Width, Xmm};
 use super::registers::SCRATCH;
-use crate::code::{RelocationKind, Target};
+use crate::code::{RelocationKind, RelocationTarget};
 use crate::parts::lane_bits;
 use crate::refused::{Reason, Refused};
 
@@ -229,7 +229,7 @@ impl Compiler<'_> {
 
     /// dst = address of a global, and what is added
     pub(crate) fn load_symbol(&mut self, dst: Gp, global: u32, addend: i64) -> Result<(), Refused> {
-        let target = Target::Global(global);
+        let target = RelocationTarget::Global(global);
         if self.is_near(global)
             && let Ok(disp) = i32::try_from(addend)
         {
@@ -253,7 +253,7 @@ impl Compiler<'_> {
     /// These bits in the function's read-only memory, as an operand of so many bytes.
     pub(crate) fn constant_memory(&mut self, bits: u128, bytes: u32) -> Mem {
         let offset = self.rodata.constant(bits, bytes);
-        Mem::symbol(RelocationKind::Pc32, Target::Rodata, offset as i32)
+        Mem::symbol(RelocationKind::Pc32, RelocationTarget::Rodata, offset as i32)
     }
 
     /// dst = these bits

@@ -28,8 +28,8 @@ use autojit_bitcode::Block;
 use super::Compiler;
 use super::asm::{Assembler, Cond, Label, Mem, Width, gp};
 use super::registers::{Reg, SCRATCH};
-use super::values::State;
-use crate::code::{LoopHeader, RelocationKind, Runtime, Target};
+use super::values::ValueState;
+use crate::code::{LoopHeader, RelocationKind, RelocationTarget, Runtime};
 use crate::refused::Refused;
 
 /// What a function is compiled for.
@@ -82,7 +82,7 @@ impl Counted {
 
 /// The counter of a number.
 fn counter(number: u32) -> Mem {
-    Mem::symbol(RelocationKind::Pc32, Target::Counter(number), 0)
+    Mem::symbol(RelocationKind::Pc32, RelocationTarget::Counter(number), 0)
 }
 
 impl Compiler<'_> {
@@ -92,7 +92,7 @@ impl Compiler<'_> {
             return Ok(());
         }
         for local in 0..self.assignments.len() {
-            if let State::Variable(reg) = self.assignments[local].state {
+            if let ValueState::Variable(reg) = self.assignments[local].state {
                 let offset = self.frame.allocate(8, 8)?;
                 self.counted.homes.push(Home { local: local as u32, reg, offset });
             }
@@ -164,7 +164,11 @@ impl Compiler<'_> {
 
     fn call_counter(&mut self, number: u32) {
         self.asm.lea(SCRATCH, counter(number));
-        self.asm.call_rm(Mem::symbol(RelocationKind::GotRelaxable, Target::Runtime(Runtime::COUNTER), 0));
+        self.asm.call_rm(Mem::symbol(
+            RelocationKind::GotRelaxable,
+            RelocationTarget::Runtime(Runtime::COUNTER),
+            0,
+        ));
     }
 
     /// Code from here on has the line of the first instruction of a block that has one.

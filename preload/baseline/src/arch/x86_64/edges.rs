@@ -9,7 +9,7 @@ use super::Compiler;
 use super::asm::{Cond, Label, Mem, Prefix, Sse, Width, gp};
 use super::constants::Source;
 use super::registers::{Reg, SCRATCH, SCRATCH_X, slot_width};
-use super::values::State;
+use super::values::ValueState;
 use crate::parts::{Bank, PartType};
 use crate::refused::{Reason, Refused};
 
@@ -163,8 +163,8 @@ impl Compiler<'_> {
                 let slot = self.slot(phi, part)?;
                 let from = match self.source(input.value, part)? {
                     Source::Local(local, part) => match self.assignments[local].state {
-                        State::Frame(offset) => From::Frame(offset),
-                        State::Live => {
+                        ValueState::Frame(offset) => From::Frame(offset),
+                        ValueState::Live => {
                             // Another phi of the target may be overwritten before it is read.
                             parallel |= analysis.values[local].first == target && local != phi;
                             match self.part(local, part).reg {

@@ -19,7 +19,7 @@ use super::Compiler;
 use super::asm::{Label, gp};
 use super::constants::Source;
 use super::lower::Plan;
-use crate::code::{Lsda, Relocation, RelocationKind, Target};
+use crate::code::{Lsda, Relocation, RelocationKind, RelocationTarget};
 use crate::refused::{Reason, Refused};
 
 /// A type that a clause catches: a global and what is added; None for anything.
@@ -248,7 +248,7 @@ fn assemble(handlers: &Handlers, sites: &[u8]) -> Lsda {
         bytes.resize(bytes.len().next_multiple_of(8), 0);
         for info in handlers.types.iter().rev() {
             if let Some((global, addend)) = *info {
-                let (offset, target) = (bytes.len() as u32, Target::Global(global));
+                let (offset, target) = (bytes.len() as u32, RelocationTarget::Global(global));
                 lsda.relocations.push(Relocation { offset, kind: RelocationKind::Abs64, target, addend });
             }
             bytes.extend_from_slice(&[0; 8]);

@@ -15,7 +15,7 @@
 use super::Compiler;
 use super::asm::{Alu, Assembler, Cond, Gp, Label, Mem, Rm, Width, gp};
 use super::registers::{CALLEE_SAVED, SCRATCH};
-use crate::code::{Frame, Runtime, Target};
+use crate::code::{Frame, RelocationTarget, Runtime};
 use crate::refused::{Reason, Refused};
 
 /// Bytes below rbp for the callee-saved registers.
@@ -36,7 +36,7 @@ const PUSHED: [(Gp, u8); 5] = [(gp::RBX, 3), (gp::R12, 12), (gp::R13, 13), (gp::
 #[derive(Debug)]
 pub(crate) struct Tail {
     pub exit: Label,
-    pub target: Option<Target>,
+    pub target: Option<RelocationTarget>,
 }
 
 /// What has been given out of the frame.
@@ -177,7 +177,7 @@ impl Compiler<'_> {
         }
         if !overruns.is_empty() {
             overruns.into_iter().for_each(|overrun| self.asm.bind(overrun));
-            self.asm.call_symbol(Target::Runtime(Runtime("__stack_chk_fail")));
+            self.asm.call_symbol(RelocationTarget::Runtime(Runtime("__stack_chk_fail")));
         }
         self.finish_counting();
         // Behind all that has labels in it.

@@ -32,7 +32,7 @@ mod values;
 mod variables;
 
 use autojit_abi::StackMap;
-use autojit_bitcode::{Block, FunctionBody, Module, Opcode, TypeTable, Value};
+use autojit_bitcode::{BitcodeModule, Block, FunctionBody, Opcode, TypeTable, Value};
 
 use crate::analysis::{Analysis, NONE};
 use crate::code::{Code, LineRow};
@@ -50,7 +50,7 @@ pub(crate) use counting::Purpose;
 
 /// The state of the emission.
 pub(crate) struct Compiler<'a> {
-    module: &'a Module<'a>,
+    module: &'a BitcodeModule<'a>,
     types: &'a TypeTable,
     body: &'a FunctionBody,
     analysis: &'a Analysis,
@@ -100,7 +100,7 @@ pub(crate) struct Scratch {
 
 /// Compiles a function. The map is there if the purpose asks for one, and the function has the loop.
 pub(crate) fn compile(
-    module: &Module<'_>,
+    module: &BitcodeModule<'_>,
     body: &FunctionBody,
     analysis: &Analysis,
     purpose: Purpose,

@@ -8,7 +8,7 @@ use autojit_abi::{Location, LocationKind, StackMap};
 use autojit_bitcode::{Definition, Opcode, Type};
 
 use super::Compiler;
-use super::values::State;
+use super::values::ValueState;
 use crate::parts::Bank;
 use crate::refused::{Reason, Refused};
 
@@ -19,15 +19,15 @@ impl Compiler<'_> {
         for local in 0..self.assignments.len() {
             let Some(value) = self.analysis.locals.number(local) else { continue };
             let (kind, offset) = match self.assignments[local].state {
-                State::Frame(offset) => (LocationKind::Variable, offset),
-                State::Variable(_) => {
+                ValueState::Frame(offset) => (LocationKind::Variable, offset),
+                ValueState::Variable(_) => {
                     let home = self.counted.homes.iter().find(|home| home.local as usize == local);
                     let home = home.ok_or(Reason::Internal("a variable without memory"))?;
                     (LocationKind::Variable, home.offset)
                 }
-                State::Live if self.is_kept(local) => (LocationKind::Value, self.memory_offset(local)?),
+                ValueState::Live if self.is_kept(local) => (LocationKind::Value, self.memory_offset(local)?),
                 // Neither crosses blocks.
-                State::Live | State::Deferred(..) | State::None => continue,
+                ValueState::Live | ValueState::Deferred(..) | ValueState::None => continue,
             };
             locations.push(Location { value, kind, offset });
         }

@@ -4,11 +4,12 @@
 //! address, a comparison, a load. Whatever reads it in another way makes it come into being first, so a deferred value
 //! may be used like any other.
 
-use autojit_bitcode::{Constant, Value};
+mod operands;
+
+use autojit_bitcode::Value;
 
 use super::Compiler;
-use super::asm::{Alu, Gp, Mem, Rm, Width, Xmm, gp};
-use super::constants::Source;
+use super::asm::{Alu, Gp, Mem, Width, gp};
 use super::registers::Reg;
 use crate::parts::{Bank, PartType, Parts};
 use crate::refused::{Reason, Refused};
@@ -18,7 +19,7 @@ const DEEPEST: u8 = 6;
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum ValueState {
     /// Not defined yet, or not used any more.
     #[default]
     None,
@@ -36,7 +37,7 @@ pub(crate) enum State {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Assignment {
     /// Where it stands.
-    pub state: State,
+    pub state: ValueState,
     /// Its first part.
     pub first: u32,
     /// The number of its parts.
@@ -100,7 +101,7 @@ impl Compiler<'_> {
 
     /// Gives a value parts, if it has none yet.
     pub(crate) fn assign(&mut self, local: usize) -> Result<(), Refused> {
-        if self.assignments[local].state != State::None {
+        if self.assignments[local].state != ValueState::None {
             return Ok(());
         }
         let ty = self.type_of(self.analysis.locals.value(local))?;
@@ -108,7 +109,7 @@ impl Compiler<'_> {
         if let Some(ty) = self.part_table.single(self.types, ty)? {
             self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, offset: 0 });
             let assignment = &mut self.assignments[local];
-            (assignment.state, assignment.first, assignment.count) = (State::Live, first, 1);
+            (assignment.state, assignment.first, assignment.count) = (ValueState::Live, first, 1);
             assignment.slot_bytes = ty.slot_bytes();
             return Ok(());
         }
@@ -121,7 +122,7 @@ impl Compiler<'_> {
             offset += bytes;
         }
         let assignment = &mut self.assignments[local];
-        (assignment.state, assignment.first, assignment.count) = (State::Live, first, types.len() as u8);
+        (assignment.state, assignment.first, assignment.count) = (ValueState::Live, first, types.len() as u8);
         assignment.slot_bytes = offset;
         Ok(())
     }
@@ -147,8 +148,8 @@ impl Compiler<'_> {
     }
 
     fn consume_local(&mut self, local: usize) {
-        if let State::Deferred(inst, _) = self.assignments[local].state {
-            self.assignments[local].state = State::None;
+        if let ValueState::Deferred(inst, _) = self.assignments[local].state {
+            self.assignments[local].state = ValueState::None;
             self.consume_operands(inst);
         }
         let assignment = &mut self.assignments[local];
@@ -173,7 +174,7 @@ impl Compiler<'_> {
     /// A value is not needed any more.
     pub(crate) fn free(&mut self, local: usize) {
         let Assignment { state, count, slot, slot_bytes, .. } = self.assignments[local];
-        if state != State::Live {
+        if state != ValueState::Live {
             return;
         }
         for part in 0..count as usize {
@@ -185,7 +186,7 @@ impl Compiler<'_> {
         if slot < 0 {
             self.frame.free_slot(slot, slot_bytes);
         }
-        self.assignments[local].state = State::None;
+        self.assignments[local].state = ValueState::None;
     }
 
     /// Whether the instruction that is being lowered is the last that reads a value.
@@ -208,28 +209,28 @@ impl Compiler<'_> {
             return false;
         }
         let depth = |value: &Value| match self.state_of(*value) {
-            State::Deferred(_, depth) => depth + 1,
+            ValueState::Deferred(_, depth) => depth + 1,
             _ => 0,
         };
         let depth = body.operands(instruction).iter().map(depth).max().unwrap_or(0);
         if depth > DEEPEST {
             return false;
         }
-        self.assignments[local].state = State::Deferred(inst, depth);
+        self.assignments[local].state = ValueState::Deferred(inst, depth);
         true
     }
 
     /// The instruction of a deferred value.
     pub(crate) fn deferred(&self, value: Value) -> Option<u32> {
         match self.state_of(value) {
-            State::Deferred(inst, _) => Some(inst),
+            ValueState::Deferred(inst, _) => Some(inst),
             _ => None,
         }
     }
 
     /// Where a value stands.
-    pub(crate) fn state_of(&self, value: Value) -> State {
-        self.analysis.locals.local(value).map_or(State::None, |local| self.assignments[local].state)
+    pub(crate) fn state_of(&self, value: Value) -> ValueState {
+        self.analysis.locals.local(value).map_or(ValueState::None, |local| self.assignments[local].state)
     }
 
     /// Makes a deferred value come into being.
@@ -241,7 +242,7 @@ impl Compiler<'_> {
         if let Some(inst) = self.deferred(value)
             && let Some(local) = self.analysis.locals.local(value)
         {
-            self.assignments[local].state = State::None;
+            self.assignments[local].state = ValueState::None;
             let before = self.regs.in_use();
             self.emit(inst)?;
             self.consume_operands(inst);
@@ -258,212 +259,6 @@ impl Compiler<'_> {
             self.force(operand)?;
         }
         self.regs.end_instruction();
-        Ok(())
-    }
-
-    /// A part of a local value in a register, to be read until the instruction ends.
-    fn local_reg(&mut self, local: usize, part: usize) -> Result<Reg, Refused> {
-        let Part { ty, reg, .. } = *self.part(local, part);
-        let reg = match reg {
-            Some(reg) => reg,
-            None => {
-                let reg = self.temporary(ty.bank)?;
-                self.load_part(reg, local, part)?;
-                self.regs.occupy(reg, local as u32, part as u8);
-                self.part_mut(local, part).reg = Some(reg);
-                reg
-            }
-        };
-        self.regs.lock(reg);
-        Ok(reg)
-    }
-
-    /// A part of a value in a register, to be read until the instruction ends.
-    pub(crate) fn read(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
-        if let Some(reg) = self.variable(value) {
-            return Ok(reg);
-        }
-        self.force(value)?;
-        match self.source(value, part)? {
-            Source::Local(local, part) if self.assignments[local].state == State::Live => {
-                self.local_reg(local, part)
-            }
-            source => {
-                let bank = self.part_type(value, part)?.bank;
-                let reg = self.temporary(bank)?;
-                self.load_source(reg, source, value, part)?;
-                Ok(reg)
-            }
-        }
-    }
-
-    /// The same for an integer or pointer.
-    pub(crate) fn gp(&mut self, value: Value, part: usize) -> Result<Gp, Refused> {
-        let reg = self.read(value, part)?;
-        if reg.is_vector() { Err(Reason::Internal("not an integer").into()) } else { Ok(reg.gp()) }
-    }
-
-    /// The same for a float or vector.
-    pub(crate) fn xmm(&mut self, value: Value, part: usize) -> Result<Xmm, Refused> {
-        let reg = self.read(value, part)?;
-        if reg.is_vector() { Ok(reg.xmm()) } else { Err(Reason::Internal("not a float").into()) }
-    }
-
-    /// Puts a part of a value into a register that the instruction has.
-    pub(crate) fn read_into(
-        &mut self,
-        value: Value,
-        part: usize,
-        dst: impl Into<Reg>,
-    ) -> Result<(), Refused> {
-        if let Some(reg) = self.variable(value) {
-            self.move_register(dst.into(), reg);
-            return Ok(());
-        }
-        self.force(value)?;
-        let source = self.source(value, part)?;
-        self.load_source(dst.into(), source, value, part)
-    }
-
-    /// A part of a value in a temporary register, to be changed: the value's own if it is not needed afterwards.
-    pub(crate) fn own(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
-        if let Some(variable) = self.variable(value) {
-            let reg = self.temporary(Bank::Gp)?;
-            self.move_register(reg, variable);
-            return Ok(reg);
-        }
-        self.force(value)?;
-        let source = self.source(value, part)?;
-        if let Source::Local(local, part) = source
-            && self.assignments[local].state == State::Live
-            && let Some(reg) = self.part(local, part).reg
-            && self.dies(local)
-        {
-            self.part_mut(local, part).reg = None;
-            self.regs.steal(reg);
-            return Ok(reg);
-        }
-        let bank = self.part_type(value, part)?.bank;
-        let reg = self.temporary(bank)?;
-        self.load_source(reg, source, value, part)?;
-        Ok(reg)
-    }
-
-    /// The same for an integer or pointer.
-    pub(crate) fn own_gp(&mut self, value: Value, part: usize) -> Result<Gp, Refused> {
-        let reg = self.own(value, part)?;
-        if reg.is_vector() { Err(Reason::Internal("not an integer").into()) } else { Ok(reg.gp()) }
-    }
-
-    /// The same for a float or vector.
-    pub(crate) fn own_x(&mut self, value: Value, part: usize) -> Result<Xmm, Refused> {
-        let reg = self.own(value, part)?;
-        if reg.is_vector() { Ok(reg.xmm()) } else { Err(Reason::Internal("not a float").into()) }
-    }
-
-    /// A part of a value as an operand of so many bytes: in a register, or in memory if it is there and not in one.
-    pub(crate) fn operand(&mut self, value: Value, part: usize, bytes: u32) -> Result<Rm, Refused> {
-        if let Some(reg) = self.variable(value) {
-            return Ok(reg.gp().into());
-        }
-        if let Some(mem) = self.deferred_load(value, bytes)? {
-            return Ok(mem.into());
-        }
-        self.force(value)?;
-        match self.source(value, part)? {
-            Source::Local(local, part) if self.assignments[local].state == State::Live => {
-                let info = *self.part(local, part);
-                // What is needed again is better in a register.
-                if info.reg.is_none() && info.stored && self.dies(local) && bytes <= info.ty.slot_bytes() {
-                    return Ok(self.slot(local, part)?.into());
-                }
-                let reg = self.local_reg(local, part)?;
-                Ok(Rm::Reg(reg.0 & 15))
-            }
-            Source::Bits(bits) if self.part_type(value, part)?.bank == Bank::Xmm && bits != 0 => {
-                Ok(self.constant_memory(bits, bytes).into())
-            }
-            _ => Ok(Rm::Reg(self.read(value, part)?.0 & 15)),
-        }
-    }
-
-    /// A constant integer as an immediate operand of this width.
-    pub(crate) fn immediate(
-        &mut self,
-        value: Value,
-        part: usize,
-        width: Width,
-    ) -> Result<Option<i32>, Refused> {
-        if self.analysis.locals.local(value).is_some() {
-            return Ok(None);
-        }
-        let bits = match self.plain_constant(value) {
-            Some(bits) if part == 0 => bits,
-            _ => match self.source(value, part)? {
-                Source::Bits(bits) => bits as u64,
-                _ => return Ok(None),
-            },
-        };
-        Ok(match width {
-            Width::B1 => Some(i32::from(bits as i8)),
-            Width::B2 => Some(i32::from(bits as i16)),
-            Width::B4 => Some(bits as i32),
-            Width::B8 => i32::try_from(bits as i64).ok(),
-        })
-    }
-
-    /// The first part of a constant, if that is a plain number: most are.
-    fn plain_constant(&self, value: Value) -> Option<u64> {
-        match self.body.constant(self.module, value)? {
-            Constant::Int(int) => Some(int as u64),
-            Constant::Null => Some(0),
-            _ => None,
-        }
-    }
-
-    /// A constant integer of at most 64 bits, zero-extended from its width.
-    pub(crate) fn constant_bits(&mut self, value: Value) -> Result<Option<u64>, Refused> {
-        if self.analysis.locals.local(value).is_some() {
-            return Ok(None);
-        }
-        let bits = u32::from(self.part_type(value, 0)?.bits);
-        let found = match self.plain_constant(value) {
-            Some(found) => found,
-            None => match self.source(value, 0)? {
-                Source::Bits(found) => found as u64,
-                _ => return Ok(None),
-            },
-        };
-        Ok(Some(found & (u64::MAX >> (64 - bits.clamp(1, 64)))))
-    }
-
-    /// Writes what a part is into a register.
-    fn load_source(&mut self, dst: Reg, source: Source, value: Value, part: usize) -> Result<(), Refused> {
-        match source {
-            Source::Local(local, part) => match self.assignments[local].state {
-                State::Frame(offset) => self.asm.lea(dst.gp(), Mem::at(gp::RBP, offset)),
-                State::Live => match self.part(local, part).reg {
-                    Some(reg) => self.move_register(dst, reg),
-                    None => self.load_part(dst, local, part)?,
-                },
-                _ => return Err(Reason::Internal("a value is not defined").into()),
-            },
-            Source::Bits(bits) if dst.is_vector() => {
-                let bytes = self.part_type(value, part)?.store_bytes();
-                self.load_vector_constant(dst.xmm(), bits, bytes);
-            }
-            Source::Bits(bits) => {
-                // Flags may be live: no xor. The form without a sign is shorter where the upper half does not matter.
-                let narrow = self.part_type(value, part)?.bits <= 32;
-                self.asm.mov_i(dst.gp(), if narrow { u64::from(bits as u32) } else { bits as u64 });
-            }
-            Source::Symbol(global, addend) => self.load_symbol(dst.gp(), global, addend)?,
-            Source::Block(block) => {
-                let label = self.block_label(block)?;
-                let mem = Mem { base: super::asm::Base::Label(label), index: None, disp: 0 };
-                self.asm.lea(dst.gp(), mem);
-            }
-        }
         Ok(())
     }
 
@@ -492,16 +287,6 @@ impl Compiler<'_> {
         self.assign(local)?;
         self.part_mut(local, part).stored = true;
         self.slot(local, part)
-    }
-
-    /// The memory of a value that is kept in memory only; constants come from the function's own.
-    pub(crate) fn memory(&mut self, value: Value, part: usize) -> Result<Mem, Refused> {
-        self.force(value)?;
-        match self.source(value, part)? {
-            Source::Local(local, part) => self.slot(local, part),
-            Source::Bits(bits) => Ok(self.constant_memory(bits, 16)),
-            _ => Err(Reason::Internal("not in memory").into()),
-        }
     }
 
     /// Clears the bits of a register above `bits`, or fills them with the sign.

@@ -9,7 +9,7 @@ use autojit_bitcode::{AttributeKind, Block, Flags, FunctionBody, Instruction, Op
 use super::Compiler;
 use super::asm::{Gp, gp};
 use super::registers::Reg;
-use super::values::State;
+use super::values::ValueState;
 use crate::analysis::{Info, Order};
 use crate::refused::Refused;
 
@@ -83,7 +83,7 @@ impl Compiler<'_> {
         // The same for the same bitcode: by uses, then by number.
         chosen.sort_unstable_by_key(|(uses, local)| (std::cmp::Reverse(*uses), *local));
         for ((_, local), reg) in chosen.into_iter().zip(REGISTERS) {
-            self.assignments[local].state = State::Variable(reg.into());
+            self.assignments[local].state = ValueState::Variable(reg.into());
             self.regs.reserve(reg.into());
         }
         Ok(())
@@ -158,7 +158,7 @@ impl Compiler<'_> {
     /// The register of the variable that is at an address.
     pub(crate) fn variable_at(&self, address: Value) -> Option<Reg> {
         match self.state_of(address) {
-            State::Variable(reg) => Some(reg),
+            ValueState::Variable(reg) => Some(reg),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Instructions that change rip or rsp.
 
 use super::{Assembler, Base, Cond, Gp, Label, Map, Op, Rm};
-use crate::code::{RelocationKind, Target};
+use crate::code::{RelocationKind, RelocationTarget};
 
 impl Assembler {
     /// jmp to a label
@@ -36,7 +36,7 @@ impl Assembler {
     }
 
     /// jmp to a function, aligned like calls
-    pub(crate) fn jmp_symbol(&mut self, target: Target) {
+    pub(crate) fn jmp_symbol(&mut self, target: RelocationTarget) {
         self.align_operand();
         self.byte(0xe9);
         self.relocate(RelocationKind::Call, target, -4);
@@ -51,7 +51,7 @@ impl Assembler {
 
     /// call of a function; its operand lies within one aligned word of 8 bytes, so that it can be rewritten while the code
     /// runs
-    pub(crate) fn call_symbol(&mut self, target: Target) {
+    pub(crate) fn call_symbol(&mut self, target: RelocationTarget) {
         self.align_operand();
         self.byte(0xe8);
         self.relocate(RelocationKind::Call, target, -4);

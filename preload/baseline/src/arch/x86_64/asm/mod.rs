@@ -16,7 +16,7 @@ pub(crate) use operand::{Base, Cond, Gp, Label, Mem, Rm, Width, Xmm, gp};
 pub(crate) use sse::{Prefix, Sse};
 pub(crate) use x87::X87;
 
-use crate::code::{Relocation, RelocationKind, Target};
+use crate::code::{Relocation, RelocationKind, RelocationTarget};
 
 const UNBOUND: u32 = u32::MAX;
 
@@ -219,7 +219,7 @@ impl Assembler {
         }
     }
 
-    fn relocate(&mut self, kind: RelocationKind, target: Target, addend: i64) {
+    fn relocate(&mut self, kind: RelocationKind, target: RelocationTarget, addend: i64) {
         let offset = self.offset();
         self.relocations.push(Relocation { offset, kind, target, addend });
         self.imm32(0);

@@ -1,6 +1,6 @@
 //! Registers, memory operands, widths and conditions: the operands of the assembler's instructions.
 
-use crate::code::{RelocationKind, Target};
+use crate::code::{RelocationKind, RelocationTarget};
 
 /// A general-purpose register, by its number in the encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub(crate) enum Base {
     /// A register.
     Reg(Gp),
     /// rip, with a relocation for the displacement. Excludes an index.
-    Symbol(RelocationKind, Target),
+    Symbol(RelocationKind, RelocationTarget),
     /// rip, with the distance to a label. Excludes an index.
     Label(Label),
 }
@@ -112,7 +112,7 @@ impl Mem {
     }
 
     /// A symbol, relative to rip.
-    pub(crate) fn symbol(kind: RelocationKind, target: Target, disp: i32) -> Self {
+    pub(crate) fn symbol(kind: RelocationKind, target: RelocationTarget, disp: i32) -> Self {
         Self { base: Base::Symbol(kind, target), index: None, disp }
     }
 

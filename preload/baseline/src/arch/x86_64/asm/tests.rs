@@ -330,7 +330,7 @@ fn branches_reach_their_labels() {
 
 #[test]
 fn relative_addresses_count_from_the_end_of_the_instruction() {
-    let mem = Mem::symbol(RelocationKind::Pc32, Target::Rodata, 8);
+    let mem = Mem::symbol(RelocationKind::Pc32, RelocationTarget::Rodata, 8);
     let mut asm = Assembler::default();
     asm.mov(Width::B4, RAX, mem);
     asm.mov_mi(Width::B1, mem, 1);

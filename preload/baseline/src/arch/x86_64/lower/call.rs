@@ -1,16 +1,17 @@
 //! Calls: arguments to their locations, the call itself, results from theirs.
 
+mod arguments;
+mod results;
+
 use autojit_bitcode::{AttributeKind, Constant, Definition, Instruction, TailKind, Type, Value};
 
 use super::super::Compiler;
 use super::super::abi::{Arguments, Location, NEST, result_locations};
-use super::super::asm::{Alu, Gp, Mem, Rm, Width, gp};
-use super::super::constants::Source;
+use super::super::asm::{Alu, Mem, Rm, Width, gp};
 use super::super::frame::Tail;
-use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
-use super::super::values::State;
+use super::super::registers::SCRATCH;
 use super::function::{C_LIKE, POINTER, by_value, check_argument};
-use crate::code::{Runtime, Target};
+use crate::code::{RelocationTarget, Runtime};
 use crate::parts::{Bank, PartType};
 use crate::refused::{Reason, Refused};
 
@@ -18,7 +19,7 @@ use crate::refused::{Reason, Refused};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Callee {
     /// A function.
-    Symbol(Target),
+    Symbol(RelocationTarget),
     /// What this pointer leads to.
     Pointer(Value),
 }
@@ -247,7 +248,7 @@ impl Compiler<'_> {
             }
         }
         let callee = match body.definition(self.module, call.callee) {
-            Some(Definition::Global(index)) => Callee::Symbol(Target::Global(index)),
+            Some(Definition::Global(index)) => Callee::Symbol(RelocationTarget::Global(index)),
             Some(Definition::Constant)
                 if matches!(body.constant(self.module, call.callee), Some(Constant::InlineAsm(_))) =>
             {
@@ -268,7 +269,7 @@ impl Compiler<'_> {
 
     /// Calls a function of the C library or the compiler's support library with arguments of one part each.
     pub(crate) fn call_runtime(&mut self, name: &'static str, plan: &Plan) -> Result<(), Refused> {
-        self.pass_and_call(plan, Callee::Symbol(Target::Runtime(Runtime(name))), None)
+        self.pass_and_call(plan, Callee::Symbol(RelocationTarget::Runtime(Runtime(name))), None)
     }
 
     fn pass_and_call(&mut self, plan: &Plan, callee: Callee, unwind: Option<u32>) -> Result<(), Refused> {
@@ -337,45 +338,6 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Computes what is passed, and stores what is needed later.
-    fn force_arguments(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
-        for passed in &plan.passed {
-            if let What::Part(value, _) | What::Copy(value, _) = passed.what {
-                self.force(value)?;
-            }
-        }
-        if let Callee::Pointer(value) = callee {
-            self.force(value)?;
-        }
-        self.store_across_call()?;
-        // What was computed for the arguments is in registers or slots now.
-        self.regs.end_instruction();
-        Ok(())
-    }
-
-    /// Puts arguments into their registers.
-    fn move_arguments(&mut self, plan: &Plan) -> Result<(), Refused> {
-        for passed in &plan.passed {
-            let (reg, gp): (Reg, Option<Gp>) = match passed.location {
-                Location::Gp(reg) => (reg.into(), Some(reg)),
-                Location::Xmm(reg) => (reg.into(), None),
-                Location::Stack(_) | Location::X87(_) => continue,
-            };
-            match passed.what {
-                What::Part(value, part) => self.take_for(reg, value, part)?,
-                What::Frame(offset) => {
-                    self.take(reg)?;
-                    self.asm.lea(reg.gp(), Mem::at(gp::RBP, offset));
-                }
-                What::Copy(..) => return Err(Reason::Internal("memory in a register").into()),
-            }
-            if let (Some((bits, signed)), Some(reg)) = (passed.extend, gp) {
-                self.extend(reg, bits, signed);
-            }
-        }
-        Ok(())
-    }
-
     /// Stores what is needed after the call and is in a register that the call changes.
     fn store_across_call(&mut self) -> Result<(), Refused> {
         for reg in self.regs.occupied() {
@@ -410,121 +372,6 @@ impl Compiler<'_> {
         self.assignments[local].remaining > 1
             || self.analysis.values[local].looped
             || self.analysis.values[local].user != self.inst
-    }
-
-    /// Puts a part of a value into a particular register, for a call or return.
-    pub(crate) fn take_for(&mut self, reg: Reg, value: Value, part: usize) -> Result<(), Refused> {
-        self.force(value)?;
-        if self.variable(value).is_none()
-            && let Source::Local(local, part) = self.source(value, part)?
-            && self.assignments[local].state == State::Live
-            && self.part(local, part).reg == Some(reg)
-        {
-            if self.lives_on(local) {
-                self.store_part(local, part)?;
-            }
-            self.part_mut(local, part).reg = None;
-            self.regs.steal(reg);
-            return Ok(());
-        }
-        self.take(reg)?;
-        self.read_into(value, part, reg)
-    }
-
-    fn pass_on_stack(&mut self, passed: &Passed, to: Mem) -> Result<(), Refused> {
-        match passed.what {
-            What::Part(value, part) => {
-                let ty = self.part_type(value, part)?;
-                match (ty.bank, passed.extend) {
-                    (Bank::Gp, Some((bits, signed))) => {
-                        self.read_into(value, part, SCRATCH)?;
-                        self.extend(SCRATCH, bits, signed);
-                        self.asm.mov_mr(Width::B8, to, SCRATCH);
-                    }
-                    (Bank::Gp, None) => {
-                        self.read_into(value, part, SCRATCH)?;
-                        self.asm.mov_mr(Width::B8, to, SCRATCH);
-                    }
-                    (Bank::Xmm, _) => {
-                        self.read_into(value, part, SCRATCH_X)?;
-                        let bytes = if ty.vector { 16 } else { ty.store_bytes() };
-                        self.asm.store_x(bytes, to, SCRATCH_X);
-                    }
-                    (Bank::X87, _) => {
-                        let from = self.memory(value, part)?;
-                        self.asm.load_x(16, SCRATCH_X, from);
-                        self.asm.store_x(16, to, SCRATCH_X);
-                    }
-                }
-            }
-            What::Frame(offset) => {
-                self.asm.lea(SCRATCH, Mem::at(gp::RBP, offset));
-                self.asm.mov_mr(Width::B8, to, SCRATCH);
-            }
-            What::Copy(value, size) => {
-                let from = self.address(value)?;
-                self.copy_bytes(to, from, size.into())?;
-                self.regs.end_instruction();
-            }
-        }
-        Ok(())
-    }
-
-    /// The results of a call become the parts of a value.
-    fn take_results(
-        &mut self,
-        result: Value,
-        parts: &[PartType],
-        locations: &[Location],
-    ) -> Result<(), Refused> {
-        if parts.is_empty() {
-            return Ok(());
-        }
-        // All of them first: what is kept elsewhere must not be put into one of these registers.
-        for location in locations {
-            match *location {
-                Location::Gp(reg) => self.take(reg)?,
-                Location::Xmm(reg) => self.take(reg)?,
-                _ => {}
-            }
-        }
-        let used = self.is_used(result);
-        for (part, location) in locations.iter().enumerate() {
-            match *location {
-                Location::Gp(reg) => self.define(result, part, reg)?,
-                Location::Xmm(reg) => self.define(result, part, reg)?,
-                Location::X87(_) if used => {
-                    let mem = self.define_in_memory(result, part)?;
-                    self.asm.fstp(10, mem);
-                }
-                Location::X87(_) => self.asm.x87(super::super::asm::X87::FstpSt0),
-                Location::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a result has users.
-    pub(crate) fn is_used(&self, result: Value) -> bool {
-        self.analysis.locals.local(result).is_some_and(|local| self.analysis.values[local].uses > 0)
-    }
-
-    /// The result of a runtime function becomes the value.
-    pub(crate) fn take_result(&mut self, result: Value) -> Result<(), Refused> {
-        let parts = self.parts_of(result)?;
-        let locations = result_locations(&parts).ok_or(Reason::Internal("a large result"))?;
-        self.take_results(result, &parts, &locations)
-    }
-
-    fn load_results(&mut self, result: Value, parts: &[PartType], offset: i32) -> Result<(), Refused> {
-        if !self.is_used(result) {
-            return Ok(());
-        }
-        for (part, ty) in parts.iter().enumerate() {
-            let at = i32::try_from(ty.offset).map_err(|_| Reason::Size)?;
-            self.load_part_from(result, part, *ty, Mem::at(gp::RBP, offset + at))?;
-        }
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::asm::{Alu, Base, Cond, Gp, Label, Mem, Rm, Width};
 use super::super::constants::sign_extend;
 use super::super::edges::{Condition, JumpTable};
 use super::super::registers::SCRATCH;
-use crate::code::{RelocationKind, Target};
+use crate::code::{RelocationKind, RelocationTarget};
 use crate::refused::{Reason, Refused};
 
 /// Cases that make a jump table worth while, and how many entries it may have for each.
@@ -134,7 +134,7 @@ impl Compiler<'_> {
             }
         }
         self.tables.push(JumpTable { offset, targets });
-        self.asm.lea(SCRATCH, Mem::symbol(RelocationKind::Pc32, Target::Rodata, offset as i32));
+        self.asm.lea(SCRATCH, Mem::symbol(RelocationKind::Pc32, RelocationTarget::Rodata, offset as i32));
         let entry = Mem { base: Base::Reg(SCRATCH), index: Some((reg, 2)), disp: 0 };
         self.asm.movsx(Width::B8, Width::B4, reg, entry);
         self.asm.alu(Alu::Add, Width::B8, reg, SCRATCH);

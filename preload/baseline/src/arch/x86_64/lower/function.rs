@@ -6,7 +6,7 @@ use super::super::Compiler;
 use super::super::abi::{Arguments, Location, NEST, result_locations};
 use super::super::asm::{Mem, Width, gp};
 use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
-use super::super::values::State;
+use super::super::values::ValueState;
 use crate::features::Features;
 use crate::lists::Traits;
 use crate::parts::{Bank, PartType, lane_bits, vector_shape};
@@ -156,7 +156,7 @@ impl Compiler<'_> {
             if let Some((size, align)) = by_value(self, &set)? {
                 let at = locations.memory(size, align);
                 if let Some(local) = self.analysis.locals.local(value) {
-                    self.assignments[local].state = State::Frame(at as i32 + 16);
+                    self.assignments[local].state = ValueState::Frame(at as i32 + 16);
                 }
                 continue;
             }

@@ -7,7 +7,7 @@ use super::super::asm::{Alu, Cond, Gp, Mem, Shift, Width, gp};
 use super::super::constants::Source;
 use super::super::frame::PAGE;
 use super::super::registers::{Reg, SCRATCH};
-use super::super::values::State;
+use super::super::values::ValueState;
 use crate::parts::{Bank, PartType};
 use crate::refused::{Reason, Refused};
 
@@ -67,7 +67,7 @@ impl Compiler<'_> {
     pub(crate) fn can_be_changed(&self, value: Value) -> bool {
         self.analysis.locals.local(value).is_some_and(|local| {
             let assignment = &self.assignments[local];
-            assignment.state == State::Live
+            assignment.state == ValueState::Live
                 && assignment.remaining == 1
                 && !self.analysis.values[local].looped
                 && self.part(local, 0).reg.is_some()
@@ -330,7 +330,7 @@ impl Compiler<'_> {
             return Err(Reason::Internal("an alloca without a result").into());
         };
         if self.analysis.values[local].uses == 0
-            || matches!(self.assignments[local].state, State::Variable(_))
+            || matches!(self.assignments[local].state, ValueState::Variable(_))
         {
             return Ok(());
         }
@@ -346,7 +346,7 @@ impl Compiler<'_> {
             Some(size) if align <= 16 => {
                 // What is written carelessly beyond its end should not hit a saved register first.
                 let offset = self.frame.allocate(size.max(1), align.max(if size >= 16 { 16 } else { 1 }))?;
-                self.assignments[local].state = State::Frame(offset);
+                self.assignments[local].state = ValueState::Frame(offset);
                 Ok(())
             }
             Some(size) => {

@@ -1,24 +1,28 @@
 //! Library functions that the code generator will call for instructions and intrinsics of bodies that leave.
 //!
 //! A plain object would refer to them, so that the linker takes them from libgcc or libgcc_eh, puts others in their place
-//! (`--wrap`) and keeps libm under `--as-needed`, which rustc always asks for: so does ours. Receives the notable instructions of a [`Selection`];
-//! hands on names for the import table.
+//! (`--wrap`) and keeps libm under `--as-needed`, which rustc always asks for: so does ours. Receives the functions that
+//! leave and their notable instructions ([`Value::notable_instructions`]); hands on names for the import table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use llvm_sys::{LLVMAtomicRMWBinOp, LLVMOpcode, LLVMTypeKind};
 
-use crate::ir::{Kind, Module, Value};
-use crate::select::Selection;
+use super::{IrModule, Kind, Value};
 
 /// The functions' names, and whether each may be missing: nothing optimised calls a function of constants.
-pub fn of(module: Module, selection: &Selection, optimised: bool) -> BTreeMap<String, bool> {
+pub fn of(
+    module: IrModule,
+    is_lazy: &HashSet<Value>,
+    notable: &[Value],
+    optimised: bool,
+) -> BTreeMap<String, bool> {
     let mut found: BTreeMap<_, _> =
-        memory_functions(module, selection).map(|name| (name.to_owned(), false)).collect();
+        memory_functions(module, is_lazy).map(|name| (name.to_owned(), false)).collect();
     if optimised {
         found.extend(replacements(module).map(|name| (name, false)));
     }
-    for instruction in &selection.notable {
+    for instruction in notable {
         if let Some(name) = name(*instruction) {
             let optional = optimised && is_folded(*instruction);
             *found.entry(name).or_insert(true) &= optional;
@@ -29,10 +33,9 @@ pub fn of(module: Module, selection: &Selection, optimised: bool) -> BTreeMap<St
 
 /// The functions of memory that lazy bodies use: for small sizes the code generator has instructions, but every C
 /// library has these functions.
-fn memory_functions(module: Module, selection: &Selection) -> impl Iterator<Item = &'static str> {
+fn memory_functions(module: IrModule, is_lazy: &HashSet<Value>) -> impl Iterator<Item = &'static str> {
     const NAMES: [&str; 3] = ["memcpy", "memmove", "memset"];
-    let called =
-        |intrinsic: &Value| intrinsic.users().any(|call| selection.is_lazy.contains(&call.function()));
+    let called = |intrinsic: &Value| intrinsic.users().any(|call| is_lazy.contains(&call.function()));
     module.functions().filter(|function| function.is_intrinsic()).filter(called).filter_map(|intrinsic| {
         let name = intrinsic.name();
         let (operation, types) = name.strip_prefix("llvm.")?.split_once('.')?;
@@ -41,7 +44,7 @@ fn memory_functions(module: Module, selection: &Selection) -> impl Iterator<Item
 }
 
 /// The functions of libm that optimisers put in the place of those that the module calls.
-fn replacements(module: Module) -> impl Iterator<Item = String> {
+fn replacements(module: IrModule) -> impl Iterator<Item = String> {
     const TABLE: [(&str, &[&str]); 3] =
         [("pow", &["exp2", "exp10", "ldexp", "sqrt"]), ("exp2", &["ldexp"]), ("sin", &["sincos"])];
     module.functions().filter(|function| function.is_declaration()).flat_map(|function| {

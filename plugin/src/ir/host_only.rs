@@ -5,11 +5,11 @@
 
 use std::collections::HashSet;
 
+use super::{IrModule, Value};
 use crate::host::Host;
-use crate::ir::{Module, Value};
 
 /// Functions that call what only the host can handle, with the reason. Functions that may inline them stay as well.
-pub fn callers(module: Module, host: &Host) -> Vec<(Value, &'static str)> {
+pub fn callers(module: IrModule, host: &Host) -> Vec<(Value, &'static str)> {
     let mut found = Vec::new();
     let mut add = |callee: Value, why| {
         found.extend(callee.using_instructions().into_iter().map(|user| (user.function(), why)));
@@ -29,7 +29,7 @@ pub fn callers(module: Module, host: &Host) -> Vec<(Value, &'static str)> {
 }
 
 /// Functions with calls that are wrong unless the host's optimiser removes them, with the reason.
-pub fn decided(module: Module) -> Vec<(Value, &'static str)> {
+pub fn decided(module: IrModule) -> Vec<(Value, &'static str)> {
     let mut found = Vec::new();
     for function in module.functions() {
         if ["dontcall-error", "dontcall-warn"].iter().any(|name| function.has_string_attribute(name)) {
