@@ -109,7 +109,7 @@ impl Project {
         let read = |file: &str| fs::read(self.path().join(file)).ok();
         Result {
             status: outcome.status.code(),
-            messages: outcome.errors(),
+            messages: messages(outcome),
             object: read("out.o"),
             rules: read("out.d").map(|rules| String::from_utf8_lossy(&rules).into_owned()),
         }
@@ -196,6 +196,12 @@ impl Project {
         }
         found.into_keys().collect()
     }
+}
+
+/// What the compiler said. Where it crashed, addresses follow, which differ from run to run.
+fn messages(outcome: &Outcome) -> String {
+    let said = outcome.errors();
+    said.split("PLEASE submit a bug report").next().unwrap_or_default().to_owned()
 }
 
 /// The files of a directory with an extension.
