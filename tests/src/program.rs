@@ -263,10 +263,11 @@ impl<'a> Builder<'a> {
         let lazy = link((1 << self.sources.len()) - 1, How::Lazy, &[kind, library]);
         let directory = lazy.parent().expect("a file has a directory");
         // As in [`Mode::command_at`].
-        let mut by_daemon = by_llvm(static_command(&lazy, directory));
+        let by_daemon = by_llvm(static_command(&lazy, directory));
         let mut baseline = by_baseline(static_command(&lazy, directory));
-        let default = if self.level.is_unoptimised() { &mut baseline } else { &mut by_daemon };
-        default.env_remove("AUTOJIT_BASELINE");
+        if self.level.is_unoptimised() {
+            baseline.env_remove("AUTOJIT_BASELINE").env_remove("AUTOJIT_TIER");
+        }
         let check = |command, how: &str, assert: fn(&Stats)| {
             let outcome = run_program(self.program, command, &lazy);
             expected
@@ -277,6 +278,9 @@ impl<'a> Builder<'a> {
         };
         check(by_daemon, "by autojitd", Stats::assert_from_daemon);
         check(baseline, "by the baseline compiler", Stats::assert_static_baseline);
+        if !self.level.is_unoptimised() && self.program.tiers.is_none() {
+            check(static_command(&lazy, directory), "with tiers", Stats::assert_static_baseline);
+        }
     }
 
     /// Links the program, with the sources in the set `lazy` lazy, and everything else as `how` says.
