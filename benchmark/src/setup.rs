@@ -1,9 +1,10 @@
 //! What all measurements build on: where things lie, how often they are done, and commands that run programs.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use autojit_tests::run::command;
@@ -197,13 +198,22 @@ impl Drop for Setup {
     }
 }
 
+/// How long a daemon may write after its program has ended.
+const LAST_WRITES: Duration = Duration::from_secs(10);
+
 /// Creates a directory, or removes what is in it.
 ///
 /// # Errors
 /// It is not ours to write.
 pub fn create_empty(path: &Path) -> Result<()> {
-    if path.exists() {
-        fs::remove_dir_all(path).with_context(|| format!("cannot clear {}", path.display()))?;
+    // The daemon of a program that has ended may still be writing.
+    let start = Instant::now();
+    while let Err(error) = fs::remove_dir_all(path) {
+        match error.kind() {
+            ErrorKind::NotFound => break,
+            ErrorKind::DirectoryNotEmpty if start.elapsed() < LAST_WRITES => {}
+            _ => return Err(error).with_context(|| format!("cannot clear {}", path.display())),
+        }
     }
     fs::create_dir_all(path).with_context(|| format!("cannot create {}", path.display()))
 }
