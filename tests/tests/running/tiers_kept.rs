@@ -228,7 +228,8 @@ fn short_runs_are_optimised_in_the_end() {
             if later.number("tier_requests") == 0.0 {
                 break later;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "nothing has come of it: {later}");
+            // At idle priority, beside other tests.
+            assert!(start.elapsed() < Duration::from_secs(300), "nothing has come of it: {later}");
         };
         assert!(later.number("from_cache") >= 2.0 * MODULES as f64, "{later}");
     }
