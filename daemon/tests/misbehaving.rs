@@ -49,7 +49,7 @@ fn other_versions_and_builds_are_told_so() {
 }
 
 #[test]
-fn nonsense_costs_its_sender_the_connection_and_nobody_else_anything() {
+fn nonsense_costs_its_sender_the_connection_alone() {
     let daemon = Daemon::start(&["--jobs=1"]);
     let module = many("good.c", 2);
     let mut good = daemon.program("/bin/good");
@@ -128,7 +128,7 @@ fn damaged_containers_are_refused() {
 }
 
 #[test]
-fn a_client_that_does_not_listen_holds_nobody_up() {
+fn a_client_that_does_not_listen_delays_no_other() {
     let daemon = Daemon::start(&[]);
     let module = many("stopped.c", 300);
     let mut stopped = daemon.program("/bin/stopped");
@@ -285,7 +285,7 @@ fn signals_end_it_and_nothing_is_left() {
 }
 
 #[test]
-fn it_ends_when_nobody_needs_it() {
+fn it_ends_when_it_is_not_needed() {
     let mut daemon = Daemon::start(&["--idle-exit=1"]);
     let program = daemon.program("/bin/a");
     std::thread::sleep(Duration::from_millis(1500));

@@ -46,7 +46,7 @@ pub fn run(program: &Command) -> Session {
         )
     };
     assert_eq!(opened, 0, "there are pseudo terminals");
-    // SAFETY: both were opened above, for nobody else.
+    // SAFETY: both were opened above, and nothing else knows them.
     unsafe {
         libc::fcntl(master, libc::F_SETFD, libc::FD_CLOEXEC);
         libc::fcntl(slave, libc::F_SETFD, libc::FD_CLOEXEC);
@@ -68,7 +68,7 @@ pub fn run(program: &Command) -> Session {
     drop((command, slave));
     let (mut bytes, mut screens, mut screen) = (Vec::new(), Vec::new(), Screen::default());
     let mut piece = [0; 4096];
-    // An error, once nobody has the other end.
+    // An error, once the other end is closed in all processes.
     while let Ok(length @ 1..) = master.read(&mut piece) {
         bytes.extend_from_slice(&piece[..length]);
         screen.take(&piece[..length]);

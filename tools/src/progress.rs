@@ -1,8 +1,8 @@
 //! The line that `autojit-run --progress` shows on a terminal while a program warms up (decisions/0060).
 //!
-//! Processes of the run add what they compile to one number (AUTOJIT_PROGRESS). A process that is nobody's child reads it
-//! and draws the line in the last row of the terminal, which it takes out of what scrolls: what the program writes goes
-//! where it would have gone.
+//! Processes of the run add what they compile to one number (AUTOJIT_PROGRESS). A process that is no child of the program's
+//! reads it and draws the line in the last row of the terminal, which it takes out of what scrolls: what the program writes
+//! goes where it would have gone.
 
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;

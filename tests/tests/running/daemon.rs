@@ -203,7 +203,7 @@ fn a_daemon_is_killed_a_hundred_times() {
 }
 
 #[test]
-fn a_program_that_is_stopped_holds_up_nobody() {
+fn a_program_that_is_stopped_delays_no_other() {
     const FUNCTIONS: u32 = 300;
     let scratch = Scratch::new("daemon-stopped");
     let program = many(&scratch, FUNCTIONS as usize);

@@ -384,7 +384,7 @@ fn ltrace_follows_returns_to_compiled_code() {
 }
 
 #[test]
-fn gdb_is_told_nothing_if_nobody_wants_it() {
+fn gdb_is_told_nothing_if_that_is_not_wanted() {
     let scratch = Scratch::new("gdb_off");
     let lazy = program(&scratch, How::Lazy, &["waits.c"], &[]);
     let mut command = lazy_command(&lazy, scratch.path());
