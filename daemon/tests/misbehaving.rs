@@ -364,12 +364,12 @@ fn a_socket_of_the_service_manager_is_used() {
     let scratch = Scratch::new();
     let listener = std::os::unix::net::UnixListener::bind(scratch.0.join("socket")).unwrap();
     let descriptor = listener.as_raw_fd();
-    let mut daemon = command(&scratch.0, &["--idle-exit=1"]);
+    let mut daemon = command(&scratch.0, &["--idle-exit=3"]);
     // LISTEN_PID is the process's own id (sd_listen_fds(3)): the shell's, which becomes the daemon.
     let program = daemon.get_program().to_owned();
     let mut shell = Command::new("sh");
     shell
-        .args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" --idle-exit=1"])
+        .args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" --idle-exit=3"])
         .arg(program)
         .env_clear();
     for (name, value) in daemon.env("PATH", "/bin:/usr/bin").get_envs() {
