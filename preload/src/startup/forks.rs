@@ -5,7 +5,7 @@ use autojit_code::reservation;
 use crate::ALLOCATOR;
 #[cfg(not(feature = "static"))]
 use crate::compile::library::memory;
-use crate::compile::{cache, daemon, tier};
+use crate::compile::{baseline, cache, daemon, tier};
 use crate::link::{debugger, names, perf, unwinders};
 use crate::program::fork::{Memories, Parts};
 use crate::program::{function, process, symbols, unwind_table};
@@ -21,6 +21,7 @@ pub static PARTS: Parts = Parts {
         symbols::FORK_LOCK,
         names::FORK_LOCK,
         cache::FORK_LOCK,
+        baseline::FORK_LOCK,
         daemon::FORK_LOCK,
         &Memories,
         reservation::FORK_LOCK,

@@ -25,6 +25,7 @@ use autojit_store::{Container, Symbol};
 
 use self::emit::Numbers;
 use self::inlining::Inlining;
+pub use self::pieces::FORK_LOCK;
 use self::pieces::Pieces;
 use crate::compile::{cache, counted, modules};
 use crate::link::lines::Lines;

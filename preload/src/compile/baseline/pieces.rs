@@ -3,6 +3,7 @@
 //! Receives a container; hands on the opened module and blocks of bodies. What was unpacked stays: the reader borrows it.
 
 use autojit_bitcode::{BitcodeModule, Parts};
+use autojit_code::lock::{ForkLock, Lock};
 use autojit_store::{Container, Unpacker};
 
 /// Numbers of pieces (autojit_store).
@@ -112,8 +113,20 @@ impl Pieces {
     }
 }
 
+/// What unpacked the last piece. Making one asks the processor what it can do, which takes a virtual machine as long as
+/// unpacking a small piece.
+static UNPACKER: Lock<Option<Unpacker>> = Lock::new(None);
+
+/// A fork waits until it is not being taken.
+pub static FORK_LOCK: &dyn ForkLock = &UNPACKER;
+
 fn unpack(container: &Container<'_>, number: usize) -> Result<Box<[u8]>, String> {
-    // The allocator has the memory of the last one: making another takes no time.
-    let unpacked = Unpacker::new().and_then(|mut unpacker| container.unpack(number, &mut unpacker));
+    // Another thread that unpacks meanwhile makes its own.
+    let last = UNPACKER.lock().take();
+    let unpacked = last.map_or_else(Unpacker::new, Ok).and_then(|mut unpacker| {
+        let unpacked = container.unpack(number, &mut unpacker);
+        *UNPACKER.lock() = Some(unpacker);
+        unpacked
+    });
     unpacked.map(Vec::into_boxed_slice).map_err(|error| error.to_string())
 }
