@@ -4,7 +4,7 @@
 
 use autojit_store::{Container, Symbol, Unpacker, containers};
 use libfuzzer_sys::fuzz_target;
-use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 fn word(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes")) as usize
@@ -21,8 +21,8 @@ fn repair(bytes: &mut Vec<u8>) {
     let tables = word(bytes, 64) * 16 + word(bytes, 68) * 8 + word(bytes, 100) * 8 + word(bytes, 112) * 12;
     let index = 120 + tables + word(bytes, 72);
     if let Some(indexed) = bytes.get(64..index) {
-        let check = Sha256::new().chain_update(&bytes[8..24]).chain_update(indexed).finalize();
-        bytes[56..64].copy_from_slice(&check[..8]);
+        let check = xxh3_64_with_seed(indexed, xxh3_64(&bytes[8..24]));
+        bytes[56..64].copy_from_slice(&check.to_le_bytes());
     }
 }
 

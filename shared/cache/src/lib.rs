@@ -28,13 +28,15 @@ pub use writer::{Pending, Writer};
 /// The key of the code that a generator makes of a module: everything that determines it. `module` is the key of its
 /// container, `level` the optimisation level that replaces the build's, -1 for none.
 pub fn key_of(generator: &Id, module: &autojit_store::Key, level: i32) -> Key {
-    let version = pack::VERSION.to_le_bytes();
-    let (level, parts) = (level.to_le_bytes(), [b"autojit code", &version[..], generator, module]);
-    match *generator {
-        // It knows no levels.
-        BASELINE => autojit_store::digest(&parts),
-        _ => autojit_store::digest(&[parts[0], parts[1], parts[2], parts[3], &level]),
-    }
+    // It knows no levels.
+    let level = if *generator == BASELINE { -1 } else { level };
+    let mut text = [0; 4 + size_of::<Id>() + 4];
+    text[..4].copy_from_slice(&pack::VERSION.to_le_bytes());
+    text[4..4 + size_of::<Id>()].copy_from_slice(generator);
+    text[4 + size_of::<Id>()..].copy_from_slice(&level.to_le_bytes());
+    // The key of the container is a SHA-256, and stays as strong as one when a constant of few is added.
+    let mask = pack::hash(&text);
+    std::array::from_fn(|at| module[at] ^ mask[at])
 }
 
 /// The key of code of the baseline compiler that counts until code with the key `optimised` replaces it: each name of the
@@ -69,8 +71,8 @@ pub fn key_of_image(path: &str, level: i32, baseline: BaselineCode) -> Key {
         text.extend_from_slice(part);
     }
     text.extend_from_slice(path.as_bytes());
-    // Each later run of a program begins with it. SHA-256 would ask the processor what it can do, which takes a virtual machine
-    // tens of microseconds.
+    // Each later run of a program begins with it, or with that of a module. SHA-256 would ask the processor what it can do,
+    // which takes a virtual machine tens of microseconds.
     pack::hash(&text)
 }
 
@@ -88,6 +90,20 @@ pub fn local_functions(container: &Container<'_>, unit: &Unit<'_>) -> BTreeSet<u
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn modules_have_files_for_each_generator_and_level() {
+        let mut keys = BTreeSet::new();
+        for module in [[0; 32], [1; 32], std::array::from_fn(|at| at as u8)] {
+            for level in [-1, 0, 1, 2, 3] {
+                keys.insert(key_of(&GENERATOR, &module, level));
+                keys.insert(counted_key_of(&key_of(&GENERATOR, &module, level)));
+                // One for all levels.
+                keys.insert(key_of(&BASELINE, &module, level));
+            }
+        }
+        assert_eq!(keys.len(), 3 * (5 + 5 + 1));
+    }
 
     #[test]
     fn images_have_packs_of_their_own() {

@@ -14,7 +14,7 @@
 //!  16  total length: u64            76  source: u32, length: u32   symbols × 8: name hash (sorted), value
 //!  24  key: SHA-256 of [56..total]  84  bitcode: u64 (unpacked)    pieces × 12: unpacked, packed, bodies
 //!  56  index check: 8 bytes         92  packed: u64                strings
-//!      SHA-256 of [8..24] and       100 symbols: u32               packed pieces (zstd with checksum each)
+//!      XXH3 of [8..24] and          100 symbols: u32               packed pieces (zstd with checksum each)
 //!      [64..packed data]            104 options: u32, length: u32  zeros to a multiple of 8
 //!                                   112 pieces: u32, 0: u32
 //! ```
@@ -34,11 +34,13 @@
 mod read;
 mod write;
 
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
 pub use read::{Container, FunctionInfo, Unpacker, containers};
 pub use write::{Contents, StoredFunction, encode, whole};
 
 /// The container format's version. A reader takes its own version only.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// A container's SHA-256.
 pub type Key = [u8; 32];
@@ -186,11 +188,10 @@ const fn is_strings(number: usize, pieces: usize) -> bool {
     pieces > 1 && number + 1 == pieces
 }
 
-/// The index check of a container: the first bytes of the SHA-256 of all that is neither key nor packed bitcode.
+/// The index check of a container: XXH3 of all that is neither key nor packed bitcode, with that of the start as seed. It is
+/// against accidents; the key is of all bytes.
 fn index_check(start: &[u8], index: &[u8]) -> [u8; 8] {
-    use sha2::Digest;
-    let digest = sha2::Sha256::new().chain_update(start).chain_update(index).finalize();
-    digest[..8].try_into().expect("8 of 32 bytes")
+    xxh3_64_with_seed(index, xxh3_64(start)).to_le_bytes()
 }
 
 #[cfg(test)]
