@@ -16,6 +16,8 @@ const MAGIC: u64 = u32::from_le_bytes(*b"BC\xc0\xde") as u64;
 const VERSION: u64 = 2;
 /// The epoch of the identification block.
 const EPOCH: u64 = 0;
+/// Bits that the record of a global takes at least, as a rule.
+const GLOBAL: u64 = 128;
 
 /// The outermost level.
 pub(crate) fn top(bytes: &[u8]) -> Result<Reader<'_, 'static>> {
@@ -296,6 +298,15 @@ impl<'a> ModuleReader<'a> {
         }
         if module.globals.len() >= 1 << 29 {
             return Err(reader.error(Reason::TooLarge));
+        }
+        if module.globals.is_empty() && self.cut {
+            // Little else follows in this part. Growing them would leave their old places behind, which is memory that was
+            // used; what is too much is never touched.
+            let count = (reader.cursor.left() / GLOBAL) as usize;
+            module.globals.reserve_exact(count);
+            // Those of constants come behind.
+            module.value_types.reserve_exact(2 * count);
+            module.bodies.reserve_exact(count);
         }
         let global = global_reader::global(kind, record, module).map_err(|reason| reader.error(reason))?;
         let mut body = u32::MAX;

@@ -38,9 +38,17 @@ pub struct Emitter<'b> {
     module: &'static Module,
 }
 
-/// What the container calls globals, once they were referred to: by index.
+/// What the container calls globals, once they were referred to: by index, 0 for one that was not. Few of many are, and
+/// pages of zeros that nothing reads take no memory.
 #[derive(Debug, Default)]
-pub struct Numbers(Vec<Option<Symbol<'static>>>);
+pub struct Numbers(Vec<u64>);
+
+/// The global is a function of the container; the rest of the number is its index.
+const FUNCTION: u64 = 1 << 32;
+/// It is an import.
+const IMPORT: u64 = 2 << 32;
+/// The container does not know it.
+const NAME: u64 = 3 << 32;
 
 impl Numbers {
     /// What a global is called.
@@ -51,21 +59,33 @@ impl Numbers {
         number: u32,
     ) -> Result<Symbol<'static>, Error> {
         if self.0.is_empty() {
-            self.0.resize(bitcode.globals().len(), None);
+            self.0 = vec![0; bitcode.globals().len()];
         }
         let refused = |what: &str| Error::Refused(what.to_owned());
         let global = bitcode.globals().get(number as usize);
         let (Some(global), Some(known)) = (global, self.0.get_mut(number as usize)) else {
             return Err(refused("a global that is not there"));
         };
-        if let Some(known) = known {
-            return Ok(known.clone());
+        let name = || {
+            let name = std::str::from_utf8(bitcode.name(global));
+            name.map_err(|_| refused("a name that is not UTF-8"))
+        };
+        if *known == 0 {
+            let name = name()?;
+            let symbol =
+                module.opened().and_then(|opened| autojit_generator::number(&opened.container, name));
+            *known = match symbol {
+                Some(Symbol::Function(index)) => FUNCTION | u64::from(index),
+                Some(Symbol::Import(index)) => IMPORT | u64::from(index),
+                Some(Symbol::Name(_)) | None => NAME,
+            };
         }
-        let name = std::str::from_utf8(bitcode.name(global));
-        let name = name.map_err(|_| refused("a name that is not UTF-8"))?;
-        let number = module.opened().and_then(|opened| autojit_generator::number(&opened.container, name));
-        let symbol = number.unwrap_or_else(|| Symbol::Name(name.to_owned().into()));
-        Ok(known.insert(symbol).clone())
+        let index = *known as u32;
+        Ok(match *known & !u64::from(u32::MAX) {
+            FUNCTION => Symbol::Function(index),
+            IMPORT => Symbol::Import(index),
+            _ => Symbol::Name(name()?.to_owned().into()),
+        })
     }
 }
 

@@ -11,14 +11,9 @@ use autojit_bitcode::{AttributeKind, FunctionBody};
 
 use super::pieces::Pieces;
 
-/// Beginnings of the names of intrinsics that tell a function of its frame.
-const FRAME: [&[u8]; 5] = [
-    b"llvm.returnaddress",
-    b"llvm.addressofreturnaddress",
-    b"llvm.frameaddress",
-    b"llvm.sponentry",
-    b"llvm.eh.dwarf.cfa",
-];
+/// Beginnings of the names of intrinsics that tell a function of its frame, behind `llvm.`.
+const FRAME: [&[u8]; 5] =
+    [b"returnaddress", b"addressofreturnaddress", b"frameaddress", b"sponentry", b"eh.dwarf.cfa"];
 
 /// The functions, by global; empty where nothing in a module depends on inlining.
 #[derive(Debug, Default)]
@@ -29,14 +24,16 @@ impl Inlining {
     pub fn of(pieces: &mut Pieces, missing: &BTreeSet<u32>) -> Self {
         let bitcode = pieces.bitcode();
         let globals = bitcode.globals();
-        let name = |number: usize| globals.get(number).map_or(&b""[..], |global| bitcode.name(global));
+        // Of an intrinsic, behind `llvm.`: most globals are none.
+        let name = |number: usize| bitcode.name(globals.get(number)?).strip_prefix(b"llvm.");
         // Where something is missing, whether it is named may be what was asked.
         let asks = |number: usize| {
-            let name = name(number);
-            name.starts_with(b"llvm.objectsize.")
-                || (!missing.is_empty() && name.starts_with(b"llvm.is.constant."))
+            let Some(name) = name(number) else { return false };
+            name.starts_with(b"objectsize.") || (!missing.is_empty() && name.starts_with(b"is.constant."))
         };
-        let looks = |number: usize| FRAME.iter().any(|intrinsic| name(number).starts_with(intrinsic));
+        let looks = |number: usize| {
+            name(number).is_some_and(|name| FRAME.iter().any(|intrinsic| name.starts_with(intrinsic)))
+        };
         let has = |function: u32, kind| {
             let attributes = globals.get(function as usize).map(|global| global.attributes);
             attributes.is_some_and(|list| bitcode.attributes(list).function().has(kind))

@@ -10,6 +10,7 @@ mod inlining;
 pub mod lines;
 mod pieces;
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -79,33 +80,60 @@ impl Drop for Open {
 
 impl fmt::Debug for Open {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Open({} functions)", self.globals.0.len())
+        write!(f, "Open({} functions)", self.globals.defined.len())
     }
 }
 
-/// The functions of a container among the globals of its bitcode: by name, of which only those are compared that are asked
-/// for.
+/// The functions of a container among the globals of its bitcode. They are in the same order, with others in between, so that
+/// one is found a little behind its index, which its name confirms; else by name alone.
 #[derive(Debug)]
-struct Bodies(Vec<(u32, u32)>);
+struct Bodies {
+    /// The globals that have bodies.
+    defined: Vec<u32>,
+    /// How far behind its index the last one was.
+    shift: Cell<usize>,
+    /// The same by name, once that was needed.
+    by_name: OnceCell<Vec<(u32, u32)>>,
+}
+
+/// How far a function is looked for behind its index.
+const NEAR: usize = 64;
 
 impl Bodies {
     fn of(bitcode: &BitcodeModule<'_>) -> Self {
-        let globals = (0..).zip(bitcode.globals()).filter(|(number, _)| bitcode.has_body(*number));
-        let mut all: Vec<(u32, u32)> =
-            globals.map(|(number, global)| (hash(bitcode.name(global)), number)).collect();
-        all.sort_unstable();
-        Self(all)
+        let globals = 0..bitcode.globals().len() as u32;
+        let mut defined = Vec::with_capacity(globals.len());
+        defined.extend(globals.filter(|number| bitcode.has_body(*number)));
+        Self { defined, shift: Cell::new(0), by_name: OnceCell::new() }
     }
 
     /// The index among the globals of a function of the container.
     fn find(&self, bitcode: &BitcodeModule<'_>, function: &Function) -> Option<u32> {
         let name = function.info().name.as_bytes();
-        let hash = hash(name);
-        let first = self.0.partition_point(|(other, _)| *other < hash);
-        let same = self.0[first..].iter().take_while(|(other, _)| *other == hash);
-        same.map(|(_, number)| *number).find(|number| {
+        let is_it = |number: &u32| {
             bitcode.globals().get(*number as usize).is_some_and(|global| bitcode.name(global) == name)
-        })
+        };
+        let behind = self.defined.get(function.index() as usize..).unwrap_or_default();
+        if let Some(number) = behind.get(self.shift.get()).copied().filter(is_it) {
+            return Some(number);
+        }
+        if let Some(shift) = behind.iter().take(NEAR).position(is_it) {
+            self.shift.set(shift);
+            return Some(behind[shift]);
+        }
+        let by_name = self.by_name.get_or_init(|| {
+            let of = |number: &u32| {
+                let name = bitcode.globals().get(*number as usize).map_or(&b""[..], |it| bitcode.name(it));
+                (hash(name), *number)
+            };
+            let mut all: Vec<(u32, u32)> = self.defined.iter().map(of).collect();
+            all.sort_unstable();
+            all
+        });
+        let hash = hash(name);
+        let first = by_name.partition_point(|(other, _)| *other < hash);
+        let same = by_name[first..].iter().take_while(|(other, _)| *other == hash);
+        same.map(|(_, number)| *number).find(is_it)
     }
 }
 
