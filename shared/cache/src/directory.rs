@@ -204,9 +204,13 @@ impl Directory {
     /// Writes files of a key, in this order, in place of those that are there.
     pub fn write(&self, key: &Key, files: &[(Kind, &[u8])]) -> Result<(), Errno> {
         let shard = self.shard(key);
-        self.make(&shard)?;
+        let is_new = self.make(&shard)?;
         files.iter().try_for_each(|(kind, bytes)| self.write_file(key, *kind, bytes))?;
-        self.evict(&shard);
+        // Nothing else is in a new one.
+        let size: u64 = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        if !is_new || size > self.limit / SHARDS {
+            self.evict(&shard);
+        }
         Ok(())
     }
 
@@ -225,23 +229,25 @@ impl Directory {
         })
     }
 
-    /// Makes the directories down to `shard`, and checks that they are ours.
-    fn make(&self, shard: &[u8]) -> Result<(), Errno> {
-        if sys::make_directory(&c_path(&[shard]), 0o700) == Err(Errno(libc::ENOENT)) {
+    /// Makes the directories down to `shard`, and checks that those are ours that were there. Whether `shard` is new.
+    fn make(&self, shard: &[u8]) -> Result<bool, Errno> {
+        let mut made = sys::make_directory(&c_path(&[shard]), 0o700);
+        if made == Err(Errno(libc::ENOENT)) {
             let slashes = shard.iter().enumerate().filter(|(_, byte)| **byte == b'/');
             for (end, _) in slashes.filter(|(end, _)| *end > self.given) {
                 // What is there already, or cannot be made, shows below.
                 let _ = sys::make_directory(&c_path(&[&shard[..end]]), 0o700);
             }
-            let _ = sys::make_directory(&c_path(&[shard]), 0o700);
+            made = sys::make_directory(&c_path(&[shard]), 0o700);
         }
-        for directory in [&self.path, shard] {
+        let there = if made.is_ok() { &[&self.path[..]][..] } else { &[&self.path, shard] };
+        for directory in there {
             let status = sys::status(&c_path(&[directory]))?;
             if !status.is_a(libc::S_IFDIR) || status.owner != sys::user() || !status.is_private() {
                 return Err(FOREIGN);
             }
         }
-        Ok(())
+        Ok(made.is_ok())
     }
 
     /// Removes what was not used for longest, if the files of `shard` have more than their share of the limit: keys are
