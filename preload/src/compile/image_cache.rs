@@ -37,7 +37,7 @@ mod write;
 
 use bind_ahead::{Ahead, Refusal, Stubs};
 use group::{Definitions, Names};
-pub use write::{Noted, write};
+pub use write::{Noted, OfPacks, write};
 
 /// So many modules whose own files a process has opened, or that it has compiled, are worth a new image pack; an image
 /// with fewer has none.

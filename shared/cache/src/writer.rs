@@ -65,6 +65,18 @@ impl<T> Writer<T> {
         });
     }
 
+    /// Shows what is known of each file, and all units that wait for it.
+    pub fn each(&self, mut show: impl FnMut(&T, &[Unit<'static>])) {
+        self.0.values().for_each(|Pending { of, units, .. }| show(of, units));
+    }
+
+    /// Takes out files that are not to be written: those of which `is_taken` holds, which gets what is known of one and all
+    /// units that wait for it.
+    pub fn take_if(&mut self, mut is_taken: impl FnMut(&T, &[Unit<'static>]) -> bool) -> Vec<Pending<T>> {
+        let taken = self.0.extract_if(.., |_, Pending { of, units, .. }| is_taken(of, units));
+        taken.map(|(_, pending)| pending).collect()
+    }
+
     /// Takes out what waits.
     pub fn take(&mut self) -> Self {
         std::mem::take(self)

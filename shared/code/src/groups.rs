@@ -163,12 +163,12 @@ impl Group<'static> {
 }
 
 impl Group<'_> {
-    /// The functions that it defines for others.
+    /// The functions that it defines for others. Its pack was made in this process, or checked.
     ///
     /// # Errors
-    /// Its pack is damaged.
-    pub fn functions(&self, key: &Key) -> Result<Vec<Defined>, PackError> {
-        let unit = pack::decode(&self.pack, key)?;
+    /// Its tables contradict one another.
+    pub fn functions(&self) -> Result<Vec<Defined>, PackError> {
+        let unit = pack::decode_checked(&self.pack)?;
         let functions = unit.functions.iter().filter(|function| function.global);
         let reference = |function: crate::unit::UnitFunction<'_>| match function.symbol {
             Symbol::Function(number) => {
@@ -201,7 +201,7 @@ pub fn encode(
 ) -> Result<Vec<u8>, PackError> {
     let mut functions: BTreeMap<(u32, u32), (u32, [u32; 2])> = BTreeMap::new();
     for (group, number) in groups.iter().zip(0..) {
-        let of_group = group.functions(key)?.into_iter();
+        let of_group = group.functions()?.into_iter();
         functions.extend(of_group.map(|(function, offsets)| (function, (number, offsets))));
     }
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
@@ -334,7 +334,7 @@ pub fn still_useful<'a>(
         let group = Group { references, outside: Vec::new(), pack: pack.into(), lines: lines.into() };
         let unit = pack::decode(pack, key).ok()?;
         let all = unit.functions.iter().filter(|function| function.global).count();
-        let functions = group.functions(key).ok()?;
+        let functions = group.functions().ok()?;
         let useful = functions.iter().filter(|((module, index), _)| !covered(*module, *index)).count();
         (2 * useful > all).then_some(group)
     };

@@ -267,11 +267,31 @@ fn few_modules_of_many_are_in_one_file() {
     compile_some(&scratch, &["-O0"], &["f1".to_owned(), "f9".to_owned()]);
     link(&scratch, &names, &[], "program");
     assert_eq!(ran(&scratch, &program, "7\n", "edited").compiled(), 2.0);
-    // The pack is linked for the image as it is now, so that they come into it; the code of `main` was among much that is gone.
-    let stats = ran(&scratch, &program, "7\n", "edited, again");
-    assert_warm(&stats, "edited, again");
+    // The pack is linked for the image as it is now, so that they come into it; the code of `main` was among much that is gone,
+    // and nowhere else.
+    assert_eq!(ran(&scratch, &program, "7\n", "edited, again").compiled(), 1.0);
+    assert_eq!(files(&scratch, ".ajo").len(), 3, "of what had to be compiled again");
+    let stats = ran(&scratch, &program, "7\n", "edited, later");
+    assert_warm(&stats, "edited, later");
     assert_eq!(stats.number("cache_files"), 2.0, "the pack, and the file of one module: {stats:?}");
     only(&scratch, ".aji");
+}
+
+/// What the baseline compiler makes is in the first pack alone: files of modules take longer to write than it took to make.
+#[test]
+fn first_runs_write_one_file() {
+    let scratch = Scratch::new("image-pack-alone");
+    compile(&scratch, &["-O0"]);
+    let program = link(&scratch, &names(), &[], "program");
+    let stats = ran(&scratch, &program, &expected(0), "first");
+    assert_cold(&stats, "first");
+    assert_eq!(stats.number("cached"), CALLED as f64, "{stats:?}");
+    only(&scratch, ".aji");
+    assert!(files(&scratch, ".ajo").is_empty());
+    assert_one_file(&ran(&scratch, &program, &expected(0), "second"), "second");
+    // Code that takes LLVM milliseconds is for other programs as well.
+    ran_by_llvm(&scratch, &program, &expected(0), "LLVM's");
+    assert_eq!(files(&scratch, ".ajo").len(), MODULES + 2);
 }
 
 #[test]

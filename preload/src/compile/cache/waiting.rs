@@ -12,7 +12,7 @@ use autojit_generator::Id;
 
 use super::{PATIENCE, counted_key_of, directory, is_outdated, key_of, path};
 use crate::compile::baseline;
-use crate::compile::image_cache::{self, Noted};
+use crate::compile::image_cache::{self, Noted, OfPacks};
 use crate::link::kept_lines::KeptLines;
 use crate::program::module::Module;
 use crate::settings::options;
@@ -22,6 +22,8 @@ use crate::sys;
 /// Code that waits to be written, with its description.
 struct Source {
     module: &'static Module,
+    /// Whether making it again takes about as long as reading it.
+    is_cheap: bool,
     /// When each unit of it came.
     times: Vec<u64>,
 }
@@ -67,25 +69,25 @@ pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: b
         true => BTreeSet::new(),
         false => autojit_cache::local_functions(&opened.container, &unit),
     };
-    let key = match *generator {
+    let (key, is_cheap) = match *generator {
         BASELINE if baseline::counts(module) => {
-            counted_key_of(module, &key_of(&GENERATOR, module), &opened.container)
+            (counted_key_of(module, &key_of(&GENERATOR, module), &opened.container), false)
         }
-        _ => key_of(generator, module),
+        _ => (key_of(generator, module), *generator == BASELINE),
     };
     let mut waiting = WAITING.lock();
     if waiting.modules.is_empty() {
         waiting.since = sys::monotonic_time();
     }
     let time = waiting.tick();
-    waiting.modules.add(key, unit, local, || Source { module, times: Vec::new() }).times.push(time);
+    waiting.modules.add(key, unit, local, || Source { module, is_cheap, times: Vec::new() }).times.push(time);
 }
 
 /// Keeps what may become part of an image pack. `kept`: see [`Noted`].
 pub(super) fn note(module: &'static Module, unit: Unit<'static>, kept: Option<(usize, Option<KeptLines>)>) {
     let mut waiting = WAITING.lock();
     let time = waiting.tick();
-    waiting.noted.push(Noted { module, unit, time, kept });
+    waiting.noted.push(Noted { module, unit, time, kept, unwritten: false });
 }
 
 /// Whether the process has had code that may be written. Takes no lock.
@@ -116,19 +118,33 @@ fn write(last: bool) {
         let packs = last || waiting.packs_are_due();
         (waiting.modules.take(), std::mem::take(&mut waiting.noted), packs)
     };
-    modules.retain(|Source { module, times }, units| {
+    modules.retain(|Source { module, times, .. }, units| {
         let wanted: Vec<bool> = units.iter().map(|unit| !is_outdated(module, unit)).collect();
         let mut next = wanted.iter();
         times.retain(|_| next.next() == Some(&true));
         wanted
     });
-    modules.write(directory, |Pending { of: Source { module, times }, units, .. }, written| {
+    if packs {
+        let mut of_packs = OfPacks::new(directory);
+        modules.each(|Source { module, is_cheap, .. }, units| {
+            if *is_cheap {
+                of_packs.add(module, units);
+            }
+        });
+        for Pending { of: Source { module, times, .. }, units, .. } in
+            modules.take_if(|source, _| source.is_cheap && of_packs.has(source.module))
+        {
+            let units = units.into_iter().zip(times);
+            noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None, unwritten: true }));
+        }
+    }
+    modules.write(directory, |Pending { of: Source { module, times, .. }, units, .. }, written| {
         match written {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
             Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
         }
         let units = units.into_iter().zip(times);
-        noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None }));
+        noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None, unwritten: false }));
     });
     let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
     let mut waiting = WAITING.lock();

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_code::image_pack::{Group, NONE, Reference, ReferenceKind};
-use autojit_code::pack::{self, Key};
+use autojit_code::pack;
 use autojit_code::prelink::{Binding, Stub, prelink};
 use autojit_code::prelinked::{ModuleFacts, Outside, Prelinked};
 use autojit_code::unit::External;
@@ -32,9 +32,10 @@ struct Groups<'a> {
 }
 
 /// The groups, linked ahead. None if that cannot be.
-pub fn link_ahead(image: &'static Image, groups: &[Group<'_>], key: &Key) -> Option<Prelinked> {
+pub fn link_ahead(image: &'static Image, groups: &[Group<'_>]) -> Option<Prelinked> {
+    // They were made in this process, or checked.
     let units: Vec<Unit<'_>> =
-        groups.iter().map(|group| pack::decode(&group.pack, key).ok()).collect::<Option<_>>()?;
+        groups.iter().map(|group| pack::decode_checked(&group.pack).ok()).collect::<Option<_>>()?;
     let mut functions = BTreeMap::new();
     for ((unit, group), number) in units.iter().zip(groups).zip(0..) {
         for function in unit.functions.iter().filter(|function| function.global) {

@@ -18,6 +18,7 @@ use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
 use crate::program::unwind_table;
+use crate::settings::stats;
 
 /// Functions of the first group, unless one module has more. Each has twice as many as the one before: a process that
 /// needs it has bound as much already, and what is in one group calls one another directly.
@@ -38,6 +39,41 @@ pub struct Noted {
     pub time: u64,
     /// If its names and lines are in a file: where its text is.
     pub kept: Option<(usize, Option<KeptLines>)>,
+    /// Whether no file has it yet, nor will another one than the pack.
+    pub unwritten: bool,
+}
+
+/// Code that the first packs of images will have, so that files of modules need not: what takes about as long to make
+/// again as to read. It is in files of modules for other programs, and a first run would mostly write these.
+#[derive(Debug)]
+pub struct OfPacks {
+    limit: u64,
+    /// By the image's address: how many modules, and bytes.
+    images: BTreeMap<usize, (usize, u64)>,
+}
+
+impl OfPacks {
+    /// None yet.
+    pub fn new(directory: &Directory) -> Self {
+        Self { limit: directory.part_limit(), images: BTreeMap::new() }
+    }
+
+    /// Counts a module, by all of its code.
+    pub fn add(&mut self, module: &'static Module, units: &[Unit<'_>]) {
+        let image = module.image();
+        if may_have_one(image) && opened_pack(image).is_none() {
+            let (modules, bytes) = self.images.entry(std::ptr::from_ref(image) as usize).or_default();
+            let segments = units.iter().flat_map(|unit| &unit.segments);
+            *bytes += segments.map(|segment| segment.len() as u64).sum::<u64>();
+            *modules += 1;
+        }
+    }
+
+    /// Whether the code of such a module will be in a pack. That has it twice, and tables.
+    pub fn has(&self, module: &'static Module) -> bool {
+        let of_image = self.images.get(&(std::ptr::from_ref(module.image()) as usize));
+        of_image.is_some_and(|(modules, bytes)| *modules >= FIRST_MODULES && 4 * bytes <= self.limit)
+    }
 }
 
 /// What is known of an image.
@@ -99,7 +135,9 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
             noted.into_iter().partition(|it| std::ptr::eq(it.module.image(), image));
         noted = others;
         // What is needed together comes into one group.
-        of_image.sort_by_key(|it| it.time);
+        // Entries are large, and most are at their places.
+        of_image.sort_by_cached_key(|it| it.time);
+        let unwritten = of_image.iter().filter(|it| it.unwritten).map(globals).sum();
         let key = key_of(image);
         let old = directory.read(&key, Kind::Image).ok();
         let bytes = image
@@ -109,13 +147,14 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
                 encode(image, of_image, old.as_deref(), &key, is_wanted, directory.part_limit())
             })
             .flatten();
-        let written = bytes.map(|bytes| directory.write_part(&key, Kind::Image, &bytes));
-        if let Some(Err(error)) = written {
-            log::debug!(
+        match bytes.map(|bytes| directory.write_part(&key, Kind::Image, &bytes)) {
+            None => {}
+            Some(Ok(())) => stats::COUNTERS.cached.add(unwritten),
+            Some(Err(error)) => log::debug!(
                 "writing the image pack of {} to the cache {}: {error}",
                 image.name(),
                 path(directory)
-            );
+            ),
         }
     }
     noted
@@ -202,7 +241,7 @@ fn encode(
         groups.extend(Group::of(&units, &facts, key));
     }
     let key_at = |position: u32| image.module(position as usize).expect("it has what it is of").record().key;
-    let bytes = link_ahead(image, &groups, key)
+    let bytes = link_ahead(image, &groups)
         .and_then(|ahead| image_pack::encode(&groups, key_at, key, Some(&ahead)).ok())
         .filter(|bytes| bytes.len() as u64 <= limit);
     bytes.or_else(|| image_pack::encode(&groups, key_at, key, None).ok())
@@ -225,6 +264,11 @@ fn group_lens(units: impl Iterator<Item = (usize, usize)>, before: usize) -> Vec
         }
     }
     lens
+}
+
+/// How many functions noted code defines for others.
+fn globals(noted: &Noted) -> u64 {
+    noted.unit.functions.iter().filter(|function| function.global).count() as u64
 }
 
 /// The functions of noted code that others can call, and whether they count.
