@@ -136,9 +136,8 @@ private:
         return refusal("an argument of an unusual kind");
     if (Header->isEHPad() || F.hasFnAttribute(Attribute::Naked) || F.isPresplitCoroutine() || F.hasGC())
       return refusal("a function of an unusual kind");
+    // Addresses of labels move along with the blocks, as far as the body's own tables have them.
     for (BasicBlock &Block : F) {
-      if (Block.hasAddressTaken())
-        return refusal("addresses of labels");
       const bool Reachable = Reached.contains(&Block);
       for (Instruction &I : Block) {
         if (I.getType()->isTokenTy())

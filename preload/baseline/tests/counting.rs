@@ -48,12 +48,14 @@ extern "C" fn tripped() {
 }
 
 fn bitcode() -> (Vec<u8>, Scratch) {
+    assembled("counting.ll")
+}
+
+/// The bitcode of one of `sources`.
+fn assembled(name: &str) -> (Vec<u8>, Scratch) {
     let scratch = Scratch::new();
     let path = scratch.0.join("code.bc");
-    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
-        .arg(source("counting.ll"))
-        .arg("-o")
-        .arg(&path));
+    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(source(name)).arg("-o").arg(&path));
     (std::fs::read(&path).expect("readable bitcode"), scratch)
 }
 
@@ -143,6 +145,45 @@ fn entries_and_loops_are_counted() {
     assert_eq!(counts[0].0, 0);
     let header = |block| LoopHeader { block, left: true };
     assert_eq!(code.loops, [header(1), header(2)]);
+}
+
+/// Functions with `indirectbr` count unless they keep a label: the targets do so, where no label is live.
+#[test]
+fn labels_may_be_taken_but_not_kept() {
+    let (bytes, _scratch) = assembled("labels.ll");
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let mut body = FunctionBody::default();
+    let (mut kept, mut others) = (0, 0);
+    for (index, global) in (0..).zip(module.globals()).filter(|(index, _)| module.has_body(*index)) {
+        let name = String::from_utf8_lossy(module.name(global)).into_owned();
+        module.read_function(index, &mut body).expect("a readable body");
+        let mut baseline = Baseline::new(&module);
+        let plain = baseline.compile(&body, false).unwrap_or_else(|refused| panic!("{name}: {refused}"));
+        assert_eq!(plain.loops, []);
+        let counting = baseline.compile(&body, true).map_err(|refused| refused.to_string());
+        if name.starts_with("kept_") {
+            let why = counting.expect_err(&name);
+            assert_eq!(why, "labels that are kept, in code that is to be replaced", "{name}");
+            kept += 1;
+            continue;
+        }
+        others += 1;
+        let mut loops = counting.unwrap_or_else(|refused| panic!("{name}: {refused}")).loops;
+        loops.sort_by_key(|header| header.block);
+        if name == "interprets" {
+            // The end is in no loop.
+            let targets = [2, 3].map(|block| LoopHeader { block, left: true });
+            assert_eq!(loops, targets);
+            let map = baseline.stack_map(&body, 3).expect("a map");
+            let values: Vec<u32> = map.locations.iter().map(|location| location.value).collect();
+            // Of code 0, at 1, sum 2, op 3, index 4, slot 5, label 6, what is live, and nothing of labels.
+            assert!(values.contains(&1) && values.contains(&2), "{values:?}");
+            assert!(!values.contains(&5) && !values.contains(&6), "{values:?}");
+        } else {
+            assert_eq!(loops, [], "{name}");
+        }
+    }
+    assert_eq!((kept, others), (6, 2));
 }
 
 /// Where exceptions arrive no loop is left; where a value lies in pieces there is no map, nor for blocks that are no loops.

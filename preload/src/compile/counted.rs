@@ -52,6 +52,8 @@ pub struct Loop {
     counter: &'static Counter,
     /// [`NEW`], [`WANTED`], [`REFUSED`], or the address of what continues it.
     continuation: AtomicUsize,
+    /// How often its counter has run out while another loop of the function was asked for.
+    passed: AtomicU32,
 }
 
 /// Nothing was asked for.
@@ -66,6 +68,13 @@ const REFUSED: usize = 2;
 const SELDOM: u32 = 6;
 /// The same for loops, whose thresholds are larger.
 const SELDOM_LOOPS: u32 = 3;
+
+/// Entries of a function like `main`.
+const FEW: Range<i32> = 1..3;
+
+/// How often the counter of a loop runs out before it is asked for, if another loop of the function was: the frame leaves its
+/// code there as soon as it comes round. Interpreters have as many loops as instructions.
+const PASSED: u32 = 8;
 
 /// The thresholds of rounds and calls for which counters are made: code is kept with them. These are the usual ones, so that
 /// nothing need be written to use it.
@@ -307,6 +316,7 @@ impl Counted {
                 header: LoopHeader { block, left },
                 counter,
                 continuation: AtomicUsize::new(NEW),
+                passed: AtomicU32::new(0),
             }),
         };
         let loops = each.iter().filter_map(of).collect();
@@ -325,6 +335,21 @@ impl Counted {
     /// See [`stop`].
     fn stop(&self) {
         self.each.iter().for_each(Counter::retire_unless_replaced);
+    }
+
+    /// Whether a counter that has run out [counts in vain](YOUTH). It begins again then; no lock is taken for that.
+    ///
+    /// # Safety
+    /// It is a counter of code that was begun.
+    pub unsafe fn counts_in_vain(counter: *const Counter) -> bool {
+        // SAFETY: the caller's promise; counters stay as long as their code.
+        let (this, all) = unsafe { (&*counter, Counters::of(counter)) };
+        // What the first one of the process looks up takes more.
+        let in_vain = SINCE.load(SeqCst) != 0 && all.owner().is_none() && is_young();
+        if in_vain {
+            arm_again(this);
+        }
+        in_vain
     }
 
     /// The one of which a counter has run out, which begins again; how much that stands for; and the loop that the counter is
@@ -377,6 +402,21 @@ impl Counted {
         self.newer().is_some()
     }
 
+    /// Whether the function was entered [once or twice](FEW): what its loops lead on to matters more than the next call.
+    pub fn is_entered_seldom(&self) -> bool {
+        let (_, calls) = options::tier_thresholds();
+        self.each.first().is_some_and(|entries| FEW.contains(&(calls - 1 - entries.left())))
+    }
+
+    /// Whether a loop of it is to be asked for, as nothing was so far.
+    pub fn want(&self, at: &Loop) -> bool {
+        let others = self.loops.iter().filter(|other| !ptr::eq(*other, at));
+        let is_left_elsewhere =
+            || others.into_iter().any(|other| other.is_wanted() || other.continuation().is_some());
+        let waits = || options::tier_thresholds() == MADE_FOR && is_left_elsewhere();
+        at.is_new() && !(waits() && at.passed.fetch_add(1, Relaxed) < PASSED) && at.want()
+    }
+
     /// Has its entries go on in the code that has replaced it, if there is such code, and returns where that is. A function
     /// that several files have is known by the counters of one of them.
     pub fn forward(&self) -> Option<usize> {
@@ -410,8 +450,12 @@ impl Loop {
         }
     }
 
-    /// Whether it is to be asked for, as nothing was so far.
-    pub fn want(&self) -> bool {
+    fn is_new(&self) -> bool {
+        self.header.left && self.continuation.load(SeqCst) == NEW
+    }
+
+    /// Notes that it is asked for. Whether nothing was so far.
+    fn want(&self) -> bool {
         self.header.left && self.continuation.compare_exchange(NEW, WANTED, SeqCst, SeqCst).is_ok()
     }
 

@@ -96,6 +96,11 @@ pub fn after_fork_in_child() {
 /// # Safety
 /// Only the trampoline may call it, for code with the counters of a [`Counted`].
 pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
+    // Most often nothing comes of it, in short programs: that is to cost them little.
+    // SAFETY: the caller's promise.
+    if unsafe { Counted::counts_in_vain(counter) } {
+        return 0;
+    }
     // The program must not notice: errno is as before when this is dropped.
     let _errno = ErrnoGuard::new();
     let _fork_guard = ForkGuard::enter();
@@ -111,7 +116,12 @@ pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
         // Whichever thread is at it does the same.
         if let Some(mut queue) = QUEUE.try_lock() {
             match at {
-                Some(at) if counted.is_replaced() => queue.want_loop(at, times),
+                Some(at) if counted.is_replaced() => queue.want_loop(counted, at, times),
+                Some(at) if counted.is_entered_seldom() => {
+                    queue.want_loop(counted, at, times);
+                    // Later runs begin with that.
+                    queue.want(counted.function(), 0);
+                }
                 _ => queue.want(counted.function(), times),
             }
             queue.go_on(Some(counted.function().module().image()), Duration::ZERO);
@@ -287,9 +297,9 @@ impl Queue {
     }
 
     /// Notes that a loop goes round often in code that was replaced.
-    fn want_loop(&mut self, at: &'static Loop, times: u32) {
+    fn want_loop(&mut self, counted: &Counted, at: &'static Loop, times: u32) {
         let wish = Wish::Loop(at);
-        if at.want() || (at.is_wanted() && self.is_new(wish, times)) {
+        if counted.want(at) || (at.is_wanted() && self.is_new(wish, times)) {
             self.wanted.push((wish, times));
         }
     }

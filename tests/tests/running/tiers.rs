@@ -157,9 +157,19 @@ const RUNNING: &str = include_str!("tiers/running.c");
 
 #[test]
 fn a_loop_that_is_running_is_continued() {
-    let scratch = Scratch::new("tiers-running");
+    continues("tiers-running", RUNNING);
+}
+
+/// Labels are those of the code that has continued it.
+#[test]
+fn an_interpreter_that_is_running_is_continued() {
+    continues("tiers-interpreting", include_str!("tiers/interpreting.c"));
+}
+
+fn continues(name: &str, text: &str) {
+    let scratch = Scratch::new(name);
     for flags in [["-O1", "-g0"], ["-O2", "-g"]] {
-        let program = build(&scratch, How::Lazy, RUNNING, &flags);
+        let program = build(&scratch, How::Lazy, text, &flags);
         for (mode, socket) in [("daemon", daemon::shared()), ("inprocess", Path::new(NOWHERE))] {
             let mut command = tiered(&program, &scratch, mode, socket);
             command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
@@ -167,6 +177,7 @@ fn a_loop_that_is_running_is_continued() {
             let found = stats(&scratch, outcome.pid);
             assert_eq!(outcome.text(), "continued\n", "{mode}: {found}");
             assert_eq!(found.number("replaced_on_stack"), 1.0, "{mode}: {found}");
+            assert_eq!(found.number("baseline"), found.number("bound"), "{mode}: {found}");
         }
     }
 }
@@ -174,10 +185,12 @@ fn a_loop_that_is_running_is_continued() {
 /// (What it prints is compared in its own test.)
 #[test]
 fn loops_of_all_kinds_are_continued() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources/running_loops");
-    let found =
-        program::statistics(&directory, Level::STANDARD[1], Mode::Tiers).expect("it leaves statistics");
-    assert!(found.number("replaced_on_stack") >= 25.0, "{found}");
+    for (name, least) in [("running_loops", 25.0), ("running_interpreters", 4.0)] {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources").join(name);
+        let found =
+            program::statistics(&directory, Level::STANDARD[1], Mode::Tiers).expect("it leaves statistics");
+        assert!(found.number("replaced_on_stack") >= least, "{name}: {found}");
+    }
 }
 
 /// Opens a library, calls a function of it often, and closes it, again and again: answers come when it is gone.

@@ -5,11 +5,13 @@
 //! its definition to its last use, and if that is in a loop that the definition is not in, to the end of the outermost
 //! such loop. Linear in instructions, and in the nesting of loops for uses within them.
 
+mod labels;
 pub(crate) mod order;
 
 use autojit_bitcode::{Block, FunctionBody, Opcode, Value};
 
 use crate::refused::{Reason, Refused};
+pub(crate) use labels::Labels;
 pub(crate) use order::{NONE, Order};
 
 /// Facts about a value that the function defines.

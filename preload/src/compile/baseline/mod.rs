@@ -400,10 +400,6 @@ impl Generator for Session<'_> {
         let bitcode = open.pieces.bitcode();
         let counting = counts(module);
         let mut codes = vec![(global, open.compile(global, counting)?)];
-        // Data keeps addresses of blocks from one call to the next: they must not be those of two versions.
-        if counting && !codes[0].1.blocks.is_empty() {
-            return Err(Error::Refused("addresses of labels, in code that is to be replaced".into()));
-        }
         self.has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
         copy_callees(open, bitcode, &mut codes)?;
         let counters = if counting { counted::bytes(&codes[0].1.loops) } else { Vec::new() };

@@ -89,6 +89,11 @@ impl Counter {
         self.number
     }
 
+    /// What is left to be counted, about.
+    pub fn left(&self) -> i32 {
+        self.left.load(Ordering::Relaxed)
+    }
+
     /// Has it count `left` from the beginning.
     pub fn restart(&self, left: i32) {
         self.left.store(left, Ordering::Relaxed);

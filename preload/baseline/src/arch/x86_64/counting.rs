@@ -29,8 +29,9 @@ use super::Compiler;
 use super::asm::{Assembler, Cond, Label, Mem, Width, gp};
 use super::registers::{Reg, SCRATCH};
 use super::values::ValueState;
+use crate::analysis::{Labels, NONE};
 use crate::code::{LoopHeader, RelocationKind, RelocationTarget, Runtime};
-use crate::refused::Refused;
+use crate::refused::{Reason, Refused};
 
 /// What a function is compiled for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,6 +61,8 @@ pub(crate) struct Counted {
     pub homes: Vec<Home>,
     /// The map that was asked for.
     pub map: Option<StackMap>,
+    /// The labels of a function with `indirectbr`.
+    pub labels: Option<Labels>,
 }
 
 /// The header of a loop.
@@ -98,6 +101,36 @@ impl Compiler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Code that counts is replaced: its labels must not be known to what replaces it.
+    pub(crate) fn check_labels(&mut self) -> Result<(), Refused> {
+        if self.purpose.counting && Labels::are_used(self.body) {
+            let labels = Labels::of(self.module, self.body, &self.analysis.locals);
+            let kept = Reason::Form("labels that are kept, in code that is to be replaced");
+            self.counted.labels = Some(labels.ok_or(kept)?);
+        }
+        Ok(())
+    }
+
+    /// Whether `indirectbr` leads to a block, in code that counts.
+    pub(crate) fn is_dispatched(&self, block: u32) -> bool {
+        self.counted.labels.as_ref().is_some_and(|labels| labels.lead_to(block))
+    }
+
+    /// Whether rounds of a loop are counted at a position. Where the header of a loop ends with `indirectbr`, as in
+    /// interpreters, its targets count instead: in the header the label is live, which is of this code only.
+    pub(crate) fn is_counted(&self, position: u32) -> bool {
+        let order = &self.analysis.order;
+        let block = order.blocks[position as usize];
+        if self.is_dispatched(block) {
+            return order.innermost[position as usize] != NONE;
+        }
+        let successors = self.body.successors(Block(block));
+        let dispatches = self.counted.labels.is_some()
+            && !successors.is_empty()
+            && successors.iter().all(|target| self.is_dispatched(target.0));
+        order.begins_loop(position) && !dispatches
     }
 
     /// Counts an entry, in front of the prologue, in code that becomes a part of it. Returns where it goes on.

@@ -149,6 +149,7 @@ pub(crate) fn compile(
         counted: counting::Counted::default(),
     };
     compiler.check_function()?;
+    compiler.check_labels()?;
     compiler.choose_variables()?;
     compiler.allocate_homes()?;
     compiler.reserve_prologue();
@@ -169,7 +170,7 @@ impl Compiler<'_> {
             self.forget_registers()?;
         }
         self.asm.bind(self.labels[block as usize]);
-        if analysis.order.begins_loop(position) {
+        if self.is_counted(position) {
             self.count_round(block)?;
         }
         for (inst, instruction) in body.block(Block(block)) {
@@ -205,6 +206,7 @@ impl Compiler<'_> {
         order.predecessors[position as usize] == 1
             && self.body.successors(Block(before)).contains(&Block(block))
             && !self.is_landing_pad(block)
+            && !self.is_dispatched(block)
     }
 
     /// Empties the registers where control comes from several places. What is live has been stored at their ends.

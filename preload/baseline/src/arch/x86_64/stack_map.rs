@@ -25,6 +25,8 @@ impl Compiler<'_> {
                     let home = home.ok_or(Reason::Internal("a variable without memory"))?;
                     (LocationKind::Variable, home.offset)
                 }
+                // What continues the loop has other labels. It is refused if one is needed.
+                _ if self.counted.labels.as_ref().is_some_and(|labels| labels.has(local)) => continue,
                 ValueState::Live if self.is_kept(local) => (LocationKind::Value, self.memory_offset(local)?),
                 // Neither crosses blocks.
                 ValueState::Live | ValueState::Deferred(..) | ValueState::None => continue,
