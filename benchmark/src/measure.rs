@@ -88,12 +88,12 @@ pub fn row(
             Ok(())
         }),
         (&[C::TiersFirst], &|row| {
-            let times = tiers::first(setup, &row.long()?, row.long_arguments())?;
+            let times = tiers::first(setup, &row.long()?, row.work())?;
             row.add(C::TiersFirst, &times, milliseconds);
             Ok(())
         }),
         (&[C::TiersLater], &|row| {
-            let times = tiers::later(setup, &row.long()?, row.long_arguments())?;
+            let times = tiers::later(setup, &row.long()?, row.work())?;
             row.add(C::TiersLater, &times, milliseconds);
             Ok(())
         }),
@@ -146,8 +146,9 @@ impl<'a> Row<'a> {
     }
 
     /// What these are run with.
-    fn long_arguments(&self) -> &'a [String] {
-        if self.program.steady.is_some() { &[] } else { &self.program.arguments }
+    fn work(&self) -> tiers::Work<'a> {
+        let arguments: &[String] = if self.program.steady.is_some() { &[] } else { &self.program.arguments };
+        tiers::Work { arguments, passes: self.program.passes }
     }
 
     fn link(&mut self, column: Column, linker: &str) -> Result<()> {

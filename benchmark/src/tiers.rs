@@ -12,6 +12,21 @@ use crate::passes::Passes;
 use crate::series::{Pair, Turns, by_turns};
 use crate::setup::{How, Setup};
 
+/// What a program with long work is run with.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// How often it does its work (passes.h), for about five seconds.
+    pub passes: u32,
+}
+
+impl Work<'_> {
+    fn given<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.args(self.arguments).env("PASSES", self.passes.to_string())
+    }
+}
+
 /// The greatest threshold.
 const NEVER: &str = "1073741824";
 
@@ -34,39 +49,39 @@ fn tiered<'c>(setup: &Setup, command: &'c mut Command, tier: &str) -> Result<&'c
 ///
 /// # Errors
 /// A program fails, or its code is not replaced.
-pub fn first(setup: &Setup, programs: &Pair<PathBuf>, arguments: &[String]) -> Result<Pair<Vec<Duration>>> {
+pub fn first(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>) -> Result<Pair<Vec<Duration>>> {
     let mut command = setup.start(&programs.lazy, How::Lazy)?;
-    check(setup, programs, arguments, tiered(setup, &mut command, "on")?)?;
-    runs(setup, programs, arguments, || setup.start(&programs.lazy, How::Lazy))
+    check(setup, programs, work, tiered(setup, &mut command, "on")?)?;
+    runs(setup, programs, work, || setup.start(&programs.lazy, How::Lazy))
 }
 
 /// Those of later runs, which begin with what has replaced baseline code in an earlier one.
 ///
 /// # Errors
 /// A program fails, or its code is not replaced.
-pub fn later(setup: &Setup, programs: &Pair<PathBuf>, arguments: &[String]) -> Result<Pair<Vec<Duration>>> {
+pub fn later(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>) -> Result<Pair<Vec<Duration>>> {
     let mut command = setup.start(&programs.lazy, How::Lazy)?;
-    check(setup, programs, arguments, tiered(setup, &mut command, "wait")?)?;
-    runs(setup, programs, arguments, || Ok(setup.start_again(&programs.lazy, How::Lazy)))
+    check(setup, programs, work, tiered(setup, &mut command, "wait")?)?;
+    runs(setup, programs, work, || Ok(setup.start_again(&programs.lazy, How::Lazy)))
 }
 
 fn runs(
     setup: &Setup,
     programs: &Pair<PathBuf>,
-    arguments: &[String],
+    work: Work<'_>,
     lazy: impl Fn() -> Result<Command>,
 ) -> Result<Pair<Vec<Duration>>> {
     by_turns(
         setup.few_turns(),
-        || Ok(setup.run(setup.start(&programs.plain, How::Plain)?.args(arguments))?.cpu),
-        || Ok(setup.run(tiered(setup, lazy()?.args(arguments), "on")?)?.cpu),
+        || Ok(setup.run(work.given(&mut setup.start(&programs.plain, How::Plain)?))?.cpu),
+        || Ok(setup.run(tiered(setup, work.given(&mut lazy()?), "on")?)?.cpu),
     )
 }
 
 /// Runs both once, unmeasured. They must compute the same, and the lazy one's code must be replaced.
-fn check(setup: &Setup, programs: &Pair<PathBuf>, arguments: &[String], lazy: &mut Command) -> Result<()> {
-    let plain = setup.run(setup.start(&programs.plain, How::Plain)?.args(arguments))?;
-    let (usage, statistics) = setup.statistics(lazy.args(arguments))?;
+fn check(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>, lazy: &mut Command) -> Result<()> {
+    let plain = setup.run(work.given(&mut setup.start(&programs.plain, How::Plain)?))?;
+    let (usage, statistics) = setup.statistics(work.given(lazy))?;
     ensure!(result(&plain.stdout) == result(&usage.stdout), "{lazy:?} prints something else");
     let number = |key: &str| statistics[key].as_u64().unwrap_or(0);
     ensure!(number("baseline") > 0 && number("optimized") > 0, "nothing was replaced: {statistics}");
