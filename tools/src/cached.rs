@@ -49,6 +49,12 @@ pub fn print() -> Result<(), Failure> {
             println!("  {:<18} {:>7} files {:>13} bytes", name(kind), sizes.len(), sizes.iter().sum::<u64>());
         }
     }
+    let live = directory.live_files();
+    if !live.is_empty() {
+        let (run, size) = (live.iter().filter(|file| file.runs).count(), live.iter().map(|file| file.size));
+        println!("live files {}, {run} of running programs", live.len());
+        println!("live bytes {}", size.sum::<u64>());
+    }
     if let Some(preambles) = preambles(&directory) {
         print!("{}", preambles.describe());
     }
@@ -58,7 +64,8 @@ pub fn print() -> Result<(), Failure> {
 /// Removes what the cache has.
 pub fn clear() -> Result<(), Failure> {
     let directory = directory()?;
-    let code = directory.clear();
+    let mut code = directory.clear_live();
+    code.extend(directory.clear());
     let code = code.iter().map(|(path, error)| format!("\n  {}: {error}", path.to_string_lossy()));
     let preambles = preambles(&directory).map(|preambles| preambles.clear()).unwrap_or_default();
     let preambles = preambles.iter().map(|path| format!("\n  {}: in use", path.display()));

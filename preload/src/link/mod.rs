@@ -6,6 +6,7 @@ pub mod debugger;
 pub mod kept_lines;
 pub mod lines;
 pub mod listeners;
+pub mod live;
 pub mod names;
 #[cfg(not(feature = "static"))]
 pub mod objects;

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Options, StatsSink, Tier};
+pub use autojit_options::{BadValue, Baseline, Calls, Debugger, Mode, Names, Options, StatsSink, Tier};
 use autojit_options::{Level, Reader};
 
 use crate::platform::c_library::each_variable;
@@ -30,6 +30,11 @@ pub fn stats_are_wanted() -> bool {
 /// The optimisation level that replaces the build's; -1 for none.
 pub fn opt_override() -> i32 {
     get().and_then(|options| options.opt.0).map_or(-1, i32::from)
+}
+
+/// Where compiled functions have their names.
+pub fn names() -> Names {
+    get().map_or(Names::Memory, |options| options.names)
 }
 
 /// Whether calls are to pass the stubs of functions that have code.

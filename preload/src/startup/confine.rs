@@ -54,6 +54,7 @@ fn provide_image(image: &'static Image) {
 pub fn leave_files() {
     provide();
     cache::close();
+    autojit_code::live::end();
 }
 
 /// Before the effective user becomes `user` (-1: stays).
@@ -111,7 +112,10 @@ pub fn before_prctl(operation: i32) {
     const PR_SET_MDWE: i32 = 65;
     match operation {
         // Code that runs often must not make system calls then that it does not make otherwise.
-        libc::PR_SET_SECCOMP | libc::PR_SET_NO_NEW_PRIVS => provide_and(tier::stop),
+        libc::PR_SET_SECCOMP | libc::PR_SET_NO_NEW_PRIVS => provide_and(|| {
+            tier::stop();
+            autojit_code::live::end();
+        }),
         PR_SET_MDWE => provide(),
         _ => {}
     }

@@ -1,6 +1,6 @@
 //! What takes part in forks, in one list (program/fork.rs). A test finds locks that are missing here.
 
-use autojit_code::reservation;
+use autojit_code::{live, reservation};
 
 use crate::ALLOCATOR;
 #[cfg(not(feature = "static"))]
@@ -35,6 +35,7 @@ pub static PARTS: Parts = Parts {
         &ALLOCATOR,
     ],
     in_child: &[
+        live::after_fork_in_child,
         daemon::after_fork_in_child,
         tier::after_fork_in_child,
         report::after_fork_in_child,

@@ -8,7 +8,7 @@ use autojit_trampoline::stack::with_resolver_stack;
 
 use crate::compile::library::thread_end;
 use crate::compile::{cache, daemon, engine, image_cache, prepare, rest, tier};
-use crate::link::{debugger, listeners};
+use crate::link::{debugger, listeners, live};
 use crate::platform::c_library;
 use crate::platform::guards::SignalGuard;
 use crate::program::{fork, image, process};
@@ -89,6 +89,7 @@ fn start() -> Result<(), Failure> {
     engine::begin(options);
     cache::begin(options);
     daemon::begin(options);
+    live::begin(options);
     listeners::begin(LISTENERS);
     report::begin();
     progress::begin(options);
@@ -107,6 +108,7 @@ pub extern "C" fn at_exit() {
         return;
     }
     if !(cache::has_news() || options::stats_are_wanted() || tier::is_awaited()) {
+        live::remove();
         return leave_rest();
     }
     let _uninterrupted = SignalGuard::new();
@@ -120,6 +122,7 @@ pub extern "C" fn at_exit() {
         trace::note("write to the cache", since, String::new);
     }
     report::write();
+    live::remove();
     leave_rest();
 }
 

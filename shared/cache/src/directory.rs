@@ -7,6 +7,7 @@
 //! DIR/code/3f/9a0c…77.ajr       functions that have run (crate::profile)
 //! DIR/code/3f/9a0c…77.ajd       the object of a whole module, for debuggers
 //! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
+//! DIR/live/1234-56789-0         code of a running program (crate::live)
 //! ```
 //!
 //! Nothing else is touched, whatever lies beside. Directories and files belong to the user, and no other user can write them; what is otherwise is not used. Nothing is
@@ -231,16 +232,21 @@ impl Directory {
 
     /// Makes the directories down to `shard`, and checks that those are ours that were there. Whether `shard` is new.
     fn make(&self, shard: &[u8]) -> Result<bool, Errno> {
-        let mut made = sys::make_directory(&c_path(&[shard]), 0o700);
+        self.make_in(&self.path, shard)
+    }
+
+    /// The same of `directory`, which lies in `parent`, or is it.
+    pub(crate) fn make_in(&self, parent: &[u8], directory: &[u8]) -> Result<bool, Errno> {
+        let mut made = sys::make_directory(&c_path(&[directory]), 0o700);
         if made == Err(Errno(libc::ENOENT)) {
-            let slashes = shard.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+            let slashes = directory.iter().enumerate().filter(|(_, byte)| **byte == b'/');
             for (end, _) in slashes.filter(|(end, _)| *end > self.given) {
                 // What is there already, or cannot be made, shows below.
-                let _ = sys::make_directory(&c_path(&[&shard[..end]]), 0o700);
+                let _ = sys::make_directory(&c_path(&[&directory[..end]]), 0o700);
             }
-            made = sys::make_directory(&c_path(&[shard]), 0o700);
+            made = sys::make_directory(&c_path(&[directory]), 0o700);
         }
-        let there = if made.is_ok() { &[&self.path[..]][..] } else { &[&self.path, shard] };
+        let there = if made.is_ok() { &[parent][..] } else { &[parent, directory] };
         for directory in there {
             let status = sys::status(&c_path(&[directory]))?;
             if !status.is_a(libc::S_IFDIR) || status.owner != sys::user() || !status.is_private() {

@@ -8,6 +8,7 @@
 
 mod contents;
 mod directory;
+mod live;
 pub mod profile;
 mod waited;
 mod writer;
@@ -22,6 +23,7 @@ use autojit_store::{Container, FunctionKind};
 
 pub use contents::CachedFile;
 pub use directory::{Directory, Kind};
+pub use live::LiveFile;
 pub use waited::Waited;
 pub use writer::{Pending, Writer};
 

@@ -11,11 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use autojit_sys as sys;
 
 use crate::arena::{ArenaState, PAGE, Segment};
+use crate::eh_frame::Fde;
+use crate::live::{Live, Place};
 use crate::lock::{Guard, Lock};
 use crate::memory::{Arena, MemoryError};
 use crate::reservation;
 use crate::space;
 use crate::stub::StubBlock;
+use crate::unwind::Named;
 
 /// Bytes of a segment that are worth a system call.
 const WANTED: usize = 3 * PAGE;
@@ -28,6 +31,8 @@ pub(crate) struct State {
     pub(crate) thunks: BTreeMap<usize, usize>,
     /// The block that the next [`crate::RuntimeStub`] comes from.
     pub(crate) stubs: Option<StubBlock>,
+    /// The file that its text lies in.
+    live: Option<Live>,
 }
 
 /// An area of a [`CodeMemory`](crate::CodeMemory). Lives for ever, in a list.
@@ -50,7 +55,7 @@ impl Area {
         let data = rodata + lens[1];
         let parts = [start..rodata, rodata..data, data..data + lens[2]];
         let arenas = Arena::ALL.map(|arena| ArenaState::new(arena, parts[arena as usize].clone(), shared));
-        let state = State { arenas, thunks: BTreeMap::new(), stubs: None };
+        let state = State { arenas, thunks: BTreeMap::new(), stubs: None, live: None };
         Self { parts, state: Lock::new(state), next }
     }
 
@@ -59,7 +64,7 @@ impl Area {
         let mut area = Self::new(start, lens, false, next);
         let parts = area.parts.clone();
         let arenas = Arena::ALL.map(|arena| ArenaState::full(arena, parts[arena as usize].clone()));
-        area.state = Lock::new(State { arenas, thunks: BTreeMap::new(), stubs: None });
+        area.state = Lock::new(State { arenas, thunks: BTreeMap::new(), stubs: None, live: None });
         area
     }
 
@@ -96,10 +101,11 @@ impl Area {
     pub(crate) fn block(&self, sizes: [usize; 3], aligns: [usize; 3]) -> Result<Block<'_>, MemoryError> {
         debug_assert!(aligns.iter().all(|align| align.is_power_of_two() && *align <= PAGE));
         let mut state = self.lock();
-        let arenas = &mut state.arenas;
-        let text = arenas[0].take(sizes[0], aligns[0])?;
-        let rodata = arenas[1].take(sizes[1], aligns[1]).inspect_err(|_| arenas[0].abort(&text))?;
-        let data = arenas[2].take(sizes[2], aligns[2]).inspect_err(|_| {
+        let State { arenas, live, .. } = &mut *state;
+        let live = &mut Place { file: live, parts: &self.parts };
+        let text = arenas[0].take(sizes[0], aligns[0], live)?;
+        let rodata = arenas[1].take(sizes[1], aligns[1], live).inspect_err(|_| arenas[0].abort(&text))?;
+        let data = arenas[2].take(sizes[2], aligns[2], live).inspect_err(|_| {
             arenas[0].abort(&text);
             arenas[1].abort(&rodata);
         })?;
@@ -120,6 +126,20 @@ impl Area {
         let Some(new) = change(word.load(Ordering::Relaxed)) else { return false };
         word.store(new, Ordering::Release);
         true
+    }
+
+    /// Adds functions and their unwind information to the file that the text lies in, if it lies in one of this process.
+    pub fn describe(&self, functions: impl Iterator<Item = Named>, frames: impl Iterator<Item = Fde>) {
+        if let Some(live) = &mut self.lock().live {
+            live.describe(functions, frames);
+        }
+    }
+
+    /// Removes the name of that file, unless children of the process have pages of it.
+    pub fn remove_file(&self) {
+        if let Some(live) = &self.lock().live {
+            live.remove_unless_inherited();
+        }
     }
 
     /// Takes the lock and seals what is there.
@@ -151,6 +171,9 @@ impl Area {
         let mut state = self.lock();
         state.thunks.clear();
         state.stubs = None;
+        if let Some(live) = state.live.take() {
+            live.remove();
+        }
         state.arenas.iter_mut().for_each(ArenaState::close);
         // SAFETY: the range is this area's, and unused (caller).
         unsafe { reservation::give_back(&self.range()) };
@@ -172,6 +195,9 @@ impl Area {
 
 impl State {
     fn seal(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.pass_on();
+        }
         self.arenas.iter_mut().for_each(ArenaState::seal);
     }
 }

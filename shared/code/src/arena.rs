@@ -11,7 +11,7 @@
 //! its own, which no longer follows the alias. [`ArenaState::commit`] notices that and completes such a page; a patch
 //! that does not arrive there is no loss, as the slot remains right.
 //!
-//! In /proc/PID/maps text is execute-only ([`protect_text`]).
+//! In /proc/PID/maps text is execute-only ([`protect_text`]), unless it lies in a live file (`live.rs`).
 //!
 //! Other shared memory is anonymous, and its second mapping made with mremap, for text too where no memfd is to be had:
 //! that takes a descriptor for a moment, and falls under the limit for file sizes (RLIMIT_FSIZE, SIGXFSZ).
@@ -24,11 +24,14 @@ use std::ops::Range;
 use autojit_sys::{self as sys, Errno, File};
 
 use crate::allocated::TRAP;
+use crate::live::{self, Place};
 use crate::memory::{Arena, MemoryError};
 
 /// Size of a chunk, if the arena has that much, and no block needs more: pages that are not used take no memory, but
 /// each chunk is a mapping or two, of which a process can have so many.
 const CHUNK: usize = 8 << 20;
+/// The same of live files, whose pages take room on the disk.
+const LIVE_CHUNK: usize = 1 << 20;
 /// Bytes in a page.
 pub const PAGE: usize = 4096;
 
@@ -96,15 +99,15 @@ impl ArenaState {
         }
     }
 
-    /// Takes `len` bytes, aligned to `align` (a power of two, a page at most).
-    pub fn take(&mut self, len: usize, align: usize) -> Result<Segment, MemoryError> {
+    /// Takes `len` bytes, aligned to `align` (a power of two, a page at most); new pages may be those of a live file.
+    pub fn take(&mut self, len: usize, align: usize, place: &mut Place<'_>) -> Result<Segment, MemoryError> {
         if len == 0 {
             return Ok(Segment { address: 0, alias: 0, len: 0, private: false });
         }
         if let Some(segment) = self.fit(len, align) {
             return Ok(segment);
         }
-        self.grow(len)?;
+        self.grow(len, place)?;
         self.fit(len, align).ok_or(MemoryError::Exhausted)
     }
 
@@ -128,39 +131,50 @@ impl ArenaState {
     }
 
     /// Makes a chunk with room for `len` bytes, behind the last.
-    fn grow(&mut self, len: usize) -> Result<(), MemoryError> {
+    fn grow(&mut self, len: usize, place: &mut Place<'_>) -> Result<(), MemoryError> {
         let exhausted = MemoryError::Exhausted;
-        let needed = align_up(len, PAGE).ok_or(exhausted.clone())?;
+        // What a file begins with is no code.
+        let head = if self.shared_allowed { place.head(self.arena, self.mapped) } else { 0 };
+        let needed = len.checked_add(head).and_then(|len| align_up(len, PAGE)).ok_or(exhausted.clone())?;
         let room = self.limit - self.mapped;
         if needed > room {
             return Err(exhausted);
         }
         // A page more than a large block needs: see `map_text`.
-        let size = needed.saturating_add(PAGE).max(CHUNK).min(room);
+        let usual = if self.shared_allowed && live::are_wanted() { LIVE_CHUNK } else { CHUNK };
+        let size = needed.saturating_add(PAGE).max(usual).min(room);
         let mut range = self.mapped..self.mapped + size;
         let backing = match self.arena {
             Arena::Data => map_private(&range).map(|()| Backing::Data),
-            Arena::Text | Arena::Rodata => match self.map_shared(&mut range, needed) {
+            Arena::Text | Arena::Rodata => match self.map_shared(&mut range, needed, place) {
                 Ok(alias) => Ok(Backing::Shared { alias }),
                 Err(_) => map_private(&range).map(|()| Backing::Private),
             },
         }
         .map_err(|e| MemoryError::System("mmap (code memory)", e.0))?;
-        self.cursor = range.start;
+        self.cursor = range.start + head;
         self.mapped = range.end;
         self.chunks.push(Chunk { range, backing, users: 0, sealed: false });
         Ok(())
     }
 
     /// Maps fresh memory twice; returns the alias. May make the range shorter, down to `needed` bytes.
-    fn map_shared(&self, range: &mut Range<usize>, needed: usize) -> Result<usize, Errno> {
+    fn map_shared(
+        &self,
+        range: &mut Range<usize>,
+        needed: usize,
+        place: &mut Place<'_>,
+    ) -> Result<usize, Errno> {
         if !self.shared_allowed {
             return Err(Errno(libc::ENOSYS));
         }
         // SAFETY: the range is behind the cursor: reserved for this arena, and never given to a block.
         unsafe {
+            if let Some(alias) = place.map(self.arena, range, needed) {
+                return Ok(alias);
+            }
             if self.arena == Arena::Text
-                && let Ok(alias) = map_text(range, needed)
+                && let Ok(alias) = map_memory_file(range, needed)
             {
                 return Ok(alias);
             }
@@ -331,35 +345,51 @@ unsafe fn map_anonymous_twice(arena: Arena, range: &Range<usize>) -> Result<usiz
     }
 }
 
-/// Maps fresh memory of a file twice, as text at `range`, privately there; returns the writable alias. The last page of
-/// the range becomes a copy, and is taken out of it, if `needed` bytes are left: so core files have the text, as kernels
-/// leave private mappings out that have nothing of their own.
+/// Maps a fresh memory file as text: see [`map_text`].
 ///
 /// # Safety
 /// As above.
-unsafe fn map_text(range: &mut Range<usize>, needed: usize) -> Result<usize, Errno> {
+unsafe fn map_memory_file(range: &mut Range<usize>, needed: usize) -> Result<usize, Errno> {
     if sys::soft_limit(libc::RLIMIT_FSIZE) < range.len() as u64 {
         return Err(Errno(libc::EFBIG));
     }
     let file = File::memory(c"autojit")?;
     file.set_size(range.len())?;
+    // SAFETY: the caller's promise.
+    unsafe { map_text(&file, 0, range, needed, protect_text) }
+}
+
+/// Maps pages of a file, from `offset`, twice: as text at `range`, privately there, with the permissions that `publish` gives
+/// it; returns the writable alias. The last page of the range becomes a copy, and is taken out of it, if `needed` bytes are
+/// left: so core files have the text, as kernels leave private mappings out that have nothing of their own.
+///
+/// # Safety
+/// As above; nothing else writes these pages of the file.
+pub(crate) unsafe fn map_text(
+    file: &File,
+    offset: usize,
+    range: &mut Range<usize>,
+    needed: usize,
+    publish: fn(&Range<usize>) -> Result<(), Errno>,
+) -> Result<usize, Errno> {
     let writable = libc::PROT_READ | libc::PROT_WRITE;
     let (start, len) = (range.start, range.len());
     let used = if len - PAGE >= needed { len - PAGE } else { len };
     // SAFETY: not MAP_FIXED for the alias; the range is free (caller), and the byte is in its last page.
     unsafe {
-        let alias = file.map_at(0, used, writable, libc::MAP_SHARED, 0)?;
-        let view = |permissions| file.map_at(start, len, permissions, libc::MAP_PRIVATE | libc::MAP_FIXED, 0);
+        let alias = file.map_at(0, used, writable, libc::MAP_SHARED, offset)?;
+        let view =
+            |permissions| file.map_at(start, len, permissions, libc::MAP_PRIVATE | libc::MAP_FIXED, offset);
         let dumped = || {
             view(writable)?;
             if used < len {
                 ((start + used) as *mut u8).write_volatile(TRAP);
             }
-            protect_text(&(start..start + len))
+            publish(&(start..start + len))
         };
         dumped()
             // Where memory must not become executable it can be from the start.
-            .or_else(|_| view(permissions(Arena::Text)).and_then(|_| protect_text(&(start..start + len))))
+            .or_else(|_| view(permissions(Arena::Text)).and_then(|_| publish(&(start..start + len))))
             .inspect_err(|_| sys::unmap_pages(alias, used))?;
         range.end = start + used;
         Ok(alias)
@@ -426,7 +456,7 @@ unsafe fn map_file_twice(arena: Arena, range: &Range<usize>) -> Result<usize, Er
 }
 
 /// What the arena's pages are for.
-fn permissions(arena: Arena) -> i32 {
+pub(crate) fn permissions(arena: Arena) -> i32 {
     match arena {
         Arena::Text => libc::PROT_READ | libc::PROT_EXEC,
         Arena::Rodata => libc::PROT_READ,
@@ -435,7 +465,7 @@ fn permissions(arena: Arena) -> i32 {
 }
 
 /// Gives pages the permissions of their arena.
-fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
+pub(crate) fn protect(arena: Arena, range: Range<usize>) -> Result<(), Errno> {
     // SAFETY: whole pages that nothing writes at this address: fresh ones, or those of one block that is finished.
     unsafe { sys::protect_pages(range.start, range.len(), permissions(arena)) }
 }

@@ -15,6 +15,7 @@
 //! - [`unwind`]: program counter -> FDE and name, without locks.
 //! - [`describe`]: an ELF file with names and lines of linked code, for readers of such files; [`Description`]: the
 //!   one that code from a cache comes with.
+//! - [`live`]: ELF files that the code lies in while its process runs.
 //! - [`dwarf`]: lines of functions that were compiled without an object.
 //! - [`lock`]: the lock that all of the runtime uses, which a fork can carry across.
 //!
@@ -41,6 +42,7 @@ mod groups;
 pub mod image_pack;
 mod layout;
 pub mod link;
+pub mod live;
 pub mod lock;
 pub mod memory;
 mod merge;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::area::Area;
 use crate::arena::{self, PAGE};
+use crate::live;
 use crate::lock::{ForkLock, Lock};
 use crate::reservation::{self, Booking, Near};
 use crate::space::Side;
@@ -246,9 +247,10 @@ impl CodeMemory {
         Ok(address)
     }
 
-    /// Whether pages of a file may become code here ([`adopt`](Self::adopt)). Not if all code is to be in anonymous memory.
+    /// Whether pages of a file may become code here ([`adopt`](Self::adopt)). Not if all code is to be in anonymous memory, or in
+    /// live files.
     pub fn takes_pages(&self) -> bool {
-        self.shared
+        self.shared && !live::are_wanted()
     }
 
     /// Makes pages of a file an area: `pages`, mapped privately and writable, are moved to `start`, `complete` writes what is

@@ -142,6 +142,9 @@ options! {
     perf_map: bool = false, [Runtime]
         "AUTOJIT_PERF_MAP" "On|Off" ["Off"]
         "names of compiled functions in /tmp/perf-PID.map, where perf report looks for them";
+    names: Names = Names::Memory, [Runtime]
+        "AUTOJIT_NAMES" "memory|files|keep" ["memory"]
+        "files: code lies in ELF files in the cache, where tools that read /proc/PID/maps find names; keep: after exit, too";
     cache_dir: Option<Vec<u8>> = None, [Plugin, Wrappers, Runtime, Daemon]
         "AUTOJIT_CACHE_DIR" "DIR" [""]
         "where compiled code is kept for later runs [$XDG_CACHE_HOME/autojit, else ~/.cache/autojit]";

@@ -57,6 +57,28 @@ impl Value for OptOverride {
     }
 }
 
+/// Where compiled functions have their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// In the process, for readers that ask it.
+    Memory,
+    /// In files that the code lies in, as well.
+    Files,
+    /// The same, and the files stay when the process has ended.
+    Keep,
+}
+
+impl Value for Names {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "memory" => Self::Memory,
+            "files" => Self::Files,
+            "keep" => Self::Keep,
+            _ => return None,
+        })
+    }
+}
+
 /// Where statistics go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatsSink {

@@ -10,6 +10,8 @@ use crate::{Errno, File, syscall};
 pub struct Status {
     /// Its size in bytes.
     pub size: u64,
+    /// The bytes that it takes on the disk.
+    pub allocated: u64,
     /// Its owner.
     pub owner: u32,
     /// Its type and permissions (S_IFMT and below).
@@ -20,7 +22,13 @@ pub struct Status {
 
 impl Status {
     fn of(stat: &libc::stat) -> Self {
-        Self { size: stat.st_size as u64, owner: stat.st_uid, mode: stat.st_mode, modified: stat.st_mtime }
+        Self {
+            size: stat.st_size as u64,
+            allocated: stat.st_blocks as u64 * 512,
+            owner: stat.st_uid,
+            mode: stat.st_mode,
+            modified: stat.st_mtime,
+        }
     }
 
     /// Whether only its owner can write it.

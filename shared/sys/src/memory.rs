@@ -170,6 +170,17 @@ impl File {
         unsafe { syscall(libc::SYS_ftruncate, [self.0 as usize, size, 0, 0, 0, 0]) }.map(drop)
     }
 
+    /// Takes room on the disk for `len` bytes from `offset`, which keep what they are, or are zero.
+    pub fn allocate(&self, offset: usize, len: usize) -> Result<(), Errno> {
+        loop {
+            // SAFETY: takes no pointers.
+            match unsafe { syscall(libc::SYS_fallocate, [self.0 as usize, 0, offset, len, 0, 0]) } {
+                Err(Errno(libc::EINTR)) => {}
+                result => return result.map(drop),
+            }
+        }
+    }
+
     /// Maps `size` bytes from `offset`. `flags` has MAP_SHARED or MAP_PRIVATE.
     ///
     /// # Safety

@@ -152,6 +152,7 @@ sections! {
     ci "docs/howto.md" "CI with a kept cache" true,
     containers "docs/howto.md" "Containers" false,
     gdb "docs/howto.md" "gdb" true,
+    opened "docs/howto.md" "Tools that look code up in files" true,
     sanitizers "docs/howto.md" "Sanitizers" true,
     python "docs/howto.md" "Python extensions" true,
     precompiled "docs/howto.md" "Precompiled headers" true,

@@ -14,6 +14,7 @@ mod inline_copies;
 mod jitlink;
 mod limits;
 mod linked_runtime;
+mod live_files;
 mod memory;
 mod perf;
 mod processes;

@@ -59,7 +59,8 @@ impl Image {
         let make = || {
             // perf looks into its map for anonymous memory only, which that of a memory file is not.
             let options = options::get();
-            let private = options.is_some_and(|options| options.perf_map);
+            let private =
+                options.is_some_and(|options| options.perf_map && options.names == options::Names::Memory);
             let make = match self.prepared.load(Ordering::Relaxed) {
                 true => CodeMemory::new_for_debugger,
                 false if private => CodeMemory::new_private,
