@@ -11,7 +11,8 @@ fn output(config: &str, question: &str) -> String {
     String::from_utf8(answer.stdout).expect("text").trim().to_owned()
 }
 
-const FILES: [&str; 4] = ["shim/shim.cpp", "shim/host.cpp", "shim/assembles.cpp", "shim/dead_references.cpp"];
+const FILES: [&str; 5] =
+    ["shim/shim.cpp", "shim/host.cpp", "shim/assembles.cpp", "shim/dead_references.cpp", "shim/layout.cpp"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -6,6 +6,9 @@ namespace releases {
 
 constexpr auto ObjectFile = llvm::CGFT_ObjectFile;
 
+// Optimisers give the only alias of a local global its name, whatever llvm.compiler.used says of the global itself.
+constexpr bool RenamesAliased = true;
+
 inline bool mapsBlocks(const llvm::TargetOptions &Options) {
   return Options.BBSections == llvm::BasicBlockSection::Labels;
 }

@@ -6,6 +6,8 @@ namespace releases {
 
 constexpr auto ObjectFile = llvm::CodeGenFileType::ObjectFile;
 
+constexpr bool RenamesAliased = false;
+
 inline bool mapsBlocks(const llvm::TargetOptions &Options) { return Options.BBAddrMap; }
 
 } // namespace releases

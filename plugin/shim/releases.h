@@ -1,5 +1,5 @@
-// What differs between the releases of LLVM that the plugin is built for: a file for each, 19 and 22. With 16 it can be built,
-// too, and is not offered: docs/decisions/0057.
+// What differs between the releases of LLVM that the plugin is built for: a file for each, 16, 19 and 22
+// (docs/decisions/0057).
 #pragma once
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/BinaryFormat/Dwarf.h"

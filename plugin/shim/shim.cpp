@@ -392,6 +392,8 @@ LLVMValueRef autojit_shim_take_description(LLVMModuleRef Module) {
   return wrap(Holder);
 }
 
+bool autojit_shim_renames_aliased() { return releases::RenamesAliased; }
+
 // Ends the function of autojit_shim_take_description; puts the variables' descriptions back.
 void autojit_shim_drop_description(LLVMValueRef Taken) {
   auto *Holder = cast<Function>(unwrap(Taken));

@@ -55,6 +55,8 @@ pub fn write(module: IrModule, plan: &Plan, selection: &Selection, host: &Host) 
 struct ContainerForm {
     module: IrModule,
     asm: String,
+    /// Its data layout, if that of the container's form is another one.
+    layout: Option<String>,
     description: Option<Value>,
     variables: Vec<Variable>,
     functions: Vec<Declared>,
@@ -88,6 +90,12 @@ impl ContainerForm {
     fn take(module: IrModule, plan: &Plan, selection: &Selection, host: &Host) -> Self {
         let asm = module.inline_asm();
         module.set_inline_asm("");
+        // Here, and not where it is read: that may be before the program's C library is ready for what LLVM does it with.
+        let layout = module.newer_layout().map(|newer| {
+            let own = module.data_layout();
+            module.set_data_layout(&newer);
+            own
+        });
         let description = module.take_description();
         let direct: HashSet<_> = plan.direct.iter().filter_map(|i| i.value).collect();
         let exposed: HashSet<_> = if host.optimises() { exposed(module, plan) } else { HashSet::new() };
@@ -127,11 +135,12 @@ impl ContainerForm {
                 functions.push(declare_function(function));
             }
         }
-        Self { module, asm, description, variables, functions, renamed: rename(module) }
+        Self { module, asm, layout, description, variables, functions, renamed: rename(module) }
     }
 
     fn leave(self) {
         self.module.set_inline_asm(&self.asm);
+        self.layout.inspect(|layout| self.module.set_data_layout(layout));
         self.renamed.into_iter().for_each(|(value, name)| value.set_name(&name));
         for saved in self.variables {
             let Variable { value, .. } = saved;

@@ -77,6 +77,7 @@ unsafe extern "C" {
         staying: *mut c_void,
         visit: VisitInstruction,
     );
+    pub fn autojit_shim_lies_otherwise(module: LLVMModuleRef, layout: *const c_char, length: usize) -> bool;
     pub fn autojit_shim_unit(module: LLVMModuleRef, context: *mut c_void, visit: VisitFile) -> u16;
     pub fn autojit_shim_file(function: LLVMValueRef, context: *mut c_void, visit: VisitFile) -> u32;
     pub fn autojit_shim_size(function: LLVMValueRef) -> usize;
@@ -94,6 +95,7 @@ unsafe extern "C" {
     pub fn autojit_shim_bytes(module: LLVMModuleRef, bytes: *const u8, length: usize) -> LLVMValueRef;
     pub fn autojit_shim_attach(global: LLVMValueRef, kind: u32, node: LLVMMetadataRef);
     pub fn autojit_shim_compiler_used(module: LLVMModuleRef, values: *mut LLVMValueRef, count: usize);
+    pub fn autojit_shim_renames_aliased() -> bool;
     pub fn autojit_shim_take_description(module: LLVMModuleRef) -> LLVMValueRef;
     pub fn autojit_shim_drop_description(taken: LLVMValueRef);
 }

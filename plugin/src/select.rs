@@ -64,6 +64,9 @@ pub fn ineligible(module: IrModule) -> Option<&'static str> {
             return Some("a sanitizer needs its bodies");
         }
     }
+    if module.lies_otherwise() {
+        return Some("its integers of more than 64 bits lie in memory as older releases of LLVM have them");
+    }
     let writable = |value: Value| !value.has_name() || autojit_trampoline::emit::is_writable(&value.name());
     if !(module.functions().all(writable) && module.variables().all(writable)) {
         return Some("assemblers cannot read the name of one of its symbols");

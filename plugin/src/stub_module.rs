@@ -97,9 +97,11 @@ fn keep_imports(module: IrModule, plan: &Plan, getters: &[Value]) {
         plan.imports().filter_map(|import| import.value).filter(|value| !lazy.contains(value)).collect();
     kept.extend(getters);
     // An indirect function is no member of llvm.compiler.used. As an external symbol it stays anyway; a local one
-    // because something points to it. (For an alias it would stay too, but under the alias's name.)
+    // because something points to it. (For an alias it would stay too, but under the alias's name, which in older
+    // releases is so for all that is local.)
+    let renamed = module.renamed_for_aliases();
     for value in &mut kept {
-        if value.kind() == Kind::LLVMGlobalIFuncValueKind && value.is_local() {
+        if value.is_local() && (value.kind() == Kind::LLVMGlobalIFuncValueKind || renamed.contains(value)) {
             *value = module.add_pointer(&format!("__autojit_kept.{}", value.name()), *value);
         }
     }

@@ -3,6 +3,7 @@
 //! # Safety
 //! As in `ir.rs`.
 
+use std::collections::HashSet;
 use std::ffi::CStr;
 
 use llvm_sys::LLVMLinkage;
@@ -61,6 +62,13 @@ impl IrModule {
         walk(unsafe { LLVMGetFirstGlobalAlias(self.0) }, LLVMGetNextGlobalAlias)
     }
 
+    /// What optimisers of this release may call by an alias's name though `llvm.compiler.used` lists it.
+    pub fn renamed_for_aliases(self) -> HashSet<Value> {
+        // SAFETY: it takes nothing and answers with a constant.
+        let renames = unsafe { ffi::autojit_shim_renames_aliased() };
+        self.aliases().filter(|_| renames).map(Value::base).collect()
+    }
+
     pub fn ifuncs(self) -> impl Iterator<Item = Value> {
         walk(unsafe { LLVMGetFirstGlobalIFunc(self.0) }, LLVMGetNextGlobalIFunc)
     }
@@ -80,6 +88,28 @@ impl IrModule {
 
     pub fn triple(self) -> String {
         unsafe { CStr::from_ptr(LLVMGetTarget(self.0)) }.to_string_lossy().into_owned()
+    }
+
+    pub fn data_layout(self) -> String {
+        unsafe { CStr::from_ptr(LLVMGetDataLayoutStr(self.0)) }.to_string_lossy().into_owned()
+    }
+
+    pub fn set_data_layout(self, layout: &str) {
+        let layout = std::ffi::CString::new(layout).expect("data layouts have no NUL");
+        unsafe { LLVMSetDataLayout(self.0, layout.as_ptr()) }
+    }
+
+    /// The data layout that the engine gives the module, if it is another one: that which LLVM 18 and later give what is older.
+    pub fn newer_layout(self) -> Option<String> {
+        let layout = self.data_layout();
+        (!layout.contains("-i128:128")).then(|| layout.replacen("-i64:64", "-i64:64-i128:128", 1))
+    }
+
+    /// Whether types lie in memory otherwise in the engine.
+    pub fn lies_otherwise(self) -> bool {
+        self.newer_layout().is_some_and(|layout| unsafe {
+            ffi::autojit_shim_lies_otherwise(self.0, layout.as_ptr().cast(), layout.len())
+        })
     }
 
     /// The value of an integer module flag.

@@ -323,6 +323,9 @@ impl<'a> ModuleReader<'a> {
     /// What can be known only when all constants are.
     fn check(&mut self) -> core::result::Result<(), Reason> {
         let module = &self.module;
+        if module.types.have_parts_of_wide_integers() && is_older(&module.data_layout) {
+            return Err(Reason::Unsupported);
+        }
         for &(value, expected) in &self.scratch.pending {
             let ty = module.value_types.get(value.0 as usize).ok_or(Reason::Value)?;
             if expected != ANY && *ty != expected {
@@ -350,6 +353,12 @@ impl<'a> ModuleReader<'a> {
             Err(Reason::NestedConstant)
         }
     }
+}
+
+/// Whether a data layout is one of LLVM before 18, to which integers of more than 64 bits were aligned to 8 bytes.
+fn is_older(layout: &[u8]) -> bool {
+    let wide = b"-i128:128";
+    !layout.is_empty() && !layout.windows(wide.len()).any(|text| text == wide)
 }
 
 /// Passes over the block that comes next, whose first bit is this; gives its bytes.

@@ -190,6 +190,18 @@ impl TypeTable {
         self.offsets.get(entry.a as usize + field as usize).copied()
     }
 
+    /// Whether the place of something depends on the alignment of integers of more than 64 bits, perhaps.
+    pub(crate) fn have_parts_of_wide_integers(&self) -> bool {
+        let is_wide =
+            |id: &TypeId| self.entries.get(id.0 as usize).is_some_and(|it| it.kind == Kind::Int && it.a > 64);
+        self.entries.iter().any(|entry| match entry.kind {
+            Kind::Int => entry.a > 128,
+            Kind::Array => is_wide(&TypeId(entry.a)),
+            Kind::Struct => !entry.flag && self.part(entry.a, entry.b).iter().any(is_wide),
+            _ => false,
+        })
+    }
+
     /// A structure's name, if it has one.
     pub fn name(&self, id: TypeId) -> Option<&[u8]> {
         let &(start, length) = self.names.get(id.0 as usize)?;
