@@ -155,3 +155,12 @@ fn other_conventions_are_refused_and_equal_ones_are_not() {
     // What is left computes the same as LLVM's code.
     program.check();
 }
+
+#[test]
+fn expressions_of_older_releases_are_refused_where_they_are_used() {
+    let bytes = include_bytes!("../../../shared/bitcode/tests/releases/llvm-16-former.bc");
+    let module = BitcodeModule::parse(bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let (done, left) = support::compile(&module);
+    assert_eq!(reasons(&left), [("choose", Reason::Constant("expression of an older LLVM"))]);
+    assert_eq!(done.len(), 1, "the other function has none");
+}

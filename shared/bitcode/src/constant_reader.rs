@@ -7,7 +7,7 @@ use crate::abbreviations::{Encoding, Field};
 use crate::bits::signed;
 use crate::casts;
 use crate::constants::{Constants, DEPTH, Entry, Kind, Numbers};
-use crate::opcode::{Flags, Opcode};
+use crate::opcode::{Flags, Opcode, Predicate};
 use crate::stream::{Array, Head, Next, Reader, Record};
 use crate::types::Kind as TypeKind;
 use crate::{Global, GlobalKind, Reason, Result, TypeId, TypeTable, Value};
@@ -158,7 +158,15 @@ impl ConstantReader<'_> {
                 Ok(leaf(Kind::PtrAuth, Entry::range(start, values.len())))
             }
             (30, _) => self.inline_assembly(record),
-            (13 | 17 | 18 | 23 | 25 | 28, _) => Err(Reason::Unsupported),
+            (13, &[condition, yes, no]) => self.choice(ty, condition, yes, no),
+            (17, &[operands, left, right, predicate]) => {
+                self.comparison(ty, operands, left, right, predicate)
+            }
+            (25, &[0, value]) | (25, &[0, value, _]) if self.types.kind(self.types.scalar(ty)).is_float() => {
+                self.values(Kind::Former, &[(value, ty)])
+            }
+            // Inline assembly without its function type, which only typed pointers had.
+            (18 | 23 | 28, _) => Err(Reason::Unsupported),
             (2..=34, _) => Err(Reason::Record),
             _ => Err(Reason::UnknownRecord),
         }
@@ -353,6 +361,35 @@ impl ConstantReader<'_> {
             return Err(Reason::ValueType);
         }
         self.values(Kind::ShuffleVector, &[(left, operands), (right, operands), (mask, ANY)])
+    }
+
+    /// A choice between constants.
+    fn choice(&mut self, ty: TypeId, condition: u64, yes: u64, no: u64) -> Read<Entry> {
+        self.values(Kind::Former, &[(condition, ANY), (yes, ty), (no, ty)])
+    }
+
+    /// A comparison of constants.
+    fn comparison(
+        &mut self,
+        ty: TypeId,
+        operands: u64,
+        left: u64,
+        right: u64,
+        predicate: u64,
+    ) -> Read<Entry> {
+        let operands = self.ty(operands)?;
+        let floating = match self.types.kind(self.types.scalar(operands)) {
+            TypeKind::Int | TypeKind::Pointer => false,
+            kind if kind.is_float() => true,
+            _ => return Err(Reason::ValueType),
+        };
+        if Predicate::from_encoded(predicate).is_none() || (predicate < 32) != floating {
+            return Err(Reason::Record);
+        }
+        if self.types.shaped(operands, self.types.computed.bool) != Some(ty) {
+            return Err(Reason::ValueType);
+        }
+        self.values(Kind::Former, &[(left, operands), (right, operands)])
     }
 
     fn inline_assembly(&mut self, record: &[u64]) -> Read<Entry> {

@@ -59,6 +59,9 @@ pub enum Constant<'c> {
         right: Value,
         mask: Value,
     },
+    /// A comparison, choice or negation of these operands: LLVM before 20 had expressions for what are instructions only since.
+    /// That there is one is told, for those who refuse it, and nothing more.
+    Former(&'c [Value]),
     /// The address of a block of a function. Of another function it is not known whether it has this block.
     BlockAddress {
         function: Value,
@@ -154,6 +157,7 @@ pub(crate) enum Kind {
     ExtractElement,
     InsertElement,
     ShuffleVector,
+    Former,
     BlockAddress,
     DsoLocalEquivalent,
     NoCfi,
@@ -198,6 +202,7 @@ impl Constants {
             | Kind::ExtractElement
             | Kind::InsertElement
             | Kind::ShuffleVector
+            | Kind::Former
             | Kind::PtrAuth => {
                 let start = entry.payload as u32 as usize;
                 self.values.get(start..start + (entry.payload >> 32) as usize).unwrap_or(&[])
@@ -249,6 +254,7 @@ impl Constants {
                 let [left, right, mask] = triple()?;
                 Constant::ShuffleVector { left, right, mask }
             }
+            Kind::Former => Constant::Former(values()?),
             Kind::BlockAddress => {
                 Constant::BlockAddress { function: Value(start as u32), block: Block(count as u32) }
             }

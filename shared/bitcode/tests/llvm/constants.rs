@@ -137,6 +137,7 @@ impl Comparison<'_> {
                     operation(autojit_bitcode::Opcode::ShuffleVector)?;
                     parts = all(&[left, right]);
                 }
+                Constant::Former(_) => return Err("an expression that LLVM does not have".to_owned()),
                 Constant::BlockAddress { function, block } => {
                     same!(LLVMIsABlockAddress(theirs).is_null(), false, "address of a block");
                     let of = LLVMGetBlockAddressFunction(theirs);

@@ -106,6 +106,7 @@ impl Compiler<'_> {
                 Source::Block(block.0)
             }
             Constant::BlockAddress { .. } => return Err(Reason::Constant("a block's address").into()),
+            Constant::Former(_) => return Err(Reason::Constant("expression of an older LLVM").into()),
             Constant::PtrAuth(_) => return Err(Reason::Constant("ptrauth").into()),
             Constant::InlineAsm(_) => return Err(Reason::InlineAssembly.into()),
             Constant::ExtractElement { .. }
