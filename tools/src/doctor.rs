@@ -78,6 +78,9 @@ fn installation(report: &mut Report) {
         }
         Err(failure) => report.wrong("plugin", &failure.message, again),
     }
+    for (release, plugin) in suit::others() {
+        other_plugin(report, release, &plugin, again);
+    }
     for (what, file) in [("runtime", "libautojit.so"), ("engine", "libautojit-engine.so")] {
         match installation::library(file, 1) {
             Ok(path) => report.ok(what, &path.display().to_string()),
@@ -95,6 +98,23 @@ fn installation(report: &mut Report) {
         report.ok("programs", &format!("in {}", own.display()));
     } else {
         report.wrong("programs", &format!("{} not in {}", missing.join(", "), own.display()), again);
+    }
+}
+
+/// A plugin for another release of clang, which that release must be able to load.
+fn other_plugin(report: &mut Report, release: u32, plugin: &Path, remedy: &str) {
+    let (what, clang, file) = (format!("plugin {release}"), format!("clang-{release}"), plugin.display());
+    let Ok(program) = process::find(OsStr::new(&clang)) else {
+        return report.note(&what, &format!("{file}; {clang} is not installed"));
+    };
+    let mut load = OsString::from("-fpass-plugin=");
+    load.push(plugin);
+    let outcome =
+        Command::new(program).arg(load).args(["-S", "-x", "c", "/dev/null", "-o", "/dev/null"]).output();
+    if outcome.is_ok_and(|outcome| outcome.status.success()) {
+        report.ok(&what, &format!("{file}, which {clang} can load"));
+    } else {
+        report.wrong(&what, &format!("{clang} cannot load '{file}'"), remedy);
     }
 }
 

@@ -14,6 +14,9 @@ const RELEASE: u32 = match u32::from_str_radix(env!("LLVM_RELEASE"), 10) {
     Err(_) => panic!("LLVM_RELEASE is no number"),
 };
 
+/// The oldest release that the plugin can be built for.
+const OLDEST: u32 = 16;
+
 /// Programs that keep what compilers made, or compile elsewhere: the compiler is the next word.
 const CACHES: [&str; 6] = ["ccache", "sccache", "distcc", "icecc", "buildcache", "gomacc"];
 
@@ -94,14 +97,29 @@ fn of_release(word: &OsStr, release: Option<u32>) -> Result<PathBuf, Failure> {
     let Some(release) = release.filter(|release| *release != RELEASE) else {
         return installation::library("autojit.so", 1);
     };
-    let file = format!("autojit-{release}.so");
-    installation::library(&file, 1).map_err(|_| {
-        let message = format!(
-            "'{}' is of LLVM {release}, and autojit.so is for LLVM {RELEASE}: use clang-{RELEASE}, or install lib/{file}",
-            word.display()
-        );
-        Failure::new(1, message)
+    of_other(release).map_err(|_| {
+        let others: Vec<_> = others().map(|(release, _)| release).collect();
+        Failure::new(1, unsuitable(&word.to_string_lossy(), release, &others))
     })
+}
+
+fn of_other(release: u32) -> Result<PathBuf, Failure> {
+    installation::library(&format!("autojit-{release}.so"), 1)
+}
+
+/// The plugins for other releases that are installed.
+pub fn others() -> impl Iterator<Item = (u32, PathBuf)> {
+    (OLDEST..RELEASE).rev().filter_map(|release| Some((release, of_other(release).ok()?)))
+}
+
+fn unsuitable(word: &str, release: u32, others: &[u32]) -> String {
+    let compilers: Vec<_> = [&[RELEASE], others].concat().iter().map(|it| format!("clang-{it}")).collect();
+    let compilers = compilers.join(" or ");
+    let install = match release {
+        OLDEST.. => format!(", or install lib/autojit-{release}.so"),
+        _ => String::new(),
+    };
+    format!("'{word}' is of LLVM {release}, and autojit.so is for LLVM {RELEASE}: use {compilers}{install}")
 }
 
 fn foreign(word: &OsStr) -> Failure {
@@ -133,6 +151,20 @@ fn installed_release(word: &OsStr) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_brings_another_release_is_told_what_fits() {
+        let fits = format!("and autojit.so is for LLVM {RELEASE}: use clang-{RELEASE}");
+        assert_eq!(unsuitable("clang-14", 14, &[]), format!("'clang-14' is of LLVM 14, {fits}"));
+        assert_eq!(
+            unsuitable("clang-14", 14, &[19, 16]),
+            format!("'clang-14' is of LLVM 14, {fits} or clang-19 or clang-16")
+        );
+        assert_eq!(
+            unsuitable("clang-16", 16, &[19]),
+            format!("'clang-16' is of LLVM 16, {fits} or clang-19, or install lib/autojit-16.so")
+        );
+    }
 
     #[test]
     fn words_are_known_by_their_names() {

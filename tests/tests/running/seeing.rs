@@ -353,6 +353,34 @@ fn the_doctor_knows_installations_that_are_not_whole() {
 }
 
 #[test]
+fn the_doctor_has_plugins_of_other_releases_loaded() {
+    let scratch = Scratch::new("seeing-doctor-others");
+    let installation = Installation::new(&scratch, "prefix", None);
+    let run = installation.wrapper("autojit-run");
+    fs::hard_link(installation.wrapper("autojit-clang"), &run).expect("the directory is ours");
+    let plugin = scratch.file("prefix/lib/autojit-19.so", "one of another release");
+    let compilers = scratch.directory("compilers");
+    let ask = || {
+        let mut doctor = command(&run);
+        let outcome = attempt(doctor.arg("--doctor").env("PATH", &compilers).env("HOME", scratch.path()));
+        let text = outcome.text();
+        let found = text.lines().find(|line| line.contains("plugin 19: ")).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("nothing is said of it: {outcome}"))
+    };
+    let path = plugin.display();
+    assert_eq!(ask(), format!("note   plugin 19: {path}; clang-19 is not installed"));
+    for (answer, said) in [
+        (0, format!("ok     plugin 19: {path}, which clang-19 can load")),
+        (1, format!("WRONG  plugin 19: clang-19 cannot load '{path}'")),
+    ] {
+        let script = format!("#!/bin/sh\ntest \"$1\" = -fpass-plugin={path} || exit 2\nexit {answer}\n");
+        let clang = scratch.file("compilers/clang-19", script);
+        fs::set_permissions(&clang, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        assert_eq!(ask(), said);
+    }
+}
+
+#[test]
 fn the_cache_is_shown_by_kinds_of_files() {
     let scratch = Scratch::new("seeing-cache");
     let program = program(&scratch, &["-O0", "-g"]);
