@@ -29,6 +29,7 @@
 //! | `baseline: REASON` | why it is not run by the baseline compiler: a gap |
 //! | `refuses: REASON`, `refuses: LEVEL: REASON` | what the baseline compiler leaves to the engine in it at the standard levels, or at one of them; at these, it refuses something in no other program |
 //! | `refuses: with FEATURE: REASON` | the same where the processor has it (as in /proc/cpuinfo): what runs elsewhere has nothing to refuse |
+//! | `refuses: clang N: REASON`, `refuses: clang N: LEVEL: REASON` | the same where clang N or an older release compiles it. With another release than the usual one, less may be refused than the other lines say |
 //! | `tiers: REASON` | why what it prints may differ when code is replaced while it runs |
 //! | `dynamic: REASON` | why it is not run in static mode as well: linked statically, with the runtime inside and autojitd as its compiler. Programs with libraries, plugins or `-rdynamic` never are, nor those in Rust |
 
@@ -83,12 +84,23 @@ pub struct Program {
     pub repeat: u32,
     /// `baseline`
     pub baseline: Option<String>,
-    /// `refuses`: each with its level, or for both standard ones.
-    pub refuses: Vec<(Option<Level>, String)>,
+    /// `refuses`
+    pub refuses: Vec<Refusal>,
     /// `tiers`
     pub tiers: Option<String>,
     /// `dynamic`
     pub dynamic: Option<String>,
+}
+
+/// What the baseline compiler refuses of a program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The level; none for both standard ones.
+    pub level: Option<Level>,
+    /// It is told for the release of clang that compiles the program.
+    pub of_release: bool,
+    /// Why.
+    pub reason: String,
 }
 
 /// How a program must end.
@@ -199,18 +211,7 @@ pub fn parse(text: &str) -> Result<Program, String> {
             "baseline" if !value.is_empty() => program.baseline = Some(value.to_owned()),
             "tiers" if !value.is_empty() => program.tiers = Some(value.to_owned()),
             "refuses" if !value.is_empty() => {
-                let (level, reason) = match value.split_once(": ") {
-                    Some((level, reason)) => (Some(level), reason),
-                    None => (None, value),
-                };
-                if let Some(feature) = level.and_then(|level| level.strip_prefix("with ")) {
-                    if processor_has(feature) {
-                        program.refuses.push((None, reason.to_owned()));
-                    }
-                    continue;
-                }
-                let level = level.map(|name| Level::standard(name).ok_or_else(bad)).transpose()?;
-                program.refuses.push((level, reason.to_owned()));
+                program.refuses.extend(parse_refusal(value, other_clang()).ok_or_else(bad)?);
             }
             "dynamic" if !value.is_empty() => program.dynamic = Some(value.to_owned()),
             "repeat" => program.repeat = value.parse().map_err(|_| bad())?,
@@ -231,6 +232,31 @@ fn parse_exit(value: &str) -> Option<Exit> {
         Some(signal) => signal.trim().parse().ok().map(Exit::Signal),
         None => value.parse().ok().map(Exit::Status),
     }
+}
+
+/// What a line says if `other` is the release of clang, where that is not the usual one: nothing, perhaps.
+fn parse_refusal(value: &str, other: Option<u32>) -> Option<Option<Refusal>> {
+    let (condition, rest) = match value.split_once(": ") {
+        Some((condition, rest)) => (Some(condition), rest),
+        None => (None, value),
+    };
+    let refusal = |level| Refusal { level, of_release: false, reason: rest.to_owned() };
+    let Some(condition) = condition else { return Some(Some(refusal(None))) };
+    if let Some(feature) = condition.strip_prefix("with ") {
+        return Some(processor_has(feature).then(|| refusal(None)));
+    }
+    if let Some(release) = condition.strip_prefix("clang ") {
+        let release: u32 = release.parse().ok()?;
+        let told = parse_refusal(rest, other)?.filter(|_| other.is_some_and(|other| other <= release));
+        return Some(told.map(|told| Refusal { of_release: true, ..told }));
+    }
+    Level::standard(condition).map(|level| Some(refusal(Some(level))))
+}
+
+/// The release of clang that compiles the programs, if it is not the usual one.
+fn other_clang() -> Option<u32> {
+    let release = std::env::var("AUTOJIT_TESTS_CLANG").ok()?;
+    (release != env!("LLVM_RELEASE")).then(|| release.parse().ok())?
 }
 
 fn parse_condition(value: &str) -> Option<Condition> {
@@ -331,9 +357,11 @@ impl Program {
         if !Level::STANDARD.contains(&level) {
             return Refusals::Unknown;
         }
-        match self.refuses.iter().any(|(one, _)| one.is_none_or(|one| one == level)) {
-            true => Refusals::Some,
-            false => Refusals::None,
+        let here = || self.refuses.iter().filter(|it| it.level.is_none_or(|one| one == level));
+        match here().next() {
+            None => Refusals::None,
+            Some(_) if other_clang().is_some() && !here().any(|it| it.of_release) => Refusals::Unknown,
+            Some(_) => Refusals::Some,
         }
     }
 
@@ -378,6 +406,8 @@ mod tests {
             "//# levels: some",
             "//# env: X",
             "//# refuses: o1: all",
+            "//# refuses: clang: all",
+            "//# refuses: clang 16: o1: all",
         ] {
             let error = parse(&format!("//# prints: x\n{bad}\n")).expect_err(bad);
             assert!(error.contains(bad), "{error}");
@@ -399,6 +429,18 @@ mod tests {
         assert_eq!(refusals("//# refuses: with sse2: assembly"), [Some, Some, Unknown]);
         assert_eq!(refusals("//# refuses: with sse1024: assembly"), [None, None, Unknown]);
         assert_eq!(refusals("//# refuses: o2: assembly\n//# refuses: o0_g: half"), [Some, Some, Unknown]);
+        assert_eq!(refusals("//# refuses: clang 16: comparisons"), [None, None, Unknown]);
+    }
+
+    #[test]
+    fn refusals_of_a_release_are_those_of_older_ones_too() {
+        let level = |value: &str, other| parse_refusal(value, other).expect(value).map(|told| told.level);
+        let o2 = Level::standard("o2");
+        for (other, told) in [(None, false), (Some(19), false), (Some(16), true), (Some(15), true)] {
+            assert_eq!(level("clang 16: all", other).is_some(), told, "{other:?}");
+            assert_eq!(level("clang 16: o2: all", other), told.then_some(o2), "{other:?}");
+            assert_eq!(level("o2: all", other), Some(o2), "{other:?}");
+        }
     }
 
     #[test]

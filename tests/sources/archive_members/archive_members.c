@@ -3,6 +3,7 @@
 //# prints: used 3
 //# prints: through a member 7
 //# prints: unused member absent 1
+//# refuses: clang 16: comparisons that are constants there
 #include <stdio.h>
 
 int used(int);
