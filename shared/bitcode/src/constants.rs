@@ -60,7 +60,7 @@ pub enum Constant<'c> {
         mask: Value,
     },
     /// A comparison, choice or negation of these operands: LLVM before 20 had expressions for what are instructions only since.
-    /// That there is one is told, for those who refuse it, and nothing more.
+    /// The reader says that there is one and nothing more: code generators refuse it.
     Former(&'c [Value]),
     /// The address of a block of a function. Of another function it is not known whether it has this block.
     BlockAddress {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use autojit_tests::compile::{Link, lazy_object};
@@ -64,17 +64,22 @@ fn there_is_no_map_unless_it_is_asked_for() {
     assert!(!PathBuf::from(format!("/tmp/perf-{}.map", outcome.pid)).exists());
 }
 
+/// Whether perf can record here. Where performance counters are forbidden there is nothing to see.
+pub fn records(data: &Path) -> bool {
+    let mut probe = command("perf");
+    probe.args(["record", "--quiet", "-o"]).arg(data).arg("true");
+    let recorded = probe.output().is_ok_and(|output| output.status.success());
+    let forbidden =
+        || fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").is_ok_and(|text| text.trim() != "-1");
+    assert!(recorded || forbidden(), "perf records nothing, although it may");
+    recorded
+}
+
 #[test]
 fn perf_report_shows_the_names() {
     let scratch = Scratch::new("perf-report");
     let (program, data) = (program(&scratch), scratch.path().join("perf.data"));
-    // Where performance counters are forbidden there is nothing to see.
-    let mut probe = command("perf");
-    probe.args(["record", "--quiet", "-o"]).arg(&data).arg("true");
-    if !probe.output().is_ok_and(|output| output.status.success()) {
-        assert!(
-            fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").is_ok_and(|text| text.trim() != "-1")
-        );
+    if !records(&data) {
         return;
     }
     let mut record = lazy_command("perf", scratch.path());
