@@ -39,21 +39,60 @@ fn port(first: u16) -> String {
     (first + u16::try_from(std::process::id() % 10_000).expect("it is below 10,000")).to_string()
 }
 
-/// An sccache of its own; its server ends with it.
+/// A server that compiles for others; it ends with this.
+struct Server(Child);
+
+impl Server {
+    /// Starts one, and waits until it listens; what it says goes into the file `log`.
+    #[track_caller]
+    fn start(mut server: Command, port: &str, scratch: &Scratch) -> Self {
+        let path = scratch.path().join("log");
+        let log = fs::File::create(&path).expect("the directory is ours");
+        let started = server.stderr(log).stdout(Stdio::null()).spawn();
+        let mut server = Self(started.unwrap_or_else(|error| panic!("{server:?}: {error}")));
+        let began = Instant::now();
+        let said = || fs::read_to_string(&path).unwrap_or_default();
+        while std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
+            let ended = server.0.try_wait().expect("it is our child");
+            assert!(ended.is_none(), "the server ended: {ended:?}\n{}", said());
+            assert!(began.elapsed() < Duration::from_secs(120), "the server does not answer\n{}", said());
+            sleep(Duration::from_millis(20));
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The process that listens ends its workers at SIGTERM.
+        attempt(command("kill").arg(self.0.id().to_string()));
+        let _ = self.0.wait();
+    }
+}
+
+/// An sccache of its own.
 struct Sccache<'a>(&'a Scratch);
 
 impl Sccache<'_> {
     fn command(&self) -> Command {
         let mut sccache = command("sccache");
         sccache.current_dir(self.0.path()).env("SCCACHE_DIR", self.0.path().join("sccache"));
-        sccache.env("SCCACHE_SERVER_PORT", port(10_000)).env("SCCACHE_IDLE_TIMEOUT", "60");
+        sccache.env("SCCACHE_SERVER_PORT", port(10_000)).env("SCCACHE_IDLE_TIMEOUT", "600");
         sccache
+    }
+
+    /// A new server, which listens. `sccache --start-server` gives one ten seconds, fewer than a busy machine may take.
+    #[track_caller]
+    fn start(&self) -> Server {
+        let mut server = self.command();
+        server.env("SCCACHE_START_SERVER", "1").env("SCCACHE_NO_DAEMON", "1");
+        Server::start(server, &port(10_000), self.0)
     }
 
     /// Compiles by a new server, and returns how many results it had.
     #[track_caller]
     fn hits(&self, compiler: &Path) -> u32 {
-        tool(self.command().arg("--start-server"));
+        let _server = self.start();
         tool(self.command().arg(compiler).args(["-O0", "-g", "-c", "main.c", "-o", "main.o"]));
         let said = tool(self.command().arg("--show-stats")).text();
         tool(self.command().arg("--stop-server"));
@@ -64,12 +103,6 @@ impl Sccache<'_> {
         let hits = number("Cache hits   ");
         assert_eq!(hits + number("Cache misses   "), 1, "sccache did not look: {said}");
         hits
-    }
-}
-
-impl Drop for Sccache<'_> {
-    fn drop(&mut self) {
-        attempt(self.command().arg("--stop-server"));
     }
 }
 
@@ -92,17 +125,6 @@ fn sccache_tells_installations_apart() {
     assert_42(&scratch, &scratch.path().join("program"));
     // An update: another digest in the wrapper's bytes, at the same place.
     assert_eq!(sccache.hits(&wrapper("first", "fedcba9876543210")), 0);
-}
-
-/// A server that compiles for others; it ends with this.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The process that listens ends its workers at SIGTERM.
-        attempt(command("kill").arg(self.0.id().to_string()));
-        let _ = self.0.wait();
-    }
 }
 
 #[test]
@@ -131,13 +153,7 @@ fn distcc_compiles_lazily_elsewhere() {
     server.env("DISTCC_CMDLIST", list).env("DISTCC_CMDLIST_NUMWORDS", "1");
     server.env("TMPDIR", scratch.path().join("server")).env("DISTCC_DIR", scratch.path().join("server"));
     server.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
-    let log = fs::File::create(scratch.path().join("log")).expect("the directory is ours");
-    let _server = Server(server.stderr(log).stdout(Stdio::null()).spawn().expect("distccd is installed"));
-    let began = Instant::now();
-    while std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(20), "the server does not answer");
-        sleep(Duration::from_millis(20));
-    }
+    let _server = Server::start(server, &port, &scratch);
     for file in ["main", "helper"] {
         let mut distcc = command("distcc");
         distcc.arg(&wrapper).args(["-O0", "-g", "-c", &format!("{file}.c"), "-o", &format!("{file}.o")]);
@@ -145,6 +161,7 @@ fn distcc_compiles_lazily_elsewhere() {
         tool(distcc.env("DISTCC_DIR", scratch.path().join("client")).current_dir(scratch.path()));
     }
     // It says so behind its answer.
+    let began = Instant::now();
     let log = || fs::read_to_string(scratch.path().join("log")).expect("the server writes it");
     while log().matches("COMPILE_OK").count() < 2 {
         assert!(began.elapsed() < Duration::from_secs(60), "not compiled there: {}", log());
