@@ -416,6 +416,9 @@ static u64 jumps(u64 x) {{
     }
 
     fn loop_of(&mut self, scope: Scope) -> String {
+        if scope.open && scope.depth < 4 && self.choice.percent(12) {
+            return self.dispatch(scope);
+        }
         let scope = if scope.depth > 4 { Scope { depth: 9, ..scope } } else { scope };
         let form = self.choice.below(9);
         let jumps = form == 7 && scope.open;
@@ -465,6 +468,42 @@ static u64 jumps(u64 x) {{
                 )
             }
         }
+    }
+
+    /// Labels that are jumped to by their addresses, as in an interpreter: from one place, or from the end of each. Now and
+    /// then the table's addresses are told to others.
+    fn dispatch(&mut self, scope: Scope) -> String {
+        let (table, label) = (self.name('t'), self.name('m'));
+        let count = 2 + self.choice.below(4);
+        let labels: Vec<String> = (0..count).map(|index| format!("&&{label}_{index}")).collect();
+        let kind = *self.choice.of(&["static const void *const", "static const void *"]);
+        let index = *self.choice.of(&["h", "(unsigned)letters[h % 26]", "(w + a)"]);
+        let go = format!("goto *{table}[{index} % {count}];");
+        let threaded = self.choice.percent(50);
+        let mut text = format!("  {{ {kind} {table}[] = {{{}}};\n", labels.join(", "));
+        if self.choice.percent(20) {
+            text += &format!("  asm volatile(\"\" :: \"r\"({table}[0]));\n");
+        }
+        if !threaded {
+            text += &format!("  {label}_next:;\n  if (fuel-- <= 0) goto {label}_end;\n");
+        }
+        text += &format!("  {go}\n");
+        for number in 0..count {
+            let body = self.statements(scope.deeper());
+            text += &format!("  {label}_{number}:;\n{body}  h = mix(h, {number});\n");
+            text += &if self.choice.percent(15) {
+                let condition = self.condition(scope.deeper());
+                format!("  if ({condition}) goto {label}_end;\n")
+            } else {
+                String::new()
+            };
+            text += &if threaded {
+                format!("  if (fuel-- <= 0) goto {label}_end;\n  {go}\n")
+            } else {
+                format!("  goto {label}_next;\n")
+            };
+        }
+        text + &format!("  {label}_end:; }}\n")
     }
 
     /// An array of variable length, in use in a loop and behind it.

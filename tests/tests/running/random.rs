@@ -30,16 +30,19 @@ seeds! {
     calls_3: Calls [7, 8, 29];
 }
 
-/// Loops, of which some must be continued in other code.
+/// Loops, of which some must be continued in other code, and some jump by tables of labels.
 #[test]
 fn loops() {
-    let mut continued = 0.0;
-    for seed in [6, 7] {
+    let (mut continued, mut tables) = (0.0, 0);
+    for seed in [38, 42] {
         let scratch = Scratch::new(&format!("random-loops-{seed}"));
+        let case = Generator::Loops.generate(seed, scratch.path()).expect("it needs no tool");
+        tables += case.units.iter().map(|unit| unit.text.matches("goto *").count()).sum::<usize>();
         match check_seed(Generator::Loops, seed, scratch.path()).0 {
             Verdict::Same(counts) => continued += counts.replaced,
             other => panic!("seed {seed} of loops: {other:?}"),
         }
     }
+    assert!(tables > 0, "no table of labels");
     assert!(continued >= 10.0, "only {continued} loops were continued");
 }
