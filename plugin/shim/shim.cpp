@@ -274,13 +274,11 @@ uint16_t autojit_shim_unit(LLVMModuleRef M, void *Context, VisitFile Visit) {
   return 0;
 }
 
-// Visits the file that a function is in; returns the line on which it opens, 0 if its lines are not described.
-unsigned autojit_shim_file(LLVMValueRef F, void *Context, VisitFile Visit) {
+// Visits the file that a function is in, if its lines are described.
+void autojit_shim_file(LLVMValueRef F, void *Context, VisitFile Visit) {
   const DISubprogram *Subprogram = unwrap<Function>(F)->getSubprogram();
-  if (!Subprogram || !Subprogram->getFile())
-    return 0;
-  visit(*Subprogram, Context, Visit);
-  return Subprogram->getScopeLine();
+  if (Subprogram && Subprogram->getFile())
+    visit(*Subprogram, Context, Visit);
 }
 
 size_t autojit_shim_size(LLVMValueRef F) { return unwrap<Function>(F)->getInstructionCount(); }

@@ -79,7 +79,7 @@ unsafe extern "C" {
     );
     pub fn autojit_shim_lies_otherwise(module: LLVMModuleRef, layout: *const c_char, length: usize) -> bool;
     pub fn autojit_shim_unit(module: LLVMModuleRef, context: *mut c_void, visit: VisitFile) -> u16;
-    pub fn autojit_shim_file(function: LLVMValueRef, context: *mut c_void, visit: VisitFile) -> u32;
+    pub fn autojit_shim_file(function: LLVMValueRef, context: *mut c_void, visit: VisitFile);
     pub fn autojit_shim_size(function: LLVMValueRef) -> usize;
     pub fn autojit_shim_takes_address(user: LLVMValueRef, value: LLVMValueRef) -> bool;
     pub fn autojit_shim_use_getter(user: LLVMValueRef, variable: LLVMValueRef, getter: LLVMValueRef);

@@ -3,7 +3,7 @@
 //! Receives the module, back in its old form, and where the container lies. Bodies go; functions with a stub become
 //! declarations that the module's assembler text defines, which also gives them binding, visibility and type.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ffi::{CStr, OsStr, c_void};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -60,24 +60,23 @@ struct Files {
     language: u16,
     unit: File,
     files: Vec<File>,
-    /// The index of `main`, its file and its line.
-    main: Option<(u32, usize, u32)>,
+    /// The index of `main`.
+    main: Option<u32>,
 }
 
 impl Files {
     /// Those of a module with debug information, as long as its bodies are there.
     fn of(module: IrModule, plan: &Plan) -> Option<Self> {
         let (language, unit) = module.unit()?;
-        let (mut files, mut numbers, mut main) = (Vec::new(), HashMap::new(), None);
+        let (mut files, mut known, mut main) = (Vec::new(), HashSet::new(), None);
         for (index, function) in plan.functions.iter().enumerate() {
-            let Some((file, line)) = module.file_of(function.value) else { continue };
-            let number = *numbers.entry(file).or_insert_with_key(|file| {
-                files.push(file.clone());
-                files.len() - 1
-            });
+            let Some(file) = module.file_of(function.value) else { continue };
+            if known.insert(file.clone()) {
+                files.push(file);
+            }
             let alone = function.stub.as_ref().is_some_and(|stub| stub.group.is_none());
             if alone && function.stored.name == "main" {
-                main = Some((index as u32, number, line));
+                main = Some(index as u32);
             }
         }
         (!files.is_empty()).then_some(Self { language, unit, files, main })
@@ -92,7 +91,7 @@ impl Files {
 /// Keeps what only the import table refers to: optimisers see no assembler text. Declarations are listed too, because
 /// ThinLTO within a crate follows such lists to what another module of the crate must keep.
 fn keep_imports(module: IrModule, plan: &Plan, getters: &[Value]) {
-    let lazy: std::collections::HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
+    let lazy: HashSet<_> = plan.functions.iter().map(|f| f.value).collect();
     let mut kept: Vec<Value> =
         plan.imports().filter_map(|import| import.value).filter(|value| !lazy.contains(value)).collect();
     kept.extend(getters);

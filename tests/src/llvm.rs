@@ -8,3 +8,5 @@ pub const CLANG: &str = concat!("clang-", env!("LLVM_RELEASE"));
 pub const CLANGXX: &str = concat!("clang++-", env!("LLVM_RELEASE"));
 /// The optimiser.
 pub const OPT: &str = concat!("opt-", env!("LLVM_RELEASE"));
+/// The debugger.
+pub const LLDB: &str = concat!("lldb-", env!("LLVM_RELEASE"));

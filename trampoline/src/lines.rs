@@ -7,8 +7,9 @@
 //! breakpoint; and it looks again when the runtime describes compiled code, where it finds the line itself. Rows for the
 //! lines themselves would stay locations of the breakpoint for ever.
 //!
-//! `main` is described as the function that its stub is, on its line: its file is the one that a line without a file is
-//! in. The unit's range has the rows only: with the stub in it, debuggers would look no further for that function.
+//! `main` is described as the function that its stub is: its file is the one that a line without a file is in. It has no row,
+//! which lldb would take for the nearest to lines in front of it, and stay there. The unit's range has the rows only: with
+//! the stub in it, gdb would look no further for that function.
 
 use crate::contract::{INDIRECT_LEN, SHORT_LEN};
 use crate::emit::{Text, asciz};
@@ -31,8 +32,8 @@ pub struct Unit<'a> {
     pub language: u16,
     /// The files in which lazy functions are.
     pub files: &'a [File],
-    /// The index of `main`, if its stub is here: which of the files it is in, and the line where it opens.
-    pub main: Option<(u32, usize, u32)>,
+    /// The index of `main`, if its stub is here.
+    pub main: Option<u32>,
     /// The container's key, which makes the bytes that the rows are for differ from other modules': linkers fold what
     /// is the same.
     pub key: [u8; 32],
@@ -90,7 +91,7 @@ impl Text {
         self.line(format_args!(".long .Lautojit_line_table"));
         self.line(format_args!(".quad .Lautojit_lines"));
         self.line(format_args!(".long {bytes}"));
-        if let Some((index, ..)) = unit.main {
+        if let Some(index) = unit.main {
             self.line(format_args!(".byte 2"));
             self.line(format_args!(".asciz \"main\""));
             self.line(format_args!(".quad .Lautojit_stub_{index}"));
@@ -122,37 +123,20 @@ impl Text {
         }
         self.line(format_args!(".byte 0"));
         self.line(format_args!(".Lautojit_rows:"));
-        if let Some((index, file, line)) = unit.main {
-            self.sequence(&format!(".Lautojit_stub_{index}"), line);
-            self.row(file);
-            self.end_sequence(STUB);
-        }
-        self.sequence(".Lautojit_lines", BEHIND);
+        self.line(format_args!(".byte 0,9,2")); //                             DW_LNE_set_address
+        self.line(format_args!(".quad .Lautojit_lines"));
+        self.line(format_args!(".byte 3")); //                                 DW_LNS_advance_line
+        self.line(format_args!(".sleb128 {}", i64::from(BEHIND) - 1));
         for number in 0..unit.files.len() {
             if number != 0 {
                 self.line(format_args!(".byte 2,1")); //                       DW_LNS_advance_pc
             }
-            self.row(number);
+            self.line(format_args!(".byte 4")); //                             DW_LNS_set_file
+            self.line(format_args!(".uleb128 {}", number + 1));
+            self.line(format_args!(".byte 1")); //                             DW_LNS_copy
         }
-        self.end_sequence(1);
+        self.line(format_args!(".byte 2,1,0,1,1")); //                         advance_pc, DW_LNE_end_sequence
         self.line(format_args!(".Lautojit_rows_end:"));
-    }
-
-    fn sequence(&mut self, address: &str, line: u32) {
-        self.line(format_args!(".byte 0,9,2")); //                             DW_LNE_set_address
-        self.line(format_args!(".quad {address}"));
-        self.line(format_args!(".byte 3")); //                                 DW_LNS_advance_line
-        self.line(format_args!(".sleb128 {}", i64::from(line) - 1));
-    }
-
-    fn row(&mut self, file: usize) {
-        self.line(format_args!(".byte 4")); //                                 DW_LNS_set_file
-        self.line(format_args!(".uleb128 {}", file + 1));
-        self.line(format_args!(".byte 1")); //                                 DW_LNS_copy
-    }
-
-    fn end_sequence(&mut self, bytes: usize) {
-        self.line(format_args!(".byte 2,{bytes},0,1,1")); //                   advance_pc, DW_LNE_end_sequence
     }
 }
 

@@ -95,7 +95,7 @@ fn lines() {
     let files = [unit.clone(), file("/src", "/usr/include/inline.h"), file("/src/part", "odd \"name\".h")];
     let mut text = Text::default();
     let key = std::array::from_fn(|index| index as u8);
-    text.lines(&Unit { file: &unit, language: 0x1d, files: &files, main: Some((3, 0, 22)), key });
+    text.lines(&Unit { file: &unit, language: 0x1d, files: &files, main: Some(3), key });
     text.lines(&Unit { file: &unit, language: 0x1d, files: &files[..1], main: None, key });
     check("lines.s", &text.0);
 }

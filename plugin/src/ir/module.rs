@@ -216,11 +216,11 @@ impl IrModule {
         file.filter(|_| language != 0).map(|file| (language, file))
     }
 
-    /// The file that a function is in, and the line on which it opens, if its lines are described.
-    pub fn file_of(self, function: Value) -> Option<(File, u32)> {
+    /// The file that a function is in, if its lines are described.
+    pub fn file_of(self, function: Value) -> Option<File> {
         let mut file = None;
-        let line = unsafe { ffi::autojit_shim_file(function.0, (&raw mut file).cast(), put_file) };
-        file.filter(|file: &File| !file.name.is_empty()).map(|file| (file, line))
+        unsafe { ffi::autojit_shim_file(function.0, (&raw mut file).cast(), put_file) };
+        file.filter(|file: &File| !file.name.is_empty())
     }
 
     /// A new private constant with `bytes` in `section`.

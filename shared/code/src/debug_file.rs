@@ -255,8 +255,21 @@ impl DebugFile {
         Ok(())
     }
 
+    /// Stubs have unwind tables of their own in the program; a debugger that takes them for this file's looks for them here.
+    fn add_frames_of_stubs(&mut self) {
+        let stubs = self.loaded.iter().filter(|(name, _)| name.starts_with(STUB_SECTION));
+        let frames = eh_frame::distant_frames(stubs.map(|(_, header)| {
+            let start = header.sh_addr as usize;
+            start..start + header.sh_size as usize
+        }));
+        if !frames.is_empty() {
+            self.tables.entry(FRAMES.to_owned()).or_default().extend_from_slice(&frames);
+        }
+    }
+
     /// The file.
-    pub fn finish(self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
+        self.add_frames_of_stubs();
         let size: usize = self.tables.values().map(Vec::len).sum();
         let [mut symbols, mut globals] = self.symbols;
         let mut file = File::with_room(ET_REL, size + symbols.len() + globals.len() + self.strings.len());

@@ -295,6 +295,26 @@ pub fn plain_frame(address: usize, text: &Range<usize>) -> [u8; PLAIN_FRAME_LEN]
     frame
 }
 
+/// A CIE and FDEs for pieces of code anywhere that leave the stack as at their entry; nothing if there are none. Addresses are
+/// absolute.
+pub fn distant_frames(pieces: impl Iterator<Item = Range<usize>>) -> Vec<u8> {
+    // Length, CIE, version, no augmentation, alignment factors 1 and -8, rip; DW_CFA_def_cfa rsp+8, DW_CFA_offset rip at
+    // CFA-8; DW_CFA_nop up to the end.
+    let cie = [20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1, 0, 0, 0, 0, 0, 0];
+    let mut frames = Vec::new();
+    for piece in pieces {
+        if frames.is_empty() {
+            frames.extend_from_slice(&cie);
+        }
+        frames.extend_from_slice(&20u32.to_le_bytes());
+        // How far the CIE is in front of this.
+        frames.extend_from_slice(&(frames.len() as u32).to_le_bytes());
+        frames.extend_from_slice(&piece.start.to_le_bytes());
+        frames.extend_from_slice(&piece.len().to_le_bytes());
+    }
+    frames
+}
+
 /// Where an FDE has the address of its code, from its first byte; four bytes, relative to themselves.
 pub const FDE_START: u32 = 8;
 /// Where it has that of its language-specific data, if it has any.
@@ -361,6 +381,18 @@ mod tests {
         bytes.extend([0; 4]);
         let fde = Fde { start: TEXT.start, end: TEXT.end, fde: address + CIE.len() };
         assert_eq!(index(&bytes, address, &TEXT), Ok(vec![fde]));
+    }
+
+    #[test]
+    fn distant_frames_are_found() {
+        assert_eq!(distant_frames(std::iter::empty()), Vec::<u8>::new());
+        let distant = 1usize << 40;
+        let all = 0..usize::MAX;
+        let mut frames = distant_frames([TEXT, distant..distant + 14].into_iter());
+        frames.extend([0; 4]);
+        let found = index(&frames, 0x20000, &all).expect("they are well formed");
+        let ranges: Vec<_> = found.iter().map(|fde| fde.start..fde.end).collect();
+        assert_eq!(ranges, [TEXT, distant..distant + 14]);
     }
 
     #[test]

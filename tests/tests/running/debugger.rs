@@ -9,12 +9,12 @@ use autojit_tests::run::{attempt, by_llvm, command, lazy_command, warm_command};
 use autojit_tests::scratch::{Scratch, dist, repository};
 use autojit_tests::stats::Stats;
 
-fn source(name: &str) -> PathBuf {
+pub fn source(name: &str) -> PathBuf {
     repository().join("tests/programs/debugger").join(name)
 }
 
 /// A program of C or C++ files, of which `plain` are never lazy.
-fn program(scratch: &Scratch, how: How, sources: &[&str], plain: &[&str]) -> PathBuf {
+pub fn program(scratch: &Scratch, how: How, sources: &[&str], plain: &[&str]) -> PathBuf {
     let directory = scratch.directory(if how == How::Lazy { "lazy" } else { "plain" });
     let flags = ["-O0", "-g"].map(str::to_owned);
     let cxx = sources.iter().any(|name| name.ends_with(".cpp"));
@@ -193,10 +193,10 @@ fn gdb_follows_libraries_that_come_and_go() {
 }
 
 /// A lazy program that waits in `inner`.
-struct Waiting(Child);
+pub struct Waiting(Child);
 
 impl Waiting {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let child = command.stdout(Stdio::null()).spawn().expect("it starts");
         // Asleep in `inner` by then, or gdb would be too early.
         let state = format!("/proc/{}/wchan", child.id());
@@ -210,11 +210,16 @@ impl Waiting {
         Self(child)
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> String {
+        self.0.id().to_string()
+    }
+
     /// What gdb says when it is attached.
     fn gdb(&self, directory: &Path, commands: &[&str]) -> String {
         let mut gdb = command("gdb");
         gdb.current_dir(directory).args(["-q", "-nx", "-batch", "-ex", "set width 0", "-p"]);
-        gdb.arg(self.0.id().to_string());
+        gdb.arg(self.id());
         commands.iter().for_each(|line| {
             gdb.args(["-ex", line]);
         });

@@ -15,6 +15,7 @@ mod jitlink;
 mod limits;
 mod linked_runtime;
 mod live_files;
+mod lldb;
 mod memory;
 mod perf;
 mod processes;

@@ -42,14 +42,6 @@
 .byte 0
 .Lautojit_rows:
 .byte 0,9,2
-.quad .Lautojit_stub_3
-.byte 3
-.sleb128 21
-.byte 4
-.uleb128 1
-.byte 1
-.byte 2,14,0,1,1
-.byte 0,9,2
 .quad .Lautojit_lines
 .byte 3
 .sleb128 999999
