@@ -55,6 +55,11 @@ fn large_frames() {
 }
 
 #[test]
+fn constants() {
+    Program::build(&source("constants.ll"), &[]).check_all();
+}
+
+#[test]
 fn vectors() {
     Program::build(&source("vectors.ll"), &[]).check_all();
 }

@@ -10,7 +10,7 @@ use autojit_baseline::Baseline;
 use autojit_bitcode::{BitcodeModule, FunctionBody};
 use support::{Scratch, run, source};
 
-const SOURCES: [&str; 3] = ["revision.ll", "large_frames.ll", "vectors.ll"];
+const SOURCES: [&str; 4] = ["revision.ll", "constants.ll", "large_frames.ll", "vectors.ll"];
 
 /// What the functions of the sources are compiled to, with all that is kept of them. None may be refused: one that is
 /// compiled later would be no change of code.

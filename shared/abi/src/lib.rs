@@ -21,7 +21,7 @@ pub const GENERATOR: [u8; 32] = padded(concat!("ORC 3, LLVM ", env!("AUTOJIT_LLV
 
 /// What generates code in the runtime itself: the baseline compiler, and its revision, which is raised when the same bitcode
 /// gives other code than before (preload/baseline/tests/revision.rs compares).
-pub const BASELINE: [u8; 32] = padded("baseline 3");
+pub const BASELINE: [u8; 32] = padded("baseline 4");
 
 /// `text` with zeros behind it.
 const fn padded(text: &str) -> [u8; 32] {

@@ -74,7 +74,8 @@ fn write(
         addresses.push((at, RelocationTarget::Global(value.0), 0));
         return Some(());
     }
-    let size = types.layout(ty)?.store_size() as usize;
+    let layout = types.layout(ty)?;
+    let size = layout.store_size() as usize;
     let mut put = |source: &[u8]| {
         let len = size.min(source.len());
         bytes.get_mut(at as usize..)?.get_mut(..len)?.copy_from_slice(&source[..len]);
@@ -82,7 +83,7 @@ fn write(
     };
     match bitcode.constant(value)? {
         Constant::Null | Constant::Undef | Constant::Poison => {}
-        Constant::Int(int) => put(&i128::from(int).to_le_bytes())?,
+        Constant::Int(int) => put(&number(int, layout.bits))?,
         Constant::WideInt(words) => {
             let words: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             put(&words)?;
@@ -99,6 +100,13 @@ fn write(
                 let start = at as usize + index * width;
                 bytes.get_mut(start..start + width)?.copy_from_slice(word.to_le_bytes().get(..width)?);
             }
+        }
+        // Elements that are no whole bytes lie closer than in an array.
+        Constant::Aggregate(_)
+            if let Type::Vector { element, .. } = types.get(ty)
+                && types.layout(element)?.bits != 8 * types.layout(element)?.size =>
+        {
+            return None;
         }
         Constant::Aggregate(elements) => {
             for (index, &element) in elements.iter().enumerate() {
@@ -118,9 +126,12 @@ fn write(
         Constant::Cast { op: Opcode::BitCast | Opcode::PtrToInt | Opcode::IntToPtr, value, .. }
             if let Some(Constant::Int(int)) = bitcode.constant(value) =>
         {
-            put(&i128::from(int).to_le_bytes())?;
+            // From here on it is a number without a sign.
+            put(&number(int, types.layout(bitcode.type_of(value)?)?.bits))?;
         }
-        Constant::GetElementPtr { .. } | Constant::Cast { .. } | Constant::DsoLocalEquivalent(_) => {
+        Constant::GetElementPtr { .. } | Constant::Cast { .. } | Constant::DsoLocalEquivalent(_)
+            if layout.bits >= ADDRESS =>
+        {
             let (global, addend) = address(emitter, value)?;
             addresses.push((at, RelocationTarget::Global(global), addend));
         }
@@ -132,6 +143,14 @@ fn write(
     Some(())
 }
 
+/// Bits of an address.
+const ADDRESS: u64 = 64;
+
+/// The bytes of a number of so many bits, above which are zeros.
+fn number(int: i64, bits: u64) -> [u8; 16] {
+    (int as i128 as u128 & (u128::MAX >> (128 - bits.clamp(1, 128)))).to_le_bytes()
+}
+
 /// What a constant pointer points to.
 fn address(emitter: &Emitter<'_>, value: Value) -> Option<(u32, i64)> {
     let (bitcode, types) = (emitter.bitcode, emitter.bitcode.types());
@@ -139,8 +158,13 @@ fn address(emitter: &Emitter<'_>, value: Value) -> Option<(u32, i64)> {
         return Some((value.0, 0));
     }
     match bitcode.constant(value)? {
-        Constant::Cast { op: Opcode::BitCast | Opcode::PtrToInt | Opcode::IntToPtr, value, .. }
-        | Constant::DsoLocalEquivalent(value) => address(emitter, value),
+        // What has been cut is no address any more.
+        Constant::Cast { op: Opcode::BitCast | Opcode::PtrToInt | Opcode::IntToPtr, value: of, .. }
+            if types.layout(bitcode.type_of(value)?)?.bits >= ADDRESS =>
+        {
+            address(emitter, of)
+        }
+        Constant::DsoLocalEquivalent(of) => address(emitter, of),
         Constant::GetElementPtr { source, operands, .. } => {
             let (&base, indices) = operands.split_first()?;
             let (global, mut addend) = address(emitter, base)?;

@@ -82,6 +82,9 @@ impl Compiler<'_> {
                 }
             }
             Constant::Cast { op, value, .. } => self.constant_cast(op, value, ty, part, deep)?,
+            Constant::GetElementPtr { .. } if matches!(self.types.get(ty), Type::Vector { .. }) => {
+                return Err(Reason::Constant("a vector of addresses").into());
+            }
             Constant::GetElementPtr { source, operands, .. } => {
                 self.constant_address(source, operands, deep)?
             }
@@ -133,19 +136,38 @@ impl Compiler<'_> {
         part: usize,
         deep: u32,
     ) -> Result<Source, Refused> {
-        let (from, to) = (self.types.layout(self.type_of(value)?), self.types.layout(ty));
-        let same = from.map(|it| it.bits) == to.map(|it| it.bits);
+        let from = self.type_of(value)?;
+        let is_vector = [from, ty].iter().any(|ty| matches!(self.types.get(*ty), Type::Vector { .. }));
+        let bits = [from, ty].map(|ty| self.types.layout(ty).map_or(0, |it| it.bits));
         match op {
-            // The address is never cut: nothing that is relocated is narrower.
-            Opcode::PtrToInt | Opcode::IntToPtr | Opcode::PtrToAddr | Opcode::BitCast if same => {
+            // A part has its place in each.
+            Opcode::BitCast if bits[0] == bits[1] && self.has_parts_of(from, ty)? => {
                 self.constant(value, part, deep)
             }
-            Opcode::Trunc | Opcode::IntToPtr | Opcode::PtrToInt => match self.constant(value, part, deep)? {
-                Source::Bits(bits) => Ok(Source::Bits(bits)),
-                _ => Err(Reason::Constant("part of an address").into()),
-            },
+            Opcode::PtrToInt | Opcode::IntToPtr | Opcode::PtrToAddr if bits[0] == bits[1] => {
+                self.constant(value, part, deep)
+            }
+            _ if is_vector => Err(Reason::Constant("a conversion of a vector").into()),
+            // The address is never cut: nothing that is relocated is narrower. A number that is narrower than what it becomes is
+            // extended by zeros.
+            Opcode::Trunc | Opcode::IntToPtr | Opcode::PtrToInt | Opcode::PtrToAddr => {
+                let known = bits[0].saturating_sub(64 * part as u64).min(64);
+                if known == 0 {
+                    return Ok(Source::Bits(0));
+                }
+                match self.constant(value, part, deep)? {
+                    Source::Bits(number) => Ok(Source::Bits(number & (u128::MAX >> (128 - known)))),
+                    _ => Err(Reason::Constant("part of an address").into()),
+                }
+            }
             _ => Err(Reason::Constant("a conversion").into()),
         }
+    }
+
+    /// Whether values of two types have as many parts.
+    fn has_parts_of(&mut self, one: TypeId, other: TypeId) -> Result<bool, Refused> {
+        let count = self.part_table.of(self.types, one)?.len();
+        Ok(count == self.part_table.of(self.types, other)?.len())
     }
 
     fn constant_address(&mut self, source: TypeId, operands: &[Value], deep: u32) -> Result<Source, Refused> {
