@@ -241,8 +241,9 @@ impl Compiler {
         };
         let names = autojit_cache::profile::ran(cache, container.source());
         let mut roots: Vec<u32> = names.iter().filter_map(|name| function(name)).collect();
-        // Where a program begins, of which nothing else is known.
-        roots.extend(function("main"));
+        // Where a program begins, of which nothing else is known; unless the program compiles that itself, without LLVM.
+        let level = if code_key.level < 0 { container.opt_level().speed.into() } else { code_key.level };
+        roots.extend(function("main").filter(|_| level > 0));
         // What the cache has already.
         let key = key_of(&code_key);
         if let Ok(bytes) = cache.read(&key, autojit_cache::Kind::Code)

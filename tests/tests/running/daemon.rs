@@ -109,8 +109,12 @@ fn expected(count: u32) -> String {
 
 /// A source file built lazily, while a daemon listens at `socket` perhaps.
 fn compiled(source: &Path, program: &Path, socket: &Path) -> PathBuf {
+    compiled_at("-O0", source, program, socket)
+}
+
+fn compiled_at(level: &str, source: &Path, program: &Path, socket: &Path) -> PathBuf {
     let mut clang = command(CLANG);
-    clang.arg(format!("-fpass-plugin={}", plugin().display())).args(["-O0", "-g"]);
+    clang.arg(format!("-fpass-plugin={}", plugin().display())).args([level, "-g"]);
     tool(clang.arg(source).arg("-o").arg(program).env("AUTOJIT_SOCKET_PATH", socket));
     program.to_owned()
 }
@@ -244,7 +248,7 @@ fn a_build_followed_by_a_run_finds_its_code() {
         )
     };
     let program = scratch.path().join("program");
-    let build = |number| compiled(&scratch.file("program.c", text(number)), &program, &socket);
+    let build = |number| compiled_at("-O1", &scratch.file("program.c", text(number)), &program, &socket);
     let run = |wanted: &str| {
         let mut client = by_llvm(warm_command(&program, scratch.path()));
         client.env("AUTOJIT_MODE", "daemon").env("AUTOJIT_SOCKET_PATH", &socket);
@@ -270,6 +274,14 @@ fn a_build_followed_by_a_run_finds_its_code() {
     let second = run("8\n");
     let numbers = ["from_cache", "from_daemon", "compiled"].map(|name| second.number(name));
     assert_eq!(numbers, [2.0, 0.0, 0.0]);
+    // Programs compile themselves what is not to be optimised: of these two, only the second begins in the cache.
+    for (level, name) in [("-O0", "plain.c"), ("-O1", "optimised.c")] {
+        compiled_at(level, &scratch.file(name, text(9)), &scratch.path().join(level), &socket);
+    }
+    daemon.until("compiled_ahead", |count| count >= 4);
+    daemon.until("waiting_ahead", |waiting| waiting == 0);
+    daemon.until("busy", |busy| busy == 0);
+    daemon.until("compiled_ahead", |count| count == 4);
 }
 
 /// All that `.ajr` files in the cache say.
