@@ -28,6 +28,9 @@ const HANDLERS: [(&str, &str); 2] = [
 /// How their symbols begin.
 const PREFIX: &[u8] = b"_RNvCs";
 
+/// The functions that small programs run, in front of those that only larger ones do; scripts/order writes it.
+const ORDER: &str = "libautojit.order";
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let script = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("exports.map");
@@ -43,8 +46,6 @@ fn main() {
         // Stubs lead here as long as the process lives.
         "-znodelete".into(),
         "-zpack-relative-relocs".into(),
-        // What runs lies together: a page fault maps its neighbours, which then count as the program's memory.
-        "-zkeep-text-section-prefix".into(),
         "--gc-sections".into(),
         // It is initialised behind the C library, though it refers to nothing there.
         "--no-as-needed".into(),
@@ -56,6 +57,9 @@ fn main() {
         if let Some(symbol) = internal_symbol(handler) {
             println!("cargo::rustc-cdylib-link-arg=-Wl,--defsym={symbol}={ours}");
         }
+    }
+    for argument in order() {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,{argument}");
     }
     // The compiler's start files call functions that a program may define (__gmon_start__, __cxa_finalize).
     println!("cargo::rustc-cdylib-link-arg=-nostartfiles");
@@ -75,4 +79,29 @@ fn internal_symbol(name: &str) -> Option<String> {
     let at = library.windows(name.len()).position(|window| window == name.as_bytes())?;
     let begin = library[..at].windows(PREFIX.len()).rposition(|window| window == PREFIX)?;
     String::from_utf8(library[begin..at + name.len()].to_vec()).ok()
+}
+
+/// What has functions that run lie together: a page fault maps its neighbours, which then count as the program's memory.
+fn order() -> Vec<String> {
+    if !is_linked_by_lld() {
+        // At least apart from those that never run.
+        return vec!["-zkeep-text-section-prefix".into()];
+    }
+    println!("cargo::rerun-if-changed={ORDER}");
+    let path = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join(ORDER);
+    // Builds with other settings, and other releases of rustc, have other functions.
+    vec![format!("--symbol-ordering-file={}", path.display()), "--no-warn-symbol-ordering".into()]
+}
+
+/// Whether rustc has a linker of its own, which is lld, and is not told to use another one.
+fn is_linked_by_lld() -> bool {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let names_one =
+        ["-Clinker", "linker=", "fuse-ld", "link-self-contained"].iter().any(|flag| flags.contains(flag));
+    let sysroot = env::var_os("RUSTC").and_then(|rustc| {
+        let output = Command::new(rustc).args(["--print", "target-libdir"]).output().ok()?;
+        Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
+    });
+    let own = sysroot.and_then(|lib| Some(lib.parent()?.join("bin/gcc-ld/ld.lld").is_file()));
+    !names_one && env::var_os("RUSTC_LINKER").is_none() && own == Some(true)
 }

@@ -1,6 +1,8 @@
-//! The staged runtime was compiled with the profile that lies beside its sources, and without what prints backtraces.
+//! The staged runtime was compiled with the profile that lies beside its sources, linked in the order that does, and without what
+//! prints backtraces.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::process::Command;
 
 use autojit_tests::fresh;
@@ -14,20 +16,28 @@ fn own(name: &&str) -> bool {
     name.contains("autojit")
 }
 
+/// Whether functions of the staged runtime have the names that scripts/profile has seen; says so if not.
+fn has_names_of_the_profile(runtime: &Path) -> bool {
+    let settings = fresh::profile(runtime.ancestors().nth(2).expect("it lies two directories down"));
+    if !settings.is_empty() {
+        eprintln!("symbols have other names in a build with {settings}");
+        return false;
+    }
+    let release = tool(Command::new("rustc").arg("--version").current_dir(root())).text();
+    let profiled = std::fs::read_to_string(root().join("preload/libautojit.profdata.rustc"));
+    let is_known = profiled.expect("scripts/profile writes it") == release;
+    if !is_known {
+        eprintln!("the profile is of another release of rustc than {release}, so it is not used");
+    }
+    is_known
+}
+
 /// A profile is found by the names of symbols, which change with the features of crates and with rustc; nothing says so
 /// when it is not found.
 #[test]
 fn the_runtime_knows_its_profile() {
     let runtime = dist("lib/libautojit.so");
-    let settings = fresh::profile(runtime.ancestors().nth(2).expect("it lies two directories down"));
-    if !settings.is_empty() {
-        eprintln!("symbols have other names in a build with {settings}");
-        return;
-    }
-    let release = tool(Command::new("rustc").arg("--version").current_dir(root())).text();
-    let profiled = std::fs::read_to_string(root().join("preload/libautojit.profdata.rustc"));
-    if profiled.expect("scripts/profile writes it") != release {
-        eprintln!("the profile is of another release of rustc than {release}, so it is not used");
+    if !has_names_of_the_profile(&runtime) {
         return;
     }
     let profile = root().join("preload/libautojit.profdata");
@@ -50,6 +60,34 @@ fn the_runtime_knows_its_profile() {
          look for what changed the names of symbols",
         code.len()
     );
+}
+
+/// Functions that small programs run lie together, and those that only larger ones run behind them: each page that is touched
+/// brings its neighbours along, which count as memory of the program's.
+#[test]
+fn functions_that_run_lie_together() {
+    let runtime = dist("lib/libautojit.so");
+    if !has_names_of_the_profile(&runtime) {
+        return;
+    }
+    let order = std::fs::read_to_string(root().join("preload/libautojit.order")).expect("it is there");
+    let symbols = tool(Command::new("nm").args(["--defined-only", "--print-size"]).arg(runtime)).text();
+    let places: HashMap<&str, (u64, u64)> = symbols
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ');
+            let mut number = || u64::from_str_radix(words.next()?, 16).ok();
+            let (start, len) = (number()?, number()?);
+            Some((words.nth(1)?, (start, start + len)))
+        })
+        .collect();
+    let found: Vec<(u64, u64)> = order.lines().filter_map(|name| places.get(name)).copied().collect();
+    assert!(found.len() > 200, "the runtime has {} of these functions: scripts/profile --order", found.len());
+    let bytes: u64 = found.iter().map(|(start, end)| end - start).sum();
+    let start = found.iter().map(|(start, _)| *start).min().unwrap_or(0);
+    let end = found.iter().map(|(_, end)| *end).max().unwrap_or(0);
+    // What is aligned leaves gaps.
+    assert!(end - start < bytes + bytes / 10, "{bytes} bytes of code take {}", end - start);
 }
 
 /// preload/build.rs finds the standard library's handlers by their names, which are rustc's own affair.
