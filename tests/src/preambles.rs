@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::compile::release;
+use crate::llvm;
 use crate::run::{Outcome, attempt, command};
 use crate::scratch::{Scratch, dist, repository};
 
@@ -22,6 +25,8 @@ pub struct Project {
     pub flags: Vec<String>,
     /// The source that is compiled.
     pub source: String,
+    /// The release of clang that compiles it: [`release`], if a test does not choose.
+    pub release: String,
 }
 
 /// What a compile made.
@@ -44,6 +49,11 @@ impl Result {
         self.object.as_deref()
     }
 
+    /// The make rules, where they were asked for.
+    pub fn rules(&self) -> Option<&str> {
+        self.rules.as_deref()
+    }
+
     /// What the compiler said.
     pub fn messages(&self) -> &str {
         &self.messages
@@ -56,7 +66,17 @@ impl Project {
         let scratch = Scratch::new(&format!("preambles-{name}"));
         copy(&repository().join("tests/preambles"), &scratch.directory("project"));
         let flags = flags.split_whitespace().map(String::from).collect();
-        Self { scratch, environment: Vec::new(), flags, source: source.to_owned() }
+        let (source, release) = (source.to_owned(), release().to_owned());
+        Self { scratch, environment: Vec::new(), flags, source, release }
+    }
+
+    fn cxx(&self) -> bool {
+        !self.source.ends_with(".c")
+    }
+
+    /// The compiler behind the wrapper.
+    pub fn compiler(&self) -> String {
+        format!("{}-{}", if self.cxx() { "clang++" } else { "clang" }, self.release)
     }
 
     /// Its directory.
@@ -79,6 +99,14 @@ impl Project {
         self.scratch.file(&format!("project/{file}"), text);
     }
 
+    /// Writes a file of the project that can be run.
+    pub fn script(&self, file: &str, text: &str) -> PathBuf {
+        self.write(file, text);
+        let path = self.path().join(file);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        path
+    }
+
     /// Adds to the end of a file of the project.
     pub fn append(&self, file: &str, text: &str) {
         let old = fs::read_to_string(self.path().join(file)).expect("it is in the project");
@@ -87,8 +115,10 @@ impl Project {
 
     /// A compile with AUTOJIT_PREAMBLE set to `preamble`.
     pub fn command(&self, preamble: &str) -> Command {
-        let cxx = !self.source.ends_with(".c");
-        let mut compiler = command(dist(if cxx { "bin/autojit-c++" } else { "bin/autojit-cc" }));
+        let mut compiler = command(dist(if self.cxx() { "bin/autojit-c++" } else { "bin/autojit-cc" }));
+        if self.release != llvm::RELEASE {
+            compiler.env(if self.cxx() { "AUTOJIT_CXX" } else { "AUTOJIT_CC" }, self.compiler());
+        }
         compiler.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").env("AUTOJIT_CACHE_DIR", self.cache());
         compiler.env("AUTOJIT_PREAMBLE", preamble).current_dir(self.path());
         compiler.envs(self.environment.iter().map(|(name, value)| (name, value)));

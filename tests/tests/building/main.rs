@@ -23,6 +23,7 @@ mod packages;
 mod preamble_rounds;
 mod preambles;
 mod preambles_beside;
+mod preambles_of_compilers;
 mod roots;
 mod store;
 mod undefined;

@@ -365,12 +365,11 @@ fn files_saved_during_a_compile_are_compiled_as_they_are() {
     // A compiler that does what is in `race` before it begins. That is beside the preambles, where makers do not look.
     let race = project.kept().join("race");
     let text = format!(
-        "#!/bin/sh\nif [ -e '{0}' ]; then . '{0}'; rm '{0}'; fi\nexec {CLANGXX} \"$@\"\n",
-        race.display()
+        "#!/bin/sh\nif [ -e '{0}' ]; then . '{0}'; rm '{0}'; fi\nexec {1} \"$@\"\n",
+        race.display(),
+        project.compiler()
     );
-    project.write("clang++-late", &text);
-    let compiler = project.path().join("clang++-late");
-    fs::set_permissions(&compiler, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let compiler = project.script(&format!("late/{}", project.compiler()), &text);
     project.environment.push(("AUTOJIT_CXX".to_owned(), compiler.display().to_string()));
     for (what, change) in [
         ("a header", "echo '#define NEAR 40' > near/near.h"),

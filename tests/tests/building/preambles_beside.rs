@@ -181,7 +181,7 @@ fn a_compiler_cache_in_front_gets_what_a_plain_compile_makes() {
     for round in 0..2 {
         let mut compiler = behind.command("always");
         compiler
-            .env("AUTOJIT_CXX", format!("ccache {CLANGXX}"))
+            .env("AUTOJIT_CXX", format!("ccache {}", behind.compiler()))
             .env("CCACHE_DIR", behind.path().join("ccache"));
         let cached = behind.result(&attempt(&mut compiler));
         assert!(cached.compiled() && cached == behind.compile("off"), "round {round}");
@@ -191,7 +191,7 @@ fn a_compiler_cache_in_front_gets_what_a_plain_compile_makes() {
     let line: Vec<_> = prefixed.get_args().map(ToOwned::to_owned).collect();
     let wrapper = prefixed.get_program().to_owned();
     prefixed = command("ccache");
-    prefixed.arg(CLANGXX).args(line).current_dir(behind.path()).env("CCACHE_PREFIX", "autojit");
+    prefixed.arg(behind.compiler()).args(line).current_dir(behind.path()).env("CCACHE_PREFIX", "autojit");
     let mut path = Path::new(&wrapper).parent().expect("it is in bin").as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
@@ -233,7 +233,7 @@ mv elsewhere/out.o out.o
 fn headers_and_modules_that_the_build_compiles_are_left_to_it() {
     let mut project = Project::new("build-compiles", "main.cpp", "-O0");
     let clang = |line: &str| {
-        tool(command(CLANGXX).args(line.split(' ')).current_dir(project.path()));
+        tool(command(project.compiler()).args(line.split(' ')).current_dir(project.path()));
     };
     project.write("pch.hxx", "#pragma GCC system_header\n#include \"shape.h\"\n");
     clang(
