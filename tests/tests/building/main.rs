@@ -24,6 +24,7 @@ mod preamble_rounds;
 mod preambles;
 mod preambles_beside;
 mod preambles_of_compilers;
+mod preambles_states;
 mod roots;
 mod store;
 mod undefined;

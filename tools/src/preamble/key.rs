@@ -13,7 +13,7 @@ use super::manifest::Identity;
 use super::scan;
 
 /// The form of keys, manifests and what belongs to them.
-const VERSION: &str = "autojit preamble 2";
+const VERSION: &str = "autojit preamble 3";
 
 /// Variables that the compiler, its dynamic loader or its driver read, by what their names begin with. clang knows no locales
 /// (it imports neither `setlocale` nor `newlocale`), so an editor and a terminal share preambles.

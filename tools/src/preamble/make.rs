@@ -13,7 +13,7 @@ use super::flags::Compile;
 use super::key::Key;
 use super::manifest::{Found, Manifest};
 use super::storage::{Event, Lookup, Storage, create};
-use super::{contents, rules, scan, trace};
+use super::{contents, declarations, rules, scan, trace};
 
 /// So long the compile that asked may take.
 const COMPILE: Duration = Duration::from_secs(600);
@@ -202,8 +202,10 @@ impl Job<'_> {
         if let Some(reason) = contents::objection(manifest.files(), &of) {
             return refused(&reason);
         }
-        if let Some(pragma) = contents::lost_pragma(&self.preprocess()?) {
-            return refused(&format!("the headers have {pragma}"));
+        let preprocessed = self.preprocess()?;
+        let lost = || declarations::lost_declaration(&preprocessed).map(str::to_owned);
+        if let Some(what) = contents::lost_pragma(&preprocessed).or_else(lost) {
+            return refused(&format!("the headers have {what}"));
         }
         fs::rename(self.file("new"), self.file("pch"))?;
         // Neither the source nor a header changed while both were compiled.

@@ -4,9 +4,10 @@
 //! A compile comes through [`compile`]: [`flags`] knows the command lines that can have a preamble, [`scan`] finds it, [`key`] says
 //! what it is of, [`storage`] has it and [`manifest`] tells if it still holds. Then the compiler runs with it, and what was looked at
 //! is checked once more behind it. A source that was compiled before with the same key and another text has its preamble made in the
-//! background ([`make`], [`trace`], [`contents`], [`rules`]). Everything else is compiled the plain way.
+//! background ([`make`], [`trace`], [`contents`], [`declarations`], [`rules`]). Everything else is compiled the plain way.
 
 mod contents;
+mod declarations;
 mod flags;
 mod key;
 mod make;
