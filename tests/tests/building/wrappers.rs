@@ -60,6 +60,29 @@ fn compiler_wrappers_take_another_compiler() {
     }
 }
 
+/// Compilers get large pages from the C library, unless the user says otherwise; what links, or is no compiler of ours, does not.
+#[test]
+fn compilers_ask_for_large_pages() {
+    let scratch = Scratch::new("wrapper-pages");
+    let text = "#!/bin/sh\necho \"<$GLIBC_TUNABLES>\"\n";
+    let [clang, other] = [CLANG, "launched-compiler"].map(|name| {
+        let script = scratch.file(&format!("bin/{name}"), text);
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        script
+    });
+    for (compiler, given, line, expected) in [
+        (&clang, None, "-c a.c", "glibc.malloc.hugetlb=1"),
+        (&clang, Some("glibc.malloc.check=1"), "-c a.c", "glibc.malloc.check=1"),
+        (&clang, None, "a.c", ""),
+        (&other, None, "-c a.c", ""),
+    ] {
+        let mut wrapper = command(dist("bin/autojit-cc"));
+        wrapper.env("AUTOJIT_CC", compiler).env_remove("GLIBC_TUNABLES").args(line.split(' '));
+        wrapper.envs(given.map(|value| ("GLIBC_TUNABLES", value)));
+        assert_eq!(tool(&mut wrapper).text(), format!("<{expected}>\n"), "{compiler:?} {line}");
+    }
+}
+
 #[test]
 fn a_wrapper_may_have_the_compilers_name() {
     let scratch = Scratch::new("wrapper-masquerade");
