@@ -98,6 +98,7 @@ fn shim(bin: &Path, include: &str) {
             "shim/compile.cpp",
             "shim/continuation.cpp",
             "shim/describe.cpp",
+            "shim/nest.cpp",
         ])
         .compile("autojit_shim");
 }

@@ -356,7 +356,7 @@ LLVMMemoryBufferRef autojit_shim_compile(autojit_shim_module *Module, const auto
   };
   StringRef Root = unwrap(Members->function)->getName();
   if (Continued) {
-    auto Made = continueAt(*Batch.To->getFunction(Root), *Continued);
+    auto Made = continueAt(*Batch.To->getFunction(Root), *Continued, Module->Options.speed > 0);
     if (!Made)
       return Fail(Made.takeError());
     Root = (*Made)->getName();

@@ -3,6 +3,7 @@
 // so that the optimiser can keep it in registers, and stays where it is otherwise.
 
 #include "continuation.h"
+#include "nest.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DepthFirstIterator.h"
@@ -68,7 +69,8 @@ bool isLiveAt(const Instruction &I, const BasicBlock *Header) {
 
 class Continuation {
 public:
-  Continuation(Function &F, const autojit_shim_continued &At) : F(F), At(At), Dominators(F) {}
+  Continuation(Function &F, const autojit_shim_continued &At, bool Optimized)
+      : F(F), At(At), Optimized(Optimized), Dominators(F) {}
 
   Expected<Function *> make() {
     if (Error E = findPlaces())
@@ -76,9 +78,12 @@ public:
     if (Error E = check())
       return std::move(E);
     findLive();
+    LoopNest Loops(F, Dominators, Header);
     moveBody();
     if (Error E = loadLive())
       return std::move(E);
+    if (Optimized)
+      Loops.separate(*New, Entry);
     return New;
   }
 
@@ -88,6 +93,7 @@ private:
 
   Function &F;
   const autojit_shim_continued &At;
+  const bool Optimized;
   DominatorTree Dominators;
   BasicBlock *Header = nullptr;
   SmallPtrSet<const BasicBlock *, 32> Reached;
@@ -339,4 +345,6 @@ private:
 
 } // namespace
 
-Expected<Function *> continueAt(Function &F, const autojit_shim_continued &At) { return Continuation(F, At).make(); }
+Expected<Function *> continueAt(Function &F, const autojit_shim_continued &At, bool Optimized) {
+  return Continuation(F, At, Optimized).make();
+}

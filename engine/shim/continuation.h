@@ -8,5 +8,5 @@ namespace llvm {
 class Function;
 }
 
-// Makes the continuation of a function of a batch, of which only the declaration is left.
-llvm::Expected<llvm::Function *> continueAt(llvm::Function &F, const autojit_shim_continued &At);
+// Makes the continuation of a function of a batch, of which only the declaration is left; `Optimized` if optimisers work on it.
+llvm::Expected<llvm::Function *> continueAt(llvm::Function &F, const autojit_shim_continued &At, bool Optimized);

@@ -75,6 +75,78 @@ out:
   ret i64 %result
 }
 
+; n 0, i 1, j 3, k 5, sum 6
+; The innermost loop is continued, which leads on to each of those around it, and out of all.
+define i64 @deep(i64 %n) {
+entry:
+  br label %first
+first:
+  %i = phi i64 [ 0, %entry ], [ %i.next, %first.latch ]
+  %sum.first = phi i64 [ 1, %entry ], [ %sum.latch, %first.latch ]
+  br label %second
+second:
+  %j = phi i64 [ %i, %first ], [ %j.next, %second.latch ]
+  %sum.second = phi i64 [ %sum.first, %first ], [ %sum.third, %second.latch ]
+  br label %third
+third:
+  %k = phi i64 [ 0, %second ], [ %k.next, %third.latch ]
+  %sum = phi i64 [ %sum.second, %second ], [ %sum.next, %third.latch ]
+  %product = mul i64 %sum, 31
+  %more = add i64 %product, %j
+  %sum.next = add i64 %more, %k
+  %way = and i64 %sum.next, 255
+  switch i64 %way, label %third.latch [
+    i64 7, label %out
+    i64 9, label %first.latch
+    i64 73, label %first.latch
+    i64 137, label %first.latch
+    i64 11, label %second.latch
+    i64 75, label %second.latch
+    i64 139, label %second.latch
+  ]
+third.latch:
+  %k.next = add i64 %k, 1
+  %third.more = icmp ult i64 %k.next, 5
+  br i1 %third.more, label %third, label %second.latch
+second.latch:
+  %sum.third = phi i64 [ %sum.next, %third ], [ %sum.next, %third ], [ %sum.next, %third ], [ %sum.next, %third.latch ]
+  %j.next = add i64 %j, 1
+  %second.more = icmp ult i64 %j.next, 12
+  br i1 %second.more, label %second, label %first.latch
+first.latch:
+  %sum.latch = phi i64 [ %sum.next, %third ], [ %sum.next, %third ], [ %sum.next, %third ], [ %sum.third, %second.latch ]
+  %i.next = add i64 %i, 1
+  %first.more = icmp ult i64 %i.next, %n
+  br i1 %first.more, label %first, label %out
+out:
+  %result = phi i64 [ %sum.next, %third ], [ %sum.latch, %first.latch ]
+  ret i64 %result
+}
+
+; rows 0, row 1, column 3, sum 4
+; Optimisers know what the inner loop comes to as long as it begins with 0.
+define i64 @known(i64 %rows) {
+entry:
+  br label %outer
+outer:
+  %row = phi i64 [ 0, %entry ], [ %row.next, %latch ]
+  %start = phi i64 [ 0, %entry ], [ %sum.next, %latch ]
+  br label %inner
+inner:
+  %column = phi i64 [ 0, %outer ], [ %column.next, %inner ]
+  %sum = phi i64 [ %start, %outer ], [ %sum.next, %inner ]
+  %sum.next = add i64 %sum, %column
+  %column.next = add i64 %column, 1
+  %inner.more = icmp ult i64 %column.next, 1000
+  br i1 %inner.more, label %inner, label %latch
+latch:
+  %row.next = add i64 %row, 1
+  %outer.more = icmp ult i64 %row.next, %rows
+  br i1 %outer.more, label %outer, label %out
+out:
+  ret i64 %sum.next
+}
+
 %pair = type { i64, double }
 ; n 0, scale 1, wide 2, vector 3, small 4, i 5
 define %pair @types(i64 %n, float %scale, i128 %wide, <4 x i32> %vector, i7 %small) {

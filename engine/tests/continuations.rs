@@ -6,8 +6,8 @@ mod common;
 use autojit_abi::{Location, LocationKind, StackMap};
 use common::{AS_BUILT, Module, Parsed, level};
 
-const NAMES: [&str; 9] =
-    ["phis", "variables", "nested", "types", "byval", "saves", "frame", "twice", "again"];
+const NAMES: [&str; 11] =
+    ["phis", "variables", "nested", "deep", "known", "types", "byval", "saves", "frame", "twice", "again"];
 
 fn value(value: u32, offset: i32) -> Location {
     Location { value, kind: LocationKind::Value, offset }
@@ -113,6 +113,65 @@ fn what_is_computed_again_is_used_once_from_the_frame() {
             assert_eq!(result, plain(rows, 2, 1, 70, 500));
         }
     }
+}
+
+#[test]
+fn loops_around_a_loop_go_on() {
+    let plain = |n: u64, [mut i, mut j, mut k, mut sum]: [u64; 4]| loop {
+        'first: loop {
+            loop {
+                sum = sum.wrapping_mul(31).wrapping_add(j).wrapping_add(k);
+                match sum & 255 {
+                    7 => return sum,
+                    9 | 73 | 137 => break 'first,
+                    11 | 75 | 139 => break,
+                    _ => k += 1,
+                }
+                if k >= 5 {
+                    break;
+                }
+            }
+            (j, k) = (j + 1, 0);
+            if j >= 12 {
+                break;
+            }
+        }
+        i += 1;
+        if i >= n {
+            return sum;
+        }
+        (j, k) = (i, 0);
+    };
+    let locations = [value(0, -64), value(1, -56), value(3, -48), value(5, -40), value(6, -32)];
+    let mut ends = std::collections::BTreeSet::new();
+    for sum in 0..12 {
+        let (n, state) = (6, [sum % 3, 2 + sum % 5, sum % 4, sum * 1_000_003]);
+        let mut frame = [0; 16];
+        frame[0] = n;
+        frame[1..5].copy_from_slice(&state);
+        let expected = plain(n, state);
+        for (result, _) in run::<u64>("deep", 3, &locations, frame) {
+            assert_eq!(result, expected, "{state:?}");
+        }
+        ends.insert(expected & 255);
+    }
+    assert!(ends.contains(&7) && ends.len() > 2, "they end in several ways: {ends:?}");
+}
+
+/// It would take days if the outer loop were entered in its middle.
+#[test]
+fn loops_around_a_loop_are_optimised() {
+    let mut frame = [0_u64; 16];
+    // row = 3, column = 998, sum = 5
+    (frame[0], frame[1], frame[2], frame[3]) = (1 << 40, 3, 998, 5);
+    let locations = [value(0, -64), value(1, -56), value(3, -48), value(4, -40)];
+    let code = load(&compile("known", 2, &locations, 2).unwrap(), "known");
+    // SAFETY: a continuation takes the frame's address and returns what its function does.
+    let result = unsafe {
+        let code: unsafe extern "C" fn(*mut u64) -> u64 = std::mem::transmute(code);
+        code(frame.as_mut_ptr().add(8))
+    };
+    assert_eq!(result, 5 + 998 + 999 + ((1 << 40) - 4) * 499_500);
 }
 
 #[repr(C)]
