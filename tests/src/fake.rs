@@ -18,6 +18,7 @@ use autojit_code::bundle;
 use autojit_generator::{Generator, orc};
 use autojit_protocol::message::{Key, VERSION};
 use autojit_protocol::{Blob, Connection, Message, Packet, Scope};
+use autojit_store::Container;
 
 use crate::scratch::dist;
 
@@ -122,6 +123,13 @@ impl Client {
     /// The code that a request asks for.
     pub fn code(&self, request: &Request) -> Vec<u8> {
         compile(&self.modules[&request.key], request)
+    }
+
+    /// The name of the function that a request is about.
+    pub fn function(&self, request: &Request) -> String {
+        let container = Container::parse(&self.modules[&request.key]).expect("the container is whole");
+        let index = request.what.function().expect("it is about a function");
+        container.function(index).expect("the module has it").name.to_owned()
     }
 
     /// Gives a request what it asks for.

@@ -36,6 +36,8 @@ pub struct Counted {
     loops: Box<[Loop]>,
     /// Where it begins.
     code: usize,
+    /// Its size in bytes.
+    size: u32,
     /// How often counters of it have run out.
     trips: AtomicU32,
     /// Its image was not unloaded.
@@ -70,7 +72,7 @@ const SELDOM: u32 = 6;
 const SELDOM_LOOPS: u32 = 3;
 
 /// Entries of a function like `main`.
-const FEW: Range<i32> = 1..3;
+const ONCE: i32 = 1;
 
 /// How often the counter of a loop runs out before it is asked for, if another loop of the function was: the frame leaves its
 /// code there as soon as it comes round. Interpreters have as many loops as instructions.
@@ -112,12 +114,13 @@ unsafe fn counters(data: usize, at: CountersAt) -> (&'static Counters, &'static 
 ///
 /// # Safety
 /// It does, and the code stays as long as the function's image.
-pub unsafe fn begin(function: &'static Function, code: &Code, offset: u32, at: CountersAt) {
+pub unsafe fn begin(function: &'static Function, code: &Code, definition: &UnitFunction<'_>, at: CountersAt) {
     let data = code.segments[Segment::Data as usize];
     // SAFETY: the caller's promise.
     let (all, each) = unsafe { counters(data, at) };
     arm(each);
-    let counted = Counted::new((function, function), code.text.start + offset as usize, all, each);
+    let start = code.text.start + definition.offset as usize;
+    let counted = Counted::new((function, function), (start, definition.size), all, each);
     let counted = Box::leak(Box::new(counted));
     all.set_owner(ptr::from_ref(counted) as usize);
     add(&MADE, counted, |counted, next| counted.next.store(next, Relaxed));
@@ -289,7 +292,7 @@ impl Kept {
         }
         // SAFETY: `begin_kept`'s caller has promised it.
         let (all, each) = unsafe { counters(self.data.start, at) };
-        let new = Box::into_raw(Box::new(Counted::new((function, own), code, all, each)));
+        let new = Box::into_raw(Box::new(Counted::new((function, own), (code, definition.size), all, each)));
         let owner = all.set_owner(new as usize) as *mut Counted;
         if owner != new {
             // Another thread was quicker.
@@ -302,10 +305,10 @@ impl Kept {
 }
 
 impl Counted {
-    /// For code at `code`, by the function whose code it is, and the one whose body it was made of.
+    /// For code at an address, of a size, by the function whose code it is, and the one whose body it was made of.
     fn new(
         (function, own): (&'static Function, &'static Function),
-        code: usize,
+        (code, size): (usize, u32),
         counters: &'static Counters,
         each: &'static [Counter],
     ) -> Self {
@@ -326,6 +329,7 @@ impl Counted {
             each,
             loops,
             code,
+            size,
             trips: AtomicU32::new(0),
             is_there: AtomicBool::new(true),
             next: AtomicPtr::default(),
@@ -352,8 +356,8 @@ impl Counted {
         in_vain
     }
 
-    /// The one of which a counter has run out, which begins again; how much that stands for; and the loop that the counter is
-    /// of. None if nothing comes of it, now or ever.
+    /// The one of which a counter has run out, which begins again; how many calls or rounds that stands for, which weigh the
+    /// same; and the loop that the counter is of. None if nothing comes of it, now or ever.
     ///
     /// # Safety
     /// It is a counter of code that was begun.
@@ -382,12 +386,18 @@ impl Counted {
         let at = this.number().checked_sub(1).and_then(|number| counted.loops.get(number as usize));
         let (threshold, seldom) = if at.is_some() { (rounds, SELDOM_LOOPS) } else { (calls, SELDOM) };
         this.restart(threshold.saturating_mul(1 << trips.min(seldom)) - 1);
-        Some((counted, 1 << trips.saturating_sub(1).min(seldom), at))
+        let events = threshold.saturating_mul(1 << trips.saturating_sub(1).min(seldom));
+        Some((counted, events as u32, at))
     }
 
     /// Whose code it is.
     pub fn function(&self) -> &'static Function {
         self.function
+    }
+
+    /// The size of the code.
+    pub fn size(&self) -> u32 {
+        self.size
     }
 
     /// The code that has replaced it.
@@ -402,10 +412,10 @@ impl Counted {
         self.newer().is_some()
     }
 
-    /// Whether the function was entered [once or twice](FEW): what its loops lead on to matters more than the next call.
+    /// Whether the function was entered [once](ONCE): what its loops lead on to matters more than the next call.
     pub fn is_entered_seldom(&self) -> bool {
         let (_, calls) = options::tier_thresholds();
-        self.each.first().is_some_and(|entries| FEW.contains(&(calls - 1 - entries.left())))
+        self.each.first().is_some_and(|entries| calls - 1 - entries.left() == ONCE)
     }
 
     /// Whether a loop of it is to be asked for, as nothing was so far.

@@ -13,6 +13,7 @@ pub mod image_cache;
 pub mod library;
 pub mod modules;
 pub mod prepare;
+mod ranked;
 pub mod rest;
 pub mod tier;
 pub mod whole;

@@ -20,6 +20,7 @@ use autojit_trampoline::counter::Counter;
 
 use crate::compile::counted::{self, Counted, Loop};
 use crate::compile::daemon::{Disconnected, Talk};
+use crate::compile::ranked::Ranked;
 use crate::compile::{baseline, batch, compiler, engine, modules, rest};
 use crate::link::listeners::Listener;
 use crate::platform::guards::ErrnoGuard;
@@ -54,8 +55,7 @@ enum Wish {
 
 /// What is to be optimised.
 struct Queue {
-    /// What is wanted, and how often counters of it have run out.
-    wanted: Vec<(Wish, u32)>,
+    wanted: Ranked<Wish>,
     talk: Option<Talk>,
     /// What the daemon was asked for, if its image is still there.
     asked: Option<Wish>,
@@ -70,7 +70,7 @@ struct Queue {
 }
 
 static QUEUE: Lock<Queue> = Lock::new(Queue {
-    wanted: Vec::new(),
+    wanted: Ranked::new(),
     talk: None,
     asked: None,
     asked_at: Duration::ZERO,
@@ -120,9 +120,9 @@ pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
                 Some(at) if counted.is_entered_seldom() => {
                     queue.want_loop(counted, at, times);
                     // Later runs begin with that.
-                    queue.want(counted.function(), 0);
+                    queue.want(counted, 0);
                 }
-                _ => queue.want(counted.function(), times),
+                _ => queue.want(counted, times),
             }
             queue.go_on(Some(counted.function().module().image()), Duration::ZERO);
         }
@@ -176,7 +176,7 @@ pub fn rest() -> Option<Rest> {
         return counted::young_since().map(|since| Rest { since: now - since, is_known: false });
     }
     let queue = QUEUE.lock();
-    let mut wishes = queue.wanted.iter().map(|(wish, _)| *wish).chain(queue.asked);
+    let mut wishes = queue.wanted.iter().chain(queue.asked);
     let is_known = wishes.any(|wish| matches!(wish, Wish::Function(_)) && wish.is_open());
     is_known.then(|| Rest { since: now - queue.since, is_known })
 }
@@ -259,7 +259,7 @@ impl Queue {
     /// Has all functions replaced that are wanted, as far as that comes within `limit`.
     fn finish(&mut self, limit: Duration) {
         // No loop goes on.
-        self.wanted.retain(|(wish, _)| matches!(wish, Wish::Function(_)));
+        self.wanted.retain(|wish| matches!(wish, Wish::Function(_)));
         let begin = sys::monotonic_time();
         let state = |queue: &Self| (queue.wanted.len(), queue.asked.is_some(), queue.losses);
         loop {
@@ -276,7 +276,8 @@ impl Queue {
     }
 
     /// Notes that a function runs often.
-    fn want(&mut self, function: &'static Function, times: u32) {
+    fn want(&mut self, counted: &Counted, times: u32) {
+        let function = counted.function();
         let wish = Wish::Function(function);
         if !wish.is_open() || !self.is_new(wish, times) {
             return;
@@ -292,7 +293,7 @@ impl Queue {
             }
             USED.store(true, Relaxed);
             stats::COUNTERS.tier_requests.add(1);
-            self.wanted.push((wish, times));
+            self.wanted.add(wish, times, counted.size());
         }
     }
 
@@ -300,27 +301,21 @@ impl Queue {
     fn want_loop(&mut self, counted: &Counted, at: &'static Loop, times: u32) {
         let wish = Wish::Loop(at);
         if counted.want(at) || (at.is_wanted() && self.is_new(wish, times)) {
-            self.wanted.push((wish, times));
+            self.wanted.add(wish, times, counted.size());
         }
     }
 
     /// Whether a wish is not known yet; counts it otherwise.
     fn is_new(&mut self, wish: Wish, times: u32) -> bool {
-        let known = self.wanted.iter_mut().find(|(known, _)| known.is(wish));
-        let is_new = known.is_none() && !self.asked.is_some_and(|asked| asked.is(wish));
-        if let Some((_, so_far)) = known {
-            *so_far = so_far.saturating_add(times);
-        }
-        is_new
+        let known = self.wanted.count(|known| known.is(wish), times);
+        !known && !self.asked.is_some_and(|asked| asked.is(wish))
     }
 
-    /// The function that has run most often, of those that can be replaced by a thread that runs code of `current`.
+    /// What is most rewarding, of those that can be replaced by a thread that runs code of `current`.
     fn take(&mut self, current: Option<&Image>) -> Option<Wish> {
-        self.wanted.retain(|(wish, _)| wish.is_open());
-        let stays = |wish: Wish| self.behind || stays(wish.function(), current);
-        let here = (0..self.wanted.len()).filter(|index| stays(self.wanted[*index].0));
-        let most = here.max_by_key(|index| self.wanted[*index].1)?;
-        Some(self.wanted.swap_remove(most).0)
+        self.wanted.retain(Wish::is_open);
+        let behind = self.behind;
+        self.wanted.take(|wish| behind || stays(wish.function(), current))
     }
 
     /// Publishes what is there, and asks for more, as a thread that runs code of `current`. An answer is waited for as long
@@ -348,7 +343,9 @@ impl Queue {
         if let Some(talk) = self.talk.take() {
             talk.end();
         }
-        self.wanted.extend(self.asked.take().map(|wish| (wish, 1)));
+        if let Some(wish) = self.asked.take() {
+            self.wanted.add(wish, 1, 0);
+        }
     }
 
     fn talk(&mut self, current: Option<&Image>, limit: Duration) -> Result<(), Disconnected> {
@@ -443,6 +440,6 @@ impl Listener for Tiers {
             // The answer would come to something else.
             queue.leave();
         }
-        queue.wanted.retain(|(wish, _)| !goes(wish.function()));
+        queue.wanted.retain(|wish| !goes(wish.function()));
     }
 }

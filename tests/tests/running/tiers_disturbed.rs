@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -197,4 +197,35 @@ fn processes_fork_with_open_requests() {
     let found = stats(&scratch, &outcome);
     assert!(found.number("from_daemon") >= 2.0 && found.number("engine_load_ms") == 0.0, "{found}");
     assert_eq!(fake.clients(), 2, "{found}");
+}
+
+/// While its first request waits, one function is called often, and the loop of another one goes round more often.
+#[test]
+fn what_is_most_rewarding_is_asked_for_first() {
+    let scratch = Scratch::new("tiers-order");
+    let program = build_program(&scratch, How::Lazy, "order.c", &["-O2"]);
+    let (asked, counted) = (scratch.path().join("asked"), scratch.path().join("counted"));
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&order);
+    let fake = Fake::start(&socket("order"), move |_, mut client| {
+        if !client.greet() {
+            return;
+        }
+        let mut requests = 0;
+        while let Some(request) = client.request() {
+            heard.lock().expect("nothing panics").push(client.function(&request));
+            requests += 1;
+            fs::write(asked.with_extension(requests.to_string()), "").expect("the directory is writable");
+            let start = Instant::now();
+            while !counted.exists() && start.elapsed() < LIMIT {
+                thread::sleep(Duration::from_millis(1));
+            }
+            client.answer(&request);
+        }
+    });
+    let mut command = tiered(&program, &scratch, "daemon", fake.path());
+    let outcome = run(command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1"), scratch.path(), b"");
+    assert_eq!(outcome.text(), "counted\n");
+    let order = order.lock().expect("nothing panics");
+    assert_eq!(order[..2], ["first", "looping"], "{order:?}");
 }

@@ -424,7 +424,7 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     let ready = |code: &CompleteCode| {
         if let Some(at) = definition.counters {
             // SAFETY: the unit has them there; the code is the image's.
-            unsafe { counted::begin(root, code, definition.offset, at) };
+            unsafe { counted::begin(root, code, &definition, at) };
         }
     };
     let publication = Publication {
