@@ -340,7 +340,11 @@ fn perf_finds_names_in_kept_files() {
         return;
     }
     for mut record in [lazy_command("perf", scratch.path()), warm_command("perf", scratch.path())] {
-        record.args(["record", "--quiet", "-e", "cpu-clock", "-o"]).arg(&data).arg(&program).arg("spin");
+        record
+            .args(["record", "--quiet", "--no-buildid-cache", "-e", "cpu-clock", "-o"])
+            .arg(&data)
+            .arg(&program)
+            .arg("spin");
         tool(record.env("AUTOJIT_NAMES", "keep"));
         let report = tool(command("perf").args(["report", "--stdio", "-i"]).arg(&data)).text();
         assert!(report.lines().any(|line| line.contains("[.] main")), "{report}");

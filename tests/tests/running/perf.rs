@@ -67,7 +67,7 @@ fn there_is_no_map_unless_it_is_asked_for() {
 /// Whether perf can record here. Where performance counters are forbidden there is nothing to see.
 pub fn records(data: &Path) -> bool {
     let mut probe = command("perf");
-    probe.args(["record", "--quiet", "-o"]).arg(data).arg("true");
+    probe.args(["record", "--quiet", "--no-buildid-cache", "-o"]).arg(data).arg("true");
     let recorded = probe.output().is_ok_and(|output| output.status.success());
     let forbidden =
         || fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").is_ok_and(|text| text.trim() != "-1");
@@ -83,7 +83,10 @@ fn perf_report_shows_the_names() {
         return;
     }
     let mut record = lazy_command("perf", scratch.path());
-    record.args(["record", "--quiet", "-e", "cpu-clock", "-o"]).arg(&data).arg(&program);
+    record
+        .args(["record", "--quiet", "--no-buildid-cache", "-e", "cpu-clock", "-o"])
+        .arg(&data)
+        .arg(&program);
     record.env("AUTOJIT_PERF_MAP", "1").env("AUTOJIT_STATS", scratch.path().join("stats.%p"));
     let outcome = tool(&mut record);
     let report = tool(command("perf").args(["report", "--stdio", "-i"]).arg(&data)).text();
