@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use autojit_abi::GENERATOR;
-use autojit_cache::{Directory, Pending, Writer};
+use autojit_cache::{Directory, Pending, Writer, by_content};
 use autojit_code::pack::Key;
 use autojit_code::{Unit, bundle};
 use autojit_generator::{Generator, Made, Request, defined, orc};
@@ -38,6 +38,9 @@ struct Opened {
 /// Code that waits to be written, with its description.
 struct Source {
     container: Rc<Bytes>,
+    level: i32,
+    /// Of each unit, whether it is a function that was optimised alone.
+    alone: Vec<bool>,
     /// The functions that programs have had compiled, by program.
     ran: BTreeMap<String, BTreeSet<u32>>,
 }
@@ -131,7 +134,8 @@ impl Compiler {
                     Ok(unit) => {
                         let functions = self.deliver(code_key, unit.as_ref())?;
                         if let Some(unit) = unit.filter(|_| keep && what != Scope::Everything) {
-                            self.keep(code_key, unit, &functions, Some(program));
+                            let often = matches!(what, Scope::Often(_));
+                            self.keep(code_key, unit, &functions, Some(program), often);
                         }
                     }
                     Err(reason) => self.send(&Outcome::Failed(reason), None)?,
@@ -281,26 +285,34 @@ impl Compiler {
             let functions = self.deliver(code_key, Some(&unit))?;
             functions.iter().for_each(|index| done.insert(index));
             compiled += functions.iter().count();
-            self.keep(code_key, unit, &functions, None);
+            self.keep(code_key, unit, &functions, None, false);
         }
         Ok(())
     }
 
-    /// Keeps a unit to be written to the cache, and that `program` has run its functions.
+    /// Keeps a unit to be written to the cache, and that `program` has run its functions. `alone`: it was optimised alone, as it
+    /// runs often.
     fn keep(
         &mut self,
         code_key: CodeKey,
         unit: Unit<'static>,
         functions: &Functions,
         program: Option<String>,
+        alone: bool,
     ) {
         let Some(opened) = self.modules.get(&code_key).filter(|_| self.cache.is_some()) else { return };
         let Ok(container) = Container::parse(&opened.container) else { return };
         let lines = unit.lines.iter().map(|lines| lines.object.len());
         self.waiting += unit.segments.iter().map(|segment| segment.len()).chain(lines).sum::<usize>();
         let local = autojit_cache::local_functions(&container, &unit);
-        let source = || Source { container: Rc::clone(&opened.container), ran: BTreeMap::new() };
+        let source = || Source {
+            container: Rc::clone(&opened.container),
+            level: code_key.level,
+            alone: Vec::new(),
+            ran: BTreeMap::new(),
+        };
         let source = self.pending.add(key_of(&code_key), unit, local, source);
+        source.alone.push(alone);
         if let Some(program) = program {
             source.ran.entry(program).or_default().extend(functions.iter());
         }
@@ -314,21 +326,30 @@ impl Compiler {
         self.waiting = 0;
         let pending = self.pending.take();
         let Some(cache) = &self.cache else { return };
-        pending.write(cache, |Pending { of: Source { container, ran }, .. }, written| {
-            let Ok(container) = Container::parse(&container) else { return };
-            let mut written = written.map(drop);
-            for (program, ran) in &ran {
-                let names = ran.iter().filter_map(|index| container.function(*index)).map(|info| info.name);
-                written =
-                    written.and(autojit_cache::profile::record(cache, container.source(), program, names));
-            }
-            if let Err(error) = written {
-                crate::say(format_args!(
-                    "writing to the cache {}: {error}",
-                    String::from_utf8_lossy(cache.path())
-                ));
-            }
-        });
+        pending.write(
+            cache,
+            |Pending { of: Source { container, level, alone, ran }, units, .. }, written| {
+                let Ok(container) = Container::parse(&container) else { return };
+                let alone = units.iter().zip(alone).filter_map(|(unit, alone)| alone.then_some(unit));
+                let mut written = written.and_then(|_| by_content::record(cache, &container, level, alone));
+                for (program, ran) in &ran {
+                    let names =
+                        ran.iter().filter_map(|index| container.function(*index)).map(|info| info.name);
+                    written = written.and(autojit_cache::profile::record(
+                        cache,
+                        container.source(),
+                        program,
+                        names,
+                    ));
+                }
+                if let Err(error) = written {
+                    crate::say(format_args!(
+                        "writing to the cache {}: {error}",
+                        String::from_utf8_lossy(cache.path())
+                    ));
+                }
+            },
+        );
     }
 }
 

@@ -7,6 +7,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use autojit_abi::{inlined, inlined_often};
+
 use crate::module::OpenModule;
 use crate::shim::{Call, IrFunction, Member, Options, Role};
 
@@ -38,7 +40,7 @@ impl Limits {
     /// Those for a function that runs often, which is compiled alone: what the inliner may want of a body is seen before its
     /// loads and stores of variables are gone, which are most of it.
     pub fn often(self) -> Self {
-        let inline = if self.inline == 0 { 0 } else { 200 };
+        let inline = if self.inline == 0 { 0 } else { inlined_often(1) };
         Self { functions: 1, inline, inlined: 256, ..self }
     }
 }
@@ -141,7 +143,7 @@ fn worth_inlining(
     if limits.inline == 0 || module.attributes.never_inline(function, module.options.drop_optnone) {
         return Ok(false);
     }
-    let limit = (1..depth).fold(limits.inline, |limit, _| limit * 7 / 10);
+    let limit = inlined(limits.inline, depth);
     module.kept.materialize(function)?;
     Ok(size(module, function) <= limit as usize)
 }

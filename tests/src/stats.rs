@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::directives::{Condition, Refusals};
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 21] = [
+const NUMBERS: [&str; 22] = [
     "pid",
     "modules",
     "functions",
@@ -19,6 +19,7 @@ const NUMBERS: [&str; 21] = [
     "tier_requests",
     "replaced_on_stack",
     "from_cache",
+    "same_content",
     "cache_files",
     "cached",
     "from_daemon",

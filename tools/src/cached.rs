@@ -24,6 +24,7 @@ fn name(kind: Option<Kind>) -> &'static str {
         Some(Kind::Code) => "code of modules",
         Some(Kind::Image) => "code of programs",
         Some(Kind::Lines) => "lines",
+        Some(Kind::Same) => "code by content",
         Some(Kind::Ran) => "names of what ran",
         Some(Kind::Described) => "for debuggers",
         None => "being written",

@@ -272,7 +272,13 @@ impl<'w> Batch<'w> {
             Some(functions) => cache::keep_described(self.module, functions, &unit),
             // What autojitd keeps is code whose calls are bound. What a debugger wants to know is no use to others.
             None if !self.module.described_in_full() => {
-                cache::keep(self.module, &GENERATOR, unit, !kept || options::calls_pass_stubs());
+                cache::keep(
+                    self.module,
+                    &GENERATOR,
+                    unit,
+                    !kept || options::calls_pass_stubs(),
+                    self.replaces,
+                );
             }
             None => {}
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autojit_abi::{BASELINE, GENERATOR};
-use autojit_cache::{Directory, Kind};
+use autojit_cache::{Directory, Kind, by_content};
 use autojit_code::pack::{self, Key};
 use autojit_code::{LinkError, Symbol, Unit, bundle};
 use autojit_generator::{Id, Made};
@@ -26,7 +26,7 @@ use crate::link::publish::Claim;
 use crate::program::function::{Function, FunctionState};
 use crate::program::module::Module;
 use crate::settings::options::{self, Options};
-use crate::settings::stats;
+use crate::settings::{stats, trace};
 use crate::sys;
 
 pub use claimed::{Claimed, remove_lines};
@@ -117,7 +117,9 @@ pub fn bind(module: &'static Module) {
     let Some(directory) = directory() else { return };
     // What autojitd has compiled ahead is there even if first calls are not compiled by the engine.
     let optimised = key_of(&GENERATOR, module);
-    bind_file(module, directory, &GENERATOR, optimised);
+    if !bind_file(module, directory, &GENERATOR, optimised) && seed(module, directory) {
+        bind_file(module, directory, &GENERATOR, optimised);
+    }
     if !baseline::serves(module) {
         return;
     }
@@ -126,19 +128,39 @@ pub fn bind(module: &'static Module) {
             let key = counted_key_of(module, &optimised, &opened.container);
             bind_file(module, directory, &BASELINE, key);
         }
-        _ => bind_file(module, directory, &BASELINE, key_of(&BASELINE, module)),
+        _ => {
+            bind_file(module, directory, &BASELINE, key_of(&BASELINE, module));
+        }
     }
 }
 
-/// Binds what a generator has made of a module, in the file of `key`.
-fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key: Key) {
+/// Makes a file of optimised code for a module that has none, if an earlier one of the same source had functions with the
+/// same content. Whether there is one now.
+fn seed(module: &'static Module, directory: &Directory) -> bool {
+    let Some(opened) = module.opened().filter(|_| !options::calls_pass_stubs() && baseline::counts(module))
+    else {
+        return false;
+    };
+    let since = trace::begin();
+    let found = by_content::seed(directory, &opened.container, options::opt_override());
+    trace::note("look for code by content", since, || module.source().to_string());
+    let found = found.unwrap_or_else(|error| {
+        log::debug!("writing to the cache {}: {error}", path(directory));
+        0
+    });
+    stats::COUNTERS.same_content.add(found);
+    found > 0
+}
+
+/// Binds what a generator has made of a module, in the file of `key`. False if there is none.
+fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key: Key) -> bool {
     let content = match directory.map_changeable(&key, Kind::Code) {
         Ok(content) => content,
-        Err(sys::Errno(libc::ENOENT)) => return,
+        Err(sys::Errno(libc::ENOENT)) => return false,
         Err(error) => {
             let path = path(directory);
             log::debug!("reading the code of {} from the cache {path}: {error}", module.source());
-            return;
+            return true;
         }
     };
     stats::COUNTERS.cache_files.add(1);
@@ -154,7 +176,7 @@ fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key
         Ok(description) => description,
         Err(error) => {
             damaged(&error);
-            return;
+            return true;
         }
     };
     let lines = match pack::generation(&content).map(|generation| lines_of(directory, key, generation)) {
@@ -163,7 +185,7 @@ fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key
         Some(Err(error)) => {
             let path = path(directory);
             log::debug!("the lines of {} in the cache {path} are not usable: {error}", module.source());
-            return;
+            return true;
         }
     };
     // Names and unwind tables of the code are read in it as long as the code is there.
@@ -173,12 +195,12 @@ fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key
         Ok(unit) => unit,
         Err(error) => {
             damaged(&error);
-            return;
+            return true;
         }
     };
     let mut claimed = Claimed::of(module, &unit);
     if claimed.functions.is_empty() {
-        return;
+        return true;
     }
     let described = match *generator {
         BASELINE => baseline::lines::later(module, &unit),
@@ -195,6 +217,7 @@ fn bind_file(module: &'static Module, directory: &Directory, generator: &Id, key
         // As if they were not there.
         Err(error) => log::debug!("the code of {} in the cache: {error}", module.source()),
     }
+    true
 }
 
 /// Binds what the cache has of modules that hold the same inline function as `root`, until that has code: which module

@@ -56,6 +56,8 @@ pub struct Counters {
     pub replaced_on_stack: Counter,
     /// Functions bound from the cache.
     pub from_cache: Counter,
+    /// Functions whose code in the cache was found by their content, as their module is another than before.
+    pub same_content: Counter,
     /// Files of the cache that were opened.
     pub cache_files: Counter,
     /// Functions added to the cache.
@@ -90,6 +92,7 @@ pub static COUNTERS: Counters = Counters {
     tier_requests: Counter::new(),
     replaced_on_stack: Counter::new(),
     from_cache: Counter::new(),
+    same_content: Counter::new(),
     cache_files: Counter::new(),
     cached: Counter::new(),
     from_daemon: Counter::new(),

@@ -23,6 +23,17 @@ pub const GENERATOR: [u8; 32] = padded(concat!("ORC 3, LLVM ", env!("AUTOJIT_LLV
 /// gives other code than before (preload/baseline/tests/revision.rs compares).
 pub const BASELINE: [u8; 32] = padded("baseline 4");
 
+/// How many instructions a body may have to come along for the inliner if a function is compiled that runs often, over so many
+/// calls: each further one lets in seven tenths. Code is kept by the content of what came along.
+pub fn inlined_often(calls: u32) -> u32 {
+    inlined(200, calls)
+}
+
+/// The same where the first call lets in `limit`.
+pub fn inlined(limit: u32, calls: u32) -> u32 {
+    (1..calls).fold(limit, |limit, _| limit * 7 / 10)
+}
+
 /// `text` with zeros behind it.
 const fn padded(text: &str) -> [u8; 32] {
     let (mut bytes, mut index) = ([0; 32], 0);

@@ -84,15 +84,19 @@ impl Fields<'_> {
         }
     }
 
-    /// Passes over the bounds of a range.
-    fn range(&mut self, width: u64) -> Read<()> {
+    /// The bounds of a range, behind their width.
+    fn range(&mut self, width: u64, into: &mut Vec<u64>) -> Read<()> {
         let mut words = 2;
+        into.push(width);
         if width > 64 {
             let active = self.next()?;
+            into.push(active);
             words = (active & 0xffff_ffff) + (active >> 32);
         }
-        self.left =
-            usize::try_from(words).ok().and_then(|words| self.left.get(words..)).ok_or(Reason::Record)?;
+        let words = usize::try_from(words).map_err(|_| Reason::Record)?;
+        let (bounds, left) = self.left.split_at_checked(words).ok_or(Reason::Record)?;
+        into.extend_from_slice(bounds);
+        self.left = left;
         Ok(())
     }
 }
@@ -142,17 +146,17 @@ fn group(record: &[u64], types: &TypeTable, table: &mut Attributes) -> Read<()> 
                 Stored::Type(kind, TypeId(ty as u32))
             }
             7 => {
-                let width = fields.next()?;
-                fields.range(width)?;
-                Stored::Range(kind)
+                let (width, start) = (fields.next()?, table.bounds.len() as u32);
+                fields.range(width, &mut table.bounds)?;
+                Stored::Range(kind, start, table.bounds.len() as u32)
             }
             8 => {
                 let count = fields.next()?;
-                let width = fields.next()?;
+                let (width, start) = (fields.next()?, table.bounds.len() as u32);
                 for _ in 0..count {
-                    fields.range(width)?;
+                    fields.range(width, &mut table.bounds)?;
                 }
-                Stored::Range(kind)
+                Stored::Range(kind, start, table.bounds.len() as u32)
             }
             _ => return Err(Reason::Attribute),
         });

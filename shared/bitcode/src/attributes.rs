@@ -15,8 +15,8 @@ pub enum Attribute<'m> {
     Int(AttributeKind, u64),
     /// One with a type: `byval`, `sret`.
     Type(AttributeKind, TypeId),
-    /// Ranges of integers: `range`, `initializes`. The bounds are not decoded.
-    Range(AttributeKind),
+    /// Ranges of integers: `range`, `initializes`, with their bounds as bitcode has them.
+    Range(AttributeKind, &'m [u64]),
     /// Two strings, the second may be empty: `"target-cpu"="x86-64"`.
     String(&'m [u8], &'m [u8]),
 }
@@ -42,6 +42,8 @@ pub(crate) struct Attributes {
     pub groups: Vec<Group>,
     pub entries: Vec<Stored>,
     pub strings: Vec<u8>,
+    /// Bounds of ranges.
+    pub bounds: Vec<u64>,
     /// Start and end in `members` of each list.
     pub lists: Vec<(u32, u32)>,
     /// Indices of groups.
@@ -64,7 +66,8 @@ pub(crate) enum Stored {
     Enum(AttributeKind),
     Int(AttributeKind, u64),
     Type(AttributeKind, TypeId),
-    Range(AttributeKind),
+    /// Start and end in `bounds`.
+    Range(AttributeKind, u32, u32),
     /// Start, end of the key, end of the value.
     String(u32, u32, u32),
 }
@@ -100,6 +103,13 @@ impl<'m> AttributeList<'m> {
     /// What a parameter has, counted from 0.
     pub fn parameter(&self, index: u32) -> AttributeSet<'m> {
         self.at(index.saturating_add(1))
+    }
+
+    /// All sets by their indices: 0 for the result, 1 for the first parameter, `u32::MAX` for the function.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = (u32, AttributeSet<'m>)> + use<'m> {
+        let (table, groups) = (self.table, self.groups);
+        let index = |group: u32| table.groups.get(group as usize).map(|known| known.index);
+        groups.iter().filter_map(move |group| Some((index(*group)?, AttributeSet { table, group: *group })))
     }
 
     /// Whether nothing has any.
@@ -166,7 +176,9 @@ impl<'m> AttributeSet<'m> {
             Stored::Enum(kind) => Attribute::Enum(kind),
             Stored::Int(kind, value) => Attribute::Int(kind, value),
             Stored::Type(kind, ty) => Attribute::Type(kind, ty),
-            Stored::Range(kind) => Attribute::Range(kind),
+            Stored::Range(kind, start, end) => {
+                Attribute::Range(kind, table.bounds.get(start as usize..end as usize).unwrap_or(&[]))
+            }
             Stored::String(start, middle, end) => Attribute::String(
                 table.strings.get(start as usize..middle as usize).unwrap_or(&[]),
                 table.strings.get(middle as usize..end as usize).unwrap_or(&[]),

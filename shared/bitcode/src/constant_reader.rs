@@ -336,7 +336,12 @@ impl ConstantReader<'_> {
             // Width and bounds; wider ones begin with the number of words of each.
             let (&[width, first], _) = rest.split_first_chunk().ok_or(Reason::Record)?;
             let bounds = if width <= 64 { 2 } else { (first & 0xffff_ffff).saturating_add(first >> 32) + 1 };
-            rest = usize::try_from(bounds + 1).ok().and_then(|end| rest.get(end..)).ok_or(Reason::Record)?;
+            let end = usize::try_from(bounds + 1).map_err(|_| Reason::Record)?;
+            let (range, behind) = rest.split_at_checked(end).ok_or(Reason::Record)?;
+            let number = self.table.entries.len() as u32;
+            self.table.ranges.push((number, self.table.words.len() as u32, range.len() as u32));
+            self.table.words.extend_from_slice(range);
+            rest = behind;
         }
         if rest.is_empty() || rest.len() % 2 != 0 {
             return Err(Reason::Record);

@@ -138,6 +138,8 @@ pub(crate) struct Constants {
     pub words: Vec<u64>,
     pub bytes: Vec<u8>,
     pub data: Vec<Numbers>,
+    /// The constants that are addresses with a range, by number, and where that is in `words`, with its length.
+    pub ranges: Vec<(u32, u32, u32)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +192,16 @@ impl Constants {
         self.words.clear();
         self.bytes.clear();
         self.data.clear();
+        self.ranges.clear();
+    }
+
+    /// What an address may be used for: its range as bitcode has it, nothing if it has none.
+    pub(crate) fn range(&self, index: usize) -> &[u64] {
+        let Ok(at) = self.ranges.binary_search_by_key(&index, |(entry, ..)| *entry as usize) else {
+            return &[];
+        };
+        let (_, start, len) = self.ranges[at];
+        self.words.get(start as usize..start as usize + len as usize).unwrap_or(&[])
     }
 
     /// The constants that one is made of; globals that it names alone are left out.

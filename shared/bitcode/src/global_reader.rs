@@ -39,6 +39,11 @@ impl Fields<'_> {
         if number as usize <= count { Ok(number) } else { Err(Reason::Record) }
     }
 
+    /// Whether one of these is written.
+    fn any(&self, fields: core::ops::Range<usize>) -> bool {
+        fields.into_iter().any(|index| self.get(index) != 0)
+    }
+
     /// Nothing may be written behind what is known.
     fn known(&self, count: usize) -> Read<()> {
         let rest = self.0.get(count..).unwrap_or(&[]);
@@ -98,6 +103,7 @@ pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &BitcodeModule<'_
         prologue: None,
         gc: 0,
         code_model: 0,
+        more: false,
     };
     let space = match kind {
         GlobalKind::Variable => variable(&mut global, &fields, module)?,
@@ -132,6 +138,7 @@ fn variable(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>
     global.comdat = fields.entry(11, module.comdats.len())?;
     global.attributes = attributes(fields.number(12)?, module)?;
     global.dso_local = fields.flag(13)?;
+    global.more = fields.any(15..17);
     global.code_model = u8::try_from(fields.get(17)).map_err(|_| Reason::Record)?;
     Ok(properties >> 2)
 }
@@ -154,6 +161,7 @@ fn function(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>
     global.prefix = fields.value(13)?;
     global.personality = fields.value(14)?;
     global.dso_local = fields.flag(15)?;
+    global.more = fields.any(18..19);
     fields.number(16)
 }
 
@@ -165,9 +173,11 @@ fn indirect(global: &mut Global, fields: &Fields<'_>) -> Read<u32> {
         global.thread_local = thread_local(fields.get(6))?;
         global.unnamed_addr = unnamed_addr(fields.get(7))?;
         global.dso_local = fields.flag(8)?;
+        global.more = fields.any(10..11);
     } else {
         fields.known(8)?;
         global.dso_local = fields.flag(5)?;
+        global.more = fields.any(7..8);
     }
     fields.number(1)
 }

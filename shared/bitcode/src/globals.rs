@@ -107,4 +107,6 @@ pub struct Global {
     pub gc: u32,
     /// A variable's code model, in LLVM's encoding, or 0.
     pub code_model: u8,
+    /// Something is said of it that is not here: a partition, what sanitizers leave out.
+    pub more: bool,
 }

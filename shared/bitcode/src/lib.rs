@@ -58,13 +58,9 @@
 //! Bodies carry lines, columns and the numbers of their scopes. Names of scopes and files, and where a scope was
 //! inlined, need the module's metadata, which is not read until [`Metadata`] is made.
 //!
-//! # Room for a digest of contents
+//! # Digests
 //!
-//! Later, code is to be found again by the content of its function, wherever its module's numbers moved to. Such a
-//! digest is a fold over what this crate hands out, with numbers replaced by what they stand for: types by structure
-//! (and by name where LLVM tells them apart by name), globals by name and the properties of their declaration,
-//! constants by content, results and blocks by their number within the function, attribute sets by content; locations,
-//! metadata and names of locals left out. It needs no access to the bits, so it is a module on top of this reader.
+//! A [`Digester`] tells whether an optimiser sees the same of two functions, wherever their modules' numbers moved to.
 
 #![forbid(unsafe_code)]
 
@@ -80,6 +76,7 @@ mod casts;
 mod constant_reader;
 mod constants;
 mod cut;
+mod digest;
 mod error;
 mod function;
 mod global_reader;
@@ -101,6 +98,7 @@ pub use body::{
 };
 pub use constants::{Constant, DEPTH, Data, InlineAsm};
 pub use cut::{Cut, cut};
+pub use digest::{Class, Digester};
 pub use error::{Error, Reason, Result};
 pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
 pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};

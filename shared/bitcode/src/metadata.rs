@@ -58,6 +58,14 @@ pub struct Metadata<'m> {
     record: Record,
 }
 
+/// What a number of metadata is.
+#[derive(Debug)]
+pub(crate) enum Entry<'r, 'm> {
+    String(&'m [u8]),
+    /// Code and fields.
+    Node(u32, &'r [u64]),
+}
+
 /// A block of metadata: strings first, then nodes.
 #[derive(Debug)]
 struct Level<'m> {
@@ -182,6 +190,24 @@ impl<'m> Metadata<'m> {
             level.characters.get(start as usize..end as usize)
         });
         string.ok_or(self.failed())
+    }
+
+    /// What a number of metadata is: a string, or the code and fields of a node.
+    pub(crate) fn entry(&mut self, number: u32) -> Result<Entry<'_, 'm>> {
+        let failed = self.failed();
+        let index = number.checked_sub(1).ok_or(failed)?;
+        let level = self.levels.iter().find(|level| level.first <= index && index < level.end());
+        let level = level.ok_or(failed)?;
+        if ((index - level.first) as usize) < level.strings.len() {
+            return Ok(Entry::String(self.string(number)?));
+        }
+        let (code, count) = self.node(number)?;
+        Ok(Entry::Node(code, self.record.get(count)))
+    }
+
+    /// Whether a number is that of a function's own metadata.
+    pub(crate) fn is_own(&self, number: u32) -> bool {
+        self.levels.get(self.own).is_some_and(|level| number > level.first)
     }
 
     /// A location, such as the one at which a scope was inlined.

@@ -172,6 +172,7 @@ impl<'a> ModuleReader<'a> {
             bundle_tags: Vec::new(),
             sync_scopes: Vec::new(),
             assembly: Vec::new(),
+            kinds: &[],
             metadata: &[],
         };
         ModuleReader {
@@ -242,6 +243,10 @@ impl<'a> ModuleReader<'a> {
             }
             block::METADATA if module.metadata.is_empty() && !self.cut => {
                 module.metadata = block_at(reader, start)?;
+                Ok(())
+            }
+            block::METADATA_KINDS if module.kinds.is_empty() && !self.cut => {
+                module.kinds = block_at(reader, start)?;
                 Ok(())
             }
             block::METADATA_KINDS

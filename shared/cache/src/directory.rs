@@ -4,6 +4,7 @@
 //! DIR/code/3f/9a0c…77.ajo       a pack (autojit_code::pack)
 //! DIR/code/3f/9a0c…77.ajl       its lines
 //! DIR/code/3f/9a0c…77.aji       an image pack (autojit_code::image_pack)
+//! DIR/code/3f/9a0c…77.ajf       code by the content of functions (crate::by_content)
 //! DIR/code/3f/9a0c…77.ajr       functions that have run (crate::profile)
 //! DIR/code/3f/9a0c…77.ajd       the object of a whole module, for debuggers
 //! DIR/code/3f/.new.1234.5.6     one in the making: it gets its name when it is whole
@@ -36,6 +37,8 @@ pub enum Kind {
     Code,
     /// What describes its lines.
     Lines,
+    /// Code by the content of functions.
+    Same,
     /// Which functions have run (profile).
     Ran,
     /// Code and lines of many modules of an image.
@@ -46,13 +49,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Code, Self::Lines, Self::Ran, Self::Image, Self::Described];
+    pub const ALL: [Self; 6] = [Self::Code, Self::Lines, Self::Same, Self::Ran, Self::Image, Self::Described];
 
     /// What the names of such files end with.
     pub(crate) fn suffix(self) -> &'static [u8] {
         match self {
             Self::Code => b".ajo",
             Self::Lines => b".ajl",
+            Self::Same => b".ajf",
             Self::Ran => b".ajr",
             Self::Image => b".aji",
             Self::Described => b".ajd",

@@ -6,6 +6,7 @@
 //!
 //! This crate lives inside other people's processes: it makes raw system calls only.
 
+pub mod by_content;
 mod contents;
 mod directory;
 mod live;

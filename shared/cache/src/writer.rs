@@ -86,7 +86,8 @@ impl<T> Writer<T> {
     /// it cannot be written: what was in it before is still there then.
     pub fn write(self, directory: &Directory, mut written: impl FnMut(Pending<T>, Result<u64, Errno>)) {
         for (key, pending) in self.0 {
-            let result = add(directory, &key, &pending.units, &pending.local);
+            let units: Vec<&Unit<'_>> = pending.units.iter().collect();
+            let result = add(directory, &key, &units, &pending.local);
             written(pending, result);
         }
     }
@@ -103,7 +104,12 @@ impl<T> Default for Writer<T> {
 ///
 /// # Errors
 /// The file cannot be written. What was there is still there.
-fn add(directory: &Directory, key: &Key, units: &[Unit<'_>], local: &BTreeSet<u32>) -> Result<u64, Errno> {
+pub(crate) fn add(
+    directory: &Directory,
+    key: &Key,
+    units: &[&Unit<'_>],
+    local: &BTreeSet<u32>,
+) -> Result<u64, Errno> {
     let count = |unit: &Unit<'_>| unit.functions.iter().filter(|function| function.global).count() as u64;
     // What others have written meanwhile is kept.
     let old = directory.read(key, Kind::Code).ok();
@@ -117,7 +123,7 @@ fn add(directory: &Directory, key: &Key, units: &[Unit<'_>], local: &BTreeSet<u3
         Some(unit)
     });
     let before = old.as_ref().map_or(0, count);
-    let units: Vec<&Unit<'_>> = old.iter().chain(units).collect();
+    let units: Vec<&Unit<'_>> = old.iter().chain(units.iter().copied()).collect();
     let merged = Unit::merge(&units, |index| local.contains(&index));
     let Some(merged) = merged else {
         log::debug!("the code of one module is too large for a cache file");

@@ -61,11 +61,18 @@ impl<'a> Unit<'a> {
     where
         'a: 's,
     {
-        let mut rename = |symbol: Symbol<'a>| match symbol {
+        self.renamed(|symbol| match symbol {
             Symbol::Name(name) => Symbol::Name(name),
             Symbol::Function(index) => Symbol::Function(function(index)),
             Symbol::Import(index) => Symbol::Import(import(index)),
-        };
+        })
+    }
+
+    /// The same with other symbols; bytes and names are borrowed.
+    pub fn renamed<'s>(&'s self, mut rename: impl FnMut(Symbol<'a>) -> Symbol<'s>) -> Unit<'s>
+    where
+        'a: 's,
+    {
         let functions: Vec<UnitFunction<'s>> =
             self.functions.iter().map(|it| UnitFunction { symbol: rename(it.symbol), ..it }).collect();
         let externals: Vec<External<'s>> =

@@ -9,6 +9,7 @@ mod daemon_inherits;
 mod debugger;
 mod debugger_starts;
 mod documentation;
+mod edited;
 mod image_packs;
 mod inline_copies;
 mod jitlink;

@@ -437,6 +437,6 @@ fn run(open: &mut Open, root: &'static Function) -> Result<(), Error> {
     };
     publish(module, memory, linked, publication)?;
     stats::COUNTERS.baseline.add(1);
-    cache::keep(module, session.id(), unit, true);
+    cache::keep(module, session.id(), unit, true, false);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autojit_abi::{BASELINE, GENERATOR};
-use autojit_cache::{Pending, Writer};
+use autojit_cache::{Pending, Writer, by_content};
 use autojit_code::Unit;
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_generator::Id;
@@ -24,8 +24,8 @@ struct Source {
     module: &'static Module,
     /// Whether making it again takes about as long as reading it.
     is_cheap: bool,
-    /// When each unit of it came.
-    times: Vec<u64>,
+    /// When each unit of it came, and whether it is a function that was optimised alone.
+    units: Vec<(u64, bool)>,
 }
 
 struct Waiting {
@@ -56,8 +56,8 @@ static WAITING: Lock<Waiting> = Lock::new(Waiting {
 pub static FORK_LOCK: &dyn ForkLock = &WAITING;
 
 /// Keeps a unit of code that a generator has made, and this process has published. `new`: nothing else writes it to the file
-/// of its module.
-pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: bool) {
+/// of its module. `alone`: it is a function that was optimised alone, as it runs often.
+pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: bool, alone: bool) {
     if directory().is_none() {
         return;
     }
@@ -80,7 +80,8 @@ pub fn keep(module: &'static Module, generator: &Id, unit: Unit<'static>, new: b
         waiting.since = sys::monotonic_time();
     }
     let time = waiting.tick();
-    waiting.modules.add(key, unit, local, || Source { module, is_cheap, times: Vec::new() }).times.push(time);
+    let source = waiting.modules.add(key, unit, local, || Source { module, is_cheap, units: Vec::new() });
+    source.units.push((time, alone && !options::calls_pass_stubs()));
 }
 
 /// Keeps what may become part of an image pack. `kept`: see [`Noted`].
@@ -118,10 +119,10 @@ fn write(last: bool) {
         let packs = last || waiting.packs_are_due();
         (waiting.modules.take(), std::mem::take(&mut waiting.noted), packs)
     };
-    modules.retain(|Source { module, times, .. }, units| {
+    modules.retain(|Source { module, units: known, .. }, units| {
         let wanted: Vec<bool> = units.iter().map(|unit| !is_outdated(module, unit)).collect();
         let mut next = wanted.iter();
-        times.retain(|_| next.next() == Some(&true));
+        known.retain(|_| next.next() == Some(&true));
         wanted
     });
     if packs {
@@ -131,20 +132,42 @@ fn write(last: bool) {
                 of_packs.add(module, units);
             }
         });
-        for Pending { of: Source { module, times, .. }, units, .. } in
+        for Pending { of: Source { module, units: known, .. }, units, .. } in
             modules.take_if(|source, _| source.is_cheap && of_packs.has(source.module))
         {
-            let units = units.into_iter().zip(times);
-            noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None, unwritten: true }));
+            let units = units.into_iter().zip(known);
+            noted.extend(units.map(|(unit, (time, _))| Noted {
+                module,
+                unit,
+                time,
+                kept: None,
+                unwritten: true,
+            }));
         }
     }
-    modules.write(directory, |Pending { of: Source { module, times, .. }, units, .. }, written| {
+    modules.write(directory, |Pending { of: Source { module, units: known, .. }, units, .. }, written| {
+        if known.iter().any(|(_, alone)| *alone)
+            && let Some(opened) = module.opened()
+        {
+            let alone = units.iter().zip(&known).filter_map(|(unit, (_, alone))| alone.then_some(unit));
+            if let Err(error) =
+                by_content::record(directory, &opened.container, options::opt_override(), alone)
+            {
+                log::debug!("writing to the cache {}: {error}", path(directory));
+            }
+        }
         match written {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
             Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
         }
-        let units = units.into_iter().zip(times);
-        noted.extend(units.map(|(unit, time)| Noted { module, unit, time, kept: None, unwritten: false }));
+        let units = units.into_iter().zip(known);
+        noted.extend(units.map(|(unit, (time, _))| Noted {
+            module,
+            unit,
+            time,
+            kept: None,
+            unwritten: false,
+        }));
     });
     let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
     let mut waiting = WAITING.lock();

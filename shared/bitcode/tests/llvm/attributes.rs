@@ -58,7 +58,7 @@ impl Comparison<'_> {
                 Attribute::Enum(kind)
                 | Attribute::Int(kind, _)
                 | Attribute::Type(kind, _)
-                | Attribute::Range(kind) => {
+                | Attribute::Range(kind, _) => {
                     same!(ours.has(kind), true, "presence of {kind:?}");
                     kind.text()
                 }

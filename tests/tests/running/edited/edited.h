@@ -1,0 +1,1 @@
+static inline unsigned from_header(unsigned x) { return x * 3 + 11; }
