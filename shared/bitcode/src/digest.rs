@@ -80,6 +80,8 @@ pub struct Digester<'m> {
     known: BTreeMap<u32, Known>,
     /// Scopes of the module, with all that they are in.
     scopes: BTreeMap<u32, u128>,
+    /// Lines of bodies.
+    lines: BTreeMap<u32, u128>,
     body: FunctionBody,
     /// Whose metadata is at hand.
     body_of: u32,
@@ -118,6 +120,7 @@ impl<'m> Digester<'m> {
             parts: BTreeMap::new(),
             known: BTreeMap::new(),
             scopes: BTreeMap::new(),
+            lines: BTreeMap::new(),
             body: FunctionBody::default(),
             body_of: u32::MAX,
         };

@@ -234,6 +234,21 @@ fn what_is_not_understood_has_no_digest() {
     assert!(digest_of(&assemble(BASE), "printf").is_err());
 }
 
+/// Of damaged modules there is a digest or an error, and nothing else.
+#[test]
+fn damage_is_no_more_than_an_error() {
+    let bytes = assemble(BASE);
+    for at in (0..bytes.len()).step_by(5) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let Ok(module) = BitcodeModule::parse(&damaged) else { continue };
+        let Ok(mut digester) = Digester::new(&module, &class, room) else { continue };
+        for number in 0..module.globals().len() as u32 {
+            let _ = (digester.of(number), digester.lines_of(number));
+        }
+    }
+}
+
 #[test]
 fn every_body_of_a_module_has_a_digest_of_its_own() {
     let bytes = assemble(BASE);

@@ -16,15 +16,21 @@ impl Digester<'_> {
     pub fn lines_of(&mut self, function: u32) -> Result<u128> {
         let mut text = Text::default();
         for (number, _) in self.bodies(function)? {
-            let block = self.module.block(number)?;
+            if let Some(known) = self.lines.get(&number) {
+                text.wide(*known);
+                continue;
+            }
+            let (block, mut own) = (self.module.block(number)?, Text::default());
             let mut body = std::mem::take(&mut self.body);
             let result = self.module.read_block(number, block, &mut body).and_then(|()| {
                 self.metadata.enter_block(&body, block)?;
                 self.body_of = number;
-                self.say_lines(&body, &mut text)
+                self.say_lines(&body, &mut own)
             });
             self.body = body;
             result?;
+            self.lines.insert(number, own.digest());
+            text.wide(own.digest());
         }
         Ok(text.digest())
     }

@@ -1,21 +1,9 @@
 //! Asks for everything that the reader has to say of some bytes, and checks what it promises of each body.
 
 use autojit_bitcode::{
-    Attribute, AttributeList, BitcodeModule, Block, Class, Constant, DebugLocation, Definition, Digester,
-    FunctionBody, Inst, Instruction, Metadata, Parts, Predecessors, Result, TypeId, Value, cut, join, split,
+    Attribute, AttributeList, BitcodeModule, Block, Constant, DebugLocation, Definition, FunctionBody, Inst,
+    Instruction, Metadata, Parts, Predecessors, Result, TypeId, Value, cut, join, split,
 };
-
-/// Makes digests of all functions, twice: they are the same.
-fn digests(module: &BitcodeModule<'_>) {
-    let class = |name: &[u8]| Class { kind: name.first().copied().unwrap_or(0), opaque: false };
-    let make = || {
-        let mut digester = Digester::new(module, &class, |calls| 30 / calls).ok()?;
-        let all =
-            (0..module.globals().len() as u32).map(|index| (digester.of(index), digester.lines_of(index)));
-        Some(all.collect::<Vec<_>>())
-    };
-    assert_eq!(make(), make());
-}
 
 /// Reads the module and all of its functions. An error of the module is given; functions may be in error alone.
 pub fn drive(bytes: &[u8]) -> Result<usize> {
@@ -34,7 +22,6 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
     for value in 0..module.values() + 1 {
         constant(&module, module.constant(Value(value)), &mut elements);
     }
-    digests(&module);
     let mut read = 0;
     let mut metadata = Metadata::new(&module).ok();
     for (index, global) in module.globals().iter().enumerate() {
