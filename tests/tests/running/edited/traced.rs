@@ -1,3 +1,5 @@
+//! A function that prints where it is.
+
 use std::backtrace::Backtrace;
 use std::hint::black_box;
 
