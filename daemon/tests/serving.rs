@@ -141,11 +141,9 @@ fn functions_that_ran_last_time_are_compiled_ahead() {
         "int f(int a) { return a + 1; } int g(void) { return 1; } int main(void) { return 0; }",
         &names,
     );
-    // Of the first one only where the program begins: nothing had run before.
-    daemon.until("compiled_ahead", |count| count == 1);
     program.send(&after, true);
-    // f, and where the program begins; not g, which never ran.
-    daemon.until("compiled_ahead", |count| count == 3);
+    // f; not g, which never ran, nor where a program begins that compiles that itself, as nothing is optimised.
+    daemon.until("compiled_ahead", |count| count == 1);
     let (hits, compiled) = (daemon.number("cache_hits"), daemon.number("compiled"));
     assert!(defines(&program.compile(&after, 0), "f"));
     assert_eq!((daemon.number("cache_hits"), daemon.number("compiled")), (hits + 1, compiled));

@@ -8,6 +8,7 @@
 //! Left out are locations and all else that is said for debuggers alone, names of locals, types and constants that only the
 //! module knows, and the order of the module. What is not understood has no digest.
 
+mod entities;
 mod lines;
 mod metadata;
 mod part;
@@ -21,6 +22,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     AttributeKind, BitcodeModule, Error, FunctionBody, GlobalKind, Metadata, Reason, Result, TypeId, Value,
 };
+use entities::Entities;
 use part::Part;
 
 /// What a name is outside of the bitcode.
@@ -76,10 +78,12 @@ pub struct Digester<'m> {
     flags: Vec<u32>,
     types: Vec<Option<u128>>,
     attributes: BTreeMap<u32, u128>,
-    parts: BTreeMap<Entity, Rc<Part>>,
+    entities: Entities,
     known: BTreeMap<u32, Known>,
-    /// Scopes of the module, with all that they are in.
+    /// Scopes, with all that they are in.
     scopes: BTreeMap<u32, u128>,
+    /// Those of them that are of the function whose lines were read last.
+    own_scopes: Vec<u32>,
     /// Lines of bodies.
     lines: BTreeMap<u32, u128>,
     body: FunctionBody,
@@ -117,9 +121,10 @@ impl<'m> Digester<'m> {
             flags: Vec::new(),
             types: vec![None; module.types().len()],
             attributes: BTreeMap::new(),
-            parts: BTreeMap::new(),
+            entities: Entities::default(),
             known: BTreeMap::new(),
             scopes: BTreeMap::new(),
+            own_scopes: Vec::new(),
             lines: BTreeMap::new(),
             body: FunctionBody::default(),
             body_of: u32::MAX,
@@ -138,19 +143,22 @@ impl<'m> Digester<'m> {
     /// # Errors
     /// It has no body, or what can be reached from it is damaged or has something that is not known here.
     pub fn of(&mut self, function: u32) -> Result<u128> {
-        let mut walk = Walk::default();
+        let bodies = self.bodies(function)?;
+        let mut walk = self.entities.walk();
         walk.text(self.module.triple());
         walk.text(self.module.data_layout());
-        for flag in self.flags.clone() {
-            walk.meet(Entity::Node(flag));
+        for flag in &self.flags {
+            let number = self.entities.number(Entity::Node(*flag));
+            walk.meet(number, &mut self.entities);
         }
-        for (number, body) in self.bodies(function)? {
-            walk.meet(Entity::Global(number));
-            walk.part(&body.part);
+        for (number, body) in bodies {
+            let number = self.entities.number(Entity::Global(number));
+            walk.meet(number, &mut self.entities);
+            walk.part(&body.part, &mut self.entities);
         }
-        while let Some(entity) = walk.queue.pop_front() {
-            let part = self.part(entity)?;
-            walk.part(&part);
+        while let Some(number) = walk.next() {
+            let part = self.part(number)?;
+            walk.part(&part, &mut self.entities);
         }
         Ok(xxh3_128(&walk.text))
     }
@@ -249,18 +257,19 @@ impl<'m> Digester<'m> {
         (global.kind == GlobalKind::Function).then_some(number)
     }
 
-    fn part(&mut self, entity: Entity) -> Result<Rc<Part>> {
-        if let Some(part) = self.parts.get(&entity) {
+    /// The part of the entity of this number.
+    fn part(&mut self, number: u32) -> Result<Rc<Part>> {
+        if let Some(part) = self.entities.known(number) {
             return Ok(Rc::clone(part));
         }
-        let part = Rc::new(match entity {
+        let part = Rc::new(match self.entities.entity(number) {
             Entity::Global(number) => self.of_global(number)?,
             Entity::Constant(value) => self.of_constant(value)?,
             Entity::Node(number) => self.of_node(number)?,
             // Those that were referred to were made with the body.
             Entity::Own(..) => return Err(UNKNOWN),
         });
-        self.parts.insert(entity, Rc::clone(&part));
+        self.entities.keep(number, Rc::clone(&part));
         Ok(part)
     }
 
@@ -272,35 +281,5 @@ impl<'m> Digester<'m> {
         let digest = self.read_type(id)?;
         *self.types.get_mut(id.0 as usize).ok_or(UNKNOWN)? = Some(digest);
         Ok(digest)
-    }
-}
-
-/// What was met on the way through a module, and what is still to be looked at.
-#[derive(Default)]
-struct Walk {
-    text: Vec<u8>,
-    numbers: BTreeMap<Entity, u32>,
-    queue: VecDeque<Entity>,
-}
-
-impl Walk {
-    fn text(&mut self, text: &[u8]) {
-        self.text.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        self.text.extend_from_slice(text);
-    }
-
-    /// Notes the number of an entity, which is new or not.
-    fn meet(&mut self, entity: Entity) {
-        let new = self.numbers.len() as u32;
-        let number = *self.numbers.entry(entity).or_insert(new);
-        if number == new {
-            self.queue.push_back(entity);
-        }
-        self.text.extend_from_slice(&number.to_le_bytes());
-    }
-
-    fn part(&mut self, part: &Part) {
-        self.text.extend_from_slice(&part.digest.to_le_bytes());
-        part.refers.iter().for_each(|entity| self.meet(*entity));
     }
 }

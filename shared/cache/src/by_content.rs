@@ -52,12 +52,16 @@ fn key_of_source(container: &Container<'_>, level: i32) -> Key {
 }
 
 /// A function of the file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry<'a> {
-    digest: u128,
-    lines: u128,
-    name: &'a str,
-    bundle: &'a [u8],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Of what the optimiser could see of it.
+    pub digest: u128,
+    /// Of its lines.
+    pub lines: u128,
+    /// Its name.
+    pub name: &'a str,
+    /// Its code, which has a checksum of its own.
+    pub bundle: &'a [u8],
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
@@ -65,7 +69,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// The functions of a file. None if it is damaged, or not for `key`.
-fn entries<'a>(bytes: &'a [u8], key: &Key) -> Option<Vec<Entry<'a>>> {
+pub fn entries<'a>(bytes: &'a [u8], key: &Key) -> Option<Vec<Entry<'a>>> {
     let count = word(bytes, 12)? as usize;
     if !bytes.starts_with(&MAGIC) || word(bytes, 8)? != VERSION || bytes.get(CHECKED..HEADER)? != key {
         return None;

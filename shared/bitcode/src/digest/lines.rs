@@ -21,6 +21,10 @@ impl Digester<'_> {
                 continue;
             }
             let (block, mut own) = (self.module.block(number)?, Text::default());
+            // Other functions have others with these numbers.
+            for scope in self.own_scopes.drain(..) {
+                self.scopes.remove(&scope);
+            }
             let mut body = std::mem::take(&mut self.body);
             let result = self.module.read_block(number, block, &mut body).and_then(|()| {
                 self.metadata.enter_block(&body, block)?;
@@ -87,8 +91,9 @@ impl Digester<'_> {
             next = if scope.kind == ScopeKind::Block { scope.parent } else { 0 };
         }
         let digest = text.digest();
-        if !is_own {
-            self.scopes.insert(number, digest);
+        self.scopes.insert(number, digest);
+        if is_own {
+            self.own_scopes.push(number);
         }
         Ok(digest)
     }

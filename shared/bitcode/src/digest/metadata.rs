@@ -135,12 +135,14 @@ impl<'m> Digester<'m> {
         let mut left = text.refers().to_vec();
         while let Some(entity) = left.pop() {
             if let Entity::Own(_, node) = entity
-                && !self.parts.contains_key(&entity)
+                && let number = self.entities.number(entity)
+                && self.entities.known(number).is_none()
             {
                 let mut text = Text::default();
                 self.read_node(node, Some(body), &mut text)?;
                 left.extend_from_slice(text.refers());
-                self.parts.insert(entity, Rc::new(text.finish()));
+                let part = self.entities.part(&text);
+                self.entities.keep(number, Rc::new(part));
             }
         }
         Ok(())
@@ -162,7 +164,7 @@ impl<'m> Digester<'m> {
     pub(super) fn of_node(&mut self, number: u32) -> Result<Part> {
         let mut text = Text::default();
         self.read_node(number, None, &mut text)?;
-        Ok(text.finish())
+        Ok(self.entities.part(&text))
     }
 
     /// Says what a node is, of the module, or of a function with this body.

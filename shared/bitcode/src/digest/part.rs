@@ -11,8 +11,8 @@ use super::Entity;
 pub struct Part {
     /// Of what it says; what it refers to has numbers there.
     pub digest: u128,
-    /// By number.
-    pub refers: Vec<Entity>,
+    /// By number there: the numbers of the entities.
+    pub refers: Vec<u32>,
 }
 
 /// What is said.
@@ -72,9 +72,5 @@ impl Text {
 
     pub fn digest(&self) -> u128 {
         xxh3_128(&self.bytes)
-    }
-
-    pub fn finish(self) -> Part {
-        Part { digest: self.digest(), refers: self.refers }
     }
 }

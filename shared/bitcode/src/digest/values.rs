@@ -188,7 +188,7 @@ impl Digester<'_> {
             }
         }
         self.say_attached(number, &mut text)?;
-        Ok(text.finish())
+        Ok(self.entities.part(&text))
     }
 
     pub(super) fn of_constant(&mut self, value: Value) -> Result<Part> {
@@ -197,7 +197,7 @@ impl Digester<'_> {
         let constant = module.constant(value).ok_or(UNKNOWN)?;
         let index = value.0 as usize - module.globals().len();
         self.say_constant(constant, module.constants.range(index), None, 0, &mut text)?;
-        Ok(text.finish())
+        Ok(self.entities.part(&text))
     }
 
     /// Says which value it is, in a body or outside of all.
@@ -378,7 +378,7 @@ impl Digester<'_> {
             body.successors(block).iter().for_each(|to| text.number(to.0));
         }
         self.say_metadata(body, &mut text)?;
-        Ok(Body { part: text.finish(), calls })
+        Ok(Body { part: self.entities.part(&text), calls })
     }
 
     fn say_instruction(
