@@ -7,6 +7,10 @@
 //! their own, which cost system calls and fresh pages each time. One lock guards it: the runtime allocates little, and only
 //! with signals blocked, so no handler can find the lock held by its own thread. Memory of small blocks is never given back.
 //!
+//! A compiler that sees both a call of the allocator and what became of another one may take the block for as small as its layout
+//! said, and leave out what is written behind: the link of a free block, or what a block has got that grew where it is. So what
+//! frees and resizes is never inlined.
+//!
 //! # Safety
 //! Free blocks are linked through their first word. A block belongs to the class of its layout, which GlobalAlloc's
 //! callers promise to repeat when they free it.
@@ -270,6 +274,7 @@ unsafe impl GlobalAlloc for Allocator {
         block
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class_of(layout) {
             // Nothing uses it any more (GlobalAlloc's contract).
@@ -279,6 +284,7 @@ unsafe impl GlobalAlloc for Allocator {
         }
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller promises that the new size is valid for the alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };

@@ -90,6 +90,16 @@ fn functions_that_run_lie_together() {
     assert!(end - start < bytes + bytes / 10, "{bytes} bytes of code take {}", end - start);
 }
 
+/// With the profile of another day, what resizes blocks was inlined, and what was written behind the old end left out.
+#[test]
+fn what_frees_and_resizes_is_not_inlined() {
+    let symbols = tool(Command::new("nm").arg("--defined-only").arg(dist("lib/libautojit.so"))).text();
+    for name in ["7dealloc", "7realloc"] {
+        let is_it = |line: &str| line.contains("platform..alloc..Allocator") && line.contains(name);
+        assert!(symbols.lines().any(is_it), "no function of its own for {name}");
+    }
+}
+
 /// preload/build.rs finds the standard library's handlers by their names, which are rustc's own affair.
 #[test]
 fn the_runtime_ends_panics_itself() {
