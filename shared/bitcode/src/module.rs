@@ -39,8 +39,8 @@ pub struct BitcodeModule<'a> {
     pub(crate) bundle_tags: Vec<Vec<u8>>,
     pub(crate) sync_scopes: Vec<Vec<u8>>,
     pub(crate) assembly: Vec<u8>,
-    /// The block with the names of kinds of metadata, if it is in these bytes.
-    pub(crate) kinds: &'a [u8],
+    /// The block with the names of kinds of metadata, if it is in these bytes: the words that it is in, and its first bit.
+    pub(crate) kinds: Option<(&'a [u8], u64)>,
     /// The block of metadata, if it is in these bytes.
     pub(crate) metadata: &'a [u8],
 }

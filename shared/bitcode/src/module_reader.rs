@@ -172,7 +172,7 @@ impl<'a> ModuleReader<'a> {
             bundle_tags: Vec::new(),
             sync_scopes: Vec::new(),
             assembly: Vec::new(),
-            kinds: &[],
+            kinds: None,
             metadata: &[],
         };
         ModuleReader {
@@ -245,8 +245,10 @@ impl<'a> ModuleReader<'a> {
                 module.metadata = block_at(reader, start)?;
                 Ok(())
             }
-            block::METADATA_KINDS if module.kinds.is_empty() && !self.cut => {
-                module.kinds = block_at(reader, start)?;
+            block::METADATA_KINDS if module.kinds.is_none() && !self.cut => {
+                reader.skip_block()?;
+                // What comes in front of it need not be a block, so it begins at any bit.
+                module.kinds = Some((reader.cursor.since(start / 32 * 32), start % 32));
                 Ok(())
             }
             block::METADATA_KINDS

@@ -257,3 +257,19 @@ fn every_body_of_a_module_has_a_digest_of_its_own() {
         names.iter().map(|name| digest_of(&bytes, name).expect("it has a digest")).collect();
     assert_eq!(digests.len(), names.len());
 }
+
+/// Kinds of metadata come behind the globals' records, at any bit, where a module has no constants.
+#[test]
+fn modules_without_constants_have_digests() {
+    let digest = |kind: &str, globals: usize| {
+        let mut text = format!(
+            "define void @root(ptr %p) {{\n  store ptr %p, ptr %p, !{kind} !0\n  ret void\n}}\n!0 = !{{}}\n"
+        );
+        (0..globals).for_each(|number| text += &format!("@g{number} = external global [{number} x i8]\n"));
+        digest_of(&assemble(&text), "root").unwrap_or_else(|error| panic!("{globals}: {error:?}"))
+    };
+    for globals in 0..9 {
+        assert_ne!(digest("own", globals), digest("other", globals));
+        assert_eq!(digest("own", globals), digest("own", 0));
+    }
+}

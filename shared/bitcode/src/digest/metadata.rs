@@ -27,10 +27,8 @@ fn node(number: u64) -> Result<u32> {
 impl<'m> Digester<'m> {
     /// Reads the names of kinds.
     pub(super) fn read_kinds(&mut self) -> Result<()> {
-        if self.module.kinds.is_empty() {
-            return Ok(());
-        }
-        let mut outer = Reader::within(Cursor::new(self.module.kinds), self.module.width);
+        let Some((words, start)) = self.module.kinds else { return Ok(()) };
+        let mut outer = Reader::within(Cursor::at(words, start), self.module.width);
         if outer.next()? != Next::Block(block::METADATA_KINDS) {
             return Err(UNKNOWN);
         }
