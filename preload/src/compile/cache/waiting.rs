@@ -150,9 +150,9 @@ fn write(last: bool) {
             && let Some(opened) = module.opened()
         {
             let alone = units.iter().zip(&known).filter_map(|(unit, (_, alone))| alone.then_some(unit));
-            if let Err(error) =
-                by_content::record(directory, &opened.container, options::opt_override(), alone)
-            {
+            let record = || by_content::record(directory, &opened.container, options::opt_override(), alone);
+            // The container lies in the image, which the program may have closed, or close meanwhile.
+            if let Some(Err(error)) = module.image().while_loaded(record) {
                 log::debug!("writing to the cache {}: {error}", path(directory));
             }
         }
