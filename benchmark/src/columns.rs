@@ -31,6 +31,7 @@ pub enum Column {
     Keep,
     TiersFirst,
     TiersLater,
+    TiersEdited,
     TiersCounting,
 }
 
@@ -66,7 +67,7 @@ use Comparison::{Extra, Ratio};
 use Unit::{Bytes, CpuMilliseconds, CpuSeconds, Kibibytes, WallMilliseconds};
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 26] = [
+const COLUMNS: [Row; 27] = [
     (C::Compile, "compile", "compile", "compiling all of it", CpuSeconds, Ratio),
     (C::LinkBfd, "link-bfd", "link (bfd)", "linking it with ld.bfd", WallMilliseconds, Ratio),
     (C::LinkLld, "link-lld", "link (lld)", "linking it with ld.lld", WallMilliseconds, Ratio),
@@ -92,6 +93,7 @@ const COLUMNS: [Row; 26] = [
     (C::Keep, "keep", "keeping", "a first run that keeps its code, beside one that does not", CpuMilliseconds, Ratio),
     (C::TiersFirst, "tiers-first", "first run, tiers", "the first run of long work, with tiers", CpuMilliseconds, Ratio),
     (C::TiersLater, "tiers-later", "later run, tiers", "a later run of long work, with tiers", CpuMilliseconds, Ratio),
+    (C::TiersEdited, "tiers-edited", "after an edit, tiers", "the first run of long work after an edit, with tiers", CpuMilliseconds, Ratio),
     (C::TiersCounting, "tiers-counting", "counting", "baseline code that counts, beside the same that does not", CpuMilliseconds, Ratio),
 ];
 
@@ -103,7 +105,7 @@ impl Column {
 
     /// Whether it is about optimised programs that begin with baseline code.
     pub fn is_tiered(self) -> bool {
-        matches!(self, C::TiersFirst | C::TiersLater | C::TiersCounting)
+        matches!(self, C::TiersFirst | C::TiersLater | C::TiersEdited | C::TiersCounting)
     }
 
     fn row(self) -> &'static Row {

@@ -48,7 +48,7 @@ pub fn row(
     let (measurements, failures) = (Vec::new(), Vec::new());
     let mut row = Row { setup, program, level, builds, measurements, failures };
     // Each step, and the columns that it is for.
-    let steps: [(&[Column], &Step<'_>); 18] = [
+    let steps: [(&[Column], &Step<'_>); 19] = [
         (&[C::Compile, C::Edit], &|row| row.builds()),
         (&[C::LinkBfd], &|row| row.link(C::LinkBfd, "bfd")),
         (&[C::LinkLld], &|row| row.link(C::LinkLld, "lld")),
@@ -97,6 +97,12 @@ pub fn row(
             row.add(C::TiersLater, &times, milliseconds);
             Ok(())
         }),
+        (&[C::TiersEdited], &|row| {
+            let edit = || Ok(row.long_build(How::Lazy)?.build()?.program);
+            let times = tiers::edited(setup, &row.long()?, row.work(), edit)?;
+            row.add(C::TiersEdited, &times, milliseconds);
+            Ok(())
+        }),
         (&[C::TiersCounting], &|row| {
             let times = tiers::counting(setup, &row.long()?.lazy, setup.passes())?;
             row.add(C::TiersCounting, &times, |time| *time);
@@ -141,8 +147,14 @@ impl<'a> Row<'a> {
 
     /// The programs of both builds that do long work: those of its steady column, or itself.
     fn long(&self) -> Result<Pair<PathBuf>> {
-        let Some((name, source)) = &self.program.steady else { return self.programs() };
-        How::BOTH.try_map(|how| Build::new(self.setup, name, source, self.level, how)?.program())
+        How::BOTH.try_map(|how| self.long_build(how)?.program())
+    }
+
+    /// One of these builds.
+    fn long_build(&self, how: How) -> Result<Build<'a>> {
+        let own = (self.program.name, &self.program.source);
+        let (name, source) = self.program.steady.as_ref().map_or(own, |(name, source)| (*name, source));
+        Build::new(self.setup, name, source, self.level, how)
     }
 
     /// What these are run with.

@@ -107,7 +107,8 @@ impl Program {
         let usual = match column {
             Column::Daemon | Column::DaemonRss | Column::Ahead | Column::Jobs => false,
             Column::Idle | Column::Keep => false,
-            Column::TiersFirst | Column::TiersLater | Column::TiersCounting => false,
+            Column::TiersFirst | Column::TiersLater => false,
+            Column::TiersEdited | Column::TiersCounting => false,
             // First runs of optimised programs take long, and no more memory. LLVM compiles them anyway.
             Column::FirstRss | Column::FirstLlvm => !self.only && level == Level::O0,
             Column::Steady => self.steady.is_some(),
@@ -167,9 +168,10 @@ pub fn all() -> Result<Vec<Program>> {
             arguments: vec!["--help".into()],
             steady: Some(("compress_work", libbz2(|_| ours("compress_work.c")))),
             passes: 3,
-            columns: &[C::Keep, C::Daemon, C::DaemonRss, C::TiersFirst, C::TiersCounting],
+            columns: &[C::Keep, C::Daemon, C::DaemonRss, C::TiersFirst, C::TiersEdited, C::TiersCounting],
             targets: &[
                 (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersEdited, 1.05),
                 (O2, C::TiersCounting, 1.03),
                 (O0, C::Daemon, 10.0),
                 (O0, C::First, 1.5),
@@ -184,11 +186,12 @@ pub fn all() -> Result<Vec<Program>> {
             arguments: vec![shared("lua/script.lua").display().to_string()],
             steady: Some(("lua_work", lua(ours("lua_work.c"))?)),
             passes: 4,
-            columns: &[C::TiersFirst, C::TiersCounting],
+            columns: &[C::TiersFirst, C::TiersEdited, C::TiersCounting],
             targets: &[
                 (O0, C::Steady, 1.0),
                 (O2, C::SteadyBaseline, 1.0),
                 (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersEdited, 1.05),
                 (O2, C::TiersCounting, 1.03),
             ],
             ..Program::new(
@@ -209,13 +212,22 @@ pub fn all() -> Result<Vec<Program>> {
                 // Two do at least 1.7 times as much as one.
                 (O0, C::Jobs, 0.588),
                 (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersEdited, 1.05),
                 (O2, C::TiersCounting, 1.03),
                 (O0, C::First, 40.0),
                 (O0, C::Steady, 1.0),
                 (O2, C::SteadyBaseline, 1.0),
                 (O0, C::Keep, 1.05),
             ],
-            columns: &[C::Keep, C::Daemon, C::Ahead, C::Jobs, C::TiersFirst, C::TiersCounting],
+            columns: &[
+                C::Keep,
+                C::Daemon,
+                C::Ahead,
+                C::Jobs,
+                C::TiersFirst,
+                C::TiersEdited,
+                C::TiersCounting,
+            ],
             ..Program::new(
                 "sqlite",
                 "a table and a query; steady: 200,000 rows, three times",

@@ -42,9 +42,9 @@ again in one process: it calls nothing for the first time, and is judged by its 
 /// The same of the table of tiers.
 const TIERS: &str = "\
 Processor time of optimised programs that begin with baseline code, with autojitd started by the program
-(`AUTOJIT_TIER=on`), divided by the plain build's: all of a run of long work, a first one with nothing cached, or a later
-one. What the daemon takes is not in it. `counting` compares further passes in baseline code that counts with the same in
-baseline code that does not.
+(`AUTOJIT_TIER=on`), divided by the plain build's: all of a run of long work, a first one with nothing cached, a later
+one, or the first one after a function was added to the first file. What the daemon takes is not in it. `counting`
+compares further passes in baseline code that counts with the same in baseline code that does not.
 ";
 
 /// The columns of the table of ratios.

@@ -66,6 +66,36 @@ pub fn later(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>) -> Result<
     runs(setup, programs, work, || Ok(setup.start_again(&programs.lazy, How::Lazy)))
 }
 
+/// Those of first runs after an edit: `edit` makes one, and gives the program. An earlier run has had optimised what runs often.
+///
+/// # Errors
+/// A program fails, or no code of the earlier run is found.
+pub fn edited(
+    setup: &Setup,
+    programs: &Pair<PathBuf>,
+    work: Work<'_>,
+    edit: impl Fn() -> Result<PathBuf>,
+) -> Result<Pair<Vec<Duration>>> {
+    let mut command = setup.start(&programs.lazy, How::Lazy)?;
+    check(setup, programs, work, tiered(setup, &mut command, "wait")?)?;
+    let program = edit()?;
+    let mut command = setup.start_again(&program, How::Lazy);
+    let (_, statistics) = setup.statistics(tiered(setup, work.given(&mut command), "on")?)?;
+    wait_for_copies(&program)?;
+    ensure!(statistics["same_content"].as_u64() > Some(0), "all was compiled anew: {statistics}");
+    by_turns(
+        setup.few_turns(),
+        || Ok(setup.run(work.given(&mut setup.start(&programs.plain, How::Plain)?))?.cpu),
+        || {
+            let program = edit()?;
+            let mut command = setup.start_again(&program, How::Lazy);
+            let taken = setup.run(tiered(setup, work.given(&mut command), "on")?)?.cpu;
+            wait_for_copies(&program)?;
+            Ok(taken)
+        },
+    )
+}
+
 fn runs(
     setup: &Setup,
     programs: &Pair<PathBuf>,
