@@ -66,23 +66,32 @@ fn normal(text: &str) -> String {
         if line.trim().is_empty() || DIFFERENT.iter().any(|part| line.contains(part)) {
             continue;
         }
-        // Addresses become 0x.
-        let mut rest = line;
-        while let Some((before, after)) = rest.split_once("0x") {
-            out.push_str(before);
-            out.push_str("0x");
-            rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-        }
-        out.push_str(rest);
-        out.push('\n');
+        push_line(&mut out, line);
     }
     out
+}
+
+/// Appends a line without the digits of its addresses, which become 0x.
+pub fn push_line(out: &mut String, line: &str) {
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("0x") {
+        out.push_str(before);
+        out.push_str("0x");
+        rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    }
+    out.push_str(rest);
+    out.push('\n');
 }
 
 /// Compares the two builds' sessions; `tells` must be in both.
 #[track_caller]
 fn compare(plain: &Path, lazy: &Path, script: &str, tells: &[&str]) {
-    let [plain, lazy] = [(plain, How::Plain), (lazy, How::Lazy)].map(|(p, how)| session(p, how, script));
+    assert_same(session(plain, How::Plain, script), session(lazy, How::Lazy, script), tells);
+}
+
+/// What debuggers said of the two builds must be the same, and have what `tells` says.
+#[track_caller]
+pub fn assert_same(plain: String, lazy: String, tells: &[&str]) {
     assert_eq!(plain, lazy, "--- plain\n{plain}\n--- lazy\n{lazy}");
     for text in tells {
         assert!(lazy.contains(text), "no '{text}' in\n{lazy}");

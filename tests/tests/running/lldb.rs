@@ -8,7 +8,7 @@ use autojit_tests::llvm::LLDB;
 use autojit_tests::run::{attempt, command, lazy_command};
 use autojit_tests::scratch::{Scratch, dist};
 
-use crate::debugger::{Waiting, program, source};
+use crate::debugger::{Waiting, assert_same, program, push_line, source};
 
 /// What lldb says to commands.
 fn session(program: &Path, how: How, commands: &[&str]) -> String {
@@ -40,7 +40,7 @@ const DIFFERENT: [&str; 9] = [
     "_start + ",
 ];
 
-/// Without such lines, addresses, columns and images, and with the number of a breakpoint instead of its location's.
+/// Without such lines, addresses and images, and with the number of a breakpoint instead of its location's.
 fn normal(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
@@ -53,17 +53,9 @@ fn normal(text: &str) -> String {
             }
             None => line.to_owned(),
         };
-        // Images are in front of a backquote; addresses become 0x.
+        // Images are in front of a backquote.
         let words = line.split(' ').map(|word| word.rsplit_once('`').map_or(word, |(_, name)| name));
-        let line = words.collect::<Vec<_>>().join(" ");
-        let mut rest = line.as_str();
-        while let Some((before, after)) = rest.split_once("0x") {
-            out.push_str(before);
-            out.push_str("0x");
-            rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
-        }
-        out.push_str(rest);
-        out.push('\n');
+        push_line(&mut out, &words.collect::<Vec<_>>().join(" "));
     }
     out
 }
@@ -71,12 +63,8 @@ fn normal(text: &str) -> String {
 /// Compares the two builds' sessions; `tells` must be in both.
 #[track_caller]
 fn compare(plain: &Path, lazy: &Path, commands: &[&str], tells: &[&str]) {
-    let [plain, lazy] =
-        [(plain, How::Plain), (lazy, How::Lazy)].map(|(path, how)| normal(&session(path, how, commands)));
-    assert_eq!(plain, lazy, "--- plain\n{plain}\n--- lazy\n{lazy}");
-    for text in tells {
-        assert!(lazy.contains(text), "no '{text}' in\n{lazy}");
-    }
+    let said = |path, how| normal(&session(path, how, commands));
+    assert_same(said(plain, How::Plain), said(lazy, How::Lazy), tells);
 }
 
 #[test]
