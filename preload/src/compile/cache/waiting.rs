@@ -28,6 +28,15 @@ struct Source {
     units: Vec<(u64, bool)>,
 }
 
+impl Source {
+    /// Its units, for a pack. `unwritten`: see [`Noted`].
+    fn noted(self, units: Vec<Unit<'static>>, unwritten: bool) -> impl Iterator<Item = Noted> {
+        let Self { module, units: known, .. } = self;
+        let units = units.into_iter().zip(known);
+        units.map(move |(unit, (time, _))| Noted { module, unit, time, kept: None, unwritten })
+    }
+}
+
 struct Waiting {
     modules: Writer<Source>,
     /// How much code came, as it were a clock.
@@ -132,27 +141,20 @@ fn write(last: bool) {
                 of_packs.add(module, units);
             }
         });
-        for Pending { of: Source { module, units: known, .. }, units, .. } in
+        for Pending { of, units, .. } in
             modules.take_if(|source, _| source.is_cheap && of_packs.has(source.module))
         {
-            let units = units.into_iter().zip(known);
-            noted.extend(units.map(|(unit, (time, _))| Noted {
-                module,
-                unit,
-                time,
-                kept: None,
-                unwritten: true,
-            }));
+            noted.extend(of.noted(units, true));
         }
     }
-    modules.write(directory, |Pending { of: Source { module, units: known, .. }, units, .. }, written| {
-        if known.iter().any(|(_, alone)| *alone)
-            && let Some(opened) = module.opened()
+    modules.write(directory, |Pending { of, units, .. }, written| {
+        if of.units.iter().any(|(_, alone)| *alone)
+            && let Some(opened) = of.module.opened()
         {
-            let alone = units.iter().zip(&known).filter_map(|(unit, (_, alone))| alone.then_some(unit));
+            let alone = units.iter().zip(&of.units).filter_map(|(unit, (_, alone))| alone.then_some(unit));
             let record = || by_content::record(directory, &opened.container, options::opt_override(), alone);
             // The container lies in the image, which the program may have closed, or close meanwhile.
-            if let Some(Err(error)) = module.image().while_loaded(record) {
+            if let Some(Err(error)) = of.module.image().while_loaded(record) {
                 log::debug!("writing to the cache {}: {error}", path(directory));
             }
         }
@@ -160,14 +162,7 @@ fn write(last: bool) {
             Ok(functions) => stats::COUNTERS.cached.add(functions),
             Err(error) => log::debug!("writing to the cache {}: {error}", path(directory)),
         }
-        let units = units.into_iter().zip(known);
-        noted.extend(units.map(|(unit, (time, _))| Noted {
-            module,
-            unit,
-            time,
-            kept: None,
-            unwritten: false,
-        }));
+        noted.extend(of.noted(units, false));
     });
     let mut rest = if packs { image_cache::write(directory, noted) } else { noted };
     let mut waiting = WAITING.lock();
