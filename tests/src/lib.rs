@@ -16,6 +16,8 @@ pub mod directives;
 pub mod fake;
 pub mod fresh;
 pub mod installation;
+pub mod kept;
+pub mod links;
 pub mod llvm;
 pub mod packages;
 pub mod parts;

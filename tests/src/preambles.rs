@@ -5,15 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::compile::release;
+use crate::kept;
 use crate::llvm;
 use crate::run::{Outcome, attempt, command};
 use crate::scratch::{Scratch, dist, repository};
-
-/// So long the making of a preamble may take, at the lowest priority on a busy machine.
-const LIMIT: Duration = Duration::from_secs(100);
 
 /// A copy of `tests/preambles`, with a cache of its own.
 #[derive(Debug)]
@@ -163,20 +160,15 @@ impl Project {
         (used, kept)
     }
 
-    /// How many events of a kind there were (tools/src/preamble/storage.rs has their letters).
+    /// How many events of a kind there were (tools/src/kept/storage.rs has their letters).
     pub fn count(&self, event: char) -> usize {
-        let events = fs::read_to_string(self.kept().join("events")).unwrap_or_default();
-        events.chars().filter(|letter| *letter == event).count()
+        kept::count(&self.kept(), event)
     }
 
     /// Waits until every preamble that was asked for is made, or is not going to be.
     #[track_caller]
     pub fn wait_for_preambles(&self) {
-        let start = Instant::now();
-        while self.count('a') > ['m', 'f', 'l'].map(|end| self.count(end)).iter().sum() {
-            assert!(start.elapsed() < LIMIT, "a preamble is still in the making after {LIMIT:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        kept::wait(&self.kept());
     }
 
     /// Has a preamble made and used.
@@ -190,16 +182,7 @@ impl Project {
 
     /// Why preambles were not made, as far as manifests tell.
     pub fn reasons(&self) -> String {
-        let events = fs::read_to_string(self.kept().join("events")).unwrap_or_default();
-        let texts = files(&self.kept(), "ajm").into_iter().filter_map(|file| fs::read(file).ok());
-        let texts: Vec<_> = texts
-            .flat_map(|text| {
-                let words = text.split(|byte| *byte < b' ' || *byte > b'~').map(<[u8]>::to_vec);
-                words.filter(|word| word.len() > 12 && word.contains(&b' ')).collect::<Vec<_>>()
-            })
-            .map(|word| String::from_utf8_lossy(&word).into_owned())
-            .collect();
-        format!("events {events}, {texts:?}")
+        kept::reasons(&self.kept())
     }
 
     /// Kills the processes that make preambles, and forgets what was counted: no end of theirs will be.
@@ -232,12 +215,6 @@ impl Project {
 fn messages(outcome: &Outcome) -> String {
     let said = outcome.errors();
     said.split("PLEASE submit a bug report").next().unwrap_or_default().to_owned()
-}
-
-/// The files of a directory with an extension.
-pub fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
 /// Copies a directory.

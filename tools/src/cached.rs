@@ -5,7 +5,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use autojit_cache::{Directory, Kind};
 
-use crate::{Failure, preamble, process};
+use crate::kept::{self, Storage};
+use crate::{Failure, process};
 
 /// The cache that programs with this environment use.
 pub fn directory() -> Result<Directory, Failure> {
@@ -31,9 +32,10 @@ fn name(kind: Option<Kind>) -> &'static str {
     }
 }
 
-/// The preambles that the compiler wrappers keep in it.
-fn preambles(directory: &Directory) -> Option<preamble::Storage> {
-    preamble::Storage::open(std::path::Path::new(std::ffi::OsStr::from_bytes(directory.root())))
+/// What the compiler wrappers keep in it.
+fn kept(directory: &Directory) -> impl Iterator<Item = Storage> {
+    let root = std::path::Path::new(std::ffi::OsStr::from_bytes(directory.root()));
+    kept::Kind::ALL.into_iter().filter_map(|kind| Storage::open(root, kind))
 }
 
 /// Prints what the cache has.
@@ -56,9 +58,7 @@ pub fn print() -> Result<(), Failure> {
         println!("live files {}, {run} of running programs", live.len());
         println!("live bytes {}", size.sum::<u64>());
     }
-    if let Some(preambles) = preambles(&directory) {
-        print!("{}", preambles.describe());
-    }
+    kept(&directory).for_each(|storage| print!("{}", storage.describe()));
     Ok(())
 }
 
@@ -68,8 +68,8 @@ pub fn clear() -> Result<(), Failure> {
     let mut code = directory.clear_live();
     code.extend(directory.clear());
     let code = code.iter().map(|(path, error)| format!("\n  {}: {error}", path.to_string_lossy()));
-    let preambles = preambles(&directory).map(|preambles| preambles.clear()).unwrap_or_default();
-    let preambles = preambles.iter().map(|path| format!("\n  {}: in use", path.display()));
-    let left: String = code.chain(preambles).collect();
+    let kept = kept(&directory).flat_map(|storage| storage.clear());
+    let kept = kept.map(|path| format!("\n  {}: in use", path.display()));
+    let left: String = code.chain(kept).collect();
     if left.is_empty() { Ok(()) } else { Err(Failure::new(1, format!("cannot remove{left}"))) }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::link::{self, Link};
 use crate::role::{self, Language};
-use crate::{Failure, identity, preamble, process, suit};
+use crate::{Failure, identity, plan, preamble, process, suit};
 
 /// The variable that names the compiler behind a wrapper, and the compiler if it is not set.
 pub fn usual(language: Language) -> (&'static str, &'static str) {
@@ -64,6 +64,7 @@ pub fn call(
     if first.is_empty() || first[0] == "-cc1" {
         line.push(flag("-fpass-plugin="));
     }
+    let clang = alone(&line).filter(|_| first.is_empty());
     match link::runtime(link)? {
         Some(runtime) => line.extend(link::add(runtime, rest)),
         None => line.extend(rest.iter().cloned()),
@@ -75,16 +76,18 @@ pub fn call(
         }
         return Ok(status);
     }
-    if first.is_empty()
-        && link == Link::No
-        && let Some(language) = alone(&line[..line.len() - rest.len()])
-    {
-        if process::variable(TUNABLES).is_none() {
-            process::set_variable(TUNABLES, LARGE_PAGES);
+    let done = match clang {
+        Some(language) if link == Link::No => {
+            if process::variable(TUNABLES).is_none() {
+                process::set_variable(TUNABLES, LARGE_PAGES);
+            }
+            preamble::compile(program, &line, rest, language)
         }
-        if let Some(status) = preamble::compile(program, &line, rest, language) {
-            return Ok(status);
-        }
+        Some(_) => plan::link(program, &line, rest),
+        None => None,
+    };
+    if let Some(status) = done {
+        return Ok(status);
     }
     Err(process::become_program(program, &line))
 }

@@ -2,7 +2,7 @@
 //!
 //! Build systems start these programs thousands of times, so each does a few system calls and becomes the program that
 //! it is for: the executable is linked statically at a fixed address (scripts/build), starts no thread, and reads no
-//! file but the source of a compile that can have a preamble ([`preamble`]). The program inherits everything that this
+//! file but the source of a compile that can have a preamble ([`preamble`]), and what is kept of it or of a link ([`plan`]). The program inherits everything that this
 //! process was given. That is why there is no Rust `main`: the start-up code behind it changes how the process takes
 //! SIGPIPE.
 
@@ -14,10 +14,12 @@ mod compiler;
 mod doctor;
 mod identity;
 mod installation;
+mod kept;
 mod launch;
 mod link;
 mod list;
 mod needed;
+mod plan;
 mod preamble;
 mod process;
 mod progress;

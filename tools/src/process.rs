@@ -100,9 +100,14 @@ pub fn run(program: &Path, line: &[OsString]) -> Result<u8, Failure> {
     })
 }
 
-/// Runs a program as this process would become it, with its messages in a file, and waits for it; None if it
-/// cannot be started. A signal that ends it ends this process as well.
-pub fn run_as_child(program: &Path, line: &[OsString], messages: &std::fs::File) -> Option<u8> {
+/// Runs a program as this process would become it, with what it writes to `outputs` in the file `messages`, and waits for it. None
+/// if it cannot be started or crashes; another signal that ends it ends this process as well.
+pub fn run_as_child(
+    program: &Path,
+    line: &[OsString],
+    messages: &std::fs::File,
+    outputs: &[i32],
+) -> Option<u8> {
     let parent = std::process::id();
     // SAFETY: the process has one thread, so the child may do whatever it likes.
     let child = unsafe { libc::fork() };
@@ -113,7 +118,9 @@ pub fn run_as_child(program: &Path, line: &[OsString], messages: &std::fs::File)
             if libc::getppid() != parent.cast_signed() {
                 libc::_exit(128 + libc::SIGTERM);
             }
-            libc::dup2(messages.as_raw_fd(), libc::STDERR_FILENO);
+            outputs.iter().for_each(|output| {
+                libc::dup2(messages.as_raw_fd(), *output);
+            });
         }
         let failure = become_program(program, line);
         eprintln!("autojit: {}", failure.message);
@@ -127,7 +134,9 @@ pub fn run_as_child(program: &Path, line: &[OsString], messages: &std::fs::File)
             return None;
         }
     }
-    if libc::WIFSIGNALED(status) {
+    const CRASHES: [i32; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGSYS];
+    if libc::WIFSIGNALED(status) && !CRASHES.contains(&libc::WTERMSIG(status)) {
         // SAFETY: numbers alone; the signal's own action is an end of the process.
         unsafe {
             libc::signal(libc::WTERMSIG(status), libc::SIG_DFL);

@@ -115,6 +115,9 @@ options! {
     preamble: Preamble = Preamble::On, [Wrappers]
         "AUTOJIT_PREAMBLE" "on|off|always" ["on"]
         "keep compiled #include lines of sources that are edited and compiled again; always: of all sources";
+    link_plan: bool = true, [Wrappers]
+        "AUTOJIT_LINK_PLAN" "On|Off" ["On"]
+        "a link that is done again starts the linker itself, as clang's driver did";
     prefetch: bool = true, [Plugin, Daemon]
         "AUTOJIT_PREFETCH" "On|Off" ["On"]
         "autojitd, if it runs, is told what is built, and compiles ahead what ran last time (Off: neither)";
@@ -153,7 +156,7 @@ options! {
         "how large the cache may get (K, M, G, T: powers of 1024); what was not used for longest is removed";
     disable_object_cache: bool = false, [Wrappers, Runtime, Daemon]
         "AUTOJIT_DISABLE_OBJECT_CACHE" "On|Off" ["Off"]
-        "neither use nor keep compiled code, nor preambles: every run compiles what it calls";
+        "neither use nor keep compiled code, preambles and links: every run compiles what it calls";
     debugger: Debugger = Debugger::Auto, [Runtime]
         "AUTOJIT_DEBUGGER" "auto|on|off" ["auto"]
         "what debuggers get: auto everything if one starts the program, else names and lines; on everything; off nothing";
@@ -372,7 +375,9 @@ mod tests {
     #[test]
     fn man_pages_have_the_table() {
         let read_by = |reader| move |row: &Row| row.readers.contains(&reader);
-        let only_c = |row: &Row| matches!(row.name, "AUTOJIT_CC" | "AUTOJIT_CXX" | "AUTOJIT_PREAMBLE");
+        let only_c = |row: &Row| {
+            matches!(row.name, "AUTOJIT_CC" | "AUTOJIT_CXX" | "AUTOJIT_PREAMBLE" | "AUTOJIT_LINK_PLAN")
+        };
         for (page, wanted) in [
             ("autojit-run.1", variables(read_by(Reader::Runtime))),
             ("autojitd.8", variables(read_by(Reader::Daemon))),

@@ -14,6 +14,7 @@ mod launched;
 mod launcher;
 mod libraries;
 mod link_flags;
+mod link_plans;
 mod linking;
 mod many_libraries;
 mod moved;

@@ -5,8 +5,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use autojit_tests::kept::files;
 use autojit_tests::llvm::CLANGXX;
-use autojit_tests::preambles::{Project, files};
+use autojit_tests::preambles::Project;
 use autojit_tests::run::{attempt, command, lazy_command, run, tool};
 use autojit_tests::scratch::dist;
 use autojit_tests::stats::Stats;

@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use autojit_tests::kept::files;
 use autojit_tests::llvm::CLANGXX;
-use autojit_tests::preambles::{Project, files};
+use autojit_tests::preambles::Project;
 use autojit_tests::run::{attempt, command, tool};
 use autojit_tests::scratch::dist;
 

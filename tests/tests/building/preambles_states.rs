@@ -4,7 +4,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use autojit_tests::preambles::{Project, files};
+use autojit_tests::kept::files;
+use autojit_tests::preambles::Project;
 
 /// A header, two sources behind its directive, and whether a preamble is kept.
 struct Case {

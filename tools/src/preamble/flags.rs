@@ -180,6 +180,12 @@ const SEPARATE: &[&str] = &["-D", "-U", "-I", "-isystem", "-iquote", "-idirafter
 /// Warnings that a preamble would change: they are about directives, or about the whole file.
 const OTHER_WARNINGS: &[&str] = &["-Weverything", "-Wunused-macros", "-Wdate-time", "-Wa,", "-Wl,", "-Wp,"];
 
+/// Whether a flag is known to do nothing but change how sources are compiled.
+pub fn is_known(text: &str) -> bool {
+    let joined = JOINED.iter().any(|known| text.starts_with(known)) && !SEPARATE.contains(&text);
+    (EXACT.contains(&text) || joined || is_harmless_warning(text)) && !text.ends_with("=native")
+}
+
 impl Compile {
     /// What a command line of the wrapper compiles, if all of it is on the list.
     pub fn of(language: Language, arguments: &[OsString]) -> Option<Self> {
@@ -209,14 +215,12 @@ impl Compile {
                 [b'-', b'o', ..] => object = Some(value("-o")?),
                 [b'-', ..] => {
                     let text = argument.to_str()?;
-                    let joined = JOINED.iter().any(|known| text.starts_with(known));
-                    if !(EXACT.contains(&text) || joined || is_harmless_warning(text))
-                        || text.ends_with("=native")
-                    {
+                    let separate = SEPARATE.contains(&text);
+                    if !(separate || is_known(text)) {
                         return None;
                     }
                     compile.flags.push(argument.clone());
-                    if SEPARATE.contains(&text) {
+                    if separate {
                         compile.flags.push(arguments.next()?.clone());
                     }
                 }

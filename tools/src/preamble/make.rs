@@ -1,5 +1,4 @@
-//! Makes a preamble, in a process of its own: detached from the build, when the compile that asked for it has ended, at the
-//! lowest priority, one at a time.
+//! Makes a preamble, behind the compile that asked for it ([`crate::kept::making`]).
 //!
 //! Before a preamble is kept, the source is compiled without and with it: objects, messages and make rules have to be the same.
 
@@ -7,21 +6,11 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
 
 use super::flags::Compile;
-use super::key::Key;
-use super::manifest::{Found, Manifest};
-use super::storage::{Event, Lookup, Storage, create};
-use super::{contents, declarations, rules, scan, trace};
-
-/// So long the compile that asked may take.
-const COMPILE: Duration = Duration::from_secs(600);
-/// Processor time, in seconds, for each compile here.
-const PROCESSOR_TIME: u64 = 300;
-/// Files are newer than a time if they changed so long before it, as clocks of file systems tick: what they were just before is
-/// not certain.
-const TICK: Duration = Duration::from_millis(50);
+use super::{contents, declarations, rules, scan};
+use crate::kept::making::{Begin, Place, Stop, Work, refused};
+use crate::kept::{Found, Manifest, create, trace};
 
 /// What is to be made.
 pub struct Order<'a> {
@@ -29,124 +18,19 @@ pub struct Order<'a> {
     /// The compiler's name and the flags for the plugin.
     pub command: &'a [OsString],
     pub compile: &'a Compile,
-    pub key: &'a Key,
     /// The directives that the key is of.
     pub preamble: &'a [u8],
-    pub storage: &'a Storage,
-    /// What all preambles may take.
-    pub limit: u64,
+    pub place: Place<'a>,
 }
 
-/// Starts a process that makes a preamble, and goes on.
-pub fn start(order: &Order) {
-    // SAFETY: no arguments.
-    let compiler = unsafe { libc::syscall(libc::SYS_pidfd_open, std::process::id(), 0) } as i32;
-    if compiler < 0 {
-        return;
+impl Work for Order<'_> {
+    fn make(&self, manifest: &mut Manifest) -> Result<(), Stop> {
+        Job { order: self, stem: manifest.stem.clone() }.run(manifest)
     }
-    order.storage.count(Event::Asked);
-    // SAFETY: the process has one thread; the children leave by _exit.
-    unsafe {
-        let child = libc::fork();
-        if child == 0 {
-            // A child of the child is not the build's to wait for.
-            if libc::fork() == 0 {
-                detach(compiler);
-                if await_end() {
-                    order.storage.count(make(order));
-                }
-            }
-            libc::_exit(0);
-        }
-        if child > 0 {
-            libc::waitpid(child, std::ptr::null_mut(), 0);
-        }
-        libc::close(compiler);
+
+    fn clean(&self, stem: &str, kept: bool) {
+        Job { order: self, stem: stem.to_owned() }.clean(kept);
     }
-}
-
-/// Where [`detach`] puts the descriptor of the compile.
-const COMPILER: i32 = 3;
-
-/// Gives up what the build could wait for, and the priority. No descriptor but [`COMPILER`] stays open.
-fn detach(compiler: i32) {
-    // SAFETY: descriptors of this process alone, which nothing here has in use.
-    unsafe {
-        libc::setsid();
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
-        (0..3).for_each(|standard| {
-            libc::dup2(null, standard);
-        });
-        if compiler != COMPILER {
-            libc::dup2(compiler, COMPILER);
-        }
-        libc::syscall(libc::SYS_close_range, COMPILER + 1, u32::MAX, 0);
-        libc::nice(19);
-        let parameters = libc::sched_param { sched_priority: 0 };
-        libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters);
-        const IDLE: i32 = 3 << 13;
-        libc::syscall(libc::SYS_ioprio_set, 1, 0, IDLE);
-        let limit = libc::rlimit { rlim_cur: PROCESSOR_TIME, rlim_max: PROCESSOR_TIME };
-        libc::setrlimit(libc::RLIMIT_CPU, &raw const limit);
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-    }
-}
-
-/// Waits for the compile to end.
-fn await_end() -> bool {
-    let mut poll = libc::pollfd { fd: COMPILER, events: libc::POLLIN, revents: 0 };
-    // SAFETY: one structure of ours.
-    unsafe { libc::poll(&raw mut poll, 1, COMPILE.as_millis() as i32) == 1 }
-}
-
-/// Makes the preamble, if it is still wanted; what became of it.
-fn make(order: &Order) -> Event {
-    let storage = order.storage;
-    let Some(_lock) = storage.waiting_lock() else { return Event::Left };
-    let Some(_turn) = storage.turn() else { return Event::Left };
-    if let Lookup::Found(manifest, _) = storage.find(order.key)
-        && manifest.difference().is_none()
-    {
-        return Event::Left;
-    }
-    let stem = format!("{}.{:x}", order.key.digits(), now());
-    let mut manifest = Manifest::new(&order.key.0, &stem);
-    let job = Job { order, stem };
-    let event = match job.run(&mut manifest) {
-        Ok(()) => Event::Made,
-        Err(Stop::Refused(reason)) => {
-            manifest.stem.clear();
-            manifest.reason = reason;
-            Event::Unfit
-        }
-        Err(Stop::Later) => Event::Left,
-    };
-    let kept = event != Event::Left && storage.keep(order.key, &manifest).is_ok();
-    job.clean(kept && event == Event::Made);
-    storage.evict(order.limit);
-    if kept { event } else { Event::Left }
-}
-
-/// Why no preamble was made.
-enum Stop {
-    /// None can be, until the files or the flags change.
-    Refused(String),
-    /// Perhaps next time: files changed, or the directory cannot be written.
-    Later,
-}
-
-impl From<std::io::Error> for Stop {
-    fn from(_: std::io::Error) -> Self {
-        Self::Later
-    }
-}
-
-fn refused<T>(reason: &str) -> Result<T, Stop> {
-    Err(Stop::Refused(reason.to_owned()))
-}
-
-fn now() -> u128 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
 
 struct Job<'a> {
@@ -156,7 +40,7 @@ struct Job<'a> {
 
 impl Job<'_> {
     fn file(&self, suffix: &str) -> PathBuf {
-        self.order.storage.file(&format!("{}.{suffix}", self.stem))
+        self.order.place.storage.file(&format!("{}.{suffix}", self.stem))
     }
 
     /// The directives, in the language of the source.
@@ -182,23 +66,13 @@ impl Job<'_> {
         let Some(end) = scan::preamble(&source).filter(|end| source[..*end] == *self.order.preamble) else {
             return Err(Stop::Later);
         };
-        let begin = now() as i128;
-        std::thread::sleep(TICK);
+        let begin = Begin::now();
         let directives = self.directives();
         fs::write(&directives, contents::directives(&compile.source, &source[..end]))?;
         let seen = self.emit(manifest)?;
-        if seen
-            .iter()
-            .any(|(path, found)| Found::at(path, matches!(found, Found::Exactly(_))) != Some(*found))
-        {
-            return Err(Stop::Later);
-        }
-        if manifest.take(&seen).is_none() || manifest.newest() > begin {
-            return Err(Stop::Later);
-        }
-        manifest.distrust_after(begin - TICK.as_nanos() as i128);
+        begin.list(manifest, seen, |_| false)?;
         let folder = scan::needs_folder(self.order.preamble).then(|| compile.folder());
-        let of = contents::Files { source: &compile.source, folder, headers: &manifest.headers };
+        let of = contents::Files { source: &compile.source, folder, headers: &manifest.list };
         if let Some(reason) = contents::objection(manifest.files(), &of) {
             return refused(&reason);
         }
@@ -267,7 +141,7 @@ impl Job<'_> {
         line.extend(["-Xclang", "-emit-pch", "-Wdate-time", "-o"].map(OsString::from));
         line.push(self.file("new").into());
         let messages = create(&self.file("txt"))?;
-        let storage = self.order.storage;
+        let storage = self.order.place.storage;
         let Some(traced) = trace::run(self.order.program, &line, &messages, |path| storage.has(path)) else {
             return refused("the compiler cannot be traced");
         };
@@ -284,7 +158,7 @@ impl Job<'_> {
         let Some(headers) = rules::headers(&rules, &self.directives()) else {
             return refused("the make rules have another form");
         };
-        manifest.headers = headers;
+        manifest.list = headers;
         Ok(traced.paths)
     }
 
@@ -294,7 +168,7 @@ impl Job<'_> {
         // A source with errors may have no rules. Another time it has none.
         let rules = fs::read(self.file("plain.d")).map_err(|_| Stop::Later)?;
         let headers = rules::headers(&rules, &self.order.compile.source).unwrap_or_default();
-        if !headers.starts_with(&manifest.headers) {
+        if !headers.starts_with(&manifest.list) {
             return refused("a plain compile finds other headers");
         }
         let with = self.compile("with.", &super::arguments(&self.file("pch"), end))?;
@@ -312,7 +186,7 @@ impl Job<'_> {
         if let Some(rules) = &self.order.compile.rules {
             let source = &self.order.compile.source;
             let with = read("with.d").and_then(|text| {
-                rules::plain(&text, source, &manifest.headers, &self.directives(), rules.phony)
+                rules::plain(&text, source, &manifest.list, &self.directives(), rules.phony)
             });
             if with != read("plain.d") {
                 return refused("a plain compile had other make rules");

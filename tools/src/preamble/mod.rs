@@ -2,54 +2,33 @@
 //! edited and compiled again and again with the same flags.
 //!
 //! A compile comes through [`compile`]: [`flags`] knows the command lines that can have a preamble, [`scan`] finds it, [`key`] says
-//! what it is of, [`storage`] has it and [`manifest`] tells if it still holds. Then the compiler runs with it, and what was looked at
+//! what it is of, [`crate::kept`] has it and tells if it still holds. Then the compiler runs with it, and what was looked at
 //! is checked once more behind it. A source that was compiled before with the same key and another text has its preamble made in the
-//! background ([`make`], [`trace`], [`contents`], [`declarations`], [`rules`]). Everything else is compiled the plain way.
+//! background ([`make`], [`contents`], [`declarations`], [`rules`]). Everything else is compiled the plain way.
 
 mod contents;
 mod declarations;
-mod flags;
+pub mod flags;
 mod key;
 mod make;
-mod manifest;
 mod rules;
 mod scan;
-mod storage;
-mod trace;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::fd::FromRawFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use autojit_options::{Options, Preamble, Reader};
 
+use crate::kept::making::{self, Place};
+use crate::kept::{self, Event, Identity, Key, Kind, Lookup, Manifest, Seen, State, Storage};
 use crate::process;
 use crate::role::Language;
 use flags::Compile;
-use key::Key;
-use manifest::{Identity, Manifest};
-pub use storage::Storage;
-use storage::{Event, Lookup};
 
-/// A preamble that could not be made for a reason that no file tells is tried again after so long.
-const RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What preambles may take of the cache's limit.
 const SHARE: u64 = 4;
-
-/// The directory of the cache that this environment names.
-pub fn root(options: &Options) -> Option<PathBuf> {
-    let variable = |name: &[u8]| {
-        Some(std::env::var_os(OsStr::from_bytes(name))?.into_vec()).filter(|value| !value.is_empty())
-    };
-    let (root, given) = autojit_sys::cache_root(options.cache_dir.as_deref(), variable)?;
-    // A home that is not there is not made.
-    let home = Path::new(OsStr::from_bytes(&root[..given]));
-    (given == 0 || home.is_dir()).then(|| PathBuf::from(OsStr::from_bytes(&root)))
-}
 
 /// Compiles with a kept preamble, if there is one that holds: the exit status. `line` is the whole command line, of which
 /// `arguments` were given to the wrapper. None if the compile is to be done the plain way.
@@ -65,47 +44,40 @@ pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], langua
     let compile = Compile::of(language, arguments)?;
     let (source, identity) = read(&compile.source)?;
     let end = scan::preamble(&source)?;
-    let key = Key::of(program, &line[0], &compile, &source[..end])?;
-    let storage = Storage::make(&root(&options)?)?;
+    let key = key::of(program, &line[0], &compile, &source[..end])?;
+    let storage = Storage::make(&kept::root(&options)?, Kind::Preambles)?;
     let event = match storage.find(&key) {
         // The preamble of another source, which includes this one.
         Lookup::Found(manifest, _) if manifest.lists(&identity) => {
             storage.count(Event::Refused);
             return None;
         }
-        Lookup::Found(manifest, file) => match state(&manifest, &file) {
-            ManifestState::Holds if storage.spoke(&key, &compile.source) => {
+        Lookup::Found(manifest, file) => match State::of(&manifest, &file) {
+            State::Holds if storage.spoke(&key, &compile.source) => {
                 storage.count(Event::Spoke);
                 return None;
             }
-            ManifestState::Holds => {
+            State::Holds => {
                 let (storage, manifest, file, compile) = (&storage, &manifest, &file, &compile);
                 return Use { storage, key: &key, manifest, file, compile, identity, end }.run(program, line);
             }
-            ManifestState::Refused => {
+            State::Refused => {
                 storage.count(Event::Refused);
                 return None;
             }
-            ManifestState::Changed => Event::Changed,
+            State::Changed => Event::Changed,
         },
         Lookup::Missing => Event::None,
         Lookup::Damaged => Event::Damaged,
     };
-    let edited = storage.see(&key, &compile.source, &source[end..]).unwrap_or(false);
+    let edited = storage.see(&key, &compile.source, &source[end..]) == Some(Seen::Another);
     let wanted = edited || options.preamble == Preamble::Always;
     storage.count(event);
     if wanted {
         let command = &line[..line.len() - arguments.len()];
-        let (key, preamble, limit) = (&key, &source[..end], options.cache_size.0 / SHARE);
-        make::start(&make::Order {
-            program,
-            command,
-            compile: &compile,
-            key,
-            preamble,
-            storage: &storage,
-            limit,
-        });
+        let place = Place { key: &key, storage: &storage, limit: options.cache_size.0 / SHARE };
+        let order = make::Order { program, command, compile: &compile, preamble: &source[..end], place };
+        making::start(&order.place, &order);
     }
     None
 }
@@ -117,28 +89,6 @@ fn read(path: &Path) -> Option<(Vec<u8>, Identity)> {
     let mut text = Vec::with_capacity(metadata.len() as usize + 1);
     file.read_to_end(&mut text).ok()?;
     Some((text, Identity::of(&metadata)))
-}
-
-/// What a manifest is worth.
-enum ManifestState {
-    Holds,
-    Changed,
-    Refused,
-}
-
-fn state(manifest: &Manifest, file: &File) -> ManifestState {
-    if manifest.difference().is_some() {
-        return ManifestState::Changed;
-    }
-    if !manifest.stem.is_empty() {
-        return ManifestState::Holds;
-    }
-    let made = file.metadata().and_then(|metadata| metadata.modified());
-    if made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < RETRY)) {
-        ManifestState::Refused
-    } else {
-        ManifestState::Changed
-    }
 }
 
 /// The compiler's arguments for a preamble of `end` bytes.
@@ -168,8 +118,8 @@ impl Use<'_> {
     fn run(&self, program: &Path, line: &[OsString]) -> Option<u8> {
         let file = |suffix: &str| self.storage.file(&format!("{}.{suffix}", self.manifest.stem));
         let line = [line, &arguments(&file("pch"), self.end)].concat();
-        let messages = memory()?;
-        let status = process::run_as_child(program, &line, &messages)?;
+        let messages = kept::memory()?;
+        let status = process::run_as_child(program, &line, &messages, &[libc::STDERR_FILENO])?;
         // What changed meanwhile the compiler may have read half, or passed over as if it were the preamble: then its object is
         // not to be trusted, nor its errors. Nor is a crash.
         let source = fs::metadata(&self.compile.source).map(|found| Identity::of(&found));
@@ -188,7 +138,7 @@ impl Use<'_> {
         }
         if let Some(rules) = &self.compile.rules {
             let text = fs::read(&rules.file).unwrap_or_default();
-            let headers = &self.manifest.headers;
+            let headers = &self.manifest.list;
             let plain = rules::plain(
                 &text,
                 &self.compile.source,
@@ -201,14 +151,5 @@ impl Use<'_> {
         self.storage.count(Event::Used);
         self.storage.touch(self.file);
         Some(status)
-    }
-}
-
-/// A file in memory.
-fn memory() -> Option<File> {
-    // SAFETY: the name is a C string; a descriptor that is returned is this process's own.
-    unsafe {
-        let descriptor = libc::memfd_create(c"messages".as_ptr(), libc::MFD_CLOEXEC);
-        (descriptor >= 0).then(|| File::from_raw_fd(descriptor))
     }
 }

@@ -1,12 +1,13 @@
-//! The files of preambles, in the cache's directory.
+//! The files of what is kept, in the cache's directory: a directory for each [`Kind`].
 //!
 //! ```text
-//! DIR/preamble/KEY.ajm               a manifest (super::manifest); what it describes is beside it:
+//! DIR/preamble/KEY.ajm               a manifest (super::manifest); what it describes is beside it, if that is files:
 //! DIR/preamble/KEY.STAMP.pch         the preamble, as the compiler keeps it
 //! DIR/preamble/KEY.STAMP.cpp         the directives that it was made from (or .c)
 //! DIR/preamble/seen                  with which key which source was compiled last, and when one had messages: a table of fixed size
 //! DIR/preamble/events                what happened, a letter for each compile ([`Event`])
 //! DIR/preamble/making, waiting.N     locks of the processes that make preambles
+//! DIR/link/                          the same of plans of links, which are in their manifests
 //! ```
 //!
 //! A compile that uses a preamble has its manifest locked (shared) to the end; what is removed is locked (exclusively)
@@ -23,25 +24,25 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::key::Key;
 use super::manifest::Manifest;
 
-/// The outcome of a compile that could have a preamble.
+/// The outcome of a command for which something could be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Event {
-    /// It used one.
+    /// What is kept was used.
     Used = b'u',
-    /// There is none: the source was not compiled so before, or not edited since.
+    /// Nothing is: the source was not compiled so before, or not edited since; nothing was linked so before.
     None = b'n',
-    /// Something that the preamble was made from has changed.
+    /// Something that it was made from has changed.
     Changed = b'c',
-    /// Compiles with this key are plain, for a reason in the manifest.
+    /// Commands with this key are plain, for a reason in the manifest.
     Refused = b'r',
-    /// The manifest or a file of the preamble is damaged or foreign.
+    /// The manifest or a file that it names is damaged or foreign.
     Damaged = b'd',
-    /// Files changed during the compile; it was done again.
+    /// Files changed meanwhile, or the program crashed; it was done again.
     Again = b'x',
     /// It had messages, or failed; it was done again, the plain way.
     Told = b't',
-    /// Such a source had messages a short while ago, so this one was compiled the plain way at once.
+    /// Such a command had messages a short while ago, or took long, so this one was done the plain way at once.
     Spoke = b's',
     /// A process was started to make one.
     Asked = b'a',
@@ -58,11 +59,11 @@ impl Event {
     const ALL: [(Self, &str); 12] = [
         (Self::Used, "used"),
         (Self::None, "none yet"),
-        (Self::Changed, "a header or a lookup changed"),
+        (Self::Changed, "a file or a lookup changed"),
         (Self::Refused, "cannot be kept"),
         (Self::Damaged, "damaged or foreign"),
-        (Self::Again, "changed during the compile"),
-        (Self::Told, "compiled again for its messages"),
+        (Self::Again, "changed meanwhile"),
+        (Self::Told, "done again for its messages"),
         (Self::Spoke, "had messages lately"),
         (Self::Asked, "asked for"),
         (Self::Made, "made"),
@@ -77,17 +78,51 @@ const SPOKE: Duration = Duration::from_secs(10 * 60);
 const SEEN: u64 = 1 << 15;
 /// So large `events` may get.
 const EVENTS: u64 = 1 << 20;
-/// So many processes wait to make a preamble; more than these are not worth the wait.
+/// So many processes wait to make something; more than these are not worth the wait.
 const WAITING: u32 = 4;
 /// A used manifest is touched if it was not for so long.
 const TOUCH: Duration = Duration::from_secs(60 * 60);
 /// Files that no manifest names and that are this old were left behind.
 const STALE: Duration = Duration::from_secs(60 * 60);
 
-/// The directory of the preambles.
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Compiled directives ([`crate::preamble`]).
+    Preambles,
+    /// The linker's command lines ([`crate::plan`]).
+    Links,
+}
+
+impl Kind {
+    /// All.
+    pub const ALL: [Self; 2] = [Self::Preambles, Self::Links];
+
+    /// The name of its directory, and what one of them is called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Preambles => "preamble",
+            Self::Links => "link",
+        }
+    }
+}
+
+/// What was known of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing.
+    Never,
+    /// It was done before with the same text.
+    Same,
+    /// It was done before with another one.
+    Another,
+}
+
+/// The directory of a kind.
 #[derive(Debug)]
 pub struct Storage {
     path: PathBuf,
+    kind: Kind,
 }
 
 /// A manifest that was found.
@@ -115,16 +150,16 @@ fn seconds() -> u64 {
 
 impl Storage {
     /// The directory in the cache's `root`, if it is there and the user's own.
-    pub fn open(root: &Path) -> Option<Self> {
-        let path = root.join("preamble");
-        is_own(&path.symlink_metadata().ok()?, true).then_some(Self { path })
+    pub fn open(root: &Path, kind: Kind) -> Option<Self> {
+        let path = root.join(kind.name());
+        is_own(&path.symlink_metadata().ok()?, true).then_some(Self { path, kind })
     }
 
     /// The same, made if it is not there.
-    pub fn make(root: &Path) -> Option<Self> {
-        Self::open(root).or_else(|| {
-            fs::DirBuilder::new().mode(0o700).recursive(true).create(root.join("preamble")).ok()?;
-            Self::open(root)
+    pub fn make(root: &Path, kind: Kind) -> Option<Self> {
+        Self::open(root, kind).or_else(|| {
+            fs::DirBuilder::new().mode(0o700).recursive(true).create(root.join(kind.name())).ok()?;
+            Self::open(root, kind)
         })
     }
 
@@ -169,7 +204,7 @@ impl Storage {
         }
     }
 
-    /// Puts a manifest in place of the one that is there, whose files go. Fails if a compile still uses that one.
+    /// Puts a manifest in place of the one that is there, whose files go. Fails if that one is still in use.
     pub fn keep(&self, key: &Key, manifest: &Manifest) -> std::io::Result<()> {
         let (path, digits) = (self.manifest(&key.digits()), key.digits());
         if !self.discard(&digits, &manifest.stem) {
@@ -180,7 +215,7 @@ impl Storage {
         fs::rename(new, path)
     }
 
-    /// Removes the preamble of a key, unless a compile uses it: its manifest at first, then its files, but for those that
+    /// Removes what is kept for a key, unless it is in use: its manifest at first, then its files, but for those that
     /// begin with `except`, if that is not empty.
     fn discard(&self, digits: &str, except: &str) -> bool {
         let path = self.manifest(digits);
@@ -204,14 +239,18 @@ impl Storage {
         entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 
-    /// Notes that a source with this text behind its preamble was compiled; whether another one was before.
-    pub fn see(&self, key: &Key, source: &Path, body: &[u8]) -> Option<bool> {
+    /// Notes that a source with this text behind its preamble was compiled; what was before. Links have neither source nor text.
+    pub fn see(&self, key: &Key, source: &Path, body: &[u8]) -> Option<Seen> {
         let (tag, body) = (tag(key, source), xxh3_64(body));
         let known = self.recall(tag);
         if known != Some(body) {
             self.note(tag, body)?;
         }
-        Some(known.is_some_and(|known| known != body))
+        Some(match known {
+            None => Seen::Never,
+            Some(known) if known == body => Seen::Same,
+            Some(_) => Seen::Another,
+        })
     }
 
     /// Notes that a compile of a source with this key had messages, and did not fail.
@@ -272,7 +311,7 @@ impl Storage {
         }
     }
 
-    /// Notes that a preamble is in use, for [`Self::evict`].
+    /// Notes that something is in use, for [`Self::evict`].
     pub fn touch(&self, manifest: &File) {
         let now = SystemTime::now();
         let old = manifest.metadata().and_then(|metadata| metadata.modified());
@@ -281,12 +320,12 @@ impl Storage {
         }
     }
 
-    /// A lock among those that wait to make a preamble, until drop.
+    /// A lock among those that wait to make something, until drop.
     pub fn waiting_lock(&self) -> Option<File> {
         (0..WAITING).find_map(|number| self.lock(&format!("waiting.{number}"), |file| file.try_lock().ok()))
     }
 
-    /// The right to make a preamble, until drop.
+    /// The right to make something, until drop.
     pub fn turn(&self) -> Option<File> {
         self.lock("making", |file| file.lock().ok())
     }
@@ -333,7 +372,7 @@ impl Storage {
         }
     }
 
-    /// Removes everything that no compile uses; what could not be removed.
+    /// Removes everything that is not in use; what could not be removed.
     pub fn clear(&self) -> Vec<PathBuf> {
         let names = self.names();
         let manifests = names.iter().filter_map(|name| name.strip_suffix(".ajm"));
@@ -353,16 +392,17 @@ impl Storage {
 
     /// The lines of `--cache-stats`.
     pub fn describe(&self) -> String {
-        let names = self.names();
-        let count = names.iter().filter(|name| name.ends_with(".pch")).count();
+        let (names, name) = (self.names(), self.kind.name());
+        let ending = if self.kind == Kind::Preambles { ".pch" } else { ".ajm" };
+        let count = names.iter().filter(|name| name.ends_with(ending)).count();
         let bytes: u64 =
             names.iter().filter_map(|name| Some(fs::metadata(self.file(name)).ok()?.blocks() * 512)).sum();
         let events = fs::read(self.file("events")).unwrap_or_default();
-        let mut text = format!("preambles  {count}\npreamble bytes  {bytes}\n");
+        let mut text = format!("{name}s  {count}\n{name} bytes  {bytes}\n");
         for (event, words) in Event::ALL {
             let number = events.iter().filter(|letter| **letter == event as u8).count();
             if number > 0 {
-                text += &format!("preamble events  {number} {words}\n");
+                text += &format!("{name} events  {number} {words}\n");
             }
         }
         text

@@ -1,6 +1,6 @@
-//! What a kept preamble was made from: the record that is checked before each use.
+//! What something kept was made from: the record that is checked before each use.
 //!
-//! A manifest lists every path that the compiler looked at while the preamble was made, and what was there: files by identity
+//! A manifest lists every path that the compiler looked at while it was made, and what was there: files by identity
 //! (inode, size, times), directories, and names at which there was nothing. It holds if all is as it was.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,8 @@ pub enum Found {
     Nothing,
     /// A directory, of which only that it is there matters.
     Directory,
+    /// A file, of which only that matters.
+    File,
     /// A file, or a directory whose names were read.
     Exactly(Identity),
 }
@@ -66,6 +68,11 @@ impl Found {
             Err(error) if is_missing(&error) => Some(Self::Nothing),
             Err(_) => None,
         }
+    }
+
+    /// As much of what is there as `other` knows of it.
+    pub fn as_known(self, other: Self) -> Self {
+        if other == Self::File && matches!(self, Self::Exactly(_)) { Self::File } else { self }
     }
 }
 
@@ -87,12 +94,12 @@ struct Without {
 pub struct Manifest {
     /// The whole key.
     pub key: Vec<u8>,
-    /// What the names of its files have in front of their suffix; empty if there is no preamble, for `reason`.
+    /// What the names of its files have in front of their suffix; empty if nothing is kept, for `reason`.
     pub stem: String,
-    /// Why compiles with this key are plain.
+    /// Why commands with this key are plain.
     pub reason: String,
-    /// The headers in the order of make rules, as they are written there.
-    pub headers: Vec<Vec<u8>>,
+    /// Of a preamble, its headers in the order of make rules, as they are written there; of a link, the linker's command line.
+    pub list: Vec<Vec<u8>>,
     present: Vec<(PathBuf, Found)>,
     without: Vec<Without>,
 }
@@ -163,6 +170,7 @@ impl Manifest {
     pub fn difference(&self) -> Option<PathBuf> {
         let other = self.present.iter().find(|(path, found)| match (found, path.metadata()) {
             (Found::Directory, Ok(now)) => !now.is_dir(),
+            (Found::File, Ok(now)) => !now.is_file(),
             (Found::Exactly(identity), Ok(now)) => Identity::of(&now) != *identity,
             _ => true,
         });
@@ -205,13 +213,14 @@ impl Manifest {
         bytes.field(&self.key);
         bytes.field(self.stem.as_bytes());
         bytes.field(self.reason.as_bytes());
-        bytes.number(self.headers.len());
-        self.headers.iter().for_each(|header| bytes.field(header));
+        bytes.number(self.list.len());
+        self.list.iter().for_each(|item| bytes.field(item));
         bytes.number(self.present.len());
         for (path, found) in &self.present {
             bytes.field(path.as_os_str().as_bytes());
             match found {
                 Found::Exactly(identity) => bytes.field(&identity.bytes()),
+                Found::File => bytes.field(FILE),
                 _ => bytes.field(b""),
             }
         }
@@ -242,12 +251,13 @@ impl Manifest {
             ..Self::default()
         };
         for _ in 0..reader.number()? {
-            manifest.headers.push(reader.field()?.to_vec());
+            manifest.list.push(reader.field()?.to_vec());
         }
         for _ in 0..reader.number()? {
             let path = reader.path()?;
             let found = match reader.field()? {
                 [] => Found::Directory,
+                FILE => Found::File,
                 identity => Found::Exactly(to_identity(identity)?),
             };
             manifest.present.push((path, found));
@@ -263,6 +273,9 @@ impl Manifest {
         reader.0.is_empty().then_some(manifest)
     }
 }
+
+/// How a manifest's file has [`Found::File`]; identities are longer.
+const FILE: &[u8] = b"file";
 
 /// The directory that a name is looked up in.
 fn parent(path: &Path) -> &Path {
@@ -331,7 +344,7 @@ mod tests {
         let paths = ["one/a.h", "one", "one/b.h", "two/a.h", "two/deep/a.h"];
         let seen = paths.map(|path| (root.join(path), Found::at(&root.join(path), false).expect("readable")));
         let mut manifest =
-            Manifest { key: b"key".to_vec(), headers: vec![b"h".to_vec()], ..Manifest::default() };
+            Manifest { key: b"key".to_vec(), list: vec![b"h".to_vec()], ..Manifest::default() };
         manifest.take(&BTreeMap::from(seen)).expect("nothing changes");
         manifest
     }
