@@ -395,6 +395,14 @@ private:
   Witnesses Seen;
   SmallVector<GlobalValue *, 8> Doubtful;
   SetVector<const Function *> Around;
+  // What is optimised together with a function.
+  struct Neighbourhood {
+    bool CanMove;
+    // Those that it may be inlined into, and that may be inlined into it.
+    SetVector<const Function *> Functions;
+  };
+  DenseMap<const Function *, std::unique_ptr<Neighbourhood>> Neighbourhoods;
+  DenseMap<const Function *, size_t> Sizes;
   size_t Size = 0;
   // Instructions that are optimised for this: what that costs must not be noticed.
   size_t Budget = 1500;
@@ -426,6 +434,31 @@ private:
     return Left;
   }
 
+  // Globals are looked at one after the other, and most have the same functions around them.
+  size_t size(const Function &F) {
+    auto [Known, New] = Sizes.try_emplace(&F, 0);
+    return New ? Known->second = F.getInstructionCount() : Known->second;
+  }
+
+  const Neighbourhood &neighbourhood(const Function &F) {
+    auto [Known, New] = Neighbourhoods.try_emplace(&F);
+    if (!New)
+      return *Known->second;
+    auto Near = std::make_unique<Neighbourhood>();
+    // A block whose address is taken belongs to its function.
+    Near->CanMove = none_of(F, [](const BasicBlock &Block) { return Block.hasAddressTaken(); });
+    if (isDiscardable(F) || F.hasFnAttribute(Attribute::AlwaysInline))
+      for (const User *U : F.users())
+        if (auto *I = dyn_cast<Instruction>(U))
+          Near->Functions.insert(I->getFunction());
+    for (const Instruction &I : llvm::instructions(F))
+      if (auto *Call = dyn_cast<CallBase>(&I))
+        if (const Function *Callee = Call->getCalledFunction())
+          if (!Callee->isDeclaration() && !Callee->hasFnAttribute(Attribute::NoInline) && size(*Callee) < Inlined)
+            Near->Functions.insert(Callee);
+    return *(Known->second = std::move(Near));
+  }
+
   void look(GlobalValue &Global) {
     SmallVector<const Instruction *, 16> Users;
     if (Global.hasExternalWeakLinkage() || Global.use_empty() || !instructions(Global, Users))
@@ -439,23 +472,14 @@ private:
     size_t More = 0;
     for (size_t At = 0; At != Needed.size(); ++At) {
       const Function &F = *Needed[At];
-      // A block whose address is taken belongs to its function.
-      if (any_of(F, [](const BasicBlock &Block) { return Block.hasAddressTaken(); }))
+      const Neighbourhood &Near = neighbourhood(F);
+      if (!Near.CanMove)
         return;
       if (!Around.contains(&F))
-        More += F.getInstructionCount();
+        More += size(F);
       if (Size + More > Budget)
         return;
-      if (isDiscardable(F) || F.hasFnAttribute(Attribute::AlwaysInline))
-        for (const User *U : F.users())
-          if (auto *I = dyn_cast<Instruction>(U))
-            Needed.insert(I->getFunction());
-      for (const Instruction &I : llvm::instructions(F))
-        if (auto *Call = dyn_cast<CallBase>(&I))
-          if (const Function *Callee = Call->getCalledFunction())
-            if (!Callee->isDeclaration() && !Callee->hasFnAttribute(Attribute::NoInline) &&
-                Callee->getInstructionCount() < Inlined)
-              Needed.insert(Callee);
+      Needed.insert(Near.Functions.begin(), Near.Functions.end());
     }
     Size += More;
     Around.insert(Needed.begin(), Needed.end());
