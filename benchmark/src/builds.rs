@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use autojit_tests::kept;
 use autojit_tests::run::command;
 
+use crate::child::Usage;
 use crate::programs::{Files, Level, Source};
 use crate::setup::{How, Setup, create_empty};
 
@@ -109,7 +111,7 @@ impl<'a> Build<'a> {
     }
 
     /// Compiles everything, and builds the program after an edit. What cargo builds for the build itself is there before.
-    /// Clang's compiling of the edited file counts for both.
+    /// Clang's compiling of the edited file counts for both in a plain build; in a lazy one it may have a kept preamble.
     ///
     /// # Errors
     /// It does not compile or link.
@@ -117,19 +119,16 @@ impl<'a> Build<'a> {
         let edit = EDITS.fetch_add(1, Ordering::Relaxed);
         match self.source {
             Source::Clang(files) => {
-                let header = self.edit_header(edit)?;
-                // Not in the place of the object that was not edited.
-                let object = self.directory.join(format!("{}-edited.o", self.name));
-                let mut edited = self.clang_compile(files, &files.sources[0], &object);
-                let edited = self.setup.run(edited.arg("-include").arg(header))?;
-                let mut cpu = edited.cpu;
-                for source in &files.sources[1..] {
+                let mut cpu = Duration::ZERO;
+                let unedited = usize::from(self.how == How::Plain);
+                for source in &files.sources[unedited..] {
                     cpu += self.setup.run(&mut self.clang_compile(files, source, &self.object(source)))?.cpu;
                 }
-                let program = self.directory.join(format!("{}-edited", self.name));
-                let mut link = self.clang_link(files, &object);
-                let link = self.setup.run(link.arg("-fuse-ld=lld").arg("-o").arg(&program))?;
-                Ok(Built { cpu, edited: edited.wall + link.wall, program })
+                let (edited, built) = self.edit(files, edit)?;
+                if self.how == How::Plain {
+                    cpu += edited.cpu;
+                }
+                Ok(Built { cpu, ..built })
             }
             Source::Rustc(file) => {
                 let compile = self.setup.run(&mut self.rustc_compile(file))?;
@@ -153,12 +152,69 @@ impl<'a> Build<'a> {
         }
     }
 
-    /// The edit of a program in C or C++: a function that comes in front of the first file.
-    fn edit_header(&self, edit: u32) -> Result<PathBuf> {
-        let header = self.directory.join(format!("{}-edit.h", self.name));
-        fs::write(&header, format!("int autojit_edit(void) {{ return {edit}; }}\n"))
+    /// The program after some edits in C or C++, when the wrappers have made what they keep; else as it is.
+    ///
+    /// # Errors
+    /// It does not compile or link.
+    pub fn settled(&self) -> Result<PathBuf> {
+        let Source::Clang(files) = self.source else { return self.program() };
+        self.ensure_objects(files)?;
+        for _ in 0..2 {
+            self.edit(files, EDITS.fetch_add(1, Ordering::Relaxed))?;
+        }
+        for kind in ["preamble", "link"] {
+            kept::wait(&self.edit_cache()?.join(kind));
+        }
+        Ok(self.edit(files, EDITS.fetch_add(1, Ordering::Relaxed))?.1.program)
+    }
+
+    /// Whether programs that are built after an edit find the runtime themselves.
+    pub fn names_runtime(&self) -> bool {
+        matches!(self.source, Source::Clang(_))
+    }
+
+    /// The cache of those who edit: for what the wrappers keep, and for code.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn edit_cache(&self) -> Result<PathBuf> {
+        self.setup.directory("edit-cache")
+    }
+
+    /// The edit of a program in C or C++, as a programmer has it: a function comes behind the first one of the first file, which is
+    /// compiled, and the program linked, by the wrappers if it is lazy.
+    fn edit(&self, files: &Files, edit: u32) -> Result<(Usage, Built)> {
+        let source = &files.sources[0];
+        let folder = self.directory.join("edited");
+        fs::create_dir_all(&folder)?;
+        let edited = folder.join(source.file_name().unwrap_or_default());
+        let text = fs::read_to_string(source).with_context(|| format!("no {}", source.display()))?;
+        let behind = text.find("\n}\n").map_or(text.len(), |at| at + 3);
+        let (before, after) = text.split_at(behind);
+        fs::write(&edited, format!("{before}int autojit_edit(void) {{ return {edit}; }}\n{after}"))
             .context("the edit of a source file")?;
-        Ok(header)
+        // Not in the place of the object that was not edited.
+        let object = self.directory.join(format!("{}-edited.o", self.name));
+        let program = self.directory.join(format!("{}-edited", self.name));
+        let mut compile = self.editor(is_cxx(source))?;
+        // Headers beside the source.
+        compile.arg("-iquote").arg(source.parent().unwrap_or(Path::new(".")));
+        let compile = self.setup.run(self.compiling(&mut compile, files, &edited, &object))?;
+        let mut link = self.editor(files.sources.iter().any(|source| is_cxx(source)))?;
+        let link = self.linking(&mut link, files, &object).arg("-fuse-ld=lld").arg("-o").arg(&program);
+        let link = self.setup.run(link)?;
+        let built = Built { cpu: compile.cpu, edited: compile.wall + link.wall, program };
+        Ok((compile, built))
+    }
+
+    /// The compiler of those who edit.
+    fn editor(&self, cxx: bool) -> Result<Command> {
+        if self.how == How::Plain {
+            return Ok(clang(cxx));
+        }
+        let mut command = command(self.setup.program(if cxx { "autojit-c++" } else { "autojit-cc" }));
+        command.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE").env("AUTOJIT_CACHE_DIR", self.edit_cache()?);
+        Ok(command)
     }
 
     /// The edit of a program in Rust: a copy of the file with another `main`.
@@ -275,19 +331,35 @@ impl<'a> Build<'a> {
         if self.how == How::Lazy {
             command.arg(format!("-fpass-plugin={}", self.setup.plugin().display()));
         }
+        self.compiling(&mut command, files, source, object);
+        command
+    }
+
+    /// Adds what a compiler is given for a source.
+    fn compiling<'c>(
+        &self,
+        command: &'c mut Command,
+        files: &Files,
+        source: &Path,
+        object: &Path,
+    ) -> &'c mut Command {
         command.envs(self.store.iter().map(|store| ("AUTOJIT_STORE", store)));
         command.envs(self.announced.iter().map(|socket| ("AUTOJIT_SOCKET_PATH", socket)));
         command.arg(format!("-{}", self.level.name())).arg("-g").args(&files.flags);
-        command.arg("-c").arg(source).arg("-o").arg(object);
-        command
+        command.arg("-c").arg(source).arg("-o").arg(object)
     }
 
     /// Links the program; `first` is the object of the first file.
     fn clang_link(&self, files: &Files, first: &Path) -> Command {
         let mut command = clang(files.sources.iter().any(|source| is_cxx(source)));
-        command.arg(first).args(files.sources[1..].iter().map(|source| self.object(source)));
-        command.args(&files.link);
+        self.linking(&mut command, files, first);
         command
+    }
+
+    /// Adds what a compiler is given to link.
+    fn linking<'c>(&self, command: &'c mut Command, files: &Files, first: &Path) -> &'c mut Command {
+        command.arg(first).args(files.sources[1..].iter().map(|source| self.object(source)));
+        command.args(&files.link)
     }
 
     /// Has a compiler of Rust's know the plugin and the store.

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use autojit_tests::kept;
 use autojit_tests::run::command;
 use autojit_tests::scratch::repository;
 
@@ -295,10 +296,9 @@ impl<'a> Work<'a> {
         self.directory.with_file_name("cache")
     }
 
-    /// How many events of a kind there were (tools/src/preamble/storage.rs has their letters).
+    /// How many events of a kind there were (tools/src/kept/storage.rs has their letters).
     fn events(&self, event: char) -> usize {
-        let events = fs::read_to_string(self.cache().join("preamble/events")).unwrap_or_default();
-        events.chars().filter(|letter| *letter == event).count()
+        kept::count(&self.cache().join("preamble"), event)
     }
 
     fn await_preamble(&self) -> Result<()> {

@@ -183,20 +183,24 @@ impl<'a> Row<'a> {
         self.measurements.last_mut().expect("one was just pushed")
     }
 
-    /// Compiling, and the edit of a file: it is compiled, the program linked and run, with what the run before the edit
-    /// has left in the cache.
+    /// Compiling, and the edit of a file: it is compiled, the program linked and run, with what earlier edits and the run before
+    /// have left in the cache.
     fn builds(&mut self) -> Result<()> {
         let (setup, arguments) = (self.setup, &self.program.arguments);
-        let cache = setup.directory("edit-cache")?;
+        let lazy = &self.builds.lazy;
+        let cache = lazy.edit_cache()?;
         create_empty(&cache)?;
         let run = |program: &Path, how| {
             let mut command = setup.start_again(program, how);
             if how == How::Lazy {
                 command.env("AUTOJIT_CACHE_DIR", &cache);
+                if lazy.names_runtime() {
+                    command.env_remove("LD_PRELOAD");
+                }
             }
             setup.run(command.args(arguments))
         };
-        run(&self.builds.lazy.program()?, How::Lazy)?;
+        run(&lazy.settled()?, How::Lazy)?;
         let times = self.turns(setup.least_turns(), |build| {
             let built = build.build()?;
             Ok((built.cpu, built.edited + run(&built.program, build.how())?.wall))

@@ -33,8 +33,9 @@ three), with the least and the greatest in parentheses. Levels are -O0 -g and -O
 and procedural macros there. `link` is by the clock, of what the compiler runs to link. A `first run` is the time by the
 clock from starting the process to its end with nothing of autojit's cached (the files themselves are in the page
 cache), a `later run` the same with its code in autojit's cache. `edit to run` is what a programmer waits for, by the
-clock: one file is edited, compiled, the program linked with ld.lld (rustc's default) and run, with what the run before
-the edit has left in the cache. Memory is what the kernel accounts to the process when it ends. `steady` is the same work
+clock: one file is edited, compiled, the program linked with ld.lld (rustc's default) and run, with what earlier edits and
+the run before have left in the cache; in C and C++ the lazy program is compiled and linked by autojit-cc and autojit-c++, and
+finds the runtime itself. Memory is what the kernel accounts to the process when it ends. `steady` is the same work
 again in one process: it calls nothing for the first time, and is judged by its processor time.
 `keeping` compares two first runs of the lazy program, without and with the object cache, by their processor time.
 ";
