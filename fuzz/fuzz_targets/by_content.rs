@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Where the key is, and what follows it.
 const KEY: usize = 24;
 const TABLE: usize = 56;
-const ENTRY: usize = 56;
+const ENTRY: usize = 64;
 
 /// The key of all files here.
 const OWN: [u8; 32] = [7; 32];
@@ -36,6 +36,7 @@ fuzz_target!(|data: &[u8]| {
         for entry in by_content::entries(&bytes, &OWN).into_iter().flatten() {
             let inside = bytes.as_ptr_range();
             assert!(inside.contains(&entry.name.as_ptr()) || entry.name.is_empty());
+            assert!(inside.contains(&entry.bases.as_ptr()) || entry.bases.is_empty());
             assert!(inside.contains(&entry.bundle.as_ptr()) || entry.bundle.is_empty());
         }
     }

@@ -177,7 +177,7 @@ impl Drop for Gathering {
 fn register(module: &'static Module, objects: &[Lines<'_>], code: &Code) {
     // Without variables nothing refers to symbols that are elsewhere.
     let address = |name: &str| module.described_in_full().then(|| address_of(module, name)).flatten();
-    for Lines { object, sections } in objects {
+    for Lines { object, sections, .. } in objects {
         let section = |&(index, segment, offset): &(u32, Segment, u32)| {
             (index, code.segments[segment as usize] + offset as usize)
         };

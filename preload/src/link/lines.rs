@@ -127,5 +127,5 @@ fn linked(lines: &unit::Lines<'static>, segments: &[usize; 4]) -> Option<describ
         (index, segments[segment as usize] + offset as usize)
     };
     let sections: Vec<_> = lines.sections.iter().map(place).collect();
-    Some(describe::Linked { object, sections: sections.leak() })
+    Some(describe::Linked { object, sections: sections.leak(), moved: lines.moved.clone().leak() })
 }

@@ -23,6 +23,8 @@ use crate::{
     AttributeKind, BitcodeModule, Error, FunctionBody, GlobalKind, Metadata, Reason, Result, TypeId, Value,
 };
 use entities::Entities;
+use lines::BodyLines;
+pub use lines::{Lines, Place};
 use part::Part;
 
 /// What a name is outside of the bitcode.
@@ -52,6 +54,8 @@ struct Body {
     part: Part,
     /// The functions that it calls, and whether a call says that it is to be inlined.
     calls: Vec<(u32, bool)>,
+    /// Its function in the source, if that is known.
+    subprogram: u32,
 }
 
 /// A body as far as it was looked at.
@@ -80,12 +84,8 @@ pub struct Digester<'m> {
     attributes: BTreeMap<u32, u128>,
     entities: Entities,
     known: BTreeMap<u32, Known>,
-    /// Scopes, with all that they are in.
-    scopes: BTreeMap<u32, u128>,
-    /// Those of them that are of the function whose lines were read last.
-    own_scopes: Vec<u32>,
     /// Lines of bodies.
-    lines: BTreeMap<u32, u128>,
+    lines: BTreeMap<u32, Rc<BodyLines<'m>>>,
     body: FunctionBody,
     /// Whose metadata is at hand.
     body_of: u32,
@@ -123,8 +123,6 @@ impl<'m> Digester<'m> {
             attributes: BTreeMap::new(),
             entities: Entities::default(),
             known: BTreeMap::new(),
-            scopes: BTreeMap::new(),
-            own_scopes: Vec::new(),
             lines: BTreeMap::new(),
             body: FunctionBody::default(),
             body_of: u32::MAX,

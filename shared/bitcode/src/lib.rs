@@ -98,7 +98,7 @@ pub use body::{
 };
 pub use constants::{Constant, DEPTH, Data, InlineAsm};
 pub use cut::{Cut, cut};
-pub use digest::{Class, Digester};
+pub use digest::{Class, Digester, Lines, Place};
 pub use error::{Error, Reason, Result};
 pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
 pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};

@@ -33,6 +33,10 @@ pub struct Scope<'m> {
     pub file: u32,
     /// Where it begins.
     pub line: u32,
+    /// Where a function's body begins.
+    pub body_line: u32,
+    /// The column in which a block begins.
+    pub column: u32,
     /// A function's name.
     pub name: &'m [u8],
     /// A function's symbol, if it is another than its name.
@@ -231,20 +235,35 @@ impl<'m> Metadata<'m> {
     pub fn scope(&mut self, number: u32) -> Result<Scope<'m>> {
         let (code, count) = self.node(number)?;
         let field = |index| self.number(count, index);
-        let other =
-            Scope { kind: ScopeKind::Other, parent: 0, file: 0, line: 0, name: &[], linkage_name: &[] };
+        let other = Scope {
+            kind: ScopeKind::Other,
+            parent: 0,
+            file: 0,
+            line: 0,
+            body_line: 0,
+            column: 0,
+            name: &[],
+            linkage_name: &[],
+        };
         Ok(match code {
             21 if count >= 18 => Scope {
                 kind: ScopeKind::Subprogram,
                 parent: field(1)?,
                 file: field(4)?,
                 line: field(5)?,
+                body_line: field(7)?,
+                column: 0,
                 name: self.string(field(2)?)?,
                 linkage_name: self.string(field(3)?)?,
             },
-            22 if count >= 5 => {
-                Scope { kind: ScopeKind::Block, parent: field(1)?, file: field(2)?, line: field(3)?, ..other }
-            }
+            22 if count >= 5 => Scope {
+                kind: ScopeKind::Block,
+                parent: field(1)?,
+                file: field(2)?,
+                line: field(3)?,
+                column: field(4)?,
+                ..other
+            },
             23 if count >= 4 => Scope { kind: ScopeKind::Block, parent: field(1)?, file: field(2)?, ..other },
             21..=23 => return Err(self.failed()),
             16 => Scope { file: number, ..other },

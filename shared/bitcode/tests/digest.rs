@@ -198,29 +198,103 @@ fn bodies_are_looked_into_as_far_as_there_is_room() {
     assert_ne!(small(&long(7, 17)), small(&long(7, 18)));
 }
 
+/// The digest of the lines of @root, and for each place its file, and its base, first and last line.
+fn lines(text: &str) -> (u128, Vec<(String, [u32; 3])>) {
+    let bytes = assemble(text);
+    let module = BitcodeModule::parse(&bytes).expect("it is whole");
+    let root =
+        module.globals().iter().position(|global| module.name(global) == b"root").expect("it is there");
+    let mut digester = Digester::new(&module, &class, room).expect("it is known");
+    let lines = digester.lines_of(root as u32).expect("it has lines");
+    let places = lines.places().map(|place| {
+        let name = String::from_utf8(place.file.name.to_vec()).expect("it is text");
+        (name, [place.base, place.first, place.last])
+    });
+    (lines.digest, places.collect())
+}
+
+fn replaced(text: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(text.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "nothing is {from}");
+        text.replace(from, to)
+    })
+}
+
 #[test]
 fn lines_have_digests_of_their_own() {
-    let lines = |text: &str| {
-        let bytes = assemble(text);
-        let module = BitcodeModule::parse(&bytes).expect("it is whole");
-        let root =
-            module.globals().iter().position(|global| module.name(global) == b"root").expect("it is there");
-        Digester::new(&module, &class, room)
-            .expect("it is known")
-            .lines_of(root as u32)
-            .expect("it has lines")
-    };
     let base = lines(BASE);
     for (from, to) in [
-        ("line: 10", "line: 110"),
+        ("line: 10,", "line: 110,"),
         ("line: 11, column: 3", "line: 111, column: 3"),
+        ("line: 11, column: 3", "line: 0, column: 3"),
         ("line: 11, column: 3", "line: 11, column: 4"),
+        ("line: 10, type: !44,", "line: 10, scopeLine: 10, type: !44,"),
         ("filename: \"digest.c\"", "filename: \"other.c\""),
         (", !dbg !41", ""),
     ] {
-        assert_ne!(lines(&BASE.replacen(from, to, 1)), base, "{to}");
+        assert_ne!(lines(&replaced(BASE, &[(from, to)])).0, base.0, "{to}");
     }
     assert_eq!(lines(&BASE.replacen("%y = add nsw i32 %x, 17", "%y = add nsw i32 %x, 18", 1)), base);
+}
+
+/// A function in two files and three blocks, with another one inlined by the front end, and @small, which may be inlined.
+const SPREAD: &[(&str, &str)] = &[
+    ("@printf(ptr @.str.7), !dbg !41", "@printf(ptr @.str.7), !dbg !64"),
+    ("fadd contract double %d, 1.5", "fadd contract double %d, 1.5, !dbg !67"),
+    ("define internal i32 @small(i32 %x) #0", "define internal i32 @small(i32 %x) #0 !dbg !68"),
+    ("%y = add nsw i32 %x, 17", "%y = add nsw i32 %x, 17, !dbg !69"),
+    (
+        "!41 = !DILocation(line: 11, column: 3, scope: !40)",
+        "!41 = !DILocation(line: 11, column: 3, scope: !40)
+!60 = distinct !DILexicalBlock(scope: !40, file: !43, line: 12, column: 5)
+!61 = !DILexicalBlockFile(scope: !60, file: !62, discriminator: 0)
+!62 = !DIFile(filename: \"part.inc\", directory: \"/\")
+!63 = distinct !DISubprogram(name: \"inner\", file: !62, line: 50, scopeLine: 51, type: !44, unit: !42)
+!64 = !DILocation(line: 52, column: 1, scope: !63, inlinedAt: !65)
+!65 = distinct !DILocation(line: 14, column: 2, scope: !60)
+!67 = !DILocation(line: 7, column: 3, scope: !61)
+!68 = distinct !DISubprogram(name: \"small\", file: !43, line: 3, type: !44, unit: !42)
+!69 = !DILocation(line: 4, column: 3, scope: !68)",
+    ),
+];
+
+#[test]
+fn lines_that_move_with_their_functions_have_the_same_digest() {
+    let text = replaced(BASE, SPREAD);
+    let place = |name: &str, lines: [u32; 3]| (name.to_owned(), lines);
+    let (digest, places) = lines(&text);
+    let expected = [[10, 10, 14], [50, 50, 52], [7, 7, 7], [3, 3, 4]]
+        .into_iter()
+        .zip(["digest.c", "part.inc", "part.inc", "digest.c"]);
+    assert_eq!(places, expected.map(|(lines, name)| place(name, lines)).collect::<Vec<_>>());
+    let changed = |changes: &[(&str, &str)]| lines(&replaced(&text, changes));
+    // Each by itself.
+    let root = [
+        ("line: 10,", "line: 20,"),
+        ("line: 12, column: 5", "line: 22, column: 5"),
+        ("line: 14, column: 2", "line: 24, column: 2"),
+    ];
+    let inner = [
+        ("line: 50, scopeLine: 51", "line: 47, scopeLine: 48"),
+        ("line: 52, column: 1", "line: 49, column: 1"),
+    ];
+    let part = [("line: 7, column: 3", "line: 9, column: 3")];
+    let small = [("line: 3,", "line: 33,"), ("line: 4, column: 3", "line: 34, column: 3")];
+    for (number, changes) in [&root[..], &inner, &part, &small].into_iter().enumerate() {
+        let (now, moved) = changed(changes);
+        assert_eq!(now, digest, "{changes:?}");
+        for (at, (before, now)) in places.iter().zip(&moved).enumerate() {
+            assert_eq!(before == now, at != number, "{changes:?}: {moved:?}");
+        }
+        // Not if a line stays behind.
+        for left in 0..changes.len() {
+            let some = changes.iter().enumerate().filter(|(at, _)| *at != left);
+            let some: Vec<_> = some.map(|(_, change)| *change).collect();
+            assert!(some.is_empty() || changed(&some).0 != digest, "{some:?}");
+        }
+    }
+    let all = [&root[..], &inner, &part, &small].concat();
+    assert_eq!(changed(&all).0, digest);
 }
 
 #[test]

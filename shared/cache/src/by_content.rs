@@ -5,18 +5,21 @@
 //! are the same ([`seed`]). One file for each source file's name and way to compile, `.ajf`, the latest code first:
 //!
 //! ```text
-//!   0  magic "AJSAME\0\0"               56  entries × 56: digest, digest of the lines: 16 bytes each,
-//!   8  version: u32, entries: u32           name, its length: 2 × u32, bundle, its length: 2 × u64
-//!  16  checksum: u64, of [24..bundles]      names
+//!   0  magic "AJSAME\0\0"               56  entries × 64: digest, digest of the lines: 16 bytes each,
+//!   8  version: u32, entries: u32           name, its length, bases, their number: 4 × u32, bundle, its length: 2 × u64
+//!  16  checksum: u64, of [24..bundles]      names, each with its bases behind it: where lines were counted from, u32 each
 //!  24  key: 32 bytes                        bundles (autojit_code::bundle), in which symbols have names
 //! ```
+//!
+//! Lines that have moved with their functions since are noted beside the object that describes them ([`moved`]).
 //!
 //! The checksum is XXH3; bundles have their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use autojit_abi::{GENERATOR, inlined_often};
-use autojit_bitcode::{BitcodeModule, Class, Digester};
+use autojit_bitcode::{BitcodeModule, Class, Digester, Lines, Place};
+use autojit_code::moved::{Moved, digest_of_file};
 use autojit_code::pack::{self, Key};
 use autojit_code::{Symbol, Unit, bundle};
 use autojit_store::Container;
@@ -27,10 +30,10 @@ use crate::{Directory, Kind, key_of, local_functions, writer};
 
 const MAGIC: [u8; 8] = *b"AJSAME\0\0";
 /// The version of the format, and of what digests cover.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const CHECKED: usize = 24;
 const HEADER: usize = 56;
-const ENTRY: usize = 56;
+const ENTRY: usize = 64;
 /// Functions in one file.
 const FUNCTIONS: usize = 16384;
 /// Contents of functions with the same name: programs have source files of the same name.
@@ -56,8 +59,10 @@ fn key_of_source(container: &Container<'_>, level: i32) -> Key {
 pub struct Entry<'a> {
     /// Of what the optimiser could see of it.
     pub digest: u128,
-    /// Of its lines.
+    /// Of its lines, wherever functions are.
     pub lines: u128,
+    /// Where these were: the base of each place, four bytes each.
+    pub bases: &'a [u8],
     /// Its name.
     pub name: &'a str,
     /// Its code, which has a checksum of its own.
@@ -83,12 +88,15 @@ pub fn entries<'a>(bytes: &'a [u8], key: &Key) -> Option<Vec<Entry<'a>>> {
     for entry in table.chunks_exact(ENTRY) {
         let digest = |at: usize| Some(u128::from_le_bytes(*entry.get(at..)?.first_chunk()?));
         let (start, len) = (word(entry, 32)? as usize, word(entry, 36)? as usize);
-        end = end.max(start.checked_add(len)?);
+        let (bases, count) = (word(entry, 40)? as usize, word(entry, 44)? as usize);
+        let size = count.checked_mul(4)?;
+        end = end.max(start.checked_add(len)?).max(bases.checked_add(size)?);
         found.push(Entry {
             digest: digest(0)?,
             lines: digest(16)?,
             name: std::str::from_utf8(part(start, len)?).ok()?,
-            bundle: part(long(entry, 40)?, long(entry, 48)?)?,
+            bases: part(bases, size)?,
+            bundle: part(long(entry, 48)?, long(entry, 56)?)?,
         });
     }
     let sum = xxh3_64(bytes.get(CHECKED..end)?).to_le_bytes();
@@ -106,18 +114,23 @@ fn file(entries: &[Entry<'_>], key: &Key) -> Vec<u8> {
     bytes.extend_from_slice(key);
     let names = HEADER + ENTRY * entries.len();
     let mut name = names;
-    let mut bundle = names + entries.iter().map(|entry| entry.name.len()).sum::<usize>();
+    let mut bundle = names + entries.iter().map(|entry| entry.name.len() + entry.bases.len()).sum::<usize>();
     for entry in entries {
         bytes.extend_from_slice(&entry.digest.to_le_bytes());
         bytes.extend_from_slice(&entry.lines.to_le_bytes());
         bytes.extend_from_slice(&(name as u32).to_le_bytes());
         bytes.extend_from_slice(&(entry.name.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&((name + entry.name.len()) as u32).to_le_bytes());
+        bytes.extend_from_slice(&((entry.bases.len() / 4) as u32).to_le_bytes());
         bytes.extend_from_slice(&(bundle as u64).to_le_bytes());
         bytes.extend_from_slice(&(entry.bundle.len() as u64).to_le_bytes());
-        name += entry.name.len();
+        name += entry.name.len() + entry.bases.len();
         bundle += entry.bundle.len();
     }
-    entries.iter().for_each(|entry| bytes.extend_from_slice(entry.name.as_bytes()));
+    for entry in entries {
+        bytes.extend_from_slice(entry.name.as_bytes());
+        bytes.extend_from_slice(entry.bases);
+    }
     let sum = xxh3_64(&bytes[CHECKED..]).to_le_bytes();
     bytes[16..CHECKED].copy_from_slice(&sum);
     entries.iter().for_each(|entry| bytes.extend_from_slice(entry.bundle));
@@ -143,7 +156,7 @@ impl<'m> Digests<'m> {
         self.digester.of(*self.bodies.get(name.as_bytes())?).ok()
     }
 
-    fn lines(&mut self, name: &str) -> Option<u128> {
+    fn lines(&mut self, name: &str) -> Option<Lines<'m>> {
         self.digester.lines_of(*self.bodies.get(name.as_bytes())?).ok()
     }
 }
@@ -190,7 +203,7 @@ pub fn record<'u>(
         Symbol::Function(index) => Some(container.function(*index)?.name.to_owned()),
         Symbol::Import(index) => Some(container.import_name(*index)?.to_owned()),
     };
-    let mut new: Vec<(u128, u128, &str, Vec<u8>)> = Vec::new();
+    let mut new: Vec<(u128, Lines<'_>, &str, Vec<u8>)> = Vec::new();
     for unit in units {
         let Some(name) = root(unit).and_then(|index| container.function(index)) else { continue };
         let name = name.name;
@@ -211,25 +224,63 @@ pub fn record<'u>(
     }
     let old = directory.read(&key, Kind::Same).ok();
     let old = old.as_ref().and_then(|bytes| entries(bytes, &key)).unwrap_or_default();
-    let new = new.iter().map(|(digest, lines, name, bundle)| Entry {
+    let bases: Vec<Vec<u8>> = (new.iter())
+        .map(|(_, lines, ..)| lines.places().flat_map(|place| place.base.to_le_bytes()).collect())
+        .collect();
+    let new = new.iter().zip(&bases).map(|((digest, lines, name, bundle), bases)| Entry {
         digest: *digest,
-        lines: *lines,
+        lines: lines.digest,
+        bases,
         name,
         bundle,
     });
     let (mut seen, mut names, mut left) = (BTreeSet::new(), BTreeMap::new(), directory.part_limit() as usize);
     let kept = new.chain(old).filter(|entry| {
         let count: &mut usize = names.entry(entry.name).or_default();
-        let fits = *count < SAME_NAME && entry.bundle.len() + entry.name.len() + ENTRY + HEADER <= left;
+        let size = entry.bundle.len() + entry.name.len() + entry.bases.len() + ENTRY;
+        let fits = *count < SAME_NAME && size + HEADER <= left;
         if !fits || !seen.insert(entry.digest) {
             return false;
         }
         *count += 1;
-        left -= entry.bundle.len() + entry.name.len() + ENTRY;
+        left -= size;
         true
     });
     let kept: Vec<_> = kept.take(FUNCTIONS).collect();
     directory.write_part(&key, Kind::Same, &file(&kept, &key))
+}
+
+/// How lines have moved since places had these bases: none of them, or all are there. None if that cannot be said, as lines of
+/// two functions that have moved differently lie among each other.
+fn moved<'p, 'm: 'p>(now: impl Iterator<Item = &'p Place<'m>> + Clone, bases: &[u8]) -> Option<Vec<Moved>> {
+    let bases = bases.chunks_exact(4).map(|base| u32::from_le_bytes([base[0], base[1], base[2], base[3]]));
+    if now.clone().map(|place| place.base).eq(bases.clone()) {
+        return Some(Vec::new());
+    }
+    let (mut all, mut last): (Vec<Moved>, _) = (Vec::new(), None);
+    for (place, base) in now.zip(bases) {
+        if place.first > place.last {
+            continue;
+        }
+        let file = match last {
+            Some((last, digest)) if last == place.file => digest,
+            _ => digest_of_file(place.file.directory, place.file.name),
+        };
+        last = Some((place.file, file));
+        let by = i32::try_from(i64::from(place.base) - i64::from(base)).ok()?;
+        let before = |line: u32| line.checked_add_signed(by.checked_neg()?);
+        all.push(Moved { file, first: before(place.first)?, last: before(place.last)?, by });
+    }
+    all.sort_unstable_by_key(|it| (it.file, it.first));
+    let mut merged: Vec<Moved> = Vec::new();
+    for next in all {
+        match merged.last_mut().filter(|last| last.file == next.file) {
+            Some(last) if last.by == next.by => last.last = last.last.max(next.last),
+            Some(last) if next.first <= last.last => return None,
+            _ => merged.push(next),
+        }
+    }
+    Some(merged)
 }
 
 /// Makes the file of code of a module that has none, of functions with the same content: how many these are.
@@ -258,9 +309,13 @@ pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Res
             continue;
         }
         let Ok(mut unit) = bundle::decode(entry.bundle, &key) else { continue };
-        // Shifted lines are not shown wrong, but not at all.
-        if !unit.lines.is_empty() && digests.lines(entry.name) != Some(entry.lines) {
-            unit.lines.clear();
+        // Lines that have moved otherwise than with their functions are not shown wrong, but not at all.
+        if !unit.lines.is_empty() {
+            let now = digests.lines(entry.name).filter(|now| now.digest == entry.lines);
+            match now.and_then(|now| moved(now.places(), entry.bases)) {
+                Some(moved) => unit.lines.iter_mut().for_each(|lines| lines.moved.clone_from(&moved)),
+                None => unit.lines.clear(),
+            }
         }
         found.insert(entry.name);
         units.push(unit);
@@ -286,15 +341,58 @@ pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Res
 
 #[cfg(test)]
 mod tests {
+    use autojit_bitcode::File;
+
     use super::*;
+
+    /// Where lines of a file were, for places of now (file, base, first and last line) whose bases were others.
+    fn moved_of(places: &[(&'static str, [u32; 3], u32)]) -> Option<Vec<(u32, u32, i32)>> {
+        let now: Vec<_> = (places.iter())
+            .map(|&(name, [base, first, last], _)| {
+                let file = File { name: name.as_bytes(), directory: b"/src" };
+                Place { file, base, first, last }
+            })
+            .collect();
+        let bases: Vec<u8> = places.iter().flat_map(|(.., base)| base.to_le_bytes()).collect();
+        let moved = moved(now.iter(), &bases)?;
+        let files: BTreeSet<_> = moved.iter().map(|it| it.file).collect();
+        let known =
+            |it: &u64| *it == digest_of_file(b"/", b"src/a.c") || *it == digest_of_file(b"", b"/src/b.h");
+        assert!(files.iter().all(known));
+        Some(moved.iter().map(|it| (it.first, it.last, it.by)).collect())
+    }
+
+    #[test]
+    fn lines_move_with_their_places() {
+        let none = [u32::MAX, 0];
+        assert_eq!(moved_of(&[("a.c", [10, 10, 20], 10), ("b.h", [3, 3, 9], 3)]), Some(Vec::new()));
+        // Those that move alike are one, but in different files.
+        let alike = [("a.c", [30, 30, 39], 28), ("b.h", [40, 41, 49], 38), ("a.c", [12, 12, 20], 10)];
+        let mut found = moved_of(&alike).expect("nothing contradicts");
+        found.sort_unstable();
+        assert_eq!(found, [(10, 37, 2), (39, 47, 2)]);
+        let within = [("a.c", [10, 10, 20], 5), ("a.c", [14, 14, 16], 9), ("a.c", [22, 22, 30], 22)];
+        assert_eq!(moved_of(&within), Some(vec![(5, 15, 5), (22, 30, 0)]));
+        let apart = [("a.c", [7, 7, 9], 10), ("a.c", [20, 20, 25], 13), ("a.c", [0, none[0], none[1]], 0)];
+        assert_eq!(moved_of(&apart), Some(vec![(10, 12, -3), (13, 18, 7)]));
+        // The same line, for two that have moved differently; a line in front of the file.
+        assert_eq!(moved_of(&[("a.c", [7, 7, 9], 10), ("a.c", [20, 20, 25], 12)]), None);
+        assert_eq!(moved_of(&[("a.c", [10, 3, 20], 5)]), None);
+    }
 
     #[test]
     fn what_is_written_is_read() {
         let key = [7; 32];
         let all = [
-            Entry { digest: 1 << 100, lines: 2, name: "first", bundle: b"code" },
-            Entry { digest: 3, lines: u128::MAX, name: "", bundle: b"" },
-            Entry { digest: 4, lines: 5, name: "third", bundle: b"more code" },
+            Entry {
+                digest: 1 << 100,
+                lines: 2,
+                bases: &[1, 0, 0, 0, 9, 8, 7, 6],
+                name: "first",
+                bundle: b"code",
+            },
+            Entry { digest: 3, lines: u128::MAX, bases: b"", name: "", bundle: b"" },
+            Entry { digest: 4, lines: 5, bases: &[2; 4], name: "third", bundle: b"more code" },
         ];
         for count in 0..=all.len() {
             let bytes = file(&all[..count], &key);

@@ -5,6 +5,7 @@
 //! for readers of a process's names and lines (libbacktrace, Rust's standard library). The file has no
 //! contents beside that: its code is in memory. Sections of the same name are put one behind the other, as linkers do.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::ops::Range;
 
@@ -20,6 +21,7 @@ use crate::arch::MACHINE;
 use crate::arch::reloc::{self, Field};
 use crate::dwarf::{FunctionLines, Sections};
 use crate::link::LinkError;
+use crate::moved::{self, Moved};
 use crate::object::{ElfObject, malformed};
 use crate::unwind::Named;
 
@@ -30,6 +32,8 @@ pub struct Linked<'a> {
     pub object: &'a [u8],
     /// Index and address of its loaded sections.
     pub sections: &'a [(u32, usize)],
+    /// Where its lines are now.
+    pub moved: &'a [Moved],
 }
 
 /// What is added to the addresses in the file to have those in memory. One reader takes an object at 0 for the
@@ -56,16 +60,19 @@ pub fn has_lines(object: &[u8]) -> bool {
 
 /// The file. `text` is where the code is; `lines` describe functions that are not in the objects. Objects that make no
 /// sense are left out: they have been linked, so there are none.
-pub fn elf<'l>(
+pub fn elf<'o, 'l>(
     text: &Range<usize>,
     functions: impl IntoIterator<Item = Named>,
-    objects: impl IntoIterator<Item = Linked<'static>>,
+    objects: impl IntoIterator<Item = Linked<'o>>,
     lines: impl IntoIterator<Item = &'l FunctionLines>,
 ) -> Vec<u8> {
     let mut debug = Sections::new();
     for linked in objects {
         // What it has added until an error comes up is never referred to.
-        let _ = add_object(&mut debug, &linked);
+        let mut starts = BTreeMap::new();
+        if add_object(&mut debug, &linked, &mut starts).is_ok() && !linked.moved.is_empty() {
+            moved::apply(&mut debug, &starts, linked.moved);
+        }
     }
     lines.into_iter().for_each(|function| function.append(&mut debug, BASE));
     let (mut symbols, mut strings) = (vec![0; SYMBOL], vec![0]);
@@ -91,8 +98,12 @@ pub fn elf<'l>(
 pub(crate) const TEXT: u16 = 1;
 pub(crate) const STRINGS: u32 = 3;
 
-/// Adds the debug sections of an object to those by name.
-fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), LinkError> {
+/// Adds the debug sections of an object to those by name. Notes where they start.
+fn add_object<'a>(
+    debug: &mut Sections<'a>,
+    linked: &Linked<'a>,
+    starts: &mut BTreeMap<&'a str, usize>,
+) -> Result<(), LinkError> {
     let object = ElfObject::parse(linked.object)?;
     // Where each section of the object is: its address in memory, or its place in the file's section of that name.
     let mut places = vec![None; object.sections.len()];
@@ -102,9 +113,11 @@ fn add_object<'a>(debug: &mut Sections<'a>, linked: &Linked<'a>) -> Result<(), L
     }
     for (index, header) in object.sections.iter().enumerate() {
         if is_debug(&object, &header)? {
-            let all = debug.entry(object.section_name(&header)?).or_default();
+            let name = object.section_name(&header)?;
+            let all = debug.entry(name).or_default();
             all.resize(all.len().next_multiple_of(header.sh_addralign.clamp(1, 16) as usize), 0);
             places[index] = Some(all.len() as u64);
+            starts.insert(name, all.len());
             all.extend_from_slice(object.content(&header)?);
         }
     }
@@ -270,7 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_left_out() {
-        let linked = Linked { object: b"no object", sections: &[] };
+        let linked = Linked { object: b"no object", sections: &[], moved: &[] };
         assert_eq!(elf(&(0..0), [], [linked], []), elf(&(0..0), [], [], []));
         assert!(!has_lines(b"no object"));
     }

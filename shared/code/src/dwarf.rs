@@ -73,9 +73,9 @@ pub struct FunctionLines {
 /// Sections by name.
 pub type Sections<'a> = BTreeMap<&'a str, Vec<u8>>;
 
-const INFO: &str = ".debug_info";
-const ABBREVIATIONS: &str = ".debug_abbrev";
-const LINE: &str = ".debug_line";
+pub(crate) const INFO: &str = ".debug_info";
+pub(crate) const ABBREVIATIONS: &str = ".debug_abbrev";
+pub(crate) const LINE: &str = ".debug_line";
 const RANGES: &str = ".debug_ranges";
 
 const VERSION: u16 = 4;
@@ -351,13 +351,14 @@ impl Subprogram {
 const LINE_BASE: i8 = -5;
 const LINE_RANGE: u8 = 14;
 const OPCODE_BASE: u8 = 13;
-const COPY: u8 = 1;
+pub(crate) const COPY: u8 = 1;
 const ADVANCE_PC: u8 = 2;
-const ADVANCE_LINE: u8 = 3;
-const SET_FILE: u8 = 4;
+pub(crate) const ADVANCE_LINE: u8 = 3;
+pub(crate) const SET_FILE: u8 = 4;
 const SET_COLUMN: u8 = 5;
-const END_SEQUENCE: u8 = 1;
-const SET_ADDRESS: u8 = 2;
+pub(crate) const FIXED_ADVANCE_PC: u8 = 9;
+pub(crate) const END_SEQUENCE: u8 = 1;
+pub(crate) const SET_ADDRESS: u8 = 2;
 
 /// A row, so many bytes and lines behind the last.
 fn advance(out: &mut Vec<u8>, bytes: u32, lines: i64) {
@@ -406,7 +407,7 @@ fn uleb(out: &mut Vec<u8>, mut value: u32) {
     out.push(value as u8);
 }
 
-fn sleb(out: &mut Vec<u8>, mut value: i64) {
+pub(crate) fn sleb(out: &mut Vec<u8>, mut value: i64) {
     loop {
         let byte = value as u8 & 0x7f;
         value >>= 7;

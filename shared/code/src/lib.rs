@@ -46,6 +46,7 @@ pub mod live;
 pub mod lock;
 pub mod memory;
 mod merge;
+pub mod moved;
 mod object;
 pub mod pack;
 mod parse;

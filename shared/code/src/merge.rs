@@ -109,10 +109,8 @@ impl Unit<'_> {
         };
         let functions: Vec<_> = self.functions.iter().map(function).collect();
         let externals: Vec<_> = self.externals.iter().map(external).collect();
-        let lines = self
-            .lines
-            .into_iter()
-            .map(|Lines { object, sections }| Lines { object: object.into_owned().into(), sections });
+        let lines =
+            self.lines.into_iter().map(|lines| Lines { object: lines.object.into_owned().into(), ..lines });
         Unit {
             segments: self.segments.map(|segment| segment.into_owned().into()),
             aligns: self.aligns,
@@ -206,11 +204,12 @@ impl<'l> Merged<'l> {
                 self.fixups.push((Group { source, ..group }, at));
             }
         }
-        for Lines { object, sections } in &unit.lines {
-            let moved = |(index, segment, offset): &(u32, Segment, u32)| {
+        for Lines { object, sections, moved } in &unit.lines {
+            let place = |(index, segment, offset): &(u32, Segment, u32)| {
                 (*index, *segment, offset + bases[*segment as usize])
             };
-            self.lines.push(Lines { object: object.clone(), sections: sections.iter().map(moved).collect() });
+            let sections = sections.iter().map(place).collect();
+            self.lines.push(Lines { object: object.clone(), sections, moved: moved.clone() });
         }
         for (number, function) in unit.functions.iter().enumerate() {
             let UnitFunction { size, global, counters, .. } = function;

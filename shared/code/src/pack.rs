@@ -28,6 +28,7 @@ use crate::arena::PAGE;
 use crate::description::{self, Description};
 use crate::eh_frame::{self, ENTRY, Entry};
 use crate::fixups::{GROUP, SITE};
+use crate::moved::Moved;
 use crate::table::Record;
 use crate::unit::{
     CountersAt, External, Fixups, Lines, Segment, Source, Symbol, Table, Unit, UnitFunction, Usage,
@@ -35,7 +36,7 @@ use crate::unit::{
 
 /// The version of the format, of what the code in it may rely on, and of what the linker makes of an object: raised when
 /// the same object gives other bytes (tests/packs.rs compares).
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 
 /// What a pack is for; it must be asked for with the same.
 pub type Key = [u8; 32];
@@ -383,10 +384,10 @@ impl<'a> Record<'a> for UnitFunction<'a> {
 ///
 /// ```text
 ///   0  magic "AJLINES\0"                 numbers of objects: u32, 0: u32
-///   8  version: u32, 0: u32             for each: bytes: u32, sections: u32, sections × (index, offset, segment: 3 × u32)
-///  16  checksum: u64, of [24..]         the objects
-///  24  key: 32 bytes
-///  56  checksum of the pack: u64
+///   8  version: u32, 0: u32             for each: bytes, sections, lines that have moved: 3 × u32,
+///  16  checksum: u64, of [24..]             sections × (index, offset, segment: 3 × u32)
+///  24  key: 32 bytes                        lines × (file: 2 × u32, first, last, by: 3 × u32)
+///  56  checksum of the pack: u64        the objects
 /// ```
 const LINES_MAGIC: [u8; 8] = *b"AJLINES\0";
 const LINES_HEADER: usize = 72;
@@ -408,7 +409,8 @@ pub fn are_lines_of(bytes: &[u8], key: &Key, generation: u64) -> bool {
 
 /// The lines of the pack of that generation.
 pub fn encode_lines(lines: &[Lines<'_>], key: &Key, generation: u64) -> Vec<u8> {
-    let len = |lines: &Lines<'_>| 8 + 12 * lines.sections.len() + lines.object.len();
+    let len =
+        |lines: &Lines<'_>| 12 + 12 * lines.sections.len() + 20 * lines.moved.len() + lines.object.len();
     let mut out = Vec::with_capacity(LINES_HEADER + lines.iter().map(len).sum::<usize>());
     out.extend_from_slice(&LINES_MAGIC);
     words(&mut out, [VERSION as usize, 0, 0, 0]);
@@ -416,10 +418,16 @@ pub fn encode_lines(lines: &[Lines<'_>], key: &Key, generation: u64) -> Vec<u8> 
     out.extend_from_slice(&generation.to_le_bytes());
     words(&mut out, [lines.len(), 0]);
     debug_assert_eq!(out.len(), LINES_HEADER);
-    for Lines { object, sections } in lines {
-        words(&mut out, [object.len(), sections.len()]);
+    for Lines { object, sections, moved } in lines {
+        words(&mut out, [object.len(), sections.len(), moved.len()]);
         for (index, segment, offset) in sections {
             words(&mut out, [*index as usize, *offset as usize, *segment as usize]);
+        }
+        for Moved { file, first, last, by } in moved {
+            out.extend_from_slice(&file.to_le_bytes());
+            [*first, *last, by.cast_unsigned()]
+                .iter()
+                .for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
         }
     }
     lines.iter().for_each(|lines| out.extend_from_slice(&lines.object));
@@ -442,18 +450,23 @@ pub fn decode_lines<'a>(bytes: &'a [u8], key: &Key, generation: u64) -> Option<V
     };
     let mut all = Vec::new();
     for _ in 0..word(bytes, 64) {
-        let (len, count) = (next()?, next()?);
+        let (len, count, lines) = (next()?, next()?, next()?);
         let mut sections = Vec::new();
         for _ in 0..count {
             let (index, offset, segment) = (next()?, next()?, next()?);
             sections.push((index, *Segment::ALL.get(segment as usize)?, offset));
         }
-        all.push((len as usize, sections));
+        let mut moved = Vec::new();
+        for _ in 0..lines {
+            let file = u64::from(next()?) | u64::from(next()?) << 32;
+            moved.push(Moved { file, first: next()?, last: next()?, by: next()?.cast_signed() });
+        }
+        all.push((len as usize, sections, moved));
     }
-    let lines = all.into_iter().map(|(len, sections)| {
+    let lines = all.into_iter().map(|(len, sections, moved)| {
         let (object, behind) = rest.split_at_checked(len)?;
         rest = behind;
-        Some(Lines { object: Cow::Borrowed(object), sections })
+        Some(Lines { object: Cow::Borrowed(object), sections, moved })
     });
     lines.collect()
 }

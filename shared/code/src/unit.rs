@@ -19,6 +19,7 @@ use crate::eh_frame;
 use crate::fixups;
 pub use crate::fixups::{Fixups, Group, Sites};
 use crate::memory::Arena;
+use crate::moved::Moved;
 use crate::reloc::{Form, Relax};
 pub use crate::table::Table;
 
@@ -198,6 +199,8 @@ pub struct Lines<'a> {
     pub object: Cow<'a, [u8]>,
     /// Its loaded sections: index, and where in the unit.
     pub sections: Vec<(u32, Segment, u32)>,
+    /// Where its lines are now, if the source was edited since: all of them, or none that have moved.
+    pub moved: Vec<Moved>,
 }
 
 /// See the module's comment. All indices and offsets in it are within their tables and segments.
@@ -276,7 +279,7 @@ impl Unit<'_> {
     /// What describes the lines of the unit: the object that it was made of.
     pub fn lines_of<'o>(&self, object: impl Into<Cow<'o, [u8]>>) -> Lines<'o> {
         let sections = self.sections.iter().map(|section| (section.index, section.segment, section.offset));
-        Lines { object: object.into(), sections: sections.collect() }
+        Lines { object: object.into(), sections: sections.collect(), moved: Vec::new() }
     }
 
     /// Whether every index and offset is within its table or segment; the first that is not, in words.

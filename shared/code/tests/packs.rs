@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use autojit_code::bundle;
+use autojit_code::moved::Moved;
 use autojit_code::pack::{self, Key, PackError};
-use autojit_code::unit::{CountersAt, Segment, Source, UnitFunction};
+use autojit_code::unit::{CountersAt, Lines, Segment, Source, UnitFunction};
 use autojit_code::{
     Builder, Code, CodeMemory, Description, Linked, Resolver, Symbol, Target, Unit, UnwindTable, Usage, link,
 };
@@ -53,7 +54,8 @@ impl Resolver for Inside {
 
 fn unit(object: &'static [u8]) -> Unit<'static> {
     let mut unit = Unit::of(object, &index_of).expect("a good object");
-    unit.lines.push(unit.lines_of(object));
+    let moved = vec![Moved { file: (1 << 60) | object.len() as u64, first: 3, last: 700, by: -2 }];
+    unit.lines.push(Lines { moved, ..unit.lines_of(object) });
     unit
 }
 
@@ -188,7 +190,7 @@ fn version_and_bytes_belong_together() {
     let lines = pack::encode_lines(&unit.lines, &KEY, pack::generation(&bytes).expect("it has lines"));
     assert_eq!(
         (pack::VERSION, xxh3_64(&bytes), xxh3_64(&lines)),
-        (10, 6_339_454_773_028_035_192, 3_929_845_280_379_164_505),
+        (11, 9_015_910_377_968_709_874, 17_618_013_598_499_438_551),
         "other bytes of the same object: raise the version, then note the new digests"
     );
 }

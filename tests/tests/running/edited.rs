@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use autojit_tests::cache::files;
 use autojit_tests::compile::{How, Link, Toolchain, object, rust_program};
-use autojit_tests::run::{command, run};
+use autojit_tests::run::{Outcome, command, run};
 use autojit_tests::scratch::Scratch;
 use autojit_tests::stats::Stats;
 use autojit_tests::tiered::{NOWHERE, tiered};
 
 const HEADER: &str = include_str!("edited/edited.h");
 const SOURCE: &str = include_str!("edited/edited.c");
+
+const SYMBOLIZER: &str = concat!("/usr/lib/llvm-", env!("LLVM_RELEASE"), "/bin/llvm-symbolizer");
 
 /// The functions that run often.
 const HOT: usize = 12;
@@ -116,8 +118,98 @@ fn line(scratch: &Scratch, source: &str) -> (Option<usize>, Stats) {
     (line, Stats::read(&scratch.path().join(format!("stats.{}", outcome.pid))))
 }
 
+/// What stacks that a program prints have of the functions with `traced.h`: function, and file and line if they are known.
+fn frames(outcome: &Outcome) -> Vec<(String, Option<String>)> {
+    let frame = |line: &str| {
+        let (_, rest) = line.trim_start().strip_prefix('#')?.split_once(" in ")?;
+        let (function, place) = rest.split_once(" /").or_else(|| rest.split_once(" ("))?;
+        if !["inner", "traced", "in_header"].iter().any(|name| function.contains(name)) {
+            return None;
+        }
+        let place = place.rsplit('/').next().filter(|place| place.starts_with("traced."));
+        Some((function.to_owned(), place.map(str::to_owned)))
+    };
+    outcome.errors().lines().filter_map(frame).collect()
+}
+
+/// Builds and runs a program of `traced.h`, plainly and lazily: what is in its stacks. All that it runs often is found by
+/// content unless it is the `first`.
+fn stacks(
+    scratch: &Scratch,
+    file: &str,
+    (header, source): (&str, &str),
+    first: bool,
+) -> [Vec<(String, Option<String>)>; 2] {
+    scratch.file("traced.h", header);
+    let source = scratch.file(file, source);
+    let cxx = file.ends_with(".cpp");
+    let [plain, lazy] = [How::Plain, How::Lazy].map(|how| {
+        let directory = scratch.directory(&format!("{how:?}"));
+        let object = object(how, &source, &["-O2", "-g"].map(str::to_owned), &directory);
+        let output = directory.join("program");
+        Link { linker: "lld", cxx, flags: &["-fsanitize=undefined".to_owned()] }.run(&[object], &output);
+        output
+    });
+    let mut commands = [command(plain), tiered(&lazy, scratch, "inprocess", Path::new(NOWHERE))];
+    let outcomes = commands.each_mut().map(|command| {
+        command.env("UBSAN_OPTIONS", format!("external_symbolizer_path={SYMBOLIZER}"));
+        run(command, scratch.path(), b"")
+    });
+    let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcomes[1].pid)));
+    let (optimised, found) = counts(&stats);
+    assert!(
+        if first { (optimised >= 4, found) == (true, 0) } else { (optimised, found >= 4) == (0, true) },
+        "{stats}"
+    );
+    outcomes.each_ref().map(frames)
+}
+
+/// Each edit comes to a program that was run before, whose code is found by content.
+fn lines_move(file: &str, source: &str) {
+    const HEADER: &str = include_str!("edited/traced.h");
+    let scratch = Scratch::new(&format!("edited-{}", file.replace('.', "-")));
+    let [plain, lazy] = stacks(&scratch, file, (HEADER, source), true);
+    assert!(plain.len() >= 4 && plain.iter().all(|(_, place)| place.is_some()), "{plain:?}");
+    assert_eq!(lazy, plain);
+    let lines = |count: usize, text: &str, from: &str| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, &format!("{}{from}", "\n".repeat(count)), 1)
+    };
+    let all = lines(2, source, "// Lines are");
+    let caller = lines(3, source, "// And of");
+    let both = lines(300, &caller, "// Lines are");
+    let header = lines(1, HEADER, "// Lines are");
+    for (what, header, source) in [
+        ("all functions of the file", HEADER, &all),
+        ("the caller", HEADER, &caller),
+        ("a function of a header", &header, &source.to_owned()),
+        ("each differently", &header, &both),
+        ("a declaration in front of all", HEADER, &lines(0, &format!("int more;\n{source}"), "// Lines")),
+    ] {
+        let [plain, lazy] = stacks(&scratch, file, (header, source), false);
+        assert_eq!(lazy, plain, "{what}");
+    }
+    // Within a function: there are names, but lines only where they are the plain build's.
+    let (within, without) = (lines(1, source, "  return sum ^"), lines(1, HEADER, "  if (show)"));
+    for (header, source) in [(HEADER, &within[..]), (&without, source)] {
+        let [plain, lazy] = stacks(&scratch, file, (header, source), false);
+        assert!(!lazy.is_empty() && lazy.iter().all(|(_, place)| place.is_none()), "{lazy:?} {plain:?}");
+        assert!(lazy.iter().all(|(function, _)| function.contains("traced")), "{lazy:?}");
+    }
+}
+
 #[test]
-fn lines_that_have_moved_are_not_shown_wrong() {
+fn lines_that_have_moved_are_shown_in_c() {
+    lines_move("traced.c", include_str!("edited/traced.c"));
+}
+
+#[test]
+fn lines_that_have_moved_are_shown_in_cxx() {
+    lines_move("traced.cpp", include_str!("edited/traced.cpp"));
+}
+
+#[test]
+fn lines_that_have_moved_are_shown_in_rust() {
     const TRACED: &str = include_str!("edited/traced.rs");
     let scratch = Scratch::new("edited-lines");
     let expected = |source: &str| {
@@ -130,9 +222,17 @@ fn lines_that_have_moved_are_not_shown_wrong() {
     let (shown, found) = line(&scratch, &behind);
     assert_eq!(shown, Some(expected(&behind)), "{found}");
     assert!(found.number("same_content") >= 1.0, "{found}");
-    // In front of it: found without.
+    // In front of it: found, with lines as they are now.
     let before = TRACED.replacen("// Lines", "\n\n// Lines", 1);
     let (shown, found) = line(&scratch, &before);
-    assert!(shown.is_none_or(|line| line == expected(&before)), "{shown:?} {found}");
+    assert_eq!(shown, Some(expected(&before)), "{found}");
+    assert!(found.number("same_content") >= 1.0, "{found}");
+    // So they are in a file of the module's own.
+    let (shown, again) = line(&scratch, &before);
+    assert_eq!((shown, again.number("same_content")), (Some(expected(&before)), 0.0), "{again}");
+    // Within it: found without.
+    let within = TRACED.replacen("    if show", "\n    if show", 1);
+    let (shown, found) = line(&scratch, &within);
+    assert_eq!(shown, None, "{found}");
     assert!(found.number("same_content") >= 1.0, "{found}");
 }

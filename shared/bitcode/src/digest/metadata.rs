@@ -12,6 +12,9 @@ use crate::{Error, FunctionBody, Reason, Result, Value};
 /// Kinds that say nothing to an optimiser: where something is in the source.
 const PASSED: [&[u8]; 3] = [b"dbg", b"srcloc", b"DIAssignID"];
 
+/// The kind of locations, and of what functions are in the source, in all modules.
+const LOCATION: u64 = 0;
+
 /// What is attached to something: kind and node of each.
 type Attachments = Vec<(u64, u32)>;
 
@@ -123,9 +126,15 @@ impl<'m> Digester<'m> {
         Ok(())
     }
 
-    /// Says what is attached within a body, and makes parts of the function's own metadata that was referred to.
-    pub(super) fn say_metadata(&mut self, body: &FunctionBody, text: &mut Text) -> Result<()> {
+    /// Says what is attached within a body, and makes parts of the function's own metadata that was referred to. Returns the
+    /// function in the source; 0 if it is not known.
+    pub(super) fn say_metadata(&mut self, body: &FunctionBody, text: &mut Text) -> Result<u32> {
+        let mut subprogram = 0;
         for (instruction, attached) in self.read_attachments(body)? {
+            if instruction.is_none() {
+                let location = attached.iter().find(|(kind, _)| *kind == LOCATION);
+                subprogram = location.map_or(subprogram, |(_, node)| *node);
+            }
             text.number(instruction.map_or(u64::MAX, |number| number));
             self.say_attachments(&attached, text)?;
         }
@@ -143,7 +152,7 @@ impl<'m> Digester<'m> {
                 self.entities.keep(number, Rc::new(part));
             }
         }
-        Ok(())
+        Ok(subprogram)
     }
 
     /// Says which node it is; 0 is none.

@@ -377,8 +377,8 @@ impl Digester<'_> {
             text.tag(b';');
             body.successors(block).iter().for_each(|to| text.number(to.0));
         }
-        self.say_metadata(body, &mut text)?;
-        Ok(Body { part: self.entities.part(&text), calls })
+        let subprogram = self.say_metadata(body, &mut text)?;
+        Ok(Body { part: self.entities.part(&text), calls, subprogram })
     }
 
     fn say_instruction(
