@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::directives::{Condition, Refusals};
 
 /// The numbers that every object must have.
-const NUMBERS: [&str; 22] = [
+const NUMBERS: [&str; 23] = [
     "pid",
     "modules",
     "functions",
@@ -20,6 +20,7 @@ const NUMBERS: [&str; 22] = [
     "replaced_on_stack",
     "from_cache",
     "same_content",
+    "wanted_again",
     "cache_files",
     "cached",
     "from_daemon",

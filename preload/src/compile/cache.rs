@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use autojit_abi::{BASELINE, GENERATOR};
-use autojit_cache::{Directory, Kind, by_content};
+use autojit_cache::by_content::{self, Seeded};
+use autojit_cache::{Directory, Kind};
 use autojit_code::pack::{self, Key};
 use autojit_code::{LinkError, Symbol, Unit, bundle};
 use autojit_generator::{Id, Made};
@@ -144,11 +145,12 @@ fn seed(module: &'static Module, directory: &Directory) -> bool {
     let since = trace::begin();
     let found = by_content::seed(directory, &opened.container, options::opt_override());
     trace::note("look for code by content", since, || module.source().to_string());
-    let found = found.unwrap_or_else(|error| {
+    let Seeded { found, changed } = found.unwrap_or_else(|error| {
         log::debug!("writing to the cache {}: {error}", path(directory));
-        0
+        Seeded::default()
     });
     stats::COUNTERS.same_content.add(found);
+    changed.into_iter().filter_map(|index| module.function(index)).for_each(Function::expect_often);
     found > 0
 }
 

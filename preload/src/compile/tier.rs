@@ -35,6 +35,8 @@ use crate::sys;
 
 /// How long a program has run before a daemon of its own is started.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// The same if something is wanted that an earlier run had optimised, before it was edited: that will run for long again.
+const PATIENCE_AGAIN: Duration = Duration::from_millis(20);
 /// How soon a daemon that listens is looked for, and how soon again: programs that end at once ask for nothing.
 const LOOKING: Duration = Duration::from_millis(10);
 /// How long the end of the process waits for one answer (AUTOJIT_TIER=wait).
@@ -65,6 +67,8 @@ struct Queue {
     since: Duration,
     /// When a daemon is to be looked for.
     look_at: Duration,
+    /// Whether something is wanted that an earlier run had optimised.
+    again: bool,
     /// Whether this is what is left behind of a process that has ended: no thread runs anything of it.
     behind: bool,
 }
@@ -77,6 +81,7 @@ static QUEUE: Lock<Queue> = Lock::new(Queue {
     losses: 0,
     since: Duration::ZERO,
     look_at: Duration::ZERO,
+    again: false,
     behind: false,
 });
 
@@ -293,6 +298,10 @@ impl Queue {
             }
             USED.store(true, Relaxed);
             stats::COUNTERS.tier_requests.add(1);
+            if function.is_expected_often() {
+                stats::COUNTERS.wanted_again.add(1);
+                self.again = true;
+            }
             self.wanted.add(wish, times, counted.size());
         }
     }
@@ -360,7 +369,8 @@ impl Queue {
         if self.talk.is_none() {
             // Programs that end at once start nothing.
             let now = sys::monotonic_time();
-            let spawn = limit > Duration::ZERO || now - self.since > PATIENCE;
+            let patience = if self.again { PATIENCE_AGAIN } else { PATIENCE };
+            let spawn = limit > Duration::ZERO || now - self.since > patience;
             if !spawn && now < self.look_at {
                 return Ok(());
             }

@@ -74,6 +74,8 @@ pub struct Function {
     tier: AtomicU32,
     /// Code of the first tier was replaced by better code.
     has_better: AtomicBool,
+    /// It has run often in an earlier run, when its content was another.
+    expected_often: AtomicBool,
     /// Its code, once it is ready.
     version: Version,
     /// What its code of the first tier counts with; null if it has none.
@@ -106,6 +108,7 @@ impl Function {
             state: AtomicU32::new(FunctionState::Cold as u32),
             tier: AtomicU32::new(Tier::Last as u32),
             has_better: AtomicBool::new(false),
+            expected_often: AtomicBool::new(false),
             version: Version::new(),
             counters: AtomicPtr::new(ptr::null_mut()),
             slot: AtomicPtr::new(ptr::null_mut()),
@@ -185,6 +188,16 @@ impl Function {
     /// Whether code of the first tier was replaced by better code.
     pub fn has_better(&self) -> bool {
         self.has_better.load(SeqCst)
+    }
+
+    /// Notes that it will run often, as it did before it was edited.
+    pub fn expect_often(&self) {
+        self.expected_often.store(true, SeqCst);
+    }
+
+    /// Whether it will run often, as it did before it was edited.
+    pub fn is_expected_often(&self) -> bool {
+        self.expected_often.load(SeqCst)
     }
 
     /// Its code, if it is ready and nothing replaces it.

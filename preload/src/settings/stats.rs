@@ -58,6 +58,8 @@ pub struct Counters {
     pub from_cache: Counter,
     /// Functions whose code in the cache was found by their content, as their module is another than before.
     pub same_content: Counter,
+    /// Functions that were optimised in an earlier run, have changed since, and are to be optimised again.
+    pub wanted_again: Counter,
     /// Files of the cache that were opened.
     pub cache_files: Counter,
     /// Functions added to the cache.
@@ -93,6 +95,7 @@ pub static COUNTERS: Counters = Counters {
     replaced_on_stack: Counter::new(),
     from_cache: Counter::new(),
     same_content: Counter::new(),
+    wanted_again: Counter::new(),
     cache_files: Counter::new(),
     cached: Counter::new(),
     from_daemon: Counter::new(),

@@ -116,7 +116,7 @@ fn json(process: u32) -> String {
         ", \"mode\": \"{mode}\", \"modules\": {}, \"functions\": {}, \"bound\": {bound}, \"compiled\": {}, \
          \"baseline\": {}, \"baseline_ms\": {}, \"refused\": {refused}, \
          \"optimized\": {}, \"tier_requests\": {}, \"replaced_on_stack\": {}, \
-         \"from_cache\": {}, \"same_content\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
+         \"from_cache\": {}, \"same_content\": {}, \"wanted_again\": {}, \"cache_files\": {}, \"cached\": {}, \"from_daemon\": {from_daemon}, \"batches\": {}, \"compile_ms\": {}, \"link_ms\": {}, \
          \"engine_load_ms\": {}, \"callsites_rewritten\": {}, \"resolver_calls\": {}, \"code_bytes\": {}}}",
         c.modules.get(),
         c.functions.get(),
@@ -128,6 +128,7 @@ fn json(process: u32) -> String {
         c.replaced_on_stack.get(),
         c.from_cache.get(),
         c.same_content.get(),
+        c.wanted_again.get(),
         c.cache_files.get(),
         c.cached.get(),
         c.batches.get(),
@@ -173,6 +174,7 @@ mod tests {
             "replaced_on_stack",
             "from_cache",
             "same_content",
+            "wanted_again",
             "cache_files",
             "cached",
             "from_daemon",

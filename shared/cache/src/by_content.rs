@@ -2,7 +2,8 @@
 //!
 //! Receives functions that were optimised alone ([`record`]), with digests of what the optimiser could see of them
 //! ([`autojit_bitcode::Digester`]); hands on a file of code for a module that has none, with those functions of it whose digests
-//! are the same ([`seed`]). One file for each source file's name and way to compile, `.ajf`, the latest code first:
+//! are the same, and which others have run often ([`seed`]). One file for each source file's name and way to compile, `.ajf`,
+//! the latest code first:
 //!
 //! ```text
 //!   0  magic "AJSAME\0\0"               56  entries × 64: digest, digest of the lines: 16 bytes each,
@@ -283,21 +284,31 @@ fn moved<'p, 'm: 'p>(now: impl Iterator<Item = &'p Place<'m>> + Clone, bases: &[
     Some(merged)
 }
 
-/// Makes the file of code of a module that has none, of functions with the same content: how many these are.
+/// What is known of a module by the content of its functions.
+#[derive(Debug, Default)]
+pub struct Seeded {
+    /// How many have code.
+    pub found: u64,
+    /// The functions of which only other contents have code: they have run often, too, and have changed.
+    pub changed: Vec<u32>,
+}
+
+/// Makes the file of code of a module that has none, of functions with the same content.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Result<u64, Errno> {
+pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Result<Seeded, Errno> {
     let key = key_of_source(container, level);
-    let Ok(content) = directory.map(&key, Kind::Same) else { return Ok(0) };
+    let nothing = Seeded::default();
+    let Ok(content) = directory.map(&key, Kind::Same) else { return Ok(nothing) };
     let Some(entries) = entries(&content, &key) else {
         directory.remove(&key, Kind::Same);
-        return Ok(0);
+        return Ok(nothing);
     };
-    let Ok(bitcode) = container.bitcode() else { return Ok(0) };
-    let Ok(module) = BitcodeModule::parse(&bitcode) else { return Ok(0) };
+    let Ok(bitcode) = container.bitcode() else { return Ok(nothing) };
+    let Ok(module) = BitcodeModule::parse(&bitcode) else { return Ok(nothing) };
     let class = |name: &[u8]| class(container, name);
-    let Some(mut digests) = Digests::new(&module, &class) else { return Ok(0) };
+    let Some(mut digests) = Digests::new(&module, &class) else { return Ok(nothing) };
     let (mut found, mut known) = (BTreeSet::new(), BTreeMap::new());
     let mut units = Vec::new();
     for entry in entries {
@@ -320,6 +331,12 @@ pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Res
         found.insert(entry.name);
         units.push(unit);
     }
+    let changed = known.keys().filter(|name| !found.contains(*name)).filter_map(|name| container.find(name));
+    let changed = changed.filter_map(|symbol| match symbol {
+        autojit_store::Symbol::Function(index) => Some(index),
+        autojit_store::Symbol::Import(_) => None,
+    });
+    let seeded = Seeded { found: 0, changed: changed.collect() };
     let number = |symbol: Symbol<'_>| match &symbol {
         Symbol::Name(name) => autojit_generator::number(container, name),
         Symbol::Function(_) | Symbol::Import(_) => None,
@@ -332,11 +349,12 @@ pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Res
         .filter(|unit| root(unit).is_some())
         .collect();
     if units.is_empty() {
-        return Ok(0);
+        return Ok(seeded);
     }
     let local = units.iter().flat_map(|unit| local_functions(container, unit)).collect();
     let units: Vec<&Unit<'_>> = units.iter().collect();
-    writer::add(directory, &key_of(&GENERATOR, &container.key(), level), &units, &local)
+    let found = writer::add(directory, &key_of(&GENERATOR, &container.key(), level), &units, &local)?;
+    Ok(Seeded { found, ..seeded })
 }
 
 #[cfg(test)]

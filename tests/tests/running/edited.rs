@@ -1,5 +1,7 @@
 //! Optimised code outlives an edit: what was not touched is found by its content, what depends on the edit is made anew.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use autojit_tests::cache::files;
@@ -63,6 +65,7 @@ fn what_was_not_edited_begins_with_optimised_code() {
     let program = Program::new("edited");
     let first = program.run(HEADER, SOURCE, &[]);
     assert_eq!(counts(&first), (HOT, 0), "{first}");
+    assert_eq!(first.number("wanted_again"), 0.0, "{first}");
     assert_eq!(files(&program.scratch, ".ajf").len(), 1);
     // What is edited, and how many of the functions that run often it is seen by.
     let edits: [(&str, &str, &str, usize); 9] = [
@@ -85,9 +88,12 @@ fn what_was_not_edited_begins_with_optimised_code() {
         assert!(SOURCE.contains(from), "{what}");
         let edited = program.run(HEADER, &SOURCE.replacen(from, to, 1), &[]);
         assert_eq!(counts(&edited), (seen, HOT - seen), "{what}: {edited}");
+        // That they run often is known from the first run.
+        assert_eq!(edited.number("wanted_again") as usize, seen, "{what}: {edited}");
         // From then on it has a file of its own.
         let again = program.run(HEADER, &SOURCE.replacen(from, to, 1), &[]);
         assert_eq!(counts(&again), (0, 0), "{what}: {again}");
+        assert_eq!(again.number("wanted_again"), 0.0, "{what}: {again}");
         assert!(again.number("from_cache") >= HOT as f64, "{what}: {again}");
     }
     // An inline function of a header; a flag.
@@ -97,6 +103,34 @@ fn what_was_not_edited_begins_with_optimised_code() {
     assert!(optimised > 0 && optimised + found == HOT, "{optimised} {found}");
     let (optimised, found) = counts(&program.run(HEADER, SOURCE, &["-mavx2"]));
     assert_eq!((optimised, found), (HOT, 0), "other attributes of all functions");
+}
+
+#[test]
+fn a_daemon_is_started_sooner_for_what_ran_often_before_an_edit() {
+    const SPINS: &str = include_str!("edited/spins.c");
+    let program = Program::new("edited-sooner");
+    let lazy = program.build(How::Lazy, HEADER, SPINS, &[]);
+    let first = run(
+        &mut tiered(&lazy, &program.scratch, "inprocess", Path::new(NOWHERE)),
+        program.scratch.path(),
+        b"",
+    );
+    let stats = Stats::read(&program.scratch.path().join(format!("stats.{}", first.pid)));
+    assert!(stats.number("optimized") >= 1.0, "{stats}");
+    // Other programs have a daemon of their own after twice the time that this one runs. On a busy machine it may run too
+    // seldom to look: it is enough that it does so once.
+    let is_started = |edit: usize| {
+        // What an earlier one leaves behind may start its own.
+        let started = program.scratch.path().join(format!("started-{edit}"));
+        let script = format!("#!/bin/sh\ntouch '{}'\n", started.display());
+        let daemon = program.scratch.file(&format!("daemon-{edit}"), script);
+        std::fs::set_permissions(&daemon, Permissions::from_mode(0o755)).expect("it is ours");
+        let lazy = program.build(How::Lazy, HEADER, &SPINS.replacen("+ 1", &format!("+ {edit}"), 1), &[]);
+        let mut command = tiered(&lazy, &program.scratch, "auto", Path::new(NOWHERE));
+        command.env("AUTOJIT_TIER", "on").env("AUTOJIT_DAEMON_PATH", &daemon).arg(&started);
+        run(&mut command, program.scratch.path(), b"").text().trim() == "there"
+    };
+    assert!((2..12).any(is_started), "no daemon was started");
 }
 
 /// Where a printed stack of the program has `traced`: nothing if it has the name alone. The whole program prints the same
