@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
         for entry in by_content::entries(&bytes, &OWN).into_iter().flatten() {
             let inside = bytes.as_ptr_range();
             assert!(inside.contains(&entry.name.as_ptr()) || entry.name.is_empty());
-            assert!(inside.contains(&entry.bases.as_ptr()) || entry.bases.is_empty());
+            assert!(inside.contains(&entry.numbers.as_ptr()) || entry.numbers.is_empty());
             assert!(inside.contains(&entry.bundle.as_ptr()) || entry.bundle.is_empty());
         }
     }

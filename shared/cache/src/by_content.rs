@@ -7,12 +7,12 @@
 //!
 //! ```text
 //!   0  magic "AJSAME\0\0"               56  entries × 64: digest, digest of the lines: 16 bytes each,
-//!   8  version: u32, entries: u32           name, its length, bases, their number: 4 × u32, bundle, its length: 2 × u64
-//!  16  checksum: u64, of [24..bundles]      names, each with its bases behind it: where lines were counted from, u32 each
+//!   8  version: u32, entries: u32           name, its length, lines, their number: 4 × u32, bundle, its length: 2 × u64
+//!  16  checksum: u64, of [24..bundles]      names, each with the numbers of its lines behind it, u32 each
 //!  24  key: 32 bytes                        bundles (autojit_code::bundle), in which symbols have names
 //! ```
 //!
-//! Lines that have moved with their functions since are noted beside the object that describes them ([`moved`]).
+//! Lines that have moved since are noted beside the object that describes them ([`moved`]).
 //!
 //! The checksum is XXH3; bundles have their own.
 
@@ -31,7 +31,7 @@ use crate::{Directory, Kind, key_of, local_functions, writer};
 
 const MAGIC: [u8; 8] = *b"AJSAME\0\0";
 /// The version of the format, and of what digests cover.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const CHECKED: usize = 24;
 const HEADER: usize = 56;
 const ENTRY: usize = 64;
@@ -60,10 +60,10 @@ fn key_of_source(container: &Container<'_>, level: i32) -> Key {
 pub struct Entry<'a> {
     /// Of what the optimiser could see of it.
     pub digest: u128,
-    /// Of its lines, wherever functions are.
+    /// Of its lines but for their numbers.
     pub lines: u128,
-    /// Where these were: the base of each place, four bytes each.
-    pub bases: &'a [u8],
+    /// These, four bytes each.
+    pub numbers: &'a [u8],
     /// Its name.
     pub name: &'a str,
     /// Its code, which has a checksum of its own.
@@ -89,14 +89,14 @@ pub fn entries<'a>(bytes: &'a [u8], key: &Key) -> Option<Vec<Entry<'a>>> {
     for entry in table.chunks_exact(ENTRY) {
         let digest = |at: usize| Some(u128::from_le_bytes(*entry.get(at..)?.first_chunk()?));
         let (start, len) = (word(entry, 32)? as usize, word(entry, 36)? as usize);
-        let (bases, count) = (word(entry, 40)? as usize, word(entry, 44)? as usize);
+        let (numbers, count) = (word(entry, 40)? as usize, word(entry, 44)? as usize);
         let size = count.checked_mul(4)?;
-        end = end.max(start.checked_add(len)?).max(bases.checked_add(size)?);
+        end = end.max(start.checked_add(len)?).max(numbers.checked_add(size)?);
         found.push(Entry {
             digest: digest(0)?,
             lines: digest(16)?,
             name: std::str::from_utf8(part(start, len)?).ok()?,
-            bases: part(bases, size)?,
+            numbers: part(numbers, size)?,
             bundle: part(long(entry, 48)?, long(entry, 56)?)?,
         });
     }
@@ -115,22 +115,23 @@ fn file(entries: &[Entry<'_>], key: &Key) -> Vec<u8> {
     bytes.extend_from_slice(key);
     let names = HEADER + ENTRY * entries.len();
     let mut name = names;
-    let mut bundle = names + entries.iter().map(|entry| entry.name.len() + entry.bases.len()).sum::<usize>();
+    let mut bundle =
+        names + entries.iter().map(|entry| entry.name.len() + entry.numbers.len()).sum::<usize>();
     for entry in entries {
         bytes.extend_from_slice(&entry.digest.to_le_bytes());
         bytes.extend_from_slice(&entry.lines.to_le_bytes());
         bytes.extend_from_slice(&(name as u32).to_le_bytes());
         bytes.extend_from_slice(&(entry.name.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&((name + entry.name.len()) as u32).to_le_bytes());
-        bytes.extend_from_slice(&((entry.bases.len() / 4) as u32).to_le_bytes());
+        bytes.extend_from_slice(&((entry.numbers.len() / 4) as u32).to_le_bytes());
         bytes.extend_from_slice(&(bundle as u64).to_le_bytes());
         bytes.extend_from_slice(&(entry.bundle.len() as u64).to_le_bytes());
-        name += entry.name.len() + entry.bases.len();
+        name += entry.name.len() + entry.numbers.len();
         bundle += entry.bundle.len();
     }
     for entry in entries {
         bytes.extend_from_slice(entry.name.as_bytes());
-        bytes.extend_from_slice(entry.bases);
+        bytes.extend_from_slice(entry.numbers);
     }
     let sum = xxh3_64(&bytes[CHECKED..]).to_le_bytes();
     bytes[16..CHECKED].copy_from_slice(&sum);
@@ -225,20 +226,22 @@ pub fn record<'u>(
     }
     let old = directory.read(&key, Kind::Same).ok();
     let old = old.as_ref().and_then(|bytes| entries(bytes, &key)).unwrap_or_default();
-    let bases: Vec<Vec<u8>> = (new.iter())
-        .map(|(_, lines, ..)| lines.places().flat_map(|place| place.base.to_le_bytes()).collect())
+    let numbers: Vec<Vec<u8>> = (new.iter())
+        .map(|(_, lines, ..)| {
+            lines.places().flat_map(|place| &place.lines).flat_map(|line| line.to_le_bytes()).collect()
+        })
         .collect();
-    let new = new.iter().zip(&bases).map(|((digest, lines, name, bundle), bases)| Entry {
+    let new = new.iter().zip(&numbers).map(|((digest, lines, name, bundle), numbers)| Entry {
         digest: *digest,
         lines: lines.digest,
-        bases,
+        numbers,
         name,
         bundle,
     });
     let (mut seen, mut names, mut left) = (BTreeSet::new(), BTreeMap::new(), directory.part_limit() as usize);
     let kept = new.chain(old).filter(|entry| {
         let count: &mut usize = names.entry(entry.name).or_default();
-        let size = entry.bundle.len() + entry.name.len() + entry.bases.len() + ENTRY;
+        let size = entry.bundle.len() + entry.name.len() + entry.numbers.len() + ENTRY;
         let fits = *count < SAME_NAME && size + HEADER <= left;
         if !fits || !seen.insert(entry.digest) {
             return false;
@@ -251,33 +254,34 @@ pub fn record<'u>(
     directory.write_part(&key, Kind::Same, &file(&kept, &key))
 }
 
-/// How lines have moved since places had these bases: none of them, or all are there. None if that cannot be said, as lines of
-/// two functions that have moved differently lie among each other.
-fn moved<'p, 'm: 'p>(now: impl Iterator<Item = &'p Place<'m>> + Clone, bases: &[u8]) -> Option<Vec<Moved>> {
-    let bases = bases.chunks_exact(4).map(|base| u32::from_le_bytes([base[0], base[1], base[2], base[3]]));
-    if now.clone().map(|place| place.base).eq(bases.clone()) {
+/// How lines have moved that had these numbers before, four bytes each: none of them, or all are there. None if that cannot be
+/// said, as two functions are from the same line, which has become two.
+fn moved<'p, 'm: 'p>(now: impl Iterator<Item = &'p Place<'m>> + Clone, before: &[u8]) -> Option<Vec<Moved>> {
+    let before = before.chunks_exact(4).map(|it| u32::from_le_bytes([it[0], it[1], it[2], it[3]]));
+    let mut before: Vec<u32> = before.collect();
+    if now.clone().flat_map(|place| &place.lines).eq(&before) {
         return Some(Vec::new());
     }
-    let (mut all, mut last): (Vec<Moved>, _) = (Vec::new(), None);
-    for (place, base) in now.zip(bases) {
-        if place.first > place.last {
-            continue;
-        }
+    let (mut all, mut last) = (Vec::new(), None);
+    let mut next = before.drain(..);
+    for place in now {
         let file = match last {
             Some((last, digest)) if last == place.file => digest,
             _ => digest_of_file(place.file.directory, place.file.name),
         };
         last = Some((place.file, file));
-        let by = i32::try_from(i64::from(place.base) - i64::from(base)).ok()?;
-        let before = |line: u32| line.checked_add_signed(by.checked_neg()?);
-        all.push(Moved { file, first: before(place.first)?, last: before(place.last)?, by });
+        for line in &place.lines {
+            let before = next.next()?;
+            let by = i32::try_from(i64::from(*line) - i64::from(before)).ok()?;
+            all.push(Moved { file, first: before, last: before, by });
+        }
     }
     all.sort_unstable_by_key(|it| (it.file, it.first));
     let mut merged: Vec<Moved> = Vec::new();
     for next in all {
         match merged.last_mut().filter(|last| last.file == next.file) {
-            Some(last) if last.by == next.by => last.last = last.last.max(next.last),
-            Some(last) if next.first <= last.last => return None,
+            Some(last) if last.by == next.by => last.last = next.last,
+            Some(last) if next.first == last.last => return None,
             _ => merged.push(next),
         }
     }
@@ -320,10 +324,10 @@ pub fn seed(directory: &Directory, container: &Container<'_>, level: i32) -> Res
             continue;
         }
         let Ok(mut unit) = bundle::decode(entry.bundle, &key) else { continue };
-        // Lines that have moved otherwise than with their functions are not shown wrong, but not at all.
+        // Lines that do not correspond are not shown wrong, but not at all.
         if !unit.lines.is_empty() {
             let now = digests.lines(entry.name).filter(|now| now.digest == entry.lines);
-            match now.and_then(|now| moved(now.places(), entry.bases)) {
+            match now.and_then(|now| moved(now.places(), entry.numbers)) {
                 Some(moved) => unit.lines.iter_mut().for_each(|lines| lines.moved.clone_from(&moved)),
                 None => unit.lines.clear(),
             }
@@ -363,39 +367,35 @@ mod tests {
 
     use super::*;
 
-    /// Where lines of a file were, for places of now (file, base, first and last line) whose bases were others.
-    fn moved_of(places: &[(&'static str, [u32; 3], u32)]) -> Option<Vec<(u32, u32, i32)>> {
+    /// Where lines of a file were, for places of now (file, and numbers of now and before).
+    fn moved_of(places: &[(&'static str, &[(u32, u32)])]) -> Option<Vec<(u32, u32, i32)>> {
         let now: Vec<_> = (places.iter())
-            .map(|&(name, [base, first, last], _)| {
-                let file = File { name: name.as_bytes(), directory: b"/src" };
-                Place { file, base, first, last }
+            .map(|(name, lines)| Place {
+                file: File { name: name.as_bytes(), directory: b"/src" },
+                lines: lines.iter().map(|(now, _)| *now).collect(),
             })
             .collect();
-        let bases: Vec<u8> = places.iter().flat_map(|(.., base)| base.to_le_bytes()).collect();
-        let moved = moved(now.iter(), &bases)?;
-        let files: BTreeSet<_> = moved.iter().map(|it| it.file).collect();
-        let known =
-            |it: &u64| *it == digest_of_file(b"/", b"src/a.c") || *it == digest_of_file(b"", b"/src/b.h");
-        assert!(files.iter().all(known));
-        Some(moved.iter().map(|it| (it.first, it.last, it.by)).collect())
+        let before = places.iter().flat_map(|(_, lines)| lines.iter().flat_map(|(_, it)| it.to_le_bytes()));
+        let moved = moved(now.iter(), &before.collect::<Vec<u8>>())?;
+        let known = [digest_of_file(b"/", b"src/a.c"), digest_of_file(b"", b"/src/b.h")];
+        assert!(moved.iter().all(|it| known.contains(&it.file)));
+        let mut found: Vec<_> = moved.iter().map(|it| (it.first, it.last, it.by)).collect();
+        found.sort_unstable();
+        Some(found)
     }
 
     #[test]
-    fn lines_move_with_their_places() {
-        let none = [u32::MAX, 0];
-        assert_eq!(moved_of(&[("a.c", [10, 10, 20], 10), ("b.h", [3, 3, 9], 3)]), Some(Vec::new()));
+    fn lines_move_alike_or_by_themselves() {
+        assert_eq!(moved_of(&[("a.c", &[(10, 10), (20, 20)]), ("b.h", &[(3, 3)])]), Some(Vec::new()));
         // Those that move alike are one, but in different files.
-        let alike = [("a.c", [30, 30, 39], 28), ("b.h", [40, 41, 49], 38), ("a.c", [12, 12, 20], 10)];
-        let mut found = moved_of(&alike).expect("nothing contradicts");
-        found.sort_unstable();
-        assert_eq!(found, [(10, 37, 2), (39, 47, 2)]);
-        let within = [("a.c", [10, 10, 20], 5), ("a.c", [14, 14, 16], 9), ("a.c", [22, 22, 30], 22)];
-        assert_eq!(moved_of(&within), Some(vec![(5, 15, 5), (22, 30, 0)]));
-        let apart = [("a.c", [7, 7, 9], 10), ("a.c", [20, 20, 25], 13), ("a.c", [0, none[0], none[1]], 0)];
-        assert_eq!(moved_of(&apart), Some(vec![(10, 12, -3), (13, 18, 7)]));
-        // The same line, for two that have moved differently; a line in front of the file.
-        assert_eq!(moved_of(&[("a.c", [7, 7, 9], 10), ("a.c", [20, 20, 25], 12)]), None);
-        assert_eq!(moved_of(&[("a.c", [10, 3, 20], 5)]), None);
+        let alike: [(_, &[_]); 3] =
+            [("a.c", &[(30, 28), (39, 37)]), ("b.h", &[(41, 39), (49, 47)]), ("a.c", &[(12, 10), (20, 18)])];
+        assert_eq!(moved_of(&alike), Some(vec![(10, 37, 2), (39, 47, 2)]));
+        // Within a function; two that are from the same line.
+        let within: [(_, &[_]); 2] = [("a.c", &[(9, 7), (5, 4), (4, 3), (8, 6)]), ("a.c", &[(9, 7), (2, 5)])];
+        assert_eq!(moved_of(&within), Some(vec![(3, 4, 1), (5, 5, -3), (6, 7, 2)]));
+        // The same line, which has become two.
+        assert_eq!(moved_of(&[("a.c", &[(9, 7), (5, 4)]), ("a.c", &[(10, 7)])]), None);
     }
 
     #[test]
@@ -405,12 +405,12 @@ mod tests {
             Entry {
                 digest: 1 << 100,
                 lines: 2,
-                bases: &[1, 0, 0, 0, 9, 8, 7, 6],
+                numbers: &[1, 0, 0, 0, 9, 8, 7, 6],
                 name: "first",
                 bundle: b"code",
             },
-            Entry { digest: 3, lines: u128::MAX, bases: b"", name: "", bundle: b"" },
-            Entry { digest: 4, lines: 5, bases: &[2; 4], name: "third", bundle: b"more code" },
+            Entry { digest: 3, lines: u128::MAX, numbers: b"", name: "", bundle: b"" },
+            Entry { digest: 4, lines: 5, numbers: &[2; 4], name: "third", bundle: b"more code" },
         ];
         for count in 0..=all.len() {
             let bytes = file(&all[..count], &key);

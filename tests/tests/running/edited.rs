@@ -209,6 +209,9 @@ fn lines_move(file: &str, source: &str) {
         assert!(text.contains(from), "{from}");
         text.replacen(from, &format!("{}{from}", "\n".repeat(count)), 1)
     };
+    let at =
+        source.find("return sum").and_then(|at| source[..at].rfind('\n')).expect("a line is in front of it");
+    let within = format!("{}\n\n{}", &source[..at], &source[at..]);
     let all = lines(2, source, "// Lines are");
     let caller = lines(3, source, "// And of");
     let both = lines(300, &caller, "// Lines are");
@@ -218,14 +221,16 @@ fn lines_move(file: &str, source: &str) {
         ("the caller", HEADER, &caller),
         ("a function of a header", &header, &source.to_owned()),
         ("each differently", &header, &both),
+        ("lines of a function", HEADER, &within),
+        ("lines of a function of a header", &lines(1, HEADER, "  if (show)"), &source.to_owned()),
         ("a declaration in front of all", HEADER, &lines(0, &format!("int more;\n{source}"), "// Lines")),
     ] {
         let [plain, lazy] = stacks(&scratch, file, (header, source), false);
         assert_eq!(lazy, plain, "{what}");
     }
-    // Within a function: there are names, but lines only where they are the plain build's.
-    let (within, without) = (lines(1, source, "  return sum ^"), lines(1, HEADER, "  if (show)"));
-    for (header, source) in [(HEADER, &within[..]), (&without, source)] {
+    // One line has become two: there are names, but no lines.
+    let (broken, header) = (lines(1, source, " + "), lines(1, HEADER, " * 7"));
+    for (header, source) in [(HEADER, &broken[..]), (&header, source)] {
         let [plain, lazy] = stacks(&scratch, file, (header, source), false);
         assert!(!lazy.is_empty() && lazy.iter().all(|(_, place)| place.is_none()), "{lazy:?} {plain:?}");
         assert!(lazy.iter().all(|(function, _)| function.contains("traced")), "{lazy:?}");
@@ -264,8 +269,13 @@ fn lines_that_have_moved_are_shown_in_rust() {
     // So they are in a file of the module's own.
     let (shown, again) = line(&scratch, &before);
     assert_eq!((shown, again.number("same_content")), (Some(expected(&before)), 0.0), "{again}");
-    // Within it: found without.
+    // Within it.
     let within = TRACED.replacen("    if show", "\n    if show", 1);
+    let (shown, found) = line(&scratch, &within);
+    assert_eq!(shown, Some(expected(&within)), "{found}");
+    assert!(found.number("same_content") >= 1.0, "{found}");
+    // One has become two: found without.
+    let within = TRACED.replacen(" ^ black_box", "\n ^ black_box", 1);
     let (shown, found) = line(&scratch, &within);
     assert_eq!(shown, None, "{found}");
     assert!(found.number("same_content") >= 1.0, "{found}");

@@ -1,12 +1,12 @@
-//! Where in the source code is from: digests of that, apart from those of the code, and from where its functions are in their
-//! files. Two modules whose functions have the same digest differ in their lines by no more than [`Place::base`].
+//! Where in the source code is from: digests of that, apart from those of the code, and from the numbers of lines. Two functions
+//! that have the same digest are from lines that correspond, one to one, in the order of [`Place::lines`].
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::part::Text;
 use super::{Digester, UNKNOWN};
-use crate::{DebugLocation, File, FunctionBody, Inst, Result, Scope, ScopeKind};
+use crate::{DebugLocation, File, FunctionBody, Inst, Result, ScopeKind};
 
 /// How many scopes are walked outwards at most, and how many times a location may have been inlined.
 const NESTING: usize = 1000;
@@ -14,29 +14,25 @@ const NESTING: usize = 1000;
 /// The lines of a function, and of all that may be inlined into it.
 #[derive(Clone, Debug)]
 pub struct Lines<'m> {
-    /// Of all but the bases of places.
+    /// Of all but the numbers of lines.
     pub digest: u128,
     bodies: Vec<Rc<BodyLines<'m>>>,
 }
 
 impl<'m> Lines<'m> {
-    /// The places that the code is from: as many, in the same order, wherever the digest is the same.
+    /// The places that the code is from: as many, in the same order, with as many lines, wherever the digest is the same.
     pub fn places(&self) -> impl Iterator<Item = &Place<'m>> + Clone {
         self.bodies.iter().flat_map(|body| &body.places)
     }
 }
 
-/// Lines of one function of the source in one file. They are part of a digest by their distances from the base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Lines of one function of the source in one file. A digest says which of them something is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place<'m> {
     /// The file.
     pub file: File<'m>,
-    /// The line on which the function begins, or the first that was met.
-    pub base: u32,
-    /// The first and the last line. Lower than the first if there is none.
-    pub first: u32,
-    /// See there.
-    pub last: u32,
+    /// The lines, each once, as they were met.
+    pub lines: Vec<u32>,
 }
 
 /// The lines of a body.
@@ -53,29 +49,31 @@ struct Said<'m> {
     places: Vec<Place<'m>>,
     /// Numbers of places, by function and file.
     numbers: BTreeMap<(u32, u32), usize>,
+    /// Which of a place's lines a line is.
+    lines: BTreeMap<(usize, u32), u32>,
     /// The scopes that were said: the number of each, and the place of what is directly in it.
     scopes: BTreeMap<u32, (usize, usize)>,
 }
 
 impl Said<'_> {
-    /// Says a line; 0 is none, wherever the function is.
+    /// Says a line; 0 is none.
     fn line(&mut self, place: usize, line: u32) {
         self.text.flag(line != 0);
         if line != 0 {
-            let place = &mut self.places[place];
-            if place.base == 0 {
-                place.base = line;
+            let lines = &mut self.places[place].lines;
+            let new = lines.len() as u32;
+            let number = *self.lines.entry((place, line)).or_insert(new);
+            if number == new {
+                lines.push(line);
             }
-            place.first = place.first.min(line);
-            place.last = place.last.max(line);
-            self.text.number(line.wrapping_sub(place.base));
+            self.text.number(number);
         }
     }
 }
 
 impl<'m> Digester<'m> {
     /// The lines of the function of this index among the globals, and of all that may be inlined into it: of code that has the
-    /// same [digest](Self::of), they tell whether it is from the same lines, too, but for where functions are in their files.
+    /// same [digest](Self::of), they tell whether it is from the same lines, too, but for their numbers.
     ///
     /// # Errors
     /// As there, or what is said of its lines is damaged.
@@ -161,11 +159,9 @@ impl<'m> Digester<'m> {
                 return Err(UNKNOWN);
             }
         };
-        let function = scopes[scopes.len() - 1];
         let mut inner = 0;
-        // Outwards, so that the function's own line is the base of its file.
         for scope in scopes.iter().rev() {
-            inner = self.say_place(owner, &function, scope.file, said)?;
+            inner = self.say_place(owner, scope.file, said)?;
             said.text.tag(scope.kind as u8);
             said.line(inner, scope.line);
             said.line(inner, scope.body_line);
@@ -179,23 +175,16 @@ impl<'m> Digester<'m> {
     }
 
     /// Says which place it is, the first time with the file's name.
-    fn say_place(
-        &mut self,
-        owner: u32,
-        function: &Scope<'m>,
-        file: u32,
-        said: &mut Said<'m>,
-    ) -> Result<usize> {
+    fn say_place(&mut self, owner: u32, file: u32, said: &mut Said<'m>) -> Result<usize> {
         let new = said.places.len();
         let number = *said.numbers.entry((owner, file)).or_insert(new);
         said.text.number(number as u64);
         if number == new {
-            let base = if file == function.file { function.line } else { 0 };
             let file =
                 if file == 0 { File { name: &[], directory: &[] } } else { self.metadata.file(file)? };
             said.text.string(file.name);
             said.text.string(file.directory);
-            said.places.push(Place { file, base, first: u32::MAX, last: 0 });
+            said.places.push(Place { file, lines: Vec::new() });
         }
         Ok(number)
     }
