@@ -146,11 +146,14 @@ unsafe extern "C" fn publish_counted(slot: *const Slot, _: &mut Frame) {
 
 static COUNTED: AtomicUsize = AtomicUsize::new(0);
 static TRIPPED: AtomicU32 = AtomicU32::new(0);
+/// Where the counted function was to return to, when its counter ran out.
+static CALLER: AtomicUsize = AtomicUsize::new(0);
 
-unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
+unsafe extern "C" fn tripped(counter: *const Counter, frame: &Frame) -> usize {
     // SAFETY: the counter is the test's.
     unsafe { (*counter).restart(1) };
     TRIPPED.fetch_add(1, Ordering::Relaxed);
+    CALLER.store(frame.caller as usize, Ordering::Relaxed);
     clobber();
     counter as usize + 1
 }
@@ -176,6 +179,7 @@ fn a_counter_that_runs_out_keeps_all_registers_but_r11() {
                 (library.address("called") as *mut usize).write(counter_address_of(method));
             }
             TRIPPED.store(0, Ordering::Relaxed);
+            CALLER.store(0, Ordering::Relaxed);
             // It runs out at once, and after it was restarted, at each second count.
             for trips in [1, 1, 2, 2, 3] {
                 // SAFETY: as above.
@@ -189,6 +193,8 @@ fn a_counter_that_runs_out_keeps_all_registers_but_r11() {
                 let left = unsafe { (library.address("left_in_r11") as *const usize).read() };
                 assert_eq!(left, &raw const counter as usize + 1, "{method:?}");
                 compare(&input, output, level, "counted");
+                let caller = library.address("call_with_registers")..library.address("end_of_call");
+                assert!(caller.contains(&CALLER.load(Ordering::Relaxed)), "{method:?}");
             }
         }
     }
@@ -200,7 +206,7 @@ fn entries_go_on_in_newer_code() {
     COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
     library.arm(publish_counted, None);
     install_counters(tripped);
-    let bytes = Counters::bytes(3, 5, [(7, true), (9, false)].into_iter());
+    let bytes = Counters::bytes((3, true), 5, [(7, true), (9, false)].into_iter());
     assert_eq!(bytes.len(), Counters::len(3));
     let mut words = vec![0_u64; bytes.len() / 8];
     let memory = words.as_mut_ptr();
@@ -226,7 +232,10 @@ fn entries_go_on_in_newer_code() {
     assert_eq!((all.owner(), all.set_owner(42), all.set_owner(43)), (None, 42, 42));
     assert_eq!((of(0).owner(), of(2).owner(), of(2).entries().number()), (Some(42), Some(42), 0));
     let kinds = [(7, true), (9, false)].map(|(block, left)| Counted::Loop { block, left });
-    assert_eq!([each[0].of(), each[1].of(), each[2].of()], [Counted::Entries, kinds[0], kinds[1]]);
+    assert_eq!(
+        [each[0].of(), each[1].of(), each[2].of()],
+        [Counted::Entries { inlined: true }, kinds[0], kinds[1]]
+    );
     assert_eq!(call(0), usize::MAX);
     // SAFETY: the first field of a counter.
     unsafe { counter(0).cast::<i32>().write(0) };

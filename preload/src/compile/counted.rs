@@ -17,6 +17,7 @@ use autojit_code::unit::{CountersAt, Segment, Table, UnitFunction};
 use autojit_code::{Code, Symbol};
 use autojit_store::FunctionKind;
 use autojit_trampoline::counter::{self, Counter, Counters};
+use autojit_trampoline::entry::Frame;
 
 use crate::compile::rest;
 use crate::link::publish::Claim;
@@ -42,6 +43,8 @@ pub struct Counted {
     trips: AtomicU32,
     /// Its image was not unloaded.
     is_there: AtomicBool,
+    /// What has called it, when that was looked up last.
+    caller: AtomicPtr<Counted>,
     /// The next of [`MADE`].
     next: AtomicPtr<Counted>,
 }
@@ -78,14 +81,18 @@ const ONCE: i32 = 1;
 /// code there as soon as it comes round. Interpreters have as many loops as instructions.
 const PASSED: u32 = 8;
 
+/// Through so many callers the one is looked for that functions are put into.
+const DEEPEST: u32 = 32;
+
 /// The thresholds of rounds and calls for which counters are made: code is kept with them. These are the usual ones, so that
 /// nothing need be written to use it.
 const MADE_FOR: (i32, i32) = (20_000, 30);
 
-/// The counters of code with these loops.
-pub fn bytes(loops: &[LoopHeader]) -> Vec<u8> {
+/// The counters of code with these loops, and whether optimisers put the function into everything that calls it.
+pub fn bytes(loops: &[LoopHeader], inlined: bool) -> Vec<u8> {
     let (rounds, calls) = MADE_FOR;
-    Counters::bytes(calls - 1, rounds - 1, loops.iter().map(|header| (header.block, header.left)))
+    let loops = loops.iter().map(|header| (header.block, header.left));
+    Counters::bytes((calls - 1, inlined), rounds - 1, loops)
 }
 
 /// Has counters run out as the options say.
@@ -143,6 +150,16 @@ fn add<T>(list: &AtomicPtr<T>, entry: &'static T, link: impl Fn(&T, *mut T)) {
             Err(now) => head = now,
         }
     }
+}
+
+/// The code that counts and has an address, if it is of an image that is there.
+fn with_code(address: usize) -> Option<&'static Counted> {
+    let made = all_made().find(|made| made.has(address));
+    made.or_else(|| {
+        let here = |kept: &&Kept| kept.is_there.load(SeqCst) && kept.text.contains(&address);
+        let kept = all_kept().find(here)?;
+        kept.of(&kept.functions.with_code((address - kept.text.start) as u32)?)
+    })
 }
 
 /// Whether nothing is counted any more.
@@ -274,11 +291,15 @@ impl Kept {
 
     /// What a counter at this address is of, if it is one of the code's.
     fn counted(&self, counter: usize) -> Option<&'static Counted> {
-        let definition = self.functions.with_counter((counter - self.data.start) as u32)?;
+        self.of(&self.functions.with_counter((counter - self.data.start) as u32)?)
+    }
+
+    /// What is known of a function of the code.
+    fn of(&self, definition: &UnitFunction<'_>) -> Option<&'static Counted> {
         let at = definition.counters.filter(|at| at.is_within(self.data.len()))?;
         let code = self.text.start.checked_add(definition.offset as usize)?;
         let Symbol::Function(number) = definition.symbol else { return None };
-        let (module, index) = (self.whose)(number, &definition).filter(|_| self.text.contains(&code))?;
+        let (module, index) = (self.whose)(number, definition).filter(|_| self.text.contains(&code))?;
         // Code of an image pack runs without its container, which may be gone by now.
         module.open().ok()?;
         let own = module.function(index)?;
@@ -288,7 +309,7 @@ impl Kept {
         // Most often naming it has published its code.
         let function = if own.kind().0 == FunctionKind::Stub { own } else { symbols::chosen(own)? };
         if function.claim() {
-            Claim::of(function, &definition).publish(self.text.start, self.data.start);
+            Claim::of(function, definition).publish(self.text.start, self.data.start);
         }
         // SAFETY: `begin_kept`'s caller has promised it.
         let (all, each) = unsafe { counters(self.data.start, at) };
@@ -313,7 +334,7 @@ impl Counted {
         each: &'static [Counter],
     ) -> Self {
         let of = |counter: &'static Counter| match counter.of() {
-            counter::Counted::Entries => None,
+            counter::Counted::Entries { .. } => None,
             counter::Counted::Loop { block, left } => Some(Loop {
                 function: own,
                 header: LoopHeader { block, left },
@@ -332,6 +353,7 @@ impl Counted {
             size,
             trips: AtomicU32::new(0),
             is_there: AtomicBool::new(true),
+            caller: AtomicPtr::default(),
             next: AtomicPtr::default(),
         }
     }
@@ -416,6 +438,59 @@ impl Counted {
     pub fn is_entered_seldom(&self) -> bool {
         let (_, calls) = options::tier_thresholds();
         self.each.first().is_some_and(|entries| calls - 1 - entries.left() == ONCE)
+    }
+
+    /// Whether an address lies in the code, of an image that is there.
+    fn has(&self, address: usize) -> bool {
+        self.is_there.load(SeqCst) && address.checked_sub(self.code).is_some_and(|at| at < self.size as usize)
+    }
+
+    /// Whether optimisers put the function into everything that calls it.
+    fn is_inlined(&self) -> bool {
+        self.counters.entries().of() == counter::Counted::Entries { inlined: true }
+    }
+
+    /// The code that has called this one, by the address that it returns to.
+    fn caller(&self, returns_to: usize) -> Option<&'static Self> {
+        // Of its call.
+        let address = returns_to.checked_sub(1)?;
+        // SAFETY: null, or what was found below, which lives for ever.
+        let last = unsafe { self.caller.load(Relaxed).as_ref() };
+        if let Some(last) = last.filter(|last| last.has(address)) {
+            return Some(last);
+        }
+        let found = with_code(address)?;
+        self.caller.store(ptr::from_ref(found).cast_mut(), Relaxed);
+        Some(found)
+    }
+
+    /// The code into which optimisers put this one, as far as it is about to return there: its caller, or that one's.
+    ///
+    /// # Safety
+    /// `frame` is that of a counter of it that has run out, of the loop `at` or of entries.
+    pub unsafe fn inlined_into(&'static self, at: Option<&Loop>, frame: &Frame) -> Option<&'static Self> {
+        let rbp = frame.rbp as *const [usize; 2];
+        // SAFETY: with the frame of code of the baseline compiler in rbp, rbp and the return address of its caller are there.
+        let leave = |rbp: *const [usize; 2]| unsafe { ((*rbp)[0] as *const [usize; 2], (*rbp)[1]) };
+        // Entries are counted before there is a frame.
+        let (mut rbp, mut returns_to) = if at.is_some() { leave(rbp) } else { (rbp, frame.caller as usize) };
+        let mut inlined = self;
+        for _ in 0..DEEPEST {
+            if !inlined.is_inlined() {
+                break;
+            }
+            inlined = inlined.caller(returns_to)?;
+            if !inlined.is_inlined() {
+                return Some(inlined);
+            }
+            (rbp, returns_to) = leave(rbp);
+        }
+        None
+    }
+
+    /// Whether its counters have not run out as often as to do so [seldom](SELDOM) from now on.
+    pub fn has_run_out_seldom(&self) -> bool {
+        self.trips.load(Relaxed) <= SELDOM
     }
 
     /// Whether a loop of it is to be asked for, as nothing was so far.

@@ -17,6 +17,7 @@ use autojit_abi::StackMap;
 use autojit_code::lock::{ForkLock, Lock};
 use autojit_generator::Made;
 use autojit_trampoline::counter::Counter;
+use autojit_trampoline::entry::Frame;
 
 use crate::compile::counted::{self, Counted, Loop};
 use crate::compile::daemon::{Disconnected, Talk};
@@ -100,7 +101,7 @@ pub fn after_fork_in_child() {
 ///
 /// # Safety
 /// Only the trampoline may call it, for code with the counters of a [`Counted`].
-pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
+pub unsafe extern "C" fn tripped(counter: *const Counter, frame: &Frame) -> usize {
     // Most often nothing comes of it, in short programs: that is to cost them little.
     // SAFETY: the caller's promise.
     if unsafe { Counted::counts_in_vain(counter) } {
@@ -120,14 +121,22 @@ pub unsafe extern "C" fn tripped(counter: *const Counter) -> usize {
         process::notice_unloads();
         // Whichever thread is at it does the same.
         if let Some(mut queue) = QUEUE.try_lock() {
+            // SAFETY: the caller's promise.
+            let whole = || unsafe { counted.optimised_with(at, frame) };
             match at {
                 Some(at) if counted.is_replaced() => queue.want_loop(counted, at, times),
                 Some(at) if counted.is_entered_seldom() => {
                     queue.want_loop(counted, at, times);
                     // Later runs begin with that.
-                    queue.want(counted, 0);
+                    if let Some(whole) = whole() {
+                        queue.want(whole, 0);
+                    }
                 }
-                _ => queue.want(counted, times),
+                _ => {
+                    if let Some(whole) = whole() {
+                        queue.want(whole, times);
+                    }
+                }
             }
             queue.go_on(Some(counted.function().module().image()), Duration::ZERO);
         }
@@ -200,6 +209,22 @@ pub fn finish_rest(limit: Duration) -> bool {
 fn stays(function: &Function, current: Option<&Image>) -> bool {
     let image = function.module().image();
     image.is_executable() || current.is_some_and(|current| std::ptr::eq(current, image))
+}
+
+impl Counted {
+    /// What is to be optimised because code runs often, if anything. What optimisers put into everything that calls it is
+    /// optimised there, as each call passes other things: alone only if that cannot be had, or the frame that calls it stays.
+    ///
+    /// # Safety
+    /// `frame` is that of a counter of it that has run out, of the loop `at` or of entries.
+    unsafe fn optimised_with(&'static self, at: Option<&Loop>, frame: &Frame) -> Option<&'static Self> {
+        // SAFETY: the caller's promise.
+        match unsafe { self.inlined_into(at, frame) } {
+            Some(into) if Wish::Function(into.function()).is_open() => Some(into),
+            Some(_) if self.has_run_out_seldom() => None,
+            _ => Some(self),
+        }
+    }
 }
 
 impl Wish {

@@ -112,18 +112,29 @@ pub struct CountersAt {
 impl<'a> Table<'a, UnitFunction<'a>> {
     /// The function that has the counter at this offset of the data. Code and counters of a unit are in the same order.
     pub fn with_counter(&self, at: u32) -> Option<UnitFunction<'a>> {
+        let last = self.last_counting(|_, counters| counters.offset <= at);
+        last.filter(|it| it.counters.is_some_and(|counters| counters.has(at)))
+    }
+
+    /// The function that counts and has the code at this offset of the text.
+    pub fn with_code(&self, at: u32) -> Option<UnitFunction<'a>> {
+        self.last_counting(|it, _| it.offset <= at).filter(|it| at - it.offset < it.size)
+    }
+
+    /// The last function of those that count of which something is true, as of all such functions in front of it.
+    fn last_counting(&self, is: impl Fn(&UnitFunction<'a>, CountersAt) -> bool) -> Option<UnitFunction<'a>> {
         let (mut start, mut end, mut last) = (0, self.len(), None);
         while start < end {
             let middle = start + (end - start) / 2;
             let counts = |index| self.get(index).filter(|it| it.counters.is_some()).map(|it| (index, it));
             match (middle..end).find_map(counts) {
-                Some((index, it)) if it.counters.is_some_and(|counters| counters.offset <= at) => {
+                Some((index, it)) if it.counters.is_some_and(|counters| is(&it, counters)) => {
                     (start, last) = (index + 1, Some(it));
                 }
                 _ => end = middle,
             }
         }
-        last.filter(|it| it.counters.is_some_and(|counters| counters.has(at)))
+        last
     }
 }
 

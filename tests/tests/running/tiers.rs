@@ -2,6 +2,7 @@
 //! meanwhile, or in the process where none can be had. (Every program of `sources/` runs so as well, with each function
 //! replaced at its first call.)
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use autojit_tests::compile::{How, Link, object};
@@ -100,6 +101,41 @@ fn an_unoptimised_build_can_be_optimised() {
     let unoptimised = level("");
     assert_eq!(unoptimised.number("tier_requests"), 0.0, "{unoptimised}");
     assert!(unoptimised.number("baseline") > 0.0, "{unoptimised}");
+}
+
+/// How often each of the functions of inlined.c was compiled or bound in a run, by the names that perf would see.
+fn times_there(names: &str) -> [usize; 3] {
+    let count = |name: &&str| names.lines().filter(|line| line.ends_with(&format!(" {name}"))).count();
+    [&"each", &"rounds", &"step"].map(count)
+}
+
+#[test]
+fn what_is_inlined_everywhere_is_optimised_where_it_is_called() {
+    let scratch = Scratch::new("tiers-inlined");
+    let text = include_str!("tiers/inlined.c");
+    let plain = run(&mut command(build(&scratch, How::Plain, text, &["-O2"])), scratch.path(), b"");
+    let program = build(&scratch, How::Lazy, text, &["-O2"]);
+    let run_with = |[calls, rounds]: [&str; 2], cached: bool| {
+        let mut command = tiered(&program, &scratch, "inprocess", Path::new(NOWHERE));
+        command.env("AUTOJIT_TIER_CALLS", calls).env("AUTOJIT_TIER_LOOPS", rounds);
+        if !cached {
+            command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
+        }
+        let outcome = run(command.env("AUTOJIT_PERF_MAP", "1"), scratch.path(), b"");
+        plain.assert_same(&outcome, "plain program and one with tiers");
+        let map = format!("/tmp/perf-{}.map", outcome.pid);
+        let names = fs::read_to_string(&map).expect("perf was asked for");
+        fs::remove_file(&map).expect("it is ours");
+        (times_there(&names), stats(&scratch, outcome.pid))
+    };
+    let (times, found) = run_with(["30", "20000"], false);
+    assert_eq!((times, found.number("optimized")), ([2, 1, 1], 1.0), "{found}");
+    // Code that was kept before it was optimised knows the same.
+    let (times, found) = run_with(["1000000"; 2], true);
+    assert_eq!((times, found.number("optimized")), ([1, 1, 1], 0.0), "{found}");
+    let (times, found) = run_with(["30", "20000"], true);
+    assert_eq!((times, found.number("optimized")), ([2, 1, 1], 1.0), "{found}");
+    assert_eq!(found.number("baseline"), 0.0, "{found}");
 }
 
 #[test]

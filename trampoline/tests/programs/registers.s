@@ -86,6 +86,8 @@ call_with_registers:
         retq
         .cfi_endproc
         .size   call_with_registers,.-call_with_registers
+        .globl  end_of_call
+end_of_call:
 
         .type   body_dump,@function
 body_dump:

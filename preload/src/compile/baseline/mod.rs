@@ -17,7 +17,7 @@ use std::mem::ManuallyDrop;
 
 use autojit_abi::{BASELINE, StackMap};
 use autojit_baseline::{Baseline, Code, RelocationKind, RelocationTarget};
-use autojit_bitcode::{BitcodeModule, FunctionBody, Global, Linkage};
+use autojit_bitcode::{AttributeKind, BitcodeModule, FunctionBody, Global, Linkage};
 use autojit_cache::BaselineCode;
 use autojit_code::{Code as CompleteCode, describe_unit, link};
 use autojit_generator::{Error, Generator, Id, Made, Request};
@@ -402,7 +402,11 @@ impl Generator for Session<'_> {
         let mut codes = vec![(global, open.compile(global, counting)?)];
         self.has_lines = open.body.has_locations() || open.pieces.have_locations_apart();
         copy_callees(open, bitcode, &mut codes)?;
-        let counters = if counting { counted::bytes(&codes[0].1.loops) } else { Vec::new() };
+        let inlined = |global: &Global| {
+            bitcode.attributes(global.attributes).function().has(AttributeKind::AlwaysInline)
+        };
+        let inlined = bitcode.globals().get(global as usize).is_some_and(inlined);
+        let counters = if counting { counted::bytes(&codes[0].1.loops, inlined) } else { Vec::new() };
         let unit = emit::unit(bitcode, &codes, &open.missing, &mut open.numbers, &counters, root)?;
         Ok(Some(unit.into()))
     }

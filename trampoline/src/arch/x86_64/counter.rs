@@ -25,9 +25,12 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
+use crate::entry::Frame;
+
 /// What is called when a counter has run out. It must not unwind. It returns 0, or the address of code that the caller, which
-/// must know of it, is to go on with.
-pub type TrippedFn = unsafe extern "C" fn(counter: *const Counter) -> usize;
+/// must know of it, is to go on with. If the counter is of entries, `frame.caller` is the return address of the call, as
+/// nothing has been pushed yet.
+pub type TrippedFn = unsafe extern "C" fn(counter: *const Counter, frame: &Frame) -> usize;
 
 /// A counter, where the code that uses it expects its fields.
 #[repr(C)]
@@ -57,7 +60,10 @@ const REPLACED: u32 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// Entries of the function.
-    Entries,
+    Entries {
+        /// Whether optimisers put its body into everything that calls it.
+        inlined: bool,
+    },
     /// A loop.
     Loop {
         /// Its header's number among the blocks of the function, below 2³¹.
@@ -69,10 +75,11 @@ pub enum Counted {
 
 impl Counted {
     const LEFT: u32 = 1 << 31;
+    const INLINED: u32 = 1;
 
     fn packed(self) -> u32 {
         match self {
-            Self::Entries => 0,
+            Self::Entries { inlined } => u32::from(inlined) * Self::INLINED,
             Self::Loop { block, left } => block | if left { Self::LEFT } else { 0 },
         }
     }
@@ -115,7 +122,7 @@ impl Counter {
     /// What it is of.
     pub fn of(&self) -> Counted {
         match (self.number, self.of) {
-            (0, _) => Counted::Entries,
+            (0, of) => Counted::Entries { inlined: of & Counted::INLINED != 0 },
             (_, of) => Counted::Loop { block: of & !Counted::LEFT, left: of & Counted::LEFT != 0 },
         }
     }
@@ -148,10 +155,16 @@ impl Counters {
 
     /// The bytes of a head without an owner, of a counter of entries that runs out after `calls`, and of one for each of
     /// these loops, by block and whether it may be left, that runs out after `rounds`.
-    pub fn bytes(calls: i32, rounds: i32, loops: impl Iterator<Item = (u32, bool)>) -> Vec<u8> {
+    pub fn bytes(
+        (calls, inlined): (i32, bool),
+        rounds: i32,
+        loops: impl Iterator<Item = (u32, bool)>,
+    ) -> Vec<u8> {
         let mut bytes = vec![0; Self::HEAD];
         let loops = loops.map(|(block, left)| (rounds, Counted::Loop { block, left }));
-        for ((left, of), number) in std::iter::once((calls, Counted::Entries)).chain(loops).zip(0_u32..) {
+        for ((left, of), number) in
+            std::iter::once((calls, Counted::Entries { inlined })).chain(loops).zip(0_u32..)
+        {
             bytes.extend_from_slice(&left.to_le_bytes());
             for word in [number, of.packed(), ASKS] {
                 bytes.extend_from_slice(&word.to_le_bytes());

@@ -232,7 +232,7 @@ extern "C" fn enter_counter(frame: &mut Frame) {
     let tripped: TrippedFn = unsafe { std::mem::transmute(STATE.tripped.load(Ordering::Relaxed)) };
     let mut goes_on_with = 0;
     // SAFETY: code that counts has its counter in r11 (Counter). Without a stack it goes on as it is.
-    let _ = with_resolver_stack(|| goes_on_with = unsafe { tripped(counter) });
+    let _ = with_resolver_stack(|| goes_on_with = unsafe { tripped(counter, frame) });
     frame.r11 = goes_on_with as u64;
 }
 
