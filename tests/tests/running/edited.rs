@@ -192,7 +192,7 @@ fn stacks(
     let stats = Stats::read(&scratch.path().join(format!("stats.{}", outcomes[1].pid)));
     let (optimised, found) = counts(&stats);
     assert!(
-        if first { (optimised >= 4, found) == (true, 0) } else { (optimised, found >= 4) == (0, true) },
+        if first { (optimised >= 2, found) == (true, 0) } else { (optimised, found >= 2) == (0, true) },
         "{stats}"
     );
     outcomes.each_ref().map(frames)
