@@ -44,13 +44,18 @@ static bool canBeCopied(BasicBlock &Block) {
       if (Called->cannotDuplicate() || Called->isConvergent() || (Assembly && StringRef(Assembly->getAsmString()).contains(':')))
         return false;
     }
-    // What an invocation returns is stored at the end of its edge.
-    if (const auto *Invoke = dyn_cast<InvokeInst>(&I))
-      if (const BasicBlock *To = Invoke->getNormalDest();
-          !Invoke->use_empty() && (!To->getSinglePredecessor() || !To->phis().empty()))
-        return false;
   }
   return true;
+}
+
+// What an invocation returns is stored behind it, in a block of its own that is copied along with the invocation's.
+static BasicBlock *splitInvocation(InvokeInst &Invoke) {
+  BasicBlock *To = Invoke.getNormalDest();
+  BasicBlock *Edge = BasicBlock::Create(Invoke.getContext(), "", Invoke.getFunction(), To);
+  BranchInst::Create(To, Edge);
+  To->replacePhiUsesWith(Invoke.getParent(), Edge);
+  Invoke.setNormalDest(Edge);
+  return Edge;
 }
 
 // Leaves no value that one of these blocks defines and another one uses, and no phis there and behind them.
@@ -107,6 +112,10 @@ void LoopNest::separate(Function &New, BasicBlock *Entry) {
       Blocks.push_back(&Block);
   if (!all_of(Blocks, [](BasicBlock *Block) { return canBeCopied(*Block); }))
     return;
+  DenseMap<const BasicBlock *, BasicBlock *> Edges;
+  for (size_t I = 0, Count = Blocks.size(); I != Count; ++I)
+    if (auto *Invoke = dyn_cast<InvokeInst>(Blocks[I]->getTerminator()); Invoke && !Invoke->use_empty())
+      Blocks.push_back(Edges[Blocks[I]] = splitInvocation(*Invoke));
   useVariables(Blocks, Entry);
 
   using Key = std::pair<BasicBlock *, unsigned>;
@@ -116,10 +125,16 @@ void LoopNest::separate(Function &New, BasicBlock *Entry) {
     BasicBlock *&Copy = Copies[{At.Block, 2 * At.Loop + At.Whole}];
     if (!Copy) {
       ValueToValueMapTy Map;
-      Copy = CloneBasicBlock(At.Block, Map, "", &New);
-      for (Instruction &I : *Copy)
-        RemapInstruction(&I, Map, RF_NoModuleLevelChanges | RF_IgnoreMissingLocals);
-      Work.push_back({Copy, At});
+      auto Add = [&](BasicBlock *Block) {
+        BasicBlock *Cloned = CloneBasicBlock(Block, Map, "", &New);
+        for (Instruction &I : *Cloned)
+          RemapInstruction(&I, Map, RF_NoModuleLevelChanges | RF_IgnoreMissingLocals);
+        Work.push_back({Cloned, At});
+        return Cloned;
+      };
+      Copy = Add(At.Block);
+      if (BasicBlock *Edge = Edges.lookup(At.Block))
+        cast<InvokeInst>(Copy->getTerminator())->setNormalDest(Add(Edge));
     }
     return Copy;
   };

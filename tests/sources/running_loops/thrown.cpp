@@ -83,8 +83,28 @@ APART static int quiet(int n) noexcept {
     return sum;
 }
 
+// What a call returns that may throw is stored where it has returned: in each copy of the inner loop and of the one around it.
+APART static int nested(int n, int last) {
+    int sum = 0;
+    try {
+        for (int row = 0; row < n; row++) {
+            Counted within(row);
+            int found = row;
+            for (int at = 0; at < 40; at++) {
+                found = sometimes(35 * (at ^ row) % last);
+                sum = found % 3 ? sum * 5 % 10007 + found : sum ^ found;
+            }
+            sum += found * row;
+        }
+    } catch (int number) {
+        sum ^= number;
+    }
+    return sum;
+}
+
 extern "C" int thrown(int n) {
     std::printf("%d %d %s %d\n", within(n), behind(n), result(n).c_str(), quiet(n));
+    std::printf("%d %d\n", nested(n, 1000), nested(n, 62));
     try {
         above(n);
     } catch (const std::string &text) {

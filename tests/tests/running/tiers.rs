@@ -229,6 +229,34 @@ fn loops_of_all_kinds_are_continued() {
     }
 }
 
+/// In the test of `running_loops` itself each loop is continued from its second round on.
+#[test]
+fn loops_are_continued_in_later_rounds() {
+    let scratch = Scratch::new("tiers-rounds");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("sources/running_loops");
+    let [plain, lazy] = [How::Plain, How::Lazy].map(|how| {
+        let output = scratch.directory(&format!("{how:?}"));
+        let objects = ["running_loops.c", "thrown.cpp"]
+            .map(|file| object(how, &directory.join(file), &["-O2", "-g"].map(str::to_owned), &output));
+        let program = output.join("program");
+        Link { linker: "lld", cxx: true, flags: &["-lm".to_owned()] }.run(&objects, &program);
+        program
+    });
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    for rounds in ["2", "3", "4", "7", "18"] {
+        let mut command = tiered(&lazy, &scratch, "inprocess", Path::new(NOWHERE));
+        command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
+        let outcome = run(
+            command.env("AUTOJIT_TIER_CALLS", "1").env("AUTOJIT_TIER_LOOPS", rounds),
+            scratch.path(),
+            b"",
+        );
+        plain.assert_same(&outcome, &format!("plain program and one with loops left after {rounds} rounds"));
+        let found = stats(&scratch, outcome.pid);
+        assert!(found.number("replaced_on_stack") >= 10.0, "{rounds}: {found}");
+    }
+}
+
 /// Opens a library, calls a function of it often, and closes it, again and again: answers come when it is gone.
 const OPENING: &str = include_str!("tiers/opening.c");
 
