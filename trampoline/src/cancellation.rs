@@ -2,6 +2,7 @@
 //!
 //! Receives the C library's functions once; disables and restores for the calling thread.
 
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Every signal but SIGCANCEL (32), by which the C library cancels threads: its handler, which is not the program's,
@@ -12,14 +13,19 @@ const ALL_SIGNALS: u64 = !(1 << (32 - 1));
 /// The C library's `pthread_setcancelstate` and `pthread_setcanceltype`.
 pub type SetCancellation = unsafe extern "C" fn(i32, *mut i32) -> i32;
 
-/// The addresses of both; 0 until [`set_functions`]. Not references: a program may define functions of these
+/// The C library's `poll`, for no file and no time: a cancellation point that does nothing.
+pub type Poll = unsafe extern "C" fn(*mut c_void, u64, i32) -> i32;
+
+/// The addresses of all; 0 until [`set_functions`]. Not references: a program may define functions of these
 /// names, lazily perhaps.
 static SET_STATE: AtomicUsize = AtomicUsize::new(0);
 static SET_KIND: AtomicUsize = AtomicUsize::new(0);
+static POLL: AtomicUsize = AtomicUsize::new(0);
 
 /// Names the functions by which [`Cancellation`] works. Without them nothing that can be cancelled may be called: then
 /// signals alone are blocked ([`Cancellation::signals`]).
-pub fn set_functions(state: SetCancellation, kind: SetCancellation) {
+pub fn set_functions(state: SetCancellation, kind: SetCancellation, poll: Option<Poll>) {
+    POLL.store(poll.map_or(0, |poll| poll as usize), Ordering::Relaxed);
     SET_KIND.store(kind as usize, Ordering::Relaxed);
     SET_STATE.store(state as usize, Ordering::Release);
 }
@@ -58,6 +64,20 @@ impl Cancellation {
             }
         }
         before
+    }
+
+    /// Waits for a cancellation that another thread has begun, and not ended, before it was disabled: its signal is on the way.
+    /// That may end the thread here, where nothing is lost. Up to 2.40, glibc's handler asks for the kind alone, not for the
+    /// state (nptl/pthread_cancel.c), so the signal would end the thread in the next cancellation point, as LLVM has some. A
+    /// cancellation point that returns has waited for it. SIGCANCEL must not be blocked.
+    pub fn settle(&self) {
+        const ASYNCHRONOUS: i32 = 1;
+        let poll = POLL.load(Ordering::Relaxed);
+        // Others are sent no signal.
+        if self.known && self.kind == ASYNCHRONOUS && poll != 0 {
+            // SAFETY: stored as a function of this type; it looks at no file and returns at once.
+            unsafe { std::mem::transmute::<usize, Poll>(poll)(std::ptr::null_mut(), 0, 0) };
+        }
     }
 
     /// The signals to block meanwhile.

@@ -1,6 +1,7 @@
 //! First calls as compiled programs make them: arguments of every shape, from threads, from signal handlers, from the
 //! resolver itself.
 
+use std::ffi::c_void;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -152,13 +153,37 @@ fn signals_are_blocked_while_resolving_and_only_then() {
         fn pthread_setcancelstate(state: i32, old: *mut i32) -> i32;
         fn pthread_setcanceltype(kind: i32, old: *mut i32) -> i32;
     }
-    cancellation::set_functions(pthread_setcancelstate, pthread_setcanceltype);
+    cancellation::set_functions(pthread_setcancelstate, pthread_setcanceltype, Some(poll));
     drop(library);
     let library = load("signal-mask-cancellation");
     library.arm(publish_with_appetite, None);
     check(&library, "call_keeps_signal_mask", 1);
     // Where cancellation is disabled, its signal (32) is let in.
     assert_eq!(MASK_INSIDE.load(Ordering::Relaxed), all & !(1 << 31));
+    assert_eq!(POLLED.load(Ordering::Relaxed), 0);
+
+    // What is on the way to a thread that may be cancelled anywhere is waited for, while that may end the thread.
+    drop(library);
+    let library = load("signal-mask-asynchronous");
+    library.arm(publish_with_appetite, None);
+    MASK_INSIDE.store(0, Ordering::Relaxed);
+    let (asynchronous, mut before) = (1, 0);
+    // SAFETY: nobody cancels the thread.
+    unsafe { pthread_setcanceltype(asynchronous, &mut before) };
+    check(&library, "call_keeps_signal_mask", 1);
+    // SAFETY: as above.
+    unsafe { pthread_setcanceltype(before, &mut before) };
+    assert_eq!((before, POLLED.load(Ordering::Relaxed)), (asynchronous, 1));
+}
+
+static POLLED: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts calls, before signals are blocked.
+unsafe extern "C" fn poll(files: *mut c_void, count: u64, timeout: i32) -> i32 {
+    assert!(files.is_null() && (count, timeout) == (0, 0));
+    assert_eq!(MASK_INSIDE.load(Ordering::Relaxed), 0, "the resolver comes later");
+    POLLED.fetch_add(1, Ordering::Relaxed);
+    0
 }
 
 /// A resolver that reports what it is given.

@@ -8,7 +8,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
 
-use autojit_trampoline::cancellation::{self, SetCancellation};
+use autojit_trampoline::cancellation::{self, Poll, SetCancellation};
 use autojit_trampoline::entry::Processor;
 
 use crate::platform::loaded::{self, Visit};
@@ -105,7 +105,9 @@ pub fn find() {
         // SAFETY: the functions of these names have this type.
         let [state, kind] =
             [state, kind].map(|a| unsafe { std::mem::transmute::<usize, SetCancellation>(a) });
-        cancellation::set_functions(state, kind);
+        // SAFETY: likewise.
+        let poll = loaded::in_c_library("poll").map(|a| unsafe { std::mem::transmute::<usize, Poll>(a) });
+        cancellation::set_functions(state, kind, poll);
     }
     FOUND.store(1, Relaxed);
 }

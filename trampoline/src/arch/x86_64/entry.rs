@@ -209,6 +209,7 @@ extern "C" fn shield(frame: &mut Frame) {
     // In this order: a cancellation that another thread has begun is noted by its signal's handler, and the thread
     // would wait for that in the first system call that can be cancelled.
     frame.interruptions.cancellation = Cancellation::disable();
+    frame.interruptions.cancellation.settle();
     frame.interruptions.signals = sys::set_signal_mask(frame.interruptions.cancellation.signals());
 }
 
