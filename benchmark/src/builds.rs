@@ -173,7 +173,7 @@ impl<'a> Build<'a> {
         matches!(self.source, Source::Clang(_))
     }
 
-    /// The cache of those who edit: for what the wrappers keep, and for code.
+    /// The cache of builds after an edit: for what the wrappers keep, and for code.
     ///
     /// # Errors
     /// It cannot be made.
@@ -207,7 +207,7 @@ impl<'a> Build<'a> {
         Ok((compile, built))
     }
 
-    /// The compiler of those who edit.
+    /// The compiler of builds after an edit.
     fn editor(&self, cxx: bool) -> Result<Command> {
         if self.how == How::Plain {
             return Ok(clang(cxx));

@@ -168,7 +168,7 @@ fn signals_are_blocked_while_resolving_and_only_then() {
     library.arm(publish_with_appetite, None);
     MASK_INSIDE.store(0, Ordering::Relaxed);
     let (asynchronous, mut before) = (1, 0);
-    // SAFETY: nobody cancels the thread.
+    // SAFETY: no other thread cancels this one.
     unsafe { pthread_setcanceltype(asynchronous, &mut before) };
     check(&library, "call_keeps_signal_mask", 1);
     // SAFETY: as above.
