@@ -2,7 +2,7 @@
 //! preloaded, so rustc compiles them and what they may be made of as usual. autojit-rustc leaves out build scripts and macros
 //! itself; what they are made of is lazy then, and finds the runtime.
 //!
-//! The same for link-time optimisation that puts modules together, and for passes that the command line chooses.
+//! The same for link-time optimisation that puts modules together (autojit-rustc takes it out of the command line), and for passes that the command line chooses.
 //!
 //! Receives the host's command line and cargo's environment. Cargo gives flags for programs (RUSTFLAGS) to everything
 //! when it builds for no named target, and does not say what a dependency is for.
@@ -30,7 +30,9 @@ fn unfit_with(
     read: &dyn Fn(&str) -> String,
     is_set: &dyn Fn(&str) -> bool,
 ) -> Option<&'static str> {
-    let (mut target, mut script, mut merged, mut previous) = (false, false, false, String::new());
+    let (mut target, mut script, mut previous) = (false, false, String::new());
+    // The last of options that contradict each other counts, as for rustc.
+    let (mut merged, mut for_linker) = (false, false);
     let (mut passes, mut wrapped) = (false, false);
     for argument in arguments.iter().flat_map(|argument| match argument.strip_prefix('@') {
         Some(path) => read(path).lines().map(str::to_owned).collect(),
@@ -49,16 +51,21 @@ fn unfit_with(
             Some(("--target", _)) => target = true,
             // Modules stay apart in the other kinds of `lto`, which are off, thin and thin-local.
             Some(("-Clto", kind)) => merged = matches!(kind, "fat" | "y" | "yes" | "on" | "true"),
+            // A value may be the path of the linker's plugin.
+            Some(("-Clinker-plugin-lto", value)) => {
+                for_linker = !matches!(value, "n" | "no" | "off" | "false");
+            }
             // They are no part of the pipeline that our pass can look at.
             Some(("-Cpasses", _)) => passes = true,
             Some(("-Cmetadata", given)) => wrapped |= given.starts_with(WRAPPED),
             None if whole == "-Cno-prepopulate-passes" => passes = true,
-            None if whole == "-Clto" || whole == "-Clinker-plugin-lto" => merged = true,
+            None if whole == "-Clto" => merged = true,
+            None if whole == "-Clinker-plugin-lto" => for_linker = true,
             _ => {}
         }
         previous = argument;
     }
-    if merged {
+    if merged || for_linker {
         return Some("link-time optimisation needs its bodies");
     }
     if passes {
@@ -103,6 +110,12 @@ mod tests {
             plain(&["rustc", "-C", "passes=gvn"], &[]) && plain(&["rustc", "-Cno-prepopulate-passes"], &[])
         );
         assert!(!plain(&["rustc", "-Clto=thin"], &[]) && !plain(&["rustc", "-C", "lto=off"], &[]));
+        assert!(plain(&["rustc", "-Clinker-plugin-lto=/p.so"], &[]));
+        assert!(!plain(
+            &["rustc", "-C", "lto", "-C", "linker-plugin-lto", "-Clto=off", "-Clinker-plugin-lto=no"],
+            &[]
+        ));
+        assert!(plain(&["rustc", "-C", "linker-plugin-lto", "-Clto=off"], &[]));
         assert!(plain(&["rustc", "--crate-type", "proc-macro"], &[]));
         assert!(plain(&["rustc", "--crate-type=proc-macro", target], &[PACKAGE, PRIMARY]));
         assert!(plain(&["rustc", "@file"], &[PACKAGE, PRIMARY]));
