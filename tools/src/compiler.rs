@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::link::{self, Link};
 use crate::role::{self, Language};
-use crate::{Failure, identity, plan, preamble, process, suit};
+use crate::{Failure, identity, lto, plan, preamble, process, suit};
 
 /// The variable that names the compiler behind a wrapper, and the compiler if it is not set.
 pub fn usual(language: Language) -> (&'static str, &'static str) {
@@ -52,6 +52,10 @@ pub fn call(
     };
     // The compiler's own passes are called by an option that has to be the first; only this one generates code from a source.
     let (first, rest) = arguments.split_at(usize::from(is_stage(arguments)));
+    let rest = match first {
+        [] => &*lto::leave_out(&mut line, rest),
+        _ => rest,
+    };
     // Options in CC or the like count as well.
     let options = line.iter().skip(1).filter(|word| word.as_bytes().starts_with(b"-"));
     let asked: Vec<_> = options.chain(rest).cloned().collect();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::role::{self, Language};
 use crate::suit::Word;
-use crate::{Failure, compiler, identity, installation, process, rust};
+use crate::{Failure, compiler, identity, installation, lto, process, rust};
 
 const USAGE: &str = concat!(
     "\
@@ -115,6 +115,9 @@ fn become_builder(command: &OsStr, arguments: &[OsString]) -> Result<Failure, Fa
         set_compiler(language, &wrapper?)?;
     }
     process::set_variable("RUSTC_WRAPPER", beside("autojit-rustc")?);
+    if lto::is_off() {
+        leave_lto_out_of_tests();
+    }
     // For compilers that a project names itself. What is set already, a compiler cache perhaps, stays.
     let own = beside("autojit")?;
     for language in ["C", "CXX"] {
@@ -131,6 +134,16 @@ fn become_builder(command: &OsStr, arguments: &[OsString]) -> Result<Failure, Fa
     }
     line.extend(arguments.iter().cloned());
     Ok(process::become_program(&program, &line))
+}
+
+/// Tests in documentation are linked by rustdoc, which calls rustc by itself, with what the profile says.
+fn leave_lto_out_of_tests() {
+    // If the former is set, cargo goes by it alone; it joins the latter with what its files say.
+    let [alone, joined] = ["RUSTDOCFLAGS", "CARGO_BUILD_RUSTDOCFLAGS"];
+    let name = if process::variable(alone).is_some() { alone } else { joined };
+    let mut flags = process::words(&process::variable(name).unwrap_or_default());
+    flags.extend(lto::OFF_FOR_RUSTC.map(OsString::from));
+    process::set_variable(name, flags.join(OsStr::new(" ")));
 }
 
 fn wrapper(language: Language) -> &'static str {

@@ -10,7 +10,7 @@ use autojit_options::{Options, Reader};
 use crate::{Failure, installation};
 
 /// Options of clang's driver whose value is the next argument. Such a value is no input.
-const SEPARATE: &[&str] = &[
+pub const SEPARATE: &[&str] = &[
     "-o",
     "-I",
     "-D",
@@ -71,7 +71,7 @@ const SEPARATE: &[&str] = &[
 ];
 
 /// Options with which the compiler stops before it links, or only answers.
-const NO_LINK: &[&str] = &[
+pub const NO_LINK: &[&str] = &[
     "-c",
     "-S",
     "-E",
@@ -129,8 +129,7 @@ pub enum Link {
 impl Link {
     /// What a command line of clang's driver asks for. Response files are looked into.
     pub fn of(arguments: &[OsString]) -> Self {
-        let mut expanded = Vec::new();
-        expand(arguments, &mut expanded, 0);
+        let expanded = expanded(arguments);
         let mut result = Self::Dynamic;
         let (mut inputs, mut header) = (false, false);
         let mut arguments = expanded.iter().map(|argument| argument.as_bytes());
@@ -177,14 +176,22 @@ fn is_header(file: &[u8]) -> bool {
     extension.is_some_and(|it| [&b"h"[..], b"hh", b"hpp", b"hxx", b"H", b"h++", b"hp", b"tcc"].contains(&it))
 }
 
-fn is_native(target: &str) -> bool {
+/// Whether a target's programs can have the runtime.
+pub fn is_native(target: &str) -> bool {
     let x86_64 = target == "x86_64" || target.starts_with("x86_64-") && target.contains("linux");
     x86_64 && !target.contains("android") && !target.ends_with("x32")
 }
 
 /// Whether an option names a target whose programs cannot have the runtime.
-fn is_foreign(option: &str) -> bool {
+pub fn is_foreign(option: &str) -> bool {
     option.strip_prefix("--target=").is_some_and(|target| !is_native(target))
+}
+
+/// Arguments, and in the place of response files what these hold.
+pub fn expanded(arguments: &[OsString]) -> Vec<OsString> {
+    let mut expanded = Vec::new();
+    expand(arguments, &mut expanded, 0);
+    expanded
 }
 
 /// Arguments with those that response files (`@FILE`) hold, as deep as they may name each other.

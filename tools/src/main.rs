@@ -18,6 +18,7 @@ mod kept;
 mod launch;
 mod link;
 mod list;
+mod lto;
 mod needed;
 mod plan;
 mod preamble;

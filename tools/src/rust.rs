@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::link::{self, Link};
-use crate::{Failure, identity, installation, process};
+use crate::{Failure, identity, installation, lto, process};
 
 /// What the arguments of rustc say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,10 @@ struct Asked {
     crt_static: bool,
     /// A library for other crates is made: nothing is linked.
     library: bool,
+    /// Bitcode for link-time optimisation is wanted in objects, or in their place.
+    bitcode: bool,
+    /// Something needs link-time optimisation, or the code is not for this machine.
+    lto_needed: bool,
 }
 
 impl Asked {
@@ -37,7 +41,8 @@ impl Asked {
             let argument = argument.as_bytes();
             asked.note(&[previous, argument].concat(), argument == b"--emit");
             let separate =
-                [&b"--crate-type"[..], b"--crate-name", b"--emit", b"--extern", b"-C"].contains(&argument);
+                [&b"--crate-type"[..], b"--crate-name", b"--emit", b"--extern", b"--target", b"-C", b"-Z"]
+                    .contains(&argument);
             previous = if separate { argument } else { b"" };
         }
         asked
@@ -69,6 +74,8 @@ impl Asked {
             _ if has("+crt-static") => self.crt_static = true,
             _ if names_linker(option) => self.bare_linker = true,
             _ if starts("--extern") && option.ends_with(b".so") => self.macros = true,
+            _ if has("linker-plugin-lto") || has("embed-bitcode") => self.bitcode = true,
+            _ if needs_lto(option) => self.lto_needed = true,
             _ => {}
         }
     }
@@ -81,6 +88,27 @@ impl Asked {
             _ => Link::Dynamic,
         }
     }
+}
+
+/// Whether an option is for what is done at link time, or for code of another machine.
+fn needs_lto(option: &[u8]) -> bool {
+    let option = String::from_utf8_lossy(option);
+    match option.strip_prefix("--target") {
+        Some(target) => !target.is_empty() && !link::is_native(target.trim_start_matches('=')),
+        None => {
+            let checks = option.strip_prefix("-Zsanitizer=").unwrap_or_default();
+            checks.split(',').any(|check| check == "cfi")
+                || option.starts_with("-Zvirtual-function-elimination")
+        }
+    }
+}
+
+/// What makes rustc do without link-time optimisation, also that of one crate's units: bodies are not there. In libraries that were
+/// to have bitcode for it, stubs' would be of no use.
+fn without_lto(asked: &Asked) -> Vec<OsString> {
+    let no_bitcode = asked.bitcode.then_some("-Cembed-bitcode=no");
+    let off = lto::OFF_FOR_RUSTC.into_iter().chain(no_bitcode).filter(|_| !asked.lto_needed);
+    off.map(OsString::from).collect()
 }
 
 /// Whether an option makes rustc call a linker itself, with a linker's options (`-C` and its value may be joined or not).
@@ -164,6 +192,9 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
         if !asked.mangling && is_stable(&program, compiler)? {
             line.extend(["-Zunstable-options", "-Csymbol-mangling-version=legacy"].map(OsString::from));
         }
+        if lto::is_off() {
+            line.extend(without_lto(&asked));
+        }
         line.extend(link_arguments(asked.link())?);
         process::set_variable("RUSTC_BOOTSTRAP", "1");
     }
@@ -240,6 +271,24 @@ mod tests {
             ("-Clinker=clang-19 -Clinker-flavor=gnu-lld-cc -C linker=x86_64-linux-gnu-gcc", Link::Dynamic),
         ] {
             assert_eq!(asked(line).link(), link, "{line}");
+        }
+        for line in [
+            "-C linker-plugin-lto",
+            "-Clinker-plugin-lto=yes",
+            "--codegen=embed-bitcode",
+            "-C embed-bitcode=no",
+        ] {
+            assert!(asked(line).bitcode && !asked(line).lto_needed, "{line}");
+        }
+        for (line, needed) in [
+            ("-C lto=fat --target x86_64-unknown-linux-gnu -Z sanitizer=leak", false),
+            ("-Z sanitizer=cfi", true),
+            ("-Zsanitizer=leak,cfi", true),
+            ("-Zvirtual-function-elimination", true),
+            ("--target aarch64-unknown-linux-gnu", true),
+            ("--target=wasm32-wasip1", true),
+        ] {
+            assert_eq!(asked(line).lto_needed, needed, "{line}");
         }
         assert!(asked("--extern derive=/t/libderive.so").macros && !asked("--extern a=/t/liba.rlib").macros);
     }

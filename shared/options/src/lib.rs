@@ -118,6 +118,9 @@ options! {
     link_plan: bool = true, [Wrappers]
         "AUTOJIT_LINK_PLAN" "On|Off" ["On"]
         "a link that is done again starts the linker itself, as clang's driver did";
+    lto: Lto = Lto::Off, [Wrappers]
+        "AUTOJIT_LTO" "off|keep" ["off"]
+        "off: link-time optimisation is left out of builds that ask for it; keep: done, and nothing is lazy";
     prefetch: bool = true, [Plugin, Daemon]
         "AUTOJIT_PREFETCH" "On|Off" ["On"]
         "autojitd, if it runs, is told what is built, and compiles ahead what ran last time (Off: neither)";

@@ -157,6 +157,25 @@ impl Value for Preamble {
     }
 }
 
+/// What becomes of link-time optimisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lto {
+    /// It is left out where functions are compiled when they are called.
+    Off,
+    /// It is done, of all functions.
+    Keep,
+}
+
+impl Value for Lto {
+    fn parse(text: &OsStr) -> Option<Self> {
+        Some(match text.to_str()? {
+            "off" => Self::Off,
+            "keep" => Self::Keep,
+            _ => return None,
+        })
+    }
+}
+
 /// How compiled functions call others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calls {

@@ -118,7 +118,7 @@ fn plain_files(directory: &Path) -> Vec<&'static str> {
 }
 
 /// The line of readelf for a section.
-fn section(file: &Path, name: &str) -> Option<String> {
+pub fn section(file: &Path, name: &str) -> Option<String> {
     let sections = tool(command("readelf").args(["--sections", "--wide"]).arg(file)).text();
     sections.lines().find(|line| line.contains(name)).map(str::to_owned)
 }
@@ -269,21 +269,6 @@ fn cargo_runs_lazy_tests() {
     let stats: Vec<PathBuf> = stats.filter(|path| path.to_string_lossy().contains("stats.")).collect();
     assert_eq!(stats.len(), 4, "two test programs ran lazily, twice");
     stats.iter().for_each(|path| Stats::read(path).assert_lazy());
-}
-
-#[test]
-fn link_time_optimisation_keeps_programs_right() {
-    for (lto, lazy) in [("fat", false), ("thin", true)] {
-        let scratch = Scratch::new(&format!("cargo-lto-{lto}"));
-        workspace(&scratch, false);
-        let manifest = fs::read_to_string(scratch.path().join("Cargo.toml")).expect("it was written");
-        scratch.file("Cargo.toml", format!("{manifest}[profile.release]\nopt-level = 1\nlto = \"{lto}\"\n"));
-        tool(&mut cargo(scratch.path(), Means::Wrapper, "stable", &["build", "--quiet", "--release"]));
-        let program = scratch.path().join("out/release/app");
-        assert_eq!(section(&program, "autojit_slots").is_some(), lazy, "lto = {lto}");
-        let outcome = run(&mut lazy_command(&program, scratch.path()), scratch.path(), b"");
-        assert_eq!(outcome.assert_code(0).text(), "MACRO_TEXT LIBRARY 14\n", "lto = {lto}");
-    }
 }
 
 /// A program of C with a shared and with a static library of Rust.

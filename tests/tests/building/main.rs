@@ -16,6 +16,7 @@ mod libraries;
 mod link_flags;
 mod link_plans;
 mod linking;
+mod lto;
 mod many_libraries;
 mod moved;
 mod objects;

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use crate::lto;
 use crate::preamble::flags::is_known;
 
 /// Options of links.
@@ -41,8 +42,8 @@ pub fn fit(arguments: &[OsString]) -> bool {
             }
         } else if text.starts_with('-') {
             let joined = JOINED.iter().any(|known| text.starts_with(known) && text.len() > known.len());
-            // Options for compilers, as CFLAGS has them.
-            let of_compiler = is_known(text);
+            // Options for compilers, as CFLAGS has them. What they make of the linker's command line, the plan has.
+            let of_compiler = is_known(text) || lto::is_flag(text);
             if !(EXACT.contains(&text) || joined || of_compiler) {
                 return false;
             }
@@ -81,6 +82,7 @@ mod tests {
             "-O2 -g -Wall -std=c11 -DA=1 -Iinclude -pthread a.o b/c.o d.a -o a -lm -L lib -l z",
             "-shared -fPIC -Wl,-soname,liba.so.1 -Wl,--as-needed a.o ./libb.so.1 -o liba.so.1",
             "-fuse-ld=mold -rdynamic -Xlinker --gc-sections a.o -o a",
+            "-fuse-ld=lld -flto=thin -O2 -flto-jobs=2 a.o -o a",
         ] {
             assert!(of(line), "{line}");
         }
@@ -102,8 +104,9 @@ mod tests {
             "@words -o a",
             "@a.o -o a",
             "a.o -o",
-            "-flto a.o -o a",
-            "-flto=thin a.o -o a",
+            "-flto -fsanitize=cfi a.o -o a",
+            "-flto -fwhole-program-vtables a.o -o a",
+            "-flto=thin -fthinlto-distributor=d a.o -o a",
             "-save-temps a.o -o a",
             "-### a.o -o a",
             "-v a.o -o a",
