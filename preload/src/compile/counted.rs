@@ -189,10 +189,11 @@ struct Kept {
     next: AtomicPtr<Kept>,
 }
 
-/// How long kept code counts in vain: programs that end at once are not to pay for what they would gain later.
+/// How long kept code counts in vain, of the processors' time: programs that end at once are not to pay for what they would gain
+/// later, however busy the machine is.
 const YOUTH: Duration = Duration::from_millis(10);
 
-/// When a counter of kept code has run out for the first time, in nanoseconds; 0 if none has.
+/// When a counter of kept code has run out for the first time, in nanoseconds of the processors' time; 0 if none has.
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
 /// Whether a counter of kept code is to begin again, and nothing else. A process that sets thresholds, or waits, is to
@@ -201,7 +202,7 @@ fn is_young() -> bool {
     if options::tier() == options::Tier::Wait || options::tier_thresholds() != MADE_FOR {
         return false;
     }
-    let now = sys::monotonic_time().as_nanos() as u64;
+    let now = sys::processor_time().as_nanos() as u64;
     let since = SINCE.compare_exchange(0, now, SeqCst, SeqCst).err();
     if since.is_none() {
         GROWN.store(rest::look(), SeqCst);
@@ -212,10 +213,11 @@ fn is_young() -> bool {
 /// Whether kept code of this process need not count in vain: enough of it was run by short programs.
 static GROWN: AtomicBool = AtomicBool::new(false);
 
-/// When a counter of kept code has run out for the first time, if that is so short a time ago that nothing has come of it.
-pub fn young_since() -> Option<Duration> {
+/// For how long counters of kept code have run out, if that is so short a time that nothing has come of it.
+pub fn youth() -> Option<Duration> {
     let since = Some(SINCE.load(SeqCst)).filter(|since| *since != 0).map(Duration::from_nanos)?;
-    (!GROWN.load(SeqCst) && sys::monotonic_time() - since < YOUTH).then_some(since)
+    let youth = sys::processor_time().saturating_sub(since);
+    (!GROWN.load(SeqCst) && youth < YOUTH).then_some(youth)
 }
 
 /// All of it, the newest first.

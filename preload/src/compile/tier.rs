@@ -180,14 +180,14 @@ pub struct Rest {
 
 /// Whether there may be something left at the end of the process. Takes no lock.
 pub fn has_rest() -> bool {
-    USED.load(Relaxed) || counted::young_since().is_some()
+    USED.load(Relaxed) || counted::youth().is_some()
 }
 
 /// What is left at the end of the process, if anything.
 pub fn rest() -> Option<Rest> {
     let now = sys::monotonic_time();
     if !USED.load(Relaxed) {
-        return counted::young_since().map(|since| Rest { since: now - since, is_known: false });
+        return counted::youth().map(|since| Rest { since, is_known: false });
     }
     let queue = QUEUE.lock();
     let mut wishes = queue.wanted.iter().chain(queue.asked);

@@ -365,14 +365,19 @@ pub fn process_id() -> u32 {
 
 /// Time since some fixed moment.
 pub fn monotonic_time() -> Duration {
+    time_of(libc::CLOCK_MONOTONIC)
+}
+
+/// How long processors have worked for the process, its threads together.
+pub fn processor_time() -> Duration {
+    time_of(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+fn time_of(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes a timespec.
-    let _ = unsafe {
-        syscall(
-            libc::SYS_clock_gettime,
-            [libc::CLOCK_MONOTONIC as usize, (&raw mut time) as usize, 0, 0, 0, 0],
-        )
-    };
+    let _ =
+        unsafe { syscall(libc::SYS_clock_gettime, [clock as usize, (&raw mut time) as usize, 0, 0, 0, 0]) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 

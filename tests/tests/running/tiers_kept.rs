@@ -16,7 +16,7 @@ use autojit_tests::stats::Stats;
 use autojit_tests::tiered::{NOWHERE, tiered};
 
 /// Modules, each with a function that the next one calls, a static one, an inline one that all have, and one whose address is
-/// taken. `argv[1]`: rounds of the work; `argv[2]`: a child does the same.
+/// taken. `argv[1]`: rounds of the work; `argv[2]`: a child does the same, or after a pause the program itself.
 const MODULES: usize = 10;
 
 fn module(number: usize) -> String {
@@ -159,6 +159,20 @@ fn what_runs_for_long_is_optimised_without_waiting() {
     });
     assert_eq!(hot.number("baseline"), 0.0, "{hot}");
     assert!(hot.number("optimized") >= MODULES as f64, "{hot}");
+}
+
+/// A program that has waited, for whatever or for a processor, is no older for that.
+#[test]
+fn pauses_do_not_make_programs_older() {
+    for in_one in [true, false] {
+        let program = Program::new(&format!("tiers-kept-pauses-{in_one}"), in_one);
+        program.run_cold();
+        let paused = program.run(&["100", "pause"], (30, 20_000), |command| {
+            command.env("AUTOJIT_TIER", "on");
+        });
+        assert_eq!((paused.number("baseline"), paused.number("tier_requests")), (0.0, 0.0), "{paused}");
+        assert!(paused.number("from_cache") > 0.0, "{paused}");
+    }
 }
 
 /// Code of an image pack runs without its containers.
