@@ -172,7 +172,12 @@ impl Stats {
             ["functions", "bound", "compiled", "baseline", "optimized", "from_cache"]
                 .map(|key| self.number(key));
         assert!(cached > 0.0, "nothing came from the cache: {}", self.0);
-        assert!(bound <= functions && baseline + cached <= functions, "more code than functions: {}", self.0);
+        // Of a function there may be code that counts, of the image pack, and what has replaced it.
+        assert!(
+            bound <= functions && baseline + cached <= 2.0 * functions,
+            "more code than functions: {}",
+            self.0
+        );
         // What did not run often enough, or only in another thread while one was replacing code, is kept as it is.
         assert!(
             optimized <= baseline + cached && compiled <= functions,

@@ -1,7 +1,7 @@
 //! The object cache: what was compiled is kept, and later runs bind it without the engine.
 //!
 //! Receives the units that this process compiled ([`keep`]), writes them at the end of the process, or when it has had
-//! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind`]). One file for each module
+//! some for a while ([`flush`]); binds what is there when a module is first entered ([`bind_optimised`], [`bind_rest`]). One file for each module
 //! and everything that its code depends on ([`key_of`]); docs/cache-format.md describes it.
 
 mod claimed;
@@ -113,17 +113,20 @@ fn is_outdated(module: &'static Module, unit: &Unit<'_>) -> bool {
     })
 }
 
-/// Binds everything that the cache has of a module. Called once for each.
-pub fn bind(module: &'static Module) {
+/// Binds what the cache has of a module that LLVM has made. Called once for each.
+pub fn bind_optimised(module: &'static Module) {
     let Some(directory) = directory() else { return };
     // What autojitd has compiled ahead is there even if first calls are not compiled by the engine.
     let optimised = key_of(&GENERATOR, module);
     if !bind_file(module, directory, &GENERATOR, optimised) && seed(module, directory) {
         bind_file(module, directory, &GENERATOR, optimised);
     }
-    if !baseline::serves(module) {
-        return;
-    }
+}
+
+/// Binds what the cache has of a module besides. Called once for each, behind [`bind_optimised`]: what is there serves what that lacks.
+pub fn bind_rest(module: &'static Module) {
+    let Some(directory) = directory().filter(|_| baseline::serves(module)) else { return };
+    let optimised = key_of(&GENERATOR, module);
     match module.opened() {
         Some(opened) if baseline::counts(module) => {
             let key = counted_key_of(module, &optimised, &opened.container);
@@ -231,17 +234,22 @@ pub fn bind_copies(root: &'static Function) {
         return;
     }
     let name = root.info().name;
-    for module in root.module().image().modules().filter(|module| !modules::is_bound(module)) {
-        let Ok(opened) = module.open() else { continue };
-        let Some(autojit_store::Symbol::Function(index)) = opened.container.find(name) else { continue };
-        if let Some(copy) = module.function(index) {
-            image_cache::bind(copy);
-        }
-        if root.state() == FunctionState::Cold {
-            modules::bind_cached(module);
-        }
-        if root.state() != FunctionState::Cold {
-            return;
+    let copy = |module: &'static Module| match module.open().ok()?.container.find(name)? {
+        autojit_store::Symbol::Function(index) => module.function(index),
+        autojit_store::Symbol::Import(_) => None,
+    };
+    let copies = || {
+        let unbound = |module: &&'static Module| !modules::is_bound(module);
+        root.module().image().modules().filter(unbound).filter_map(copy)
+    };
+    // What has pages already costs nothing, while a file is copied.
+    let ways: [fn(&'static Function); 2] = [image_cache::bind, |copy| modules::bind_cached(copy.module())];
+    for bind in ways {
+        for copy in copies() {
+            bind(copy);
+            if root.state() != FunctionState::Cold {
+                return;
+            }
         }
     }
 }

@@ -39,11 +39,15 @@ use bind_ahead::{Ahead, Refusal, Stubs};
 use group::{Definitions, Names};
 pub use write::{Noted, OfPacks, write};
 
-/// So many modules whose own files a process has opened, or that it has compiled, are worth a new image pack; an image
-/// with fewer has none.
+/// So many modules whose own files a process has opened, or that it has compiled, are worth a new image pack.
 const MODULES: usize = 8;
-/// So many are worth the first one.
+/// So many are worth the first one of an image with so many or more.
 const FIRST_MODULES: usize = 2;
+/// So many bytes of code are worth the first one of any image: pages are mapped in later runs, where those of a module's
+/// own file are copied.
+const FIRST_CODE: usize = 32 << 10;
+/// Bytes of packs that are written again for better code at once: no longer than it takes to look for that.
+const SMALL: usize = 4 << 20;
 /// Bytes that come into memory when one of them is read, if the file is in the page cache: 64 KiB on Linux.
 const FAULT_AROUND: usize = 64 << 10;
 
@@ -70,6 +74,8 @@ pub struct ImagePack {
     /// Whether the image is another than the one that they were linked for.
     is_stale: AtomicBool,
     lines: Vec<&'static [u8]>,
+    /// The references of the groups, once they were asked for; None inside if they are damaged.
+    references: Vec<OnceLock<Option<References<'static>>>>,
     /// Its modules by number: [`UNKNOWN`], [`GONE`], or the address of a [`Module`].
     modules: Vec<AtomicUsize>,
     /// Bytes of all packs, about half of which is text.
@@ -108,15 +114,20 @@ fn opened_pack(image: &Image) -> Option<&ImagePack> {
     image.attachment().get::<Option<ImagePack>>()?.as_ref()
 }
 
-/// Binds the group that `function` is in, if the image's pack has it. The caller has a fork guard.
+/// Binds the group that `function` is in, if the image's pack has it. An inline function that is named when its group is bound already
+/// gets its code of that. The caller has a fork guard.
 pub fn bind(function: &'static Function) {
     let module = function.module();
     let image = module.image();
     let Some(pack) = pack_of(image) else { return };
-    if let Some(number) = pack.number_of(image, module)
-        && let Some(Found { group, .. }) = pack.index.find(number, function.index())
-    {
-        pack.bind_group(image, group);
+    if let Some(number) = pack.number_of(image, module) {
+        let found = pack.index.find(number, function.index());
+        if let Some(Found { group, .. }) = found {
+            pack.bind_group(image, group);
+        }
+        if found.is_none_or(|found| found.offset.is_none()) {
+            bind_ahead::bind_inline(pack, function, number);
+        }
     }
 }
 
@@ -177,13 +188,18 @@ pub fn bind_all(image: &'static Image) {
     }
 }
 
-/// Whether an image pack is worth while; not where calls are to pass stubs, as those in one lead to code.
-fn may_have_one(image: &Image) -> bool {
-    image.module_count() >= MODULES && !options::calls_pass_stubs()
+/// Whether images may have packs; not where calls are to pass stubs, as those in one lead to code.
+fn may_have_any() -> bool {
+    !options::calls_pass_stubs()
+}
+
+/// Whether code of so many modules, with so many bytes, is worth the first pack of an image.
+fn is_worth_one(image: &Image, modules: usize, code: usize) -> bool {
+    code >= FIRST_CODE || image.module_count() >= MODULES && modules >= FIRST_MODULES
 }
 
 fn open(image: &Image) -> Option<ImagePack> {
-    if !may_have_one(image) {
+    if !may_have_any() {
         return None;
     }
     let directory = cache::directory()?;
@@ -236,9 +252,10 @@ fn open(image: &Image) -> Option<ImagePack> {
     let [texts, data] = [(); 2].map(|()| index.groups.iter().map(|_| AtomicUsize::new(0)).collect());
     let packs_len = index.groups.iter().map(|group| group.pack.len()).sum();
     let (packs, ahead, is_stale) = (Lock::new(bytes), Lock::new(ahead), AtomicBool::new(false));
-    let stubs = OnceLock::new();
+    let (stubs, references) = (OnceLock::new(), index.groups.iter().map(|_| OnceLock::new()).collect());
     Some(ImagePack {
         stubs,
+        references,
         key,
         index,
         packs_len,
@@ -310,14 +327,19 @@ impl ImagePack {
         Claim { function, offset, counters: found.counters }.publish(text, data);
     }
 
+    /// The references of a group, which are read when they are first asked for: code that was linked ahead does without.
+    fn references(&self, group: usize) -> Option<References<'static>> {
+        *self.references.get(group)?.get_or_init(|| self.index.references(group).ok())
+    }
+
     /// Whose the numbers of a group are: the module and the index in it.
     fn whose(
         &'static self,
         image: &'static Image,
-        references: References<'static>,
+        group: usize,
     ) -> impl Fn(u32) -> Option<(&'static Module, u32)> + Copy + Send + Sync + 'static {
         move |number| {
-            let reference = references.get(number)?;
+            let reference = self.references(group)?.get(number)?;
             Some((self.module(image, reference.module)?, reference.index))
         }
     }
@@ -325,12 +347,10 @@ impl ImagePack {
     /// Has counters of a group begin whose code is complete. Its functions are read in its pack when one has run out; that may
     /// not have been checked, but the index was.
     fn begin_counting(&'static self, image: &'static Image, group: usize, pack: &'static [u8], code: &Code) {
-        let (Ok(references), Some(functions)) = (self.index.references(group), pack::functions(pack)) else {
-            return;
-        };
-        let whose = self.whose(image, references);
+        let Some(functions) = pack::functions(pack) else { return };
+        let whose = self.whose(image, group);
         let whose = move |number, definition: &UnitFunction<'_>| {
-            let reference = references.get(number)?;
+            let reference = self.references(group)?.get(number)?;
             let found = self.index.find(reference.module, reference.index)?;
             let is_it = found.counters == definition.counters.map(|it| it.offset);
             // What another group has newer code of goes on in that.
@@ -389,7 +409,7 @@ impl ImagePack {
         group: usize,
         code: &'static [u8],
     ) -> Option<lines::Lines> {
-        let function = self.whose(image, self.index.references(group).ok()?);
+        let function = self.whose(image, group);
         let functions = (baseline::code() != BaselineCode::None)
             .then(|| baseline::lines::of_pack(code, self.key, function));
         Some(lines::Lines::Kept(self.kept_lines(group, code)?, functions))
@@ -420,7 +440,7 @@ impl ImagePack {
         let kept = kept.ok_or_else(|| LinkError::Object("its lines belong to other code".into()))?;
         let (code, description) = bytes.split_at_mut(description);
         let unit = pack::decode_checked(code).map_err(damaged)?;
-        let function = self.whose(image, references);
+        let function = self.whose(image, group);
         let functions =
             (baseline::code() != BaselineCode::None).then(|| baseline::lines::of_functions(&unit, function));
         let lines = lines::Lines::Kept(kept, functions);

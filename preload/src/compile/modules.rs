@@ -12,17 +12,32 @@ use crate::program::module::Module;
 
 /// What is attached to a module.
 struct State {
-    /// Whether the object cache was asked for its code.
-    bound: Lock<bool>,
+    /// What the object cache was asked for.
+    bound: Lock<Bound>,
     /// Its bitcode, as the baseline compiler has it.
     bitcode: Lock<baseline::SessionState>,
     /// The engine's handle, once there is one. The engine wants one thread at a time in a module.
     engine: Lock<EngineHandle>,
 }
 
+/// What the object cache was asked for of a module.
+#[derive(Default)]
+struct Bound {
+    optimised: bool,
+    rest: bool,
+}
+
+impl Bound {
+    fn bind_optimised(&mut self, module: &'static Module) {
+        if !std::mem::replace(&mut self.optimised, true) {
+            cache::bind_optimised(module);
+        }
+    }
+}
+
 fn state(module: &Module) -> &State {
     module.attachment().get_or_init(|| State {
-        bound: Lock::new(false),
+        bound: Lock::new(Bound::default()),
         bitcode: Lock::new(baseline::SessionState::Closed),
         engine: Lock::new(EngineHandle(None)),
     })
@@ -31,22 +46,22 @@ fn state(module: &Module) -> &State {
 /// Binds what the object cache has of the module, once. Other threads that enter the module wait.
 pub fn bind_cached(module: &'static Module) {
     let mut bound = state(module).bound.lock();
-    if !*bound {
-        *bound = true;
-        cache::bind(module);
+    bound.bind_optimised(module);
+    if !std::mem::replace(&mut bound.rest, true) {
+        cache::bind_rest(module);
     }
 }
 
-/// Binds what the object cache has of the module, if its container can be had: what is optimised replaces code that counts.
+/// Binds the optimised code that the object cache has of the module, if its container can be had: it replaces code that counts.
 pub fn bind_optimised(module: &'static Module) {
     if cache::is_used() && module.open().is_ok() {
-        bind_cached(module);
+        state(module).bound.lock().bind_optimised(module);
     }
 }
 
-/// Whether the object cache was asked for its code, and what it has is bound.
+/// Whether the object cache was asked for all of its code, and what it has is bound.
 pub fn is_bound(module: &Module) -> bool {
-    known(module).is_some_and(|state| state.bound.try_lock().is_some_and(|bound| *bound))
+    known(module).is_some_and(|state| state.bound.try_lock().is_some_and(|bound| bound.rest))
 }
 
 /// The engine's handle, for the calling thread alone.

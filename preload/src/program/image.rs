@@ -287,6 +287,17 @@ impl Image {
         Some(unsafe { std::slice::from_raw_parts(address as *const u8, segment.end - address) })
     }
 
+    /// The word at `address`, such as an entry of its GOT: one that is relocated, and does not change any more.
+    pub fn word_at(&self, address: usize) -> Option<usize> {
+        let end = address.checked_add(size_of::<usize>())?;
+        let is_there = |segment: &Range<usize>| segment.start <= address && end <= segment.end;
+        if !address.is_multiple_of(size_of::<usize>()) || !self.mapping.readable.iter().any(is_there) {
+            return None;
+        }
+        // SAFETY: an aligned word of a readable segment of the image, which is loaded as long as its functions are called.
+        Some(unsafe { (address as *const usize).read_volatile() })
+    }
+
     /// The function `name` in the static symbol table of the image's file, if it is not stripped.
     pub fn static_symbol(&self, name: &str) -> Option<Definition> {
         self.with_symbols(|symbols| symbols.find(name, self.mapping.base))

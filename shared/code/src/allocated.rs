@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use autojit_trampoline::contract::{INDIRECT_LEN, JMP_INDIRECT};
 
-use crate::eh_frame::{self, Entry, PLAIN_FRAME_LEN};
+use crate::eh_frame::{self, Entry, FrameIndex, PLAIN_FRAME_LEN};
 use crate::fixups;
 use crate::link::{CallSite, Code, LinkError, Target};
 use crate::memory::{Arena, LARGEST_SEGMENT, MemoryError};
@@ -304,17 +304,19 @@ impl<'u> Allocated<'u> {
         if packed.is_empty() {
             let fdes = eh_frame::index(bytes, address, &code.text)
                 .map_err(|what| malformed(format!(".eh_frame has {what}")))?;
-            code.fdes = fdes.iter().map(|fde| Entry::of(fde, self.bases[0], address)).collect();
+            let entries = fdes.iter().map(|fde| Entry::of(fde, self.bases[0], address));
+            code.fdes = FrameIndex::Made(entries.collect());
             return Ok(());
         }
-        code.fdes.reserve_exact(packed.len() + 1);
-        code.fdes.extend(packed.iter().map(Entry::unpacked));
+        let mut entries = Vec::with_capacity(packed.len() + 1);
+        entries.extend(packed.iter().map(Entry::unpacked));
         if !self.new_thunks.is_empty() {
             let start = self.sizes.thunks;
             let end = start + self.new_thunks.len() * THUNK;
             let fde = self.sizes.thunk_frame - self.sizes.frames + eh_frame::PLAIN_FDE;
-            code.fdes.push(Entry { start: start as u32, end: end as u32, fde: fde as u32 });
+            entries.push(Entry { start: start as u32, end: end as u32, fde: fde as u32 });
         }
+        code.fdes = FrameIndex::Made(entries);
         Ok(())
     }
 

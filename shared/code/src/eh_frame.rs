@@ -65,6 +65,54 @@ impl Entry {
     }
 }
 
+/// What says which entries cover code: of frames in memory, or in a file that stays mapped, of which little is ever read.
+#[derive(Clone, Debug)]
+pub enum FrameIndex {
+    /// In memory.
+    Made(Vec<Entry>),
+    /// Packed.
+    Mapped(&'static [[u8; ENTRY]]),
+}
+
+impl Default for FrameIndex {
+    fn default() -> Self {
+        Self::Made(Vec::new())
+    }
+}
+
+impl FrameIndex {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Made(all) => all.len(),
+            Self::Mapped(all) => all.len(),
+        }
+    }
+
+    /// The entry of this number.
+    fn at(&self, number: usize) -> Entry {
+        match self {
+            Self::Made(all) => all[number],
+            Self::Mapped(all) => Entry::unpacked(&all[number]),
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Entry> {
+        (0..self.len()).map(|number| self.at(number))
+    }
+
+    /// The last one that begins at or before an offset in the code.
+    pub fn before(&self, offset: usize) -> Option<Entry> {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.at(middle).start as usize <= offset { low = middle + 1 } else { high = middle }
+        }
+        Some(self.at(low.checked_sub(1)?))
+    }
+}
+
 /// Whether `bytes` are packed entries, sorted, for code and frames of these lengths.
 pub fn is_index(bytes: &[u8], text: usize, frames: usize) -> bool {
     let (entries, rest) = bytes.as_chunks();

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use crate::allocated::{Allocated, Externals, Needs, Sizes};
 use crate::area::{Area, Block};
-use crate::eh_frame::Entry;
+use crate::eh_frame::FrameIndex;
 use crate::memory::{Arena, CodeMemory, MemoryError};
 use crate::unit::{Symbol, Unit, Usage};
 
@@ -101,7 +101,7 @@ pub struct Code {
     /// Bytes used in the arenas text, rodata, data.
     pub bytes: [usize; 3],
     /// The index of `eh_frame`.
-    pub(crate) fdes: Vec<Entry>,
+    pub(crate) fdes: FrameIndex,
 }
 
 /// A linked object in memory that is not committed yet. Dropping it aborts.

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::eh_frame::{ENTRY, Entry, is_index};
+use crate::eh_frame::{ENTRY, FrameIndex, is_index};
 use crate::link::Code;
 use crate::stub;
 use crate::unit::{Symbol, Usage};
@@ -41,11 +41,11 @@ pub struct Prelinked {
     pub words: Vec<Word>,
     /// What the image's tables must be like.
     pub modules: Vec<ModuleFacts>,
-    /// GOT entries that must lead into the image: module, import, position in the image.
-    pub got: Vec<[u32; 3]>,
+    /// GOT entries that must lead into the image: where in the image they are, and where they lead.
+    pub got: Vec<[u32; 2]>,
     /// Slots: module, function, number of the slot, offset in the text.
     pub slots: Vec<[u32; 4]>,
-    /// Inline functions: module, function, offset in the text.
+    /// Inline functions, sorted: module, function, offset in the text.
     pub inline: Vec<[u32; 3]>,
     /// Functions that have stubs here, sorted: module, function.
     pub stubs: Vec<[u32; 2]>,
@@ -189,7 +189,7 @@ impl Summary {
 /// Numbers of entries of the tables, in their order.
 const COUNTS: usize = 10;
 /// Bytes of an entry of each.
-const SIZES: [usize; COUNTS] = [24, 12, 16, 12, 20, 16, 36, 8, ENTRY, 1];
+const SIZES: [usize; COUNTS] = [24, 8, 16, 12, 20, 16, 36, 8, ENTRY, 1];
 
 impl Prelinked {
     /// The tables; `number` gives the number in the file of the module at a position in the image. None if it lacks
@@ -205,10 +205,7 @@ impl Prelinked {
             let check = [facts.check as u32, (facts.check >> 32) as u32];
             put(&mut modules, &[number(facts.module)?, facts.record, facts.imports, 0, check[0], check[1]]);
         }
-        for [module, rest @ ..] in &self.got {
-            put(&mut got, &[number(*module)?]);
-            put(&mut got, rest);
-        }
+        self.got.iter().for_each(|entry| put(&mut got, entry));
         for [module, rest @ ..] in &self.slots {
             put(&mut slots, &[number(*module)?]);
             put(&mut slots, rest);
@@ -355,8 +352,8 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// GOT entries that must lead into the image: module, import, position in the image.
-    pub fn got(&self) -> impl Iterator<Item = [u32; 3]> {
+    /// GOT entries that must lead into the image: where in the image they are, and where they lead.
+    pub fn got(&self) -> impl Iterator<Item = [u32; 2]> {
         self.got.iter().map(numbers)
     }
 
@@ -368,6 +365,14 @@ impl<'a> Tables<'a> {
     /// Inline functions: module, function, offset in the text.
     pub fn inline(&self) -> impl Iterator<Item = [u32; 3]> {
         self.inline.iter().map(numbers)
+    }
+
+    /// The offset in the text of an inline function, if its code is of this module.
+    pub fn inline_function(&self, module: u32, index: u32) -> Option<u32> {
+        let number = |entry: &[u8; SIZES[3]]| numbers::<_, 3>(entry);
+        let found =
+            self.inline.binary_search_by_key(&[module, index], |it| number(it)[..2].try_into().expect("two"));
+        Some(number(&self.inline[found.ok()?])[2])
     }
 
     /// Functions that have stubs: module, function.
@@ -412,8 +417,10 @@ impl<'a> Tables<'a> {
             Word { at, base, addend: (u64::from(low) | u64::from(high) << 32) as i64 }
         })
     }
+}
 
-    /// The code of each group, once the pages are at `base`.
+impl Tables<'static> {
+    /// The code of each group, once the pages are at `base`. Of frames, what is asked for is read in the tables.
     pub fn codes(&self, base: usize) -> impl Iterator<Item = Code> {
         let mut fdes = self.fdes;
         self.groups.iter().map(move |group| {
@@ -424,16 +431,14 @@ impl<'a> Tables<'a> {
             let (own, rest) = fdes.split_at(count as usize);
             fdes = rest;
             let eh_frame = if has_frames == 0 { 0..0 } else { start[1] + frames..start[1] + rodata };
-            let mut code = Code {
+            Code {
                 text: start[0]..start[0] + text,
                 eh_frame,
                 segments: [start[0], start[1], start[2], start[1] + frames],
                 bytes: [text, rodata, data],
+                fdes: FrameIndex::Mapped(own),
                 ..Code::default()
-            };
-            code.fdes.reserve_exact(own.len() + 1);
-            code.fdes.extend(own.iter().map(Entry::unpacked));
-            code
+            }
         })
     }
 }

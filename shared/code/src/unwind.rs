@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::description::Description;
-use crate::eh_frame::{Entry as Frame, Fde};
+use crate::eh_frame::{Fde, FrameIndex};
 use crate::link::Code;
 use crate::lock::{ForkLock, Lock};
 
@@ -55,7 +55,7 @@ pub struct Named {
 struct FrameObject {
     text: Range<usize>,
     frames: usize,
-    fdes: Vec<Frame>,
+    fdes: FrameIndex,
     /// See [`header`]; none without unwind information.
     header: Option<[u8; HEADER_LEN]>,
     /// The names of its functions, sorted by start: read on demand.
@@ -172,8 +172,7 @@ impl UnwindTable {
     pub fn find(&self, pc: usize) -> Option<FdeInfo> {
         let object = self.object(pc)?;
         let (fdes, at) = (&object.fdes, pc - object.text.start);
-        let fde = fdes[..fdes.partition_point(|fde| fde.start as usize <= at)].last()?;
-        let fde = fde.at(object.text.start, object.frames);
+        let fde = fdes.before(at)?.at(object.text.start, object.frames);
         (pc < fde.end).then_some(FdeInfo { fde: fde.fde as *const u8, function: fde.start })
     }
 

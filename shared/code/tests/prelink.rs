@@ -92,6 +92,8 @@ fn linked() -> (Vec<u8>, Prelinked) {
     let usage = autojit_code::Usage::Call;
     let external = autojit_code::prelinked::Outside { symbol, module: 1, inline: false, usage, weak: false };
     linked.externals = vec![external];
+    linked.inline = vec![[1, 2, 16], [1, 7, 32], [MODULES[1].0, 2, 48]];
+    linked.got = vec![[4096, 64], [4104, 8192]];
     let file = image_pack::encode(&groups, |position| [position as u8; 32], &KEY, Some(&linked))
         .expect("it is good");
     (file, linked)
@@ -163,7 +165,8 @@ fn pages_run_where_they_were_linked_for() {
     assert!(!adopt(&other, &file, &summary, start.wrapping_add(1 << 40)), "it is out of reach");
     assert!(other.newest().is_none());
 
-    let tables = Tables::open(&file[summary.tables..][..summary.tables_len], &summary).expect("it is whole");
+    let tables: &'static [u8] = file[summary.tables..][..summary.tables_len].to_vec().leak();
+    let tables = Tables::open(tables, &summary).expect("it is whole");
     let codes: Vec<_> = tables.codes(start).collect();
     assert_eq!(codes.len(), 3, "two groups, and the stubs");
     assert!(codes.iter().all(|code| !code.eh_frame.is_empty()));
@@ -174,6 +177,10 @@ fn pages_run_where_they_were_linked_for() {
     let (stub, slot) = tables.stub(start, 0, 1).expect("it has a stub");
     assert!(codes[2].text.contains(&stub) && codes[2].text.contains(&usize::from_le_bytes(read(slot))));
     assert_eq!(tables.stub(start, 1, 1), None);
+    let inline = [(0, 2), (0, 7), (1, 2), (0, 3), (1, 7), (2, 2)]
+        .map(|(module, it)| tables.inline_function(module, it));
+    assert_eq!(inline, [Some(16), Some(32), Some(48), None, None, None]);
+    assert!(tables.got().eq([[4096, 64], [4104, 8192]]));
     // SAFETY: a slot among the pages, which is read by the stub alone.
     unsafe { (slot as *mut usize).write(cold as *const () as usize) };
     // SAFETY: the only function of the first group, of this type, in published pages.
@@ -240,12 +247,12 @@ fn damage_is_refused() {
     assert!(!image_pack::pages_are_good(&damaged));
     let tables = &file[summary.tables..][..summary.tables_len];
     for at in 0..tables.len() {
-        let mut damaged = tables.to_vec();
+        let damaged = tables.to_vec().leak();
         damaged[at] ^= 1 << (at % 8);
-        assert!(Tables::open(&damaged, &summary).is_none(), "byte {at}");
+        assert!(Tables::open(damaged, &summary).is_none(), "byte {at}");
         // Whatever passes the checksum leads out of neither tables nor pages.
-        let passed = Summary { tables_check: xxh3_64(&damaged), ..summary };
-        let Some(tables) = Tables::open(&damaged, &passed) else { continue };
+        let passed = Summary { tables_check: xxh3_64(damaged), ..summary };
+        let Some(tables) = Tables::open(damaged, &passed) else { continue };
         let total: usize = summary.lens.iter().sum();
         let within = |part: &Range<usize>| part.start >= 4096 && part.end <= 4096 + total;
         assert!(tables.codes(4096).all(|code| within(&code.text)), "byte {at}");

@@ -17,6 +17,7 @@ use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
 mod mapped;
+mod small;
 
 /// Modules beside `main`.
 const MODULES: usize = 12;
@@ -274,6 +275,7 @@ fn few_modules_of_many_are_in_one_file() {
     let stats = ran(&scratch, &program, "7\n", "edited, later");
     assert_warm(&stats, "edited, later");
     assert_eq!(stats.number("cache_files"), 2.0, "the pack, and the file of one module: {stats:?}");
+    assert_one_file(&ran(&scratch, &program, "7\n", "edited, settled"), "edited, settled");
     only(&scratch, ".aji");
 }
 

@@ -110,7 +110,9 @@ pub fn bind(
     codes.for_each(|mut code| unwind_table::TABLE.register(&mut code, None));
     // SeqCst, and names are looked at afterwards: see `introduce`.
     complete.iter().for_each(|(group, code)| pack.note_code(*group, code));
-    lead(pack, image, &tables, start);
+    if let Some(stubs) = pack.stubs.get() {
+        lead(pack, image, stubs);
+    }
     Ok(pack.index.function_count())
 }
 
@@ -128,9 +130,10 @@ fn compare(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, text: u
             return Err(Refusal::Image("its slots are others"));
         }
     }
-    for [module, import, offset] in tables.got() {
-        let address = image.start().wrapping_add_signed(offset as i32 as isize);
-        if of(module)?.import(import) != Some(address) {
+    for [entry, address] in
+        tables.got().map(|it| it.map(|offset| image.start().wrapping_add(offset as usize)))
+    {
+        if image.word_at(entry) != Some(address) {
             return Err(Refusal::Process("an import of the image leads elsewhere".into()));
         }
     }
@@ -173,17 +176,17 @@ fn was_absent(pack: &ImagePack, module: u32, index: u32) -> bool {
         let Reference { kind, .. } = *reference;
         kind == ReferenceKind::Import && (reference.module, reference.index) == (module, index)
     };
-    let groups = (0..pack.texts.len()).filter_map(|group| pack.index.references(group).ok());
+    let groups = (0..pack.texts.len()).filter_map(|group| pack.references(group));
     let mut found = groups.flat_map(|references| references.iter().flatten().find(is_it));
     found.all(|reference| reference.other == ABSENT)
 }
 
 /// Lets slots lead to the code, and functions that were named know of it. The groups are known to be bound.
-fn lead(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, start: usize) {
+fn lead(pack: &ImagePack, image: &'static Image, stubs: &Stubs) {
+    let Stubs { tables, start } = stubs;
     for [number, index, slot, offset] in tables.slots() {
-        // They were there when they were compared.
-        let Some(module) = pack.module(image, number) else { continue };
-        let Some(slot) = image.slot_of(slot, module, index) else { continue };
+        // They were its own when they were compared.
+        let (Some(module), Some(slot)) = (pack.module(image, number), image.slot(slot)) else { continue };
         match module.named_function(index) {
             None => slot.target.store(start + offset as usize, Release),
             Some(function) => {
@@ -215,12 +218,42 @@ fn lead(pack: &ImagePack, image: &'static Image, tables: &Tables<'_>, start: usi
         }
     }
     for [number, index, offset] in tables.inline() {
-        let Some(module) = pack.module(image, number) else { continue };
-        if let Some(function) = module.named_function(index).and_then(symbols::chosen)
-            && function.claim()
-        {
-            publish(pack, function, (number, index), start + offset as usize);
+        let named = pack.module(image, number).and_then(|module| module.named_function(index));
+        if let Some(function) = named {
+            serve_inline(pack, function, stubs, [number, index], offset);
         }
+    }
+}
+
+/// Gives the image's copy of an inline function the code at an offset in the text, which is that of the copy `of` or of another
+/// module's.
+fn serve_inline(
+    pack: &ImagePack,
+    function: &'static Function,
+    Stubs { tables, start }: &Stubs,
+    of: [u32; 2],
+    offset: u32,
+) {
+    let has_code = |[module, index]: [u32; 2]| pack.index.find(module, index).is_some();
+    let same = |[module, index, other]: [u32; 3]| (other == offset).then_some([module, index]);
+    let of = if has_code(of) { Some(of) } else { tables.inline().filter_map(same).find(|it| has_code(*it)) };
+    if let Some([module, index]) = of
+        && let Some(function) = symbols::chosen(function)
+        && function.claim()
+    {
+        publish(pack, function, (module, index), start + offset as usize);
+    }
+}
+
+/// Gives an inline function its code, if pages have some. They may have been bound before it was named: with others that call
+/// it directly.
+pub fn bind_inline(pack: &ImagePack, function: &'static Function, number: u32) {
+    if let Some(stubs) = pack.stubs.get()
+        && let Some(offset) = stubs.tables.inline_function(number, function.index())
+    {
+        // Another thread may be binding them: then where the groups are is noted when it is done.
+        drop(pack.packs.lock());
+        serve_inline(pack, function, stubs, [number, function.index()], offset);
     }
 }
 

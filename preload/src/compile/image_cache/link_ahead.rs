@@ -47,6 +47,8 @@ pub fn link_ahead(image: &'static Image, groups: &[Group<'_>]) -> Option<Prelink
             }
         }
     }
+    let copies = copies(image, groups, &functions);
+    functions.extend(copies);
     let mut all = Groups { image, groups, functions, stubs: Vec::new() };
     if !all.imports_agree() {
         return None;
@@ -81,6 +83,28 @@ pub fn link_ahead(image: &'static Image, groups: &[Group<'_>]) -> Option<Prelink
     linked.slots.sort_unstable_by_key(|[_, _, slot, _]| *slot);
     linked.stubs = all.stubs;
     Some(linked)
+}
+
+/// Inline functions that groups refer to without having code of them, but of the copies that other modules have: as these have it.
+fn copies(
+    image: &'static Image,
+    groups: &[Group<'_>],
+    functions: &BTreeMap<(u32, u32), Defined>,
+) -> Vec<((u32, u32), Defined)> {
+    let references = groups.iter().flat_map(|group| &group.references);
+    let lacking = references.filter(|it| it.kind == ReferenceKind::Inline && it.module != NONE);
+    let lacking = lacking.map(|it| (it.module, it.index)).filter(|it| !functions.contains_key(it));
+    let lacking: BTreeSet<(u32, u32)> = lacking.collect();
+    if lacking.is_empty() {
+        return Vec::new();
+    }
+    let name = |(module, index): (u32, u32)| {
+        let opened = image.module(module as usize)?.open().ok()?;
+        Some(opened.container.function(index)?.name)
+    };
+    let inline = functions.iter().filter(|(_, (.., reference))| reference.kind == ReferenceKind::Inline);
+    let named: BTreeMap<&str, Defined> = inline.filter_map(|(of, code)| Some((name(*of)?, *code))).collect();
+    lacking.into_iter().filter_map(|of| Some((of, *named.get(name(of)?)?))).collect()
 }
 
 impl Groups<'_> {
@@ -234,8 +258,8 @@ impl Groups<'_> {
         positions.into_iter().filter_map(facts).collect()
     }
 
-    /// The GOT entries of imports that lead into the image.
-    fn got(&self) -> Vec<[u32; 3]> {
+    /// The GOT entries of imports that lead into the image, each once, though many modules may have it: import tables are compared.
+    fn got(&self) -> Vec<[u32; 2]> {
         let references = self.groups.iter().flat_map(|group| &group.references);
         let mut all = BTreeSet::new();
         for Reference { module: position, index, other, kind, .. } in references {
@@ -244,13 +268,11 @@ impl Groups<'_> {
                 ReferenceKind::Stub => *other,
                 ReferenceKind::Local | ReferenceKind::Inline => continue,
             };
-            let Some(module) =
-                self.module(*position).filter(|module| module.import_got_entry(import).is_some())
-            else {
-                continue;
-            };
-            if let Some(address) = module.import(import).filter(|address| self.image.contains(*address)) {
-                all.insert([*position, import, address.wrapping_sub(self.image.start()) as u32]);
+            let Some(module) = self.module(*position) else { continue };
+            if let Some(entry) = module.import_got_entry(import)
+                && let Some(address) = module.import(import).filter(|address| self.image.contains(*address))
+            {
+                all.insert([entry, address].map(|it| it.wrapping_sub(self.image.start()) as u32));
             }
         }
         all.into_iter().collect()

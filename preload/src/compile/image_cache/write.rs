@@ -12,7 +12,7 @@ use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
 use super::link_ahead::link_ahead;
-use super::{FIRST_MODULES, MODULES, RENEWED, key_of, may_have_one, opened_pack, positions};
+use super::{ImagePack, MODULES, RENEWED, SMALL, is_worth_one, key_of, may_have_any, opened_pack, positions};
 use crate::compile::cache::path;
 use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
@@ -61,19 +61,26 @@ impl OfPacks {
     /// Counts a module, by all of its code.
     pub fn add(&mut self, module: &'static Module, units: &[Unit<'_>]) {
         let image = module.image();
-        if may_have_one(image) && opened_pack(image).is_none() {
+        if may_have_any() && opened_pack(image).is_none() {
             let (modules, bytes) = self.images.entry(std::ptr::from_ref(image) as usize).or_default();
-            let segments = units.iter().flat_map(|unit| &unit.segments);
-            *bytes += segments.map(|segment| segment.len() as u64).sum::<u64>();
+            *bytes += units.iter().map(code_len).sum::<usize>() as u64;
             *modules += 1;
         }
     }
 
     /// Whether the code of such a module will be in a pack. That has it twice, and tables.
     pub fn has(&self, module: &'static Module) -> bool {
-        let of_image = self.images.get(&(std::ptr::from_ref(module.image()) as usize));
-        of_image.is_some_and(|(modules, bytes)| *modules >= FIRST_MODULES && 4 * bytes <= self.limit)
+        let image = module.image();
+        let of_image = self.images.get(&(std::ptr::from_ref(image) as usize));
+        of_image.is_some_and(|(modules, bytes)| {
+            is_worth_one(image, *modules, *bytes as usize) && 4 * bytes <= self.limit
+        })
     }
+}
+
+/// Bytes of code, with its data and unwind tables.
+fn code_len(unit: &Unit<'_>) -> usize {
+    unit.segments.iter().map(|segment| segment.len()).sum()
 }
 
 /// What is known of an image.
@@ -119,20 +126,28 @@ const GOT_ENTRY: usize = 1 << (usize::BITS - 1);
 
 /// Writes the packs of images for which that is worth while, and returns what is left of `noted`.
 pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
-    let modules = |noted: &[Noted], image: &Image| {
-        let of_image = noted.iter().filter(|it| std::ptr::eq(it.module.image(), image));
-        of_image.map(|it| image.position_of(it.module)).collect::<BTreeSet<_>>().len()
-    };
-    for image in image::all().filter(|image| may_have_one(image)) {
+    if !may_have_any() {
+        return noted;
+    }
+    for image in image::all() {
+        let (is_its, mut modules) = (|it: &&Noted| std::ptr::eq(it.module.image(), image), BTreeSet::new());
+        modules.extend(noted.iter().filter(is_its).map(|it| image.position_of(it.module)));
         let pack = opened_pack(image);
         let is_stale = pack.is_some_and(|pack| pack.is_stale.swap(false, Relaxed));
-        let is_renewed = RENEWED.load(Relaxed);
-        let enough = if is_renewed { 1 } else { worth(pack.is_some()) };
-        if !is_stale && modules(&noted, image) < enough {
+        let is_renewed = RENEWED.load(Relaxed) && pack.is_some() && !modules.is_empty();
+        let is_settled = pack.is_some_and(|pack| is_settled(image, pack, noted.iter().filter(is_its)));
+        let is_worth_it = match pack {
+            None => is_worth_one(
+                image,
+                modules.len(),
+                noted.iter().filter(is_its).map(|it| code_len(&it.unit)).sum(),
+            ),
+            Some(_) => is_stale || is_renewed || is_settled || modules.len() >= MODULES,
+        };
+        if !is_worth_it {
             continue;
         }
-        let (mut of_image, others): (Vec<_>, _) =
-            noted.into_iter().partition(|it| std::ptr::eq(it.module.image(), image));
+        let (mut of_image, others): (Vec<_>, _) = noted.into_iter().partition(|it| is_its(&it));
         noted = others;
         // What is needed together comes into one group.
         // Entries are large, and most are at their places.
@@ -140,12 +155,14 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         let unwritten = of_image.iter().filter(|it| it.unwritten).map(globals).sum();
         let key = key_of(image);
         let old = directory.read(&key, Kind::Image).ok();
+        // Another process may have written it meanwhile, or it may have gone.
+        let least = match old {
+            Some(_) if is_stale || is_renewed => 0,
+            Some(_) if !is_settled => MODULES,
+            _ => 1,
+        };
         let bytes = image
-            .while_loaded(|| {
-                // One that is there is another question than the first one.
-                let is_wanted = is_stale || is_renewed && old.is_some();
-                encode(image, of_image, old.as_deref(), &key, is_wanted, directory.part_limit())
-            })
+            .while_loaded(|| encode(image, of_image, old.as_deref(), &key, least, directory.part_limit()))
             .flatten();
         match bytes.map(|bytes| directory.write_part(&key, Kind::Image, &bytes)) {
             None => {}
@@ -160,19 +177,34 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
     noted
 }
 
-/// How many modules are worth writing a pack, where there is one already or not: an edit of a few is not worth the rest.
-fn worth(is_there: bool) -> usize {
-    if is_there { MODULES } else { FIRST_MODULES }
+/// Whether an earlier run left code in the files of modules that the pack lacks, and this process had nothing to add: others will
+/// open those files, too. What was compiled now is not worth the rest, as it may be an edit of a few modules, and a first run of many tests
+/// would write the pack in each.
+fn is_settled<'a>(
+    image: &'static Image,
+    pack: &ImagePack,
+    mut noted: impl Iterator<Item = &'a Noted> + Clone,
+) -> bool {
+    let lacks = |it: &Noted| {
+        let number = pack.number_of(image, it.module);
+        functions(image, it).iter().any(|((_, index), counts)| {
+            match number.and_then(|it| pack.index.find(it, *index)) {
+                None => true,
+                Some(found) => pack.packs_len <= SMALL && found.counters.is_some() && !counts,
+            }
+        })
+    };
+    noted.clone().all(|it| it.kept.is_some()) && noted.any(lacks)
 }
 
-/// The new pack of an image; None if there is no need for one, unless it `is_wanted`. It is not linked
+/// The new pack of an image; None if fewer than `least` modules have code that the old one lacks. It is not linked
 /// ahead if it had more than `limit` bytes then.
 fn encode(
     image: &'static Image,
     noted: Vec<Noted>,
     old: Option<&[u8]>,
     key: &Key,
-    is_wanted: bool,
+    least: usize,
     limit: u64,
 ) -> Option<Vec<u8>> {
     let facts = ImageFacts(image);
@@ -204,8 +236,7 @@ fn encode(
         found.is_some_and(|found| found.counters.is_none() || **counts)
     };
     let missing: BTreeSet<u32> = new.iter().filter(|it| !known(it)).map(|((module, _), _)| *module).collect();
-    if !is_wanted && missing.len() < worth(old.is_some()) {
-        // Another process has written it meanwhile.
+    if missing.len() < least {
         return None;
     }
     let mut groups = match &old {

@@ -15,7 +15,8 @@ use crate::program::module::Module;
 pub(super) type SlotRun = (u32, Range<u32>);
 
 impl Image {
-    fn slot(&self, number: u32) -> Option<&'static Slot> {
+    /// The slot of this number.
+    pub fn slot(&self, number: u32) -> Option<&'static Slot> {
         let slot = self.address_of_slot(number);
         // SAFETY: a slot of the image's.
         self.slots.contains(&slot).then(|| unsafe { &*(slot as *const Slot) })

@@ -1,6 +1,7 @@
 //! Code that is found by its addresses, while other code comes and goes.
 
 use super::*;
+use crate::eh_frame::Entry as Frame;
 use crate::unit::{Segment, Symbol, Unit, UnitFunction};
 use std::sync::atomic::AtomicBool;
 
@@ -10,7 +11,7 @@ thread_local! {
 }
 
 fn code(start: usize) -> Code {
-    let fdes = vec![Frame { start: 0x10, end: 0x80, fde: 0x1000 }];
+    let fdes = FrameIndex::Made(vec![Frame { start: 0x10, end: 0x80, fde: 0x1000 }]);
     Code { text: start..start + 0x100, eh_frame: start..start + 0x2100, fdes, ..Code::default() }
 }
 
@@ -55,6 +56,29 @@ fn finds_by_address_in_any_order_of_registration() {
         assert!(table.symbols(start + 0x50).eq([first, second]));
         assert_eq!(table.fdes(start).count(), 1);
         assert_eq!(table.symbol(start + 0x80), None);
+    }
+}
+
+/// What is mapped with a pack is searched where it lies, and says the same.
+#[test]
+fn frames_of_a_file_are_found_as_those_in_memory() {
+    let ranges = [(0x10, 0x20), (0x20, 0x21), (0x40, 0x80), (0x90, 0x100)];
+    let entry = |(number, (start, end))| Frame { start, end, fde: 8 * number };
+    let entries: Vec<_> = (0u32..).zip(ranges).map(entry).collect();
+    let packed: Vec<_> = entries.iter().map(|entry| entry.packed()).collect();
+    let with = |fdes| {
+        let table = UnwindTable::new();
+        table.register(&mut Code { fdes, ..code(0x1000) }, None);
+        table
+    };
+    for count in 0..=entries.len() {
+        let made = with(FrameIndex::Made(entries[..count].to_vec()));
+        let mapped = with(FrameIndex::Mapped(packed[..count].to_vec().leak()));
+        let covered = ranges[..count].iter().map(|(start, end)| end - start).sum::<u32>();
+        let found = (0x1000..0x1100).filter_map(|pc| made.find(pc));
+        assert_eq!(found.count(), covered as usize);
+        assert!((0xf00..0x1200).all(|pc| made.find(pc) == mapped.find(pc)), "{count}");
+        assert!(made.fdes(0x1000).eq(mapped.fdes(0x1000)) && mapped.fdes(0x1000).count() == count);
     }
 }
 

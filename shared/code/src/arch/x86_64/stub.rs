@@ -160,7 +160,8 @@ pub(crate) fn fill(
     to_rodata.fill(0);
     to_rodata[..PLAIN_FRAME_LEN].copy_from_slice(&eh_frame::plain_frame(rodata, &range));
     let fdes = eh_frame::index(to_rodata, rodata, &range).unwrap_or_default();
-    let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata)).collect();
+    let fdes = fdes.iter().map(|fde| eh_frame::Entry::of(fde, range.start, rodata));
+    let fdes = eh_frame::FrameIndex::Made(fdes.collect());
     let (eh_frame, segments) = (rodata..rodata + sizes[1], [text, rodata, slots, rodata]);
     Code { text: range, eh_frame, fdes, segments, bytes: sizes, ..Code::default() }
 }

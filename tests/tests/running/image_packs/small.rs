@@ -1,0 +1,151 @@
+//! Packs of images of few modules: they are worth while for much code, come to have what other runs need, and are then left alone.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use autojit_tests::cache::{assert_cold, assert_warm, build, files, only, warm};
+use autojit_tests::compile::{How, Link, object};
+use autojit_tests::scratch::Scratch;
+use autojit_tests::stats::Stats;
+
+use super::assert_ran;
+
+/// Functions of each half of the program.
+const HALF: usize = 100;
+
+/// A program of one module with so many functions in two halves, of which a run with an argument calls the second one, and with two
+/// of them a further function.
+fn program(scratch: &Scratch, half: usize, flags: &[&str]) -> PathBuf {
+    let mut text = String::from("#include <stdio.h>\n");
+    for number in 0..2 * half {
+        // Some hundred bytes.
+        let steps = (0..8).map(|step| format!("n = n * {} + (n >> 3) % 7;\n", number + step + 3));
+        let steps: String = steps.collect();
+        writeln!(text, "__attribute__((noinline)) unsigned f{number}(unsigned n) {{ {steps} return n; }}")
+            .expect("a string");
+    }
+    let calls = |range: std::ops::Range<usize>| {
+        range.map(|number| format!("sum += f{number}(sum);\n")).collect::<String>()
+    };
+    let (first, second) = (calls(0..half), calls(half..2 * half));
+    write!(
+        text,
+        "__attribute__((noinline)) unsigned more(unsigned n) {{ return n + 1; }}\n\
+         int main(int argc, char **argv) {{ (void)argv; unsigned sum = 1;\n\
+         if (argc == 1) {{ {first} }} else {{ {second} }}\n if (argc > 2) sum = more(sum);\n\
+         printf(\"%d\\n\", sum != 0); return 3; }}\n"
+    )
+    .expect("a string");
+    build(scratch, "program", &text, flags)
+}
+
+fn ran(scratch: &Scratch, program: &Path, arguments: &[&str], what: &str) -> Stats {
+    let (outcome, stats) = warm(scratch, program, |command| command.args(arguments));
+    assert_ran(&outcome, "1\n", what);
+    stats
+}
+
+/// Checks that a run had everything from the pack, and left it as it was.
+#[track_caller]
+fn assert_one_file_stays(scratch: &Scratch, program: &Path, arguments: &[&str], what: &str) {
+    let pack = only(scratch, ".aji");
+    let before = fs::metadata(&pack).and_then(|it| it.modified()).expect("it is there");
+    let stats = ran(scratch, program, arguments, what);
+    assert_warm(&stats, what);
+    let numbers = ["cache_files", "resolver_calls"].map(|key| stats.number(key));
+    assert_eq!(numbers, [1.0, 0.0], "{what}: {stats:?}");
+    let after = fs::metadata(only(scratch, ".aji")).and_then(|it| it.modified()).expect("it is there");
+    assert_eq!(before, after, "{what}: nothing is written");
+}
+
+#[test]
+fn one_module_with_much_code_has_a_pack() {
+    let scratch = Scratch::new("image-pack-one-module");
+    let program = program(&scratch, HALF, &["-O0"]);
+    assert_cold(&ran(&scratch, &program, &[], "first"), "first");
+    assert!(files(&scratch, ".ajo").is_empty(), "what is in the pack is nowhere else");
+    assert_one_file_stays(&scratch, &program, &[], "second");
+}
+
+/// Its own file takes less room, and is copied as quickly as pages are mapped.
+#[test]
+fn one_module_with_little_code_has_none() {
+    let scratch = Scratch::new("image-pack-little");
+    let program = program(&scratch, 2, &["-O0"]);
+    assert_cold(&ran(&scratch, &program, &[], "first"), "first");
+    assert_warm(&ran(&scratch, &program, &[], "second"), "second");
+    assert!(files(&scratch, ".aji").is_empty());
+    only(&scratch, ".ajo");
+}
+
+/// What a run had to compile, as nothing had needed it before, is in the file of its module; a run that finds all of that in
+/// files adds it to the pack. A suite of tests is such runs.
+#[test]
+fn what_later_runs_find_in_files_comes_into_the_pack_once() {
+    for flags in [&["-O0"][..], &["-O2", "-fno-inline"]] {
+        let scratch = Scratch::new(&format!("image-pack-settled{}", flags[0]));
+        let program = program(&scratch, HALF, flags);
+        assert_cold(&ran(&scratch, &program, &[], "first"), "first");
+        for arguments in [&["second"][..], &["second", "more"]] {
+            let pack = fs::read(only(&scratch, ".aji")).expect("it is there");
+            let stats = ran(&scratch, &program, arguments, "other functions");
+            assert!(stats.compiled() > 0.0 && stats.number("bound") > 0.0, "{stats:?}");
+            assert!(fs::read(only(&scratch, ".aji")).expect("it is there") == pack, "it compiles: {stats:?}");
+            let stats = ran(&scratch, &program, arguments, "again");
+            assert_warm(&stats, "again");
+            assert!(stats.number("cache_files") > 1.0, "{stats:?}");
+            assert_one_file_stays(&scratch, &program, arguments, "later");
+            assert_one_file_stays(&scratch, &program, &[], "the first ones");
+        }
+    }
+}
+
+/// A program in C++ of a module with much code, which names the inline function `all` first, and of one with `more`, which is
+/// called if there is an argument or if `always`.
+fn with_inline(scratch: &Scratch, more: &str, always: bool) -> PathBuf {
+    let all = "inline unsigned all(unsigned n) { return n * 3 + 1; }\n";
+    let mut text = format!("extern \"C\" int printf(const char *, ...);\n{all}unsigned more(unsigned);\n");
+    for number in 0..HALF {
+        let steps: String =
+            (0..8).map(|step| format!("n = n * {} + (n >> 3) % 7;\n", number + step + 3)).collect();
+        writeln!(text, "static unsigned f{number}(unsigned n) {{ {steps} return all(n); }}")
+            .expect("a string");
+    }
+    let calls: String = (0..HALF).map(|number| format!("sum += f{number}(sum);\n")).collect();
+    let condition = if always { "true" } else { "argc > 1" };
+    write!(
+        text,
+        "int main(int argc, char **) {{ unsigned sum = argc; {calls} if ({condition}) sum = more(sum);\n\
+         printf(\"%d\\n\", sum != 0); return 3; }}\n"
+    )
+    .expect("a string");
+    let sources = [("main.cpp", text), ("more.cpp", format!("{all}{more}"))];
+    let compile = |(name, text): (&str, String)| {
+        object(How::Lazy, &scratch.file(name, text), &["-O0".to_owned()], scratch.path())
+    };
+    let program = scratch.path().join("with_inline");
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&sources.map(compile), &program);
+    assert_cold(&ran(scratch, &program, &[], "first"), "first");
+    program
+}
+
+/// Code of the pack calls inline functions directly; what names one later, such as code that the pack lacks, gets its code there.
+#[test]
+fn inline_functions_that_are_named_later_are_in_the_pack() {
+    let scratch = Scratch::new("image-pack-late-inline");
+    let program = with_inline(&scratch, "unsigned more(unsigned n) { return all(n) + 1; }\n", false);
+    assert_one_file_stays(&scratch, &program, &[], "second");
+    let stats = ran(&scratch, &program, &["more"], "more");
+    assert_eq!(["baseline", "cache_files"].map(|key| stats.number(key)), [1.0, 1.0], "{stats:?}");
+}
+
+/// Each module has a copy of an inline function; the pack has code of one, which serves those that name another.
+#[test]
+fn copies_of_inline_functions_are_one_in_the_pack() {
+    let scratch = Scratch::new("image-pack-inline-copies");
+    let more = "unsigned (*volatile taken)(unsigned);\n\
+                unsigned more(unsigned n) { taken = all; return taken(n) + 1; }\n";
+    let program = with_inline(&scratch, more, true);
+    assert_one_file_stays(&scratch, &program, &[], "second");
+}
