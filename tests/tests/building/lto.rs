@@ -79,7 +79,6 @@ fn rust_programs_are_lazy() {
         "lto = \"fat\"\ncodegen-units = 1\nstrip = true",
         "lto = \"thin\"",
         "lto = \"thin\"\ncodegen-units = 1\npanic = \"abort\"",
-        "lto = true\ncodegen-units = 1\npanic = \"abort\"\nstrip = true",
         "lto = \"off\"",
     ]
     .iter()
