@@ -101,51 +101,45 @@ fn what_later_runs_find_in_files_comes_into_the_pack_once() {
     }
 }
 
-/// A program in C++ of a module with much code, which names the inline function `all` first, and of one with `more`, which is
-/// called if there is an argument or if `always`.
-fn with_inline(scratch: &Scratch, more: &str, always: bool) -> PathBuf {
+/// A program in C++: a module with much code, and one with a function that is always called and calls the inline function `all`. With an
+/// argument the first module calls it, too, or rather its own copy. Has run without one, once.
+fn with_copies(scratch: &Scratch) -> PathBuf {
     let all = "inline unsigned all(unsigned n) { return n * 3 + 1; }\n";
     let mut text = format!("extern \"C\" int printf(const char *, ...);\n{all}unsigned more(unsigned);\n");
     for number in 0..HALF {
         let steps: String =
             (0..8).map(|step| format!("n = n * {} + (n >> 3) % 7;\n", number + step + 3)).collect();
-        writeln!(text, "static unsigned f{number}(unsigned n) {{ {steps} return all(n); }}")
-            .expect("a string");
+        writeln!(text, "static unsigned f{number}(unsigned n) {{ {steps} return n; }}").expect("a string");
     }
     let calls: String = (0..HALF).map(|number| format!("sum += f{number}(sum);\n")).collect();
-    let condition = if always { "true" } else { "argc > 1" };
     write!(
         text,
-        "int main(int argc, char **) {{ unsigned sum = argc; {calls} if ({condition}) sum = more(sum);\n\
-         printf(\"%d\\n\", sum != 0); return 3; }}\n"
+        "static unsigned late(unsigned n) {{ return all(n) + 2; }}\n\
+         int main(int argc, char **) {{ unsigned sum = argc; {calls} if (argc > 1) sum = late(sum);\n\
+         sum = more(sum); printf(\"%d\\n\", sum != 0); return 3; }}\n"
     )
     .expect("a string");
-    let sources = [("main.cpp", text), ("more.cpp", format!("{all}{more}"))];
+    let more = format!("{all}unsigned more(unsigned n) {{ return all(n) + 1; }}\n");
     let compile = |(name, text): (&str, String)| {
         object(How::Lazy, &scratch.file(name, text), &["-O0".to_owned()], scratch.path())
     };
-    let program = scratch.path().join("with_inline");
-    Link { linker: "lld", cxx: false, flags: &[] }.run(&sources.map(compile), &program);
+    let program = scratch.path().join("copies");
+    let objects = [("main.cpp", text), ("more.cpp", more)].map(compile);
+    Link { linker: "lld", cxx: false, flags: &[] }.run(&objects, &program);
     assert_cold(&ran(scratch, &program, &[], "first"), "first");
     program
 }
 
-/// Code of the pack calls inline functions directly; what names one later, such as code that the pack lacks, gets its code there.
+/// Code of the pack calls inline functions directly; what names one later, such as code that the pack lacks, gets its code there,
+/// whichever module it is of. So does code that comes into the pack afterwards.
 #[test]
-fn inline_functions_that_are_named_later_are_in_the_pack() {
-    let scratch = Scratch::new("image-pack-late-inline");
-    let program = with_inline(&scratch, "unsigned more(unsigned n) { return all(n) + 1; }\n", false);
-    assert_one_file_stays(&scratch, &program, &[], "second");
-    let stats = ran(&scratch, &program, &["more"], "more");
-    assert_eq!(["baseline", "cache_files"].map(|key| stats.number(key)), [1.0, 1.0], "{stats:?}");
-}
-
-/// Each module has a copy of an inline function; the pack has code of one, which serves those that name another.
-#[test]
-fn copies_of_inline_functions_are_one_in_the_pack() {
+fn copies_of_inline_functions_are_found_in_the_pack() {
     let scratch = Scratch::new("image-pack-inline-copies");
-    let more = "unsigned (*volatile taken)(unsigned);\n\
-                unsigned more(unsigned n) { taken = all; return taken(n) + 1; }\n";
-    let program = with_inline(&scratch, more, true);
+    let program = with_copies(&scratch);
     assert_one_file_stays(&scratch, &program, &[], "second");
+    let stats = ran(&scratch, &program, &["late"], "late");
+    assert_eq!(["baseline", "cache_files"].map(|key| stats.number(key)), [1.0, 1.0], "{stats:?}");
+    let stats = ran(&scratch, &program, &["late"], "late, again");
+    assert_warm(&stats, "late, again");
+    assert_one_file_stays(&scratch, &program, &["late"], "later");
 }
