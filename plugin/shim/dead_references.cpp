@@ -1,9 +1,9 @@
 // References that the optimiser removes: in a plain build they are not in the object, and need no definition. Assertions
 // at link time are written in this way (`if (sizeof(x) != 4) never_defined();`).
 //
-// Receives the functions that leave; visits what only such references name. Most references are plainly there to stay:
-// nothing but what a program reads or is told when it runs decides whether they are reached, and one of these settles a
-// symbol. For those that are left, the functions around them are copied into a module of their own and optimised.
+// Receives the functions that leave; visits what only such references name. Most references are plainly there to stay
+// (witnesses.h), and one of these settles a symbol. For those that are left, the functions around them are copied into a
+// module of their own and simplified one by one, and looked at again. What is in doubt then is optimised.
 //
 // A batch is optimised with less around it, and may keep what is removed here. So only what no run reaches counts: what an
 // optimiser may choose (`__builtin_constant_p`, the sizes of objects, other calls in the place of library functions) is
@@ -11,6 +11,7 @@
 // remove have to stay.
 
 #include "releases.h"
+#include "witnesses.h"
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
@@ -32,149 +33,9 @@
 #include "llvm/Transforms/Utils/ValueMapper.h"
 
 using namespace llvm;
+using namespace references;
 
 namespace {
-
-// Whether a function may come to be known by its callers alone.
-bool isDiscardable(const Function &F) { return F.hasLocalLinkage() || F.hasLinkOnceLinkage(); }
-
-// Whether the optimiser may compute what a call returns: mathematics, and functions that only read, of constants.
-bool isFoldable(const CallBase &Call) {
-  return Call.arg_size() && all_of(Call.args(), [](const Use &U) { return isa<Constant>(U); }) &&
-         (Call.onlyReadsMemory() || all_of(Call.args(), [](const Use &U) { return isa<ConstantFP>(U); }));
-}
-
-// Looks for references that no optimiser removes.
-class Witnesses {
-public:
-  // Whether control may reach an instruction, as far as can be told before the program runs.
-  bool isReached(const Instruction &I) {
-    const Function &F = *I.getFunction();
-    // Its code may be gone altogether, or its arguments known.
-    auto *Call = dyn_cast<CallBase>(&I);
-    if (F.hasAvailableExternallyLinkage() || (Call && isFoldable(*Call)))
-      return false;
-    SmallPtrSet<const BasicBlock *, 32> Seen;
-    SmallVector<const BasicBlock *, 32> Next = {I.getParent()};
-    while (!Next.empty() && Seen.size() < 64) {
-      const BasicBlock *Block = Next.pop_back_val();
-      if (Block->isEntryBlock())
-        return !isDiscardable(F) || isCalledPlainly(F);
-      if (!Seen.insert(Block).second)
-        continue;
-      for (const BasicBlock *Before : predecessors(Block))
-        if (isOpen(*Before->getTerminator()))
-          Next.push_back(Before);
-    }
-    return false;
-  }
-
-private:
-  DenseMap<const Function *, bool> Called;
-  static constexpr unsigned Depth = 4;
-
-  // Whether something refers to a function for sure.
-  bool isCalledPlainly(const Function &F) {
-    auto [Known, New] = Called.try_emplace(&F, false); // false too while it is asked: recursion is no witness
-    if (!New)
-      return Known->second;
-    bool Found = false;
-    unsigned Looked = 0;
-    for (const User *U : F.users()) {
-      if (++Looked > 16)
-        break;
-      auto *I = dyn_cast<Instruction>(U);
-      if (!I || isReached(*I)) {
-        Found = true;
-        break;
-      }
-    }
-    return Called[&F] = Found;
-  }
-
-  // Whether it depends on the run where a block's end goes.
-  bool isOpen(const Instruction &End) {
-    if (auto *Branch = dyn_cast<BranchInst>(&End))
-      return Branch->isUnconditional() || decides(Branch->getCondition(), Depth);
-    if (auto *Switch = dyn_cast<SwitchInst>(&End))
-      return comesFromOutside(Switch->getCondition(), Depth);
-    return true;
-  }
-
-  // Whether a condition is one that the run decides: something from outside, compared with something else.
-  bool decides(const Value *Condition, unsigned Left) {
-    if (auto *Compare = dyn_cast<CmpInst>(Condition)) {
-      const Value *A = Compare->getOperand(0), *B = Compare->getOperand(1);
-      if (isa<Constant>(B) || origin(A) != origin(B))
-        return comesFromOutside(A, Left) || (!isa<Constant>(B) && comesFromOutside(B, Left));
-      return false;
-    }
-    return comesFromOutside(Condition, Left);
-  }
-
-  static const Value *origin(const Value *V) {
-    while (auto *I = dyn_cast<Instruction>(V)) {
-      if (!isa<LoadInst, CastInst, GetElementPtrInst>(I))
-        break;
-      V = I->getOperand(0);
-    }
-    return V;
-  }
-
-  // Whether a value is read from memory that other modules write, returned by a function of another module, or an argument that
-  // another module passes: also by way of a local variable.
-  bool comesFromOutside(const Value *V, unsigned Left) {
-    if (!Left--)
-      return false;
-    if (auto *Argument = dyn_cast<llvm::Argument>(V))
-      return !isDiscardable(*Argument->getParent());
-    if (auto *Call = dyn_cast<CallBase>(V)) {
-      const Function *Callee = Call->getCalledFunction();
-      if (auto *Intrinsic = dyn_cast<IntrinsicInst>(Call))
-        return Intrinsic->getIntrinsicID() == Intrinsic::expect && comesFromOutside(Call->getArgOperand(0), Left);
-      return !Callee || (Callee->isDeclaration() && !isFoldable(*Call));
-    }
-    if (auto *Load = dyn_cast<LoadInst>(V)) {
-      const Value *From = Load->getPointerOperand();
-      if (auto *Slot = dyn_cast<AllocaInst>(From))
-        return isWrittenFromOutside(*Slot, Left);
-      const Value *Base = origin(From);
-      if (auto *Variable = dyn_cast<GlobalVariable>(Base))
-        return !Variable->isConstant() && !Variable->hasLocalLinkage();
-      return !isa<Constant>(Base) && !isa<AllocaInst>(Base);
-    }
-    if (isa<CastInst>(V) || isa<FreezeInst>(V))
-      return comesFromOutside(cast<Instruction>(V)->getOperand(0), Left);
-    if (auto *Operation = dyn_cast<BinaryOperator>(V))
-      return isa<ConstantInt>(Operation->getOperand(1)) && comesFromOutside(Operation->getOperand(0), Left);
-    return false;
-  }
-
-  bool isWrittenFromOutside(const AllocaInst &Slot, unsigned Left) {
-    for (const User *U : Slot.users()) {
-      if (auto *Store = dyn_cast<StoreInst>(U)) {
-        if (Store->getValueOperand() == &Slot || comesFromOutside(Store->getValueOperand(), Left))
-          return true;
-      } else if (auto *Call = dyn_cast<CallBase>(U)) {
-        const Function *Callee = Call->getCalledFunction();
-        if (!Callee || !Callee->isIntrinsic())
-          return true;
-      }
-    }
-    return false;
-  }
-};
-
-// The instructions that use a global, also by way of constants. False: something else does.
-bool instructions(const Value &V, SmallVectorImpl<const Instruction *> &Found, unsigned Left = 6) {
-  for (const User *U : V.users()) {
-    if (auto *I = dyn_cast<Instruction>(U))
-      Found.push_back(I);
-    else if (!Left || isa<GlobalValue>(U) || !instructions(*U, Found, Left - 1))
-      return false;
-  }
-  return true;
-}
 
 // Functions in a module of their own, without debug information; all else is declared there.
 class Copy final : ValueMaterializer {
@@ -367,10 +228,17 @@ public:
               function_ref<void(const Function &)> Stays) {
     if (Doubtful.empty())
       return;
+    Copy Copied(M, Around);
+    Optimiser Optimise(*Copied.To, Machine, Level);
+    Optimise.alone();
+    settle(*Copied.To);
+    if (Doubtful.empty())
+      return;
+    leaveOpen(*Copied.To);
     // Whether the frame of a coroutine is allocated is chosen where it is called, and rarely what a symbol hangs on.
     const auto Settled = [](const Instruction *I) { return I->getFunction()->isPresplitCoroutine(); };
     SmallVector<GlobalValue *, 8> Rest;
-    for (auto [Global, Left] : zip(Doubtful, remaining(Machine, Level, /*Chosen=*/false))) {
+    for (auto [Global, Left] : zip(Doubtful, remaining(*Copied.To, Optimise, /*Chosen=*/false))) {
       SmallVector<const Instruction *, 16> Users;
       if (!Left)
         Removed(*Global);
@@ -381,7 +249,9 @@ public:
     if (Rest.empty() || none_of(Around, Chooses))
       return;
     Doubtful = std::move(Rest);
-    for (auto [Global, Left] : zip(Doubtful, remaining(Machine, Level, /*Chosen=*/true))) {
+    Copy Again(M, Around);
+    Optimiser OptimiseAgain(*Again.To, Machine, Level);
+    for (auto [Global, Left] : zip(Doubtful, remaining(*Again.To, OptimiseAgain, /*Chosen=*/true))) {
       SmallVector<const Instruction *, 16> Users;
       if (!Left && instructions(*Global, Users))
         for (const Instruction *I : Users)
@@ -392,8 +262,10 @@ public:
 private:
   Module &M;
   DenseSet<const Function *> Lazy;
-  Witnesses Seen;
+  Witnesses Seen{/*Clean=*/false};
   SmallVector<GlobalValue *, 8> Doubtful;
+  // By doubtful global, and of all together.
+  DenseMap<const GlobalValue *, SmallVector<const Function *, 0>> AroundEach;
   SetVector<const Function *> Around;
   // What is optimised together with a function.
   struct Neighbourhood {
@@ -408,27 +280,39 @@ private:
   size_t Budget = 1500;
   static constexpr size_t Inlined = 700;
 
+  // Leaves those whose references are not plainly there either in a copy of which each function has been simplified: in what the
+  // front end writes, most values go through memory. What is around none of these need not be optimised.
+  void settle(Module &Copied) {
+    Witnesses Clean(/*Clean=*/true);
+    erase_if(Doubtful, [&](const GlobalValue *Global) {
+      const GlobalValue *Same = Copied.getNamedValue(Global->getName());
+      SmallVector<const Instruction *, 16> Users;
+      return Same && instructions(*Same, Users) && any_of(Users, [&](const Instruction *I) { return Clean.isReached(*I); });
+    });
+    SetVector<const Function *> Still;
+    for (const GlobalValue *Global : Doubtful)
+      Still.insert(AroundEach[Global].begin(), AroundEach[Global].end());
+    for (const Function *F : Around)
+      if (Function *Same = Still.contains(F) ? nullptr : Copied.getFunction(F->getName()))
+        Same->deleteBody();
+    Around = std::move(Still);
+  }
+
   // Whether there are references to each of the doubtful globals in the end. `Chosen`: as the optimiser chooses.
-  SmallVector<bool, 8> remaining(TargetMachine *Machine, OptimizationLevel Level, bool Chosen) {
-    Copy Copied(M, Around);
-    Optimiser Optimise(*Copied.To, Machine, Level);
-    if (!Chosen) {
-      Optimise.alone();
-      leaveOpen(*Copied.To);
-    }
+  SmallVector<bool, 8> remaining(Module &Copied, Optimiser &Optimise, bool Chosen) {
     TargetLibraryInfoImpl Library{Triple(M.getTargetTriple())};
     SmallVector<std::string, 8> Names;
     for (GlobalValue *Global : Doubtful) {
       Names.push_back(Global->getName().str());
       LibFunc Known;
-      auto *F = dyn_cast_or_null<Function>(Copied.To->getNamedValue(Names.back()));
+      auto *F = dyn_cast_or_null<Function>(Copied.getNamedValue(Names.back()));
       if (F && (!Chosen || Library.getLibFunc(*F, Known)))
         hide(*F, Names.back() = ("__autojit_hidden." + Twine(Names.size())).str());
     }
     Optimise.whole();
     SmallVector<bool, 8> Left;
     for (const std::string &Name : Names) {
-      const GlobalValue *Global = Copied.To->getNamedValue(Name);
+      const GlobalValue *Global = Copied.getNamedValue(Name);
       Left.push_back(Global && !Global->use_empty());
     }
     return Left;
@@ -483,6 +367,7 @@ private:
     }
     Size += More;
     Around.insert(Needed.begin(), Needed.end());
+    AroundEach[&Global].assign(Needed.begin(), Needed.end());
     Doubtful.push_back(&Global);
   }
 };

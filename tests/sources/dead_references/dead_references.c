@@ -3,7 +3,8 @@
 //# levels: o1 o2 o3_g os o2_nopie
 //# prints: 6 1 3 12 0 8
 //# prints: 8 5 22 3
-//# lazy: main twice by_size by_constant folded by_table by_object_size unreached
+//# prints: 9 1 6
+//# lazy: main twice by_size by_constant folded by_table by_object_size unreached by_memory by_callees by_loop
 //# static: by_choice by_chosen_size
 //# refuses: what only an optimiser removes
 #include <stdio.h>
@@ -78,6 +79,37 @@ __attribute__((noinline)) int unreached(int n) {
     return n + 4;
 }
 
+// What a pointer leads to, values that callees return and store, and what a loop comes to.
+struct state {
+    int first, second;
+};
+__attribute__((noinline)) int by_memory(struct state *state, int n) {
+    state->first = 3;
+    state->second = n;
+    if (state->first != 3) never_defined();
+    return state->second;
+}
+static void begin(struct state *state, int n) {
+    state->first = n;
+    state->second = n + 1;
+}
+static int distance(const struct state *state) { return state->second - state->first; }
+__attribute__((noinline)) int by_callees(void) {
+    struct state state;
+    begin(&state, 4);
+    if (distance(&state) != 1) never_defined();
+    return distance(&state);
+}
+__attribute__((noinline)) int by_loop(const int *numbers) {
+    int total = 0;
+    for (int i = 0; i < 4; i++) {
+        if (numbers[i] > 9 && numbers[i] < 8) never_defined();
+        total += i;
+    }
+    if (total != 6) never_defined();
+    return total;
+}
+
 // What the optimiser may choose, and chooses by way of inlining here: only the compiler itself is sure to do it again.
 volatile int sink;
 static int large(int n) {
@@ -104,8 +136,12 @@ __attribute__((noinline)) int by_chosen_size(void) { return room(object + 1, 1) 
 int main(int argc, char **argv) {
     (void)argv;
     printf("%d %d %d %d\n", by_object_size(), unreached(argc), by_choice(), by_chosen_size());
+    int numbers[] = {argc, argc, argc, argc};
+    struct state state;
+    int in_memory = by_memory(&state, 9);
     unsigned char one = 1;
     unsigned four = 2;
     printf("%d %d %lu %d %lu %d\n", twice(argc + 2), argc, by_size(&one, &four), by_constant(), folded(), by_table());
+    printf("%d %d %d\n", in_memory, by_callees(), by_loop(numbers));
     return 0;
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::run::{
-    by_baseline, by_llvm, daemon_command, lazy_command, run, static_command, warm_command,
+    by_baseline, by_llvm, command, daemon_command, lazy_command, run, static_command, tool, warm_command,
 };
 use autojit_tests::scratch::{Scratch, dist, repository};
 
@@ -47,6 +47,53 @@ fn calls_of_undefined_functions_say_so() {
         // With code from the cache, which is bound in other ways.
         check(&scratch, || warm_command(&program, scratch.path()));
         check(&scratch, || warm_command(&program, scratch.path()));
+    }
+}
+
+/// The optimiser tells that the first call is not reached if it is asked twice, and a plain build asks it once: the symbol is needed, and an
+/// archive has it.
+const HEAP: &str = "
+void failed(int);
+void make(int *lengths, int n, int most) {
+    int heap[260], parent[516], nodes, in_heap, i, j, k, again;
+    do {
+        nodes = n;
+        in_heap = 0;
+        for (i = 1; i <= n; i++) {
+            parent[i] = -1;
+            in_heap++;
+            heap[in_heap] = i;
+        }
+        if (!(in_heap < 260)) failed(1);
+        while (in_heap > 1) {
+            int one = heap[1];
+            heap[1] = heap[in_heap--];
+            parent[one] = ++nodes;
+            parent[nodes] = -1;
+            heap[in_heap] = nodes;
+        }
+        again = 0;
+        for (i = 1; i <= n; i++) {
+            for (j = 0, k = i; parent[k] >= 0; j++) k = parent[k];
+            lengths[i - 1] = j;
+            if (j > most) again = 1;
+        }
+    } while (again);
+}
+";
+
+#[test]
+fn what_a_plain_build_needs_is_needed() {
+    for level in ["-O1", "-O2", "-Os"] {
+        let scratch = Scratch::new(&format!("undefined-heap{level}"));
+        let source = scratch.path().join("heap.c");
+        std::fs::write(&source, HEAP).unwrap();
+        for how in [How::Plain, How::Lazy] {
+            let directory = scratch.directory(if how == How::Plain { "plain" } else { "lazy" });
+            let object = object(how, &source, &[level.to_owned()], &directory);
+            let symbols = tool(command("nm").arg(&object)).text();
+            assert!(symbols.contains(" U failed\n"), "{level}, {how:?}: {symbols}");
+        }
     }
 }
 
