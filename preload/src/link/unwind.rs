@@ -7,11 +7,14 @@
 //! nothing is allocated. (Once the program has asked for names, names.rs does both, with signals blocked.)
 
 use std::ffi::{c_int, c_void};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
+use autojit_code::Fde;
+use goblin::elf::program_header::PF_R;
+
 use crate::link::names;
-use crate::platform::loaded::{self, Next};
+use crate::platform::loaded::{self, LoadedObject, Next};
 use crate::program::{image, unwind_table};
 
 /// Whether unwinders find the definitions here: if the runtime is linked, not preloaded, the C library may come first.
@@ -46,7 +49,7 @@ pub struct Bases {
 /// The type of `_Unwind_Find_FDE`.
 type Find = unsafe extern "C" fn(*const c_void, *mut Bases) -> *const c_void;
 
-/// A place that asks for FDEs, and the definition that answers it for all other code; 0 as long as there is none.
+/// A place that asks for FDEs, and the definition that answers it for all other code; 0 as long as none was looked for.
 struct Asked {
     caller: AtomicUsize,
     next: AtomicUsize,
@@ -69,11 +72,35 @@ pub unsafe extern "C" fn find_fde(pc: *const c_void, bases: *mut Bases, caller: 
         unsafe { bases.write(Bases { text: null, data: null, function: found.function as *const c_void }) };
         return found.fde.cast();
     }
-    match next(caller) {
+    if let Some(find) = next(caller) {
         // SAFETY: the definition has this type, and its arguments are the caller's.
-        Some(find) => unsafe { find(pc, bases) },
-        None => std::ptr::null(),
+        return unsafe { find(pc, bases) };
     }
+    let Some(found) = loaded_fde(pc as usize) else { return std::ptr::null() };
+    let null = std::ptr::null();
+    // SAFETY: the caller's promise. Without a base, as libgcc gives it on x86-64.
+    unsafe { bases.write(Bases { text: null, data: null, function: found.start as *const c_void }) };
+    found.fde as *const c_void
+}
+
+/// The FDE that covers `pc` in what the loader has loaded. A linker that has met this library takes its definition of
+/// `_Unwind_Find_FDE` for the one that libgcc's archive needs (-static-libgcc), so there may be no other in the process.
+fn loaded_fde(pc: usize) -> Option<Fde> {
+    let look = |object: LoadedObject<'_>| {
+        // SAFETY: readable segments of a loaded object, which stays while the loader's list is locked.
+        let bytes = |range: &Range<usize>| unsafe {
+            std::slice::from_raw_parts(range.start as *const u8, range.len())
+        };
+        let header = object.frames_header()?;
+        let fde = autojit_code::candidate(bytes(&header), header.start, pc)?;
+        let segment = object.segments(PF_R).find(|segment| segment.contains(&fde))?;
+        autojit_code::covering(bytes(&segment), segment.start, fde, pc)
+    };
+    let found = loaded::each_mapped(|object| match object.contains(pc) {
+        true => ControlFlow::Break(look(object)),
+        false => ControlFlow::Continue(()),
+    });
+    found.flatten()
 }
 
 fn next(caller: usize) -> Option<Find> {
@@ -82,9 +109,15 @@ fn next(caller: usize) -> Option<Find> {
         .find(|asked| asked.caller.load(Ordering::Acquire) == caller)
         .map_or(0, |asked| asked.next.load(Ordering::Acquire));
     let address = if known == 0 { find_next(caller) } else { known };
-    // SAFETY: a function of that name and type (libgcc's unwind-dw2-fde.h), or null, which is None.
-    unsafe { std::mem::transmute::<usize, Option<Find>>(address) }
+    if address == NO_OTHER {
+        return None;
+    }
+    // SAFETY: a function of that name and type (libgcc's unwind-dw2-fde.h).
+    Some(unsafe { std::mem::transmute::<usize, Find>(address) })
 }
+
+/// What stands for the definition where there is none: an unwinder that comes later is not this one's.
+const NO_OTHER: usize = usize::MAX;
 
 /// The unwinder's own definition, or else the first one there is; noted if there is room.
 fn find_next(caller: usize) -> usize {
@@ -95,7 +128,7 @@ fn find_next(caller: usize) -> usize {
     });
     let definition = own.flatten().or_else(|| loaded::find(name, loaded::own_address()));
     // SAFETY: what is loaded is relocated before its unwinder runs.
-    let Some(address) = definition.map(|definition| unsafe { definition.resolve() }) else { return 0 };
+    let address = definition.map_or(NO_OTHER, |definition| unsafe { definition.resolve() });
     let free = |asked: &&Asked| {
         let taken = asked.caller.compare_exchange(0, caller, Ordering::AcqRel, Ordering::Acquire);
         matches!(taken, Ok(0)) || taken == Err(caller)

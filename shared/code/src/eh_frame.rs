@@ -135,6 +135,7 @@ const SDATA2: u8 = 0x0a;
 const SDATA4: u8 = 0x0b;
 const SDATA8: u8 = 0x0c;
 const PCREL: u8 = 0x10;
+const DATAREL: u8 = 0x30;
 const INDIRECT: u8 = 0x80;
 
 /// Reads from a slice with checks. All methods return None at the end of the data.
@@ -198,47 +199,77 @@ pub fn index(bytes: &[u8], address: usize, text: &Range<usize>) -> Result<Vec<Fd
     let mut fdes = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
-        let mut reader = Reader { bytes, at };
-        let len = reader.u32().ok_or("a cut-off length")?;
-        if len == 0 {
-            // A terminator.
-            at += 4;
-            continue;
+        let (fde, next) = entry(bytes, address, at)?;
+        if fde.is_some_and(|fde| fde.start < text.start || fde.end > text.end) {
+            return Err("an FDE that covers something outside the object's code");
         }
-        if len == u32::MAX {
-            return Err("an entry in the 64-bit format");
-        }
-        let end = reader.at.checked_add(len as usize).filter(|end| *end <= bytes.len());
-        let end = end.ok_or("an entry that is longer than the section")?;
-        let mut entry = Reader { bytes: &bytes[..end], at: reader.at };
-        let pointer_at = entry.at;
-        let cie_offset = entry.u32().ok_or("a cut-off entry")?;
-        if cie_offset != 0 {
-            let cie = pointer_at.checked_sub(cie_offset as usize).ok_or("an FDE whose CIE is outside")?;
-            let encoding = fde_encoding(bytes, cie).ok_or("a CIE of an unknown form")?;
-            let start_at = entry.at;
-            let start = entry.number(encoding).ok_or("an FDE of an unknown form")? as usize;
-            let start = match encoding & 0xf0 {
-                0 => start,
-                PCREL => address.wrapping_add(start_at).wrapping_add(start),
-                _ => return Err("an FDE with an unknown base"),
-            };
-            let len = entry.number(encoding).ok_or("an FDE of an unknown form")? as usize;
-            let end = start.checked_add(len).ok_or("an FDE that covers too much")?;
-            if start < text.start || end > text.end {
-                return Err("an FDE that covers something outside the object's code");
-            }
-            if len != 0 {
-                fdes.push(Fde { start, end, fde: address + at });
-            }
-        }
-        at = end;
+        fdes.extend(fde.filter(|fde| fde.start != fde.end));
+        at = next;
     }
     fdes.sort_unstable_by_key(|fde| fde.start);
     if fdes.windows(2).any(|pair| pair[1].start < pair[0].end) {
         return Err("FDEs that overlap");
     }
     Ok(fdes)
+}
+
+/// The entry at `at` of `bytes`, which the code sees at `address`, if it is an FDE, and where the next one begins.
+fn entry(bytes: &[u8], address: usize, at: usize) -> Result<(Option<Fde>, usize), &'static str> {
+    let mut reader = Reader { bytes, at };
+    let len = reader.u32().ok_or("a cut-off length")?;
+    if len == 0 {
+        // A terminator.
+        return Ok((None, reader.at));
+    }
+    if len == u32::MAX {
+        return Err("an entry in the 64-bit format");
+    }
+    let next = reader.at.checked_add(len as usize).filter(|next| *next <= bytes.len());
+    let next = next.ok_or("an entry that is longer than the section")?;
+    let mut entry = Reader { bytes: &bytes[..next], at: reader.at };
+    let pointer_at = entry.at;
+    let cie_offset = entry.u32().ok_or("a cut-off entry")?;
+    if cie_offset == 0 {
+        return Ok((None, next));
+    }
+    let cie = pointer_at.checked_sub(cie_offset as usize).ok_or("an FDE whose CIE is outside")?;
+    let encoding = fde_encoding(bytes, cie).ok_or("a CIE of an unknown form")?;
+    let start_at = entry.at;
+    let start = entry.number(encoding).ok_or("an FDE of an unknown form")? as usize;
+    let start = match encoding & 0xf0 {
+        0 => start,
+        PCREL => address.wrapping_add(start_at).wrapping_add(start),
+        _ => return Err("an FDE with an unknown base"),
+    };
+    let len = entry.number(encoding).ok_or("an FDE of an unknown form")? as usize;
+    let end = start.checked_add(len).ok_or("an FDE that covers too much")?;
+    Ok((Some(Fde { start, end, fde: address + at }), next))
+}
+
+/// Where the only FDE is that can cover `pc`, by the table in `header`, an `.eh_frame_hdr` that the code sees at
+/// `address`; none if it has no table, or one of another form than linkers make.
+pub fn candidate(header: &[u8], address: usize, pc: usize) -> Option<usize> {
+    let mut reader = Reader { bytes: header, at: 0 };
+    let [version, frames, count, table] = reader.take()?;
+    if (version, count, table) != (1, UDATA4, DATAREL | SDATA4) {
+        return None;
+    }
+    // Where .eh_frame begins, which the table knows better.
+    reader.number(frames)?;
+    let count = reader.u32()? as usize;
+    let rows = header.get(reader.at..)?.as_chunks().0.get(..count)?;
+    let field = |row: &[u8; 8], at: usize| {
+        let distance = Reader { bytes: row, at }.number(SDATA4).unwrap_or(0);
+        address.wrapping_add_signed(distance as isize)
+    };
+    let behind = rows.partition_point(|row| field(row, 0) <= pc);
+    Some(field(rows.get(behind.checked_sub(1)?)?, 4))
+}
+
+/// The FDE at `fde`, if it covers `pc`. `bytes`, which the code sees at `address`, have it and its CIE in them.
+pub fn covering(bytes: &[u8], address: usize, fde: usize, pc: usize) -> Option<Fde> {
+    let (fde, _) = entry(bytes, address, fde.checked_sub(address)?).ok()?;
+    fde.filter(|fde| (fde.start..fde.end).contains(&pc))
 }
 
 /// Moves `bytes`, a relocated `.eh_frame` that the code sees at `from`, to where the code sees it at `to`. Of pointers,
@@ -429,6 +460,49 @@ mod tests {
         bytes.extend([0; 4]);
         let fde = Fde { start: TEXT.start, end: TEXT.end, fde: address + CIE.len() };
         assert_eq!(index(&bytes, address, &TEXT), Ok(vec![fde]));
+    }
+
+    #[test]
+    fn tables_of_linkers_lead_to_frames() {
+        // Two functions with a gap between them, as a linker lays them out.
+        let (header_at, frames_at) = (0x20000_usize, 0x21000_usize);
+        let second = 0x10200..0x10240;
+        let mut frames = plain_frame(frames_at, &TEXT).to_vec();
+        let second_at = frames_at + frames.len();
+        frames.extend(plain_frame(second_at, &second));
+        let fdes = [frames_at + PLAIN_FDE, second_at + PLAIN_FDE];
+        let mut header = vec![1, PCREL | SDATA4, UDATA4, DATAREL | SDATA4];
+        for number in [(frames_at - header_at - 4) as i32, 2] {
+            header.extend(number.to_le_bytes());
+        }
+        for (start, fde) in [TEXT.start, second.start].into_iter().zip(fdes) {
+            header
+                .extend([start, fde].into_iter().flat_map(|at| (at as i32 - header_at as i32).to_le_bytes()));
+        }
+        let find = |pc| {
+            let fde = candidate(&header, header_at, pc)?;
+            covering(&frames, frames_at, fde, pc)
+        };
+        let first = Fde { start: TEXT.start, end: TEXT.end, fde: fdes[0] };
+        let other = Fde { start: second.start, end: second.end, fde: fdes[1] };
+        for (pc, found) in [
+            (TEXT.start - 1, None),
+            (TEXT.start, Some(first)),
+            (TEXT.end - 1, Some(first)),
+            (TEXT.end, None),
+            (second.start - 1, None),
+            (second.start, Some(other)),
+            (second.end - 1, Some(other)),
+            (second.end, None),
+        ] {
+            assert_eq!(find(pc), found, "{pc:#x}");
+        }
+        for len in 0..header.len() {
+            assert_eq!(candidate(&header[..len], header_at, second.start), None, "{len}");
+        }
+        // Without a table to search in.
+        header[2] = 0xff;
+        assert_eq!(candidate(&header, header_at, TEXT.start), None);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub use area::Area;
 pub use builder::{Access, Builder};
 pub use debug_file::DebugFile;
 pub use description::{Description, describe as describe_unit};
-pub use eh_frame::Fde;
+pub use eh_frame::{Fde, candidate, covering};
 pub use link::{CallSite, Code, LinkError, Linked, Resolver, Target, link, link_object};
 pub use memory::{Arena, CodeMemory, MemoryError};
 pub use patch::patch_call;

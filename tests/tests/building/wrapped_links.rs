@@ -77,6 +77,34 @@ fn exceptions_are_caught_in_lazy_libraries_of_plain_programs() {
     assert_prints(&scratch, "opener", "o", "a plain program opens it");
 }
 
+/// Exceptions through lazy and static frames, and a walk to the end of the stack.
+const THROWS: &str = include_str!("linking/throws.cpp");
+
+#[test]
+fn unwinders_from_archives_know_what_is_loaded() {
+    // The linker takes the runtime's definition of a function of libgcc's for the archive's.
+    let scratch = Scratch::new("wrapped-static-unwinder");
+    scratch.file("throws.cpp", THROWS);
+    take(&scratch, &["library.cpp", "opener.c"]);
+    tool(command(CLANG).args(["opener.c", "-o", "opener"]).current_dir(scratch.path()));
+    for linker in LINKERS {
+        let linker = format!("-fuse-ld={linker}");
+        let flags = [&linker, "-static-libgcc", "-static-libstdc++"];
+        for level in ["-O0", "-O2"] {
+            build(
+                &scratch,
+                "bin/autojit-c++",
+                &[&[level, "throws.cpp", "-o", "program"], &flags[..]].concat(),
+            );
+            assert!(!dynamic(&scratch, "program").contains("libgcc_s"), "{linker}");
+            assert_prints(&scratch, "program", "3 out_of_range, 1 to the end", &format!("{linker} {level}"));
+        }
+        let library = ["-shared", "-fPIC", "library.cpp", "-o", "library.so"];
+        build(&scratch, "bin/autojit-c++", &[&library, &flags[..]].concat());
+        assert_prints(&scratch, "opener", "o", &linker);
+    }
+}
+
 #[test]
 fn static_programs_get_the_static_runtime() {
     let scratch = parts("wrapped-static");

@@ -18,7 +18,7 @@ use std::ops::{ControlFlow, Range};
 use goblin::elf::dynamic::{
     DT_GNU_HASH, DT_HASH, DT_NEEDED, DT_NULL, DT_SONAME, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
 };
-use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_GNU_EH_FRAME, PT_LOAD};
 use goblin::elf::section_header::SHN_UNDEF;
 use goblin::elf::sym::{STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE, STT_OBJECT, st_type};
 use goblin::elf64::dynamic::Dyn;
@@ -74,6 +74,15 @@ pub type Visit = unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_voi
 
 /// Calls `visit` for each loaded object in load order, the executable first, until it breaks.
 pub fn each<B>(mut visit: impl FnMut(LoadedObject<'_>) -> ControlFlow<B>) -> Option<B> {
+    // The kernel's object is not in the scope in which the loader looks for symbols.
+    each_mapped(|object| match object.name.to_bytes().starts_with(b"linux-vdso") {
+        true => ControlFlow::Continue(()),
+        false => visit(object),
+    })
+}
+
+/// The same with the object that the kernel has mapped.
+pub fn each_mapped<B>(mut visit: impl FnMut(LoadedObject<'_>) -> ControlFlow<B>) -> Option<B> {
     struct State<'a, B> {
         visit: &'a mut dyn FnMut(LoadedObject<'_>) -> ControlFlow<B>,
         result: Option<B>,
@@ -89,10 +98,6 @@ pub fn each<B>(mut visit: impl FnMut(LoadedObject<'_>) -> ControlFlow<B>) -> Opt
             let name = if info.dlpi_name.is_null() { c"" } else { CStr::from_ptr(info.dlpi_name) };
             LoadedObject { base, name, headers }
         };
-        // The kernel's object is not in the scope in which the loader looks for symbols.
-        if object.name.to_bytes().starts_with(b"linux-vdso") {
-            return 0;
-        }
         match (state.visit)(object) {
             ControlFlow::Continue(()) => 0,
             ControlFlow::Break(value) => {
@@ -215,6 +220,13 @@ impl LoadedObject<'_> {
         let start = segments().map(|segment| segment.start).min().unwrap_or(0);
         let end = segments().map(|segment| segment.end).max().unwrap_or(0);
         start..end
+    }
+
+    /// The addresses of its `.eh_frame_hdr`.
+    pub fn frames_header(&self) -> Option<Range<usize>> {
+        let header = self.headers.iter().find(|header| header.p_type == PT_GNU_EH_FRAME)?;
+        let start = self.base.wrapping_add(header.p_vaddr as usize);
+        Some(start..start + header.p_memsz as usize)
     }
 
     /// The addresses of the loaded segments that have all of `flags`.
