@@ -36,9 +36,8 @@ pub struct Selection {
 
 /// Why nothing of this module can be compiled later, and no text of ours may be in its assembly either, if so.
 pub fn foreign(module: IrModule) -> Option<&'static str> {
-    let triple = module.triple();
-    if !(triple.starts_with("x86_64") && triple.contains("linux")) || triple.contains("gnux32") {
-        return Some("its target is not x86-64 Linux");
+    if !autojit_options::target::is_lazy(&module.triple()) {
+        return Some("its target is not x86-64 Linux with the GNU C library");
     }
     let merged = ["ThinLTO", "EnableSplitLTOUnit"].iter().any(|flag| module.flag(flag).is_some());
     merged.then_some("link-time optimisation needs its bodies")

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use autojit_options::target::is_lazy;
 use autojit_options::{Options, Reader};
 
 use crate::{Failure, installation};
@@ -178,8 +179,8 @@ fn is_header(file: &[u8]) -> bool {
 
 /// Whether a target's programs can have the runtime.
 pub fn is_native(target: &str) -> bool {
-    let x86_64 = target == "x86_64" || target.starts_with("x86_64-") && target.contains("linux");
-    x86_64 && !target.contains("android") && !target.ends_with("x32")
+    // As -arch has it.
+    target == "x86_64" || is_lazy(target)
 }
 
 /// Whether an option names a target whose programs cannot have the runtime.
@@ -325,6 +326,7 @@ mod tests {
             "-m32 a.c",
             "--target=aarch64-linux-gnu a.c",
             "-target wasm32 a.c",
+            "--target=x86_64-linux-musl a.c",
             "stdafx.h",
             "-x c++-header stdafx",
             "-xc-header stdafx",

@@ -1,7 +1,7 @@
 //! Link-time optimisation: code is made for all of a program when it is linked, so nothing can be left for first calls. Command lines
 //! of what compiles lazily lose it (`AUTOJIT_LTO`), unless something else needs it.
 //!
-//! clang's links of objects keep it: with linkers other than LLVM's, bitcode that somebody else has compiled can only be linked
+//! clang's links of objects keep it: with linkers other than LLVM's, bitcode of other builds can only be linked
 //! then, and for machine code it does nothing.
 
 use std::borrow::Cow;

@@ -7,6 +7,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use autojit_options::target::is_lazy;
+
 use crate::link::{self, Link};
 use crate::{Failure, identity, installation, lto, process};
 
@@ -29,7 +31,7 @@ struct Asked {
     library: bool,
     /// Bitcode for link-time optimisation is wanted in objects, or in their place.
     bitcode: bool,
-    /// Something needs link-time optimisation, or the code is not for this machine.
+    /// Something needs link-time optimisation.
     lto_needed: bool,
 }
 
@@ -75,6 +77,7 @@ impl Asked {
             _ if names_linker(option) => self.bare_linker = true,
             _ if starts("--extern") && option.ends_with(b".so") => self.macros = true,
             _ if has("linker-plugin-lto") || has("embed-bitcode") => self.bitcode = true,
+            _ if is_for_others(option) => self.code = false,
             _ if needs_lto(option) => self.lto_needed = true,
             _ => {}
         }
@@ -90,17 +93,17 @@ impl Asked {
     }
 }
 
-/// Whether an option is for what is done at link time, or for code of another machine.
+/// Whether an option names a target whose programs cannot have the runtime.
+fn is_for_others(option: &[u8]) -> bool {
+    let target = option.strip_prefix(b"--target").map(String::from_utf8_lossy);
+    target.is_some_and(|target| !target.is_empty() && !is_lazy(target.trim_start_matches('=')))
+}
+
+/// Whether an option is for what is done at link time.
 fn needs_lto(option: &[u8]) -> bool {
     let option = String::from_utf8_lossy(option);
-    match option.strip_prefix("--target") {
-        Some(target) => !target.is_empty() && !link::is_native(target.trim_start_matches('=')),
-        None => {
-            let checks = option.strip_prefix("-Zsanitizer=").unwrap_or_default();
-            checks.split(',').any(|check| check == "cfi")
-                || option.starts_with("-Zvirtual-function-elimination")
-        }
-    }
+    let checks = option.strip_prefix("-Zsanitizer=").unwrap_or_default();
+    checks.split(',').any(|check| check == "cfi") || option.starts_with("-Zvirtual-function-elimination")
 }
 
 /// What makes rustc do without link-time optimisation, also that of one crate's units: bodies are not there. In libraries that were
@@ -251,6 +254,9 @@ mod tests {
             "--crate-type=proc-macro",
             "--crate-name build_script_build",
             "--crate-name build_script_main",
+            "--target aarch64-unknown-linux-gnu main.rs",
+            "--target=wasm32-wasip1 main.rs",
+            "--target x86_64-unknown-linux-musl main.rs",
         ] {
             assert!(!asked(plain).code, "{plain}");
         }
@@ -285,8 +291,6 @@ mod tests {
             ("-Z sanitizer=cfi", true),
             ("-Zsanitizer=leak,cfi", true),
             ("-Zvirtual-function-elimination", true),
-            ("--target aarch64-unknown-linux-gnu", true),
-            ("--target=wasm32-wasip1", true),
         ] {
             assert_eq!(asked(line).lto_needed, needed, "{line}");
         }

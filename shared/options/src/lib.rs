@@ -6,6 +6,7 @@
 //!
 //! The environment is the caller's to read: the runtime cannot call getenv, a function that the program may define.
 
+pub mod target;
 mod values;
 
 use std::ffi::OsStr;

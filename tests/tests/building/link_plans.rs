@@ -178,9 +178,14 @@ fn what_asks_the_driver_is_answered_by_it() {
     linked.warm("at first");
     linked.scratch.file("words", linked.arguments.join(" "));
     let before = fs::read(linked.kept().join("events")).expect("there are some");
-    for words in
-        [&["-v"][..], &["-###"], &["-save-temps"], &["--version"], &["-flto"], &["helper.c", "-Dhelper=more"]]
-    {
+    for words in [
+        &["-v"][..],
+        &["-###"],
+        &["-save-temps"],
+        &["--version"],
+        &["-flto", "-fwhole-program-vtables"],
+        &["helper.c", "-Dhelper=more"],
+    ] {
         let ask = |plan: &str| {
             let outcome = attempt(linked.command(plan).args(words));
             // Names of files for a while.

@@ -250,6 +250,8 @@ fn the_rust_wrapper_leaves_host_programs_and_questions_plain() {
         (&["--crate-name", "x", "--emit", "obj", "lib.rs"], &primary, true),
         (&["--crate-name", "x", "lib.rs"], &package, true),
         (&["--crate-name", "x", "lib.rs", "--target", target], &package, true),
+        // The runtime is for the GNU C library.
+        (&["--crate-name", "x", "lib.rs", "--target", "x86_64-unknown-linux-musl"], &package, false),
     ] {
         let printed = rust_wrapper(arguments, environment);
         assert_eq!(printed.contains(&lazy), expected, "{arguments:?} with {environment:?}: {printed}");
