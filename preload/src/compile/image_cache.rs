@@ -43,8 +43,8 @@ pub use write::{Noted, OfPacks, write};
 const MODULES: usize = 8;
 /// So many are worth the first one of an image with so many or more.
 const FIRST_MODULES: usize = 2;
-/// So many bytes of code are worth the first one of any image: pages are mapped in later runs, where those of a module's
-/// own file are copied.
+/// So many bytes of code that were found in files of modules are worth the first one of any image: pages are mapped, where code of
+/// such a file is copied. A run that compiles does not pay for that: there may be no later one.
 const FIRST_CODE: usize = 32 << 10;
 /// Bytes of packs that are written again for better code at once: no longer than it takes to look for that.
 const SMALL: usize = 4 << 20;
@@ -193,9 +193,9 @@ fn may_have_any() -> bool {
     !options::calls_pass_stubs()
 }
 
-/// Whether code of so many modules, with so many bytes, is worth the first pack of an image.
-fn is_worth_one(image: &Image, modules: usize, code: usize) -> bool {
-    code >= FIRST_CODE || image.module_count() >= MODULES && modules >= FIRST_MODULES
+/// Whether code of so many modules is worth the first pack of an image, wherever it came from.
+fn is_worth_one(image: &Image, modules: usize) -> bool {
+    image.module_count() >= MODULES && modules >= FIRST_MODULES
 }
 
 fn open(image: &Image) -> Option<ImagePack> {

@@ -12,7 +12,10 @@ use autojit_code::{Symbol, Unit};
 use autojit_store::FunctionKind;
 
 use super::link_ahead::link_ahead;
-use super::{ImagePack, MODULES, RENEWED, SMALL, is_worth_one, key_of, may_have_any, opened_pack, positions};
+use super::{
+    FIRST_CODE, ImagePack, MODULES, RENEWED, SMALL, is_worth_one, key_of, may_have_any, opened_pack,
+    positions,
+};
 use crate::compile::cache::path;
 use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
@@ -72,9 +75,7 @@ impl OfPacks {
     pub fn has(&self, module: &'static Module) -> bool {
         let image = module.image();
         let of_image = self.images.get(&(std::ptr::from_ref(image) as usize));
-        of_image.is_some_and(|(modules, bytes)| {
-            is_worth_one(image, *modules, *bytes as usize) && 4 * bytes <= self.limit
-        })
+        of_image.is_some_and(|(modules, bytes)| is_worth_one(image, *modules) && 4 * bytes <= self.limit)
     }
 }
 
@@ -137,11 +138,12 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         let is_renewed = RENEWED.load(Relaxed) && pack.is_some() && !modules.is_empty();
         let is_settled = pack.is_some_and(|pack| is_settled(image, pack, noted.iter().filter(is_its)));
         let is_worth_it = match pack {
-            None => is_worth_one(
-                image,
-                modules.len(),
-                noted.iter().filter(is_its).map(|it| code_len(&it.unit)).sum(),
-            ),
+            None => {
+                let mut of_image = noted.iter().filter(is_its);
+                is_worth_one(image, modules.len())
+                    || of_image.clone().map(|it| code_len(&it.unit)).sum::<usize>() >= FIRST_CODE
+                        && of_image.all(|it| it.kept.is_some())
+            }
             Some(_) => is_stale || is_renewed || is_settled || modules.len() >= MODULES,
         };
         if !is_worth_it {
