@@ -51,7 +51,7 @@ fn calls_of_undefined_functions_say_so() {
 }
 
 /// The optimiser tells that the first call is not reached if it is asked twice, and a plain build asks it once: the symbol is needed, and an
-/// archive has it.
+/// archive has it. At -O3 it is weak still (docs/compatibility.md).
 const HEAP: &str = "
 void failed(int);
 void make(int *lengths, int n, int most) {
