@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use autojit_trampoline::contract::Slot;
-use autojit_trampoline::counter::{Counted, Counter, Counters};
+use autojit_trampoline::counter::{CALLS, Counted, Counter, Counters, let_pass};
 use autojit_trampoline::entry::{
     Frame, ResolverFn, SaveMethod, address_of, counter_address, counter_address_of, install_counters,
 };
@@ -249,4 +249,50 @@ fn entries_go_on_in_newer_code() {
     // SAFETY: the first field of a counter.
     unsafe { counter(0).cast::<i32>().write(0) };
     assert_eq!([call(0), call(0)], [0, usize::MAX]);
+}
+
+#[test]
+fn counters_of_entries_begin_again_without_the_runtime() {
+    let library = Library::load("passes", &["lazy_dump"], |dir| vec![compile(dir, "registers.s", &[])]);
+    COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
+    library.arm(publish_counted, None);
+    install_counters(tripped);
+    let bytes = Counters::bytes((0, false), 0, [(7, true)].into_iter());
+    let mut words = vec![0_u64; bytes.len() / 8];
+    let memory = words.as_mut_ptr();
+    // SAFETY: as many bytes as there are, in words.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.cast(), bytes.len()) };
+    // SAFETY: there are two.
+    let (all, each) = unsafe { Counters::at(memory as usize, 2) };
+    let left_in_r11 = library.address("left_in_r11") as *mut usize;
+    // Has a counter run out, and returns whether the runtime was asked, and what was left in r11.
+    let run_out = |number: usize| {
+        each[number].restart(0);
+        TRIPPED.store(0, Ordering::Relaxed);
+        // SAFETY: level is an int, counter a pointer, what is left in r11 a number.
+        let left = unsafe {
+            (library.address("level") as *mut u32).write(0);
+            (library.address("counter") as *mut *const Counter).write(&raw const each[number]);
+            (library.address("called") as *mut usize).write(counter_address());
+            left_in_r11.write(usize::MAX);
+            assert_eq!(library.function("call_with_registers")(), 0);
+            left_in_r11.read()
+        };
+        (TRIPPED.load(Ordering::Relaxed) != 0, left)
+    };
+    let asks = |number: usize| run_out(number) == (true, &raw const each[number] as usize + 1);
+    assert!(asks(0), "nothing was let pass");
+    let_pass(3);
+    assert!(asks(1), "loops always ask");
+    for _ in 0..3 {
+        assert_eq!(run_out(0), (false, 0));
+        assert_eq!(each[0].left(), CALLS - 1);
+    }
+    assert!(asks(0), "three have passed");
+    let_pass(1);
+    all.set_owner(42);
+    assert!(asks(0), "it is known what it is of");
+    // What was replaced or retired does not use it up.
+    all.forward(4711);
+    assert_eq!([run_out(0), run_out(0)], [(false, 4711); 2]);
 }

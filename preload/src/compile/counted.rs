@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst,
 };
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ const DEEPEST: u32 = 32;
 
 /// The thresholds of rounds and calls for which counters are made: code is kept with them. These are the usual ones, so that
 /// nothing need be written to use it.
-const MADE_FOR: (i32, i32) = (20_000, 30);
+const MADE_FOR: (i32, i32) = (20_000, counter::CALLS);
 
 /// The counters of code with these loops, and whether optimisers put the function into everything that calls it.
 pub fn bytes(loops: &[LoopHeader], inlined: bool) -> Vec<u8> {
@@ -193,6 +193,11 @@ struct Kept {
 /// later, however busy the machine is.
 const YOUTH: Duration = Duration::from_millis(10);
 
+/// So many counters of entries at most begin again in vain until the time is looked at once more, which takes system calls.
+const MOST_PASSES: i32 = 64;
+/// They are more each time if so little of the processors' time has gone by.
+const OFTEN: Duration = Duration::from_micros(250);
+
 /// When a counter of kept code has run out for the first time, in nanoseconds of the processors' time; 0 if none has.
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
@@ -207,7 +212,20 @@ fn is_young() -> bool {
     if since.is_none() {
         GROWN.store(rest::look(), SeqCst);
     }
-    !GROWN.load(SeqCst) && since.is_none_or(|since| now.saturating_sub(since) < YOUTH.as_nanos() as u64)
+    let is_young =
+        !GROWN.load(SeqCst) && since.is_none_or(|since| now.saturating_sub(since) < YOUTH.as_nanos() as u64);
+    /// How many were let pass when the time was looked at last, and when that was.
+    static LAST: (AtomicI32, AtomicU64) = (AtomicI32::new(0), AtomicU64::new(0));
+    let elapsed = Duration::from_nanos(now.saturating_sub(LAST.1.swap(now, Relaxed)));
+    let next = if is_young { passes(LAST.0.load(Relaxed), elapsed) } else { 0 };
+    LAST.0.store(next, Relaxed);
+    counter::let_pass(next);
+    is_young
+}
+
+/// How many counters begin again before the time is looked at once more, if the last ones, of which there were `last`, took so long.
+fn passes(last: i32, elapsed: Duration) -> i32 {
+    if elapsed < OFTEN { (2 * last).clamp(1, MOST_PASSES) } else { last / 4 }
 }
 
 /// Whether kept code of this process need not count in vain: enough of it was run by short programs.
@@ -561,6 +579,14 @@ impl fmt::Debug for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_is_looked_at_while_it_goes_by() {
+        let (soon, late) = (OFTEN / 2, 2 * OFTEN);
+        let many = (0..9).fold(0, |last, _| passes(last, soon));
+        assert_eq!((passes(0, soon), many), (1, MOST_PASSES));
+        assert_eq!((0..4).fold(many, |last, _| passes(last, late)), 0);
+    }
 
     #[test]
     fn code_is_kept_with_the_usual_thresholds() {

@@ -175,6 +175,21 @@ fn pauses_do_not_make_programs_older() {
     }
 }
 
+/// Counters of short programs run out hundreds of times before anything is to come of it: few of them look at the time for that.
+#[test]
+fn counting_in_vain_takes_few_system_calls() {
+    let program = Program::new("tiers-kept-vain", false);
+    program.run_cold();
+    let mut strace = tiered(Path::new("strace"), &program.scratch, "inprocess", Path::new(NOWHERE));
+    strace.env("AUTOJIT_TIER", "on").env("AUTOJIT_TIER_CALLS", "30").env("AUTOJIT_TIER_LOOPS", "20000");
+    strace.args(["-e", "trace=clock_gettime", "-o", "trace"]).arg(&program.lazy).arg("300");
+    run(&mut strace, program.scratch.path(), b"").assert_code(0);
+    let trace = fs::read_to_string(program.scratch.path().join("trace")).expect("strace writes it");
+    let looked = trace.lines().filter(|line| line.contains("CLOCK_PROCESS_CPUTIME_ID")).count();
+    // There are about 850.
+    assert!((2..=60).contains(&looked), "{trace}");
+}
+
 /// Code of an image pack runs without its containers.
 #[test]
 fn what_cannot_be_optimised_any_more_runs_on() {

@@ -27,6 +27,19 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 use crate::entry::Frame;
 
+/// The calls for which counters of entries are made.
+pub const CALLS: i32 = 30;
+
+/// So many counters of entries that have run out begin again for [`CALLS`] calls without asking the runtime. Threads count without
+/// locks here as well.
+static PASSES: AtomicI32 = AtomicI32::new(0);
+
+/// From now on, so many counters of entries that have run out begin again, and nothing else: those that have no owner yet, so
+/// that kept code whose calls are not to count takes some instructions for them instead of system calls.
+pub fn let_pass(times: i32) {
+    PASSES.store(times, Ordering::Relaxed);
+}
+
 /// What is called when a counter has run out. It must not unwind. It returns 0, or the address of code that the caller, which
 /// must know of it, is to go on with. If the counter is of entries, `frame.caller` is the return address of the call, as
 /// nothing has been pushed yet.
@@ -230,7 +243,18 @@ pub(crate) extern "C" fn ran_out() {
         "cmp dword ptr [r11 + {state}], {retired}",
         "ja 2f",
         "je 3f",
-        "jmp [rip + {asks}]",
+        "cmp dword ptr [rip + {passes}], 0",
+        "jle 4f",
+        // Loops have done much more work.
+        "cmp dword ptr [r11 + {number}], 0",
+        "jne 4f",
+        "cmp qword ptr [r11 - {owner}], 0",
+        "jne 4f",
+        "dec dword ptr [rip + {passes}]",
+        "mov dword ptr [r11], {calls} - 1",
+        "xor r11d, r11d",
+        "ret",
+        "4: jmp [rip + {asks}]",
         // The next entry comes here as well.
         "2: mov dword ptr [r11], 0",
         "mov r11, [r11 - {back}]",
@@ -241,6 +265,10 @@ pub(crate) extern "C" fn ran_out() {
         ".cfi_endproc",
         state = const offset_of!(Counter, state),
         retired = const RETIRED,
+        passes = sym PASSES,
+        number = const offset_of!(Counter, number),
+        owner = const offset_of!(Counters, entries) - offset_of!(Counters, owner),
+        calls = const CALLS,
         asks = sym crate::entry::COUNTER_ADDRESS,
         back = const offset_of!(Counters, entries) - offset_of!(Counters, newer),
         most = const i32::MAX,
