@@ -130,7 +130,20 @@ pub enum Link {
 impl Link {
     /// What a command line of clang's driver asks for. Response files are looked into.
     pub fn of(arguments: &[OsString]) -> Self {
+        Self::of_files(arguments, |file| Path::new(file).exists())
+    }
+
+    /// The same. Without a file that exists the driver has nothing to link, and says so unless we give it something.
+    fn of_files(arguments: &[OsString], exists: impl Fn(&OsStr) -> bool) -> Self {
         let expanded = expanded(arguments);
+        let directory = expanded.iter().rposition(|word| word.as_bytes().starts_with(b"-working-directory"));
+        let directory =
+            directory.and_then(|at| match expanded[at].as_bytes().strip_prefix(b"-working-directory=") {
+                Some(joined) => Some(OsStr::from_bytes(joined)),
+                None => expanded.get(at + 1).map(OsString::as_os_str),
+            });
+        let directory = Path::new(directory.unwrap_or_default());
+        let exists = |file: &[u8]| exists(directory.join(OsStr::from_bytes(file)).as_os_str());
         let mut result = Self::Dynamic;
         let (mut inputs, mut header) = (false, false);
         let mut arguments = expanded.iter().map(|argument| argument.as_bytes());
@@ -148,7 +161,8 @@ impl Link {
                 return Self::No;
             }
             if SEPARATE.contains(&text) {
-                let value = arguments.next().unwrap_or_default();
+                // What would come behind would be taken for it.
+                let Some(value) = arguments.next() else { return Self::No };
                 let value = std::str::from_utf8(value).unwrap_or_default();
                 match text {
                     "-Xlinker" | "--for-linker" if NOT_DYNAMIC_FOR_LINKER.contains(&value) => {
@@ -159,7 +173,7 @@ impl Link {
                     _ => {}
                 }
             } else if argument == b"-" || !argument.starts_with(b"-") {
-                inputs = true;
+                inputs = inputs || argument == b"-" || exists(argument);
                 header |= is_header(argument);
             } else if argument.starts_with(b"-x") && argument.ends_with(b"-header") {
                 return Self::No;
@@ -291,7 +305,8 @@ mod tests {
     use super::*;
 
     fn link(line: &str) -> Link {
-        Link::of(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
+        let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+        Link::of_files(&words, |file| !file.as_bytes().starts_with(b"missing"))
     }
 
     #[test]
@@ -308,6 +323,10 @@ mod tests {
             "-target x86_64-linux-gnu a.o",
             "-MD -MF a.d a.c",
             "-Wl,-Bstatic,-lz,-Bdynamic a.o",
+            "missing.c -lm",
+            "missing.c a.o",
+            "-working-directory elsewhere missing.c",
+            "missing.c -working-directory=elsewhere",
         ] {
             assert_eq!(link(line), Link::Dynamic, "{line}");
         }
@@ -332,6 +351,8 @@ mod tests {
             "-xc-header stdafx",
             "-fsyntax-only a.c",
             "-v -include a.h -o x",
+            "missing.c -Wl,-s",
+            "-static a.o -o",
         ] {
             assert_eq!(link(line), Link::No, "{line}");
         }
@@ -350,7 +371,7 @@ mod tests {
         let found = Link::of(std::slice::from_ref(&argument));
         // One that names itself ends.
         std::fs::write(&file, format!("'{}'", argument.display())).expect("the directory is writable");
-        let endless = Link::of(&[argument, "a.c".into()]);
+        let endless = Link::of_files(&[argument, "a.c".into()], |_| true);
         std::fs::remove_file(&file).expect("it is ours");
         assert_eq!((found, endless), (Link::No, Link::Dynamic));
     }

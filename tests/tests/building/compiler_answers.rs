@@ -72,6 +72,15 @@ const ASKED: &[&str] = &[
     "-v",
     "-c main.c -o no/such/directory/main.o",
     "main.o -o program -lno_such_library",
+    "missing.c",
+    "missing.o -o program",
+    "-static missing.c -Wl,-s",
+    "missing.c -lm",
+    "main.c missing.c -o program",
+    "@missing",
+    "main.c -o",
+    "-static main.c -o",
+    "-working-directory no-directory main.c",
 ];
 
 #[test]

@@ -65,6 +65,7 @@ fn compiler_wrappers_take_another_compiler() {
 fn compilers_ask_for_large_pages() {
     let scratch = Scratch::new("wrapper-pages");
     let text = "#!/bin/sh\necho \"<$GLIBC_TUNABLES>\"\n";
+    scratch.file("a.c", "");
     let [clang, other] = [CLANG, "launched-compiler"].map(|name| {
         let script = scratch.file(&format!("bin/{name}"), text);
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
@@ -78,6 +79,7 @@ fn compilers_ask_for_large_pages() {
     ] {
         let mut wrapper = command(dist("bin/autojit-cc"));
         wrapper.env("AUTOJIT_CC", compiler).env_remove("GLIBC_TUNABLES").args(line.split(' '));
+        wrapper.current_dir(scratch.path());
         wrapper.envs(given.map(|value| ("GLIBC_TUNABLES", value)));
         assert_eq!(tool(&mut wrapper).text(), format!("<{expected}>\n"), "{compiler:?} {line}");
     }
