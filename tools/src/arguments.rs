@@ -20,6 +20,8 @@ pub enum Task {
     CacheClear,
     /// Print what is lazy in files.
     List(Vec<OsString>),
+    /// Print what refers to a symbol, the first word, in the files behind it.
+    Where(Vec<OsString>),
     /// Look for what is wrong with the installation and the system.
     Doctor,
     /// Run a program.
@@ -102,6 +104,12 @@ const TABLE: &[Row] = &[
         action: Action::Files(Task::List),
     },
     Row {
+        name: "--where",
+        form: "--where SYMBOL FILE...",
+        doc: "print which lazy functions of object files and archives refer to a symbol or define it, and their lines",
+        action: Action::Files(Task::Where),
+    },
+    Row {
         name: "--doctor",
         form: "--doctor",
         doc: "check compilers, installation, cache, limits and kernel, and say how to mend what is wrong",
@@ -154,7 +162,7 @@ Options:
     }
     text += "
 Exit status: the program's; 127 if the program, libautojit.so or autojitd is not found, 126 if the program cannot be
-executed, 2 for a wrong option, 1 if --doctor finds something wrong, or --list nothing lazy.
+executed, 2 for a wrong option, 1 if --doctor finds something wrong, --list nothing lazy, or --where no place.
 ";
     text
 }
@@ -244,6 +252,7 @@ mod tests {
         assert_eq!((start.progress, start.line.len()), (true, 2));
         assert_eq!(parsed(&["--help", "a"]), Ok(Task::Help));
         assert_eq!(parsed(&["--list", "a", "--b"]), Ok(Task::List(vec!["a".into(), "--b".into()])));
+        assert_eq!(parsed(&["--where", "a", "b.o"]), Ok(Task::Where(vec!["a".into(), "b.o".into()])));
         for wrong in [
             &["--nothing", "a"][..],
             &["-x"],

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::link::{self, Link};
 use crate::role::{self, Language};
-use crate::{Failure, identity, lto, plan, preamble, process, suit};
+use crate::{Failure, identity, lto, plan, preamble, process, suit, undefined};
 
 /// The variable that names the compiler behind a wrapper, and the compiler if it is not set.
 pub fn usual(language: Language) -> (&'static str, &'static str) {
@@ -92,6 +92,9 @@ pub fn call(
     };
     if let Some(status) = done {
         return Ok(status);
+    }
+    if link != Link::No {
+        return undefined::link(program, &line, rest);
     }
     Err(process::become_program(program, &line))
 }

@@ -18,10 +18,9 @@ use autojit_trampoline::contract::{
 };
 use autojit_trampoline::staying::{STATIC_SECTION, Staying};
 use goblin::elf::header::ET_REL;
-use goblin::elf::section_header::SHT_NOBITS;
-use goblin::elf::{Elf, SectionHeader};
 
 use crate::Failure;
+use crate::elf::{self, File, is_archive, is_elf};
 
 /// Prints what the files have. Fails if one of them has nothing lazy.
 pub fn print(files: &[OsString]) -> Result<(), Failure> {
@@ -65,18 +64,9 @@ struct Contents {
 fn listed(path: &Path) -> Result<String, String> {
     let bytes = std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut contents = Contents::default();
-    if bytes.starts_with(b"!<arch>\n") {
-        let archive =
-            goblin::archive::Archive::parse(&bytes).map_err(|error| format!("a damaged archive: {error}"))?;
-        // By number: several may have one name.
-        for member in (0..archive.len()).filter_map(|index| archive.get_at(index)) {
-            let begin = usize::try_from(member.offset).unwrap_or(usize::MAX);
-            let object = bytes.get(begin..).and_then(|rest| rest.get(..member.size())).unwrap_or_default();
-            // Archives of Rust also have metadata in them.
-            if is_elf(object) {
-                let name = member.extended_name();
-                read(object, &mut contents).map_err(|why| format!("{name} in it: {why}"))?;
-            }
+    if is_archive(&bytes) {
+        for (name, object) in elf::members(&bytes)? {
+            read(object, &mut contents).map_err(|why| format!("{name} in it: {why}"))?;
         }
     } else if is_elf(&bytes) {
         read(&bytes, &mut contents)?;
@@ -99,42 +89,6 @@ fn wholly_static(modules: &BTreeSet<(String, String)>) -> String {
     modules.iter().map(|(source, why)| format!("{source}: static: {why}\n")).collect()
 }
 
-fn is_elf(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x7fELF")
-}
-
-/// A 64-bit file with its sections.
-struct File<'a> {
-    bytes: &'a [u8],
-    elf: Elf<'a>,
-}
-
-impl<'a> File<'a> {
-    /// The section of that name: its address and its bytes.
-    fn section(&self, name: &str) -> Result<Option<(u64, &'a [u8])>, String> {
-        let is = |header: &&SectionHeader| self.elf.shdr_strtab.get_at(header.sh_name) == Some(name);
-        let Some(header) = self.elf.section_headers.iter().find(is) else { return Ok(None) };
-        let bytes = header.file_range().and_then(|range| self.bytes.get(range));
-        let bytes = bytes.ok_or_else(|| format!("damaged: its section {name} is not whole"))?;
-        Ok(Some((header.sh_addr, bytes)))
-    }
-
-    /// What is in the file from an address on, to the end of the section.
-    fn at(&self, address: u64) -> Option<&'a [u8]> {
-        let holds = |header: &&SectionHeader| {
-            header.sh_type != SHT_NOBITS
-                && header.sh_addr != 0
-                && address.checked_sub(header.sh_addr).is_some_and(|offset| offset < header.sh_size)
-        };
-        let header = self.elf.section_headers.iter().find(holds)?;
-        self.bytes.get(header.file_range()?)?.get((address - header.sh_addr) as usize..)
-    }
-
-    fn string(&self, address: u64) -> Option<&'a [u8]> {
-        self.at(address)?.split(|byte| *byte == 0).next()
-    }
-}
-
 fn number(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..at + 4).map_or(0, |word| u32::from_le_bytes(word.try_into().expect("4 bytes")))
 }
@@ -144,8 +98,7 @@ fn distance(bytes: &[u8], at: usize) -> i64 {
 }
 
 fn read(bytes: &[u8], contents: &mut Contents) -> Result<(), String> {
-    let elf = Elf::parse(bytes).map_err(|error| format!("a damaged ELF file: {error}"))?;
-    let file = File { bytes, elf };
+    let file = File::parse(bytes)?;
     let (_, staying) = file.section(STATIC_SECTION)?.unwrap_or_default();
     for Staying { key, source, reasons } in Staying::entries(staying) {
         for (why, names) in reasons {

@@ -139,7 +139,8 @@ impl Asked {
     }
 }
 
-fn is_compiled(file: &str) -> bool {
+/// Whether clang compiles a file, by its name.
+pub fn is_compiled(file: &str) -> bool {
     let extension = Path::new(file).extension().and_then(OsStr::to_str);
     extension.is_some_and(|extension| COMPILED.contains(&extension))
 }

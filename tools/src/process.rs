@@ -108,42 +108,74 @@ pub fn run_as_child(
     messages: &std::fs::File,
     outputs: &[i32],
 ) -> Option<u8> {
+    let status = run_child(program, line, || {
+        outputs.iter().for_each(|output| {
+            // SAFETY: a descriptor that is open, and numbers.
+            unsafe { libc::dup2(messages.as_raw_fd(), *output) };
+        });
+    })?;
+    const CRASHES: [i32; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGSYS];
+    if libc::WIFSIGNALED(status) && !CRASHES.contains(&libc::WTERMSIG(status)) {
+        end_by(libc::WTERMSIG(status));
+    }
+    u8::try_from(libc::WEXITSTATUS(status)).ok().filter(|_| libc::WIFEXITED(status))
+}
+
+/// Runs a program as this process would become it, and waits for it: its exit status. A signal that ends it ends this process as well.
+pub fn run_in_place(program: &Path, line: &[OsString]) -> Result<u8, Failure> {
+    // SAFETY: numbers alone. Where children are to be forgotten, nobody is told how they end.
+    let children = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    let status = run_child(program, line, || {
+        // SAFETY: the program finds what this process did.
+        unsafe { libc::signal(libc::SIGCHLD, children) };
+    });
+    // Without a second process it is this one.
+    let Some(status) = status else { return Err(become_program(program, line)) };
+    if libc::WIFSIGNALED(status) {
+        end_by(libc::WTERMSIG(status));
+    }
+    Ok(u8::try_from(libc::WEXITSTATUS(status)).unwrap_or(1))
+}
+
+/// Ends this process as a child was ended. It leaves no memory image of its own.
+fn end_by(signal: i32) {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: numbers and a structure of ours; the signal's own action is an end of the process.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+    }
+}
+
+/// Runs a program as this process would become it after `prepare`, and waits for it: what `wait` says of it.
+fn run_child(program: &Path, line: &[OsString], prepare: impl FnOnce()) -> Option<i32> {
     let parent = std::process::id();
     // SAFETY: the process has one thread, so the child may do whatever it likes.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // SAFETY: numbers alone, and a descriptor that is open. A build ends a compile by a signal to the process that it knows.
+        // SAFETY: numbers alone. A build ends a compile by a signal to the process that it knows.
         unsafe {
             libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
             if libc::getppid() != parent.cast_signed() {
                 libc::_exit(128 + libc::SIGTERM);
             }
-            outputs.iter().for_each(|output| {
-                libc::dup2(messages.as_raw_fd(), *output);
-            });
         }
+        prepare();
         let failure = become_program(program, line);
         eprintln!("autojit: {}", failure.message);
         // SAFETY: ends the child without what the parent has registered.
         unsafe { libc::_exit(failure.status.into()) };
     }
     let mut status = 0;
-    // SAFETY: the status is written to a variable of ours.
-    while unsafe { libc::waitpid(child, &raw mut status, 0) } != child {
-        if Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+    // SAFETY: the status is written to a variable of ours. A child that cannot be started has no number, and is not waited for.
+    while child < 0 || unsafe { libc::waitpid(child, &raw mut status, 0) } != child {
+        if child < 0 || Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
             return None;
         }
     }
-    const CRASHES: [i32; 6] =
-        [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT, libc::SIGSYS];
-    if libc::WIFSIGNALED(status) && !CRASHES.contains(&libc::WTERMSIG(status)) {
-        // SAFETY: numbers alone; the signal's own action is an end of the process.
-        unsafe {
-            libc::signal(libc::WTERMSIG(status), libc::SIG_DFL);
-            libc::raise(libc::WTERMSIG(status));
-        }
-    }
-    u8::try_from(libc::WEXITSTATUS(status)).ok().filter(|_| libc::WIFEXITED(status))
+    Some(status)
 }
 
 /// What a program prints on standard output.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::arguments::{self, Start, Task};
-use crate::{Failure, cached, doctor, installation, list, needed, process, progress};
+use crate::{Failure, cached, doctor, installation, list, needed, process, progress, undefined};
 
 /// The table of options as text; a test of the runtime compares.
 const ENVIRONMENT: &str = include_str!("options.txt");
@@ -18,6 +18,7 @@ pub fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {
         Task::CacheStats => cached::print()?,
         Task::CacheClear => cached::clear()?,
         Task::List(files) => list::print(&files)?,
+        Task::Where(words) => undefined::print(&words)?,
         Task::Doctor => return doctor::run(),
         Task::Program(start) => return Err(become_lazy(start)),
     }

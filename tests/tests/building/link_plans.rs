@@ -143,6 +143,8 @@ fn messages_are_the_drivers() {
     assert_eq!((failed.status, linked.count('t')), (Some(1), told + 1));
     assert!(failed.said.contains("undefined symbol: other"), "{}", failed.said);
     assert!(failed.said.contains("linker command failed"), "{}", failed.said);
+    let note = "autojit-cc: note: 'other' is referred to by helper (helper.c)\n";
+    assert!(failed.said.ends_with(note), "{}", failed.said);
     fs::remove_file(linked.scratch.path().join("helper.o")).expect("it is ours");
     let (_, missing) = linked.compare("a missing object");
     assert!(missing.said.contains("no such file or directory: 'helper.o'"), "{}", missing.said);

@@ -13,6 +13,7 @@ mod generated;
 mod launched;
 mod launcher;
 mod libraries;
+mod link_errors;
 mod link_flags;
 mod link_plans;
 mod linking;

@@ -31,12 +31,21 @@ const JOINED: &[&str] = &["-L", "-l", "-Wl,", "-fuse-ld="];
 
 /// Whether all of a command line of the wrapper is on the list.
 pub fn fit(arguments: &[OsString]) -> bool {
-    let (mut inputs, mut output) = (0, false);
+    // Without a name for the output it is a trial of somebody at a terminal, or of a configure script.
+    is_known_link(arguments, is_input) && arguments.iter().any(|word| word == "-o")
+}
+
+/// Whether all that a command line does is to compile files, as the same list has it, and to link.
+pub fn compiles_and_links(arguments: &[OsString]) -> bool {
+    is_known_link(arguments, |file| is_input(file) || lto::is_compiled(file))
+}
+
+fn is_known_link(arguments: &[OsString], is_input: impl Fn(&str) -> bool) -> bool {
+    let mut inputs = 0;
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         let Some(text) = word.to_str() else { return false };
         if SEPARATE.contains(&text) {
-            output |= text == "-o";
             if words.next().is_none() {
                 return false;
             }
@@ -53,8 +62,7 @@ pub fn fit(arguments: &[OsString]) -> bool {
             return false;
         }
     }
-    // Without a name for the output it is a trial of somebody at a terminal, or of a configure script.
-    inputs > 0 && output
+    inputs > 0
 }
 
 /// Whether the driver hands a file on to the linker as it is.

@@ -96,7 +96,7 @@ fn only_job(text: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// The words of a job: each in quotes, behind a blank, with backslashes in front of what would end it.
-fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut bytes = line.iter().copied().peekable();
     while let Some(blank) = bytes.next() {

@@ -20,6 +20,9 @@ use crate::kept::making::{self, Place};
 use crate::kept::{self, Event, Key, Kind, Lookup, Seen, State, Storage};
 use crate::process;
 
+pub use flags::compiles_and_links;
+pub use make::words;
+
 /// The form of keys, manifests and what belongs to them.
 const VERSION: &str = "autojit link 1";
 /// What plans may take of the cache's limit.
