@@ -273,7 +273,7 @@ fn places_can_be_asked_for() {
     let expected = "'missing' is referred to by main (main.c:10)\n'missing' is referred to by inner (main.c:6)\n\
         'missing' is referred to by unused (unused.c:2)\n";
     assert_eq!(ask("missing main.o lib.a").assert_code(0).text(), expected);
-    let expected = "'helper' is referred to by main (main.c:10)\n'helper' is defined in helper.c:2\n";
+    let expected = "'helper' is referred to by main (main.c:11)\n'helper' is defined in helper.c:2\n";
     assert_eq!(ask("helper main.o helper.o").assert_code(0).text(), expected);
     let nothing = ask("nothing main.o");
     assert!(nothing.assert_code(1).errors().contains("no lazy function"), "{nothing}");
