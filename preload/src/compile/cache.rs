@@ -31,7 +31,7 @@ use crate::settings::{stats, trace};
 use crate::sys;
 
 pub use claimed::{Claimed, remove_lines};
-pub use waiting::{FORK_LOCK, flush, flush_if_due, has_news, keep};
+pub use waiting::{FORK_LOCK, flush, flush_if_due, has_news, keep, take_noted};
 
 use claimed::lines_of;
 use waiting::note;

@@ -36,7 +36,9 @@ impl Directory {
             // It may not be empty.
             let _ = sys::remove_directory(&c_path(&[&shard]));
         }
-        let _ = sys::remove(&self.waited_path());
+        for figures in [self.waited_path(), self.lacking_path()] {
+            let _ = sys::remove(&figures);
+        }
         let _ = sys::remove_directory(&c_path(&[self.path()]));
         left
     }

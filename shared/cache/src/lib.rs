@@ -9,6 +9,7 @@
 pub mod by_content;
 mod contents;
 mod directory;
+mod lacking;
 mod live;
 pub mod profile;
 mod waited;

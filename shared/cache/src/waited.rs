@@ -4,6 +4,7 @@
 //! Layout of the file `.waited` beside the shards: nanoseconds, eight bytes, little-endian. One process at a time has it
 //! locked.
 
+use std::ffi::CStr;
 use std::time::Duration;
 
 use autojit_sys::{Errno, File};
@@ -20,19 +21,21 @@ impl Directory {
     /// # Errors
     /// Another process has it; there is no cache yet; the file is another user's.
     pub fn lock_waited(&self) -> Result<Waited, Errno> {
-        let file = self.open_waited(libc::O_RDWR | libc::O_CREAT)?;
+        let file = self.open_figures(&self.waited_path(), libc::O_RDWR | libc::O_CREAT)?;
         file.try_lock()?;
         Ok(Waited(file))
     }
 
     /// What it is now; zero if there is none.
     pub fn waited(&self) -> Duration {
-        self.open_waited(libc::O_RDONLY).map_or(Duration::ZERO, |file| Waited(file).get())
+        let file = self.open_figures(&self.waited_path(), libc::O_RDONLY);
+        file.map_or(Duration::ZERO, |file| Waited(file).get())
     }
 
-    fn open_waited(&self, flags: i32) -> Result<File, Errno> {
+    /// Opens a file of figures that processes change in place.
+    pub(crate) fn open_figures(&self, path: &CStr, flags: i32) -> Result<File, Errno> {
         let flags = flags | libc::O_NOFOLLOW | libc::O_NONBLOCK;
-        let file = File::open(&self.waited_path(), flags, 0o600)?;
+        let file = File::open(path, flags, 0o600)?;
         let status = file.status()?;
         let is_ours = status.is_a(libc::S_IFREG) && status.owner == self.user() && status.is_private();
         if is_ours { Ok(file) } else { Err(FOREIGN) }

@@ -16,6 +16,7 @@ use autojit_tests::run::{Outcome, by_llvm, command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
+mod large;
 mod mapped;
 mod small;
 

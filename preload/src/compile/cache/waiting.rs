@@ -100,6 +100,11 @@ pub(super) fn note(module: &'static Module, unit: Unit<'static>, kept: Option<(u
     waiting.noted.push(Noted { module, unit, time, kept, unwritten: false });
 }
 
+/// Takes what may become part of an image pack and was kept since the rest is being written.
+pub fn take_noted() -> Vec<Noted> {
+    std::mem::take(&mut WAITING.lock().noted)
+}
+
 /// Whether the process has had code that may be written. Takes no lock.
 pub fn has_news() -> bool {
     NEWS.load(Ordering::Relaxed) || image_cache::is_stale()

@@ -16,7 +16,8 @@ use super::{
     FIRST_CODE, ImagePack, MODULES, RENEWED, SMALL, is_worth_one, key_of, may_have_any, opened_pack,
     positions,
 };
-use crate::compile::cache::path;
+use crate::compile::cache::{self, path};
+use crate::compile::modules;
 use crate::link::kept_lines::KeptLines;
 use crate::program::image::{self, Image};
 use crate::program::module::Module;
@@ -30,6 +31,9 @@ const GROUP_FUNCTIONS: usize = 256;
 const GROUP_CODE: usize = 128 << 10;
 /// How often they double.
 const LARGEST_SCALE: usize = 5;
+
+/// Writing a pack again takes about as long, for each so many bytes of it, as what a process does for want of a module in it.
+const WORTH: usize = 512 << 10;
 
 /// Code of a module that came by another way than the image pack.
 #[derive(Debug)]
@@ -144,11 +148,15 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
                     || of_image.clone().map(|it| code_len(&it.unit)).sum::<usize>() >= FIRST_CODE
                         && of_image.all(|it| it.kept.is_some())
             }
-            Some(_) => is_stale || is_renewed || is_settled || modules.len() >= MODULES,
+            Some(pack) => {
+                let is_wanted = is_settled || modules.len() >= MODULES;
+                is_stale || is_renewed || is_wanted && is_due(directory, image, pack, modules)
+            }
         };
         if !is_worth_it {
             continue;
         }
+        noted.append(&mut cache::take_noted());
         let (mut of_image, others): (Vec<_>, _) = noted.into_iter().partition(|it| is_its(&it));
         noted = others;
         // What is needed together comes into one group.
@@ -177,6 +185,23 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         }
     }
     noted
+}
+
+/// Whether what processes have done for want of code in the pack, this one for `modules`, is worth writing it. Then this process
+/// has what the cache has of all modules that they lacked: each writer would add a few, and suites of tests are of many programs.
+fn is_due(directory: &Directory, image: &'static Image, pack: &ImagePack, modules: BTreeSet<u32>) -> bool {
+    let enough = pack.packs_len / WORTH;
+    if modules.len() >= enough {
+        return true;
+    }
+    let modules: Vec<u32> = modules.into_iter().collect();
+    let Ok(lacking) = directory.note_lacking(&pack.key, &modules, enough as u32) else { return false };
+    // The program may close a library meanwhile.
+    if image.is_executable() {
+        let modules = lacking.iter().filter_map(|position| image.module(*position as usize));
+        modules.filter(|module| module.open().is_ok()).for_each(modules::bind_cached);
+    }
+    !lacking.is_empty()
 }
 
 /// Whether an earlier run left code in the files of modules that the pack lacks, and this process had nothing to add: others will
