@@ -8,6 +8,7 @@
 use std::ffi::CString;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use autojit_protocol::json::quote;
 
@@ -23,6 +24,8 @@ use crate::sys::{self, File};
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// Whether this process has written.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
+/// How long other processes may write to the same file.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Notes the process that the counts begin in, if a file is to have them. The options are known.
 pub fn begin() {
@@ -59,10 +62,24 @@ pub fn write() {
 /// Writes the file `name` of a process.
 fn write_file(name: &[u8], process: u32, what: &str, text: &str) -> Result<(), sys::Errno> {
     let path = file_name(name, process, process != PROCESS.load(Relaxed));
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-    File::open(&path, flags, 0o666)
-        .and_then(|file| sys::write(file.descriptor(), text.as_bytes()))
+    File::open(&path, libc::O_WRONLY | libc::O_CREAT, 0o666)
+        .and_then(|file| replace(&file, text))
         .inspect_err(|error| log::warn!("writing {what} to {}: {error}", path.to_string_lossy()))
+}
+
+/// Makes `text` all that the file has. Processes that end at once may have been given the same name: the file has what one
+/// of them wrote, so the file is locked. A lock that somebody keeps is no reason to stay.
+fn replace(file: &File, text: &str) -> Result<(), sys::Errno> {
+    let locked = || file.try_lock() != Err(sys::Errno(libc::EWOULDBLOCK));
+    for _ in 0..LONGEST_WAIT.as_millis() {
+        if locked() {
+            break;
+        }
+        sys::sleep_for(Duration::from_millis(1));
+    }
+    // What is not a regular file has no size.
+    let _ = file.set_size(0);
+    sys::write(file.descriptor(), text.as_bytes())
 }
 
 /// The file's name for a process: %p is its id. A forked child without %p gets a name of its own.
@@ -152,6 +169,28 @@ mod tests {
         assert_eq!(file_name(b"/tmp/s", 12, true).as_bytes(), b"/tmp/s.12");
         assert_eq!(file_name(b"/tmp/%p/s.%p", 12, true).as_bytes(), b"/tmp/12/s.12");
         assert_eq!(file_name(b"100%", 12, false).as_bytes(), b"100%");
+    }
+
+    #[test]
+    fn processes_with_the_same_file_write_one_after_the_other() {
+        let file = File::memory(c"report").unwrap();
+        let path = format!("/proc/self/fd/{}", file.descriptor());
+        let what_it_has = || std::fs::read_to_string(&path).unwrap();
+        let write = |text| write_file(path.as_bytes(), PROCESS.load(Relaxed), "numbers", text);
+        write("what another process writes, which is longer").unwrap();
+        let other = std::fs::File::open(&path).unwrap();
+        other.lock().unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| write("1 2 3"));
+            std::thread::sleep(LONGEST_WAIT / 10);
+            assert_eq!(what_it_has(), "what another process writes, which is longer");
+            other.unlock().unwrap();
+            writer.join().unwrap().unwrap();
+        });
+        assert_eq!(what_it_has(), "1 2 3");
+        other.lock().unwrap();
+        write("4 5").unwrap();
+        assert_eq!(what_it_has(), "4 5", "behind a lock that is kept");
     }
 
     #[test]
