@@ -38,6 +38,8 @@ pub struct Client {
     pub program: String,
     /// The request that it waits for.
     pub request: Option<RequestId>,
+    /// Whether it waits until what was compiled is written.
+    pub saving: bool,
     /// Whether the answer must not have a descriptor.
     pub inline: bool,
     /// When something was last sent to it.
@@ -59,11 +61,17 @@ impl Client {
             role: Role::Unknown,
             program: String::new(),
             request: None,
+            saving: false,
             inline: false,
             told: Instant::now(),
             since: Instant::now(),
             leaving: false,
         }
+    }
+
+    /// Whether it waits for an answer.
+    pub fn waits(&self) -> bool {
+        self.request.is_some() || self.saving
     }
 
     /// Where its messages come from.

@@ -112,7 +112,7 @@ impl Clients {
     pub fn keep_alive(&mut self) -> Vec<ClientId> {
         let mut silent = Vec::new();
         for (id, client) in &mut self.connected {
-            if client.request.is_some() && client.is_told() && client.told.elapsed() >= WORKING_INTERVAL {
+            if client.waits() && client.is_told() && client.told.elapsed() >= WORKING_INTERVAL {
                 client.tell(&Message::Working, None);
             }
             if client.role == Role::Unknown && client.since.elapsed() > INTRODUCTION {
@@ -120,6 +120,23 @@ impl Clients {
             }
         }
         silent
+    }
+
+    /// Whether one waits until what was compiled is written.
+    pub fn are_saving(&self) -> bool {
+        self.connected.values().any(|client| client.saving)
+    }
+
+    /// Tells those that everything is written; returns them.
+    pub fn announce_saved(&mut self) -> Vec<ClientId> {
+        let saving = self.connected.iter_mut().filter(|(_, client)| client.saving);
+        saving
+            .map(|(id, client)| {
+                client.saving = false;
+                client.tell(&Message::Saved, None);
+                *id
+            })
+            .collect()
     }
 
     /// Adds the descriptors to wait for.

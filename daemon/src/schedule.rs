@@ -20,8 +20,13 @@ pub fn start_jobs(state: &mut ServerState) {
             compile_ahead(state);
         }
     }
+    let saving = state.clients.are_saving();
     if state.requests.queued() == 0 {
-        state.compilers.write(state.stopping);
+        state.compilers.write(state.stopping || saving);
+    }
+    if saving && !state.compilers.are_writing() {
+        let saved = state.clients.announce_saved();
+        talk::hear_all(state, saved);
     }
     state.counters.retired += state.compilers.retire();
 }

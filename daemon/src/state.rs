@@ -81,7 +81,7 @@ impl ServerState {
 
     /// Whether a client waits for something that is due at a time.
     pub fn has_deadlines(&self) -> bool {
-        !self.requests.is_empty() || self.clients.are_unknown()
+        !self.requests.is_empty() || self.clients.are_unknown() || self.clients.are_saving()
     }
 }
 

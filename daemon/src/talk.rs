@@ -18,7 +18,7 @@ pub fn hear(state: &mut ServerState, id: ClientId) {
             return state.leave(id);
         }
         // One request at a time: what comes behind it waits.
-        if client.leaving || client.request.is_some() {
+        if client.leaving || client.waits() {
             return;
         }
         let result = match client.incoming.take() {
@@ -81,6 +81,7 @@ fn handle(
             }
         }
         (_, Message::Stop) => state.stop(),
+        (_, Message::Save) => client.saving = true,
         (_, _) => return Err("it has sent a message that only autojitd sends".into()),
     }
     Ok(())

@@ -5,7 +5,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use autojit_protocol::Scope;
+use autojit_protocol::{Message, Scope};
 use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, module, question};
 
 #[test]
@@ -116,6 +116,32 @@ fn what_is_compiled_goes_to_the_cache() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     assert_eq!(autojit_cache::profile::ran(&directory, "cached.c"), ["f1"]);
+}
+
+#[test]
+fn what_is_asked_to_be_saved_is_in_the_cache() {
+    let daemon = Daemon::start(&[]);
+    let module = many("saved.c", 3);
+    let mut program = daemon.program("/bin/a");
+    program.compile(&module, 1);
+    let save = |program: &mut common::Program| {
+        program.connection.send(&Message::Save, None).unwrap();
+        loop {
+            let packet = program.connection.receive(PATIENCE).unwrap();
+            match packet.message().unwrap() {
+                Message::Working => {}
+                answer => break assert_eq!(answer, Message::Saved),
+            }
+        }
+    };
+    save(&mut program);
+    let key = autojit_cache::key_of(&autojit_abi::GENERATOR, &module.key, -1);
+    let directory = autojit_cache::Directory::new(program.cache.as_bytes(), 0, 1 << 30);
+    let bytes = directory.read(&key, autojit_cache::Kind::Code).expect("it is there at once");
+    assert!(autojit_code::pack::decode(&bytes, &key).is_ok());
+    // With nothing to write there is nothing to wait for, and the connection serves on.
+    save(&mut program);
+    program.compile(&module, 2);
 }
 
 #[test]

@@ -164,10 +164,19 @@ pub fn is_awaited() -> bool {
     options::tier() == options::Tier::Wait && USED.load(Relaxed)
 }
 
-/// Has everything replaced that is wanted, at the end of the process. The caller has a fork guard.
+/// Has everything replaced that is wanted, at the end of the process, and what was optimised for it written, so that the next
+/// run begins with that. The caller has a fork guard.
 pub fn finish() {
     process::notice_unloads();
-    QUEUE.lock().finish(Duration::MAX);
+    let mut queue = QUEUE.lock();
+    queue.finish(Duration::MAX);
+    if queue.asked.is_none()
+        && let Some(talk) = &mut queue.talk
+        && let Err(Disconnected(reason)) = talk.save(LAST_PATIENCE)
+    {
+        log::info!("autojitd has not written what it has optimised: {reason}");
+        queue.leave();
+    }
 }
 
 /// What was not optimised.

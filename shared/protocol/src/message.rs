@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 /// The version of everything but the two messages that never change.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// SHA-256 of a module's container.
 pub type Key = [u8; 32];
@@ -57,7 +57,7 @@ impl Scope {
     }
 }
 
-/// The messages. Those up to `Stop` are a client's, the others the daemon's.
+/// The messages. Those up to `Save` are a client's, the others the daemon's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "fields are described with their messages")]
 pub enum Message<'a> {
@@ -75,6 +75,8 @@ pub enum Message<'a> {
     Status,
     /// Finish, please: answered by `Stopping`.
     Stop,
+    /// Write what was compiled to the cache, please: answered by any number of `Working`, then `Saved`.
+    Save,
     /// The answer to `Hello`. `cache` is the directory of the daemon's object cache, empty if it has none.
     Welcome { version: u32, process: u32, cache: Cow<'a, str> },
     /// The answer to `Hello` or to nonsense, before the daemon closes the connection.
@@ -91,6 +93,8 @@ pub enum Message<'a> {
     Report { text: Cow<'a, str> },
     /// The daemon takes no more requests.
     Stopping,
+    /// The cache has what was compiled.
+    Saved,
 }
 
 /// Appends a message's fields.
@@ -165,6 +169,7 @@ impl<'a> Message<'a> {
             Self::Compile { .. } => 3,
             Self::Status => 4,
             Self::Stop => 5,
+            Self::Save => 6,
             Self::Welcome { .. } => 65,
             Self::Refused { .. } => 66,
             Self::Working => 67,
@@ -173,6 +178,7 @@ impl<'a> Message<'a> {
             Self::Unknown => 70,
             Self::Report { .. } => 71,
             Self::Stopping => 72,
+            Self::Saved => 73,
         }
     }
 
@@ -207,7 +213,13 @@ impl<'a> Message<'a> {
             Self::Code { kept } => out.flag(*kept),
             Self::Refused { reason } | Self::Failed { reason } => out.text(reason),
             Self::Report { text } => out.text(text),
-            Self::Status | Self::Stop | Self::Working | Self::Unknown | Self::Stopping => {}
+            Self::Status
+            | Self::Stop
+            | Self::Save
+            | Self::Working
+            | Self::Unknown
+            | Self::Stopping
+            | Self::Saved => {}
         }
         out.0
     }
@@ -232,6 +244,7 @@ impl<'a> Message<'a> {
             }
             4 => Self::Status,
             5 => Self::Stop,
+            6 => Self::Save,
             65 => {
                 let (version, process) = (fields.number()?, fields.number()?);
                 Self::Welcome { version, process, cache: fields.text()? }
@@ -243,6 +256,7 @@ impl<'a> Message<'a> {
             70 => Self::Unknown,
             71 => Self::Report { text: fields.text()? },
             72 => Self::Stopping,
+            73 => Self::Saved,
             _ => return None,
         };
         fields.0.is_empty().then_some(message)
@@ -267,6 +281,7 @@ mod tests {
             compile(Scope::Continuation(9), &[1, 0, 0, 0]),
             Message::Status,
             Message::Stop,
+            Message::Save,
             Message::Welcome { version: 1, process: 5, cache: "/home/a/.cache/autojit".into() },
             Message::Refused { reason: "no".into() },
             Message::Working,
@@ -275,6 +290,7 @@ mod tests {
             Message::Unknown,
             Message::Report { text: "{}".into() },
             Message::Stopping,
+            Message::Saved,
         ]
     }
 

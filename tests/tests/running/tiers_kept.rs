@@ -214,6 +214,24 @@ fn a_daemon_optimises_what_was_kept() {
     assert!(hot.number("from_daemon") >= 2.0 * MODULES as f64, "{hot}");
 }
 
+/// The end of a process waits for what autojitd optimises, and until it is written: the next run begins with all of it.
+#[test]
+fn what_was_waited_for_is_there_in_the_next_run() {
+    let program = Program::new("tiers-kept-wait", false);
+    program.run_cold();
+    let run = |tier: &str| {
+        program.run(&["200000"], (30, 20_000), |command| {
+            command.env("AUTOJIT_TIER", tier).env("AUTOJIT_MODE", "auto");
+            command.env("AUTOJIT_DAEMON_PATH", dist("bin/autojitd"));
+        })
+    };
+    let first = run("wait");
+    assert!(first.number("optimized") >= 2.0 * MODULES as f64, "{first}");
+    let next = run("on");
+    assert_warm(&next, "next");
+    assert_eq!(next.number("tier_requests"), 0.0, "{next}");
+}
+
 /// The time that programs of the scratch's cache have run with something to be optimised; None while something is.
 fn waited(program: &Program) -> Option<Duration> {
     let file = File::open(program.waited()).expect("a run has waited");

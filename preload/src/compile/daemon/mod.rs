@@ -356,6 +356,26 @@ impl Talk {
         Ok(None)
     }
 
+    /// Waits until what was compiled is in the daemon's cache, as long as `limit`. What was asked has been answered.
+    ///
+    /// # Errors
+    /// The daemon is gone, or takes too long.
+    pub fn save(&mut self, limit: Duration) -> Result<(), Disconnected> {
+        let gone = |error: &dyn std::fmt::Display| Disconnected(error.to_string());
+        let begin = sys::monotonic_time();
+        let connection = &mut self.link.connection;
+        connection.send(&Message::Save, None).map_err(|error| gone(&error))?;
+        while sys::monotonic_time() - begin < limit {
+            let packet = connection.receive(SILENCE).map_err(|error| gone(&error))?;
+            match packet.message().map_err(|error| gone(&ConnectionError::Malformed(error)))? {
+                Message::Working => {}
+                Message::Saved => return Ok(()),
+                _ => return Err(gone(&"it has sent what answers something else")),
+            }
+        }
+        Err(gone(&ConnectionError::Silent))
+    }
+
     /// Ends it. The connection is closed, unless its descriptor is the program's by now.
     pub fn end(self) {
         self.link.close();
