@@ -1,5 +1,5 @@
 ; Constant expressions that make addresses of numbers and numbers of addresses, of several widths: what is narrower is
-; extended by zeros.
+; extended by zeros. Distances within a global are numbers.
 target triple = "x86_64-unknown-linux-gnu"
 
 define ptr @returned() {
@@ -61,6 +61,15 @@ define i64 @compared(ptr %p, i1 %c) {
   ret i64 %sum
 }
 
+@text = internal constant [6 x i8] c"ab, cd"
+
+define void @distances(ptr %out) {
+  store i64 sub nuw (i64 ptrtoint (ptr getelementptr inbounds (i8, ptr @text, i64 5) to i64), i64 ptrtoint (ptr @text to i64)), ptr %out
+  %a = getelementptr i64, ptr %out, i64 1
+  store i64 sub (i64 ptrtoint (ptr @text to i64), i64 ptrtoint (ptr getelementptr (i8, ptr @text, i64 2) to i64)), ptr %a
+  ret void
+}
+
 define i64 @run(ptr %out) {
   %p = call ptr @returned()
   store ptr %p, ptr %out
@@ -81,5 +90,7 @@ define i64 @run(ptr %out) {
   %f = getelementptr i64, ptr %out, i64 23
   %second = call i64 @compared(ptr inttoptr (i64 -5 to ptr), i1 false)
   store i64 %second, ptr %f
-  ret i64 24
+  %g = getelementptr i64, ptr %out, i64 24
+  call void @distances(ptr %g)
+  ret i64 26
 }

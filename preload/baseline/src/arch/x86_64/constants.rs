@@ -99,6 +99,10 @@ impl Compiler<'_> {
                     (Opcode::Sub, Source::Symbol(global, by), Source::Bits(bits)) => {
                         Source::Symbol(global, by.wrapping_sub(bits as i64))
                     }
+                    // The length of a constant slice, as rustc writes it. The type is as wide as an address.
+                    (Opcode::Sub, Source::Symbol(global, by), Source::Symbol(from, of)) if global == from => {
+                        Source::Bits(by.wrapping_sub(of) as u64 as u128)
+                    }
                     _ => return Err(Reason::Constant("a binary operation").into()),
                 }
             }
