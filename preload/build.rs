@@ -7,7 +7,7 @@ use std::{env, fs};
 /// The symbols that the library shows (src/startup/exports.rs).
 #[rustfmt::skip]
 const EXPORTS: &[&str] = &[
-    "__autojit_register", "_Unwind_Find_FDE", "_dl_find_object",
+    "__autojit_register", "__autojit_describe", "_Unwind_Find_FDE", "_dl_find_object",
     "backtrace_symbols", "backtrace_symbols_fd", "dl_iterate_phdr", "dladdr", "dladdr1",
     // What a program may not do before the engine is loaded.
     "chroot", "unshare", "setns",

@@ -450,6 +450,7 @@ fn the_library_shows_few_symbols_and_needs_the_c_library_only() {
     // The last two are handlers of the standard library (build.rs).
     let own = [
         "_Unwind_Find_FDE",
+        "__autojit_describe",
         "__autojit_register",
         "_dl_find_object",
         "__autojit_out_of_memory",

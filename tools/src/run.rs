@@ -34,11 +34,18 @@ fn become_lazy(start: Start) -> Failure {
 
 /// What gdb is to do first: set breakpoints that it can only find once the program has started.
 const FOR_GDB: [&str; 2] = ["-iex", "set breakpoint pending on"];
+/// Beside the installation's programs: the script that has gdb know lines in processes that it attaches to.
+const GDB_SCRIPT: &str = "../share/autojit/gdb.py";
 
 /// The program and its arguments, with those that debuggers get.
 fn line_for(program: &Path, mut line: Vec<OsString>) -> Vec<OsString> {
     if program.file_name().is_some_and(|name| name == "gdb" || name == "gdb-multiarch") {
         line.splice(1..1, FOR_GDB.map(OsString::from));
+        let script = installation::own_directory().join(GDB_SCRIPT);
+        // A package of the system has it where gdb finds it.
+        if script.is_file() {
+            line.splice(1..1, ["-ix".into(), script.into()]);
+        }
     }
     line
 }

@@ -2,6 +2,8 @@
 
 #[cfg(not(feature = "static"))]
 pub mod addresses;
+#[cfg(not(feature = "static"))]
+pub mod attached;
 pub mod debugger;
 pub mod kept_lines;
 pub mod lines;

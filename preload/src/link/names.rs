@@ -38,6 +38,8 @@ struct Batch {
     text: Range<usize>,
     memory: &'static CodeMemory,
     eh_frame: usize,
+    /// Whether debuggers were told of its lines when it was published.
+    told: bool,
     /// The objects that describe its lines, and their loaded sections.
     lines: Described,
 }
@@ -171,7 +173,7 @@ pub struct Names;
 impl Listener for Names {
     fn published(&self, published: &mut Published<'_>) {
         let lines = std::mem::replace(&mut published.lines, Lines::None);
-        register(&published.code, published.memory, lines);
+        register(&published.code, published.memory, !published.objects.is_empty(), lines);
     }
 
     fn unloaded(&self, image: &Image) {
@@ -179,13 +181,13 @@ impl Listener for Names {
     }
 }
 
-/// Notes published code. `lines` is what describes its lines.
-fn register(code: &Code, memory: &'static CodeMemory, lines: Lines) {
+/// Notes published code. `lines` is what describes its lines; `told`: debuggers know them.
+fn register(code: &Code, memory: &'static CodeMemory, told: bool, lines: Lines) {
     if code.text.is_empty() {
         return;
     }
     let lines = Described::of(lines, code);
-    let batch = Batch { text: code.text.clone(), memory, eh_frame: code.eh_frame.start, lines };
+    let batch = Batch { text: code.text.clone(), memory, eh_frame: code.eh_frame.start, told, lines };
     let mut state = STATE.lock();
     state.batches.push(batch);
     PUBLISHED.store(state.batches.len(), SeqCst);
@@ -204,6 +206,20 @@ pub fn refresh() {
     if ASKED.load(Relaxed) && DESCRIBED.load(SeqCst) != PUBLISHED.load(SeqCst) {
         bring_up_to_date();
     }
+}
+
+/// For a debugger that knows `known` batches: how many there are, and a file that describes those whose lines it was not told
+/// when they were published. None if these are all.
+pub fn for_debugger(known: usize) -> Option<(usize, Vec<u8>)> {
+    if PUBLISHED.load(SeqCst) == known {
+        return None;
+    }
+    let _uninterrupted = SignalGuard::new();
+    let _fork_guard = ForkGuard::enter();
+    let mut state = lock_with_lines();
+    let count = state.batches.len();
+    let untold: Vec<_> = state.batches.iter_mut().filter(|batch| !batch.told).collect();
+    Some((count, content(untold)))
 }
 
 /// The name of the function that the runtime has made the entry at `address` for, as a C string that stays.
@@ -439,6 +455,16 @@ fn move_on(memory: &'static CodeMemory) {
     }
 }
 
+/// The file that describes `batches`.
+fn content(mut batches: Vec<&mut Batch>) -> Vec<u8> {
+    let linked: Vec<_> = batches.iter_mut().flat_map(|batch| batch.lines.objects().to_vec()).collect();
+    let starts = || batches.iter().map(|batch| batch.text.start);
+    let whole = starts().min().unwrap_or(0)..batches.iter().map(|batch| batch.text.end).max().unwrap_or(0);
+    let functions = starts().flat_map(|start| unwind_table::TABLE.symbols(start));
+    let lines = batches.iter().flat_map(|batch| batch.lines.lines());
+    describe::elf(&whole, functions, linked, lines)
+}
+
 /// Writes the file that describes `batches`. Returns the file for what is there, and the one for what will be described
 /// next, if there can be any.
 fn write_file(
@@ -455,13 +481,7 @@ fn write_file(
     if *first < DESCRIPTORS as i32 {
         return [DescribedBy::NOTHING; 2];
     }
-    let starts = || batches.iter().map(|batch| batch.text.start);
-    let whole = starts().min().unwrap_or(0)..batches.iter().map(|batch| batch.text.end).max().unwrap_or(0);
-    let linked: Vec<_> = batches.iter_mut().flat_map(|batch| batch.lines.objects().to_vec()).collect();
-    let starts = || batches.iter().map(|batch| batch.text.start);
-    let functions = starts().flat_map(|start| unwind_table::TABLE.symbols(start));
-    let lines = batches.iter().flat_map(|batch| batch.lines.lines());
-    let content = describe::elf(&whole, functions, linked, lines);
+    let content = content(batches.iter_mut().collect());
     *announced = (*announced + 1).min(DESCRIPTORS as i32 - 1);
     if let Ok(file) = File::memory(c"autojit-names")
         && let Ok(identity) = file.identity()

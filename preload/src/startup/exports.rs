@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_int, c_void};
 use autojit_trampoline::contract::ImageRecord;
 use libc::{Dl_info, gid_t, pid_t, uid_t};
 
+use crate::link::attached::{self, Answer};
 use crate::link::unwind::{self, FoundObject};
 use crate::link::{addresses, objects};
 use crate::platform::loaded::{Next, Visit};
@@ -20,6 +21,12 @@ use crate::sys;
 unsafe extern "C" fn __autojit_register(record: *const ImageRecord) {
     // SAFETY: the caller's promise.
     unsafe { lifecycle::register(record) }
+}
+
+/// What debuggers call that have attached to the process (scripts/gdb/autojit.py).
+#[unsafe(no_mangle)]
+extern "C" fn __autojit_describe(known: u64) -> *const Answer {
+    attached::describe(known)
 }
 
 autojit_trampoline::define_with_caller! {

@@ -224,6 +224,11 @@ impl Waiting {
         self.0.id().to_string()
     }
 
+    /// Whether it ends well, once it was let go.
+    pub fn ends(&mut self) -> bool {
+        self.0.wait().expect("it is ours").success()
+    }
+
     /// What gdb says when it is attached.
     fn gdb(&self, directory: &Path, commands: &[&str]) -> String {
         let mut gdb = command("gdb");
@@ -263,7 +268,7 @@ fn gdb_that_comes_later_knows_names_and_lines() {
         assert!(core.contains(frame), "no '{frame}' in the core's\n{core}");
     }
     // Code that the first run has left in the cache has names, and can be unwound.
-    assert!(waiting.0.wait().expect("it is ours").success());
+    assert!(waiting.ends());
     let warm = Waiting::start(by_llvm(warm_command(&lazy, scratch.path())));
     let text = warm.gdb(scratch.path(), &["bt", "generate-core-file warm"]);
     let mut gdb = command("gdb");
@@ -291,7 +296,7 @@ fn gdb_that_comes_later_knows_names_of_unoptimised_builds() {
                 assert!(text.contains(frame), "no '{frame}' in\n{text}");
             }
         }
-        assert!(waiting.0.wait().expect("it is ours").success());
+        assert!(waiting.ends());
         let stats = Stats::read(&scratch.path().join("stats"));
         assert_eq!(stats.number("compiled"), 0.0, "{stats:?}");
     }
@@ -312,7 +317,7 @@ fn gdb_that_comes_later_reads_few_files() {
     let files = table.take_while(|line| line.split_whitespace().count() == 3).count();
     // Two with 128 functions each, and the rest.
     assert!((3..128).contains(&files), "{files} in\n{text}");
-    assert!(waiting.0.wait().expect("it is ours").success());
+    assert!(waiting.ends());
     let stats = Stats::read(&scratch.path().join("stats"));
     assert_eq!((stats.number("compiled"), stats.number("baseline")), (0.0, 303.0), "{stats:?}");
 }
@@ -346,7 +351,7 @@ fn gdb_that_comes_later_sets_breakpoints() {
             assert!(text.contains(told), "no '{told}' in\n{text}");
         }
         assert_eq!(text.matches("Breakpoint 1, ").count(), 1, "{text}");
-        assert!(waiting.0.wait().expect("it is ours").success());
+        assert!(waiting.ends());
     }
     assert!(Stats::read(&scratch.path().join("stats")).number("from_cache") >= 3.0);
 }
@@ -367,7 +372,7 @@ fn code_arrives_beside_breakpoints() {
         // Its stub is a location as well, which direct calls do not pass. Lines of code by LLVM are known.
         let stop = if number == "batches" { "Breakpoint 1.1, known" } else { "Breakpoint 1.1, 0x in known" };
         assert_eq!(text.matches(stop).count(), 2, "{text}");
-        assert!(waiting.0.wait().expect("it is ours").success());
+        assert!(waiting.ends());
         // The last ones are not in the batches of the first.
         assert!(Stats::read(&scratch.path().join("stats")).number(number) >= 5.0);
     }

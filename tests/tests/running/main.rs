@@ -1,6 +1,7 @@
 //! What lazy programs do when they run: the cache, the daemon, debuggers, unwinders, tiers. One binary, as each links as much
 //! as all of them; a module for each subject.
 
+mod attached;
 mod cache;
 mod cache_directory;
 mod daemon;
