@@ -3,7 +3,8 @@
 //! Build systems start these programs thousands of times, so each does a few system calls and becomes the program that
 //! it is for: the executable is linked statically at a fixed address (scripts/build), starts no thread, and reads no
 //! file but the source of a compile that can have a preamble ([`preamble`]), and what is kept of it or of a link ([`plan`]). The program inherits everything that this
-//! process was given. Behind a link it stays, to tell more if that fails ([`undefined`]). That is why there is no Rust `main`: the start-up code behind it changes how the process takes
+//! process was given. Behind a link it stays, to tell more if that fails ([`undefined`]),
+//! and behind a library of Rust, to make it fit for link-time optimisation of others ([`rlib`]). That is why there is no Rust `main`: the start-up code behind it changes how the process takes
 //! SIGPIPE.
 
 #![cfg_attr(not(test), no_main)]
@@ -25,6 +26,7 @@ mod plan;
 mod preamble;
 mod process;
 mod progress;
+mod rlib;
 mod role;
 mod run;
 mod rust;

@@ -5,12 +5,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use autojit_options::target::is_lazy;
 
 use crate::link::{self, Link};
-use crate::{Failure, identity, installation, lto, process};
+use crate::{Failure, identity, installation, lto, process, rlib};
 
 /// What the arguments of rustc say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -31,6 +31,10 @@ struct Asked {
     library: bool,
     /// Bitcode for link-time optimisation is wanted in objects, or in their place.
     bitcode: bool,
+    /// None is wanted: nobody asks for link-time optimisation.
+    no_bitcode: bool,
+    /// A library for other crates of Rust is made, alone or beside others.
+    rlib: bool,
     /// Something needs link-time optimisation.
     lto_needed: bool,
 }
@@ -65,6 +69,7 @@ impl Asked {
             _ if starts("--crate-type") && option.ends_with(b"lib") => {
                 // Not cdylib, dylib and staticlib; the last is linked by others, too.
                 self.library = !option.ends_with(b"dylib");
+                self.rlib |= self.library && !option.ends_with(b"staticlib");
             }
             b"--test" => self.library = false,
             _ if starts("--crate-name") && has("build_script_") => self.code = false,
@@ -76,7 +81,12 @@ impl Asked {
             _ if has("+crt-static") => self.crt_static = true,
             _ if names_linker(option) => self.bare_linker = true,
             _ if starts("--extern") && option.ends_with(b".so") => self.macros = true,
-            _ if has("linker-plugin-lto") || has("embed-bitcode") => self.bitcode = true,
+            _ if has("linker-plugin-lto") || has("embed-bitcode") => {
+                self.bitcode = true;
+                self.no_bitcode |= ["embed-bitcode=no", "embed-bitcode=n", "embed-bitcode=off"]
+                    .iter()
+                    .any(|no| option.ends_with(no.as_bytes()));
+            }
             _ if is_for_others(option) => self.code = false,
             _ if needs_lto(option) => self.lto_needed = true,
             _ => {}
@@ -109,9 +119,23 @@ fn needs_lto(option: &[u8]) -> bool {
 /// What makes rustc do without link-time optimisation, also that of one crate's units: bodies are not there. In libraries that were
 /// to have bitcode for it, stubs' would be of no use.
 fn without_lto(asked: &Asked) -> Vec<OsString> {
-    let no_bitcode = asked.bitcode.then_some("-Cembed-bitcode=no");
+    let no_bitcode = (asked.bitcode || asked.rlib).then_some("-Cembed-bitcode=no");
     let off = lto::OFF_FOR_RUSTC.into_iter().chain(no_bitcode).filter(|_| !asked.lto_needed);
     off.map(OsString::from).collect()
+}
+
+/// The library for other crates that a command line of cargo's makes.
+fn library(arguments: &[OsString]) -> Option<PathBuf> {
+    let value = |name: &str| {
+        let joined =
+            |word: &OsString| word.to_str()?.strip_prefix(name)?.strip_prefix('=').map(OsString::from);
+        let next = |at: usize| arguments.get(at + 1).filter(|_| arguments[at] == name).cloned();
+        (0..arguments.len()).find_map(|at| joined(&arguments[at]).or_else(|| next(at)))
+    };
+    let extra = arguments.iter().filter_map(|word| word.to_str()?.split_once("extra-filename=")).next();
+    let name = value("--crate-name")?;
+    let extra = extra.map_or("", |(_, extra)| extra);
+    Some(Path::new(&value("--out-dir")?).join(format!("lib{}{extra}.rlib", name.to_str()?)))
 }
 
 /// Whether an option makes rustc call a linker itself, with a linker's options (`-C` and its value may be joined or not).
@@ -200,6 +224,15 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
         }
         line.extend(link_arguments(asked.link())?);
         process::set_variable("RUSTC_BOOTSTRAP", "1");
+        // Whoever wants bitcode may be a test in documentation of a profile with link-time optimisation.
+        let wanted = asked.rlib && !asked.no_bitcode && !asked.lto_needed && lto::is_off();
+        if let Some(library) = library(rest).filter(|_| wanted) {
+            let status = process::run_in_place(&program, &line)?;
+            if status == 0 {
+                rlib::make_fit(&library);
+            }
+            return Ok(status);
+        }
     }
     Err(process::become_program(&program, &line))
 }
@@ -285,7 +318,21 @@ mod tests {
             "-C embed-bitcode=no",
         ] {
             assert!(asked(line).bitcode && !asked(line).lto_needed, "{line}");
+            assert_eq!(asked(line).no_bitcode, line.ends_with("=no"), "{line}");
         }
+        for (line, rlib) in [
+            ("--crate-type lib", true),
+            ("--crate-type=rlib --crate-type cdylib", true),
+            ("--crate-type cdylib --crate-type staticlib", false),
+            ("main.rs", false),
+        ] {
+            assert_eq!(asked(line).rlib, rlib, "{line}");
+        }
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let path = library(&words("--crate-name a --out-dir /t -C extra-filename=-1"));
+        assert_eq!(path, Some("/t/liba-1.rlib".into()));
+        assert_eq!(library(&words("--crate-name=a --out-dir=/t")), Some("/t/liba.rlib".into()));
+        assert_eq!(library(&words("--crate-name a -o x")), None);
         for (line, needed) in [
             ("-C lto=fat --target x86_64-unknown-linux-gnu -Z sanitizer=leak", false),
             ("-Z sanitizer=cfi", true),

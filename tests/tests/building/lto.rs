@@ -144,6 +144,66 @@ fn cargo_tests_lazily() {
     assert!(compiled >= 2, "tests of the program and in documentation have run lazily: {compiled}");
 }
 
+/// A library whose tests in documentation need much of the standard library, and of another lazy library.
+const DOCUMENTED: &str = "use std::cell::Cell;
+use std::collections::HashMap;
+thread_local! { static CALLS: Cell<usize> = const { Cell::new(0) }; }
+/// ```
+/// let counts = documented::counts(\"a b a\");
+/// assert_eq!((counts[\"A!\"], counts.len(), documented::calls()), (2, 2, 1));
+/// assert!(std::panic::catch_unwind(|| documented::counts(\"  \")).is_err());
+/// ```
+pub fn counts(text: &str) -> HashMap<String, usize> {
+    CALLS.set(CALLS.get() + 1);
+    let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+    let shouted = std::thread::spawn(move || words.iter().map(|word| library::shout(word)).collect::<Vec<_>>());
+    let mut counts = HashMap::new();
+    shouted.join().expect(\"every word can be shouted\").into_iter().for_each(|word| *counts.entry(word).or_insert(0) += 1);
+    counts
+}
+/// How often it was called.
+pub fn calls() -> usize {
+    CALLS.get() + bare::none()
+}
+";
+
+/// With `RUSTC_WRAPPER` alone, rustdoc optimises what it links, as the profile says: all but lazy libraries.
+#[test]
+fn tests_in_documentation_need_no_option() {
+    for (number, profile) in
+        ["lto = true", "lto = \"thin\"", "lto = \"fat\"\ncodegen-units = 1\npanic = \"abort\"", "lto = false"]
+            .iter()
+            .enumerate()
+    {
+        let scratch = Scratch::new(&format!("lto-documentation-{number}"));
+        package(&scratch, profile);
+        let manifest = fs::read_to_string(scratch.path().join("Cargo.toml")).expect("it was written");
+        let with_bare = "[dependencies]\nbare = { path = \"bare\" }\n";
+        let manifest = manifest.replace("[dependencies]\n", with_bare) + "[lib]\nname = \"documented\"\n";
+        scratch.file("Cargo.toml", manifest);
+        scratch.file("src/lib.rs", DOCUMENTED);
+        // One that needs nothing of others.
+        scratch
+            .file("bare/Cargo.toml", "[package]\nname = \"bare\"\nversion = \"1.0.0\"\nedition = \"2024\"\n");
+        scratch.file("bare/src/lib.rs", "#[inline(never)]\npub fn none() -> usize {\n    0\n}\n");
+        let mut test = cargo(&scratch, "test", Some("off"), "out");
+        let text = tool(test.env("AUTOJIT_STATS", scratch.path().join("stats.%p")).arg("--doc")).text();
+        assert!(text.contains("test result: ok. 1 passed"), "{profile}: {text}");
+        let entries = fs::read_dir(scratch.path()).expect("it is readable");
+        let files = entries.map(|entry| entry.expect("likewise").path());
+        let stats =
+            files.filter(|path| path.to_string_lossy().contains("stats.")).map(|path| Stats::read(&path));
+        assert!(
+            stats.filter(|stats| stats.number("modules") >= 2.0).count() >= 1,
+            "{profile}: nothing is lazy"
+        );
+        // The libraries are those of other programs, too.
+        tool(&mut cargo(&scratch, "build", Some("off"), "out"));
+        let outcome = run_bare(&scratch.path().join("out/release/app"), &["text"], &scratch);
+        assert!(outcome.assert_code(0).text().ends_with("Ok(5)\n"), "{profile}: {outcome}");
+    }
+}
+
 /// Cargo takes the wrapper's rustc for another compiler, so libraries of plain builds, which are bitcode alone, are not linked.
 #[test]
 fn plain_and_lazy_builds_share_a_directory() {
