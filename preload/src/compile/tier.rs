@@ -10,7 +10,7 @@
 //! Another thread may close a library at any time, but not one that a thread runs code of: only functions of the image whose
 //! counter has run out are asked for and replaced, and those of the executable.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use autojit_abi::StackMap;
@@ -86,14 +86,24 @@ static QUEUE: Lock<Queue> = Lock::new(Queue {
     behind: false,
 });
 
+/// The process that the queue is of. A child that shares the memory (vfork) is another, with descriptors of its own: what it
+/// closes, as those do that start other programs, is not lost, and a daemon that it started would not be its parent's.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
 /// Whether anything was ever wanted.
 static USED: AtomicBool = AtomicBool::new(false);
 
 /// A fork waits until the queue is not being changed.
 pub static FORK_LOCK: &dyn ForkLock = &QUEUE;
 
+/// Notes the process, in which nothing has run.
+pub fn begin() {
+    PROCESS.store(sys::process_id(), Relaxed);
+}
+
 /// In a child after a fork: its parent's connection is not for it.
 pub fn after_fork_in_child() {
+    begin();
     QUEUE.lock().leave();
 }
 
@@ -117,7 +127,7 @@ pub unsafe extern "C" fn tripped(counter: *const Counter, frame: &Frame) -> usiz
     {
         return newer;
     }
-    if at.and_then(Loop::continuation).is_none() {
+    if at.and_then(Loop::continuation).is_none() && PROCESS.load(Relaxed) == sys::process_id() {
         process::notice_unloads();
         // Whichever thread is at it does the same.
         if let Some(mut queue) = QUEUE.try_lock() {

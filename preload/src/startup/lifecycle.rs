@@ -89,6 +89,7 @@ fn start() -> Result<(), Failure> {
     engine::begin(options);
     cache::begin(options);
     daemon::begin(options);
+    tier::begin();
     live::begin(options);
     listeners::begin(LISTENERS);
     report::begin();

@@ -200,6 +200,22 @@ fn processes_fork_with_open_requests() {
 }
 
 /// While its first request waits, one function is called often, and the loop of another one goes round more often.
+/// Children that share the memory have descriptors of their own: what they close is not lost.
+#[test]
+fn children_of_vfork_leave_requests_to_their_parent() {
+    let scratch = Scratch::new("tiers-vforks");
+    let plain =
+        run(&mut command(build_program(&scratch, How::Plain, "vforks.c", &["-O2"])), scratch.path(), b"");
+    let program = build_program(&scratch, How::Lazy, "vforks.c", &["-O2"]);
+    let mut command = tiered(&program, &scratch, "auto", daemon::shared());
+    command.env("AUTOJIT_DISABLE_OBJECT_CACHE", "1");
+    let outcome = run(&mut command, scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one with tiers");
+    let found = stats(&scratch, &outcome);
+    assert!(found.number("optimized") >= 2.0 && found.number("from_daemon") >= 2.0, "{found}");
+    assert_eq!(found.number("engine_load_ms"), 0.0, "autojitd was given up: {found}");
+}
+
 #[test]
 fn what_is_most_rewarding_is_asked_for_first() {
     let scratch = Scratch::new("tiers-order");
