@@ -21,6 +21,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Whether the time is over, as far as this process has looked.
 static DUE: AtomicBool = AtomicBool::new(false);
+/// Whether something was found that an earlier run had optimised.
+static FOUND: AtomicBool = AtomicBool::new(false);
 
 /// Whether it may be of use to wait: what is optimised is kept, by another process.
 fn is_of_use() -> bool {
@@ -40,11 +42,9 @@ pub fn is_due() -> bool {
 }
 
 /// What an earlier run had optimised has been found, by way of its counters: image packs are to begin with it if the time is
-/// over.
+/// over. A copy writes them: that takes longer than most programs of which this is for.
 pub fn note_found() {
-    if is_due() {
-        image_cache::renew();
-    }
+    FOUND.store(is_due(), Relaxed);
 }
 
 /// At the end of the process, without a fork guard.
@@ -58,23 +58,27 @@ pub fn leave() {
     }
     // Without the lock another process is at it: then this one need not count.
     let Some(waited) = cache::directory().and_then(|directory| directory.lock_waited().ok()) else { return };
-    let Some(rest) = rest else {
-        let _ = waited.set(Duration::ZERO);
-        return;
-    };
-    let so_far = waited.get() + rest.since;
-    if so_far < PATIENCE || !rest.is_known {
-        let _ = waited.set(so_far);
-        return;
+    let found = FOUND.load(Relaxed);
+    if let Some(rest) = &rest {
+        let so_far = waited.get() + rest.since;
+        if so_far < PATIENCE || !rest.is_known {
+            let _ = waited.set(so_far);
+            return;
+        }
     }
     let _ = waited.set(Duration::ZERO);
+    let is_left = rest.is_some();
+    if !is_left && !found {
+        return;
+    }
     // The lock is the copy's as well, which closes what it has of it: it takes another one.
     drop(waited);
     let work = || {
         let Some(_lock) = cache::directory().and_then(|directory| directory.lock_waited().ok()) else {
             return;
         };
-        if tier::finish_rest(LIMIT) {
+        let optimised = is_left && tier::finish_rest(LIMIT);
+        if optimised || found {
             image_cache::renew();
             cache::flush();
         }
