@@ -60,6 +60,11 @@ fn constants() {
 }
 
 #[test]
+fn two_results_of_a_library_function() {
+    Program::build(&source("sincos.ll"), &[]).check_all();
+}
+
+#[test]
 fn vectors() {
     Program::build(&source("vectors.ll"), &[]).check_all();
 }

@@ -1,5 +1,7 @@
 /* Floats, doubles and long doubles over edge values. */
 #include "check.h"
+#include <fenv.h>
+#include <float.h>
 #include <math.h>
 
 static const double edges[] = {0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 3.0, 1e-310, -1e-320, 1e308, -1e308, 2147483647.0,
@@ -78,6 +80,27 @@ NEVER void in_long(long double a, long double b) {
     put_long((long double)(float)b);
 }
 
+NEVER void in_parts(double a) {
+    double whole;
+    put_double(modf(a, &whole));
+    put_double(whole);
+    float single;
+    put_float(modff((float)a, &single) + single * 2);
+    long double wide;
+    put_long(modfl(a, &wide));
+    put_long(wide);
+    modf(a, &whole);
+}
+
+NEVER void in_each_direction(double a) {
+    static const int directions[] = {FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO, FE_TONEAREST};
+    for (int i = 0; i < 4; i++) {
+        fesetround(directions[i]);
+        put(FLT_ROUNDS);
+        put_double(a / 3);
+    }
+}
+
 NEVER void to_ints(double a) {
     if (fabs(a) < 100) {
         put((uint8_t)(int8_t)a);
@@ -138,6 +161,7 @@ static _Complex double square(_Complex double z) { return z * z + 1.0; }
 
 static void check(void) {
     for (int i = 0; i < EDGES; i++) {
+        in_parts(edges[i]);
         to_ints(edges[i]);
         to_ints(-edges[i]);
         from_ints((uint64_t)edges[i] * 3);
@@ -149,6 +173,7 @@ static void check(void) {
             in_float((float)edges[i], (float)edges[j]);
             in_long(edges[i], edges[j]);
         }
+        in_each_direction(edges[i]);
         in_double(edges[i], NAN);
         in_double(NAN, edges[i]);
         in_float((float)edges[i], NAN);
@@ -156,6 +181,8 @@ static void check(void) {
         in_long(edges[i], NAN);
         in_double(INFINITY, edges[i]);
     }
+    in_parts(NAN);
+    in_parts(-INFINITY);
     put_double(polynomial(edges, 8, 1.25));
     _Complex double z = square(3.0 + 4.0i);
     put_double(__real__ z);

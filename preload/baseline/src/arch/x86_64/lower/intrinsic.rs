@@ -3,10 +3,12 @@
 use autojit_bitcode::{AttributeKind, Definition, Opcode, Value};
 
 use super::super::Compiler;
-use super::super::asm::{Cond, Mem, Width, gp};
+use super::super::asm::{Alu, Cond, Mem, Rm, Shift, Width, gp};
 use super::super::constants::Source;
+use super::Plan;
 use super::float::Sign;
 use super::overflow::Checked;
+use crate::parts::PartType;
 use crate::refused::{Reason, Refused};
 
 /// The name without the types that it is overloaded for.
@@ -146,6 +148,11 @@ impl Compiler<'_> {
                 self.call_library(name, result, values)
             }
 
+            (b"modf", &[value]) => self.call_for_two(["modff", "modf", "modfl"], true, result, value),
+            (b"sincos", &[value]) => {
+                self.call_for_two(["sincosf", "sincos", "sincosl"], false, result, value)
+            }
+            (b"get.rounding", _) => self.lower_rounding(result),
             (b"load.relative", &[base, offset]) => self.lower_load_relative(result, base, offset),
 
             (b"va_start", &[list]) => self.lower_va_start(list),
@@ -177,8 +184,8 @@ impl Compiler<'_> {
                 self.take(gp::RDX)?;
                 // rdtsc; the upper half is in rdx.
                 self.asm.raw(&[0x0f, 0x31]);
-                self.asm.shift_i(super::super::asm::Shift::Shl, Width::B8, gp::RDX, 32);
-                self.asm.alu(super::super::asm::Alu::Or, Width::B8, gp::RAX, gp::RDX);
+                self.asm.shift_i(Shift::Shl, Width::B8, gp::RDX, 32);
+                self.asm.alu(Alu::Or, Width::B8, gp::RAX, gp::RDX);
                 self.define(result, 0, gp::RAX)
             }
             (b"threadlocal.address", _) => Err(Reason::ThreadLocal.into()),
@@ -286,7 +293,7 @@ impl Compiler<'_> {
         let (own, base) = (self.extended(offset, part, true)?, self.gp(base, 0)?);
         let mem = Mem { index: Some((own, 0)), ..Mem::at(base, 0) };
         self.asm.movsx(Width::B8, Width::B4, own, mem);
-        self.asm.alu(super::super::asm::Alu::Add, Width::B8, own, base);
+        self.asm.alu(Alu::Add, Width::B8, own, base);
         self.define(result, 0, own)
     }
 
@@ -294,15 +301,56 @@ impl Compiler<'_> {
         let names = library_names(name).ok_or(Reason::Internal("a library function without a name"))?;
         let Some(&first) = values.first() else { return Err(Reason::Internal("no arguments").into()) };
         let part = self.single(first)?;
-        if part.vector {
-            return Err(Reason::Vector("a function of the C library").into());
+        self.call_with_floats(name_for(names, part)?, result, values)
+    }
+
+    /// Calls a function of the C library that makes two floats of one: all go through memory, but for the first if it is what the
+    /// function returns.
+    fn call_for_two(
+        &mut self,
+        names: [&'static str; 3],
+        returns: bool,
+        result: Value,
+        value: Value,
+    ) -> Result<(), Refused> {
+        let (part, parts) = (self.single(value)?, self.parts_of(result)?);
+        let name = name_for(names, part)?;
+        let mut plan = Plan::default();
+        plan.value(value, part);
+        let mut slots = Vec::new();
+        for _ in usize::from(returns)..parts.len() {
+            let slot = self.frame.allocate_slot(16)?;
+            plan.frame(slot);
+            slots.push(slot);
         }
-        let name = match part.bits {
-            32 => names[0],
-            64 => names[1],
-            _ => names[2],
-        };
-        self.call_with_floats(name, result, values)
+        self.call_runtime(name, &plan)?;
+        if returns {
+            self.take_first_result(result, &parts)?;
+        }
+        for (index, &slot) in (usize::from(returns)..).zip(&slots) {
+            if self.is_used(result) {
+                self.load_part_from(result, index, parts[index], Mem::at(gp::RBP, slot))?;
+            }
+            self.frame.free_slot(slot, 16);
+        }
+        Ok(())
+    }
+
+    /// Lowers `llvm.get.rounding`: C's FLT_ROUNDS of the x87 control word's bits 10 and 11, as LLVM has it (SDM volume 1, 8.1.5.3;
+    /// nearest 1, down 3, up 2, towards zero 0).
+    fn lower_rounding(&mut self, result: Value) -> Result<(), Refused> {
+        const OF_CONTROL: u64 = 0b00_10_11_01;
+        let word = self.spare()?;
+        self.take(gp::RCX)?;
+        let reg = self.temporary_gp()?;
+        self.asm.fnstcw(word);
+        self.asm.movzx(Width::B2, gp::RCX, word);
+        self.asm.shift_i(Shift::Shr, Width::B4, gp::RCX, 9);
+        self.asm.alu_i(Alu::And, Width::B4, Rm::from(gp::RCX), 6);
+        self.asm.mov_i(reg, OF_CONTROL);
+        self.asm.shift_cl(Shift::Shr, Width::B4, reg);
+        self.asm.alu_i(Alu::And, Width::B4, Rm::from(reg), 3);
+        self.define(result, 0, reg)
     }
 
     /// The frame or return address of a caller, by walking saved frame pointers; of this function, without.
@@ -324,6 +372,16 @@ impl Compiler<'_> {
             self.asm.mov(Width::B8, reg, Mem::at(reg, offset));
         }
         self.define(result, 0, reg)
+    }
+}
+
+/// Which of the functions for float, double and long double is the one for a value.
+fn name_for(names: [&'static str; 3], part: PartType) -> Result<&'static str, Refused> {
+    match part.bits {
+        _ if part.vector => Err(Reason::Vector("a function of the C library").into()),
+        32 => Ok(names[0]),
+        64 => Ok(names[1]),
+        _ => Ok(names[2]),
     }
 }
 

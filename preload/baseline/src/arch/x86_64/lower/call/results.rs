@@ -55,6 +55,13 @@ impl Compiler<'_> {
         self.take_results(result, &parts, &locations)
     }
 
+    /// What a runtime function returns becomes the first part of a value, whose parts are these.
+    pub(crate) fn take_first_result(&mut self, result: Value, parts: &[PartType]) -> Result<(), Refused> {
+        let first = parts.get(..1).ok_or(Reason::Internal("a value of no parts"))?;
+        let locations = result_locations(first).ok_or(Reason::Internal("a large result"))?;
+        self.take_results(result, first, &locations)
+    }
+
     pub(super) fn load_results(
         &mut self,
         result: Value,
