@@ -91,6 +91,7 @@ fn stand_in(scratch: &Scratch, directory: &str) -> PathBuf {
         ("lib/autojit.so", 0o644),
         ("lib/libautojit.so", 0o644),
         ("lib/systemd/user/autojitd.service", 0o644),
+        ("share/autojit/gdb.py", 0o644),
         ("share/man/man1/autojit-run.1", 0o644),
         ("share/zsh/site-functions/_autojit", 0o644),
     ] {
@@ -134,7 +135,13 @@ fn the_same_files_make_the_same_release() {
             "{line}"
         );
     }
-    for file in ["bin/autojit-run", "share/doc/autojit/README.md", "share/doc/autojit/licences/LICENSE-MIT"] {
+    let files = [
+        "bin/autojit-run",
+        "share/autojit/gdb.py",
+        "share/doc/autojit/README.md",
+        "share/doc/autojit/licences/LICENSE-MIT",
+    ];
+    for file in files {
         assert!(listed.contains(&format!("/{file}")), "no {file} in {listed}");
     }
     // Crates that are linked in; those that only run when something is built are not.
@@ -151,6 +158,7 @@ fn the_same_files_make_the_same_release() {
         "./usr/share/doc/autojit/copyright",
         "./usr/share/doc/autojit/changelog.gz",
         "./usr/share/doc/autojit/changelog.Debian.gz",
+        "./usr/share/gdb/auto-load/usr/lib/autojit/lib/libautojit.so-gdb.py",
         "./usr/share/man/man1/autojit-run.1.gz",
         "./usr/share/man/man1/autojit.1.gz -> autojit-run.1.gz",
         "./usr/share/zsh/vendor-completions/_autojit",
