@@ -1,7 +1,7 @@
 """Lines of lazily compiled code in processes that gdb attaches to.
 
-What unoptimised builds and the object cache have published in a process has names in gdb and no lines: these are made when
-somebody asks (docs/decisions/0072). This script has gdb ask, by a call of the runtime's __autojit_describe, and reads the answer,
+What unoptimised builds and the object cache have published in a process has names in gdb and no lines: these are made
+on demand (docs/decisions/0072). This script has gdb ask, by a call of the runtime's __autojit_describe, and reads the answer,
 an ELF file, out of the process's memory. It does so before each prompt if there is new code, and in the command autojit-lines.
 `autojit-run gdb` loads it, and so does gdb itself where the Debian package is installed; else: source …/share/autojit/gdb.py
 

@@ -124,7 +124,7 @@ pub fn run_as_child(
 
 /// Runs a program as this process would become it, and waits for it: its exit status. A signal that ends it ends this process as well.
 pub fn run_in_place(program: &Path, line: &[OsString]) -> Result<u8, Failure> {
-    // SAFETY: numbers alone. Where children are to be forgotten, nobody is told how they end.
+    // SAFETY: numbers alone. Where SIGCHLD is ignored, wait(2) tells no exit status.
     let children = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let status = run_child(program, line, || {
         // SAFETY: the program finds what this process did.

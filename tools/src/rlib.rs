@@ -1,4 +1,4 @@
-//! Libraries of Rust for those who want link-time optimisation all the same: rustdoc links tests in documentation as the profile says,
+//! Libraries of Rust, made fit for links with link-time optimisation: rustdoc links tests in documentation as the profile says,
 //! and cargo does not ask a wrapper. rustc then wants bitcode of every object that it takes for its own, by the name, and leaves these
 //! objects out of the link.
 //!

@@ -31,7 +31,7 @@ struct Asked {
     library: bool,
     /// Bitcode for link-time optimisation is wanted in objects, or in their place.
     bitcode: bool,
-    /// None is wanted: nobody asks for link-time optimisation.
+    /// No bitcode is wanted, so there is no link-time optimisation.
     no_bitcode: bool,
     /// A library for other crates of Rust is made, alone or beside others.
     rlib: bool,

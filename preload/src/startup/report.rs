@@ -68,7 +68,7 @@ fn write_file(name: &[u8], process: u32, what: &str, text: &str) -> Result<(), s
 }
 
 /// Makes `text` all that the file has. Processes that end at once may have been given the same name: the file has what one
-/// of them wrote, so the file is locked. A lock that somebody keeps is no reason to stay.
+/// of them wrote, so the file is locked. A lock that another process keeps is no reason to stay.
 fn replace(file: &File, text: &str) -> Result<(), sys::Errno> {
     let locked = || file.try_lock() != Err(sys::Errno(libc::EWOULDBLOCK));
     for _ in 0..LONGEST_WAIT.as_millis() {

@@ -1,4 +1,4 @@
-//! A gdb that attaches to a process asks the runtime for the lines that nobody was told (scripts/gdb/autojit.py).
+//! A gdb that attaches to a process asks the runtime for the lines that were not described when code was published (scripts/gdb/autojit.py).
 
 use std::path::Path;
 use std::process::Command;

@@ -71,7 +71,7 @@ pub fn print(words: &[OsString]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a configure script tries something (of autoconf, CMake, Meson): nobody reads why it fails.
+/// Whether a configure script tries something (of autoconf, CMake, Meson): it only looks at the exit status.
 fn is_trial(arguments: &[OsString]) -> bool {
     let of_script = |argument: &OsString| {
         let name = Path::new(argument).file_name().unwrap_or_default().as_bytes();
