@@ -63,6 +63,21 @@ fn missing(document: &str, sources: &[(String, String)], all: &[String]) -> Opti
     None
 }
 
+/// The first path of a Rust item in a document, also in its blocks of code, that leads nowhere: `autojit_code::link::link`.
+fn lost_item<'d>(document: &'d str, sources: &[(String, String)]) -> Option<&'d str> {
+    let words = document.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+    words.filter(|word| word.starts_with("autojit_")).find(|word| {
+        let parts: Vec<_> = word.split("::").collect();
+        // Items of a crate's root may be defined anywhere in it.
+        let [_, modules @ .., item] = &parts[..] else { return false };
+        let path = modules.join("/");
+        let is_it = |name: &str| {
+            name.ends_with(&format!("/src/{path}.rs")) || name.ends_with(&format!("/src/{path}/mod.rs"))
+        };
+        !modules.is_empty() && !sources.iter().any(|(name, text)| is_it(name) && defines(text, item))
+    })
+}
+
 #[test]
 fn documents_name_what_is_there() {
     let sources = files(".rs");
@@ -73,6 +88,18 @@ fn documents_name_what_is_there() {
         .filter(|(name, _)| name != "CHANGELOG.md" && !name.starts_with("benchmark/results/"))
         .collect();
     none(&documents, |_, text| missing(text, &sources, &all));
+    none(&documents, |_, text| {
+        lost_item(text, &sources).map(|item| format!("names {item}, which is not there"))
+    });
+    for (item, lost) in
+        [("startup::resolver::resolve", false), ("resolver::resolve", true), ("startup::resolver::no", true)]
+    {
+        assert_eq!(
+            lost_item(&format!("```\nbreak autojit_preload::{item}\n```"), &sources).is_some(),
+            lost,
+            "{item}"
+        );
+    }
     let design = std::fs::read_to_string(root().join("DESIGN.md")).expect("it is there");
     assert!(
         quoted(&design).filter(|word| !path_and_names(word).1.is_empty()).count() > 20,
