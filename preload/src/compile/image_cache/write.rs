@@ -83,6 +83,12 @@ impl OfPacks {
     }
 }
 
+/// By what units are put in order: what was optimised, as it runs often, lies together in front of what still counts, and what
+/// was needed together comes into one group.
+fn place(time: u64, unit: &Unit<'_>) -> (bool, u64) {
+    (unit.functions.iter().any(|function| function.counters.is_some()), time)
+}
+
 /// Bytes of code, with its data and unwind tables.
 fn code_len(unit: &Unit<'_>) -> usize {
     unit.segments.iter().map(|segment| segment.len()).sum()
@@ -159,9 +165,8 @@ pub fn write(directory: &Directory, mut noted: Vec<Noted>) -> Vec<Noted> {
         noted.append(&mut cache::take_noted());
         let (mut of_image, others): (Vec<_>, _) = noted.into_iter().partition(|it| is_its(&it));
         noted = others;
-        // What is needed together comes into one group.
         // Entries are large, and most are at their places.
-        of_image.sort_by_cached_key(|it| it.time);
+        of_image.sort_by_cached_key(|it| place(it.time, &it.unit));
         let unwritten = of_image.iter().filter(|it| it.unwritten).map(globals).sum();
         let key = key_of(image);
         let old = directory.read(&key, Kind::Image).ok();
@@ -356,7 +361,22 @@ fn named(image: &Image, noted: Noted) -> Option<(u32, Unit<'static>)> {
 
 #[cfg(test)]
 mod tests {
+    use autojit_code::unit::{CountersAt, UnitFunction};
+
     use super::*;
+
+    #[test]
+    fn what_was_optimised_lies_in_front_of_what_counts() {
+        let unit = |counters| {
+            let function =
+                UnitFunction { symbol: Symbol::Function(0), offset: 0, size: 1, global: true, counters };
+            Unit { functions: vec![function].into(), ..Unit::default() }
+        };
+        let (counts, optimised) = (unit(Some(CountersAt { offset: 0, count: 1 })), unit(None));
+        let mut units = [(1, &counts), (2, &optimised), (3, &counts), (4, &optimised)];
+        units.sort_by_key(|(time, unit)| place(*time, unit));
+        assert_eq!(units.map(|(time, _)| time), [2, 4, 1, 3]);
+    }
 
     #[test]
     fn large_programs_have_few_groups() {
