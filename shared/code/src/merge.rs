@@ -44,7 +44,7 @@ impl<'l> Unit<'l> {
         target: impl Fn(u32) -> Option<u32>,
         is_near: impl Fn(&Symbol<'_>) -> bool,
     ) -> Option<Self> {
-        let mut merged = Merged { aligns: [1; 4], ..Merged::default() };
+        let mut merged = Merged::with_room_for(units);
         units.iter().try_for_each(|unit| merged.add(unit))?;
         merged.bind_own(target);
         merged.finish(is_local, is_near)
@@ -153,6 +153,22 @@ impl Symbol<'_> {
 }
 
 impl<'l> Merged<'l> {
+    /// An empty one, with memory for most of what these units have: vectors that grow are copied, to memory that is new.
+    fn with_room_for(units: &[&Unit<'l>]) -> Self {
+        let sum = |len: fn(&Unit<'l>) -> usize| units.iter().map(|unit| len(unit)).sum();
+        Self {
+            segments: [0, 1, 2, 3].map(|at| {
+                let len =
+                    |unit: &&Unit<'_>| unit.segments[at].len().next_multiple_of(unit.aligns[at] as usize);
+                Vec::with_capacity(units.iter().map(len).sum())
+            }),
+            aligns: [1; 4],
+            fixups: Vec::with_capacity(sum(|unit| unit.fixups.sites.len() / fixups::SITE)),
+            functions: Vec::with_capacity(sum(|unit| unit.functions.len())),
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, unit: &Unit<'l>) -> Option<()> {
         let globals = || unit.functions.iter().filter(|function| function.global);
         if globals().count() > 0 && globals().all(|f| self.defined.contains(&f.symbol.into_owned())) {
@@ -259,36 +275,15 @@ impl<'l> Merged<'l> {
         is_local: impl Fn(u32) -> bool,
         is_near: impl Fn(&Symbol<'_>) -> bool,
     ) -> Option<Unit<'l>> {
-        let is_settled = |external: &External<'_>| {
-            external.own.is_some() && matches!(external.symbol, Symbol::Function(index) if is_local(index))
-        };
-        let mut fixups = Vec::with_capacity(self.fixups.len());
-        for (mut group, mut site) in std::mem::take(&mut self.fixups) {
-            if let Source::Relax(relax, entry) = group.source {
-                let near = match self.got[entry as usize] {
-                    Source::Address(external) | Source::Branch { external, .. } => {
-                        let external = &self.externals[external as usize];
-                        is_near(&external.symbol) || is_settled(external)
-                    }
-                    _ => true,
-                };
-                if near {
-                    (group.source, site) = self.relax(&group, relax, entry, site)?;
-                }
-            }
-            if let Source::Branch { external, .. } = group.source
-                && let external = &self.externals[external as usize]
-                && let Some(own) = external.own
-            {
-                let field = &mut self.segments[group.segment as usize][site as usize..];
-                group.form.shift(field, i64::from(own))?;
-                if is_settled(external) {
-                    group.source = Source::Inside(Segment::Text, 0);
-                }
-            }
-            if !group.is_constant() {
-                fixups.push((group, site));
-            }
+        let mut fixups = std::mem::take(&mut self.fixups);
+        let mut is_whole = true;
+        fixups.retain_mut(|(group, site)| {
+            let is_open = self.settle(group, site, &is_local, &is_near);
+            is_whole &= is_open.is_some();
+            is_open == Some(true)
+        });
+        if !is_whole {
+            return None;
         }
         self.keep_got(&mut fixups);
         self.functions.sort_by_key(|(function, _)| function.offset);
@@ -305,6 +300,42 @@ impl<'l> Merged<'l> {
             sections: Vec::new(),
             lines: self.lines,
         })
+    }
+
+    /// Settles a fixup as far as nothing can change any more. Whether something is left of it; None if the value does not fit.
+    fn settle(
+        &mut self,
+        group: &mut Group,
+        site: &mut u32,
+        is_local: impl Fn(u32) -> bool,
+        is_near: impl Fn(&Symbol<'_>) -> bool,
+    ) -> Option<bool> {
+        let is_settled = |external: &External<'_>| {
+            external.own.is_some() && matches!(external.symbol, Symbol::Function(index) if is_local(index))
+        };
+        if let Source::Relax(relax, entry) = group.source {
+            let near = match self.got[entry as usize] {
+                Source::Address(external) | Source::Branch { external, .. } => {
+                    let external = &self.externals[external as usize];
+                    is_near(&external.symbol) || is_settled(external)
+                }
+                _ => true,
+            };
+            if near {
+                (group.source, *site) = self.relax(group, relax, entry, *site)?;
+            }
+        }
+        if let Source::Branch { external, .. } = group.source
+            && let external = &self.externals[external as usize]
+            && let Some(own) = external.own
+        {
+            let field = &mut self.segments[group.segment as usize][*site as usize..];
+            group.form.shift(field, i64::from(own))?;
+            if is_settled(external) {
+                group.source = Source::Inside(Segment::Text, 0);
+            }
+        }
+        Some(!group.is_constant())
     }
 
     /// Changes an instruction so that it does without its GOT entry; returns what its operand refers to, and where that

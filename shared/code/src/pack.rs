@@ -161,55 +161,66 @@ impl Strings {
 
 /// The bytes of `unit`, for `key`.
 pub fn encode(unit: &Unit<'_>, key: &Key) -> Vec<u8> {
-    let (mut tables, mut strings) = (Vec::new(), Strings::default());
-    for External { symbol, usage, weak, own } in unit.externals.iter() {
-        let ([start, len], kind) = strings.symbol(&symbol);
-        words(&mut tables, [start, len, own.unwrap_or(NONE) as usize]);
-        tables.extend_from_slice(&[kind, usage as u8, u8::from(weak), 0]);
-    }
-    for entry in &unit.got {
-        let (kind, number) = entry.packed();
-        words(&mut tables, [number as usize]);
-        tables.extend_from_slice(&[kind, 0, 0, 0]);
-    }
-    tables.extend_from_slice(&unit.fixups.groups);
-    tables.extend_from_slice(&unit.fixups.sites);
-    for UnitFunction { symbol, offset, size, global, counters } in unit.functions.iter() {
-        let ([start, len], kind) = strings.symbol(&symbol);
-        let CountersAt { offset: counters, count } =
-            counters.unwrap_or(CountersAt { offset: NONE, count: 0 });
-        words(&mut tables, [start, len, offset as usize, size as usize, counters as usize, count as usize]);
-        tables.extend_from_slice(&[kind, u8::from(global), 0, 0]);
-    }
     let frames = description::frames(unit);
     let code = 0..unit.segments[Segment::Text as usize].len();
     // What was linked has good frames.
     let entries = eh_frame::index(&frames, description::FRAMES_AT, &code).unwrap_or_default();
-    for fde in &entries {
-        tables.extend_from_slice(&Entry::of(fde, 0, description::FRAMES_AT).packed());
-    }
     let description = description::encode(unit, &frames);
-
-    let segments: usize = unit.segments.iter().map(|segment| segment.len()).sum();
-    let len = HEADER + tables.len() + strings.0.len() + segments;
-    let mut out = Vec::with_capacity(len.next_multiple_of(PAGE) + description.len());
-    out.extend_from_slice(&MAGIC);
-    words(&mut out, [VERSION as usize, 0, 0, 0]);
-    out.extend_from_slice(key);
-    words(&mut out, [0, 1, 2, 3].map(|segment| unit.segments[segment].len()));
-    words(&mut out, unit.aligns.map(|align| align as usize));
     let (groups, sites) = (unit.fixups.groups.len() / GROUP, unit.fixups.sites.len() / SITE);
-    words(&mut out, [unit.externals.len(), unit.got.len(), groups, sites]);
-    words(&mut out, [unit.functions.len(), strings.0.len()]);
-    words(&mut out, [usize::from(!unit.lines.is_empty()), entries.len(), description.len()]);
-    debug_assert_eq!(out.len(), HEADER);
-    out.extend_from_slice(&tables);
+    let tables = [
+        (unit.externals.len(), External::SIZE),
+        (unit.got.len(), GOT_ENTRY),
+        (groups, GROUP),
+        (sites, SITE),
+        (unit.functions.len(), UnitFunction::SIZE),
+        (entries.len(), ENTRY),
+    ];
+    let tables: usize = tables.iter().map(|(count, size)| count * size).sum();
+    let segments: usize = unit.segments.iter().map(|segment| segment.len()).sum();
+    // Names are short, and few.
+    let mut out = Vec::with_capacity(HEADER + tables + segments + 2 * PAGE + description.len());
+    // The header comes when the length of the strings is known.
+    out.resize(HEADER, 0);
+    let mut strings = Strings::default();
+    for External { symbol, usage, weak, own } in unit.externals.iter() {
+        let ([start, len], kind) = strings.symbol(&symbol);
+        words(&mut out, [start, len, own.unwrap_or(NONE) as usize]);
+        out.extend_from_slice(&[kind, usage as u8, u8::from(weak), 0]);
+    }
+    for entry in &unit.got {
+        let (kind, number) = entry.packed();
+        words(&mut out, [number as usize]);
+        out.extend_from_slice(&[kind, 0, 0, 0]);
+    }
+    out.extend_from_slice(&unit.fixups.groups);
+    out.extend_from_slice(&unit.fixups.sites);
+    for UnitFunction { symbol, offset, size, global, counters } in unit.functions.iter() {
+        let ([start, len], kind) = strings.symbol(&symbol);
+        let CountersAt { offset: counters, count } =
+            counters.unwrap_or(CountersAt { offset: NONE, count: 0 });
+        words(&mut out, [start, len, offset as usize, size as usize, counters as usize, count as usize]);
+        out.extend_from_slice(&[kind, u8::from(global), 0, 0]);
+    }
+    for fde in &entries {
+        out.extend_from_slice(&Entry::of(fde, 0, description::FRAMES_AT).packed());
+    }
+    debug_assert_eq!(out.len(), HEADER + tables);
     out.extend_from_slice(&strings.0);
     unit.segments.iter().for_each(|segment| out.extend_from_slice(segment));
-    debug_assert_eq!(out.len(), len);
+
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(&MAGIC);
+    words(&mut header, [VERSION as usize, 0, 0, 0]);
+    header.extend_from_slice(key);
+    words(&mut header, [0, 1, 2, 3].map(|segment| unit.segments[segment].len()));
+    words(&mut header, unit.aligns.map(|align| align as usize));
+    words(&mut header, [unit.externals.len(), unit.got.len(), groups, sites]);
+    words(&mut header, [unit.functions.len(), strings.0.len()]);
+    words(&mut header, [usize::from(!unit.lines.is_empty()), entries.len(), description.len()]);
+    out[..HEADER].copy_from_slice(&header);
     let checksum = xxh3_64(&out[CHECKED..]);
     out[16..CHECKED].copy_from_slice(&checksum.to_le_bytes());
-    out.resize(len.next_multiple_of(PAGE), 0);
+    out.resize(out.len().next_multiple_of(PAGE), 0);
     out.extend_from_slice(&description);
     out
 }
