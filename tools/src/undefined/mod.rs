@@ -215,6 +215,10 @@ fn does_demangle(linker: &[OsString]) -> bool {
 
 /// The name that a symbol has in the source.
 fn demangled(symbol: &str) -> String {
+    if symbol.starts_with("_R") {
+        // Without the hashes of crates, as linkers write it.
+        return format!("{:#}", rustc_demangle::demangle(symbol));
+    }
     let parsed =
         symbol.starts_with("_Z").then(|| cpp_demangle::Symbol::new(symbol.as_bytes()).ok()).flatten();
     let Some(name) = parsed.and_then(|parsed| parsed.demangle().ok()) else { return symbol.to_owned() };
@@ -285,6 +289,8 @@ mod tests {
         }
         assert_eq!(demangled("_ZTV3Foo"), "vtable for Foo");
         assert_eq!(demangled("_Zwhatever"), "_Zwhatever");
+        assert_eq!(demangled("_RNvNtCs1234_7mycrate3foo3bar"), "mycrate::foo::bar");
+        assert_eq!(demangled("_Rwhatever"), "_Rwhatever");
         assert_eq!(demangled("main"), "main");
     }
 
