@@ -24,6 +24,7 @@ NEVER void in_double(double a, double b) {
     put_double(-a);
     put_double(fabs(a));
     put_double(sqrt(a));
+    put_double(__builtin_canonicalize(a));
     put_double(copysign(a, b));
     put_double(fmin(a, b));
     put_double(fmax(a, b));
@@ -54,6 +55,7 @@ NEVER void in_float(float a, float b) {
     put_float(-a);
     put_float(fabsf(a));
     put_float(sqrtf(a));
+    put_float(__builtin_canonicalizef(a));
     put_float(copysignf(a, b));
     put_double((double)a);
     put(a < b);
@@ -71,6 +73,7 @@ NEVER void in_long(long double a, long double b) {
     put_long(a / b);
     put_long(-a);
     put_long(fabsl(a));
+    put_long(__builtin_canonicalizel(a));
     put(a < b);
     put(a <= b);
     put(a == b);
@@ -90,6 +93,19 @@ NEVER void in_parts(double a) {
     put_long(modfl(a, &wide));
     put_long(wide);
     modf(a, &whole);
+}
+
+NEVER void made_quiet(uint64_t bits, uint32_t single_bits) {
+    double value;
+    float single;
+    memcpy(&value, &bits, sizeof value);
+    memcpy(&single, &single_bits, sizeof single);
+    value = __builtin_canonicalize(value);
+    single = __builtin_canonicalizef(single);
+    memcpy(&bits, &value, sizeof value);
+    memcpy(&single_bits, &single, sizeof single);
+    put(bits);
+    put(single_bits);
 }
 
 NEVER void in_each_direction(double a) {
@@ -160,6 +176,8 @@ NEVER double polynomial(const double *factors, int n, double x) {
 static _Complex double square(_Complex double z) { return z * z + 1.0; }
 
 static void check(void) {
+    /* Signaling. */
+    made_quiet(0x7ff4000000000001, 0xff800002);
     for (int i = 0; i < EDGES; i++) {
         in_parts(edges[i]);
         to_ints(edges[i]);

@@ -283,6 +283,7 @@ fn x87_operations() {
         (X87::FstpSt0, "fstp st(0), st"),
         (X87::Fchs, "fchs"),
         (X87::Fabs, "fabs"),
+        (X87::Fsqrt, "fsqrt"),
         (X87::Fld1, "fld1"),
         (X87::Fldz, "fldz"),
     ];

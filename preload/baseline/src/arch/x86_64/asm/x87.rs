@@ -22,6 +22,7 @@ pub(crate) enum X87 {
     FstpSt0 = 0xddd8,
     Fchs = 0xd9e0,
     Fabs = 0xd9e1,
+    Fsqrt = 0xd9fa,
     Fld1 = 0xd9e8,
     Fldz = 0xd9ee,
 }

@@ -12,6 +12,10 @@ use crate::refused::{Reason, Refused};
 const SIGNS: [u128; 2] =
     [0x8000_0000_8000_0000_8000_0000_8000_0000, 0x8000_0000_0000_0000_8000_0000_0000_0000];
 
+/// Four times 1 as a float, and twice as a double.
+const ONES: [u128; 2] =
+    [0x3f80_0000_3f80_0000_3f80_0000_3f80_0000, 0x3ff0_0000_0000_0000_3ff0_0000_0000_0000];
+
 /// What is done with sign bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
@@ -125,7 +129,7 @@ impl Compiler<'_> {
     pub(crate) fn lower_sign(&mut self, sign: Sign, result: Value, value: Value) -> Result<(), Refused> {
         if self.parts_of(result)?.first().is_some_and(|part| part.bank == Bank::X87) {
             let x87 = if sign == Sign::Flip { X87::Fchs } else { X87::Fabs };
-            return self.x87_unary(x87, result, value);
+            return self.x87_unary(&[x87], result, value);
         }
         let signs = self.signs(value)?;
         for (index, part) in self.parts_of(result)?.iter().enumerate() {
@@ -175,7 +179,7 @@ impl Compiler<'_> {
     pub(crate) fn lower_square_root(&mut self, result: Value, value: Value) -> Result<(), Refused> {
         let parts = self.parts_of(result)?;
         if parts.iter().any(|part| part.bank == Bank::X87) {
-            return self.x87_square_root(result, value);
+            return self.x87_unary(&[X87::Fsqrt], result, value);
         }
         if parts.iter().any(|part| part.bank != Bank::Xmm) {
             return Err(Reason::Vector("sqrt").into());
@@ -187,6 +191,28 @@ impl Compiler<'_> {
             let reg = self.temporary_x()?;
             self.asm.sse(prefix, Sse::Sqrt, reg, source);
             self.define(result, index, reg)?;
+            self.regs.only_in_use(before);
+        }
+        Ok(())
+    }
+
+    /// Lowers `llvm.canonicalize` as LLVM does: one times the value, which makes signaling NaNs quiet.
+    pub(crate) fn lower_canonical(&mut self, result: Value, value: Value) -> Result<(), Refused> {
+        let parts = self.parts_of(result)?;
+        if parts.first().is_some_and(|part| part.bank == Bank::X87) {
+            return self.x87_unary(&[X87::Fld1, X87::Fmulp], result, value);
+        }
+        if parts.iter().any(|part| part.bank != Bank::Xmm) {
+            return Err(Reason::Vector("canonicalize").into());
+        }
+        let double = self.is_double(result)?;
+        let prefix = prefix_of(self.is_vector(result), double);
+        let one = self.constant_memory(ONES[usize::from(double)], 16);
+        for index in 0..parts.len() {
+            let before = self.regs.in_use();
+            let own = self.own_x(value, index)?;
+            self.asm.sse(prefix, Sse::Mul, own, one);
+            self.define(result, index, own)?;
             self.regs.only_in_use(before);
         }
         Ok(())

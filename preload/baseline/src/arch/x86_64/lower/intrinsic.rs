@@ -130,6 +130,7 @@ impl Compiler<'_> {
 
             (b"fabs", &[value]) => self.lower_sign(Sign::Clear, result, value),
             (b"copysign", &[size, sign]) => self.lower_copysign(result, size, sign),
+            (b"canonicalize", &[value]) => self.lower_canonical(result, value),
             (b"sqrt", &[value]) => self.lower_square_root(result, value),
             (b"minnum", &[a, b]) => self.lower_extremum(false, result, a, b),
             (b"maxnum", &[a, b]) => self.lower_extremum(true, result, a, b),

@@ -50,21 +50,12 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    pub(crate) fn x87_unary(&mut self, x87: X87, result: Value, value: Value) -> Result<(), Refused> {
+    /// What instructions make of one value on the stack.
+    pub(crate) fn x87_unary(&mut self, steps: &[X87], result: Value, value: Value) -> Result<(), Refused> {
         let from = self.memory(value, 0)?;
         let to = self.define_in_memory(result, 0)?;
         self.asm.fld(10, from);
-        self.asm.x87(x87);
-        self.asm.fstp(10, to);
-        Ok(())
-    }
-
-    pub(crate) fn x87_square_root(&mut self, result: Value, value: Value) -> Result<(), Refused> {
-        let from = self.memory(value, 0)?;
-        let to = self.define_in_memory(result, 0)?;
-        self.asm.fld(10, from);
-        // fsqrt
-        self.asm.raw(&[0xd9, 0xfa]);
+        steps.iter().for_each(|step| self.asm.x87(*step));
         self.asm.fstp(10, to);
         Ok(())
     }
