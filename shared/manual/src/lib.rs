@@ -33,7 +33,12 @@ impl<'a> Entry<'a> {
         let rest = &self.form[name.len()..];
         let value = match (rest.strip_prefix("[="), rest.strip_prefix([' ', '='])) {
             (Some(optional), _) => Value::Optional(optional.trim_end_matches(']')),
-            (_, Some(value)) => value.strip_suffix("...").map_or(Value::Required(value), Value::Rest),
+            (_, Some(value)) => match value.strip_suffix("...") {
+                Some(value) => Value::Rest(value),
+                // Several arguments.
+                None if value.contains(' ') => Value::Rest(value),
+                None => Value::Required(value),
+            },
             _ => Value::None,
         };
         (name, value)
@@ -165,11 +170,12 @@ fn with_part(text: &str, name: &str, part: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const ENTRIES: [Entry<'static>; 5] = [
+    const ENTRIES: [Entry<'static>; 6] = [
         Entry { form: "--stats[=FILE]", doc: "it's [so]" },
         Entry { form: "--trace FILE", doc: "a-b\\c" },
         Entry { form: "--jobs N", doc: ".x: y" },
         Entry { form: "--list FILE...", doc: "l" },
+        Entry { form: "--copy FROM TO", doc: "c" },
         Entry { form: "--", doc: "d" },
     ];
 
@@ -187,17 +193,18 @@ mod tests {
     fn shells_know_which_options_have_values() {
         assert_eq!(
             bash("autojit-run", &ENTRIES),
-            "_autojit_run_options=(--stats --trace --jobs --list --)\n_autojit_run_valued=(--trace --jobs)\n"
+            "_autojit_run_options=(--stats --trace --jobs --list --copy --)\n_autojit_run_valued=(--trace --jobs)\n"
         );
         assert_eq!(
             zsh(&ENTRIES),
             "'--stats=-[it'\\''s \\[so\\]]::FILE:_files'\n'--trace=[a-b\\c]:FILE:_files'\n'--jobs=[.x\\: y]:N: '\n\
-             '--list[l]:*:FILE:_files'\n"
+             '--list[l]:*:FILE:_files'\n'--copy[c]:*:FROM TO: '\n"
         );
         assert_eq!(
             fish("x", &ENTRIES),
             "complete -c x -l stats -d 'it\\'s [so]'\ncomplete -c x -l trace -r -F -d 'a-b\\\\c'\n\
-             complete -c x -l jobs -x -d '.x: y'\ncomplete -c x -l list -r -F -d 'l'\n"
+             complete -c x -l jobs -x -d '.x: y'\ncomplete -c x -l list -r -F -d 'l'\n\
+             complete -c x -l copy -x -d 'c'\n"
         );
     }
 
