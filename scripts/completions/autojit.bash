@@ -5,7 +5,7 @@ _autojit_options=(--version --help)
 _autojit_valued=()
 # end autojit
 # begin autojit-run
-_autojit_run_options=(--stats --trace --progress --daemon --inprocess --list --where --doctor --cache-stats --cache-clear --version --help --)
+_autojit_run_options=(--stats --trace --progress --daemon --inprocess --list --where --core-lines --doctor --cache-stats --cache-clear --version --help --)
 _autojit_run_valued=(--trace)
 # end autojit-run
 # begin autojitd

@@ -15,6 +15,7 @@ complete -c autojit-run -l daemon -d 'have autojitd compile; start it if it does
 complete -c autojit-run -l inprocess -d 'have the program compile for itself, whether or not autojitd runs'
 complete -c autojit-run -l list -r -F -d 'print what is lazy in programs, libraries, object files and archives'
 complete -c autojit-run -l where -x -d 'print which lazy functions of object files and archives refer to a symbol or define it, and their lines'
+complete -c autojit-run -l core-lines -x -d 'write the lines of compiled code in a core file to FILE, and print gdb\'s command for it'
 complete -c autojit-run -l doctor -d 'check compilers, installation, cache, limits and kernel, and say how to mend what is wrong'
 complete -c autojit-run -l cache-stats -d 'print what the cache of compiled code has: directory, limit, files and bytes of each kind'
 complete -c autojit-run -l cache-clear -d 'remove what it has; running programs go on'

@@ -22,6 +22,7 @@ case $service in
 '--inprocess[have the program compile for itself, whether or not autojitd runs]'
 '--list[print what is lazy in programs, libraries, object files and archives]:*:FILE:_files'
 '--where[print which lazy functions of object files and archives refer to a symbol or define it, and their lines]:*:SYMBOL FILE: '
+'--core-lines[write the lines of compiled code in a core file to FILE, and print gdb'\''s command for it]:*:CORE FILE: '
 '--doctor[check compilers, installation, cache, limits and kernel, and say how to mend what is wrong]'
 '--cache-stats[print what the cache of compiled code has\: directory, limit, files and bytes of each kind]'
 '--cache-clear[remove what it has; running programs go on]'

@@ -1,8 +1,9 @@
-"""Lines of lazily compiled code in processes that gdb attaches to.
+"""Lines of lazily compiled code in processes that gdb attaches to, and in core files.
 
 What unoptimised builds and the object cache have published in a process has names in gdb and no lines: these are made
 on demand (docs/decisions/0072). This script has gdb ask, by a call of the runtime's __autojit_describe, and reads the answer,
 an ELF file, out of the process's memory. It does so before each prompt if there is new code, and in the command autojit-lines.
+For a core file `autojit-run --core-lines` asks instead, when gdb opens it (docs/decisions/0074).
 `autojit-run gdb` loads it, and so does gdb itself where the Debian package is installed; else: source …/share/autojit/gdb.py
 
 A process that gdb has started, and one with AUTOJIT_DEBUGGER=on, needs nothing of this.
@@ -10,7 +11,10 @@ A process that gdb has started, and one with AUTOJIT_DEBUGGER=on, needs nothing 
 
 import atexit
 import os
+import re
+import shutil
 import struct
+import subprocess
 import tempfile
 
 import gdb
@@ -22,19 +26,49 @@ DEPTH = 64
 # The runtime's answer: how many batches of code there are, what is added to addresses in the file, where it is, its size.
 ANSWER = struct.Struct("<4Q")
 
-# By the numbers of gdb's inferiors: the process, how many batches of its code gdb knows, and the file with their lines.
+# By the numbers of gdb's inferiors: the process or the core file, how many batches of its code gdb knows, and the file with
+# their lines, if there are any.
 known = {}
 
 
-def is_attached(inferior):
-    """Whether gdb has come to a process that runs with a runtime that answers."""
-    if inferior.pid == 0 or not inferior.was_attached:
-        return False
+def find_tool():
+    """autojit-run, of the same installation or of the system's package."""
+    script = globals().get("__file__")
+    if script is not None:
+        beside = os.path.join(os.path.dirname(os.path.realpath(script)), "../../bin/autojit-run")
+        if os.access(beside, os.X_OK):
+            return beside
+    return shutil.which("autojit-run")
+
+
+# gdb tells a script its name while it loads it only.
+TOOL = find_tool()
+
+
+def has_runtime():
+    """Whether there is a runtime that answers, in a process or a core file."""
     try:
         gdb.parse_and_eval("(long)&__autojit_describe")
         return True
     except gdb.error:
         return False
+
+
+def is_attached(inferior):
+    """Whether gdb has come to a process that runs with such a runtime."""
+    return inferior.pid != 0 and inferior.was_attached and has_runtime()
+
+
+def core_file(inferior):
+    """The core file that gdb looks at, or None."""
+    if inferior.pid == 0 or inferior.was_attached:
+        return None
+    # Older gdbs do not say what they are connected to.
+    connection = getattr(inferior, "connection", None)
+    if connection is not None and connection.type != "core":
+        return None
+    found = re.search(r"core dump file:\s*`(.*)', file type", gdb.execute("info files", to_string=True))
+    return None if found is None else found.group(1)
 
 
 def is_locked(inferior):
@@ -73,7 +107,7 @@ def ask(batches):
 
 def forget(number):
     """Takes the lines of a process away from gdb."""
-    _, _, path = known.pop(number, (0, 0, None))
+    _, _, path = known.pop(number, (None, 0, None))
     if path is None:
         return
     try:
@@ -84,64 +118,126 @@ def forget(number):
     os.unlink(path)
 
 
-def bring_lines():
-    """Has gdb know the lines of all code of the process. What is in the way, if anything."""
-    inferior = gdb.selected_inferior()
+def add(inferior, process, count, path, base):
+    """Has gdb know a file with lines."""
+    known[inferior.num] = (process, count, path)
+    # gdb asks whether one is sure.
+    confirms = gdb.parameter("confirm")
+    gdb.execute("set confirm off")
+    try:
+        gdb.execute("add-symbol-file %s -o %d" % (path, base), to_string=True)
+    finally:
+        gdb.execute("set confirm %s" % ("on" if confirms else "off"))
+
+
+def new_file(content=b""):
+    """The path of a new file."""
+    with tempfile.NamedTemporaryFile(prefix="autojit-lines-", delete=False) as file:
+        file.write(content)
+    return file.name
+
+
+def bring_from_process(inferior):
+    """Has gdb know the lines of all code of a process. What is in the way, if anything."""
     if not is_attached(inferior):
         return "no process that runs with autojit's runtime is attached"
     if known.get(inferior.num, (inferior.pid,))[0] != inferior.pid:
         forget(inferior.num)
     if is_locked(inferior):
         return "a thread is in autojit's runtime or in the loader: continue and interrupt it again"
-    answer = ask(known.get(inferior.num, (0, 0))[1])
+    answer = ask(known.get(inferior.num, (None, 0))[1])
     if answer is None:
         return None
     count, base, content = answer
     forget(inferior.num)
-    with tempfile.NamedTemporaryFile(prefix="autojit-lines-", delete=False) as file:
-        file.write(content)
-    known[inferior.num] = (inferior.pid, count, file.name)
-    # gdb asks whether one is sure.
-    confirms = gdb.parameter("confirm")
-    gdb.execute("set confirm off")
-    try:
-        gdb.execute("add-symbol-file %s -o %d" % (file.name, base), to_string=True)
-    finally:
-        gdb.execute("set confirm %s" % ("on" if confirms else "off"))
+    add(inferior, inferior.pid, count, new_file(content), base)
     return None
 
 
-class Lines(gdb.Command):
-    """Tell gdb the lines of lazily compiled code in an attached process.
+def bring_from_core(inferior, core):
+    """Has gdb know the lines of all code in a core file. What is in the way or missing, if anything."""
+    if TOOL is None:
+        return "autojit-run is not in PATH"
+    forget(inferior.num)
+    # Nothing that comes later changes a core file.
+    known[inferior.num] = (core, 0, None)
+    path = new_file()
+    done = subprocess.run([TOOL, "--core-lines", core, path], stdin=subprocess.DEVNULL, capture_output=True)
+    said = done.stderr.decode(errors="replace").strip().replace("autojit-run: ", "")
+    base = re.search(rb" -o (0x[0-9a-f]+)\s*$", done.stdout)
+    if done.returncode == 0 and base is not None:
+        add(inferior, core, 0, path, int(base.group(1), 16))
+    else:
+        os.unlink(path)
+    return said or None
 
-Before each prompt that is done by itself, unless a thread is in autojit's runtime or in the loader."""
+
+class Lines(gdb.Command):
+    """Tell gdb the lines of lazily compiled code in an attached process or a core file.
+
+That is done by itself when a core file is opened, and before each prompt, unless a thread of the process is in autojit's
+runtime or in the loader."""
 
     def __init__(self):
         super().__init__("autojit-lines", gdb.COMMAND_FILES)
 
     def invoke(self, argument, from_tty):
-        reason = bring_lines()
+        inferior = gdb.selected_inferior()
+        core = core_file(inferior)
+        reason = bring_from_process(inferior) if core is None else bring_from_core(inferior, core)
         if reason is not None:
             raise gdb.GdbError("autojit-lines: %s" % reason)
 
 
+def bring_at_once(inferior, core):
+    """Brings the lines of a core file, if that was not tried yet, and says what is missing."""
+    if known.get(inferior.num, (None,))[0] != core and has_runtime():
+        reason = bring_from_core(inferior, core)
+        if reason is not None:
+            gdb.write("autojit: %s\n" % reason, gdb.STDERR)
+
+
 def before_prompt():
-    """Brings lines where that is possible, in silence."""
+    """Brings lines where that is possible: of a process in silence, as there is another prompt."""
+    inferior = gdb.selected_inferior()
     try:
-        bring_lines()
+        core = core_file(inferior)
+        if core is not None:
+            bring_at_once(inferior, core)
+            return
+        if isinstance(known.get(inferior.num, (None,))[0], str):
+            # That was another process.
+            forget(inferior.num)
+        bring_from_process(inferior)
     except gdb.error:
-        # A process that is running, or about to end: there is another prompt.
+        # A process that is running, or about to end.
+        pass
+
+
+def with_objects(event):
+    """Brings the lines of a core file as soon as gdb has seen the runtime in it: in scripts there is no prompt."""
+    if not os.path.basename(event.new_objfile.filename).startswith("libautojit"):
+        return
+    inferior = gdb.selected_inferior()
+    try:
+        core = core_file(inferior)
+        if core is not None:
+            bring_at_once(inferior, core)
+    except gdb.error:
+        # The prompt tries again.
         pass
 
 
 def remove_files():
     """gdb ends."""
     for _, _, path in known.values():
-        os.unlink(path)
+        if path is not None:
+            os.unlink(path)
 
 
 # gdb may load the script once for each process.
 if not hasattr(gdb, "autojit_lines"):
     gdb.autojit_lines = Lines()
     gdb.events.before_prompt.connect(before_prompt)
+    gdb.events.new_objfile.connect(with_objects)
     atexit.register(remove_files)

@@ -22,6 +22,8 @@ pub enum Task {
     List(Vec<OsString>),
     /// Print what refers to a symbol, the first word, in the files behind it.
     Where(Vec<OsString>),
+    /// Write the lines of compiled code in a core file, the first word, to the file behind it.
+    CoreLines(Vec<OsString>),
     /// Look for what is wrong with the installation and the system.
     Doctor,
     /// Run a program.
@@ -110,6 +112,12 @@ const TABLE: &[Row] = &[
         action: Action::Files(Task::Where),
     },
     Row {
+        name: "--core-lines",
+        form: "--core-lines CORE FILE",
+        doc: "write the lines of compiled code in a core file to FILE, and print gdb's command for it",
+        action: Action::Files(Task::CoreLines),
+    },
+    Row {
         name: "--doctor",
         form: "--doctor",
         doc: "check compilers, installation, cache, limits and kernel, and say how to mend what is wrong",
@@ -162,7 +170,8 @@ Options:
     }
     text += "
 Exit status: the program's; 127 if the program, libautojit.so or autojitd is not found, 126 if the program cannot be
-executed, 2 for a wrong option, 1 if --doctor finds something wrong, --list nothing lazy, or --where no place.
+executed, 2 for a wrong option, 1 if --doctor finds something wrong, --list nothing lazy, --where no place, or
+--core-lines no lazy program, 3 if that cannot have its lines.
 ";
     text
 }
@@ -253,6 +262,10 @@ mod tests {
         assert_eq!(parsed(&["--help", "a"]), Ok(Task::Help));
         assert_eq!(parsed(&["--list", "a", "--b"]), Ok(Task::List(vec!["a".into(), "--b".into()])));
         assert_eq!(parsed(&["--where", "a", "b.o"]), Ok(Task::Where(vec!["a".into(), "b.o".into()])));
+        assert_eq!(
+            parsed(&["--core-lines", "core", "f"]),
+            Ok(Task::CoreLines(vec!["core".into(), "f".into()]))
+        );
         for wrong in [
             &["--nothing", "a"][..],
             &["-x"],

@@ -26,6 +26,8 @@ mod plan;
 mod preamble;
 mod process;
 mod progress;
+mod ptrace;
+mod revive;
 mod rlib;
 mod role;
 mod run;

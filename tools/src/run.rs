@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::arguments::{self, Start, Task};
-use crate::{Failure, cached, doctor, installation, list, needed, process, progress, undefined};
+use crate::{Failure, cached, doctor, installation, list, needed, process, progress, revive, undefined};
 
 /// The table of options as text; a test of the runtime compares.
 const ENVIRONMENT: &str = include_str!("options.txt");
@@ -19,6 +19,10 @@ pub fn run(arguments: Vec<OsString>) -> Result<u8, Failure> {
         Task::CacheClear => cached::clear()?,
         Task::List(files) => list::print(&files)?,
         Task::Where(words) => undefined::print(&words)?,
+        Task::CoreLines(words) => match &words[..] {
+            [core, output] => revive::print(core, output)?,
+            _ => return Err(Failure::new(2, "--core-lines takes a core file and the file to write")),
+        },
         Task::Doctor => return doctor::run(),
         Task::Program(start) => return Err(become_lazy(start)),
     }

@@ -4,6 +4,7 @@
 mod attached;
 mod cache;
 mod cache_directory;
+mod core_files;
 mod daemon;
 mod daemon_client;
 mod daemon_inherits;

@@ -6,12 +6,11 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::mem::offset_of;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::manifest::Found;
 use crate::process;
+use crate::ptrace::{registers, request, string, wait};
 
 /// System calls with a path, and which of their arguments it is; a directory's descriptor is in front of it if that is not 0.
 const WITH_PATH: &[(i64, usize)] = &[
@@ -31,9 +30,6 @@ const WITH_PATH: &[(i64, usize)] = &[
 
 /// System calls after which paths have another meaning: what is traced after them cannot be used.
 const FATAL: &[i64] = &[libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_chroot];
-
-/// Longer paths than the kernel takes.
-const LONGEST: usize = 4097;
 
 /// What a run looked at.
 #[derive(Debug, Default)]
@@ -170,54 +166,6 @@ fn absolute(process: i32, at: usize, directory: i32, path: PathBuf) -> Option<Pa
 
 fn descriptor(process: i32, number: i32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{process}/fd/{number}")).ok().filter(|path| path.is_absolute())
-}
-
-/// A C string in the memory of a process.
-fn string(process: i32, address: u64) -> Option<OsString> {
-    let memory = File::open(format!("/proc/{process}/mem")).ok()?;
-    let mut text = Vec::new();
-    while text.len() < LONGEST {
-        // To the end of a page: the next one may be missing.
-        let at = address + text.len() as u64;
-        let mut bytes = vec![0; (4096 - at % 4096) as usize];
-        let count = memory.read_at(&mut bytes, at).ok().filter(|count| *count > 0)?;
-        match bytes[..count].iter().position(|byte| *byte == 0) {
-            Some(end) => {
-                text.extend_from_slice(&bytes[..end]);
-                return Some(OsString::from_vec(text));
-            }
-            None => text.extend_from_slice(&bytes[..count]),
-        }
-    }
-    None
-}
-
-fn wait(process: i32) -> Option<(i32, i32)> {
-    let mut status = 0;
-    loop {
-        // SAFETY: the status is written to a variable of ours.
-        let found = unsafe { libc::waitpid(process, &raw mut status, libc::__WALL) };
-        if found > 0 {
-            return Some((found, status));
-        }
-        if std::io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
-            return None;
-        }
-    }
-}
-
-fn request(request: libc::c_uint, process: i32, data: usize) -> Option<()> {
-    // SAFETY: these requests take numbers, and change the other process alone.
-    (unsafe { libc::ptrace(request, process, 0usize, data) } == 0).then_some(())
-}
-
-fn registers(process: i32) -> Option<libc::user_regs_struct> {
-    let mut registers = std::mem::MaybeUninit::<libc::user_regs_struct>::zeroed();
-    // SAFETY: the kernel writes one structure of this type; all zeroes are one as well.
-    unsafe {
-        let done = libc::ptrace(libc::PTRACE_GETREGS, process, 0usize, registers.as_mut_ptr());
-        (done == 0).then(|| registers.assume_init())
-    }
 }
 
 /// In the child: stops for the parent, then has the system calls of `filter` reported. What fails shows in the parent: the
