@@ -37,32 +37,42 @@ pub fn root(options: &Options) -> Option<PathBuf> {
     (given == 0 || home.is_dir()).then(|| PathBuf::from(OsStr::from_bytes(&root)))
 }
 
-/// What a manifest is worth.
-pub enum State {
-    /// What it describes can be used.
-    Holds,
-    /// It could, but for something that is another now.
-    Changed,
-    /// Commands with this key are plain.
-    Refused,
+/// What becomes of a command that may have something kept.
+pub enum Answer {
+    /// It uses what the manifest describes, which is locked while the file is open.
+    Use(Manifest, File),
+    /// It is plain, for a reason that is counted.
+    Plain,
+    /// It is plain for this reason, not counted yet, and what it lacks may be made.
+    Lacks(Event),
 }
 
-impl State {
-    /// The state of a manifest, which lies in `file`.
-    pub fn of(manifest: &Manifest, file: &File) -> Self {
-        if manifest.difference().is_some() {
-            return Self::Changed;
-        }
-        if !manifest.stem.is_empty() {
-            return Self::Holds;
-        }
-        let made = file.metadata().and_then(|metadata| metadata.modified());
-        if made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < RETRY)) {
-            Self::Refused
-        } else {
-            Self::Changed
+impl Answer {
+    /// Of a command with a key, for a source. `fits`: whether the source may use what there is.
+    pub fn of(storage: &Storage, key: &Key, source: &Path, fits: impl FnOnce(&Manifest) -> bool) -> Self {
+        let plain = |event| {
+            storage.count(event);
+            Self::Plain
+        };
+        match storage.find(key) {
+            Lookup::Missing => Self::Lacks(Event::None),
+            Lookup::Damaged => Self::Lacks(Event::Damaged),
+            Lookup::Found(manifest, _) if !fits(&manifest) => plain(Event::Refused),
+            Lookup::Found(manifest, _) if manifest.difference().is_some() => Self::Lacks(Event::Changed),
+            Lookup::Found(manifest, file) if manifest.stem.is_empty() => match is_to_be_retried(&file) {
+                true => Self::Lacks(Event::Changed),
+                false => plain(Event::Refused),
+            },
+            Lookup::Found(..) if storage.spoke(key, source) => plain(Event::Spoke),
+            Lookup::Found(manifest, file) => Self::Use(manifest, file),
         }
     }
+}
+
+/// Whether what could not be made when the manifest in `file` was written is tried again.
+fn is_to_be_retried(file: &File) -> bool {
+    let made = file.metadata().and_then(|metadata| metadata.modified());
+    !made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < RETRY))
 }
 
 /// A file in memory, for what a program prints.

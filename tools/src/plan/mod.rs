@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use autojit_options::{Options, Reader};
 
 use crate::kept::making::{self, Place};
-use crate::kept::{self, Event, Key, Kind, Lookup, Seen, State, Storage};
+use crate::kept::{self, Answer, Event, Key, Kind, Seen, Storage};
 use crate::process;
 
 pub use flags::compiles_and_links;
@@ -46,29 +46,18 @@ pub fn link(program: &Path, line: &[OsString], arguments: &[OsString]) -> Option
     let storage = Storage::make(&kept::root(&options)?, Kind::Links)?;
     // All that distinguishes links is in the key.
     let (source, text) = (Path::new(""), b"");
-    let event = match storage.find(&key) {
-        Lookup::Found(manifest, file) => match State::of(&manifest, &file) {
-            State::Holds if storage.spoke(&key, source) => {
-                storage.count(Event::Spoke);
-                return None;
+    let event = match Answer::of(&storage, &key, source, |_| true) {
+        Answer::Plain => return None,
+        Answer::Lacks(event) => event,
+        Answer::Use(manifest, file) => {
+            let (event, remember) = run(&manifest.list);
+            storage.count(event);
+            if remember {
+                storage.note_messages(&key, source);
             }
-            State::Holds => {
-                let (event, remember) = run(&manifest.list);
-                storage.count(event);
-                if remember {
-                    storage.note_messages(&key, source);
-                }
-                storage.touch(&file);
-                return (event == Event::Used).then_some(0);
-            }
-            State::Refused => {
-                storage.count(Event::Refused);
-                return None;
-            }
-            State::Changed => Event::Changed,
-        },
-        Lookup::Missing => Event::None,
-        Lookup::Damaged => Event::Damaged,
+            storage.touch(&file);
+            return (event == Event::Used).then_some(0);
+        }
     };
     let again = matches!(storage.see(&key, source, text), Some(Seen::Same | Seen::Another));
     storage.count(event);

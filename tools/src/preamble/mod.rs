@@ -22,7 +22,7 @@ use std::path::Path;
 use autojit_options::{Options, Preamble, Reader};
 
 use crate::kept::making::{self, Place};
-use crate::kept::{self, Event, Identity, Key, Kind, Lookup, Manifest, Seen, State, Storage};
+use crate::kept::{self, Answer, Event, Identity, Key, Kind, Manifest, Seen, Storage};
 use crate::process;
 use crate::role::Language;
 use flags::Compile;
@@ -46,29 +46,14 @@ pub fn compile(program: &Path, line: &[OsString], arguments: &[OsString], langua
     let end = scan::preamble(&source)?;
     let key = key::of(program, &line[0], &compile, &source[..end])?;
     let storage = Storage::make(&kept::root(&options)?, Kind::Preambles)?;
-    let event = match storage.find(&key) {
-        // The preamble of another source, which includes this one.
-        Lookup::Found(manifest, _) if manifest.lists(&identity) => {
-            storage.count(Event::Refused);
-            return None;
+    // The preamble of another source may include this one.
+    let event = match Answer::of(&storage, &key, &compile.source, |manifest| !manifest.lists(&identity)) {
+        Answer::Plain => return None,
+        Answer::Lacks(event) => event,
+        Answer::Use(manifest, file) => {
+            let (storage, manifest, file, compile) = (&storage, &manifest, &file, &compile);
+            return Use { storage, key: &key, manifest, file, compile, identity, end }.run(program, line);
         }
-        Lookup::Found(manifest, file) => match State::of(&manifest, &file) {
-            State::Holds if storage.spoke(&key, &compile.source) => {
-                storage.count(Event::Spoke);
-                return None;
-            }
-            State::Holds => {
-                let (storage, manifest, file, compile) = (&storage, &manifest, &file, &compile);
-                return Use { storage, key: &key, manifest, file, compile, identity, end }.run(program, line);
-            }
-            State::Refused => {
-                storage.count(Event::Refused);
-                return None;
-            }
-            State::Changed => Event::Changed,
-        },
-        Lookup::Missing => Event::None,
-        Lookup::Damaged => Event::Damaged,
     };
     let edited = storage.see(&key, &compile.source, &source[end..]) == Some(Seen::Another);
     let wanted = edited || options.preamble == Preamble::Always;
