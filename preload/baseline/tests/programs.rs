@@ -70,6 +70,22 @@ fn vectors() {
 }
 
 #[test]
+fn named_instructions() {
+    // The processor must have them to tell.
+    assert!(
+        is_x86_feature_detected!("sse4.2") && is_x86_feature_detected!("aes"),
+        "all of the last ten years"
+    );
+    assert!(is_x86_feature_detected!("pclmulqdq") && is_x86_feature_detected!("avx2"), "likewise");
+    let base = ["-msse4.2", "-maes", "-mpclmul"];
+    for flags in LEVELS {
+        Program::build(&source("instructions.c"), &[flags, &base].concat()).check_all();
+    }
+    // Functions of headers take vectors of 256 bits in registers, unless they were inlined.
+    Program::build(&source("instructions.c"), &["-O1", "-mavx2", "-maes", "-mpclmul"]).check_all();
+}
+
+#[test]
 fn tails() {
     check("tails.c");
     for flags in [["-O0", "-fstack-protector-strong"], ["-O0", "-fstack-protector-all"]] {

@@ -319,11 +319,6 @@ impl Assembler {
         self.raw(&[0x0f, 0xae, 0xf0]);
     }
 
-    /// pause
-    pub(crate) fn pause(&mut self) {
-        self.raw(&[0xf3, 0x90]);
-    }
-
     /// rep movsq / movsb: rcx units from rsi to rdi
     pub(crate) fn rep_movs(&mut self, quads: bool) {
         self.byte(0xf3);
@@ -336,5 +331,14 @@ impl Assembler {
     /// rep stosb: rcx times al to rdi
     pub(crate) fn rep_stosb(&mut self) {
         self.raw(&[0xf3, 0xaa]);
+    }
+
+    /// dst = the CRC-32C of 8, 32 or 64 bits of src behind what dst is of (crc32); with SSE4.2
+    pub(crate) fn crc32(&mut self, width: Width, dst: Gp, src: Gp) {
+        let byte = width == Width::B1;
+        let mut op = Op::new(Map::Three38, if byte { 0xf0 } else { 0xf1 }).prefixed(0xf2);
+        op = op.wide(width == Width::B8);
+        op.byte_rm = byte;
+        self.op(op, dst.0, src.into());
     }
 }

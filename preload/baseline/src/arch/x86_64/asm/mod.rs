@@ -13,7 +13,7 @@ mod x87;
 
 pub(crate) use integer::{Alu, Bits, Shift, Unary};
 pub(crate) use operand::{Base, Cond, Gp, Label, Mem, Rm, Width, Xmm, gp};
-pub(crate) use sse::{Prefix, Sse};
+pub(crate) use sse::{Encoding, Prefix, Sse};
 pub(crate) use x87::X87;
 
 use crate::code::{Relocation, RelocationKind, RelocationTarget};
@@ -40,7 +40,7 @@ pub(crate) struct Assembler {
 
 /// The opcode maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Map {
+pub(crate) enum Map {
     /// One byte.
     One,
     /// 0f

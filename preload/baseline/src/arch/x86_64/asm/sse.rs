@@ -87,7 +87,18 @@ pub(crate) enum Sse {
     Paddd = 0xfe,
 }
 
+/// What tells an instruction, as the manual writes it: prefix, map of opcodes, opcode.
+pub(crate) type Encoding = (Prefix, Map, u8);
+
 impl Assembler {
+    /// An instruction with a register and an operand that may be one, both of the classes that it takes.
+    pub(crate) fn encoded(&mut self, of: Encoding, wide: bool, reg: u8, rm: Rm, immediate: Option<u8>) {
+        let (prefix, map, opcode) = of;
+        let op = Op::new(map, opcode).prefixed(prefix as u8).wide(wide);
+        self.op(op.immediate(immediate.is_some().into()), reg, rm);
+        immediate.into_iter().for_each(|byte| self.byte(byte));
+    }
+
     /// dst = dst op src, or dst = op src
     pub(crate) fn sse(&mut self, prefix: Prefix, sse: Sse, dst: Xmm, src: impl Into<Rm>) {
         self.op(Op::new(Map::Two, sse as u8).prefixed(prefix as u8), dst.0, src.into());

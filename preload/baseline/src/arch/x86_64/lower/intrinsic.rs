@@ -42,6 +42,11 @@ impl Compiler<'_> {
         if name.starts_with(b"dbg.") {
             return Ok(());
         }
+        if let Some(name) = name.strip_prefix(b"x86.")
+            && self.lower_x86(name, result, arguments)?
+        {
+            return Ok(());
+        }
         let of_vectors = self.is_vector(result) || arguments.iter().any(|argument| self.is_vector(*argument));
         if of_vectors && self.lower_vector_intrinsic(base(name), result, arguments)? {
             return Ok(());
@@ -176,11 +181,7 @@ impl Compiler<'_> {
                 self.define(result, 0, reg)
             }
             (b"eh.typeid.for", &[info]) => self.lower_type_id(result, info),
-            (b"x86.sse2.pause", _) => {
-                self.asm.pause();
-                Ok(())
-            }
-            (b"readcyclecounter", _) => {
+            (b"readcyclecounter" | b"x86.rdtsc", _) => {
                 self.take(gp::RAX)?;
                 self.take(gp::RDX)?;
                 // rdtsc; the upper half is in rdx.
@@ -279,6 +280,13 @@ impl Compiler<'_> {
             (b"fabs" | b"sqrt" | b"fmuladd" | b"ssa.copy" | b"arithmetic.fence" | b"fake.use", _) => {
                 return Ok(false);
             }
+            (b"floor", &[value]) if self.features.sse41 => self.round_lanes(9, result, value)?,
+            (b"ceil", &[value]) if self.features.sse41 => self.round_lanes(10, result, value)?,
+            (b"trunc", &[value]) if self.features.sse41 => self.round_lanes(11, result, value)?,
+            (b"roundeven", &[value]) if self.features.sse41 => self.round_lanes(8, result, value)?,
+            (b"rint", &[value]) if self.features.sse41 => self.round_lanes(4, result, value)?,
+            (b"nearbyint", &[value]) if self.features.sse41 => self.round_lanes(12, result, value)?,
+            (b"canonicalize", _) => return Ok(false),
             (b"fma", &[a, b, c]) if self.features.fma => self.lower_multiply_add(result, a, b, c)?,
             _ => {
                 let detail = format!("{} of vectors", String::from_utf8_lossy(name));

@@ -20,6 +20,7 @@ mod overflow;
 mod variadic;
 mod vector;
 mod wide;
+mod x86;
 mod x87;
 
 use autojit_bitcode::{Flags, Instruction, Opcode};
