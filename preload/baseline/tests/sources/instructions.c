@@ -142,6 +142,11 @@ NEVER void fences(void) {
     _mm_mfence();
     _mm_sfence();
     put(__rdtsc() != 0);
+    __asm__ volatile("pause");
+    __asm__ volatile("rep; nop" ::: "memory");
+    __asm__ volatile("mfence\n\t" ::: "memory");
+    __asm__ volatile("lfence;");
+    __asm__ volatile("sfence");
 }
 
 #ifdef __AVX2__

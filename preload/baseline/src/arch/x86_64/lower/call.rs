@@ -90,6 +90,25 @@ fn has_no_instructions(mut text: &[u8]) -> bool {
     }
 }
 
+/// Inline assembly that takes and gives nothing, as loops that wait for another thread have it, and the bytes of it.
+const ALONE: [(&[u8], &[u8]); 8] = [
+    (b"pause", &[0xf3, 0x90]),
+    (b"rep; nop", &[0xf3, 0x90]),
+    (b"rep nop", &[0xf3, 0x90]),
+    (b"rep;nop", &[0xf3, 0x90]),
+    (b"nop", &[0x90]),
+    (b"lfence", &[0x0f, 0xae, 0xe8]),
+    (b"mfence", &[0x0f, 0xae, 0xf0]),
+    (b"sfence", &[0x0f, 0xae, 0xf8]),
+];
+
+/// The bytes of such assembly, which one semicolon or line may end.
+fn alone(text: &[u8]) -> Option<&'static [u8]> {
+    let text = text.trim_ascii();
+    let text = text.strip_suffix(b";").unwrap_or(text).trim_ascii_end();
+    ALONE.iter().find(|(known, _)| *known == text).map(|(_, bytes)| *bytes)
+}
+
 impl Compiler<'_> {
     /// Lowers `call`.
     pub(crate) fn lower_call(&mut self, inst: u32) -> Result<(), Refused> {
@@ -104,12 +123,20 @@ impl Compiler<'_> {
                 return self.lower_intrinsic(inst, intrinsic, call.arguments);
             }
         }
-        // A barrier for optimisers: no instructions.
         if let Some(Definition::Constant) = body.definition(self.module, call.callee)
             && let Some(Constant::InlineAsm(assembly)) = body.constant(self.module, call.callee)
-            && has_no_instructions(assembly.text)
         {
-            return self.lower_barrier(instruction.result, assembly.constraints, call.arguments);
+            // A barrier for optimisers: no instructions.
+            if has_no_instructions(assembly.text) {
+                return self.lower_barrier(instruction.result, assembly.constraints, call.arguments);
+            }
+            if let Some(bytes) = alone(assembly.text)
+                && instruction.result.is_none()
+                && call.arguments.is_empty()
+            {
+                self.asm.raw(bytes);
+                return Ok(());
+            }
         }
         self.make_call(instruction, None)
     }
@@ -377,7 +404,17 @@ impl Compiler<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::has_no_instructions;
+    use super::{alone, has_no_instructions};
+
+    #[test]
+    fn one_instruction_is_known_whatever_ends_it() {
+        for text in ["pause", "\tpause\n", "pause;", " pause ;\n"] {
+            assert_eq!(alone(text.as_bytes()), Some(&[0xf3, 0x90][..]), "{text:?}");
+        }
+        for text in ["", ";", "pause; pause", "pause $0", "Pause", "nop; # pause"] {
+            assert_eq!(alone(text.as_bytes()), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn comments_are_no_instructions() {
