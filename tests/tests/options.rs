@@ -101,7 +101,7 @@ fn unoptimised_modules_need_no_engine() {
 fn refusals_can_be_errors() {
     let scratch = Scratch::new("options-only");
     let text = "#include <stdio.h>\n\
-        int wait_a_little(int n) { __asm__ volatile(\"pause\"); return n; }\n\
+        int wait_a_little(int n) { __asm__ volatile(\"cld\"); return n; }\n\
         int main(void) { puts(\"begun\"); fflush(stdout); return wait_a_little(7); }\n";
     let objects = [compile(&scratch, How::Lazy, "program.c", text, &["-O0"])];
     let program = link(&scratch, "lld", &objects, &[]);

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const MAIN: &str = include_str!("seeing/main.c");
 /// Inline assembly is what the baseline compiler leaves to LLVM.
-const HELPER: &str = "static int wait_a_little(int x) { __asm__ volatile(\"pause\"); return x; }\n\
+const HELPER: &str = "static int wait_a_little(int x) { __asm__ volatile(\"cld\"); return x; }\n\
     int helper(int x) { return wait_a_little(x) + 1; }\n";
 
 /// A lazy program of two files.
