@@ -88,7 +88,14 @@ const TABLE: [Abbreviation; 6] = [
     (
         COMPILE_UNIT,
         true,
-        &[(NAME, STRING), (COMP_DIR, STRING), (STMT_LIST, SEC_OFFSET), (LOW_PC, ADDR), (HIGH_PC, DATA4)],
+        &[
+            (LANGUAGE, DATA1),
+            (NAME, STRING),
+            (COMP_DIR, STRING),
+            (STMT_LIST, SEC_OFFSET),
+            (LOW_PC, ADDR),
+            (HIGH_PC, DATA4),
+        ],
     ),
     (
         SUBPROGRAM,
@@ -140,6 +147,7 @@ const NAME: u8 = 0x03;
 const STMT_LIST: u8 = 0x10;
 const LOW_PC: u8 = 0x11;
 const HIGH_PC: u8 = 0x12;
+const LANGUAGE: u8 = 0x13;
 const COMP_DIR: u8 = 0x1b;
 const INLINE: u8 = 0x20;
 const ABSTRACT_ORIGIN: u8 = 0x31;
@@ -158,6 +166,11 @@ const DATA1: u8 = 0x0b;
 const UDATA: u8 = 0x0f;
 const REF4: u8 = 0x13;
 const SEC_OFFSET: u8 = 0x17;
+
+// Languages.
+const C99: u8 = 0x0c;
+const C_PLUS_PLUS: u8 = 0x04;
+const RUST: u8 = 0x1c;
 
 /// The value of DW_AT_inline: DW_INL_inlined.
 const WAS_INLINED: u8 = 1;
@@ -189,6 +202,16 @@ impl FunctionLines {
         self.files.first().map_or(&[], |file| &file.directory)
     }
 
+    /// The language, by the file: debuggers demangle names of C++ in units that are of it.
+    fn language(&self) -> u8 {
+        let name = self.files.first().map_or(&b""[..], |file| &file.name);
+        match name.rsplit(|byte| *byte == b'.').next() {
+            Some(b"c" | b"i") => C99,
+            Some(b"rs") => RUST,
+            _ => C_PLUS_PLUS,
+        }
+    }
+
     fn append_info(&self, out: &mut Vec<u8>, (table, lines, ranges): (u32, u32, &[u32]), start: u64) {
         let unit = out.len();
         out.extend([0; 4]); //                    unit length
@@ -196,6 +219,7 @@ impl FunctionLines {
         out.extend(table.to_le_bytes());
         out.push(8); //                           address size
         out.push(UNIT);
+        out.push(self.language());
         string(out, self.files.first().map_or(&[], |file| &file.name));
         string(out, self.directory());
         out.extend(lines.to_le_bytes());

@@ -20,9 +20,13 @@ const LINES: [&str; 4] = ["aborts.c:9", "aborts.c:13", "aborts.c:17", "aborts.c:
 
 /// The program that aborts, built with `flags`.
 fn aborting(scratch: &Scratch, how: How, flags: &[&str]) -> PathBuf {
+    built(scratch, how, "aborts.c", flags)
+}
+
+fn built(scratch: &Scratch, how: How, name: &str, flags: &[&str]) -> PathBuf {
     let directory = scratch.directory("build");
     let flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-    let object = object(how, &source("aborts.c"), &flags, &directory);
+    let object = object(how, &source(name), &flags, &directory);
     let output = directory.join("program");
     let addressing = if flags.iter().any(|flag| flag == "-fno-pie") { "-no-pie" } else { "-pie" };
     let flags = ["-pthread", addressing].map(str::to_owned);
@@ -135,6 +139,22 @@ fn optimised_programs_have_lines() {
     let lazy = aborting(&scratch, How::Lazy, &["-O2", "-g", "-fno-pie", "-fno-optimize-sibling-calls"]);
     let Some(core) = dumped(&scratch, lazy_command(&lazy, scratch.path())) else { return };
     assert_brings(&lazy, &core);
+}
+
+/// gdb demangles names in units of C++ only.
+#[test]
+fn names_of_cxx_are_demangled() {
+    let scratch = Scratch::new("core_lines_cxx");
+    let file = scratch.path().join("shape.cpp");
+    let text = "#include <cstdlib>\n\
+                template <class T> struct Shape {\n  T area(T side) { abort(); }\n};\n\
+                int main() { return Shape<int>().area(3); }\n";
+    fs::write(&file, text).expect("the directory is writable");
+    let object = object(How::Lazy, &file, &["-O0", "-g"].map(str::to_owned), scratch.path());
+    let lazy = scratch.path().join("program");
+    Link { linker: "lld", cxx: true, flags: &[] }.run(&[object], &lazy);
+    let Some(core) = dumped(&scratch, lazy_command(&lazy, scratch.path())) else { return };
+    assert_tells(&says(&lazy, &core, &["bt"]), &["in Shape<int>::area () at ", "shape.cpp:3"]);
 }
 
 /// What LLVM has compiled: gdb's list has it in the first run, and the cache later.
@@ -252,6 +272,16 @@ fn what_is_no_whole_core_file_is_refused() {
     assert_tells(&missing.assert_code(3).errors(), &["cannot be opened"]);
     let text = says(&lazy, &odd, &["autojit-lines", "echo GOES ON\\n"]);
     assert_tells(&text, &["the runtime in it cannot be asked", "GOES ON"]);
+}
+
+#[test]
+fn a_lock_that_was_held_is_told() {
+    let scratch = Scratch::new("core_lines_locked");
+    let lazy = built(&scratch, How::Lazy, "aborts_locked.c", &["-O0", "-g"]);
+    let Some(core) = dumped(&scratch, lazy_command(&lazy, scratch.path())) else { return };
+    let why = "a thread was in it, or in the loader, and held a lock";
+    assert_tells(&lines_of(&core).assert_code(3).errors(), &[why]);
+    assert_tells(&says(&lazy, &core, &["bt"]), &[why, "in main ()"]);
 }
 
 #[test]
