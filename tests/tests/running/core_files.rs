@@ -38,6 +38,7 @@ fn built(scratch: &Scratch, how: How, name: &str, flags: &[&str]) -> PathBuf {
 fn dumped(scratch: &Scratch, mut command: Command) -> Option<PathBuf> {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").ok()?;
     if pattern.starts_with('|') || pattern.contains('/') {
+        eprintln!("not tested: core files go elsewhere");
         return None;
     }
     let directory = scratch.directory("dumped");
