@@ -77,12 +77,7 @@ pub fn write(descriptor: i32, mut bytes: &[u8]) -> Result<(), Errno> {
         match result {
             Ok(written) => bytes = &bytes[written..],
             Err(Errno(libc::EINTR)) => {}
-            Err(error) => {
-                if error == Errno(libc::EFBIG) {
-                    signals::take_back_file_size_signal();
-                }
-                return Err(error);
-            }
+            Err(error) => return Err(signals::without_file_size_signal(error)),
         }
     }
     Ok(())
@@ -235,7 +230,7 @@ impl File {
             match result {
                 Ok(count) => done += count,
                 Err(Errno(libc::EINTR)) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(signals::without_file_size_signal(error)),
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::ops::Range;
 
+use crate::signals::without_file_size_signal;
 use crate::{Errno, File, syscall};
 
 /// Maps anonymous memory (`mmap(2)`); the protections and flags are those of the call.
@@ -167,7 +168,9 @@ impl File {
     /// Makes the file `size` bytes long; what is new is zero.
     pub fn set_size(&self, size: usize) -> Result<(), Errno> {
         // SAFETY: takes no pointers.
-        unsafe { syscall(libc::SYS_ftruncate, [self.0 as usize, size, 0, 0, 0, 0]) }.map(drop)
+        unsafe { syscall(libc::SYS_ftruncate, [self.0 as usize, size, 0, 0, 0, 0]) }
+            .map(drop)
+            .map_err(without_file_size_signal)
     }
 
     /// Takes room on the disk for `len` bytes from `offset`, which keep what they are, or are zero.
@@ -176,7 +179,7 @@ impl File {
             // SAFETY: takes no pointers.
             match unsafe { syscall(libc::SYS_fallocate, [self.0 as usize, 0, offset, len, 0, 0]) } {
                 Err(Errno(libc::EINTR)) => {}
-                result => return result.map(drop),
+                result => return result.map(drop).map_err(without_file_size_signal),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Signals of the calling thread: masks, and the one that ends the process.
 
-use crate::{exit, process_id, syscall, thread_id};
+use crate::{Errno, exit, process_id, syscall, thread_id};
 
 /// Size in bytes of the kernel's signal set, one bit for each of 64 signals.
 pub(crate) const SIGSET_SIZE: usize = 8;
@@ -50,14 +50,18 @@ pub fn set_signal_mask(mask: u64) -> u64 {
     before
 }
 
-/// Takes back the signal that the kernel has sent this thread for a write beyond RLIMIT_FSIZE: the program has not
-/// written. It is blocked, as all are while the runtime works.
-pub(crate) fn take_back_file_size_signal() {
+/// `error`, as it is. If it says that a file would grow beyond RLIMIT_FSIZE, takes back the signal that the kernel has sent
+/// this thread for that: the program has not written. It is blocked, as all are while the runtime works.
+pub(crate) fn without_file_size_signal(error: Errno) -> Errno {
+    if error != Errno(libc::EFBIG) {
+        return error;
+    }
     let set = 1_u64 << (libc::SIGXFSZ - 1);
     let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     let arguments = [(&raw const set) as usize, 0, (&raw const at_once) as usize, SIGSET_SIZE, 0, 0];
     // SAFETY: the kernel reads both, and writes nothing.
     let _ = unsafe { syscall(libc::SYS_rt_sigtimedwait, arguments) };
+    error
 }
 
 /// The kernel's struct sigaction.
@@ -100,6 +104,7 @@ fn raise_abort() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{File, write};
 
     #[test]
     fn signals_are_blocked_until_drop() {
@@ -111,6 +116,39 @@ mod tests {
             assert_eq!(set_signal_mask(u64::MAX), !unblockable);
         }
         assert_eq!(set_signal_mask(before), 0);
+    }
+
+    /// Each ends the process when the signals are let in again, if that signal is still there.
+    #[test]
+    fn files_that_may_not_grow_are_errors_without_a_signal() {
+        type Grow = fn(&File) -> Result<(), Errno>;
+        let ways: [(&str, Grow); 4] = [
+            ("write", |file| write(file.descriptor(), b"1")),
+            ("write_at", |file| file.write_at(0, b"1")),
+            ("set_size", |file| file.set_size(1)),
+            ("allocate", |file| file.allocate(0, 1)),
+        ];
+        for (name, grow) in ways {
+            let file = File::memory(c"growing").unwrap();
+            // SAFETY: the child does nothing but system calls.
+            let status = unsafe {
+                let child = libc::fork();
+                if child == 0 {
+                    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                    libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none);
+                    libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
+                    let blocked = BlockedSignals::new();
+                    let refused = grow(&file) == Err(Errno(libc::EFBIG));
+                    drop(blocked);
+                    exit(if refused { 3 } else { 4 });
+                }
+                let mut status = 0;
+                libc::waitpid(child, &mut status, 0);
+                status
+            };
+            assert!(libc::WIFEXITED(status), "{name}: signal {}", libc::WTERMSIG(status));
+            assert_eq!(libc::WEXITSTATUS(status), 3, "{name}");
+        }
     }
 
     #[test]

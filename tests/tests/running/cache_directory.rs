@@ -14,6 +14,10 @@ use autojit_tests::stats::Stats;
 /// Says nothing, so that all that it writes is the runtime's.
 const SILENT: &str = "static int twice(int n) { return 2 * n; }\nint main(int argc, char **argv) { (void)argv; \
                       return twice(argc + 1); }\n";
+/// The same, with a function that runs often: at its end the program counts for how long that was not optimised.
+const SILENT_AND_BUSY: &str = "__attribute__((noinline)) static int next(volatile int *n) { return *n += 1; }
+int main(void) { volatile int n = 0; while (next(&n) < 5000) {} return n / 1250; }
+";
 
 #[track_caller]
 fn assert_ran(outcome: &Outcome, what: &str) {
@@ -266,12 +270,17 @@ fn devices_that_take_nothing() {
         assert_eq!(files(&scratch, ""), [], "{inject}");
     }
     // The limit for the size of files: to write more is a signal.
-    for trap in ["", "trap '' XFSZ;"] {
+    let busy = build(&scratch, "busy", SILENT_AND_BUSY, &["-O1"]);
+    for (program, trap) in [(&program, ""), (&program, "trap '' XFSZ;"), (&busy, "")] {
         for (log, reason) in [("warn", ""), ("debug", "file too large")] {
             let script = format!("{trap} ulimit -f 0; exec \"$0\" 2>&1 | cat; exit ${{PIPESTATUS[0]}}");
             let mut shell = command("bash");
             shell.env_remove("AUTOJIT_DISABLE_OBJECT_CACHE");
-            shell.args(["-c", &format!("export LD_PRELOAD=$PRELOAD; {script}")]).arg(&program);
+            shell
+                .args(["-c", &format!("export LD_PRELOAD=$PRELOAD; {script}")])
+                .arg(program)
+                .env("AUTOJIT_TIER", "on")
+                .env("AUTOJIT_MODE", "auto");
             shell.env("PRELOAD", dist("lib/libautojit.so")).env("AUTOJIT_LOG", log);
             shell.env("AUTOJIT_CACHE_DIR", scratch.path().join("cache"));
             // Through pipes: for files there is the limit.
