@@ -177,6 +177,12 @@ impl Module {
         (0..self.count()).all(|index| self.function(index).is_some_and(|function| function.code().is_some()))
     }
 
+    /// How many of its functions have no code.
+    pub fn left(&'static self) -> usize {
+        (self.count() as usize)
+            .saturating_sub(self.functions().filter(|function| function.code().is_some()).count())
+    }
+
     /// Opens the container, once. Its names and kinds can be used; that they are what was written is for
     /// [`verify`](Self::verify) to find out.
     ///

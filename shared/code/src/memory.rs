@@ -232,6 +232,22 @@ impl CodeMemory {
         self.newest()
     }
 
+    /// Maps room for `text` bytes of text, and what belongs to that, or for half of it, or a quarter: it may not be allowed
+    /// any more when it is needed.
+    pub fn provide(&self, text: usize) {
+        for text in [text, text / 2, text / 4] {
+            let sizes = [text, text / 2, text / 2];
+            let area = match self.newest() {
+                None => self.grow(None, sizes).ok(),
+                Some(_) => self.make_room(text),
+            };
+            // What is taken here is given back at once. The pages stay.
+            if area.is_some_and(|area| area.block(sizes, [1; 3]).is_ok()) {
+                return;
+            }
+        }
+    }
+
     /// Takes `len` bytes of data, for ever, and has them filled by `fill`, which gets their address, too.
     pub fn keep_data(&self, len: usize, fill: impl FnOnce(usize, &mut [u8])) -> Result<usize, MemoryError> {
         let mut area = self.newest();

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
 use autojit_tests::llvm::CLANG;
-use autojit_tests::run::{Outcome, attempt, by_llvm, command, lazy_command, run, tool};
+use autojit_tests::run::{Outcome, attempt, by_llvm, command, lazy_command, run, tool, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
@@ -75,6 +75,28 @@ fn layouts_and_limits() {
         let mut shell = lazy_command("/bin/sh", scratch.path());
         shell.args(["-c", "ulimit -f 0; umask 777; exec \"$0\""]).arg(program).env_remove("AUTOJIT_STATS");
         assert_ran(&attempt(&mut shell), "no files");
+    }
+}
+
+/// What the child runs was never compiled; behind its filter there is no memory for it but what was there before.
+#[test]
+fn children_confine_themselves_before_they_run() {
+    let scratch = Scratch::new("confined-child");
+    for level in ["-O0", "-O2"] {
+        let text = include_str!("surroundings/confined_child.c");
+        let plain = build(&scratch, How::Plain, "plain", text, &[level]);
+        // Through pipes: files are over the child's limit.
+        let expected = attempt(&mut command(plain)).assert_code(0).text();
+        assert!(expected.ends_with("\n700\n"), "{expected}");
+        let lazy = build(&scratch, How::Lazy, "lazy", text, &[level]);
+        for _ in 0..2 {
+            let outcome = attempt(&mut warm_command(&lazy, scratch.path()));
+            assert_eq!((outcome.assert_code(0).text(), outcome.errors()), (expected.clone(), String::new()));
+            // The child writes none.
+            let stats = Stats::read(&scratch.path().join("stats"));
+            assert!(stats.number("functions") > 800.0, "{stats:?}");
+        }
+        fs::remove_dir_all(scratch.path().join("cache")).expect("the parent has written to it");
     }
 }
 
