@@ -377,3 +377,7 @@ void autojit_shim_on_no_memory(void (*Handler)(void)) { std::set_new_handler(Han
 // The C++ runtime registers each static destructor of LLVM with this. They must not run: exit handlers of the program
 // may still call functions for the first time, and run after the handlers of a library that was loaded last.
 extern "C" __attribute__((visibility("hidden"))) int __cxa_atexit(void (*)(void *), void *, void *) { return 0; }
+
+// mimalloc gives each mapping a name by it. What is set by it is the program's, which may have a filter that ends the process
+// at such a call.
+extern "C" __attribute__((visibility("hidden"))) int prctl(int, ...) { return -1; }

@@ -66,12 +66,18 @@ static int confine(void) {
 #define F100(n) F10(n##0) F10(n##1) F10(n##2) F10(n##3) F10(n##4) F10(n##5) F10(n##6) F10(n##7) F10(n##8) F10(n##9)
 F100(1) F100(2) F100(3) F100(4) F100(5) F100(6) F100(7) F100(8)
 
+// The baseline compiler leaves it to LLVM.
+__attribute__((noinline)) int by_llvm(int x) {
+    __asm__ volatile("cld");
+    return x * 3;
+}
+
 #define C(n) + f##n(x)
 #define C10(n) C(n##0) C(n##1) C(n##2) C(n##3) C(n##4) C(n##5) C(n##6) C(n##7) C(n##8) C(n##9)
 #define C100(n) C10(n##0) C10(n##1) C10(n##2) C10(n##3) C10(n##4) C10(n##5) C10(n##6) C10(n##7) C10(n##8) C10(n##9)
 __attribute__((noinline)) int serve(int x) {
     struct tm then = {.tm_year = 120, .tm_mday = 1};
-    return 0 C100(1) C100(2) C100(3) C100(4) C100(5) C100(6) C100(7) C100(8) + (int)(mktime(&then) > 0);
+    return 0 C100(1) C100(2) C100(3) C100(4) C100(5) C100(6) C100(7) C100(8) + by_llvm(x) + (int)(mktime(&then) > 0);
 }
 
 int main(void) {
