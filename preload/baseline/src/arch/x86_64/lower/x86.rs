@@ -4,7 +4,7 @@
 use autojit_bitcode::Value;
 
 use super::super::Compiler;
-use super::super::asm::{Alu, Cond, Encoding, Map, Prefix, Shift, Width};
+use super::super::asm::{Alu, Cond, Encoding, Map, Prefix, Shift, Width, Xmm};
 use crate::parts::Bank;
 use crate::refused::{Reason, Refused};
 
@@ -156,26 +156,12 @@ impl Compiler<'_> {
             }
             (Shifts, &[value, by]) => {
                 let by = self.xmm(by, 0)?;
-                for part in 0..self.parts_of(result)?.len() {
-                    let before = self.regs.in_use();
-                    let own = self.own_x(value, part)?;
-                    self.asm.encoded(encoding, false, own.0, by.into(), None);
-                    self.define(result, part, own)?;
-                    self.regs.only_in_use(before);
-                }
-                Ok(())
+                self.lower_by(encoding, result, value, by)
             }
             (ShiftBy, &[value, by]) => {
                 let (by, number) = (self.gp(by, 0)?, self.temporary_x()?);
                 self.asm.mov_xg(Width::B4, number, by);
-                for part in 0..self.parts_of(result)?.len() {
-                    let before = self.regs.in_use();
-                    let own = self.own_x(value, part)?;
-                    self.asm.encoded(encoding, false, own.0, number.into(), None);
-                    self.define(result, part, own)?;
-                    self.regs.only_in_use(before);
-                }
-                Ok(())
+                self.lower_by(encoding, result, value, number)
             }
             (Signs(lanes), &[value]) => {
                 let all = self.temporary_gp()?;
@@ -235,6 +221,18 @@ impl Compiler<'_> {
             let right = self.xmm(right, part)?;
             let own = self.own_x(left, part)?;
             self.asm.encoded(encoding, false, own.0, right.into(), by);
+            self.define(result, part, own)?;
+            self.regs.only_in_use(before);
+        }
+        Ok(())
+    }
+
+    /// Each part of a value by the same register.
+    fn lower_by(&mut self, encoding: Encoding, result: Value, value: Value, by: Xmm) -> Result<(), Refused> {
+        for part in 0..self.parts_of(result)?.len() {
+            let before = self.regs.in_use();
+            let own = self.own_x(value, part)?;
+            self.asm.encoded(encoding, false, own.0, by.into(), None);
             self.define(result, part, own)?;
             self.regs.only_in_use(before);
         }
