@@ -21,10 +21,21 @@ import gdb
 
 # What no thread may be in, as the runtime takes its own locks and the loader's.
 LOCKED = ("libautojit.so", "libautojit-runtime.so", "ld-linux-x86-64.so.2")
+# The same with the static runtime: the C library's function that takes the loader's lock, or is that of a static program.
+LOCKING = ("dl_iterate_phdr", "__dl_iterate_phdr")
 # How far down each stack that is looked for: both call nothing of the program's, but for what the loader initialises.
 DEPTH = 64
 # The runtime's answer: how many batches of code there are, what is added to addresses in the file, where it is, its size.
 ANSWER = struct.Struct("<4Q")
+
+# Where the runtime is that a program has inside: a note with three numbers, each of which is relative to its own place: the
+# function, and the bounds of the runtime's code. (trampoline/src/arch/x86_64/linked.rs)
+NOTE = struct.pack("<3I8s", 8, 12, 1, b"autojit")
+NUMBERS = struct.Struct("<3i")
+# A program header: its type, what it is allowed, its offset, address, physical address, size in the file, in memory, alignment.
+HEADER = struct.Struct("<2I6Q")
+FILE_HEADER, PT_LOAD, PT_NOTE, PT_PHDR = 64, 1, 4, 6
+MOST_NOTES = 1 << 20
 
 # By the numbers of gdb's inferiors: the process or the core file, how many batches of its code gdb knows, and the file with
 # their lines, if there are any.
@@ -45,18 +56,52 @@ def find_tool():
 TOOL = find_tool()
 
 
-def has_runtime():
-    """Whether there is a runtime that answers, in a process or a core file."""
+def auxiliary(name):
+    """A value that the kernel has given to the program."""
+    found = re.search(r"^\d+\s+%s\s.*?(\w+)$" % name, gdb.execute("info auxv", to_string=True), re.MULTILINE)
+    return None if found is None else int(found.group(1), 0)
+
+
+def runtime_inside(inferior):
+    """Addresses in a program that has the static runtime inside: of the function, and the bounds of the runtime's code."""
+    place, count = auxiliary("AT_PHDR"), auxiliary("AT_PHNUM")
+    if place is None or count is None:
+        return None
+    headers = list(HEADER.iter_unpack(inferior.read_memory(place, count * HEADER.size).tobytes()))
+    # What is added to the addresses in the file.
+    base = next((place - header[3] for header in headers if header[0] == PT_PHDR), None)
+    if base is None:
+        base = next((place - FILE_HEADER - header[3] for header in headers if header[:3:2] == (PT_LOAD, 0)), None)
+    if base is None:
+        return None
+    for kind, _, _, address, _, _, size, _ in headers:
+        if kind == PT_NOTE and size <= MOST_NOTES:
+            notes = inferior.read_memory(base + address, size).tobytes()
+            at = notes.find(NOTE) + len(NOTE)
+            if at >= len(NOTE) and at + NUMBERS.size <= size:
+                numbers = enumerate(NUMBERS.unpack_from(notes, at))
+                return [base + address + at + 4 * index + number for index, number in numbers]
+    return None
+
+
+def runtime(inferior):
+    """The runtime that answers, in a process or a core file: its function, and the bounds of its code if it is inside the
+    program. None if there is none."""
     try:
-        gdb.parse_and_eval("(long)&__autojit_describe")
-        return True
+        # That of a library is the one that runs, if there is one.
+        return int(gdb.parse_and_eval("(long)&__autojit_describe")), 0, 0
     except gdb.error:
-        return False
+        pass
+    try:
+        return runtime_inside(inferior)
+    except gdb.error:
+        # No memory, or a process that is running.
+        return None
 
 
 def is_attached(inferior):
-    """Whether gdb has come to a process that runs with such a runtime."""
-    return inferior.pid != 0 and inferior.was_attached and has_runtime()
+    """Whether gdb has come to a process that was running."""
+    return inferior.pid != 0 and inferior.was_attached
 
 
 def core_file(inferior):
@@ -71,8 +116,8 @@ def core_file(inferior):
     return None if found is None else found.group(1)
 
 
-def is_locked(inferior):
-    """Whether a thread is where it may have locks that the runtime's answer takes."""
+def is_locked(inferior, start, end):
+    """Whether a thread is where it may have locks that the runtime's answer takes. `start` and `end`: a runtime's own code."""
     selected = gdb.selected_thread()
     try:
         for thread in inferior.threads():
@@ -82,6 +127,8 @@ def is_locked(inferior):
                 library = gdb.solib_name(frame.pc())
                 if library is not None and os.path.basename(library) in LOCKED:
                     return True
+                if start <= frame.pc() < end or end != 0 and frame.name() in LOCKING:
+                    return True
                 frame, depth = frame.older(), depth + 1
     finally:
         if selected is not None:
@@ -89,12 +136,12 @@ def is_locked(inferior):
     return False
 
 
-def ask(batches):
-    """The runtime's answer to a debugger that knows so many batches, or None if there are no others."""
+def ask(function, batches):
+    """The answer of the runtime's function to a debugger that knows so many batches, or None if there are no others."""
     with_others = gdb.parameter("scheduler-locking")
     gdb.execute("set scheduler-locking on", to_string=True)
     try:
-        question = "((unsigned long (*)(unsigned long))&__autojit_describe)(%d)" % batches
+        question = "((unsigned long (*)(unsigned long))%d)(%d)" % (function, batches)
         place = int(gdb.parse_and_eval(question))
     finally:
         gdb.execute("set scheduler-locking %s" % with_others, to_string=True)
@@ -139,13 +186,15 @@ def new_file(content=b""):
 
 def bring_from_process(inferior):
     """Has gdb know the lines of all code of a process. What is in the way, if anything."""
-    if not is_attached(inferior):
+    found = runtime(inferior) if is_attached(inferior) else None
+    if found is None:
         return "no process that runs with autojit's runtime is attached"
     if known.get(inferior.num, (inferior.pid,))[0] != inferior.pid:
         forget(inferior.num)
-    if is_locked(inferior):
+    function, start, end = found
+    if is_locked(inferior, start, end):
         return "a thread is in autojit's runtime or in the loader: continue and interrupt it again"
-    answer = ask(known.get(inferior.num, (None, 0))[1])
+    answer = ask(function, known.get(inferior.num, (None, 0))[1])
     if answer is None:
         return None
     count, base, content = answer
@@ -191,7 +240,7 @@ runtime or in the loader."""
 
 def bring_at_once(inferior, core):
     """Brings the lines of a core file, if that was not tried yet, and says what is missing."""
-    if known.get(inferior.num, (None,))[0] != core and has_runtime():
+    if known.get(inferior.num, (None,))[0] != core and runtime(inferior) is not None:
         reason = bring_from_core(inferior, core)
         if reason is not None:
             gdb.write("autojit: %s\n" % reason, gdb.STDERR)
@@ -215,8 +264,10 @@ def before_prompt():
 
 
 def with_objects(event):
-    """Brings the lines of a core file as soon as gdb has seen the runtime in it: in scripts there is no prompt."""
-    if not os.path.basename(event.new_objfile.filename).startswith("libautojit"):
+    """Brings the lines of a core file as soon as gdb has seen the runtime in it: in scripts there is no prompt. The kernel's object
+    comes last, and for static programs as well."""
+    name = os.path.basename(event.new_objfile.filename or "")
+    if not name.startswith(("libautojit", "system-supplied DSO")):
         return
     inferior = gdb.selected_inferior()
     try:

@@ -2,7 +2,6 @@
 
 #[cfg(not(feature = "static"))]
 pub mod addresses;
-#[cfg(not(feature = "static"))]
 pub mod attached;
 pub mod debugger;
 pub mod kept_lines;

@@ -7,11 +7,19 @@
 
 use autojit_trampoline::contract::{ImageRecord, REGISTER_SYMBOL};
 
+use crate::link::attached::{self, Answer};
 use crate::platform::{loaded, scope};
 use crate::program::process;
 use crate::startup::lifecycle;
 
 autojit_trampoline::define_attach! { attach }
+autojit_trampoline::define_note! { describe }
+
+/// What debuggers call (scripts/gdb/autojit.py, `autojit-run --core-lines`), which find it by the note: no symbol of it has to
+/// be in the program.
+extern "C" fn describe(known: u64) -> *const Answer {
+    attached::describe(known)
+}
 
 /// What other images with lazy code find, if the program exports its functions (`-rdynamic`).
 ///

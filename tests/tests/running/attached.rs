@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 use autojit_tests::compile::How;
-use autojit_tests::run::{attempt, by_llvm, command, lazy_command, run, warm_command};
+use autojit_tests::run::{attempt, by_llvm, command, lazy_command, run, static_command, warm_command};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
-use crate::debugger::{Waiting, program};
+use crate::debugger::{WITH_RUNTIME_INSIDE, Waiting, program, with_runtime_inside};
 
 /// gdb as `autojit-run` starts it, attached to a process.
 fn gdb(waiting: &Waiting) -> Command {
@@ -84,6 +84,49 @@ fn lines_of_kept_optimised_code_are_brought() {
     assert_tells(before, &["in inner ()", "in outer ()", "in main ()"]);
     assert_tells(after, &["waits.c:8", "in outer () at ", "in main () at "]);
     end(warm);
+}
+
+#[test]
+fn lines_of_programs_with_the_runtime_inside_are_brought() {
+    for how in WITH_RUNTIME_INSIDE {
+        let scratch = Scratch::new("gdb_lines_inside");
+        let program = with_runtime_inside(&scratch, "waits.c", how);
+        let mut waiting = Waiting::start(static_command(program, scratch.path()));
+        let (_, _, is_stripped) = how;
+        let commands =
+            ["bt", "autojit-lines", "bt", "break waits.c:17", "set var *(int *)&go = 1", "continue"];
+        let text = says(&waiting, if is_stripped { &commands[..3] } else { &commands });
+        let (before, after) = text.split_once("waits.c:").unwrap_or_else(|| panic!("{how:?}: {text}"));
+        assert!(is_stripped || before.contains("in inner ()"), "{how:?}: {text}");
+        let first = before.lines().last().unwrap_or_default();
+        let wanted = ["in inner () at ", "waits.c:8", "in outer () at ", "waits.c:16", "in main () at "];
+        assert_tells(&format!("{first}waits.c:{after}"), &wanted);
+        if !is_stripped {
+            assert_tells(after, &["Breakpoint 1, outer () at "]);
+            assert!(waiting.ends(), "{how:?}: {text}");
+        }
+    }
+}
+
+/// What gdb calls must not wait for a lock of the runtime, whose code is the program's.
+#[test]
+fn nothing_is_asked_while_a_thread_is_in_the_runtime_inside() {
+    let scratch = Scratch::new("gdb_lines_inside_locked");
+    for how in [("lld", "-static", true), ("lld", "-pie", false)] {
+        let program = with_runtime_inside(&scratch, "waits.c", how);
+        let waiting = Waiting::start(static_command(program, scratch.path()));
+        let commands = [
+            // The script's own function.
+            "python found = runtime(gdb.selected_inferior())",
+            "python gdb.execute('break *%d' % found[0])",
+            "python gdb.execute('call ((long (*)(long))%d)(0)' % found[0])",
+            "autojit-lines",
+            "bt",
+        ];
+        let text = says(&waiting, &commands);
+        assert_tells(&text, &["a thread is in autojit's runtime or in the loader"]);
+        assert!(!text.contains("waits.c:8"), "{how:?}: {text}");
+    }
 }
 
 #[test]

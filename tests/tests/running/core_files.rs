@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::run::{Outcome, attempt, by_llvm, command, lazy_command, run, warm_command};
+use autojit_tests::run::{
+    Outcome, attempt, by_llvm, command, lazy_command, run, static_command, warm_command,
+};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 use goblin::elf::Elf;
 use goblin::elf::program_header::{PF_W, PT_LOAD};
 
-use crate::debugger::{Waiting, program, source};
+use crate::debugger::{WITH_RUNTIME_INSIDE, Waiting, program, source, with_runtime_inside};
 
 /// The frames of the thread that aborts.
 const FRAMES: [&str; 4] = ["in inner () at ", "in middle () at ", "in outer () at ", "in main () at "];
@@ -140,6 +142,35 @@ fn optimised_programs_have_lines() {
     let lazy = aborting(&scratch, How::Lazy, &["-O2", "-g", "-fno-pie", "-fno-optimize-sibling-calls"]);
     let Some(core) = dumped(&scratch, lazy_command(&lazy, scratch.path())) else { return };
     assert_brings(&lazy, &core);
+}
+
+/// The runtime is a part of the program, which may be stripped: it is found by its note.
+#[test]
+fn programs_with_the_runtime_inside_have_lines() {
+    for how in WITH_RUNTIME_INSIDE {
+        let scratch = Scratch::new("core_lines_inside");
+        let lazy = with_runtime_inside(&scratch, "aborts.c", how);
+        let Some(core) = dumped(&scratch, static_command(&lazy, scratch.path())) else { return };
+        assert_eq!(lines_of(&core).assert_code(0).errors(), "", "{how:?}");
+        let text = says(&lazy, &core, &["thread apply all bt"]);
+        for (frame, line) in FRAMES.iter().zip(LINES) {
+            let is_it = |found: &&str| found.contains(frame) && found.ends_with(line);
+            assert!(text.lines().any(|found| is_it(&found)), "{how:?}: no '{frame}…{line}' in\n{text}");
+        }
+        assert_tells(&text, &["in waits () at ", "aborts.c:23"]);
+        // Another program in its place.
+        fs::copy("/bin/true", &lazy).expect("the directory is writable");
+        assert_tells(&lines_of(&core).assert_code(3).errors(), &["inside'", "is not the file any more"]);
+    }
+}
+
+#[test]
+fn programs_with_the_runtime_inside_have_lines_in_what_gdb_writes() {
+    let scratch = Scratch::new("core_lines_inside_gdb");
+    let lazy = with_runtime_inside(&scratch, "waits.c", ("lld", "-static", true));
+    let core = written(&scratch, &Waiting::start(static_command(&lazy, scratch.path())));
+    let wanted = ["in inner () at ", "waits.c:8", "in outer () at ", "waits.c:16", "in main () at "];
+    assert_tells(&says(&lazy, &core, &["bt"]), &wanted);
 }
 
 /// gdb demangles names in units of C++ only.
@@ -290,7 +321,7 @@ fn plain_programs_have_nothing_to_tell() {
     let scratch = Scratch::new("core_lines_plain");
     let plain = program(&scratch, How::Plain, &["waits.c"], &[]);
     let core = written(&scratch, &Waiting::start(command(&plain)));
-    let why = "no process that ran with autojit's runtime library";
+    let why = "no process that ran with autojit's runtime";
     assert_tells(&lines_of(&core).assert_code(1).errors(), &[why]);
     let outcome = run(&mut gdb(&plain, &core), scratch.path(), b"bt\n");
     assert_tells(&outcome.text(), &["waits.c:8"]);

@@ -9,6 +9,8 @@ use autojit_tests::run::{attempt, by_llvm, command, lazy_command, warm_command};
 use autojit_tests::scratch::{Scratch, dist, repository};
 use autojit_tests::stats::Stats;
 
+use crate::static_library::archive;
+
 pub fn source(name: &str) -> PathBuf {
     repository().join("tests/programs/debugger").join(name)
 }
@@ -24,6 +26,32 @@ pub fn program(scratch: &Scratch, how: How, sources: &[&str], plain: &[&str]) ->
         .collect();
     let output = directory.join("program");
     Link { linker: "lld", cxx, flags: &[] }.run(&objects, &output);
+    output
+}
+
+/// How programs are linked that have the runtime inside: the linker, the kind, whether symbols are taken away.
+pub const WITH_RUNTIME_INSIDE: [(&str, &str, bool); 7] = [
+    ("lld", "-static", false),
+    ("lld", "-static", true),
+    ("lld", "-pie", false),
+    ("bfd", "-static-pie", true),
+    ("bfd", "-no-pie", true),
+    ("mold", "-static-pie", false),
+    ("gold", "-static", true),
+];
+
+/// Links one of these of one source.
+pub fn with_runtime_inside(
+    scratch: &Scratch,
+    name: &str,
+    (linker, kind, is_stripped): (&str, &str, bool),
+) -> PathBuf {
+    let object = object(How::Lazy, &source(name), &["-O0", "-g", "-fPIC"].map(str::to_owned), scratch.path());
+    let output = scratch.path().join("inside");
+    let mut flags = vec![kind.to_owned(), "-pthread".to_owned(), "-Wl,--gc-sections".to_owned()];
+    flags.extend(is_stripped.then(|| "-s".to_owned()));
+    flags.extend(archive());
+    Link { linker, cxx: false, flags: &flags }.run(&[object], &output);
     output
 }
 

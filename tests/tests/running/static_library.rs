@@ -13,7 +13,7 @@ use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
 
 /// What a program is linked with.
-fn archive() -> [String; 2] {
+pub fn archive() -> [String; 2] {
     let path = dist("lib/libautojit_static-x86_64.a");
     let directory = path.parent().expect("a file has a directory").display().to_string();
     [format!("-L{directory}"), "-lautojit_static-x86_64".to_owned()]

@@ -10,6 +10,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
+use goblin::elf::program_header::{PT_LOAD, PT_NOTE};
+use goblin::elf64::header::Header as FileHeader;
+use goblin::elf64::program_header::ProgramHeader;
+
 use super::core_file::{Core, Mapped};
 use crate::elf;
 
@@ -17,6 +21,11 @@ use crate::elf;
 const FIRST_PAGE: u64 = 4096;
 /// The name of notes with build IDs.
 const BUILD_ID_OWNER: &[u8] = b"\x14\0\0\0\x03\0\0\0GNU\0";
+
+/// The beginning of the note of a static runtime: the sizes of its name and its numbers, its type, its name.
+const RUNTIME_NOTE: &[u8] = b"\x08\0\0\0\x0c\0\0\0\x01\0\0\0autojit\0";
+/// More of an ELF file's headers and notes are not read.
+const MOST_NOTES: usize = 1 << 20;
 
 /// What is at a path now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,11 +94,42 @@ pub fn function(core: &Core, library: &OsStr, name: &str) -> Option<u64> {
         symbol.st_shndx != 0 && parsed.dynstrtab.get_at(symbol.st_name) == Some(name)
     };
     let symbol = parsed.dynsyms.iter().find(is_it)?;
-    let load = parsed
-        .program_headers
-        .iter()
-        .find(|header| header.p_type == goblin::elf::program_header::PT_LOAD && header.p_offset == 0)?;
+    let load =
+        parsed.program_headers.iter().find(|header| header.p_type == PT_LOAD && header.p_offset == 0)?;
     Some(first.range.start.wrapping_sub(load.p_vaddr).wrapping_add(symbol.st_value))
+}
+
+/// The address of the function in the process of a core file that the note of a static runtime names, in a program or library
+/// that has one inside (autojit_trampoline::linked).
+pub fn noted_function(core: &Core, path: &OsStr) -> Option<u64> {
+    let first = core.files.iter().find(|part| part.path == path && part.offset == 0)?;
+    let file = File::open(path).ok()?;
+    let read = |offset: u64, len: u64| {
+        let mut bytes = vec![0; usize::try_from(len).ok().filter(|len| *len <= MOST_NOTES)?];
+        file.read_exact_at(&mut bytes, offset).ok()?;
+        Some(bytes)
+    };
+    let header = read(0, size_of::<FileHeader>() as u64).filter(|header| elf::is_elf(header))?;
+    let header = FileHeader::parse(&header).ok()?;
+    let len = u64::from(header.e_phnum) * size_of::<ProgramHeader>() as u64;
+    let headers = ProgramHeader::from_bytes(&read(header.e_phoff, len)?, header.e_phnum.into());
+    let load = headers.iter().find(|header| header.p_type == PT_LOAD && header.p_offset == 0)?;
+    let base = first.range.start.wrapping_sub(load.p_vaddr);
+    headers.iter().filter(|header| header.p_type == PT_NOTE).find_map(|header| {
+        let notes = read(header.p_offset, header.p_filesz)?;
+        let at =
+            notes.windows(RUNTIME_NOTE.len()).position(|part| part == RUNTIME_NOTE)? + RUNTIME_NOTE.len();
+        let distance = i32::from_le_bytes(*notes.get(at..)?.first_chunk()?);
+        let here = base.wrapping_add(header.p_vaddr).wrapping_add(at as u64);
+        Some(here.wrapping_add_signed(distance.into()))
+    })
+}
+
+/// Whether the first page of a file that was mapped has that note, as far as the core file has the page.
+pub fn had_note(core: &Core, file: &File, path: &OsStr) -> bool {
+    let first = core.files.iter().find(|part| part.path == path && part.offset == 0);
+    let page = first.and_then(|part| first_page(core, file, part));
+    page.is_some_and(|page| page.windows(RUNTIME_NOTE.len()).any(|part| part == RUNTIME_NOTE))
 }
 
 /// Whether a path is that of a runtime, as it is installed or linked.

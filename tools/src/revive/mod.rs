@@ -110,8 +110,20 @@ impl Asked<'_> {
                 return Ok(entry);
             }
         }
+        // What is linked into a program gives way to a library (preload/src/startup/exports_static.rs).
+        let inside = self.files.iter().filter(|(_, now)| **now == Now::Same);
+        if let Some(entry) = inside.filter_map(|(path, _)| files::noted_function(self.core, path)).next() {
+            return Ok(entry);
+        }
+        let other = self
+            .files
+            .iter()
+            .find(|(path, now)| **now != Now::Same && files::had_note(self.core, &self.file, path));
+        if let Some((path, now)) = other {
+            return Err(self.impossible(&said(path, *now)));
+        }
         let why = if runtimes.is_empty() {
-            "no process that ran with autojit's runtime library"
+            "no process that ran with autojit's runtime"
         } else {
             "its runtime is one of an older release"
         };

@@ -93,8 +93,15 @@ fn find() -> Option<usize> {
 
 /// What the kernel has started: the executable.
 pub fn executable() -> Option<LoadedObject<'static>> {
-    let address = sys::auxiliary(libc::AT_PHDR)?;
-    let count = sys::auxiliary(libc::AT_PHNUM)?;
+    // Kept: the kernel is not there to be asked when the runtime in a core file is (decisions/0074).
+    static KNOWN: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    let told = |kind, known: &AtomicUsize| {
+        if known.load(Relaxed) == 0 {
+            known.store(sys::auxiliary(kind)?, Relaxed);
+        }
+        Some(known.load(Relaxed))
+    };
+    let (address, count) = (told(libc::AT_PHDR, &KNOWN[0])?, told(libc::AT_PHNUM, &KNOWN[1])?);
     // SAFETY: the kernel has passed the address of the program's headers, and their number; they stay.
     let headers = unsafe { std::slice::from_raw_parts(address as *const ProgramHeader, count) };
     let own = headers.iter().find(|header| header.p_type == PT_PHDR).map(|header| header.p_vaddr as usize);

@@ -20,11 +20,35 @@ macro_rules! define_attach {
             "__start_autojit_image:",
             "__autojit_attach:",
             ".cfi_startproc",
+            // gold drops notes that nothing refers to.
+            ".reloc .,R_X86_64_NONE,__autojit_note",
             "endbr64",
             "lea rdi, [rip + __autojit_image]",
             "jmp {function}",
             ".cfi_endproc",
             ".size __autojit_attach,.-__autojit_attach",
+            ".popsection",
+            function = sym $function,
+        );
+    };
+}
+
+/// Defines the note by which debuggers find the runtime, in programs without symbols as well. A note of the owner `autojit` and type
+/// 1 has three numbers of 32 bits, each relative to itself: the address of the function that is named, an
+/// `extern "C" fn(u64) -> *const Answer`, and where the code of the runtime begins and ends (which
+/// preload/src/startup/static_object.ld defines).
+#[macro_export]
+macro_rules! define_note {
+    ($function:path) => {
+        ::core::arch::global_asm!(
+            ".pushsection .note.autojit,\"a\",@note",
+            ".p2align 2",
+            "__autojit_note:",
+            ".long 8, 12, 1",
+            ".asciz \"autojit\"",
+            ".long {function} - .",
+            ".long __autojit_text - .",
+            ".long __autojit_text_end - .",
             ".popsection",
             function = sym $function,
         );
