@@ -16,7 +16,7 @@ use autojit_tests::kept;
 use autojit_tests::run::command;
 
 use crate::child::Usage;
-use crate::programs::{Files, Level, Source};
+use crate::programs::{Files, Level, Package, Source};
 use crate::setup::{How, Setup, create_empty};
 
 /// Named, so that build scripts and procedural macros are built apart from the program, and stay plain.
@@ -34,6 +34,8 @@ pub struct Built {
     pub edited: Duration,
     /// The program after the edit.
     pub program: PathBuf,
+    /// The same two with mold as the linker, in C and C++.
+    pub by_mold: Option<(Duration, PathBuf)>,
 }
 
 /// A build.
@@ -99,12 +101,13 @@ impl<'a> Build<'a> {
 
     fn prepare(&self) -> Result<()> {
         fs::create_dir_all(&self.directory)?;
-        if let Source::Cargo(package, _) = self.source {
+        if let Source::Cargo(package) = self.source {
             // A copy, since its sources are going to be edited.
             create_empty(&self.directory.join("package/src"))?;
-            for file in ["Cargo.toml", "Cargo.lock", "src/main.rs"] {
-                fs::copy(package.join(file), self.directory.join("package").join(file))
-                    .with_context(|| format!("{} of {}", file, package.display()))?;
+            let manifest = ["Cargo.toml", "Cargo.lock"].map(|file| (package.directory.join(file), file));
+            for (from, to) in manifest.into_iter().chain([(package.main.clone(), "src/main.rs")]) {
+                fs::copy(&from, self.directory.join("package").join(to))
+                    .with_context(|| from.display().to_string())?;
             }
         }
         Ok(())
@@ -134,20 +137,21 @@ impl<'a> Build<'a> {
                 let compile = self.setup.run(&mut self.rustc_compile(file))?;
                 let edited = self.edited_source(file, edit)?;
                 let again = self.setup.run(&mut self.rustc_link(&edited))?;
-                Ok(Built { cpu: compile.cpu, edited: again.wall, program: self.directory.join(self.name) })
+                let program = self.directory.join(self.name);
+                Ok(Built { cpu: compile.cpu, edited: again.wall, program, by_mold: None })
             }
-            Source::Cargo(package, program) => {
+            Source::Cargo(Package { main, program, .. }) => {
                 let built = self.cargo_target();
                 if !built.exists() {
                     self.setup.run(&mut self.cargo("build", program))?;
                 }
                 create_empty(&built)?;
                 let compile = self.setup.run(&mut self.cargo("build", program))?;
-                let edited = self.edited_source(&package.join("src/main.rs"), edit)?;
+                let edited = self.edited_source(main, edit)?;
                 fs::copy(edited, self.directory.join("package/src/main.rs")).context("the edited source")?;
                 let again = self.setup.run(&mut self.cargo("build", program))?;
                 let program = self.cargo_output().join(program);
-                Ok(Built { cpu: compile.cpu, edited: again.wall, program })
+                Ok(Built { cpu: compile.cpu, edited: again.wall, program, by_mold: None })
             }
         }
     }
@@ -195,15 +199,18 @@ impl<'a> Build<'a> {
             .context("the edit of a source file")?;
         // Not in the place of the object that was not edited.
         let object = self.directory.join(format!("{}-edited.o", self.name));
-        let program = self.directory.join(format!("{}-edited", self.name));
         let mut compile = self.editor(is_cxx(source))?;
         // Headers beside the source.
         compile.arg("-iquote").arg(source.parent().unwrap_or(Path::new(".")));
         let compile = self.setup.run(self.compiling(&mut compile, files, &edited, &object))?;
-        let mut link = self.editor(files.sources.iter().any(|source| is_cxx(source)))?;
-        let link = self.linking(&mut link, files, &object).arg("-fuse-ld=lld").arg("-o").arg(&program);
-        let link = self.setup.run(link)?;
-        let built = Built { cpu: compile.cpu, edited: compile.wall + link.wall, program };
+        let link = |linker: &str| {
+            let program = self.directory.join(format!("{}-edited-{linker}", self.name));
+            let mut link = self.editor(files.sources.iter().any(|source| is_cxx(source)))?;
+            self.linking(&mut link, files, &object).arg(format!("-fuse-ld={linker}")).arg("-o").arg(&program);
+            Ok::<_, anyhow::Error>((compile.wall + self.setup.run(&mut link)?.wall, program))
+        };
+        let (edited, program) = link("lld")?;
+        let built = Built { cpu: compile.cpu, edited, program, by_mold: Some(link("mold")?) };
         Ok((compile, built))
     }
 
@@ -235,7 +242,7 @@ impl<'a> Build<'a> {
     pub fn program(&self) -> Result<PathBuf> {
         let output = match self.source {
             Source::Clang(_) | Source::Rustc(_) => self.directory.join(self.name),
-            Source::Cargo(_, program) => self.cargo_output().join(program),
+            Source::Cargo(package) => self.cargo_output().join(package.program),
         };
         if !output.exists() {
             match self.source {
@@ -246,7 +253,7 @@ impl<'a> Build<'a> {
                     )?;
                 }
                 Source::Rustc(file) => drop(self.setup.run(&mut self.rustc_link(file))?),
-                Source::Cargo(_, program) => drop(self.setup.run(&mut self.cargo("build", program))?),
+                Source::Cargo(package) => drop(self.setup.run(&mut self.cargo("build", package.program))?),
             }
         }
         Ok(output)
@@ -425,8 +432,8 @@ impl<'a> Build<'a> {
         let (kept, mut compiler) = match self.source {
             Source::Clang(_) => anyhow::bail!("clang has no command of its own to link with"),
             Source::Rustc(file) => (self.directory.join("link-line"), self.rustc_link(file)),
-            Source::Cargo(_, program) => {
-                let mut cargo = self.cargo("rustc", program);
+            Source::Cargo(package) => {
+                let mut cargo = self.cargo("rustc", package.program);
                 cargo.arg("--");
                 // Goes when everything is compiled anew, as the objects do.
                 (self.cargo_target().join("link-line"), cargo)

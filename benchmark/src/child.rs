@@ -4,7 +4,7 @@
 //! is measured.
 //!
 //! # Safety
-//! The only unsafe code of the crate is the system call that waits for the child.
+//! The only unsafe code of the crate are the system calls that wait for children, and the one that has orphans become some.
 
 #![expect(unsafe_code, reason = "std does not tell the processor time of a child")]
 
@@ -13,6 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -47,14 +48,60 @@ pub fn run(command: &mut Command, directory: &Path) -> Result<Usage> {
     Ok(Usage { wall, cpu, stdout: read(&stdout)? })
 }
 
+/// How long processes that a command has left behind may go on.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs `command` as [`run`] does, and then waits for all processes that it has left behind, such as a daemon of its own: their
+/// processor time counts, too. Nothing else may have children meanwhile.
+///
+/// # Errors
+/// As of [`run`]; or one of the processes goes on for two minutes.
+pub fn run_with_orphans(command: &mut Command, directory: &Path) -> Result<Usage> {
+    adopt(true)?;
+    let result = run(command, directory).and_then(|mut usage| {
+        let start = Instant::now();
+        loop {
+            match wait_for(-1, libc::WNOHANG) {
+                Ok(Some((_, cpu))) => usage.cpu += cpu,
+                Ok(None) => {
+                    ensure!(start.elapsed() < PATIENCE, "{command:?}: what it has started does not end");
+                    thread::sleep(Duration::from_millis(10));
+                }
+                // No children are left.
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(usage),
+                Err(error) => return Err(error).context("cannot wait"),
+            }
+        }
+    });
+    adopt(false)?;
+    result
+}
+
+/// Whether processes become children of this one when their parents end (prctl(2), `PR_SET_CHILD_SUBREAPER`).
+fn adopt(whether: bool) -> Result<()> {
+    // SAFETY: takes numbers only.
+    let result = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, libc::c_ulong::from(whether)) };
+    ensure!(result == 0, "prctl: {}", std::io::Error::last_os_error());
+    Ok(())
+}
+
 /// Waits for the child `id`, which nothing else may wait for.
 fn wait(id: u32) -> std::io::Result<(ExitStatus, Duration)> {
     let id = i32::try_from(id).map_err(std::io::Error::other)?;
+    wait_for(id, 0)?.ok_or_else(|| std::io::Error::other("it goes on"))
+}
+
+/// Waits for a child, or with -1 for any; with `WNOHANG` there may be none that has ended.
+fn wait_for(id: i32, options: i32) -> std::io::Result<Option<(ExitStatus, Duration)>> {
     let (mut status, mut usage) = (0, MaybeUninit::<libc::rusage>::zeroed());
     loop {
         // SAFETY: both pointers are to variables of this function of the types that wait4 writes.
-        if unsafe { libc::wait4(id, &raw mut status, 0, usage.as_mut_ptr()) } == id {
+        let ended = unsafe { libc::wait4(id, &raw mut status, options, usage.as_mut_ptr()) };
+        if ended > 0 {
             break;
+        }
+        if ended == 0 {
+            return Ok(None);
         }
         let error = std::io::Error::last_os_error();
         if error.kind() != std::io::ErrorKind::Interrupted {
@@ -66,7 +113,7 @@ fn wait(id: u32) -> std::io::Result<(ExitStatus, Duration)> {
     let time = |time: libc::timeval| {
         Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
     };
-    Ok((ExitStatus::from_raw(status), time(usage.ru_utime) + time(usage.ru_stime)))
+    Ok(Some((ExitStatus::from_raw(status), time(usage.ru_utime) + time(usage.ru_stime))))
 }
 
 #[cfg(test)]
@@ -95,6 +142,21 @@ mod tests {
     fn processor_time_of_grandchildren_counts() {
         let busy = "sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done'";
         assert!(shell(busy).unwrap().cpu > Duration::from_millis(5));
+    }
+
+    #[test]
+    fn processor_time_of_what_is_left_behind_counts() {
+        let directory =
+            std::env::temp_dir().join(format!("autojit-benchmark-orphans-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        // A process that nothing waits for, begun by one that has ended.
+        let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i + 1)); done; sleep 0.2; echo end >end";
+        let script = format!("cd '{}'; (sh -c '{busy}' >/dev/null 2>&1 &)", directory.display());
+        let usage = run_with_orphans(Command::new("sh").arg("-c").arg(script), &directory);
+        let ended = directory.join("end").exists();
+        fs::remove_dir_all(&directory).unwrap();
+        let usage = usage.unwrap();
+        assert!(ended && usage.cpu > Duration::from_millis(15), "{usage:?}");
     }
 
     #[test]

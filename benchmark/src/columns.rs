@@ -23,13 +23,16 @@ pub enum Column {
     Steady,
     SteadyBaseline,
     Edit,
+    EditMold,
     Daemon,
     DaemonRss,
     Ahead,
     Jobs,
     Idle,
     Keep,
+    OptLater,
     TiersFirst,
+    TiersTotal,
     TiersLater,
     TiersEdited,
     TiersCounting,
@@ -67,7 +70,7 @@ use Comparison::{Extra, Ratio};
 use Unit::{Bytes, CpuMilliseconds, CpuSeconds, Kibibytes, WallMilliseconds};
 
 #[rustfmt::skip]
-const COLUMNS: [Row; 27] = [
+const COLUMNS: [Row; 30] = [
     (C::Compile, "compile", "compile", "compiling all of it", CpuSeconds, Ratio),
     (C::LinkBfd, "link-bfd", "link (bfd)", "linking it with ld.bfd", WallMilliseconds, Ratio),
     (C::LinkLld, "link-lld", "link (lld)", "linking it with ld.lld", WallMilliseconds, Ratio),
@@ -85,13 +88,16 @@ const COLUMNS: [Row; 27] = [
     (C::Steady, "steady", "steady", "the same work again in a process", CpuMilliseconds, Ratio),
     (C::SteadyBaseline, "steady-baseline", "steady, baseline", "the same by the baseline compiler, beside the plain build at -O0", CpuMilliseconds, Ratio),
     (C::Edit, "edit", "edit to run", "compiling one file after an edit, linking, running", WallMilliseconds, Ratio),
+    (C::EditMold, "edit-mold", "edit to run (mold)", "the same with mold as the linker", WallMilliseconds, Ratio),
     (C::Daemon, "daemon", "first run, autojitd", "the first run, code from autojitd, warm", WallMilliseconds, Extra),
     (C::DaemonRss, "daemon-rss", "memory, autojitd", "most memory in this run", Kibibytes, Extra),
     (C::Ahead, "ahead", "run after build", "a run that autojitd worked ahead of, beside a later run", WallMilliseconds, Extra),
     (C::Jobs, "jobs", "two compilers", "two first runs at once: autojitd with two compilers, beside one", WallMilliseconds, Ratio),
     (C::Idle, "idle", "idle runtime", "the plain program, runtime preloaded", WallMilliseconds, Extra),
     (C::Keep, "keep", "keeping", "a first run that keeps its code, beside one that does not", CpuMilliseconds, Ratio),
+    (C::OptLater, "opt-later", "later run, AUTOJIT_OPT=2", "a later run of long work with AUTOJIT_OPT=2", CpuMilliseconds, Ratio),
     (C::TiersFirst, "tiers-first", "first run, tiers", "the first run of long work, with tiers", CpuMilliseconds, Ratio),
+    (C::TiersTotal, "tiers-total", "first run with autojitd", "the first run of long work, and what autojitd takes for it, beside one that LLVM compiles", CpuMilliseconds, Ratio),
     (C::TiersLater, "tiers-later", "later run, tiers", "a later run of long work, with tiers", CpuMilliseconds, Ratio),
     (C::TiersEdited, "tiers-edited", "after an edit, tiers", "the first run of long work after an edit, with tiers", CpuMilliseconds, Ratio),
     (C::TiersCounting, "tiers-counting", "counting", "baseline code that counts, beside the same that does not", CpuMilliseconds, Ratio),
@@ -105,7 +111,7 @@ impl Column {
 
     /// Whether it is about optimised programs that begin with baseline code.
     pub fn is_tiered(self) -> bool {
-        matches!(self, C::TiersFirst | C::TiersLater | C::TiersEdited | C::TiersCounting)
+        matches!(self, C::TiersFirst | C::TiersTotal | C::TiersLater | C::TiersEdited | C::TiersCounting)
     }
 
     fn row(self) -> &'static Row {

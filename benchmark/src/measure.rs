@@ -48,8 +48,8 @@ pub fn row(
     let (measurements, failures) = (Vec::new(), Vec::new());
     let mut row = Row { setup, program, level, builds, measurements, failures };
     // Each step, and the columns that it is for.
-    let steps: [(&[Column], &Step<'_>); 19] = [
-        (&[C::Compile, C::Edit], &|row| row.builds()),
+    let steps: [(&[Column], &Step<'_>); 21] = [
+        (&[C::Compile, C::Edit, C::EditMold], &|row| row.builds()),
         (&[C::LinkBfd], &|row| row.link(C::LinkBfd, "bfd")),
         (&[C::LinkLld], &|row| row.link(C::LinkLld, "lld")),
         (&[C::Objects], &|row| row.exact(C::Objects, Build::objects)),
@@ -90,6 +90,16 @@ pub fn row(
         (&[C::TiersFirst], &|row| {
             let times = tiers::first(setup, &row.long()?, row.work())?;
             row.add(C::TiersFirst, &times, milliseconds);
+            Ok(())
+        }),
+        (&[C::TiersTotal], &|row| {
+            let times = tiers::total(setup, &row.long()?, row.work())?;
+            row.add(C::TiersTotal, &times, milliseconds);
+            Ok(())
+        }),
+        (&[C::OptLater], &|row| {
+            let times = tiers::raised(setup, &row.long()?, row.work())?;
+            row.add(C::OptLater, &times, milliseconds);
             Ok(())
         }),
         (&[C::TiersLater], &|row| {
@@ -203,10 +213,17 @@ impl<'a> Row<'a> {
         run(&lazy.settled()?, How::Lazy)?;
         let times = self.turns(setup.least_turns(), |build| {
             let built = build.build()?;
-            Ok((built.cpu, built.edited + run(&built.program, build.how())?.wall))
+            let to_run = |(edited, program): (Duration, PathBuf)| {
+                Ok::<_, anyhow::Error>(edited + run(&program, build.how())?.wall)
+            };
+            let by_mold = built.by_mold.map(to_run).transpose()?;
+            Ok((built.cpu, to_run((built.edited, built.program))?, by_mold))
         })?;
         self.add(Column::Compile, &times, |time| time.0.as_secs_f64());
         self.add(Column::Edit, &times, |time| milliseconds(&time.1));
+        if times.plain.iter().all(|time| time.2.is_some()) {
+            self.add(Column::EditMold, &times, |time| time.2.as_ref().map_or(f64::NAN, milliseconds));
+        }
         Ok(())
     }
 

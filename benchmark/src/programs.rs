@@ -41,8 +41,19 @@ pub enum Source {
     Clang(Files),
     /// A file for rustc.
     Rustc(PathBuf),
-    /// A package for cargo: the directory of its manifest, and the name of its executable.
-    Cargo(PathBuf, &'static str),
+    /// A package for cargo.
+    Cargo(Package),
+}
+
+/// A package for cargo.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// The directory of its manifest.
+    pub directory: PathBuf,
+    /// The name of its executable.
+    pub program: &'static str,
+    /// The source file of that.
+    pub main: PathBuf,
 }
 
 /// Source files in C or C++.
@@ -106,8 +117,8 @@ impl Program {
     pub fn has(&self, level: Level, column: Column) -> bool {
         let usual = match column {
             Column::Daemon | Column::DaemonRss | Column::Ahead | Column::Jobs => false,
-            Column::Idle | Column::Keep => false,
-            Column::TiersFirst | Column::TiersLater => false,
+            Column::Idle | Column::Keep | Column::OptLater => false,
+            Column::TiersFirst | Column::TiersTotal | Column::TiersLater => false,
             Column::TiersEdited | Column::TiersCounting => false,
             // First runs of optimised programs take long, and no more memory. LLVM compiles them anyway.
             Column::FirstRss | Column::FirstLlvm => !self.only && level == Level::O0,
@@ -142,9 +153,9 @@ pub fn all() -> Result<Vec<Program>> {
     let kernel = |name, title, kind: &str, size: &str| Program {
         arguments: [kind, size].map(str::to_owned).to_vec(),
         levels: &[O2],
-        columns: &[C::TiersFirst, C::TiersLater],
+        columns: &[C::TiersFirst, C::TiersTotal, C::TiersLater],
         only: true,
-        targets: &[(O2, C::TiersFirst, 1.25), (O2, C::TiersLater, 1.03)],
+        targets: &[(O2, C::TiersFirst, 1.25), (O2, C::TiersTotal, 2.0), (O2, C::TiersLater, 1.03)],
         ..Program::new(name, title, clang(&["kernels.c"], &[]))
     };
     Ok(vec![
@@ -168,9 +179,24 @@ pub fn all() -> Result<Vec<Program>> {
             arguments: vec!["--help".into()],
             steady: Some(("compress_work", libbz2(|_| ours("compress_work.c")))),
             passes: 3,
-            columns: &[C::Keep, C::Daemon, C::DaemonRss, C::TiersFirst, C::TiersEdited, C::TiersCounting],
+            columns: &[
+                C::Keep,
+                C::Daemon,
+                C::DaemonRss,
+                C::OptLater,
+                C::TiersFirst,
+                C::TiersTotal,
+                C::TiersLater,
+                C::TiersEdited,
+                C::TiersCounting,
+            ],
             targets: &[
+                (O0, C::Edit, 1.0),
+                (O2, C::Edit, 0.20),
+                (O0, C::OptLater, 0.5),
                 (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersTotal, 2.0),
+                (O2, C::TiersLater, 1.03),
                 (O2, C::TiersEdited, 1.05),
                 (O2, C::TiersCounting, 1.03),
                 (O0, C::Daemon, 10.0),
@@ -186,11 +212,15 @@ pub fn all() -> Result<Vec<Program>> {
             arguments: vec![shared("lua/script.lua").display().to_string()],
             steady: Some(("lua_work", lua(ours("lua_work.c"))?)),
             passes: 4,
-            columns: &[C::TiersFirst, C::TiersEdited, C::TiersCounting],
+            columns: &[C::TiersFirst, C::TiersTotal, C::TiersLater, C::TiersEdited, C::TiersCounting],
             targets: &[
+                (O0, C::Edit, 0.95),
+                (O2, C::Edit, 0.35),
                 (O0, C::Steady, 1.0),
                 (O2, C::SteadyBaseline, 1.0),
                 (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersTotal, 2.0),
+                (O2, C::TiersLater, 1.03),
                 (O2, C::TiersEdited, 1.05),
                 (O2, C::TiersCounting, 1.03),
             ],
@@ -211,7 +241,11 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::Ahead, 3.0),
                 // Two do at least 1.7 times as much as one.
                 (O0, C::Jobs, 0.588),
+                (O0, C::Edit, 0.80),
+                (O2, C::Edit, 0.10),
                 (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersTotal, 2.0),
+                (O2, C::TiersLater, 1.03),
                 (O2, C::TiersEdited, 1.05),
                 (O2, C::TiersCounting, 1.03),
                 (O0, C::First, 40.0),
@@ -225,6 +259,8 @@ pub fn all() -> Result<Vec<Program>> {
                 C::Ahead,
                 C::Jobs,
                 C::TiersFirst,
+                C::TiersTotal,
+                C::TiersLater,
                 C::TiersEdited,
                 C::TiersCounting,
             ],
@@ -285,16 +321,44 @@ pub fn all() -> Result<Vec<Program>> {
                 (O0, C::First, 60.0),
                 (O0, C::Later, 1.5),
                 (O0, C::Keep, 1.05),
+                (O0, C::Edit, 0.93),
+                (O2, C::Edit, 0.55),
+                (O0, C::Steady, 1.0),
+                (O2, C::SteadyBaseline, 1.0),
+                (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersTotal, 2.0),
+                (O2, C::TiersLater, 1.03),
             ],
-            columns: &[C::Keep],
-            ..Program::new("json", "a user of nlohmann-json", clang(&["json.cpp"], &["-std=c++17"]))
+            steady: Some(("json_work", clang(&["json_work.cpp"], &["-std=c++17"]))),
+            passes: 3,
+            columns: &[C::Keep, C::TiersFirst, C::TiersTotal, C::TiersLater],
+            ..Program::new(
+                "json",
+                "a user of nlohmann-json; steady: large documents written and read",
+                clang(&["json.cpp"], &["-std=c++17"]),
+            )
         },
         Program {
             arguments: ["the quick brown fox and the lazy dog", "--order", "count"]
                 .map(str::to_owned)
                 .to_vec(),
-            targets: &[(O0, C::First, 250.0)],
-            ..Program::new("words", "a command line in Rust: clap, regex, serde_json", packages())
+            steady: Some(("words_work", packages(Some(ours("words_work.rs"))))),
+            passes: 3,
+            columns: &[C::TiersFirst, C::TiersTotal, C::TiersLater],
+            targets: &[
+                (O0, C::First, 250.0),
+                (O0, C::Steady, 1.0),
+                (O2, C::SteadyBaseline, 1.0),
+                (O2, C::Edit, 0.60),
+                (O2, C::TiersFirst, 1.25),
+                (O2, C::TiersTotal, 2.0),
+                (O2, C::TiersLater, 1.03),
+            ],
+            ..Program::new(
+                "words",
+                "a command line in Rust: clap, regex, serde_json; steady: words of a long text",
+                packages(None),
+            )
         },
         kernel("kernel-sums", "one hot loop in main: sums of quotients", "0", "3300000"),
         kernel("kernel-mandelbrot", "the same: Mandelbrot's set", "1", "8200"),
@@ -304,10 +368,13 @@ pub fn all() -> Result<Vec<Program>> {
     ])
 }
 
-fn packages() -> Source {
+/// A package whose executable depends on others; with its own source file, or one of ours.
+fn packages(main: Option<PathBuf>) -> Source {
     // Has cargo fetch what the program depends on.
     package("clap");
-    Source::Cargo(manifest().parent().unwrap_or(Path::new("")).to_owned(), "lazy-program")
+    let directory = manifest().parent().unwrap_or(Path::new("")).to_owned();
+    let main = main.unwrap_or_else(|| directory.join("src/main.rs"));
+    Source::Cargo(Package { directory, program: "lazy-program", main })
 }
 
 /// A source file of ours.
@@ -432,9 +499,7 @@ mod tests {
             let files = match source {
                 Source::Clang(files) => files.sources.clone(),
                 Source::Rustc(file) => vec![file.clone()],
-                Source::Cargo(directory, _) => {
-                    vec![directory.join("Cargo.lock"), directory.join("src/main.rs")]
-                }
+                Source::Cargo(package) => vec![package.directory.join("Cargo.lock"), package.main.clone()],
             };
             for file in files {
                 assert!(file.is_file(), "{}", file.display());

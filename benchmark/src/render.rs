@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anyhow::{Context, Result};
 
 use crate::columns::{Column, Comparison, Unit};
-use crate::results::Results;
+use crate::results::{Measurement, Results};
 use crate::series::Summary;
 
 /// The columns of the chart and of the README's table.
@@ -33,7 +33,7 @@ three), with the least and the greatest in parentheses. Levels are -O0 -g and -O
 and procedural macros there. `link` is by the clock, of what the compiler runs to link. A `first run` is the time by the
 clock from starting the process to its end with nothing of autojit's cached (the files themselves are in the page
 cache), a `later run` the same with its code in autojit's cache. `edit to run` is what a programmer waits for, by the
-clock: one file is edited, compiled, the program linked with ld.lld (rustc's default) and run, with what earlier edits and
+clock: one file is edited, compiled, the program linked with ld.lld (rustc's default), or with mold, and run, with what earlier edits and
 the run before have left in the cache; in C and C++ the lazy program is compiled and linked by autojit-cc and autojit-c++, and
 finds the runtime itself. Memory is what the kernel accounts to the process when it ends. `steady` is the same work
 again in one process: it calls nothing for the first time, and is judged by its processor time.
@@ -44,8 +44,9 @@ again in one process: it calls nothing for the first time, and is judged by its 
 const TIERS: &str = "\
 Processor time of optimised programs that begin with baseline code, with autojitd started by the program
 (`AUTOJIT_TIER=on`), divided by the plain build's: all of a run of long work, a first one with nothing cached, a later
-one, or the first one after a function was added to the first file. What the daemon takes is not in it. `counting`
-compares further passes in baseline code that counts with the same in baseline code that does not.
+one, or the first one after a function was added to the first file. What the daemon takes is in `first run with autojitd`
+only, until it has ended: it is compared with a first run in which LLVM compiles each function at its first call, that is with the
+plain run and code generation of what ran. `counting` compares further passes in baseline code that counts with the same in baseline code that does not.
 ";
 
 /// The columns of the table of ratios.
@@ -75,6 +76,24 @@ pub fn table(results: &Results) -> String {
     }
     text
 }
+
+/// The later runs of optimised programs taken together, if there are several.
+fn later_runs(results: &Results) -> String {
+    let later = |measurement: &&Measurement| measurement.column == Column::TiersLater;
+    let ratios: Vec<_> = results.measurements.iter().filter(later).map(Measurement::ratio).collect();
+    if ratios.len() < 2 {
+        return String::new();
+    }
+    let mean = (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp();
+    let worst = ratios.iter().copied().fold(0.0, f64::max);
+    format!(
+        "\nLater runs of these {} programs: {mean:.3} in the geometric mean (target {LATER_MEAN}), {worst:.3} at worst.\n",
+        ratios.len()
+    )
+}
+
+/// The greatest geometric mean of later runs that is good enough.
+const LATER_MEAN: f64 = 0.97;
 
 /// Results as a Markdown page.
 pub fn markdown(results: &Results) -> String {
@@ -110,6 +129,7 @@ pub fn markdown(results: &Results) -> String {
     if tiers.len() > 1 {
         text += &format!("\n## Tiers\n\n{TIERS}\n");
         text += &piped(&tiers);
+        text += &later_runs(results);
     }
     text += "\n## Figures\n\n";
     text += &piped(&details(results));
@@ -361,6 +381,20 @@ mod tests {
         assert!(new.ends_with("latest.svg)\n<!-- /benchmark -->\nmore\n") && !new.contains("old"), "{new}");
         assert_eq!(readme(&new, &example()).unwrap(), new);
         assert!(readme("# It\n", &example()).unwrap_err().to_string().contains("<!-- benchmark -->"));
+    }
+
+    #[test]
+    fn later_runs_are_taken_together() {
+        let mut results = example();
+        assert_eq!(later_runs(&results), "");
+        results.measurements.truncate(2);
+        for (measurement, lazy) in results.measurements.iter_mut().zip([1.6, 0.9]) {
+            measurement.column = Column::TiersLater;
+            (measurement.plain.median, measurement.lazy.median) = (2.0, lazy);
+        }
+        let text =
+            "\nLater runs of these 2 programs: 0.600 in the geometric mean (target 0.97), 0.800 at worst.\n";
+        assert_eq!(later_runs(&results), text);
     }
 
     #[test]

@@ -118,6 +118,14 @@ impl Setup {
         child::run(command, &self.work)
     }
 
+    /// Runs a command to its end, and to that of all that it leaves behind.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn run_with_orphans(&self, command: &mut Command) -> Result<child::Usage> {
+        child::run_with_orphans(command, &self.work)
+    }
+
     /// A program as a command; a lazy one with the runtime, and with nothing cached from earlier runs.
     ///
     /// # Errors

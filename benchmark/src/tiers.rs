@@ -1,5 +1,5 @@
 //! Optimised programs that begin with code of the baseline compiler, which counts; what runs often is optimised by a daemon
-//! of the program's own meanwhile (AUTOJIT_TIER). What the daemon takes is not in these figures.
+//! of the program's own meanwhile (AUTOJIT_TIER). What the daemon takes is in the figures of [`total`] only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use autojit_tests::run::by_llvm;
 
 use crate::passes::Passes;
 use crate::series::{Pair, Turns, by_turns};
@@ -54,6 +55,52 @@ pub fn first(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>) -> Result<
     let mut command = setup.start(&programs.lazy, How::Lazy)?;
     check(setup, programs, work, tiered(setup, &mut command, "on")?)?;
     runs(setup, programs, work, || setup.start(&programs.lazy, How::Lazy))
+}
+
+/// First runs of the lazy program: by turns one in which LLVM compiles each function at its first call, at the build's level,
+/// which is the plain run and code generation of what ran and counts as plain; and one as in [`first`], with what copies of
+/// the program and its daemon take until all of them have ended.
+///
+/// # Errors
+/// As of [`first`].
+pub fn total(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>) -> Result<Pair<Vec<Duration>>> {
+    let mut command = setup.start(&programs.lazy, How::Lazy)?;
+    check(setup, programs, work, tiered(setup, &mut command, "on")?)?;
+    let generated = || {
+        let mut command = setup.start(&programs.lazy, How::Lazy)?;
+        command
+            .env("AUTOJIT_TIER", "off")
+            .env("AUTOJIT_MODE", "inprocess")
+            .env("AUTOJIT_DISABLE_OBJECT_CACHE", "On");
+        Ok::<_, anyhow::Error>(by_llvm(command))
+    };
+    let (_, statistics) = setup.statistics(work.given(&mut generated()?))?;
+    ensure!(
+        statistics["compiled"].as_u64() > Some(0) && statistics["baseline"] == 0,
+        "LLVM was to compile everything: {statistics}"
+    );
+    by_turns(
+        setup.few_turns(),
+        || Ok(setup.run(work.given(&mut generated()?))?.cpu),
+        || {
+            let mut command = setup.start(&programs.lazy, How::Lazy)?;
+            Ok(setup.run_with_orphans(tiered(setup, work.given(&mut command), "on")?)?.cpu)
+        },
+    )
+}
+
+/// The processor times of later runs of programs that were built without optimisation, the lazy one with `AUTOJIT_OPT=2`.
+///
+/// # Errors
+/// A program fails, or its code is not replaced.
+pub fn raised(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>) -> Result<Pair<Vec<Duration>>> {
+    let raise = |mut command: Command| {
+        command.env("AUTOJIT_OPT", "2");
+        command
+    };
+    let mut command = raise(setup.start(&programs.lazy, How::Lazy)?);
+    check(setup, programs, work, tiered(setup, &mut command, "wait")?)?;
+    runs(setup, programs, work, || Ok(raise(setup.start_again(&programs.lazy, How::Lazy))))
 }
 
 /// Those of later runs, which begin with what has replaced baseline code in an earlier one.
