@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{Program, source};
+use support::{Program, left_of, source};
 
 /// How front ends are asked for IR that no optimiser has seen, and for some that it has.
 const LEVELS: [&[&str]; 4] =
@@ -81,8 +81,43 @@ fn named_instructions() {
     for flags in LEVELS {
         Program::build(&source("instructions.c"), &[flags, &base].concat()).check_all();
     }
-    // Functions of headers take vectors of 256 bits in registers, unless they were inlined.
-    Program::build(&source("instructions.c"), &["-O1", "-mavx2", "-maes", "-mpclmul"]).check_all();
+    for flags in LEVELS {
+        let wide = ["-mavx2", "-maes", "-mpclmul"];
+        Program::build(&source("instructions.c"), &[flags, &wide].concat()).check_all();
+    }
+}
+
+/// To and from clang's code as well, which tables lead to.
+#[test]
+fn vectors_of_256_bits_in_calls() {
+    assert!(is_x86_feature_detected!("avx2"), "as processors have it since 2013");
+    for flags in LEVELS {
+        for features in [&["-mavx2"][..], &["-mavx", "-fstack-protector-all"], &["-mavx2", "-mfma"]] {
+            Program::build(&source("wide_calls.c"), &[flags, features].concat()).check_all();
+        }
+    }
+    // In memory, or in two registers.
+    Program::build(&source("wide_calls.c"), &["-O0"]).check_all();
+}
+
+/// Where it is not known whether there are registers for them.
+#[test]
+fn vectors_in_registers_that_are_not_known() {
+    let function = |features: &str, ty: &str| {
+        let text = format!(
+            "target triple = \"x86_64-unknown-linux-gnu\"\n\
+             define {ty} @f({ty} %a) {features} {{\n  ret {ty} %a\n}}\n"
+        );
+        left_of(&text).len()
+    };
+    let (wide, wider) = ("<8 x float>", "<16 x float>");
+    assert_eq!(function("", wide) + function("", wider), 0);
+    let avx = r#""target-features"="+avx""#;
+    assert_eq!(function(avx, wide) + function(avx, wider), 0);
+    let avx512 = r#""target-features"="+avx512f""#;
+    assert_eq!([function(avx512, wide), function(avx512, wider)], [0, 1]);
+    let named = r#""target-cpu"="haswell""#;
+    assert_eq!([function(named, wide), function(named, "<4 x float>")], [1, 0]);
 }
 
 #[test]

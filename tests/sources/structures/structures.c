@@ -19,7 +19,6 @@
 //# prints: empty 5
 //# lazy: main
 //# stats: compiled >= 30
-//# refuses: arguments in memory with a large alignment
 #include <stdint.h>
 #include <stdio.h>
 

@@ -4,7 +4,6 @@
 //# prints: narrow 1 2 3 4
 //# prints: wide 11 22 33 44 55 66 77 88
 //# prints: eight 36.0
-//# refuses: vectors that AVX passes in larger registers
 #include <stdio.h>
 
 typedef int v4si __attribute__((vector_size(16)));

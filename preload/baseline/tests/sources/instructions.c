@@ -91,6 +91,9 @@ NEVER void ciphers(__m128i a, __m128i b) {
 
 NEVER void floats(__m128 a, __m128 b) {
     put_floats(_mm_min_ps(a, b));
+    put_floats(_mm_hadd_ps(a, b));
+    put_floats(_mm_hsub_ps(a, b));
+    put_floats(_mm_addsub_ps(a, b));
     put_floats(_mm_max_ps(a, b));
     put_floats(_mm_min_ss(a, b));
     put_floats(_mm_max_ss(a, b));
@@ -150,7 +153,7 @@ NEVER void fences(void) {
 }
 
 #ifdef __AVX2__
-static inline __attribute__((always_inline)) void put_wide(__m256i value) {
+NEVER void put_wide(__m256i value) {
     put_ints(_mm256_castsi256_si128(value));
     put_ints(_mm256_extracti128_si256(value, 1));
 }
@@ -175,6 +178,9 @@ NEVER void halves(__m128i low, __m128i high, int by) {
     put((uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(a)));
     put((uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(b)));
     put_wide(_mm256_castps_si256(_mm256_round_ps(_mm256_cvtepi32_ps(a), _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)));
+    put_wide(_mm256_castpd_si256(_mm256_hadd_pd(_mm256_cvtepi32_pd(low), _mm256_cvtepi32_pd(high))));
+    put_wide(_mm256_castpd_si256(_mm256_hsub_pd(_mm256_cvtepi32_pd(low), _mm256_cvtepi32_pd(high))));
+    put_wide(_mm256_castps_si256(_mm256_addsub_ps(_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b))));
     put_wide(_mm256_castpd_si256(_mm256_max_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b))));
 }
 #endif

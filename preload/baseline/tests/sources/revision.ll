@@ -200,6 +200,13 @@ define dso_local i128 @walk(ptr noundef %0) #0 {
   ret i128 %21
 }
 
+define <8 x float> @wide(i32 %0, <8 x float> %1, <16 x i32> %2, ptr byval(<8 x float>) align 32 %3) "target-features"="+avx" {
+  %5 = load <8 x float>, ptr %3, align 32
+  %6 = call <8 x float> @wide(i32 %0, <8 x float> %5, <16 x i32> %2, ptr byval(<8 x float>) align 32 %3)
+  %7 = fadd <8 x float> %6, %1
+  ret <8 x float> %7
+}
+
 attributes #0 = { noinline nounwind optnone uwtable "frame-pointer"="all" "min-legal-vector-width"="0" "no-trapping-math"="true" "stack-protector-buffer-size"="8" "target-cpu"="x86-64" "target-features"="+cmov,+cx8,+fxsr,+mmx,+sse,+sse2,+x87" "tune-cpu"="generic" }
 attributes #1 = { "frame-pointer"="all" "no-trapping-math"="true" "stack-protector-buffer-size"="8" "target-cpu"="x86-64" "target-features"="+cmov,+cx8,+fxsr,+mmx,+sse,+sse2,+x87" "tune-cpu"="generic" }
 

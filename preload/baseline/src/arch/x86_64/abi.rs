@@ -14,6 +14,8 @@ pub(crate) enum Location {
     Gp(Gp),
     /// In this register.
     Xmm(Xmm),
+    /// In the upper half of this register.
+    High(Xmm),
     /// On the stack, from the first argument there.
     Stack(u32),
     /// On the x87 stack, from its top.
@@ -36,6 +38,10 @@ pub(crate) struct Arguments {
     pub vectors: usize,
     /// Bytes on the stack.
     pub stack: u32,
+    /// The alignment of the largest of them, if it is more than 16.
+    pub align: u32,
+    /// Of a variadic function, also those that have names.
+    pub variadic: bool,
 }
 
 impl Arguments {
@@ -72,8 +78,22 @@ impl Arguments {
         }
     }
 
+    /// The locations of the halves of a vector of 32 bytes.
+    pub(crate) fn halves(&mut self) -> [Location; 2] {
+        if self.vectors < VECTORS && !self.variadic {
+            self.vectors += 1;
+            let reg = Xmm(self.vectors as u8 - 1);
+            return [Location::Xmm(reg), Location::High(reg)];
+        }
+        let at = self.memory(32, 32);
+        [Location::Stack(at), Location::Stack(at + 16)]
+    }
+
     /// Room on the stack.
     pub(crate) fn memory(&mut self, bytes: u32, align: u32) -> u32 {
+        if align > 16 {
+            self.align = self.align.max(align);
+        }
         let at = self.stack.next_multiple_of(align.max(8));
         self.stack = at + bytes.next_multiple_of(8);
         at
@@ -106,6 +126,15 @@ pub(crate) fn result_locations(parts: &[PartType]) -> Option<Vec<Location>> {
     parts.iter().map(location).collect()
 }
 
+/// The same for a vector whose parts are passed two by two, as halves of larger registers.
+pub(crate) fn wide_result_locations(parts: &[PartType]) -> Option<Vec<Location>> {
+    let half = |part: usize| {
+        let reg = Xmm(part as u8 / 2);
+        if part.is_multiple_of(2) { Location::Xmm(reg) } else { Location::High(reg) }
+    };
+    (parts.len() <= 8).then(|| (0..parts.len()).map(half).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +165,33 @@ mod tests {
         }
         assert_eq!(arguments.pair(), [Location::Stack(0), Location::Stack(8)]);
         assert_eq!(arguments.part(part(Bank::Gp, 64)), Location::Gp(gp::R9));
+    }
+
+    #[test]
+    fn wide_vectors_are_halved() {
+        let mut arguments = Arguments::default();
+        arguments.part(part(Bank::Xmm, 64));
+        assert_eq!(arguments.halves(), [Location::Xmm(Xmm(1)), Location::High(Xmm(1))]);
+        for _ in 0..6 {
+            arguments.halves();
+        }
+        assert_eq!(arguments.part(part(Bank::Xmm, 64)), Location::Stack(0));
+        assert_eq!(arguments.align, 0);
+        assert_eq!(arguments.halves(), [Location::Stack(32), Location::Stack(48)]);
+        assert_eq!((arguments.align, arguments.stack), (32, 64));
+        let mut variadic = Arguments { variadic: true, ..Arguments::default() };
+        assert_eq!(variadic.halves(), [Location::Stack(0), Location::Stack(16)]);
+        let half = part(Bank::Xmm, 128);
+        assert_eq!(
+            wide_result_locations(&[half; 4]),
+            Some(vec![
+                Location::Xmm(Xmm(0)),
+                Location::High(Xmm(0)),
+                Location::Xmm(Xmm(1)),
+                Location::High(Xmm(1))
+            ])
+        );
+        assert_eq!(wide_result_locations(&[half; 16]), None);
     }
 
     #[test]

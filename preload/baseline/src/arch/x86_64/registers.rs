@@ -159,7 +159,7 @@ impl RegisterFile {
     }
 
     /// A free register, the cheapest.
-    fn free(&self, bank: Bank) -> Option<Reg> {
+    pub(crate) fn free(&self, bank: Bank) -> Option<Reg> {
         let free = !(self.occupied | self.temporary | self.reserved);
         let choices = match bank {
             Bank::Gp => [CALLER_SAVED, CALLEE_SAVED & self.saved, CALLEE_SAVED],

@@ -1,6 +1,6 @@
 //! SSE2 instructions, scalar and packed, and the few later ones that are used by feature.
 
-use super::{Assembler, Gp, Map, Mem, Op, Rm, Width, Xmm};
+use super::{Assembler, Base, Gp, Head, Map, Mem, Op, Rm, Width, Xmm};
 
 /// The prefix that tells the forms of one opcode apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +205,47 @@ impl Assembler {
             if packed { 0xa8 } else { 0xa9 },
             0xc0 | (dst.0 & 7) << 3 | sum.0 & 7,
         ]);
+    }
+
+    /// dst = the upper half of src, whose other name is ymm (vextractf128); with AVX
+    pub(crate) fn extract_high(&mut self, dst: impl Into<Rm>, src: Xmm) {
+        // No second source.
+        self.halves(0x19, src, Xmm(0), dst.into());
+    }
+
+    /// The upper half of dst = src, the lower half stays (vinsertf128); with AVX
+    pub(crate) fn insert_high(&mut self, dst: Xmm, src: impl Into<Rm>) {
+        self.halves(0x18, dst, dst, src.into());
+    }
+
+    /// The upper halves of all registers = 0 (vzeroupper); with AVX
+    pub(crate) fn zero_high(&mut self) {
+        self.raw(&[0xc5, 0xf8, 0x77]);
+    }
+
+    /// VEX.256.66.0F3A.W0 with an immediate of 1: the upper half. R, X and B are inverted, as is the second source.
+    fn halves(&mut self, opcode: u8, reg: Xmm, second: Xmm, rm: Rm) {
+        let high = |number: u8| !(number >> 3) & 1;
+        let (x, b) = match rm {
+            Rm::Reg(rm) => (1, high(rm)),
+            Rm::Mem(mem) => {
+                let base = if let Base::Reg(base) = mem.base { base.0 } else { 0 };
+                (mem.index.map_or(1, |(index, _)| high(index.0)), high(base))
+            }
+        };
+        let mut head = Head::default();
+        head.push(0xc4);
+        head.push(high(reg.0) << 7 | x << 6 | b << 5 | 3);
+        head.push((!second.0 & 15) << 3 | 1 << 2 | 1);
+        head.push(opcode);
+        match rm {
+            Rm::Reg(rm) => {
+                head.push(0xc0 | (reg.0 & 7) << 3 | rm & 7);
+                self.put(head);
+            }
+            Rm::Mem(mem) => self.modrm(head, reg.0 & 7, mem, 1),
+        }
+        self.byte(1);
     }
 
     /// dst = bytes of dst chosen by src (pshufb); with SSSE3

@@ -271,6 +271,26 @@ fn vector_operations() {
 }
 
 #[test]
+fn halves_of_registers() {
+    for x in (0..16).map(Xmm) {
+        let (n, o) = (x.0, x.0 ^ 9);
+        assert_eq!(text(|a| a.insert_high(x, Xmm(o))), format!("vinsertf128 ymm{n}, ymm{n}, xmm{o}, 1"));
+        assert_eq!(text(|a| a.extract_high(Xmm(o), x)), format!("vextractf128 xmm{o}, ymm{n}, 1"));
+        for (mem, expected) in addresses() {
+            assert_eq!(
+                text(|a| a.insert_high(x, mem)),
+                format!("vinsertf128 ymm{n}, ymm{n}, xmmword ptr {expected}, 1")
+            );
+            assert_eq!(
+                text(|a| a.extract_high(mem, x)),
+                format!("vextractf128 xmmword ptr {expected}, ymm{n}, 1")
+            );
+        }
+    }
+    assert_eq!(text(Assembler::zero_high), "vzeroupper");
+}
+
+#[test]
 fn x87_operations() {
     let mem = Mem::at(RBP, -16);
     let cases = [
@@ -336,10 +356,11 @@ fn relative_addresses_count_from_the_end_of_the_instruction() {
     asm.mov(Width::B4, RAX, mem);
     asm.mov_mi(Width::B1, mem, 1);
     asm.alu_i(Alu::Add, Width::B8, mem, 0x1234);
+    asm.insert_high(Xmm(9), mem);
     let relocations = asm.finish().unwrap();
     let found: Vec<_> = relocations.iter().map(|it| (it.offset, it.addend)).collect();
-    assert_eq!(found, [(2, 4), (8, 3), (16, 0)]);
-    assert_eq!(asm.bytes().len(), 24);
+    assert_eq!(found, [(2, 4), (8, 3), (16, 0), (29, 3)]);
+    assert_eq!(asm.bytes().len(), 34);
     let label = text(|a| {
         let here = a.label();
         a.bind(here);

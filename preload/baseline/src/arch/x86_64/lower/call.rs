@@ -6,7 +6,7 @@ mod results;
 use autojit_bitcode::{AttributeKind, Constant, Definition, Instruction, TailKind, Type, Value};
 
 use super::super::Compiler;
-use super::super::abi::{Arguments, Location, NEST, result_locations};
+use super::super::abi::{Arguments, Location, NEST};
 use super::super::asm::{Alu, Mem, Rm, Width, gp};
 use super::super::frame::Tail;
 use super::super::registers::SCRATCH;
@@ -47,7 +47,6 @@ struct Passed {
 pub(crate) struct Plan {
     passed: Vec<Passed>,
     arguments: Arguments,
-    variadic: bool,
 }
 
 impl Plan {
@@ -224,11 +223,9 @@ impl Compiler<'_> {
         if !callee_keeps || !keeps(call.attributes) {
             return Err(Reason::Attribute("no_callee_saved_registers").into());
         }
-        let mut plan = Plan { variadic, ..Plan::default() };
+        let mut plan = Plan { arguments: Arguments { variadic, ..Arguments::default() }, ..Plan::default() };
         plan.passed.reserve_exact(call.arguments.len() + 1);
-        self.check_passed(result)?;
-        let parts = self.part_table.of(self.types, result)?;
-        let results = result_locations(&parts);
+        let (parts, results) = self.results_of(result)?;
         let mut memory = None;
         if results.is_none() {
             let layout = self.types.layout(result).ok_or(Reason::Type("without a layout"))?;
@@ -301,12 +298,21 @@ impl Compiler<'_> {
 
     fn pass_and_call(&mut self, plan: &Plan, callee: Callee, unwind: Option<u32>) -> Result<(), Refused> {
         self.force_arguments(plan, callee)?;
-        let stack = plan.arguments.stack.next_multiple_of(16);
+        let align = plan.arguments.align;
+        let stack = plan.arguments.stack.next_multiple_of(align.max(16));
         if stack > 0 {
             if unwind.is_some() && self.frame.dynamic {
                 return Err(Reason::Form("invoke with arguments on the stack and dynamic allocas").into());
             }
-            self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), stack as i32);
+            if align == 0 {
+                self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), stack as i32);
+            } else {
+                // Above the arguments it is kept where rsp was.
+                self.asm.mov(Width::B8, SCRATCH, gp::RSP);
+                self.asm.alu_i(Alu::Sub, Width::B8, Rm::from(gp::RSP), stack as i32 + 8);
+                self.asm.alu_i(Alu::And, Width::B8, Rm::from(gp::RSP), -(align as i32));
+                self.asm.mov_mr(Width::B8, Mem::at(gp::RSP, stack as i32), SCRATCH);
+            }
             for passed in &plan.passed {
                 if let Location::Stack(at) = passed.location {
                     self.pass_on_stack(passed, Mem::at(gp::RSP, at as i32))?;
@@ -318,7 +324,7 @@ impl Compiler<'_> {
             self.read_into(value, 0, SCRATCH)?;
         }
         self.drop_across_call()?;
-        if plan.variadic {
+        if plan.arguments.variadic {
             if self.regs.is_temporary(gp::RAX.into()) {
                 return Err(Reason::Internal("rax holds an argument").into());
             }
@@ -332,8 +338,10 @@ impl Compiler<'_> {
         if let Some(pad) = unwind {
             self.note_call_site(start, pad)?;
         }
-        if stack > 0 {
-            self.asm.alu_i(Alu::Add, Width::B8, Rm::from(gp::RSP), stack as i32);
+        match (stack, align) {
+            (0, _) => {}
+            (_, 0) => self.asm.alu_i(Alu::Add, Width::B8, Rm::from(gp::RSP), stack as i32),
+            _ => self.asm.mov(Width::B8, gp::RSP, Mem::at(gp::RSP, stack as i32)),
         }
         self.regs.end_instruction();
         Ok(())
@@ -342,7 +350,7 @@ impl Compiler<'_> {
     /// A `musttail` call: in the place of this function, whose frame is taken down by what is behind the epilogue.
     fn call_in_place(&mut self, plan: &Plan, callee: Callee) -> Result<(), Refused> {
         // The callee's arguments on the stack would lie where this function's own are still read.
-        if plan.arguments.stack > 0 || plan.variadic {
+        if plan.arguments.stack > 0 || plan.arguments.variadic {
             return Err(Reason::Form("musttail with arguments on the stack").into());
         }
         self.force_arguments(plan, callee)?;

@@ -3,13 +3,13 @@
 use autojit_bitcode::{AttributeKind, AttributeSet, Opcode, Type, TypeId, Value};
 
 use super::super::Compiler;
-use super::super::abi::{Arguments, Location, NEST, result_locations};
+use super::super::abi::{Arguments, Location, NEST, result_locations, wide_result_locations};
 use super::super::asm::{Mem, Width, gp};
 use super::super::registers::{Reg, SCRATCH, SCRATCH_X};
 use super::super::values::ValueState;
 use crate::features::Features;
 use crate::lists::Traits;
-use crate::parts::{Bank, PartType, lane_bits, vector_shape};
+use crate::parts::{Bank, PartType, Parts, lane_bits, vector_shape};
 use crate::refused::{Reason, Refused};
 
 /// The calling conventions that are the C convention on x86-64.
@@ -90,7 +90,7 @@ pub(crate) fn by_value(
     let size = u32::try_from(layout.size).ok().filter(|size| *size < 1 << 28).ok_or(Reason::Size)?;
     let given = attributes.int(AttributeKind::Alignment).unwrap_or(0) as u32;
     let align = if given != 0 { given } else { layout.align };
-    if align > 16 {
+    if align > 4096 {
         return Err(Reason::Form("byval with a large alignment").into());
     }
     Ok(Some((size, align.max(8))))
@@ -120,7 +120,9 @@ impl Compiler<'_> {
                 return Err(Reason::Attribute(name).into());
             }
         }
-        self.features = Features::of(attributes.string(b"target-features").unwrap_or(b""));
+        let [features, cpu] =
+            [&b"target-features"[..], b"target-cpu"].map(|key| attributes.string(key).unwrap_or(b""));
+        self.features = Features::of(features, cpu);
         if self.features.restricted {
             return Err(Reason::Attribute("target-features that change code").into());
         }
@@ -140,10 +142,9 @@ impl Compiler<'_> {
         };
         let attributes = self.module.attributes(global.attributes);
         self.store_guard()?;
-        let mut locations = Arguments::default();
-        self.check_passed(result)?;
-        let parts = self.part_table.of(self.types, result)?;
-        self.signature.results = result_locations(&parts);
+        let mut locations = Arguments { variadic, ..Arguments::default() };
+        let (_, results) = self.results_of(result)?;
+        self.signature.results = results;
         let mut address = None;
         if self.signature.results.is_none() {
             address = Some(locations.part(POINTER));
@@ -181,8 +182,18 @@ impl Compiler<'_> {
             }
             self.signature.result_address = Some(slot);
         }
-        for (value, of_part) in incoming {
-            self.bring_in(value, &of_part)?;
+        let mut are_wide = false;
+        for (value, of_part) in &incoming {
+            self.bring_in(*value, of_part)?;
+            are_wide |= of_part.iter().any(|location| matches!(location, Location::High(_)));
+        }
+        if are_wide {
+            // Now that lower halves have their registers.
+            for (value, of_part) in &incoming {
+                self.take_high(*value, of_part)?;
+            }
+            // Instructions on 16 bytes are slow, or wait for upper halves, while these hold something.
+            self.asm.zero_high();
         }
         self.regs.end_instruction();
         self.check_allocas()
@@ -208,7 +219,26 @@ impl Compiler<'_> {
         }
         self.check_passed(ty)?;
         let parts = self.part_table.of(self.types, ty)?;
+        if self.is_passed_wide(ty) {
+            return Ok((0..parts.len() / 2).flat_map(|_| locations.halves()).collect());
+        }
         Ok(parts.iter().map(|part| locations.part(*part)).collect())
+    }
+
+    /// The parts of a result, and where they are; None if that is memory.
+    pub(crate) fn results_of(&mut self, ty: TypeId) -> Result<(Parts, Option<Vec<Location>>), Refused> {
+        self.check_passed(ty)?;
+        let parts = self.part_table.of(self.types, ty)?;
+        let is_wide = self.is_passed_wide(ty);
+        let locations = if is_wide { wide_result_locations(&parts) } else { result_locations(&parts) };
+        Ok((parts, locations))
+    }
+
+    /// Whether a vector that may be passed is passed in registers of 32 bytes.
+    fn is_passed_wide(&self, ty: TypeId) -> bool {
+        self.features.avx
+            && matches!(self.types.get(ty), Type::Vector { .. })
+            && vector_shape(self.types, ty).is_none()
     }
 
     /// Refuses vectors that calls do not pass in the registers of their parts.
@@ -218,8 +248,14 @@ impl Compiler<'_> {
             Type::Vector { .. } if vector_shape(self.types, ty).is_some() => Ok(()),
             Type::Vector { element, count, .. } => {
                 let bits = lane_bits(self.types, element).filter(|bits| *bits >= 8);
-                let split = bits.is_some_and(|bits| bits * count > 128) && count.is_power_of_two();
-                if split && !self.features.avx { Ok(()) } else { refused }
+                let bits = bits.map_or(0, |bits| bits.saturating_mul(count));
+                let most = match self.features {
+                    // What the processor's name stands for.
+                    Features { unknown: true, .. } => 128,
+                    Features { avx512: true, .. } => 256,
+                    _ => u32::MAX,
+                };
+                if (129..=most).contains(&bits) && count.is_power_of_two() { Ok(()) } else { refused }
             }
             Type::Array { element, .. } => self.check_passed_within(element),
             Type::Struct { fields, .. } => {
@@ -259,6 +295,7 @@ impl Compiler<'_> {
             let reg: Reg = match location {
                 Location::Gp(reg) => (*reg).into(),
                 Location::Xmm(reg) => (*reg).into(),
+                Location::High(_) => continue,
                 Location::Stack(at) => {
                     let from = Mem::at(gp::RBP, *at as i32 + 16);
                     let to = self.slot(local, part)?;
@@ -277,6 +314,31 @@ impl Compiler<'_> {
             };
             self.regs.occupy(reg, local as u32, part as u8);
             self.part_mut(local, part).reg = Some(reg);
+        }
+        Ok(())
+    }
+
+    /// Takes the parts of a value that lie in upper halves.
+    pub(crate) fn take_high(&mut self, value: Value, locations: &[Location]) -> Result<(), Refused> {
+        let Some(local) = self.analysis.locals.local(value) else { return Ok(()) };
+        if self.analysis.values[local].uses == 0 {
+            return Ok(());
+        }
+        for (part, location) in locations.iter().enumerate() {
+            let Location::High(from) = *location else { continue };
+            match self.regs.free(Bank::Xmm) {
+                Some(reg) => {
+                    self.asm.extract_high(reg.xmm(), from);
+                    self.regs.occupy(reg, local as u32, part as u8);
+                    let part = self.part_mut(local, part);
+                    (part.reg, part.stored) = (Some(reg), false);
+                }
+                None => {
+                    let to = self.slot(local, part)?;
+                    self.asm.extract_high(to, from);
+                    self.part_mut(local, part).stored = true;
+                }
+            }
         }
         Ok(())
     }
@@ -345,8 +407,13 @@ impl Compiler<'_> {
                     }
                 }
                 Location::Xmm(reg) => self.take_for(reg.into(), value, index)?,
-                Location::X87(_) => {}
+                Location::High(_) | Location::X87(_) => {}
                 Location::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
+            }
+        }
+        for (index, location) in locations.iter().enumerate() {
+            if let Location::High(reg) = *location {
+                self.put_high(reg, value, index)?;
             }
         }
         // The last that is pushed is the first result.

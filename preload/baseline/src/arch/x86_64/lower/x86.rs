@@ -38,7 +38,7 @@ use Prefix::{F2, F3, None as P0, P66};
 /// Names without `llvm.x86.`, the register size that ends some of them, and what is in front (`sse2.`): the function's own features
 /// say whether it may use the instruction.
 #[rustfmt::skip]
-const INSTRUCTIONS: [(&[u8], Form, Encoding); 85] = [
+const INSTRUCTIONS: [(&[u8], Form, Encoding); 91] = [
     (b"min.ps", Two, (P0, M, 0x5d)), (b"max.ps", Two, (P0, M, 0x5f)), (b"min.ss", Two, (F3, M, 0x5d)),
     (b"max.ss", Two, (F3, M, 0x5f)), (b"min.pd", Two, (P66, M, 0x5d)), (b"max.pd", Two, (P66, M, 0x5f)),
     (b"min.sd", Two, (F2, M, 0x5d)), (b"max.sd", Two, (F2, M, 0x5f)), (b"cmp.ps", TwoBy, (P0, M, 0xc2)),
@@ -76,6 +76,8 @@ const INSTRUCTIONS: [(&[u8], Form, Encoding); 85] = [
     (b"phminposuw", One, (P66, M38, 0x41)), (b"aesenc", Two, (P66, M38, 0xdc)),
     (b"aesenclast", Two, (P66, M38, 0xdd)), (b"aesdec", Two, (P66, M38, 0xde)),
     (b"aesdeclast", Two, (P66, M38, 0xdf)), (b"aesimc", One, (P66, M38, 0xdb)),
+    (b"hadd.ps", Two, (F2, M, 0x7c)), (b"hadd.pd", Two, (P66, M, 0x7c)), (b"hsub.ps", Two, (F2, M, 0x7d)),
+    (b"hsub.pd", Two, (P66, M, 0x7d)), (b"addsub.ps", Two, (F2, M, 0xd0)), (b"addsub.pd", Two, (P66, M, 0xd0)),
     (b"aeskeygenassist", OneBy, (P66, M3a, 0xdf)), (b"pclmulqdq", TwoBy, (P66, M3a, 0x44)),
 ];
 
@@ -92,7 +94,7 @@ fn instruction(name: &[u8]) -> Option<(Form, Encoding)> {
     let name = name.strip_suffix(b".128").or_else(|| name.strip_suffix(b".256")).unwrap_or(name);
     let mut parts = name.splitn(2, |byte| *byte == b'.');
     let name = match (parts.next()?, parts.next()) {
-        (b"sse" | b"sse2" | b"ssse3" | b"sse41" | b"aesni" | b"avx" | b"avx2", Some(name)) => name,
+        (b"sse" | b"sse2" | b"sse3" | b"ssse3" | b"sse41" | b"aesni" | b"avx" | b"avx2", Some(name)) => name,
         (b"pclmulqdq", None) => name,
         _ => return None,
     };

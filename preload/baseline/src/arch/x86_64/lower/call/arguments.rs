@@ -5,10 +5,10 @@ use autojit_bitcode::Value;
 use super::{Callee, Passed, Plan, What};
 use crate::arch::x86_64::Compiler;
 use crate::arch::x86_64::abi::Location;
-use crate::arch::x86_64::asm::{Gp, Mem, Width, gp};
+use crate::arch::x86_64::asm::{Gp, Mem, Rm, Width, Xmm, gp};
 use crate::arch::x86_64::constants::Source;
 use crate::arch::x86_64::registers::{Reg, SCRATCH, SCRATCH_X};
-use crate::arch::x86_64::values::ValueState;
+use crate::arch::x86_64::values::{Part, ValueState};
 use crate::parts::Bank;
 use crate::refused::{Reason, Refused};
 
@@ -35,7 +35,7 @@ impl Compiler<'_> {
             let (reg, gp): (Reg, Option<Gp>) = match passed.location {
                 Location::Gp(reg) => (reg.into(), Some(reg)),
                 Location::Xmm(reg) => (reg.into(), None),
-                Location::Stack(_) | Location::X87(_) => continue,
+                Location::High(_) | Location::Stack(_) | Location::X87(_) => continue,
             };
             match passed.what {
                 What::Part(value, part) => self.take_for(reg, value, part)?,
@@ -49,6 +49,29 @@ impl Compiler<'_> {
                 self.extend(reg, bits, signed);
             }
         }
+        // The lower halves are there.
+        for passed in &plan.passed {
+            if let (Location::High(reg), What::Part(value, part)) = (passed.location, passed.what) {
+                self.put_high(reg, value, part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a part of a value, which has come into being, into the upper half of a register.
+    pub(crate) fn put_high(&mut self, reg: Xmm, value: Value, part: usize) -> Result<(), Refused> {
+        let from: Rm = match self.source(value, part)? {
+            Source::Local(local, part) if self.assignments[local].state == ValueState::Live => {
+                match self.part(local, part) {
+                    Part { reg: Some(from), .. } => from.xmm().into(),
+                    Part { stored: true, .. } => self.slot(local, part)?.into(),
+                    _ => return Err(Reason::Internal("a value is nowhere").into()),
+                }
+            }
+            Source::Bits(bits) => self.constant_memory(bits, 16).into(),
+            _ => return Err(Reason::Internal("no vector").into()),
+        };
+        self.asm.insert_high(reg, from);
         Ok(())
     }
 

@@ -32,6 +32,7 @@ impl Compiler<'_> {
             match *location {
                 Location::Gp(reg) => self.define(result, part, reg)?,
                 Location::Xmm(reg) => self.define(result, part, reg)?,
+                Location::High(_) => {}
                 Location::X87(_) if used => {
                     let mem = self.define_in_memory(result, part)?;
                     self.asm.fstp(10, mem);
@@ -39,6 +40,10 @@ impl Compiler<'_> {
                 Location::X87(_) => self.asm.x87(X87::FstpSt0),
                 Location::Stack(_) => return Err(Reason::Internal("a result on the stack").into()),
             }
+        }
+        if locations.iter().any(|location| matches!(location, Location::High(_))) {
+            self.take_high(result, locations)?;
+            self.asm.zero_high();
         }
         Ok(())
     }
