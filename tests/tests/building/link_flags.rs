@@ -104,6 +104,19 @@ fn static_programs_link_and_say_what_they_are() {
 }
 
 #[test]
+fn programs_without_libraries_say_what_they_are() {
+    let scratch = Scratch::new("nostdlib");
+    let source = "int one(void) { return 1; }\nvoid _start(void) { one(); for (;;); }\n";
+    let objects = [compile(&scratch, How::Lazy, "start.c", source, &["-fPIE"])];
+    for linker in LINKERS {
+        let program = link(&scratch, linker, &objects, &["-pie", "-nostdlib"]);
+        let outcome = run(&mut command(&program), scratch.path(), b"");
+        let errors = outcome.assert_code(127).errors();
+        assert!(errors.contains("-nostdlib") && errors.lines().count() == 1, "{linker}: {outcome}");
+    }
+}
+
+#[test]
 fn what_is_defined_twice_is_an_error() {
     let scratch = Scratch::new("duplicates");
     for (first, second) in [(How::Lazy, How::Lazy), (How::Lazy, How::Plain), (How::Plain, How::Lazy)] {

@@ -177,14 +177,14 @@ ud2
 movl $1,%eax
 movl $2,%edi
 leaq .Lautojit_static_message(%rip),%rsi
-movl $160,%edx
+movl $207,%edx
 syscall
 movl $231,%eax
 movl $127,%edi
 syscall
 ud2
 .Lautojit_static_message:
-.ascii "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: link it with -lautojit_static-x86_64, or without -static\n"
+.ascii "autojit: this program was compiled lazily and linked statically, or with -nostdlib, so that it cannot load libautojit.so: link it with -lautojit_static-x86_64, or as a program that uses the shared C library\n"
 .Lautojit_found:
 leaq __autojit_image(%rip),%rdi
 callq *%rax

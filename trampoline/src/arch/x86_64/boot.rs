@@ -51,8 +51,8 @@ const DF_1_PIE: u32 = 0x0800_0000;
 pub const NO_RUNTIME_MESSAGE: &str = "autojit: this program (or a library it uses) was compiled lazily and needs \
      libautojit.so to run: use `autojit-run PROGRAM`, or say in AUTOJIT_RUNTIME where that file is";
 /// The line for a program that cannot have a runtime, without the final newline.
-pub const STATIC_MESSAGE: &str = "autojit: this program was compiled lazily and linked statically, so that it cannot load libautojit.so: \
-     link it with -lautojit_static-x86_64, or without -static";
+pub const STATIC_MESSAGE: &str = "autojit: this program was compiled lazily and linked statically, or with -nostdlib, so that it cannot load libautojit.so: \
+     link it with -lautojit_static-x86_64, or as a program that uses the shared C library";
 /// The line for a runtime that leaves the entry pointer as it is, without the final newline.
 pub const REFUSED_MESSAGE: &str = "autojit: libautojit.so does not run this program's functions: it was compiled by another version of autojit";
 
