@@ -23,8 +23,17 @@ pub fn count_at_start() {
 
 /// The definition of `name` that a reference in the image around `address` binds to.
 pub fn find(name: &str, address: usize) -> Option<Definition> {
+    let own = loaded::own_address();
+    // Most often without the loader's lock, as what stays in the process comes first.
+    let stay = loaded::permanent();
+    let mut first = stay.iter().filter(|object| !object.contains(own));
+    if let Some(definition) = first.find_map(|object| object.define(name)) {
+        return Some(definition);
+    }
+    if stay.len() == AT_START.load(Relaxed) && loaded::is_permanent(address) {
+        return None;
+    }
     loaded::with_all(|objects| {
-        let own = loaded::own_address();
         let at_start = AT_START.load(Relaxed).min(objects.len());
         let mut seen: Vec<usize> = (0..at_start).collect();
         seen.extend(objects.iter().position(|object| object.contains(address)).filter(|at| *at >= at_start));

@@ -105,6 +105,8 @@ struct Mapping {
     code: Vec<Range<usize>>,
     readable: Vec<Range<usize>>,
     executable: bool,
+    /// It is never unloaded.
+    permanent: bool,
     /// For messages.
     name: String,
     /// To open.
@@ -193,16 +195,17 @@ pub fn tell_of_unloads(tell: fn(&Image)) {
 /// The loader's count of unloaded objects when [`notice_unloads`] last looked.
 static UNLOADS: AtomicU64 = AtomicU64::new(0);
 
-/// Whether the loader has unloaded objects that [`notice_unloads`] has not seen.
+/// Whether the loader has unloaded objects that [`notice_unloads`] has not seen. Takes the loader's lock only if there is
+/// an image that can be unloaded.
 pub fn unloads_unnoticed() -> bool {
-    loaded::unloads() != UNLOADS.load(Ordering::Acquire)
+    !all().all(Image::is_permanent) && loaded::unloads() != UNLOADS.load(Ordering::Acquire)
 }
 
 /// Finds out which images the program has unloaded. The caller holds the lifecycle's lock.
 pub fn notice_unloads() {
     let now = loaded::unloads();
     if UNLOADS.load(Ordering::Acquire) != now {
-        all().filter(|image| !image.is_executable() && !image.is_loaded()).for_each(Image::unload);
+        all().filter(|image| !image.is_loaded()).for_each(Image::unload);
         symbols::forget_found();
         UNLOADS.store(now, Ordering::Release);
     }
@@ -215,6 +218,7 @@ fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
 impl Mapping {
     /// The object around `address`.
     fn of(address: usize) -> Option<Self> {
+        let permanent = loaded::is_permanent(address);
         loaded::each(|object| {
             if !object.contains(address) {
                 return ControlFlow::Continue(());
@@ -229,6 +233,7 @@ impl Mapping {
                 code: object.segments(PF_X).collect(),
                 readable: object.segments(PF_R).collect(),
                 executable,
+                permanent,
                 name,
                 path,
             })
@@ -278,6 +283,11 @@ impl Image {
     /// Whether it is the executable.
     pub fn is_executable(&self) -> bool {
         self.mapping.executable
+    }
+
+    /// Whether it is never unloaded.
+    pub fn is_permanent(&self) -> bool {
+        self.mapping.permanent
     }
 
     /// The readable bytes from `address` to the end of the segment that it lies in.
@@ -384,6 +394,9 @@ impl Image {
 
     /// Calls `work` if the image is loaded, which it stays until `work` is done.
     pub fn while_loaded<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
+        if self.is_permanent() {
+            return Some(work());
+        }
         let mut work = Some(work);
         loaded::each(|object| match work.take_if(|_| self.is(object)) {
             Some(work) => ControlFlow::Break(work()),

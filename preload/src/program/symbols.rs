@@ -223,6 +223,9 @@ fn library_function(name: &str, image: &'static Image) -> Option<usize> {
         })?,
     };
     log::debug!("{name} is at {address:#x}");
-    FOUND.lock().insert(key, address);
+    // Where no image can be unloaded, nothing asks whether other libraries were.
+    if !image.is_permanent() || loaded::is_permanent(address) {
+        FOUND.lock().insert(key, address);
+    }
     Some(address)
 }

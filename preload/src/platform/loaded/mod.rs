@@ -6,11 +6,12 @@
 //!
 //! # Safety
 //! The tables of a loaded object are mapped and relocated as long as it is: callers use an [`LoadedObject`] inside
-//! [`each`] only, while the loader's list is locked.
+//! [`each`] only, while the loader's list is locked, or one that stays ([`permanent`]).
 
 mod link_map;
 #[cfg_attr(feature = "static", path = "next_static.rs")]
 mod next;
+mod permanent;
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ops::{ControlFlow, Range};
@@ -27,6 +28,7 @@ use goblin::elf64::sym::Sym;
 
 pub use link_map::*;
 pub use next::*;
+pub use permanent::*;
 
 /// A symbol version that a reference without a version does not bind to.
 const VERSION_HIDDEN: u16 = 0x8000;
@@ -158,6 +160,10 @@ pub fn with_all<R>(look: impl FnOnce(&[LoadedObject<'_>]) -> R) -> Option<R> {
 
 /// The first definition of `name` in any object, in load order, leaving out the object around `except`.
 pub fn find(name: &str, except: usize) -> Option<Definition> {
+    let mut first = permanent().iter().filter(|object| !object.contains(except));
+    if let Some(definition) = first.find_map(|object| object.define(name)) {
+        return Some(definition);
+    }
     each(|object| match object.contains(except) {
         true => ControlFlow::Continue(()),
         false => match object.define(name) {
@@ -169,7 +175,12 @@ pub fn find(name: &str, except: usize) -> Option<Definition> {
 
 /// What `use_it` makes of the loaded object whose file has this name, in whatever directory.
 pub fn by_file_name<T>(name: &[u8], mut use_it: impl FnMut(LoadedObject<'_>) -> T) -> Option<T> {
-    each(|object| match object.name.to_bytes().rsplit(|&byte| byte == b'/').next() == Some(name) {
+    let has_it =
+        |object: &LoadedObject<'_>| object.name.to_bytes().rsplit(|&byte| byte == b'/').next() == Some(name);
+    if let Some(object) = permanent().iter().find(|object| has_it(object)) {
+        return Some(use_it(*object));
+    }
+    each(|object| match has_it(&object) {
         true => ControlFlow::Break(use_it(object)),
         false => ControlFlow::Continue(()),
     })
@@ -182,23 +193,27 @@ impl LoadedObject<'static> {
     }
 }
 
-impl LoadedObject<'_> {
+impl<'a> LoadedObject<'a> {
     /// The names of the libraries that it needs.
-    pub fn needed(&self) -> impl Iterator<Item = &CStr> {
+    pub fn needed(&self) -> impl Iterator<Item = &'a CStr> {
         self.strings_tagged(DT_NEEDED)
     }
 
     /// Whether another object's DT_NEEDED entry `name` means this object.
     pub fn is_called(&self, name: &CStr) -> bool {
-        let path = self.name.to_bytes();
-        let file = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        path == name.to_bytes()
-            || file == name.to_bytes()
-            || self.strings_tagged(DT_SONAME).any(|own| own == name)
+        self.names().any(|own| own == name)
+    }
+
+    /// What DT_NEEDED entries that mean this object have: its path, the file's name, and the one that it gives itself.
+    fn names(&self) -> impl Iterator<Item = &'a CStr> {
+        let path = self.name.to_bytes_with_nul();
+        let file = path.iter().rposition(|&byte| byte == b'/').map_or(path, |slash| &path[slash + 1..]);
+        let file = CStr::from_bytes_with_nul(file).unwrap_or_default();
+        [self.name, file].into_iter().chain(self.strings_tagged(DT_SONAME))
     }
 
     /// The strings of its dynamic section with a tag.
-    fn strings_tagged(&self, tag: u64) -> impl Iterator<Item = &CStr> {
+    fn strings_tagged(&self, tag: u64) -> impl Iterator<Item = &'a CStr> {
         let strings = Tables::of(self).map(|tables| tables.strings);
         self.dynamic().filter(move |entry| entry.d_tag == tag).filter_map(move |entry| {
             // SAFETY: the object is loaded (see the head of the file); the offsets are of NUL-terminated names.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use goblin::elf64::dynamic::Dyn;
 
-use super::{Definition, Visit, each, link_map};
+use super::{Definition, Visit, each, link_map, permanent};
 use crate::platform::c_library;
 
 /// What the program would have called: the next definition may be one of its own.
@@ -100,12 +100,12 @@ pub fn own_address() -> usize {
 
 /// The directory of the runtime's file, with a slash at its end.
 pub fn own_directory() -> Vec<u8> {
-    let own = each(|object| {
-        if object.contains(own_address()) {
-            ControlFlow::Break(object.name.to_owned())
-        } else {
-            ControlFlow::Continue(())
-        }
+    let known = permanent().iter().find(|object| object.contains(own_address()));
+    let own = known.map(|object| object.name.to_owned()).or_else(|| {
+        each(|object| match object.contains(own_address()) {
+            true => ControlFlow::Break(object.name.to_owned()),
+            false => ControlFlow::Continue(()),
+        })
     });
     let own = own.unwrap_or_default();
     let directory = own.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
