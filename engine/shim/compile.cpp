@@ -17,6 +17,7 @@
 #include "llvm/ExecutionEngine/Orc/Core.h"
 #include "llvm/ExecutionEngine/Orc/ExecutorProcessControl.h"
 #include "llvm/ExecutionEngine/Orc/IRCompileLayer.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -203,14 +204,29 @@ public:
     if (!Generate)
       Generate = std::make_unique<Generator>(*Machine, FullDebug);
     auto Object = Generate->run(M);
-    if (Open->Diags->Errors.empty())
+    if (Open->Diags->Errors.empty()) {
+      // MCContext::reset leaves the symbols of numbered labels (`1:`) in its table, though it frees them: the next module
+      // that has such a label would find them.
+      if (hasInlineAssembly(M))
+        Generate.reset();
       return Object;
+    }
     // What the passes hold after an error is not worth trusting.
     Generate.reset();
     return joinErrors(failure(Open->Diags->Errors), Object.takeError());
   }
 
 private:
+  static bool hasInlineAssembly(const Module &M) {
+    if (!M.getModuleInlineAsm().empty())
+      return true;
+    for (const Function &F : M)
+      for (const Instruction &I : instructions(F))
+        if (const auto *Call = dyn_cast<CallBase>(&I); Call && Call->isInlineAsm())
+          return true;
+    return false;
+  }
+
   bool FullDebug;
   std::unique_ptr<TargetMachine> Machine;
   Optimizer Optimize;
