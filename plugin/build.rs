@@ -11,8 +11,14 @@ fn output(config: &str, question: &str) -> String {
     String::from_utf8(answer.stdout).expect("text").trim().to_owned()
 }
 
-const FILES: [&str; 5] =
-    ["shim/shim.cpp", "shim/host.cpp", "shim/assembles.cpp", "shim/dead_references.cpp", "shim/layout.cpp"];
+const FILES: [&str; 6] = [
+    "shim/shim.cpp",
+    "shim/host.cpp",
+    "shim/assembles.cpp",
+    "shim/dead_references.cpp",
+    "shim/layout.cpp",
+    "shim/vector_functions.cpp",
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -79,11 +79,13 @@ unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build
         stays(why);
         return stub_module::tell_why(module, why);
     }
+    // As clang does without optimisation; with it, the engine inlines more than these.
+    let inlined = !host.optimises() && module.inline_vector_functions();
     match outline(module, &options, &host) {
         Ok(Outcome::Changed) => true,
         Ok(Outcome::Untouched(why)) => {
             stays(why);
-            stub_module::tell_why(module, why)
+            stub_module::tell_why(module, why) || inlined
         }
         Err(why) => {
             module.error(&format!("autojit: {source}: {why}"));

@@ -105,6 +105,11 @@ impl IrModule {
         (!layout.contains("-i128:128")).then(|| layout.replacen("-i64:64", "-i64:64-i128:128", 1))
     }
 
+    /// Inlines small functions of vectors that are always inlined; whether there were any.
+    pub fn inline_vector_functions(self) -> bool {
+        unsafe { ffi::autojit_shim_inline_vector_functions(self.0) }
+    }
+
     /// Whether types lie in memory otherwise in the engine.
     pub fn lies_otherwise(self) -> bool {
         self.newer_layout().is_some_and(|layout| unsafe {

@@ -87,6 +87,17 @@ fn named_instructions() {
     }
 }
 
+/// By the instructions that each set of features has, or through memory.
+#[test]
+fn lanes_that_are_inserted() {
+    assert!(is_x86_feature_detected!("avx2"), "as processors have it since 2013");
+    for flags in LEVELS {
+        for features in [&[][..], &["-msse4.1"], &["-mavx2"]] {
+            Program::build(&source("inserted_lanes.c"), &[flags, features].concat()).check_all();
+        }
+    }
+}
+
 /// To and from clang's code as well, which tables lead to.
 #[test]
 fn vectors_of_256_bits_in_calls() {

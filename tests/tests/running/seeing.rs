@@ -130,6 +130,25 @@ fn list(scratch: &Scratch, file: &str) -> Outcome {
     attempt(launcher(scratch).args(["--list", file]))
 }
 
+/// Without optimisation nothing would replace code that calls them.
+#[test]
+fn functions_of_vectors_are_inlined_as_by_clang() {
+    let scratch = Scratch::new("seeing-vectors");
+    let text = "#include <immintrin.h>\n#include <stdio.h>\n\
+        static __m128i add(__m128i a, int b) { return _mm_add_epi32(a, _mm_set1_epi32(b)); }\n\
+        static inline __attribute__((always_inline)) int half(int a) { return a / 2; }\n\
+        int main(void) { printf(\"%d\\n\", half(_mm_cvtsi128_si32(add(_mm_set_epi32(1, 2, 3, 4), 36)))); }\n";
+    scratch.file("vectors.c", text);
+    for (level, functions) in [("-O0", 3), ("-O2", 7)] {
+        let arguments = [level, "-g", "vectors.c", "-o", "vectors"];
+        tool(command(dist("bin/autojit-cc")).args(arguments).current_dir(scratch.path()));
+        let outcome = list(&scratch, "vectors");
+        let text = outcome.assert_code(0).text();
+        assert!(text.contains(&format!("1 module, {functions} lazy functions")), "{level}: {text}");
+        assert_eq!(tool(launcher(&scratch).arg("./vectors")).text(), "20\n", "{level}");
+    }
+}
+
 #[test]
 fn files_tell_what_is_lazy_in_them() {
     let scratch = Scratch::new("seeing-list");

@@ -181,6 +181,14 @@ impl Assembler {
         self.byte(lane);
     }
 
+    /// Lane `lane` of 8, 32 or 64 bits of dst = src (pinsrb, pinsrd, pinsrq); with SSE4.1
+    pub(crate) fn pinsr(&mut self, width: Width, dst: Xmm, src: Gp, lane: u8) {
+        let opcode = if width == Width::B1 { 0x20 } else { 0x22 };
+        let op = Op::new(Map::Three3a, opcode).prefixed(0x66).wide(width == Width::B8).immediate(1);
+        self.op(op, dst.0, src.into());
+        self.byte(lane);
+    }
+
     /// dst = lane `lane` of 16 bits of src (pextrw)
     pub(crate) fn pextrw(&mut self, dst: Gp, src: Xmm, lane: u8) {
         self.op(Op::new(Map::Two, 0xc5).prefixed(0x66).immediate(1), dst.0, src.into());

@@ -264,6 +264,9 @@ fn vector_operations() {
         assert_eq!(text(|a| a.pmovmskb(R9, x)), format!("pmovmskb r9d, xmm{n}"));
         assert_eq!(text(|a| a.shift_bytes(true, x, 4)), format!("pslldq xmm{n}, 4"));
         assert_eq!(text(|a| a.pinsrw(x, R9, 3)), format!("pinsrw xmm{n}, r9d, 3"));
+        assert_eq!(text(|a| a.pinsr(Width::B1, x, R9, 15)), format!("pinsrb xmm{n}, r9d, 0xF"));
+        assert_eq!(text(|a| a.pinsr(Width::B4, x, R9, 3)), format!("pinsrd xmm{n}, r9d, 3"));
+        assert_eq!(text(|a| a.pinsr(Width::B8, x, R9, 1)), format!("pinsrq xmm{n}, r9, 1"));
         assert_eq!(text(|a| a.pextrw(R9, x, 3)), format!("pextrw r9d, xmm{n}, 3"));
         assert_eq!(text(|a| a.round_x(true, x, other, 9)), format!("roundsd xmm{n}, xmm{o}, 9"));
         assert_eq!(text(|a| a.pshufb(x, other)), format!("pshufb xmm{n}, xmm{o}"));

@@ -4,7 +4,7 @@
 use autojit_bitcode::{Instruction, Opcode, Predicate, Type, Value};
 
 use super::super::Compiler;
-use super::super::asm::{Prefix, Sse, Width};
+use super::super::asm::{Prefix, Shift, Sse, Width, Xmm};
 use super::super::constants::Source;
 use crate::parts::vector_shape;
 use crate::refused::{Reason, Refused};
@@ -211,7 +211,7 @@ impl Compiler<'_> {
         self.load_part_from(result, 0, part, at)
     }
 
-    /// Lowers `insertelement` with a constant index, through memory.
+    /// Lowers `insertelement` with a constant index.
     pub(crate) fn lower_insert_element(
         &mut self,
         result: Value,
@@ -221,6 +221,9 @@ impl Compiler<'_> {
     ) -> Result<(), Refused> {
         let (bits, _, float, index) = self.lane(vector, index)?;
         let own = self.own_x(vector, 0)?;
+        if let Some(changed) = self.insert(own, element, bits, float, index as u8)? {
+            return self.define(result, 0, changed);
+        }
         let spare = self.spare()?;
         let at = spare.plus((index * bits / 8) as i32).ok_or(Reason::Size)?;
         self.asm.store_x(16, spare, own);
@@ -233,6 +236,65 @@ impl Compiler<'_> {
         }
         self.asm.load_x(16, own, spare);
         self.define(result, 0, own)
+    }
+
+    /// Puts a lane into 16 bytes by instructions that do so: a load of what was just written in pieces would wait for all of
+    /// them. Returns the register that has the result; none if this takes memory.
+    pub(crate) fn insert(
+        &mut self,
+        own: Xmm,
+        element: Value,
+        bits: u32,
+        float: bool,
+        index: u8,
+    ) -> Result<Option<Xmm>, Refused> {
+        let sse41 = self.features.sse41;
+        match bits {
+            64 => {
+                let new = if float {
+                    self.own_x(element, 0)?
+                } else {
+                    let (from, new) = (self.gp(element, 0)?, self.temporary_x()?);
+                    self.asm.mov_xg(Width::B8, new, from);
+                    new
+                };
+                if index == 1 {
+                    self.asm.sse(Prefix::P66, Sse::Punpcklqdq, own, new);
+                    return Ok(Some(own));
+                }
+                self.asm.shift_bytes(false, own, 8);
+                self.asm.sse(Prefix::P66, Sse::Punpcklqdq, new, own);
+                return Ok(Some(new));
+            }
+            32 => {
+                let from = if float {
+                    let (from, word) = (self.xmm(element, 0)?, self.temporary_gp()?);
+                    self.asm.mov_gx(Width::B4, word, from);
+                    word
+                } else if sse41 {
+                    self.gp(element, 0)?
+                } else {
+                    self.own_gp(element, 0)?
+                };
+                if sse41 {
+                    self.asm.pinsr(Width::B4, own, from, index);
+                } else {
+                    self.asm.pinsrw(own, from, 2 * index);
+                    self.asm.shift_i(Shift::Shr, Width::B4, from, 16);
+                    self.asm.pinsrw(own, from, 2 * index + 1);
+                }
+            }
+            16 if !float => {
+                let from = self.gp(element, 0)?;
+                self.asm.pinsrw(own, from, index);
+            }
+            8 if sse41 => {
+                let from = self.gp(element, 0)?;
+                self.asm.pinsr(Width::B1, own, from, index);
+            }
+            _ => return Ok(None),
+        }
+        Ok(Some(own))
     }
 
     /// The lanes that a mask names; those that are undefined are out of range.

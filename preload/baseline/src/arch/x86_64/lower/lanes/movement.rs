@@ -5,7 +5,7 @@ use autojit_bitcode::{Opcode, Value};
 use super::{Element, Image, Lanes};
 use crate::arch::x86_64::Compiler;
 use crate::arch::x86_64::asm::{Alu, Mem, Prefix, Sse, Width, gp};
-use crate::parts::Bank;
+use crate::parts::{Bank, PartType};
 use crate::refused::{Reason, Refused};
 
 impl Compiler<'_> {
@@ -146,6 +146,11 @@ impl Compiler<'_> {
     ) -> Result<(), Refused> {
         let lanes = self.lanes(vector)?;
         let known = self.constant_bits(index)?;
+        if let Some(known) = known
+            && self.insert_into_part(result, vector, element, lanes.bits(), known)?
+        {
+            return Ok(());
+        }
         self.force_all(&[vector, element, index])?;
         let image = self.image(0, vector)?;
         if lanes.bits() == 1 {
@@ -164,5 +169,34 @@ impl Compiler<'_> {
         let part = self.single(element)?;
         self.store_part_to(element, 0, part, at)?;
         self.take_image(result, image)
+    }
+
+    /// Puts a lane into the part of 16 bytes that it is in; false if it does not lie so, or takes memory.
+    fn insert_into_part(
+        &mut self,
+        result: Value,
+        vector: Value,
+        element: Value,
+        bits: u32,
+        index: u64,
+    ) -> Result<bool, Refused> {
+        let parts = self.parts_of(vector)?;
+        let is_whole = |part: &PartType| part.bank == Bank::Xmm && part.bits == 128;
+        let of_part = u64::from(128 / bits.max(1));
+        let is_whole = matches!(parts.len(), 2 | 4) && parts.iter().all(is_whole);
+        if !is_whole || !matches!(bits, 32 | 64) || index >= of_part * parts.len() as u64 {
+            return Ok(false);
+        }
+        let float = self.single(element)?.bank == Bank::Xmm;
+        for part in 0..parts.len() {
+            let own = self.own_x(vector, part)?;
+            let changed = if part as u64 == index / of_part {
+                self.insert(own, element, bits, float, (index % of_part) as u8)?
+            } else {
+                Some(own)
+            };
+            self.define(result, part, changed.ok_or(Reason::Internal("a lane of another size"))?)?;
+        }
+        Ok(true)
     }
 }
