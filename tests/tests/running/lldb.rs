@@ -82,7 +82,8 @@ fn lldb_knows_cxx_before_it_runs() {
             "frame variable",
             "p *this",
             "up",
-            "frame variable",
+            // Those that hold something yet.
+            "frame variable apple numbers square shape",
             "p numbers[1]",
             "p apple.price + shop::sold",
             "type lookup shop::Item",
@@ -111,7 +112,7 @@ fn lldb_steps_in_c() {
             "run",
             "bt",
             "step",
-            "frame variable",
+            "frame variable a b",
             "finish",
             "next",
             "p result",
