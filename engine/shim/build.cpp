@@ -22,7 +22,9 @@ static bool isKnown(StringRef Word) {
   return !Value.getAsInteger(10, Number) &&
          StringSwitch<bool>(Name)
              .Cases({"vectorize", "slp", "unroll", "interleave", "no-infs", "no-nans", "no-signed-zeros", "no-trapping",
-                     "contract", "single-thread", "trap-unreachable", "no-trap-after-noreturn", "align-loops"},
+                     "contract", "single-thread", "trap-unreachable", "no-trap-after-noreturn", "align-loops",
+                     // A flag of the module, in which the code generator finds it; machines are made for one value each.
+                     "align-stack"},
                     true)
              .Default(false);
 }

@@ -1,10 +1,15 @@
 //! What the host compiles a module for, and what it will do to it behind our pass: `host.cpp` finds that out.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::fmt::Write;
 
 use autojit_store::OptLevel;
 
 use crate::ffi;
+use crate::ir::IrModule;
+
+/// Of the calling convention: what stacks are aligned to where no option (`-mstack-alignment`) says otherwise.
+const STACK_ALIGNMENT: u64 = 16;
 
 /// The host's options, as far as they matter to bodies that leave.
 #[derive(Debug)]
@@ -33,6 +38,16 @@ impl Host {
             options: text(build.options).unwrap_or_default(),
             machine: build.machine,
         }
+    }
+
+    /// With what only a module's flags tell of its options.
+    pub fn for_module(mut self, module: IrModule) -> Self {
+        if let Some(align) = module.flag("override-stack-alignment").filter(|align| *align != STACK_ALIGNMENT)
+        {
+            let space = if self.options.is_empty() { "" } else { " " };
+            write!(self.options, "{space}align-stack={align}").expect("strings grow");
+        }
+        self
     }
 
     /// Whether anything computes the sizes of objects: the optimiser, or a pass that checks bounds.

@@ -68,6 +68,7 @@ unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build
     let module = unsafe { IrModule::new(module) };
     // SAFETY: the shim's, until this returns.
     let host = unsafe { Host::new(&*build) };
+    let host = host.for_module(module);
     let options = Options::from_environment();
     let source = module.source_name();
     let stays = |why: &str| options.info(&format!("{source}: compiled as usual: {why}"));

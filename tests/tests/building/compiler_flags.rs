@@ -165,6 +165,7 @@ fn code_generation() {
         "-frounding-math",
         "-mno-red-zone",
         "-mstackrealign",
+        "-mstack-alignment=64",
         "-fno-omit-frame-pointer",
         "-fno-plt",
         "-fno-jump-tables",
