@@ -8,10 +8,11 @@
 //! before the code is looked up in [`Function::runtime_stub`]; so the thread that comes second sees the other's work, and the
 //! slot leads to the code. Likewise for call sites ([`Function::add_call_site`]).
 
-use std::ptr;
+use std::ffi::CString;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::{iter, ptr};
 
-use autojit_code::{CodeMemory, RuntimeStub};
+use autojit_code::{CodeMemory, Named, RuntimeStub, live};
 use autojit_store::{Container, FunctionInfo, FunctionKind};
 use autojit_trampoline::contract::Slot;
 use autojit_trampoline::counter::Counters;
@@ -356,11 +357,22 @@ impl Function {
         let stub =
             RuntimeStub::create(memory, &unwind_table::TABLE, self.module.record(), self.index, trampoline)
                 .map_err(|error| Failure::new(format_args!("making a stub for it: {error}")))?;
+        self.name_in_file(memory, stub.function);
         self.slot.store(ptr::from_ref(stub.slot).cast_mut(), SeqCst);
         // Whatever its state: publish may be between code and state.
         self.lead(stub.slot);
         self.stub.store(stub.function, SeqCst);
         Ok(stub.function)
+    }
+
+    /// Has tools that open the file in which `stub` lies (AUTOJIT_NAMES) find this function's name for its address.
+    fn name_in_file(&self, memory: &CodeMemory, stub: usize) {
+        if !live::are_wanted() {
+            return;
+        }
+        let (Some(area), Ok(name)) = (memory.area_of(stub), CString::new(self.info().name)) else { return };
+        let name = Box::leak(name.into_boxed_c_str());
+        area.describe(iter::once(Named { name, start: stub, size: RuntimeStub::SIZE }), iter::empty());
     }
 
     /// Notes that the call at `site` in `memory` leads to `to`, a stub or older code of this function, and is to be rewritten;

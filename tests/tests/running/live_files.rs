@@ -95,6 +95,17 @@ fn readers_of_maps_find_names_and_frames() {
 }
 
 #[test]
+fn addresses_of_functions_without_stubs_have_names() {
+    let scratch = Scratch::new("live-addresses");
+    let program = program(&scratch);
+    for run in ["cold", "warm"] {
+        let outcome = run_with(&scratch, &program, "address");
+        let text = stacks(outcome.assert_code(0));
+        assert!(text.strip_prefix(STACK).is_some_and(|name| name.starts_with("own")), "{run}: {outcome}");
+    }
+}
+
+#[test]
 fn static_programs_have_live_files() {
     let scratch = Scratch::new("live-static");
     let reader = object(How::Plain, &source("reader.c"), &["-O1".into()], scratch.path());

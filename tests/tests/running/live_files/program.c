@@ -9,6 +9,11 @@
 #include <unistd.h>
 
 void print_stack(void);
+/* Not all readers have it. */
+__attribute__((weak)) void print_name_of(const void *function);
+
+/* Its address is all that is taken. */
+static int own(int n) { return n * 2; }
 
 __attribute__((noinline)) int deep(int n) {
     print_stack();
@@ -55,6 +60,7 @@ int main(int argc, char **argv) {
     if (!strcmp(then, "clone")) return child_of(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) - 2;
     if (!strcmp(then, "vfork")) return of_vfork() - 2;
     if (!strcmp(then, "exec")) return execl("/proc/self/exe", argv[0], "pause", NULL);
+    if (!strcmp(then, "address")) print_name_of((const void *)own);
     if (!strcmp(then, "abort")) abort();
     if (!strcmp(then, "_exit")) _exit(0);
     if (!strcmp(then, "pause")) {

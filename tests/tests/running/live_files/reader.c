@@ -77,3 +77,8 @@ void print_stack(void) {
     for (int i = 1; i < count && i < 4; i++) print_function((unsigned long)frames[i] - 1);
     printf("\n");
 }
+
+void print_name_of(const void *function) {
+    print_function((unsigned long)function);
+    printf("\n");
+}

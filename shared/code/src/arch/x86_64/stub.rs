@@ -64,6 +64,9 @@ pub(crate) struct StubBlock {
 }
 
 impl RuntimeStub {
+    /// Bytes of its code.
+    pub const SIZE: usize = LEN;
+
     /// Makes a stub for function `index` of the module `record`, whose lazy entry calls `trampoline`. The stub's code
     /// is registered in `unwind`. The record must lie in the image that the memory is for, or else within reach.
     pub fn create(
