@@ -11,12 +11,14 @@ fn output(config: &str, question: &str) -> String {
     String::from_utf8(answer.stdout).expect("text").trim().to_owned()
 }
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "shim/shim.cpp",
     "shim/host.cpp",
     "shim/assembles.cpp",
     "shim/dead_references.cpp",
     "shim/layout.cpp",
+    "shim/object_sizes.cpp",
+    "shim/small_functions.cpp",
     "shim/vector_functions.cpp",
 ];
 

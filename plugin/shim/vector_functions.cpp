@@ -3,10 +3,10 @@
 // Code of builds without optimisation stays as it is made at first calls, by a compiler that does not inline; clang does, at -O0 as well.
 // Receives a module; inlines these functions as clang's own pass would, and takes away those that nothing uses any more.
 
+#include "inlining.h"
+
 #include "llvm-c/Core.h"
 #include "llvm/Analysis/InlineCost.h"
-#include "llvm/IR/Comdat.h"
-#include "llvm/IR/Function.h"
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Transforms/Utils/Cloning.h"
@@ -23,11 +23,6 @@ bool isOne(Function &F) {
   return !F.isDeclaration() && F.hasFnAttribute(Attribute::AlwaysInline) && !F.isPresplitCoroutine() &&
          (IsVector(F.getReturnType()) || any_of(F.getFunctionType()->params(), IsVector)) &&
          F.getInstructionCount() <= Most && isInlineViable(F).isSuccess();
-}
-
-bool isUnneeded(Function &F) {
-  F.removeDeadConstantUsers();
-  return F.isDefTriviallyDead() && (!F.hasComdat() || F.getComdat()->getUsers().size() == 1);
 }
 
 } // namespace
@@ -51,9 +46,6 @@ extern "C" bool autojit_shim_inline_vector_functions(LLVMModuleRef Module) {
     }
   }
   for (Function *F : Found)
-    if (isUnneeded(*F)) {
-      F->eraseFromParent();
-      Changed = true;
-    }
+    Changed |= inlining::eraseUnused(*F);
   return Changed;
 }

@@ -174,7 +174,7 @@ private:
         return (Clean || Base == From) && isWrittenFromOutside(*Slot, Left);
       if (auto *Variable = dyn_cast<GlobalVariable>(Base))
         return !Variable->isConstant() && !Variable->hasLocalLinkage();
-      return Clean ? comesFromOutside(Base, Left) : !isa<Constant>(Base);
+      return Clean ? comesFromOutside(Base, Left) : isa<CallBase>(Base);
     }
     if (isa<CastInst, FreezeInst>(V))
       return comesFromOutside(cast<Instruction>(V)->getOperand(0), Left);

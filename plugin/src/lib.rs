@@ -1,7 +1,7 @@
 //! The compiler plugin: takes the function bodies out of a module and leaves stubs in their place.
 //!
 //! Loaded by clang, opt and rustc, it runs at the start of the pass pipeline, in these steps:
-//! [`rustc`] leaves alone what runs in the build itself, [`host`] what passes behind this one must see, [`select`] decides which bodies leave, [`uses`] finds out what
+//! [`rustc`] leaves alone what runs in the build itself, [`host`] what passes behind this one must see, [`lighten`] inlines what is small, [`select`] decides which bodies leave, [`uses`] finds out what
 //! they use and what uses them, [`plan`] decides from that which functions get a stub and what goes into the import table,
 //! [`thread_locals`] has bodies call the getters of such variables that the plan has, [`container`] writes them as bitcode in a form that the
 //! engine can compile piece by piece, [`store`] puts the container into the object or a directory,
@@ -80,19 +80,29 @@ unsafe extern "C" fn take_bodies(module: LLVMModuleRef, build: *const ffi::Build
         stays(why);
         return stub_module::tell_why(module, why);
     }
-    // As clang does without optimisation; with it, the engine inlines more than these.
-    let inlined = !host.optimises() && module.inline_vector_functions();
+    let changed = lighten(module, &host);
     match outline(module, &options, &host) {
         Ok(Outcome::Changed) => true,
         Ok(Outcome::Untouched(why)) => {
             stays(why);
-            stub_module::tell_why(module, why) || inlined
+            stub_module::tell_why(module, why) || changed
         }
         Err(why) => {
             module.error(&format!("autojit: {source}: {why}"));
             true
         }
     }
+}
+
+/// Does before bodies leave what no compiler does at first calls; whether it may have changed something.
+fn lighten(module: IrModule, host: &Host) -> bool {
+    if !host.optimises() {
+        // As clang does without optimisation.
+        return module.inline_vector_functions();
+    }
+    module.inline_small_functions(host);
+    module.settle_object_sizes();
+    true
 }
 
 /// What became of a module.

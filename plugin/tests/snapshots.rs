@@ -115,7 +115,7 @@ macro_rules! snapshots {
     ($($name:ident)*) => { $(#[test] fn $name() { snapshot(stringify!($name)); })* };
 }
 
-snapshots! { linkages constants values kinds stays aliases thread_local labels inlined sanitized names assembly indirect }
+snapshots! { linkages constants values kinds stays aliases thread_local labels inlined sanitized names assembly indirect small }
 
 #[test]
 fn every_module_has_a_test() {

@@ -110,6 +110,16 @@ impl IrModule {
         unsafe { ffi::autojit_shim_inline_vector_functions(self.0) }
     }
 
+    /// Does what optimisers begin with: functions are simplified, and what is no larger than a call is inlined.
+    pub fn inline_small_functions(self, host: &Host) {
+        unsafe { ffi::autojit_shim_inline_small_functions(self.0, host.machine) }
+    }
+
+    /// Puts the sizes of objects in the place of questions for them, where no optimiser can say anything else.
+    pub fn settle_object_sizes(self) {
+        unsafe { ffi::autojit_shim_settle_object_sizes(self.0) }
+    }
+
     /// Whether types lie in memory otherwise in the engine.
     pub fn lies_otherwise(self) -> bool {
         self.newer_layout().is_some_and(|layout| unsafe {

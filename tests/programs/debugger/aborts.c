@@ -4,20 +4,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 static volatile int started, done;
-static int inner(int n, int fatal) {
+__attribute__((noinline)) static int inner(int n, int fatal) {
   if (fatal)
     abort();
   return n + 1;
 }
-int middle(int n, int fatal) {
+__attribute__((noinline)) int middle(int n, int fatal) {
   int r = inner(n * 2, fatal);
   return r + 1;
 }
-static int outer(int n, int fatal) {
+__attribute__((noinline)) static int outer(int n, int fatal) {
   int r = middle(n * 2, fatal);
   return r + 2;
 }
-static int waits(void) {
+__attribute__((noinline)) static int waits(void) {
   started = 1;
   while (!done)
     usleep(1000);

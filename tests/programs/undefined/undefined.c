@@ -2,7 +2,11 @@
 // call, and reaches it with an argument to the program.
 #include <stdio.h>
 void not_a_constant(void);
+static volatile int seen;
+#define FOUR seen += 1, seen ^= 2, seen -= 3, seen |= 4
+// Not small: what may be is simplified and inlined when it is compiled.
 static inline __attribute__((always_inline)) int checked(int n) {
+    FOUR, FOUR, FOUR, FOUR;
     if (!__builtin_constant_p(n)) not_a_constant();
     return n;
 }

@@ -15,7 +15,7 @@ struct large { int values[500]; };
 u128 quotient(u128 a, u128 b) { return a / b; }
 u128 remainder128(u128 a, u128 b) { return a % b; }
 i128 signed_quotient(i128 a, i128 b) { return a / b; }
-__float128 quad(__float128 a, __float128 b) { return a * b + a; }
+__attribute__((noinline)) __float128 quad(__float128 a, __float128 b) { return a * b + a; }
 double to_double(u128 x) { return (double)x; }
 void copy(struct large *to, const struct large *from) { *to = *from; }
 void clear(struct large *what) { *what = (struct large){{0}}; }

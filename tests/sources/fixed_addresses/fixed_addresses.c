@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static int map(unsigned long address) {
+__attribute__((noinline)) static int map(unsigned long address) {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
     return mmap((void *)address, 1 << 20, PROT_READ, flags, -1, 0) == (void *)address;
 }
@@ -22,7 +22,7 @@ int grow(int gigabytes) {
     return grown;
 }
 
-int later(int x) { return x * 2; }
+__attribute__((noinline)) int later(int x) { return x * 2; }
 
 int main(void) {
     // The heap first: where it begins is random.

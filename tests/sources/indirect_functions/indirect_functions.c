@@ -29,7 +29,7 @@ static int picked(int) __attribute__((ifunc("pick_static")));
 static function *const table[] = {picked};
 
 static const int wanted = 1;
-static int want(void) { return wanted; }
+__attribute__((noinline)) static int want(void) { return wanted; }
 int want_in_other_file(int);
 static function *pick_exported(void) { return want_in_other_file(wanted) ? plus_ten : times_ten; }
 int exported(int) __attribute__((ifunc("pick_exported")));

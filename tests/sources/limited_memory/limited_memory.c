@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-int later1(int x) { return x + 100; }
-int later2(int x) { return x + (int)strlen("12") * 100; }
+__attribute__((noinline)) int later1(int x) { return x + 100; }
+__attribute__((noinline)) int later2(int x) { return x + (int)strlen("12") * 100; }
 
 int main(void) {
     enum { MEGABYTE = 1 << 20 };

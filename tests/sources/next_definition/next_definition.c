@@ -16,7 +16,7 @@
 int measure(int x);
 
 // In front of both libraries.
-static int compute(int x) {
+__attribute__((noinline)) static int compute(int x) {
     printf("program: ");
     return measure(x);
 }

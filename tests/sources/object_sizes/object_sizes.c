@@ -8,8 +8,8 @@
 //# prints: parts 10 6
 //# prints: unknown 1 1 1
 //# prints: copied, as it fits
-//# prints: ended by signal 6
-//# lazy: main variable part local alias constant table overflow
+//# prints: ended by signals 6 6 6 6 6
+//# lazy: main variable part local alias constant table overflow passed through_result through_member along
 //# stats: compiled >= 8
 //# refuses: __builtin_object_size
 #include <signal.h>
@@ -46,6 +46,43 @@ APART size_t weak(void) { return size(replaceable); }
 APART size_t undefined(void) { return size(elsewhere); }
 APART void overflow(const char *what) { strcpy(array, what); }
 
+// Only once a function is inlined, or memory is forgotten, the object is in sight.
+static void to(char *object, const char *what) { strcpy(object, what); }
+APART void passed(const char *what) { to(array, what); }
+static char *result(void) { return local_array; }
+APART void through_result(const char *what) { strcpy(result(), what); }
+struct holder {
+    int number;
+    char *text;
+};
+APART void through_member(struct holder *holder, const char *what) {
+    holder->text = array;
+    strcpy(holder->text, what);
+}
+APART void along(const char *what) {
+    char small[8];
+    char *at = small;
+    *at++ = 'a';
+    strcpy(at, what);
+    array[0] = small[1];
+}
+static struct holder held;
+APART void member(const char *what) { through_member(&held, what); }
+
+// The signal that ends a process in which this is done.
+static int end(void (*by)(const char *)) {
+    pid_t child = fork();
+    if (child == 0) {
+        // The message of the C library goes to the terminal, if there is one.
+        close(2);
+        by("more than eight characters");
+        _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 int main(int argc, char **argv) {
     printf("sizes %zu %zu %zu %zu %zu %zu %zu\n", variable(), local(), alias(), constant(), table(), from(argc), either(argc));
     printf("parts %d %d\n", part() / 10, part() % 10);
@@ -53,15 +90,6 @@ int main(int argc, char **argv) {
     overflow("copied,");
     printf("%s as it fits\n", array);
     fflush(stdout);
-    pid_t child = fork();
-    if (child == 0) {
-        // The message of the C library goes to the terminal, if there is one.
-        close(2);
-        overflow("more than eight characters");
-        _exit(0);
-    }
-    int status;
-    waitpid(child, &status, 0);
-    printf("ended by signal %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    printf("ended by signals %d %d %d %d %d\n", end(overflow), end(passed), end(through_result), end(member), end(along));
     return 0;
 }

@@ -4,7 +4,7 @@
 //# linkers: lld
 //# link: -pthread
 //# lazy: main _ZN5parts7localesEv _ZN5parts7threadsEv
-//# stats: functions >= 500
+//# stats: functions >= 300
 //# stats: compiled >= 100
 //# prints: ranges 9 36 81 144 fig pear
 //# prints: locale 1'234'567 ja Q w

@@ -139,12 +139,12 @@ fn functions_of_vectors_are_inlined_as_by_clang() {
         static inline __attribute__((always_inline)) int half(int a) { return a / 2; }\n\
         int main(void) { printf(\"%d\\n\", half(_mm_cvtsi128_si32(add(_mm_set_epi32(1, 2, 3, 4), 36)))); }\n";
     scratch.file("vectors.c", text);
-    for (level, functions) in [("-O0", 3), ("-O2", 7)] {
+    for (level, functions) in [("-O0", "3 lazy functions, "), ("-O2", "1 lazy function, ")] {
         let arguments = [level, "-g", "vectors.c", "-o", "vectors"];
         tool(command(dist("bin/autojit-cc")).args(arguments).current_dir(scratch.path()));
         let outcome = list(&scratch, "vectors");
         let text = outcome.assert_code(0).text();
-        assert!(text.contains(&format!("1 module, {functions} lazy functions")), "{level}: {text}");
+        assert!(text.contains(&format!("1 module, {functions}")), "{level}: {text}");
         assert_eq!(tool(launcher(&scratch).arg("./vectors")).text(), "20\n", "{level}");
     }
 }

@@ -2,7 +2,7 @@
 #include <unistd.h>
 #include <sys/wait.h>
 int helper(int);
-static int twice(int x) { return 2 * x; }
+__attribute__((noinline)) static int twice(int x) { return 2 * x; }
 int in_child(void) { return 0; }
 int idle(void) { return 1; }
 int main(int argc, char **argv) {
