@@ -8,7 +8,6 @@
 //# prints: complex 3 -1
 //# prints: big 0 4950 99
 //# prints: chars -1 255 -2 65534 1
-//# refuses: clang 16: o2: what only an optimiser removes
 #include <complex.h>
 #include <stdio.h>
 
