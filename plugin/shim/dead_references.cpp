@@ -276,8 +276,8 @@ private:
   DenseMap<const Function *, std::unique_ptr<Neighbourhood>> Neighbourhoods;
   DenseMap<const Function *, size_t> Sizes;
   size_t Size = 0;
-  // Instructions that are optimised for this: what that costs must not be noticed.
-  size_t Budget = 1500;
+  // Instructions that are optimised for this, most of them simplified before: what that costs must not be noticed.
+  size_t Budget = 600;
   static constexpr size_t Inlined = 700;
 
   // Leaves those whose references are not plainly there either in a copy of which each function has been simplified: in what the
