@@ -223,7 +223,8 @@ private:
     if (isa<GlobalVariable>(Address))
       return {Address, 0};
     auto *Offset = dyn_cast<GEPOperator>(Address);
-    if (!Offset || !Offset->getSourceElementType()->isStructTy() || !Offset->hasAllConstantIndices())
+    // A first member's address is simplified to that of the structure.
+    if (!Offset || !Offset->getSourceElementType()->isStructTy() || !Offset->hasAllConstantIndices() || Offset->hasAllZeroIndices())
       return {nullptr, 0};
     uint64_t Path = 0;
     for (const Use &Index : drop_begin(Offset->indices()))

@@ -68,8 +68,7 @@ int main() {
         free(copy);
         free(zeroes);
         allocated = Arena::allocated - allocated - Arena::of_stdio;
-        int *volatile kept = numbers.data();
-        kept[9] = work<30>(123456789);
+        numbers[9] = work<30>(123456789);
     }
     std::printf("allocated %d freed %d\n", allocated, Arena::freed - freed);
     pthread_t threads[8];
