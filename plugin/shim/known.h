@@ -4,12 +4,13 @@
 // certain, "known" a possibility. What is read from memory is unknown unless the module writes something known where it may be read from;
 // a number that a loop counts is unknown (a loop may be unrolled, which is not foreseen).
 #pragma once
+#include "reaching.h"
+
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Metadata.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/Module.h"
@@ -18,13 +19,6 @@
 namespace knowledge {
 
 using namespace llvm;
-
-// What memory is reached from: without constant and variable offsets.
-inline const Value *rootOf(const Value *Address) {
-  while (auto *Offset = dyn_cast<GEPOperator>(Address))
-    Address = Offset->getPointerOperand();
-  return Address;
-}
 
 // Visits what uses an address, offsets from it left out. False: not all of it can be seen.
 inline bool visitUses(const Value &Address, function_ref<bool(const Use &)> Visit) {
@@ -41,36 +35,29 @@ inline bool isMarker(const User &U) {
   return Call && (Call->isLifetimeStartOrEnd() || isa<DbgInfoIntrinsic>(Call));
 }
 
-// The function that a call reaches, if its body is there.
-inline const Function *bodyOf(const CallBase &Call) {
-  const Function *Callee = Call.getCalledFunction();
-  return Callee && !Callee->isDeclaration() ? Callee : nullptr;
-}
+// What is asked of values.
+enum class Asked {
+  // How large the object is that an address is in, behind the address; which number a number is.
+  Size,
+  // The same if it is enough that the program can compute it when it runs.
+  ComputedSize,
+  // Whether the object, or the member, at an address is in sight, how large it may be.
+  Object,
+  // Whether an address is one of constant data.
+  Text,
+  // What is known of a number without what is called, and without callers.
+  Alone,
+};
 
 class Values {
 public:
-  // `Computed`: whether it is enough that the program can compute the size of an object when it runs.
-  Values(const Module &M, const TargetLibraryInfo &Library, bool Computed) : M(M), Library(Library), Computed(Computed) {}
+  // `Objects` and `Texts` are asked for what this one wants to know of others.
+  Values(const Module &M, const TargetLibraryInfo &Library, Asked What, Values *Objects = nullptr, Values *Texts = nullptr)
+      : M(M), Library(Library), What(What), Objects(Objects), Texts(Texts) {}
 
   bool mayBeKnown(const Value &V) {
-    if (Unknown.contains(&V))
-      return false;
-    if (++Steps > MostSteps || Open.size() > MostDepth)
-      return true;
-    if (!Open.insert(&V).second) {
-      // Around a loop an address is in the object that it was in before.
-      if (isa<PHINode>(V) && V.getType()->isPointerTy())
-        return true;
-      MetItself = true;
-      return false;
-    }
-    const bool Outer = std::exchange(MetItself, false);
-    const bool Known = isKnown(V);
-    Open.erase(&V);
-    if (!Known && (!MetItself || Open.empty()))
-      Unknown.insert(&V);
-    MetItself |= Outer;
-    return Known;
+    Steps = 0;
+    return ask(V);
   }
 
 private:
@@ -80,61 +67,118 @@ private:
   struct Written {
     DenseSet<Place> Places;
     bool Anywhere = false;
-    bool has(Place P) const { return Anywhere || (P.first ? Places.contains(P) : !Places.empty()); }
+    bool has(Place P) const { return Anywhere || Places.contains(P); }
     // Numbers are written through so many pointers that only members and variables count for them.
     bool hasNumber(Place P) const { return P.first ? Places.contains(P) : Anywhere; }
   };
 
   const Module &M;
   const TargetLibraryInfo &Library;
-  const bool Computed;
-  DenseSet<const Value *> Unknown;
-  // What is being looked at; whether an answer hangs on one that is not there yet.
-  SmallPtrSet<const Value *, 32> Open;
-  bool MetItself = false;
+  const Asked What;
+  Values *Objects, *Texts;
+  // What is certain, and what has been looked at in this round.
+  DenseSet<const Value *> Known, Unknown, Seen;
   Written Addresses, Numbers;
-  bool HasLooked = false;
+  bool WantsLook = false, HasLooked = false;
   // What this costs must not be noticed.
-  size_t Steps = 0;
-  static constexpr size_t MostSteps = 1 << 18, MostDepth = 200;
+  size_t Steps = 0, AllSteps = 0, Depth = 0;
+  static constexpr size_t MostSteps = 1 << 14, MostOfAll = 1 << 18, MostDepth = 400;
+
+  // What hangs on itself is unknown unless something else makes it known: what is known grows, round by round, from nothing.
+  bool ask(const Value &V) {
+    for (size_t Before = ~size_t(0);;) {
+      Before = Known.size();
+      Seen.clear();
+      if (visit(V))
+        return true;
+      if (std::exchange(WantsLook, false) && !HasLooked)
+        look();
+      else if (Known.size() == Before)
+        break;
+    }
+    Unknown.insert(Seen.begin(), Seen.end());
+    return false;
+  }
+
+  bool visit(const Value &V) {
+    if (Known.contains(&V))
+      return true;
+    if (Unknown.contains(&V) || !Seen.insert(&V).second)
+      return false;
+    ++AllSteps;
+    if (++Steps > MostSteps || AllSteps > MostOfAll || Depth > MostDepth)
+      return true;
+    ++Depth;
+    const bool Is = isKnown(V);
+    --Depth;
+    if (Is)
+      Known.insert(&V);
+    return Is;
+  }
+
+  bool needsOffsets() const { return What == Asked::Size || What == Asked::Alone; }
+
+  bool isInSight(const Value &Address) { return Objects ? Objects->mayBeKnown(Address) : visit(Address); }
 
   bool isKnown(const Value &V) {
     if (auto *Argument = dyn_cast<llvm::Argument>(&V))
-      return Argument->hasByValAttr() || isPassed(*Argument);
+      return What != Asked::Alone && (Argument->hasByValAttr() || isPassed(*Argument));
     if (auto *C = dyn_cast<Constant>(&V))
       return isKnown(*C);
     auto *I = dyn_cast<Instruction>(&V);
     if (!I)
       return true;
     if (auto *Variable = dyn_cast<AllocaInst>(I))
-      return Computed || isa<ConstantInt>(Variable->getArraySize()) || mayBeKnown(*Variable->getArraySize());
+      return What != Asked::Text && (What != Asked::Size || isa<ConstantInt>(Variable->getArraySize()) || visit(*Variable->getArraySize()));
     if (auto *Load = dyn_cast<LoadInst>(I))
       return isRead(*Load);
     if (auto *Call = dyn_cast<CallBase>(I))
       return isReturned(*Call);
     if (auto *Offset = dyn_cast<GetElementPtrInst>(I))
-      return mayBeKnown(*Offset->getPointerOperand()) && (Computed || areKnown(Offset->indices()));
-    if (auto *Choice = dyn_cast<SelectInst>(I))
-      return mayBeKnown(*Choice->getTrueValue()) && mayBeKnown(*Choice->getFalseValue());
-    if (auto *Phi = dyn_cast<PHINode>(I))
-      return all_of(Phi->incoming_values(), [&](const Use &U) { return mayBeKnown(*U); });
+      return (What == Asked::Object && Offset->getSourceElementType()->isStructTy()) ||
+             (visit(*Offset->getPointerOperand()) && (!needsOffsets() || areKnown(Offset->indices())));
+    if (isa<SelectInst, PHINode>(I))
+      return areAllKnown(*I);
     if (isa<AtomicRMWInst, AtomicCmpXchgInst, LandingPadInst, VAArgInst>(I))
       return false;
     return areKnown(I->operands());
   }
 
+  // Whether all are known that a value is one of. Around a loop it is what it was before.
+  bool areAllKnown(const Instruction &Choice) {
+    SmallVector<const Value *, 8> Open{&Choice};
+    SmallPtrSet<const Value *, 8> Met{&Choice};
+    while (!Open.empty()) {
+      const Value *V = Open.pop_back_val();
+      auto Add = [&](const Value *Next) {
+        if (Met.insert(Next).second)
+          Open.push_back(Next);
+      };
+      if (auto *Phi = dyn_cast<PHINode>(V))
+        for (const Value *Incoming : Phi->incoming_values())
+          Add(Incoming);
+      else if (auto *Select = dyn_cast<SelectInst>(V))
+        Add(Select->getTrueValue()), Add(Select->getFalseValue());
+      else if (isa<GetElementPtrInst>(V) && What == Asked::ComputedSize)
+        Add(cast<Instruction>(V)->getOperand(0));
+      else if (!visit(*V))
+        return false;
+    }
+    return true;
+  }
+
   // Constants are no witnesses: there is one in nearly every computation.
   template <typename Range> bool areKnown(Range &&Operands) {
-    return all_of(Operands, [&](const Use &U) { return isa<ConstantInt, ConstantFP>(U) || mayBeKnown(*U); });
+    return all_of(Operands, [&](const Use &U) { return isa<ConstantInt, ConstantFP>(U) || visit(*U); });
   }
 
   bool isKnown(const Constant &C) {
     if (auto *Variable = dyn_cast<GlobalVariable>(&C))
-      return Variable->hasInitializer() && !Variable->isInterposable();
+      return Variable->hasInitializer() && !Variable->isInterposable() && (What != Asked::Text || Variable->isConstant());
     if (isa<ConstantPointerNull, Function>(C))
       return false;
     if (auto *Offset = dyn_cast<GEPOperator>(&C))
-      return mayBeKnown(*Offset->getPointerOperand());
+      return visit(*Offset->getPointerOperand());
     return true;
   }
 
@@ -146,7 +190,7 @@ private:
     return any_of(F.uses(), [&](const Use &U) {
       auto *Call = dyn_cast<CallBase>(U.getUser());
       if (Call && Call->isCallee(&U))
-        return Argument.getArgNo() < Call->arg_size() && mayBeKnown(*Call->getArgOperand(Argument.getArgNo()));
+        return Argument.getArgNo() < Call->arg_size() && visit(*Call->getArgOperand(Argument.getArgNo()));
       // Called through a pointer that may become known.
       if (Call)
         return bodyOf(*Call) != nullptr;
@@ -170,44 +214,97 @@ private:
   }
 
   bool isReturned(const CallBase &Call) {
-    if (const Function *Body = bodyOf(Call))
+    if (const Function *Body = What == Asked::Alone ? nullptr : bodyOf(Call))
       for (const BasicBlock &Block : *Body)
         if (auto *Return = dyn_cast<ReturnInst>(Block.getTerminator()))
-          if (Return->getReturnValue() && mayBeKnown(*Return->getReturnValue()))
+          if (Return->getReturnValue() && visit(*Return->getReturnValue()))
             return true;
+    const Function *Callee = Call.getCalledFunction();
+    StringRef Name = Callee ? Callee->getName() : "";
+    Name.consume_front("__");
+    Name.consume_back("_chk");
+    // Only of constant data optimisers know how long a text is.
+    if (is_contained(ArrayRef<StringRef>{"strlen", "strnlen", "wcslen"}, Name))
+      return !Texts || Texts->mayBeKnown(*Call.getArgOperand(0));
+    if (is_contained(ArrayRef<StringRef>{"strcpy", "strcat", "strncpy", "strncat", "memcpy", "memmove", "memset"}, Name))
+      return visit(*Call.getArgOperand(0));
+    if (What == Asked::Object && (Call.returnDoesNotAlias() || isUnderstood(Call)))
+      return true;
     if (isa<IntrinsicInst>(Call) || isUnderstood(Call))
-      return (Computed && Call.hasFnAttr(Attribute::AllocSize)) || areKnown(Call.args());
+      return What == Asked::Text ? any_of(Call.args(), [&](const Use &U) { return U->getType()->isPointerTy() && visit(*U); })
+                                 : (What != Asked::Size && Call.hasFnAttr(Attribute::AllocSize)) || areKnown(Call.args());
     return false;
   }
 
   bool isRead(const LoadInst &Load) {
     if (!Load.isSimple())
       return false;
+    auto *Variable = dyn_cast<GlobalVariable>(rootOf(Load.getPointerOperand()));
+    if (Variable && Variable->isConstant())
+      return true;
+    const bool Alone = What == Asked::Alone;
+    std::optional<bool> Elsewhere;
+    auto MayBring = [&](Origin From) {
+      if (Alone)
+        return From != Origin::Entry;
+      if (!Elsewhere)
+        Elsewhere = isWritten(Load);
+      return *Elsewhere;
+    };
+    auto MayBeKnown = [&](const Value &V) { return isa<ConstantInt>(V) || visit(V); };
+    auto IsExposed = [&](const Value &Root) { return isExposed(Root); };
+    return Paths(Load, Library, Alone, MayBeKnown, MayBring, IsExposed).mayBringKnown();
+  }
+
+  // Whether functions that are called, of which nothing is known, may write to the memory behind a pointer, whatever an optimiser sees.
+  bool isExposed(const Value &Root) {
+    if (auto *Variable = dyn_cast<GlobalVariable>(&Root))
+      return !Variable->hasLocalLinkage() || !visitUses(*Variable, [](const Use &U) {
+        auto *Store = dyn_cast<StoreInst>(U.getUser());
+        return isa<LoadInst>(U.getUser()) || (Store && isa<Constant>(Store->getValueOperand()));
+      });
+    if (auto *Call = dyn_cast<CallBase>(&Root))
+      return !Call->returnDoesNotAlias() && !isUnderstood(*Call) && (What == Asked::Alone || !bodyOf(*Call));
+    if (auto *Phi = dyn_cast<PHINode>(&Root))
+      return !Phi->hasConstantOrUndefValue();
+    if (What == Asked::Alone && isa<Argument>(Root))
+      return !cast<Argument>(Root).hasNoAliasAttr();
+    if (isa<Argument, LoadInst>(Root))
+      return !isInSight(Root);
+    return false;
+  }
+
+  // Whether the module writes something known where a load may read it.
+  bool isWritten(const LoadInst &Load) {
     const Value *Root = rootOf(Load.getPointerOperand());
     if (auto *Variable = dyn_cast<AllocaInst>(Root))
       return !isOnlyUnknown(*Variable);
-    if (auto *Variable = dyn_cast<GlobalVariable>(Root)) {
-      if (Variable->isConstant())
-        return true;
+    if (auto *Variable = dyn_cast<GlobalVariable>(Root))
       if (Variable->hasLocalLinkage() && isOnlyUnknown(*Variable))
         return isa<GlobalVariable>(rootOf(Variable->getInitializer()));
-    }
-    look();
-    const Place P = placeOf(Load.getPointerOperand());
-    return Load.getType()->isIntegerTy() ? Numbers.hasNumber(P) : Addresses.has(P);
+    WantsLook = true;
+    const Place P = placeOf(Load, *Load.getPointerOperand());
+    if (Load.getType()->isIntegerTy())
+      return Numbers.hasNumber(P);
+    // What has a place is known by it, unless its address was taken.
+    return Addresses.has(P) || (!P.first && !Addresses.Places.empty() && isInSight(*Root));
   }
 
   // Whether all that is stored in a variable is unknown, and nothing else writes to it but what is not in this module.
-  bool isOnlyUnknown(const Value &Variable) {
-    return visitUses(Variable, [&](const Use &U) {
+  bool isOnlyUnknown(const Value &Variable, unsigned Deep = 0) {
+    return Deep < 3 && visitUses(Variable, [&](const Use &U) {
       if (isa<LoadInst>(U.getUser()) || isMarker(*U.getUser()) || isa<MemSetInst>(U.getUser()))
         return true;
       if (auto *Store = dyn_cast<StoreInst>(U.getUser()))
-        return U.getOperandNo() == StoreInst::getPointerOperandIndex() && !mayBeKnown(*Store->getValueOperand());
+        return U.getOperandNo() == StoreInst::getPointerOperandIndex() && !visit(*Store->getValueOperand());
       if (auto *Copy = dyn_cast<MemTransferInst>(U.getUser()))
         return U.getOperandNo() != 0 || !holdsAddresses(*rootOf(Copy->getRawSource()));
       auto *Call = dyn_cast<CallBase>(U.getUser());
-      return Call && !Call->isCallee(&U) && !isa<IntrinsicInst>(Call) && !bodyOf(*Call);
+      if (!Call || Call->isCallee(&U) || isa<IntrinsicInst>(Call))
+        return false;
+      const Function *Body = bodyOf(*Call);
+      return !Body || (Call->isArgOperand(&U) && Call->getArgOperandNo(&U) < Body->arg_size() &&
+                       isOnlyUnknown(*Body->getArg(Call->getArgOperandNo(&U)), Deep + 1));
     });
   }
 
@@ -219,29 +316,57 @@ private:
     return Variable && Variable->isConstant() && (!Variable->hasInitializer() || Variable->getInitializer()->needsRelocation());
   }
 
-  static Place placeOf(const Value *Address) {
+  static Place placeOf(const Instruction &I, const Value &Address) {
+    const MDNode *Tag = I.getMetadata(LLVMContext::MD_tbaa);
+    if (Place P = Tag ? memberOf(*Tag) : Place{}; P.first)
+      return P;
     if (isa<GlobalVariable>(Address))
-      return {Address, 0};
-    auto *Offset = dyn_cast<GEPOperator>(Address);
-    // A first member's address is simplified to that of the structure.
-    if (!Offset || !Offset->getSourceElementType()->isStructTy() || !Offset->hasAllConstantIndices() || Offset->hasAllZeroIndices())
-      return {nullptr, 0};
+      return {&Address, 0};
+    // Without descriptions, as offsets say, which do not tell a first member from the structure.
+    auto *Offset = dyn_cast<GEPOperator>(&Address);
+    if (Tag || !Offset || !Offset->getSourceElementType()->isStructTy() || !Offset->hasAllConstantIndices() ||
+        Offset->hasAllZeroIndices())
+      return {};
     uint64_t Path = 0;
     for (const Use &Index : drop_begin(Offset->indices()))
       Path = Path * 4099 + cast<ConstantInt>(Index)->getZExtValue() + 1;
     return {Offset->getSourceElementType(), Path};
   }
 
-  // Finds out, once, where the module writes known values. What is written may have been read elsewhere.
+  // The member that the description of an access names, in the innermost structure.
+  static Place memberOf(const MDNode &Tag) {
+    if (Tag.getNumOperands() < 3 || !isa<MDNode>(Tag.getOperand(0)) || Tag.getOperand(0) == Tag.getOperand(1))
+      return {};
+    const MDNode *Type = cast<MDNode>(Tag.getOperand(0));
+    uint64_t At = mdconst::extract<ConstantInt>(Tag.getOperand(2))->getZExtValue();
+    while (Type && Type->getNumOperands() >= 3 && isa<MDString>(Type->getOperand(0))) {
+      const MDNode *Member = nullptr;
+      uint64_t Start = 0;
+      for (unsigned I = 1; I + 1 < Type->getNumOperands(); I += 2) {
+        const uint64_t Next = mdconst::extract<ConstantInt>(Type->getOperand(I + 1))->getZExtValue();
+        if (Next > At)
+          break;
+        Member = dyn_cast<MDNode>(Type->getOperand(I));
+        Start = Next;
+      }
+      if (Member == Tag.getOperand(1))
+        return {Type, At};
+      Type = Member;
+      At -= Start;
+    }
+    return {};
+  }
+
+  // Finds out where the module writes known values. What is written may have been read elsewhere.
   void look() {
-    if (std::exchange(HasLooked, true))
-      return;
+    HasLooked = true;
     for (bool Grown = true; Grown;) {
       Grown = false;
       for (const Function &F : M)
         for (const Instruction &I : instructions(F))
           Grown |= lookAt(I);
       Unknown.clear();
+      Steps = 0;
     }
   }
 
@@ -258,8 +383,8 @@ private:
     if (Stored.getType()->isFPOrFPVectorTy())
       return false;
     Written &To = Stored.getType()->isIntegerTy() ? Numbers : Addresses;
-    const Place P = placeOf(Store->getPointerOperand());
-    if ((P.first ? To.Places.contains(P) : To.Anywhere) || !mayBeKnown(Stored))
+    const Place P = placeOf(*Store, *Store->getPointerOperand());
+    if ((P.first ? To.Places.contains(P) : To.Anywhere) || !ask(Stored))
       return false;
     if (!P.first)
       return To.Anywhere = true;

@@ -3,7 +3,7 @@
 // Such code is what first calls compile, without an optimiser, and what runs until there is something better. Containers become smaller, too.
 // Receives a module. Functions that are called come before those that call them; those that may be small, or have got something inlined, are
 // simplified by the passes with which LLVM's own pipeline begins, and inlined from then on if they are hardly larger than a call. Functions
-// that ask for the sizes of objects are simplified, too, for object_sizes.cpp.
+// that ask what object_sizes.cpp answers are simplified, too.
 
 #include "inlining.h"
 #include "releases.h"
@@ -147,15 +147,15 @@ bool isBound(const Function &F) {
   });
 }
 
-bool asks(const Function &F) {
-  return any_of(instructions(F), [](const Instruction &I) {
+bool asks(const Function &F, ArrayRef<Intrinsic::ID> Kinds) {
+  return any_of(instructions(F), [&](const Instruction &I) {
     auto *Call = dyn_cast<IntrinsicInst>(&I);
-    return Call && Call->getIntrinsicID() == Intrinsic::objectsize;
+    return Call && is_contained(Kinds, Call->getIntrinsicID());
   });
 }
 
 bool isWrapper(const Function &F) {
-  return F.hasFnAttribute(Attribute::AlwaysInline) && F.getInstructionCount() <= SmallWrapper && asks(F);
+  return F.hasFnAttribute(Attribute::AlwaysInline) && F.getInstructionCount() <= SmallWrapper && asks(F, Intrinsic::objectsize);
 }
 
 bool isSmall(Function &F, const Simplifier &Simplify) {
@@ -202,12 +202,15 @@ extern "C" void autojit_shim_inline_small_functions(LLVMModuleRef Module, void *
   Simplifier Simplify(M, static_cast<TargetMachine *>(Machine));
   DenseSet<const Function *> Smalls;
   const SmallVector<Function *, 0> Order = calleesFirst(M);
-  const bool Asks = any_of(M, [](const Function &F) { return F.getIntrinsicID() == Intrinsic::objectsize; });
+  SmallVector<Intrinsic::ID, 4> Questions;
+  for (Intrinsic::ID Kind : {Intrinsic::objectsize, Intrinsic::is_constant})
+    if (any_of(M, [&](const Function &F) { return F.getIntrinsicID() == Kind; }))
+      Questions.push_back(Kind);
   for (Function *F : Order) {
     if (!isToChange(*F))
       continue;
     const bool Inlined = inlineInto(*F, Smalls);
-    if (Inlined || F->getInstructionCount() <= MayBeSmall || (Asks && asks(*F))) {
+    if (Inlined || F->getInstructionCount() <= MayBeSmall || (!Questions.empty() && asks(*F, Questions))) {
       Simplify.simplify(*F);
       if (isSmall(*F, Simplify))
         Smalls.insert(F);

@@ -79,7 +79,7 @@ unsafe extern "C" {
     );
     pub fn autojit_shim_inline_vector_functions(module: LLVMModuleRef) -> bool;
     pub fn autojit_shim_inline_small_functions(module: LLVMModuleRef, machine: *mut c_void);
-    pub fn autojit_shim_settle_object_sizes(module: LLVMModuleRef);
+    pub fn autojit_shim_settle_questions(module: LLVMModuleRef);
     pub fn autojit_shim_lies_otherwise(module: LLVMModuleRef, layout: *const c_char, length: usize) -> bool;
     pub fn autojit_shim_unit(module: LLVMModuleRef, context: *mut c_void, visit: VisitFile) -> u16;
     pub fn autojit_shim_file(function: LLVMValueRef, context: *mut c_void, visit: VisitFile);

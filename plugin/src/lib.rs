@@ -101,7 +101,7 @@ fn lighten(module: IrModule, host: &Host) -> bool {
         return module.inline_vector_functions();
     }
     module.inline_small_functions(host);
-    module.settle_object_sizes();
+    module.settle_questions();
     true
 }
 

@@ -115,9 +115,10 @@ impl IrModule {
         unsafe { ffi::autojit_shim_inline_small_functions(self.0, host.machine) }
     }
 
-    /// Puts the sizes of objects in the place of questions for them, where no optimiser can say anything else.
-    pub fn settle_object_sizes(self) {
-        unsafe { ffi::autojit_shim_settle_object_sizes(self.0) }
+    /// Puts the sizes of objects in the place of questions for them, where no optimiser can say anything else, and marks
+    /// questions for constants that one says no to.
+    pub fn settle_questions(self) {
+        unsafe { ffi::autojit_shim_settle_questions(self.0) }
     }
 
     /// Whether types lie in memory otherwise in the engine.

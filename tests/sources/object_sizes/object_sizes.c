@@ -9,11 +9,14 @@
 //# prints: unknown 1 1 1
 //# prints: copied, as it fits
 //# prints: ended by signals 6 6 6 6 6
+//# prints: and by 6 6 6
 //# lazy: main variable part local alias constant table overflow passed through_result through_member along
+//# lazy: text counted appended
 //# stats: compiled >= 8
 //# refuses: __builtin_object_size
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,7 +24,7 @@
 char array[8];
 static char local_array[12];
 extern char other_name[8] __attribute__((alias("array")));
-const char text[20] = "x";
+const char constant_text[20] = "x";
 const int many[20000] = {1};
 char replaceable[16] __attribute__((weak));
 extern char elsewhere[];
@@ -37,7 +40,7 @@ static inline size_t run_time_size(const void *p) { return __builtin_dynamic_obj
 APART size_t variable(void) { return size(array); }
 APART size_t local(void) { return size(local_array + 2); }
 APART size_t alias(void) { return size(other_name); }
-APART size_t constant(void) { return size(text); }
+APART size_t constant(void) { return size(constant_text); }
 APART size_t table(void) { return size(many); }
 APART size_t from(int i) { return run_time_size(array + i); }
 APART size_t either(int first) { return size(first ? array : local_array); }
@@ -66,6 +69,33 @@ APART void along(const char *what) {
     strcpy(at, what);
     array[0] = small[1];
 }
+// As large as a text that is there, from where a number says that was written before, or the end of a text.
+static char *as_large(const char *text) { return malloc(strlen(text) + 1); }
+APART void text(const char *what) {
+    char *copy = as_large("seven..");
+    strcpy(copy, what);
+    array[1] = copy[0];
+}
+struct block {
+    size_t used;
+    char text[8];
+};
+static char other_array[20];
+APART void count(struct block *block, const char *what) {
+    block->used = 4;
+    const size_t length = strlen(what);
+    strcpy(other_array + block->used, what);
+    block->used += length;
+}
+APART void counted(const char *what) {
+    static struct block block;
+    count(&block, what);
+}
+APART void appended(const char *what) {
+    char small[30];
+    strcpy(stpcpy(small, "seven.."), what);
+    array[3] = small[9];
+}
 static struct holder held;
 APART void member(const char *what) { through_member(&held, what); }
 
@@ -91,5 +121,6 @@ int main(int argc, char **argv) {
     printf("%s as it fits\n", array);
     fflush(stdout);
     printf("ended by signals %d %d %d %d %d\n", end(overflow), end(passed), end(through_result), end(member), end(along));
+    printf("and by %d %d %d\n", end(text), end(counted), end(appended));
     return 0;
 }

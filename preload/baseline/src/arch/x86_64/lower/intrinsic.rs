@@ -81,8 +81,8 @@ impl Compiler<'_> {
                 | b"preserve.static.offset",
                 &[value, ..],
             ) => self.lower_copy(result, value),
-            (b"is.constant", &[value]) => self.lower_is_constant(result, value),
-            (b"trap" | b"ubsantrap" | b"debugtrap", _) if self.traps_by_call(inst) => {
+            (b"is.constant", &[value]) => self.lower_is_constant(inst, result, value),
+            (b"trap" | b"ubsantrap" | b"debugtrap", _) if self.call_says(inst, b"trap-func-name") => {
                 Err(Reason::Attribute("trap-func-name").into())
             }
             (b"trap", _) => {
@@ -195,12 +195,14 @@ impl Compiler<'_> {
         }
     }
 
-    /// Lowers `llvm.is.constant` as LLVM without optimisation does: constants are, parameters are not. What else may be
-    /// found to be one is the optimiser's to say, but in Rust, whose `is_val_statically_known` promises no answer.
-    fn lower_is_constant(&mut self, result: Value, value: Value) -> Result<(), Refused> {
+    /// Lowers `llvm.is.constant` as LLVM without optimisation does: constants are, parameters are not, nor is what the
+    /// plugin has marked. What else may be found to be one is the optimiser's to say, but in Rust, whose
+    /// `is_val_statically_known` promises no answer.
+    fn lower_is_constant(&mut self, inst: u32, result: Value, value: Value) -> Result<(), Refused> {
         let known = match self.analysis.locals.local(value) {
             None => matches!(self.source(value, 0)?, Source::Bits(_)),
             Some(_) if self.is_unoptimised() || self.is_in_rust() || self.is_parameter(value) => false,
+            Some(_) if self.call_says(inst, b"autojit-not-constant") => false,
             Some(_) => {
                 return Err(Refused::with(Reason::Intrinsic, "is.constant".to_owned()));
             }
@@ -248,12 +250,11 @@ impl Compiler<'_> {
             })
     }
 
-    fn traps_by_call(&self, inst: u32) -> bool {
+    /// Whether a call has an attribute of this name.
+    fn call_says(&self, inst: u32, name: &[u8]) -> bool {
         let instruction = self.body.instructions.get(inst as usize);
         let call = instruction.and_then(|instruction| self.body.call(instruction));
-        call.is_some_and(|call| {
-            self.module.attributes(call.attributes).function().string(b"trap-func-name").is_some()
-        })
+        call.is_some_and(|call| self.module.attributes(call.attributes).function().string(name).is_some())
     }
 
     /// Lowers an intrinsic on vectors. False: as one on scalars, which only passes values on.
