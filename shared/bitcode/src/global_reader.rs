@@ -2,7 +2,7 @@
 
 use crate::types::Kind;
 use crate::{
-    Align, AttributeListId, BitcodeModule, Global, GlobalKind, Linkage, Reason, ThreadLocal, TypeId,
+    Align, AttributeListId, BitcodeModule, Global, GlobalKind, Linkage, Reason, Seldom, ThreadLocal, TypeId,
     UnnamedAddr, Value, Visibility,
 };
 
@@ -64,8 +64,8 @@ pub(crate) fn comdat(record: &[u64]) -> Read<(u32, u32)> {
     if matches!(rest, [1..=5]) { Ok(name) } else { Err(Reason::Record) }
 }
 
-/// A variable, function, alias or indirect function.
-pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &BitcodeModule<'_>) -> Read<Global> {
+/// A variable, function, alias or indirect function, and what few have, which is not noted in it yet.
+pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &BitcodeModule<'_>) -> Read<(Global, Seldom)> {
     let (name, rest) = name(record)?;
     let fields = Fields(rest);
     if rest.len() < 4 {
@@ -93,21 +93,17 @@ pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &BitcodeModule<'_
         constant: false,
         externally_initialized: false,
         align: Align::NONE,
-        section: 0,
         comdat: 0,
         convention: 0,
         attributes: AttributeListId(0),
-        initializer: None,
-        personality: None,
-        prefix: None,
-        prologue: None,
-        gc: 0,
-        code_model: 0,
+        value: None,
+        seldom: 0,
         more: false,
     };
+    let mut seldom = Seldom::default();
     let space = match kind {
-        GlobalKind::Variable => variable(&mut global, &fields, module)?,
-        GlobalKind::Function => function(&mut global, &fields, module)?,
+        GlobalKind::Variable => variable((&mut global, &mut seldom), &fields, module)?,
+        GlobalKind::Function => function((&mut global, &mut seldom), &fields, module)?,
         GlobalKind::Alias | GlobalKind::Ifunc => indirect(&mut global, &fields)?,
     };
     let local = matches!(linkage, Linkage::Internal | Linkage::Private);
@@ -117,20 +113,24 @@ pub(crate) fn global(kind: GlobalKind, record: &[u64], module: &BitcodeModule<'_
     // As LLVM infers it where it is not written.
     global.dso_local |= local || global.visibility != Visibility::Default && linkage != Linkage::ExternalWeak;
     global.pointer_type = *module.types.computed.pointers.get(&space).ok_or(Reason::MissingType)?;
-    Ok(global)
+    Ok((global, seldom))
 }
 
-fn variable(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>) -> Read<u32> {
+fn variable(
+    (global, seldom): (&mut Global, &mut Seldom),
+    fields: &Fields<'_>,
+    module: &BitcodeModule<'_>,
+) -> Read<u32> {
     fields.known(18)?;
     let properties = fields.number(1)?;
     if properties & 2 == 0 {
         return Err(Reason::TypedPointer);
     }
     global.constant = properties & 1 != 0;
-    global.initializer = fields.value(2)?;
-    global.declaration = global.initializer.is_none();
+    global.value = fields.value(2)?;
+    global.declaration = global.value.is_none();
     global.align = align(fields.get(4))?;
-    global.section = fields.entry(5, module.sections.len())?;
+    seldom.section = fields.entry(5, module.sections.len())?;
     global.visibility = visibility(fields.get(6))?;
     global.thread_local = thread_local(fields.get(7))?;
     global.unnamed_addr = unnamed_addr(fields.get(8))?;
@@ -139,11 +139,15 @@ fn variable(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>
     global.attributes = attributes(fields.number(12)?, module)?;
     global.dso_local = fields.flag(13)?;
     global.more = fields.any(15..17);
-    global.code_model = u8::try_from(fields.get(17)).map_err(|_| Reason::Record)?;
+    seldom.code_model = u8::try_from(fields.get(17)).map_err(|_| Reason::Record)?;
     Ok(properties >> 2)
 }
 
-fn function(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>) -> Read<u32> {
+fn function(
+    (global, seldom): (&mut Global, &mut Seldom),
+    fields: &Fields<'_>,
+    module: &BitcodeModule<'_>,
+) -> Read<u32> {
     fields.known(19)?;
     global.convention = match fields.get(1) {
         convention @ 0..=1023 => convention as u16,
@@ -152,21 +156,21 @@ fn function(global: &mut Global, fields: &Fields<'_>, module: &BitcodeModule<'_>
     global.declaration = fields.flag(2)?;
     global.attributes = attributes(fields.number(4)?, module)?;
     global.align = align(fields.get(5))?;
-    global.section = fields.entry(6, module.sections.len())?;
+    seldom.section = fields.entry(6, module.sections.len())?;
     global.visibility = visibility(fields.get(7))?;
-    global.gc = fields.entry(8, module.collectors as usize)?;
+    seldom.gc = fields.entry(8, module.collectors as usize)?;
     global.unnamed_addr = unnamed_addr(fields.get(9))?;
-    global.prologue = fields.value(10)?;
+    seldom.prologue = fields.value(10)?;
     global.comdat = fields.entry(12, module.comdats.len())?;
-    global.prefix = fields.value(13)?;
-    global.personality = fields.value(14)?;
+    seldom.prefix = fields.value(13)?;
+    global.value = fields.value(14)?;
     global.dso_local = fields.flag(15)?;
     global.more = fields.any(18..19);
     fields.number(16)
 }
 
 fn indirect(global: &mut Global, fields: &Fields<'_>) -> Read<u32> {
-    global.initializer = Some(Value(fields.number(2)?));
+    global.value = Some(Value(fields.number(2)?));
     global.visibility = visibility(fields.get(4))?;
     if global.kind == GlobalKind::Alias {
         fields.known(11)?;

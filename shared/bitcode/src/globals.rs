@@ -87,18 +87,40 @@ pub struct Global {
     pub externally_initialized: bool,
     /// Its alignment.
     pub align: Align,
-    /// Its section, counted from 1, or 0: see [`BitcodeModule::section`](crate::BitcodeModule::section).
-    pub section: u32,
     /// Its comdat, counted from 1, or 0: see [`BitcodeModule::comdat`](crate::BitcodeModule::comdat).
     pub comdat: u32,
     /// A function's calling convention, with LLVM's number.
     pub convention: u16,
     /// A function's or variable's attributes.
     pub attributes: AttributeListId,
+    /// The personality of a function, the initialiser of others.
+    pub(crate) value: Option<Value>,
+    /// What few have, counted from 1, or 0: see [`BitcodeModule::seldom`](crate::BitcodeModule::seldom).
+    pub(crate) seldom: u32,
+    /// Something is said of it that is not here: a partition, what sanitizers leave out.
+    pub more: bool,
+}
+
+// A module may have many thousands, of which few are ever looked at.
+const _: () = assert!(size_of::<Global>() <= 52);
+
+impl Global {
     /// A variable's initialiser, an alias's aliasee, an indirect function's resolver.
-    pub initializer: Option<Value>,
+    pub fn initializer(&self) -> Option<Value> {
+        self.value.filter(|_| self.kind != GlobalKind::Function)
+    }
+
     /// A function's personality.
-    pub personality: Option<Value>,
+    pub fn personality(&self) -> Option<Value> {
+        self.value.filter(|_| self.kind == GlobalKind::Function)
+    }
+}
+
+/// What few globals have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seldom {
+    /// The section, counted from 1, or 0: see [`BitcodeModule::section`](crate::BitcodeModule::section).
+    pub section: u32,
     /// What lies before a function's entry.
     pub prefix: Option<Value>,
     /// What a function begins with.
@@ -107,6 +129,4 @@ pub struct Global {
     pub gc: u32,
     /// A variable's code model, in LLVM's encoding, or 0.
     pub code_model: u8,
-    /// Something is said of it that is not here: a partition, what sanitizers leave out.
-    pub more: bool,
 }

@@ -100,7 +100,7 @@ pub use constants::{Constant, DEPTH, Data, InlineAsm};
 pub use cut::{Cut, cut};
 pub use digest::{Class, Digester, Lines, Place};
 pub use error::{Error, Reason, Result};
-pub use globals::{Global, GlobalKind, Linkage, ThreadLocal, UnnamedAddr, Visibility};
+pub use globals::{Global, GlobalKind, Linkage, Seldom, ThreadLocal, UnnamedAddr, Visibility};
 pub use ids::{Align, AttributeListId, Block, Inst, TypeId, Value};
 pub use metadata::{File, Metadata, Scope, ScopeKind};
 pub use module::{BitcodeModule, Parts};

@@ -5,8 +5,8 @@ use crate::bits::Cursor;
 use crate::constants::{Constant, Constants, Data};
 use crate::stream::{Info, Next, Reader, block};
 use crate::{
-    AttributeList, AttributeListId, Error, FunctionBody, Global, Reason, Result, TypeId, TypeTable, Value,
-    constant_reader, function, module_reader,
+    AttributeList, AttributeListId, Error, FunctionBody, Global, Reason, Result, Seldom, TypeId, TypeTable,
+    Value, constant_reader, function, module_reader,
 };
 
 /// A module of bitcode, opened. It borrows the bytes; bodies are read from them when asked for.
@@ -17,6 +17,7 @@ pub struct BitcodeModule<'a> {
     pub(crate) types: TypeTable,
     pub(crate) attributes: Attributes,
     pub(crate) globals: Vec<Global>,
+    pub(crate) seldom: Vec<Seldom>,
     pub(crate) constants: Constants,
     /// Types of globals' addresses and of constants.
     pub(crate) value_types: Vec<TypeId>,
@@ -128,6 +129,12 @@ impl<'a> BitcodeModule<'a> {
     /// Variables, functions, aliases and indirect functions, in the order of their values.
     pub fn globals(&self) -> &[Global] {
         &self.globals
+    }
+
+    /// What few globals have, of one of them.
+    pub fn seldom(&self, global: &Global) -> Seldom {
+        let number = (global.seldom as usize).checked_sub(1);
+        number.and_then(|number| self.seldom.get(number)).copied().unwrap_or_default()
     }
 
     /// A global's name, empty if it has none.

@@ -7,8 +7,8 @@ use crate::constants::Constants;
 use crate::stream::{Head, Info, Next, Reader, Record, block};
 use crate::types::Kind;
 use crate::{
-    BitcodeModule, Error, GlobalKind, Parts, Reason, Result, TypeTable, attribute_reader, global_reader,
-    type_reader,
+    BitcodeModule, Error, GlobalKind, Parts, Reason, Result, Seldom, TypeTable, attribute_reader,
+    global_reader, type_reader,
 };
 
 const MAGIC: u64 = u32::from_le_bytes(*b"BC\xc0\xde") as u64;
@@ -158,6 +158,7 @@ impl<'a> ModuleReader<'a> {
             types: TypeTable::default(),
             attributes: Attributes::default(),
             globals: Vec::new(),
+            seldom: Vec::new(),
             constants: Constants::default(),
             value_types: Vec::new(),
             bodies: Vec::new(),
@@ -315,7 +316,14 @@ impl<'a> ModuleReader<'a> {
             module.value_types.reserve_exact(2 * count);
             module.bodies.reserve_exact(count);
         }
-        let global = global_reader::global(kind, record, module).map_err(|reason| reader.error(reason))?;
+        let read = global_reader::global(kind, record, module);
+        let (mut global, seldom) = read.map_err(|reason| reader.error(reason))?;
+        if seldom != Seldom::default() {
+            if module.seldom.last() != Some(&seldom) {
+                module.seldom.push(seldom);
+            }
+            global.seldom = module.seldom.len() as u32;
+        }
         let mut body = u32::MAX;
         if kind == GlobalKind::Function && !global.declaration {
             body = self.defined;
@@ -339,11 +347,14 @@ impl<'a> ModuleReader<'a> {
                 return Err(Reason::ValueType);
             }
         }
+        for value in module.seldom.iter().flat_map(|seldom| [seldom.prefix, seldom.prologue]).flatten() {
+            module.value_types.get(value.0 as usize).ok_or(Reason::Value)?;
+        }
         for global in &module.globals {
-            for value in [global.personality, global.prefix, global.prologue].into_iter().flatten() {
-                module.value_types.get(value.0 as usize).ok_or(Reason::Value)?;
+            if let Some(personality) = global.personality() {
+                module.value_types.get(personality.0 as usize).ok_or(Reason::Value)?;
             }
-            let Some(initializer) = global.initializer else { continue };
+            let Some(initializer) = global.initializer() else { continue };
             let ty = *module.value_types.get(initializer.0 as usize).ok_or(Reason::Value)?;
             let right = match global.kind {
                 GlobalKind::Variable => ty == global.value_type,

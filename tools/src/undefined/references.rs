@@ -158,7 +158,8 @@ impl<'m> Search<'m> {
 
     /// The symbols that a function refers to, and the instructions that do; none if it is the function itself.
     fn references(&mut self, global: &Global, body: &FunctionBody) -> BTreeSet<(usize, Option<u32>)> {
-        let attached = [global.personality, global.prefix, global.prologue];
+        let seldom = self.module.seldom(global);
+        let attached = [global.personality(), seldom.prefix, seldom.prologue];
         let attached: Vec<_> =
             attached.into_iter().flatten().flat_map(|value| self.reach(body, value, 0)).collect();
         let mut places: BTreeSet<_> = attached.into_iter().map(|symbol| (symbol, None)).collect();

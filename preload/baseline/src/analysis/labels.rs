@@ -160,7 +160,7 @@ impl Reader<'_> {
     fn constant(&self, value: Value, deep: u32) -> Option<Origin> {
         let deep = deep.checked_sub(1)?;
         if let Some(global) = self.module.globals().get(value.0 as usize) {
-            let initializer = global.initializer.filter(|_| global.kind == GlobalKind::Variable);
+            let initializer = global.initializer().filter(|_| global.kind == GlobalKind::Variable);
             return initializer.map_or(Some(Origin::Other), |value| self.table(value, deep));
         }
         let Some(constant) = self.body.constant(self.module, value) else { return Some(Origin::Other) };

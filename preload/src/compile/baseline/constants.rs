@@ -44,7 +44,7 @@ impl Constants {
         let align = align.ok_or_else(|| refused("a constant of large alignment"))?;
         let mut bytes = vec![0; layout.size as usize];
         let mut addresses = Vec::new();
-        let initializer = info.initializer.ok_or_else(|| refused("a constant without a value"))?;
+        let initializer = info.initializer().ok_or_else(|| refused("a constant without a value"))?;
         write(emitter, initializer, info.value_type, 0, &mut bytes, &mut addresses)
             .ok_or_else(|| refused("a constant of this kind"))?;
         let at = emitter.builder.append(Segment::Rodata, &bytes, align);

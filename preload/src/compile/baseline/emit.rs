@@ -241,7 +241,7 @@ impl Emitter<'_> {
             global.kind == GlobalKind::Variable
                 && matches!(global.linkage, Linkage::Internal | Linkage::Private)
                 && global.constant
-                && global.initializer.is_some()
+                && global.initializer().is_some()
         })
     }
 

@@ -133,7 +133,7 @@ impl Digester<'_> {
         global.kind == GlobalKind::Variable
             && matches!(global.linkage, Linkage::Private | Linkage::Internal)
             && global.constant
-            && global.initializer.is_some()
+            && global.initializer().is_some()
             && class == Class::default()
     }
 
@@ -141,7 +141,8 @@ impl Digester<'_> {
     pub(super) fn of_global(&mut self, number: u32) -> Result<Part> {
         let module = self.module;
         let global = module.globals()[number as usize];
-        if global.more || global.gc != 0 {
+        let seldom = module.seldom(&global);
+        if global.more || seldom.gc != 0 {
             return Err(UNKNOWN);
         }
         let name = module.name(&global);
@@ -154,7 +155,7 @@ impl Digester<'_> {
             global.thread_local as u8,
             global.unnamed_addr as u8,
             global.align.0,
-            global.code_model,
+            seldom.code_model,
             class.kind,
         ] {
             text.tag(part);
@@ -172,7 +173,7 @@ impl Digester<'_> {
         self.say_type(global.value_type, &mut text)?;
         self.say_type(global.pointer_type, &mut text)?;
         self.say_attributes(global.attributes, &mut text)?;
-        text.string(module.section(global.section).unwrap_or_default());
+        text.string(module.section(seldom.section).unwrap_or_default());
         text.flag(global.comdat != 0);
         if self.is_nameless(&global, class) {
             text.tag(0);
@@ -181,7 +182,7 @@ impl Digester<'_> {
             text.string(name);
             text.string(module.comdat(global.comdat).unwrap_or_default());
         }
-        for value in [global.initializer, global.personality, global.prefix, global.prologue] {
+        for value in [global.initializer(), global.personality(), seldom.prefix, seldom.prologue] {
             text.flag(value.is_some());
             if let Some(value) = value {
                 self.say_value(value, None, 0, &mut text)?;

@@ -26,9 +26,13 @@ pub fn drive(bytes: &[u8]) -> Result<usize> {
     let mut metadata = Metadata::new(&module).ok();
     for (index, global) in module.globals().iter().enumerate() {
         let index = index as u32;
-        let _ = (module.name(global), module.section(global.section), module.comdat(global.comdat));
+        let _ = (
+            module.name(global),
+            module.section(module.seldom(global).section),
+            module.comdat(global.comdat),
+        );
         attributes(module.attributes(global.attributes));
-        let initializer = global.initializer.map(|value| module.type_of(value).is_some());
+        let initializer = global.initializer().map(|value| module.type_of(value).is_some());
         assert_ne!(initializer, Some(false));
         let with_records = module.read_function_with_debug_records(index, &mut body);
         let result = module.read_function(index, &mut body);

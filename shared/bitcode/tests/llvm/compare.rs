@@ -144,6 +144,7 @@ impl Comparison<'_> {
     unsafe fn global(&mut self, index: usize) -> Same {
         let module = self.module;
         let ours: &Global = &module.globals()[index];
+        let seldom = module.seldom(ours);
         let theirs = self.globals[index];
         let mut length = 0;
         let name = LLVMGetValueName2(theirs, &mut length);
@@ -177,8 +178,8 @@ impl Comparison<'_> {
         }
         match kind {
             GlobalKind::Variable | GlobalKind::Function => self.object(ours, theirs, kind)?,
-            GlobalKind::Alias => self.operand(ours.initializer, LLVMAliasGetAliasee(theirs))?,
-            GlobalKind::Ifunc => self.operand(ours.initializer, LLVMGetGlobalIFuncResolver(theirs))?,
+            GlobalKind::Alias => self.operand(ours.initializer(), LLVMAliasGetAliasee(theirs))?,
+            GlobalKind::Ifunc => self.operand(ours.initializer(), LLVMGetGlobalIFuncResolver(theirs))?,
         }
         if kind == GlobalKind::Variable {
             let thread_local = match LLVMGetThreadLocalMode(theirs) {
@@ -195,17 +196,17 @@ impl Comparison<'_> {
                 LLVMIsExternallyInitialized(theirs) != 0,
                 "externally initialised"
             );
-            self.operand(ours.initializer, LLVMGetInitializer(theirs))?;
+            self.operand(ours.initializer(), LLVMGetInitializer(theirs))?;
         }
         if kind == GlobalKind::Function {
             same!(u32::from(ours.convention), LLVMGetFunctionCallConv(theirs), "calling convention");
             let has = |has: LLVMBool, value: unsafe extern "C" fn(LLVMValueRef) -> LLVMValueRef| {
                 if has != 0 { value(theirs) } else { std::ptr::null_mut() }
             };
-            self.operand(ours.personality, has(LLVMHasPersonalityFn(theirs), LLVMGetPersonalityFn))?;
-            self.operand(ours.prefix, has(LLVMHasPrefixData(theirs), LLVMGetPrefixData))?;
-            self.operand(ours.prologue, has(LLVMHasPrologueData(theirs), LLVMGetPrologueData))?;
-            same!(ours.gc != 0, !LLVMGetGC(theirs).is_null(), "garbage collector");
+            self.operand(ours.personality(), has(LLVMHasPersonalityFn(theirs), LLVMGetPersonalityFn))?;
+            self.operand(seldom.prefix, has(LLVMHasPrefixData(theirs), LLVMGetPrefixData))?;
+            self.operand(seldom.prologue, has(LLVMHasPrologueData(theirs), LLVMGetPrologueData))?;
+            same!(seldom.gc != 0, !LLVMGetGC(theirs).is_null(), "garbage collector");
             let parameters = LLVMCountParams(theirs);
             // LLVM gives intrinsics their own attributes when it reads them.
             if !module.name(ours).starts_with(b"llvm.") {
@@ -216,11 +217,12 @@ impl Comparison<'_> {
     }
 
     unsafe fn object(&mut self, ours: &Global, theirs: LLVMValueRef, kind: GlobalKind) -> Same {
+        let seldom = self.module.seldom(ours);
         let align = LLVMGetAlignment(theirs);
         same!(ours.align.bytes().unwrap_or(0), u64::from(align), "alignment");
         let section = LLVMGetSection(theirs);
         let section = if section.is_null() { &[][..] } else { CStr::from_ptr(section).to_bytes() };
-        same!(self.module.section(ours.section).unwrap_or(&[]), section, "section");
+        same!(self.module.section(seldom.section).unwrap_or(&[]), section, "section");
         let comdat = LLVMGetComdat(theirs);
         same!(ours.comdat != 0, !comdat.is_null(), "comdat of a {kind:?}");
         Ok(())

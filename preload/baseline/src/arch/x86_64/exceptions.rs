@@ -193,7 +193,7 @@ impl Compiler<'_> {
             return Ok((None, None));
         }
         let global = self.module.globals().get(self.body.function as usize);
-        let personality = global.and_then(|global| global.personality);
+        let personality = global.and_then(|global| global.personality());
         let personality = match personality.map(|value| self.source(value, 0)).transpose()? {
             Some(Source::Symbol(global, 0)) => global,
             _ => return Err(Reason::Form("a personality that is no function").into()),

@@ -104,7 +104,8 @@ impl Compiler<'_> {
         if !C_LIKE.contains(&global.convention) {
             return Err(Reason::CallingConvention.into());
         }
-        if global.gc != 0 || global.prefix.is_some() || global.prologue.is_some() {
+        let seldom = self.module.seldom(global);
+        if seldom.gc != 0 || seldom.prefix.is_some() || seldom.prologue.is_some() {
             return Err(Reason::Attribute("gc, prefix or prologue").into());
         }
         if let Some(Traits { features, probes }) = self.lists.traits(global.attributes) {
