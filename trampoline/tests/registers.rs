@@ -206,7 +206,7 @@ fn entries_go_on_in_newer_code() {
     COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
     library.arm(publish_counted, None);
     install_counters(tripped);
-    let bytes = Counters::bytes((3, true), 5, [(7, true), (9, false)].into_iter());
+    let bytes = Counters::bytes((3, true), (5, 4), [(7, true), (9, false)].into_iter());
     assert_eq!(bytes.len(), Counters::len(3));
     let mut words = vec![0_u64; bytes.len() / 8];
     let memory = words.as_mut_ptr();
@@ -236,6 +236,11 @@ fn entries_go_on_in_newer_code() {
         [each[0].of(), each[1].of(), each[2].of()],
         [Counted::Entries { inlined: true }, kinds[0], kinds[1]]
     );
+    // SAFETY: within the counter of entries.
+    let step = || unsafe { counter(0).cast::<u8>().add(Counter::STEP).cast::<u16>().read() };
+    assert_eq!(step(), 4);
+    all.set_step(u16::MAX);
+    assert_eq!((step(), each[0].of()), (u16::MAX, Counted::Entries { inlined: true }));
     assert_eq!(call(0), usize::MAX);
     // SAFETY: the first field of a counter.
     unsafe { counter(0).cast::<i32>().write(0) };
@@ -257,7 +262,7 @@ fn counters_of_entries_begin_again_without_the_runtime() {
     COUNTED.store(library.address("body_counted"), Ordering::Relaxed);
     library.arm(publish_counted, None);
     install_counters(tripped);
-    let bytes = Counters::bytes((0, false), 0, [(7, true)].into_iter());
+    let bytes = Counters::bytes((0, false), (0, 1), [(7, true)].into_iter());
     let mut words = vec![0_u64; bytes.len() / 8];
     let memory = words.as_mut_ptr();
     // SAFETY: as many bytes as there are, in words.

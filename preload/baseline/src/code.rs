@@ -95,9 +95,10 @@ pub struct LineRow {
 
 /// A loop header in code that counts: the nth has the counter n + 1; entries have counter 0.
 ///
-/// A counter ([`RelocationTarget::Counter`]) is a 32-bit number from which one is subtracted each time; once that is below zero,
-/// [`Runtime::COUNTER`] is called, with the address of the number in r11. What is called keeps all other registers, and leaves an address in r11, or 0 to have the code go on. For an entry it is that of other code of
-/// the function. For a loop that may be left it is that of a function of the C convention that gets the address
+/// A counter ([`RelocationTarget::Counter`]) is a 32-bit number from which one is subtracted for each entry, or a
+/// [step](LoopHeader::STEP) for so many rounds of loops; once that is below zero,
+/// [`Runtime::COUNTER`] is called, with the address of the number in r11. What is called keeps all other registers, and leaves
+/// an address in r11, or 0 to have the code go on. For an entry it is that of other code of the function. For a loop that may be left it is that of a function of the C convention that gets the address
 /// of the frame (rbp), runs the rest of the function, and returns what that would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoopHeader {
@@ -105,6 +106,12 @@ pub struct LoopHeader {
     pub block: u32,
     /// Whether the loop may be left.
     pub left: bool,
+}
+
+impl LoopHeader {
+    /// Where the step is: a number of 16 bits, at least 1, at this distance to the counter of entries. A call of the function
+    /// counts rounds of its loops by itself until they are so many; fewer at its end, or at that of a loop, are lost.
+    pub const STEP: i32 = 10;
 }
 
 /// Machine code of one function.

@@ -20,7 +20,18 @@ use support::{Scratch, open, run, source};
 struct Counter {
     left: i32,
     number: u32,
-    of: u64,
+    of: u16,
+    step: u16,
+    state: u32,
+}
+
+const _: () = assert!(std::mem::offset_of!(Counter, step) == LoopHeader::STEP as usize);
+
+impl Counter {
+    /// One whose function counts each round at once.
+    fn new(number: u32, left: i32) -> Self {
+        Self { left, number, of: 0, step: 1, state: 0 }
+    }
 }
 
 /// Where the rest of a function is; 0: nowhere.
@@ -101,13 +112,24 @@ impl<'m> Compiled<'m> {
     }
 }
 
-/// Code that counts does so once in front of its prologue and once in each loop, each time in a counter of its own.
+/// Code that counts does so once in front of its prologue, and rounds of all loops in the frame; steps of those in counters of their own.
 #[test]
 fn entries_and_loops_are_counted() {
     let (bytes, _scratch) = bitcode();
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let compiled = Compiled::of(&module);
-    let code = compiled.code("nested");
+    // Branches lead back to both headers; of the other function only jumps lead back to the inner one, from two blocks.
+    for (name, numbers, jumps) in [("nested", [0, 1, 2].as_slice(), [0, 0]), ("jumps", &[0, 1, 2, 2], [2, 2])]
+    {
+        let code = compiled.code(name);
+        assert_eq!(counts(code), (numbers.to_vec(), jumps), "{name}");
+        let header = |block| LoopHeader { block, left: true };
+        assert_eq!(code.loops, [header(1), header(2)], "{name}");
+    }
+}
+
+/// Checks where code counts. Returns the counters, and how many times it counts in the place of a jump, and in a register.
+fn counts(code: &Code) -> (Vec<u32>, [usize; 2]) {
     let all: Vec<_> =
         iced_x86::Decoder::new(64, &code.text, iced_x86::DecoderOptions::NONE).into_iter().collect();
     // What is said of the counter in a displacement that ends at this offset.
@@ -115,17 +137,48 @@ fn entries_and_loops_are_counted() {
         let of = code.text_relocations.iter().find(|it| u64::from(it.offset) + 4 == end)?;
         if let RelocationTarget::Counter(number) = of.target { Some(number) } else { None }
     };
+    let find = |address: u64| all.iter().position(|it| it.ip() == address).expect("an instruction");
     let mut counts = Vec::new();
+    let mut slots = Vec::new();
+    let (mut in_jumps, mut in_register) = (0, 0);
     for two in all.windows(2).filter(|two| two[0].mnemonic() == Mnemonic::Dec) {
-        assert_eq!((two[0].memory_base(), two[1].mnemonic()), (Register::RIP, Mnemonic::Js));
-        let number = counter(two[0].next_ip()).expect("it counts in a counter");
-        counts.push((two[0].ip(), number));
+        let mut on = two[1].next_ip();
+        let mut out = find(two[1].near_branch_target());
+        if two[0].memory_base() == Register::RIP {
+            assert_eq!(two[1].mnemonic(), Mnemonic::Js);
+            assert_eq!(counter(two[0].next_ip()), Some(0));
+        } else {
+            if two[1].mnemonic() == Mnemonic::Jne {
+                // In the place of a jump to the header.
+                on = two[1].near_branch_target();
+                let jump = &all[find(two[1].next_ip())];
+                assert!(jump.mnemonic() == Mnemonic::Jmp && on < two[0].ip());
+                out = find(jump.near_branch_target());
+                in_jumps += 1;
+            } else {
+                assert_eq!(two[1].mnemonic(), Mnemonic::Je);
+            }
+            // Of a step that is complete, the next begins.
+            let [step, store, sub, jns] = &all[out..out + 4] else { unreachable!() };
+            assert_eq!((step.mnemonic(), step.op0_register()), (Mnemonic::Movzx, Register::R11D));
+            assert_eq!(counter(step.next_ip()), Some(0));
+            assert_eq!((store.mnemonic(), store.op1_register()), (Mnemonic::Mov, Register::R11D));
+            if two[0].memory_base() == Register::RBP {
+                slots.extend([two[0].memory_displacement64(), store.memory_displacement64()]);
+            } else {
+                assert_eq!([two[0], *store].map(|it| it.op0_register()), [Register::R10D; 2]);
+                in_register += 1;
+            }
+            assert_eq!((sub.mnemonic(), sub.op1_register()), (Mnemonic::Sub, Register::R11D));
+            assert_eq!((jns.mnemonic(), jns.near_branch_target()), (Mnemonic::Jns, on));
+            out += 4;
+            assert_eq!(counter(sub.next_ip()), counter(all[out].next_ip()));
+        }
         // Each has its call, and what comes of that.
-        let out = two[1].near_branch_target();
-        let lea = all.iter().position(|it| it.ip() == out).expect("a branch to an instruction");
-        let [lea, call, test, je, then] = &all[lea..lea + 5] else { unreachable!() };
+        let [lea, call, test, je, then] = &all[out..out + 5] else { unreachable!() };
         assert_eq!((lea.mnemonic(), lea.op0_register()), (Mnemonic::Lea, Register::R11));
-        assert_eq!(counter(lea.next_ip()), Some(number));
+        let number = counter(lea.next_ip()).expect("it is of a counter");
+        counts.push((two[0].ip(), number));
         assert_eq!(call.mnemonic(), Mnemonic::Call);
         let called = code.text_relocations.iter().find(|it| u64::from(it.offset) + 4 == call.next_ip());
         let called = called.map(|it| (it.kind, it.target));
@@ -134,17 +187,20 @@ fn entries_and_loops_are_counted() {
             Some((RelocationKind::GotRelaxable, RelocationTarget::Runtime(Runtime("__autojit_counter"))))
         );
         assert_eq!((test.mnemonic(), je.mnemonic()), (Mnemonic::Test, Mnemonic::Je));
-        assert_eq!(je.near_branch_target(), two[1].next_ip());
+        assert_eq!(je.near_branch_target(), on);
         if number == 0 {
             assert_eq!((then.mnemonic(), then.op0_register()), (Mnemonic::Jmp, Register::R11));
             // Before the frame is there.
-            assert_eq!(code.frame.outside.map(u64::from), Some(out));
+            assert_eq!(code.frame.outside.map(u64::from), Some(lea.ip()));
         }
     }
-    assert_eq!(counts.iter().map(|(_, number)| *number).collect::<Vec<_>>(), [0, 1, 2]);
+    slots.dedup();
+    assert_eq!(slots.len(), 1, "all loops have one slot");
     assert_eq!(counts[0].0, 0);
-    let header = |block| LoopHeader { block, left: true };
-    assert_eq!(code.loops, [header(1), header(2)]);
+    let begins =
+        |it: &iced_x86::Instruction| it.mnemonic() == Mnemonic::Movzx && it.op0_register() == Register::R10D;
+    assert_eq!(all.iter().any(begins), in_register > 0);
+    (counts.into_iter().map(|(_, number)| number).collect(), [in_jumps, in_register])
 }
 
 /// Functions with `indirectbr` count unless they keep a label: the targets do so, where no label is live.
@@ -359,7 +415,7 @@ fn the_rest_runs_on_the_frame() {
             let left = if number == 0 { i32::MAX } else { left };
             // SAFETY: no other thread knows it.
             unsafe {
-                (*counter as *mut Counter).write(Counter { left, number: number as u32, of: 0 });
+                (*counter as *mut Counter).write(Counter::new(number as u32, left));
             }
         }
         linked.functions[name]
@@ -429,7 +485,7 @@ fn frames_are_right_in_front_of_the_prologue() {
     for name in ["into", "everything"] {
         let counter = linked.counters[name][0] as *mut Counter;
         // SAFETY: no other thread knows it.
-        unsafe { counter.write(Counter { left: 0, number: 0, of: 0 }) };
+        unsafe { counter.write(Counter::new(0, 0)) };
         RAN_OUT.store(walk as *const () as usize, SeqCst);
         WALKED.store(0, SeqCst);
         call_with_rbp(linked.functions[name]);

@@ -88,17 +88,25 @@ const DEEPEST: u32 = 32;
 /// nothing need be written to use it.
 const MADE_FOR: (i32, i32) = (20_000, counter::CALLS);
 
+/// So many rounds code counts by itself: what a call of a function loses is little beside [`counter::CALLS`] of it, and what a step
+/// costs little beside its rounds.
+const STEP: u16 = 128;
+
+const _: () = assert!(Counter::STEP == LoopHeader::STEP as usize);
+
 /// The counters of code with these loops, and whether optimisers put the function into everything that calls it.
 pub fn bytes(loops: &[LoopHeader], inlined: bool) -> Vec<u8> {
     let (rounds, calls) = MADE_FOR;
     let loops = loops.iter().map(|header| (header.block, header.left));
-    Counters::bytes((calls - 1, inlined), rounds - 1, loops)
+    Counters::bytes((calls - 1, inlined), (rounds - 1, STEP), loops)
 }
 
 /// Has counters run out as the options say.
-fn arm(counters: &[Counter]) {
+fn arm(all: &Counters, each: &[Counter]) {
     if options::tier_thresholds() != MADE_FOR {
-        counters.iter().for_each(arm_again);
+        let (rounds, _) = options::tier_thresholds();
+        all.set_step((rounds / i32::from(STEP)).clamp(1, i32::from(STEP)) as u16);
+        each.iter().for_each(arm_again);
     }
 }
 
@@ -125,7 +133,7 @@ pub unsafe fn begin(function: &'static Function, code: &Code, definition: &UnitF
     let data = code.segments[Segment::Data as usize];
     // SAFETY: the caller's promise.
     let (all, each) = unsafe { counters(data, at) };
-    arm(each);
+    arm(all, each);
     let start = code.text.start + definition.offset as usize;
     let counted = Counted::new((function, function), (start, definition.size), all, each);
     let counted = Box::leak(Box::new(counted));
@@ -262,7 +270,7 @@ pub unsafe fn begin_kept(
         next: AtomicPtr::default(),
     };
     if options::tier_thresholds() != MADE_FOR {
-        kept.counters().for_each(arm);
+        kept.counters().for_each(|(all, each)| arm(all, each));
     }
     let kept = Box::leak(Box::new(kept));
     add(&KEPT, kept, |kept, next| kept.next.store(next, Relaxed));
@@ -298,15 +306,15 @@ fn all<T: 'static>(
 
 impl Kept {
     /// The counters of each function that has some.
-    fn counters(&self) -> impl Iterator<Item = &'static [Counter]> {
+    fn counters(&self) -> impl Iterator<Item = (&'static Counters, &'static [Counter])> {
         let at = self.functions.iter().filter_map(|function| function.counters);
         // SAFETY: `begin_kept`'s caller has promised it.
-        at.filter(|at| at.is_within(self.data.len())).map(|at| unsafe { counters(self.data.start, at) }.1)
+        at.filter(|at| at.is_within(self.data.len())).map(|at| unsafe { counters(self.data.start, at) })
     }
 
     /// See [`stop`].
     fn stop(&self) {
-        self.counters().flatten().for_each(Counter::retire_unless_replaced);
+        self.counters().flat_map(|(_, each)| each).for_each(Counter::retire_unless_replaced);
     }
 
     /// What a counter at this address is of, if it is one of the code's.

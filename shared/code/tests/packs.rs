@@ -426,7 +426,7 @@ fn bundles_have_names_and_lines() {
 fn counting(index: u32, count: u32) -> Unit<'static> {
     let mut builder = Builder::new();
     let text = builder.append(Segment::Text, &[0xc3], 16);
-    let bytes = Counters::bytes((5, false), 7, (1..count).map(|block| (block, true)));
+    let bytes = Counters::bytes((5, false), (7, 1), (1..count).map(|block| (block, true)));
     let at = CountersAt { offset: builder.append(Segment::Data, &bytes, 8), count };
     builder.function(Symbol::Function(index), format!("f{index}").into(), (text, 1), Some(at));
     builder.finish().expect("a good unit")
@@ -444,7 +444,7 @@ fn counters_move_with_their_data() {
     };
     assert_eq!((at(1), at(0)), (CountersAt { offset: 0, count: 3 }, CountersAt { offset: 64, count: 2 }));
     let data = &read.segments[Segment::Data as usize];
-    assert_eq!(data[64..], *Counters::bytes((5, false), 7, [(1, true)].into_iter()));
+    assert_eq!(data[64..], *Counters::bytes((5, false), (7, 1), [(1, true)].into_iter()));
 
     // A function is found by its counters and by its code, which has one byte of sixteen.
     let found = [0, 63, 64, 111].map(|at| read.functions.with_counter(at).map(|it| it.offset));

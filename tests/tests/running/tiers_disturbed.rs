@@ -66,11 +66,14 @@ fn daemons_die_with_open_requests() {
             client.request();
         }
     });
-    let outcome = run(&mut tiered(&program, &scratch, "auto", fake.path()), scratch.path(), b"");
+    let mut command = tiered(&program, &scratch, "auto", fake.path());
+    // Functions alone are asked for: whether the rest of `main` comes before the second of them is chance.
+    command.env("AUTOJIT_TIER_LOOPS", "1000000000");
+    let outcome = run(&mut command, scratch.path(), b"");
     plain.assert_same(&outcome, "plain program and one whose daemons die");
     let found = stats(&scratch, &outcome);
     assert_eq!((fake.clients(), found.number("from_daemon")), (2, 2.0), "{found}");
-    assert!(found.number("optimized") >= 30.0 && found.number("engine_load_ms") > 0.0, "{found}");
+    assert!(found.number("optimized") >= 29.0 && found.number("engine_load_ms") > 0.0, "{found}");
 }
 
 /// The children of a process.

@@ -136,6 +136,34 @@ end:
   ret i64 %result
 }
 
+define i64 @jumps(i64 %n) {
+entry:
+  br label %outer
+outer:
+  %i = phi i64 [ 0, %entry ], [ %j, %next ]
+  br label %inner
+inner:
+  %k = phi i64 [ %i, %outer ], [ %l, %odd ], [ %m, %even ]
+  %more = icmp ult i64 %k, %n
+  br i1 %more, label %body, label %next
+body:
+  %bit = and i64 %k, 1
+  %is_odd = icmp ne i64 %bit, 0
+  br i1 %is_odd, label %odd, label %even
+odd:
+  %l = add i64 %k, 1
+  br label %inner
+even:
+  %m = add i64 %k, 3
+  br label %inner
+next:
+  %j = add i64 %i, 1
+  %again = icmp ult i64 %j, %n
+  br i1 %again, label %outer, label %end
+end:
+  ret i64 %k
+}
+
 define i64 @nested(i64 %n) {
 entry:
   br label %outer

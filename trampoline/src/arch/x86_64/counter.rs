@@ -4,7 +4,7 @@
 //! Code that counts does so at places where r11 and the flags are free:
 //!
 //! ```text
-//!     dec  dword ptr [counter]
+//!     dec  dword ptr [counter]          entries; of loops, so many rounds at once as Counters::step says
 //!     js   out
 //! on:
 //!     …
@@ -53,10 +53,15 @@ pub struct Counter {
     left: AtomicI32,
     /// Its number among those of its function.
     number: u32,
-    /// What it is of: [`Counted`], packed.
-    of: u32,
+    /// What it is of: [`Counted`], packed; of entries the upper half is the [step](Counters::set_step).
+    of: AtomicU32,
     /// [`ASKS`], [`RETIRED`] or [`REPLACED`].
     state: AtomicU32,
+}
+
+impl Counter {
+    /// Where the [step](Counters::set_step) is in a counter of entries: code reads it.
+    pub const STEP: usize = offset_of!(Counter, of) + 2;
 }
 
 const _: () = assert!(offset_of!(Counter, left) == 0);
@@ -89,6 +94,8 @@ pub enum Counted {
 impl Counted {
     const LEFT: u32 = 1 << 31;
     const INLINED: u32 = 1;
+    /// Where the step begins among the bits of entries.
+    const STEP: u32 = 16;
 
     fn packed(self) -> u32 {
         match self {
@@ -101,7 +108,8 @@ impl Counted {
 impl Counter {
     /// One of entries that runs out after `left`.
     pub const fn new(left: i32) -> Self {
-        Self { left: AtomicI32::new(left), number: 0, of: 0, state: AtomicU32::new(ASKS) }
+        let of = AtomicU32::new(1 << Counted::STEP);
+        Self { left: AtomicI32::new(left), number: 0, of, state: AtomicU32::new(ASKS) }
     }
 
     /// Its number: 0 for entries.
@@ -134,7 +142,7 @@ impl Counter {
 
     /// What it is of.
     pub fn of(&self) -> Counted {
-        match (self.number, self.of) {
+        match (self.number, self.of.load(Ordering::Relaxed)) {
             (0, of) => Counted::Entries { inlined: of & Counted::INLINED != 0 },
             (_, of) => Counted::Loop { block: of & !Counted::LEFT, left: of & Counted::LEFT != 0 },
         }
@@ -167,10 +175,10 @@ impl Counters {
     }
 
     /// The bytes of a head without an owner, of a counter of entries that runs out after `calls`, and of one for each of
-    /// these loops, by block and whether it may be left, that runs out after `rounds`.
+    /// these loops, by block and whether it may be left, that runs out after `rounds`, which are counted by steps.
     pub fn bytes(
         (calls, inlined): (i32, bool),
-        rounds: i32,
+        (rounds, step): (i32, u16),
         loops: impl Iterator<Item = (u32, bool)>,
     ) -> Vec<u8> {
         let mut bytes = vec![0; Self::HEAD];
@@ -179,7 +187,8 @@ impl Counters {
             std::iter::once((calls, Counted::Entries { inlined })).chain(loops).zip(0_u32..)
         {
             bytes.extend_from_slice(&left.to_le_bytes());
-            for word in [number, of.packed(), ASKS] {
+            let step = if number == 0 { u32::from(step) << Counted::STEP } else { 0 };
+            for word in [number, of.packed() | step, ASKS] {
                 bytes.extend_from_slice(&word.to_le_bytes());
             }
         }
@@ -223,6 +232,12 @@ impl Counters {
     /// That of entries.
     pub fn entries(&self) -> &Counter {
         &self.entries
+    }
+
+    /// Has so many rounds, at least one, counted at once by each call of the function from now on.
+    pub fn set_step(&self, step: u16) {
+        let others = self.entries.of.load(Ordering::Relaxed) & ((1 << Counted::STEP) - 1);
+        self.entries.of.store(others | u32::from(step) << Counted::STEP, Ordering::Relaxed);
     }
 
     /// Has each entry go on in newer code: calls may lead to the older one for ever.

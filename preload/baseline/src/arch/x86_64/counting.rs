@@ -1,11 +1,24 @@
 //! Counters: entries and rounds of loops, and how code is left for better code.
 //!
 //! ```text
-//!     dec  dword ptr [counter]
+//!     dec  dword ptr [counter]         entries
 //!     js   out
 //! on:
 //!     …
-//! out:                                 behind the epilogue
+//!     dec  dword ptr [rbp - rounds]    a round of a loop, where its header begins
+//!     je   many
+//! on:
+//!     …
+//!     dec  dword ptr [rbp - rounds]    or r10d: in the place of each jump to it, if nothing else leads back
+//!     jne  on
+//!     jmp  many
+//!     …
+//! many:                                behind the epilogue
+//!     movzx r11d, word ptr [step]
+//!     mov  [rbp - rounds], r11d        or r10d
+//!     sub  [counter], r11d
+//!     jns  on
+//! out:
 //!     lea  r11, [counter]
 //!     call [entry]                     keeps all other registers
 //!     test r11, r11
@@ -18,20 +31,27 @@
 //!     jmp  epilogue
 //! ```
 //!
-//! Entries are counted in front of the prologue: calls may lead to code that was replaced. All that is live at a loop's header
-//! lies in the frame ([`stack_map`](super::stack_map)), variables apart. Exceptions pass through that last call without a
-//! landing pad: cleanups are the rest's.
+//! Entries are counted in front of the prologue: calls may lead to code that was replaced. Rounds are counted in the frame,
+//! those of all loops together, and a step of them at once is those of the loop in which it is complete: one of a few
+//! instructions would have to wait for the counter's memory each time. One that does not call, and is entered by jumps,
+//! counts its own in r10, which nothing in it gets: those of its last step are lost each time.
+//!
+//! All that is live at a loop's header lies in the frame ([`stack_map`](super::stack_map)), variables apart. Exceptions pass
+//! through that last call without a landing pad: cleanups are the rest's.
 
 use autojit_abi::StackMap;
-use autojit_bitcode::Block;
+use autojit_bitcode::{Block, Opcode};
 
 use super::Compiler;
-use super::asm::{Assembler, Cond, Label, Mem, Width, gp};
+use super::asm::{Alu, Assembler, Base, Cond, Gp, Label, Mem, Rm, Width, gp};
 use super::registers::{Reg, SCRATCH};
 use super::values::ValueState;
 use crate::analysis::{Labels, NONE};
 use crate::code::{LoopHeader, RelocationKind, RelocationTarget, Runtime};
 use crate::refused::{Reason, Refused};
+
+/// Counts rounds of loops that do not call.
+const ROUNDS: Gp = gp::R10;
 
 /// What a function is compiled for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,12 +77,27 @@ pub(crate) struct Home {
 #[derive(Debug, Default)]
 pub(crate) struct Counted {
     loops: Vec<CountedLoop>,
+    /// Where rounds are counted until they come to a step, as a distance to rbp.
+    rounds: Option<i32>,
+    /// By position, what is known of headers of loops to which only jumps lead back, which count in its place.
+    by_jumps: Vec<Option<ByJumps>>,
+    /// The last position of the loop that counts in [`ROUNDS`] here.
+    in_register: Option<u32>,
     /// Variables that live in registers.
     pub homes: Vec<Home>,
     /// The map that was asked for.
     pub map: Option<StackMap>,
     /// The labels of a function with `indirectbr`.
     pub labels: Option<Labels>,
+}
+
+/// A loop that counts where jumps lead back.
+#[derive(Clone, Copy, Debug)]
+struct ByJumps {
+    /// Its number in [`Counted::loops`], once its header is there.
+    number: u32,
+    /// Its last position, if it counts in [`ROUNDS`].
+    in_register: Option<u32>,
 }
 
 /// The header of a loop.
@@ -73,6 +108,8 @@ struct CountedLoop {
     block: u32,
     /// The loop may be left.
     left: bool,
+    /// Where its rounds are counted.
+    rounds: Rm,
 }
 
 impl Counted {
@@ -88,12 +125,22 @@ fn counter(number: u32) -> Mem {
     Mem::symbol(RelocationKind::Pc32, RelocationTarget::Counter(number), 0)
 }
 
+/// How many rounds are counted at once.
+const STEP: Mem = Mem {
+    base: Base::Symbol(RelocationKind::Pc32, RelocationTarget::Counter(0)),
+    index: None,
+    disp: LoopHeader::STEP,
+};
+
 impl Compiler<'_> {
-    /// Gives variables that live in registers the memory that they lie in when a loop is left.
+    /// Gives rounds the memory in which they are counted, and variables that live in registers that in which they lie when a
+    /// loop is left.
     pub(crate) fn allocate_homes(&mut self) -> Result<(), Refused> {
         if !self.purpose.counting || self.analysis.order.loops.is_empty() {
             return Ok(());
         }
+        self.counted.rounds = Some(self.frame.allocate(8, 8)?);
+        self.find_jumps();
         for local in 0..self.assignments.len() {
             if let ValueState::Variable(reg) = self.assignments[local].state {
                 let offset = self.frame.allocate(8, 8)?;
@@ -101,6 +148,93 @@ impl Compiler<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Finds the loops whose rounds are counted where jumps lead back.
+    fn find_jumps(&mut self) {
+        let order = &self.analysis.order;
+        let mut by_jumps = vec![None; order.blocks.len()];
+        for around in &order.loops {
+            if self.is_counted(around.first) && !self.is_dispatched(order.blocks[around.first as usize]) {
+                let in_register =
+                    Some(around.last).filter(|_| self.may_count_in_register(around.first, around.last));
+                by_jumps[around.first as usize] = Some(ByJumps { number: NONE, in_register });
+            }
+        }
+        for (position, block) in order.blocks.iter().enumerate() {
+            let last = self.body.block(Block(*block)).last();
+            if last.is_none_or(|(_, instruction)| instruction.opcode == Opcode::Br) {
+                continue;
+            }
+            for target in self.body.successors(Block(*block)) {
+                let target = order.positions.get(target.0 as usize).copied().unwrap_or(NONE) as usize;
+                match by_jumps.get_mut(target) {
+                    // A branch on a condition jumps in any case.
+                    Some(counted) if target <= position => *counted = None,
+                    Some(Some(counted)) => counted.in_register = None,
+                    _ => {}
+                }
+            }
+        }
+        self.counted.by_jumps = by_jumps;
+    }
+
+    /// Whether no loop is in the one of these positions, and nothing that calls or takes many registers.
+    fn may_count_in_register(&self, first: u32, last: u32) -> bool {
+        use Opcode::{AtomicRmw, Call, CallBr, CmpXchg, Invoke};
+        let order = &self.analysis.order;
+        let own = order.innermost[first as usize];
+        (first..=last).all(|position| {
+            let block = Block(order.blocks[position as usize]);
+            order.innermost[position as usize] == own
+                && self.body.block(block).all(|(_, instruction)| {
+                    !matches!(instruction.opcode, Call | Invoke | CallBr | CmpXchg | AtomicRmw)
+                })
+        })
+    }
+
+    /// What is known of a loop whose header a jump from here leads to, if that counts.
+    fn by_jumps(&self, target: u32) -> Option<(u32, ByJumps)> {
+        let position = *self.analysis.order.positions.get(target as usize)?;
+        Some((position, (*self.counted.by_jumps.get(position as usize)?)?))
+    }
+
+    /// Goes to `target`, where the moves of this edge lead: a jump that may be one to the header of a loop. Counts then.
+    pub(crate) fn jump_and_count(&mut self, target: u32) {
+        match self.by_jumps(target) {
+            Some((position, ByJumps { number, .. })) if position <= self.position => {
+                let CountedLoop { out, on, rounds, .. } = self.counted.loops[number as usize];
+                self.asm.dec(Width::B4, rounds);
+                self.asm.jcc(Cond::Ne, on);
+                self.asm.jmp(out);
+            }
+            Some((_, ByJumps { in_register: Some(_), .. })) => {
+                // What it may have held is in its slot: the header begins with all registers empty.
+                self.asm.movzx(Width::B2, ROUNDS, STEP);
+                self.continue_at(target);
+            }
+            _ => self.continue_at(target),
+        }
+    }
+
+    /// Keeps [`ROUNDS`] for a loop whose header is at a position, and gives it back behind the last one.
+    pub(crate) fn keep_rounds(&mut self, position: u32) {
+        if self.counted.in_register.is_some_and(|last| position > last) {
+            self.counted.in_register = None;
+            self.regs.give_back(ROUNDS.into());
+        }
+        if let Some(Some(ByJumps { in_register: Some(last), .. })) =
+            self.counted.by_jumps.get(position as usize)
+        {
+            self.counted.in_register = Some(*last);
+            self.regs.reserve(ROUNDS.into());
+        }
+    }
+
+    /// Where [`ROUNDS`] is kept from a call that an instruction needs which is none.
+    pub(crate) fn rounds_in_register(&self) -> Option<(Gp, Mem)> {
+        let rounds = self.counted.rounds.filter(|_| self.counted.in_register.is_some());
+        rounds.map(|rounds| (ROUNDS, Mem::at(gp::RBP, rounds)))
     }
 
     /// Code that counts is replaced: its labels must not be known to what replaces it.
@@ -160,31 +294,61 @@ impl Compiler<'_> {
         Some(out)
     }
 
+    /// Begins to count rounds, behind the prologue: r11 is free.
+    pub(crate) fn begin_rounds(&mut self) {
+        if let Some(rounds) = self.counted.rounds {
+            self.next_step(Mem::at(gp::RBP, rounds).into());
+        }
+    }
+
+    /// Has a step of rounds counted, whose number is in r11 then.
+    fn next_step(&mut self, rounds: Rm) {
+        self.asm.movzx(Width::B2, SCRATCH, STEP);
+        match rounds {
+            Rm::Reg(reg) => self.asm.mov(Width::B4, Gp(reg), SCRATCH),
+            Rm::Mem(rounds) => self.asm.mov_mr(Width::B4, rounds, SCRATCH),
+        }
+    }
+
     /// Counts a round of a loop, where its header begins: nothing is in r11 or the flags.
     pub(crate) fn count_round(&mut self, block: u32) -> Result<(), Refused> {
-        if !self.purpose.counting {
-            return Ok(());
-        }
+        let Some(rounds) = self.counted.rounds else { return Ok(()) };
         // The exception is in registers there.
         let left = !self.is_landing_pad(block);
         let (out, on) = (self.asm.label(), self.asm.label());
-        self.asm.dec(Width::B4, counter(self.counted.loops.len() as u32 + 1));
-        self.asm.jcc(Cond::S, out);
+        let number = self.counted.loops.len() as u32;
+        let mut rounds = Mem::at(gp::RBP, rounds).into();
+        match &mut self.counted.by_jumps[self.position as usize] {
+            None => {
+                self.asm.dec(Width::B4, rounds);
+                self.asm.jcc(Cond::E, out);
+            }
+            Some(counted) => {
+                counted.number = number;
+                if counted.in_register.is_some() {
+                    rounds = ROUNDS.into();
+                }
+            }
+        }
         self.asm.bind(on);
-        self.counted.loops.push(CountedLoop { out, on, block, left });
+        self.counted.loops.push(CountedLoop { out, on, block, left, rounds });
         if left && self.purpose.map_of == Some(block) {
             self.counted.map = Some(self.stack_map(block)?);
         }
         Ok(())
     }
 
-    /// Emits what is done when the counter of a loop has run out. Behind the epilogue.
+    /// Emits what is done when a step of rounds is complete, and when the counter of a loop has run out. Behind the epilogue.
     pub(crate) fn finish_counting(&mut self) {
         for index in 0..self.counted.loops.len() {
-            let CountedLoop { out, on, block, left } = self.counted.loops[index];
+            let CountedLoop { out, on, block, left, rounds } = self.counted.loops[index];
+            let number = index as u32 + 1;
             self.line_of_block(block);
             self.asm.bind(out);
-            self.call_counter(index as u32 + 1);
+            self.next_step(rounds);
+            self.asm.alu_mr(Alu::Sub, Width::B4, counter(number), SCRATCH);
+            self.asm.jcc(Cond::Ns, on);
+            self.call_counter(number);
             if left {
                 self.asm.test(Width::B8, SCRATCH, SCRATCH);
                 self.asm.jcc(Cond::E, on);

@@ -84,10 +84,15 @@ impl Compiler<'_> {
     /// Moves, then control goes to `target`; nothing more is emitted for this path.
     pub(crate) fn go_to(&mut self, target: u32) -> Result<(), Refused> {
         self.edge_moves(target)?;
+        self.continue_at(target);
+        Ok(())
+    }
+
+    /// Control goes to `target`, for which all moves were made.
+    pub(crate) fn continue_at(&mut self, target: u32) {
         if !self.is_next(target) {
             self.asm.jmp(self.labels[target as usize]);
         }
-        Ok(())
     }
 
     /// The label to branch to for an edge: the block's own, or one of moves that are still to be emitted.

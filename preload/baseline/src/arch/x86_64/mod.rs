@@ -153,6 +153,7 @@ pub(crate) fn compile(
     compiler.choose_variables()?;
     compiler.allocate_homes()?;
     compiler.reserve_prologue();
+    compiler.begin_rounds();
     compiler.enter()?;
     for position in 0..analysis.order.blocks.len() as u32 {
         compiler.block(position)?;
@@ -169,6 +170,7 @@ impl Compiler<'_> {
         if position > 0 && !self.goes_on(position) {
             self.forget_registers()?;
         }
+        self.keep_rounds(position);
         self.asm.bind(self.labels[block as usize]);
         if self.is_counted(position) {
             self.count_round(block)?;

@@ -152,6 +152,11 @@ impl RegisterFile {
         self.saved |= reg.bit() & CALLEE_SAVED;
     }
 
+    /// Lets a register be given out that was kept.
+    pub(crate) fn give_back(&mut self, reg: Reg) {
+        self.reserved &= !reg.bit();
+    }
+
     fn take_temporary(&mut self, reg: Reg) {
         self.temporary |= reg.bit();
         self.locked |= reg.bit();

@@ -202,7 +202,7 @@ impl Assembler {
     }
 
     /// dec of memory
-    pub(crate) fn dec(&mut self, width: Width, operand: Mem) {
+    pub(crate) fn dec(&mut self, width: Width, operand: impl Into<Rm>) {
         self.op(Op::sized(Map::One, 0xfe, width), 1, operand.into());
     }
 

@@ -330,6 +330,10 @@ impl Compiler<'_> {
             }
             self.asm.mov_i(gp::RAX, plan.arguments.vectors as u64);
         }
+        let rounds = self.rounds_in_register();
+        if let Some((reg, memory)) = rounds {
+            self.asm.mov_mr(Width::B4, memory, reg);
+        }
         let start = self.asm.offset();
         match callee {
             Callee::Symbol(target) => self.asm.call_symbol(target),
@@ -337,6 +341,9 @@ impl Compiler<'_> {
         }
         if let Some(pad) = unwind {
             self.note_call_site(start, pad)?;
+        }
+        if let Some((reg, memory)) = rounds {
+            self.asm.mov(Width::B4, reg, memory);
         }
         match (stack, align) {
             (0, _) => {}

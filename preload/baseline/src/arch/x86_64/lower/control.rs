@@ -24,7 +24,9 @@ impl Compiler<'_> {
     pub(crate) fn lower_jump(&mut self) -> Result<(), Refused> {
         let target = self.target(0)?;
         self.store_live()?;
-        self.go_to(target)
+        self.edge_moves(target)?;
+        self.jump_and_count(target);
+        Ok(())
     }
 
     /// Lowers the conditional `br`.
