@@ -43,6 +43,8 @@ enum class Asked {
   ComputedSize,
   // Whether the object, or the member, at an address is in sight, how large it may be.
   Object,
+  // Whether an address may be one of a variable, or of a member of a structure.
+  Member,
   // Whether an address is one of constant data.
   Text,
   // What is known of a number without what is called, and without callers.
@@ -51,9 +53,10 @@ enum class Asked {
 
 class Values {
 public:
-  // `Objects` and `Texts` are asked for what this one wants to know of others.
-  Values(const Module &M, const TargetLibraryInfo &Library, Asked What, Values *Objects = nullptr, Values *Texts = nullptr)
-      : M(M), Library(Library), What(What), Objects(Objects), Texts(Texts) {}
+  // The others are asked for what this one wants to know of them.
+  Values(const Module &M, const TargetLibraryInfo &Library, Asked What, Values *Members = nullptr, Values *Objects = nullptr,
+         Values *Texts = nullptr)
+      : M(M), Library(Library), What(What), Members(Members), Objects(Objects), Texts(Texts) {}
 
   bool mayBeKnown(const Value &V) {
     Steps = 0;
@@ -61,13 +64,15 @@ public:
   }
 
 private:
-  // A place in memory, as a load or a store names it: a member of a structure, a variable, or null for any other.
+  // A place in memory, as a load or a store names it: a member of a structure, a variable, a value of a type that may be anywhere
+  // (`Scalar`), or null for any other.
   using Place = std::pair<const void *, uint64_t>;
+  static constexpr uint64_t Scalar = ~uint64_t(0);
   // What known values are written to.
   struct Written {
     DenseSet<Place> Places;
     bool Anywhere = false;
-    bool has(Place P) const { return Anywhere || Places.contains(P); }
+    bool has(Place P) const { return Anywhere || (P.first && Places.contains(P)); }
     // Numbers are written through so many pointers that only members and variables count for them.
     bool hasNumber(Place P) const { return P.first ? Places.contains(P) : Anywhere; }
   };
@@ -75,7 +80,7 @@ private:
   const Module &M;
   const TargetLibraryInfo &Library;
   const Asked What;
-  Values *Objects, *Texts;
+  Values *Members, *Objects, *Texts;
   // What is certain, and what has been looked at in this round.
   DenseSet<const Value *> Known, Unknown, Seen;
   Written Addresses, Numbers;
@@ -86,10 +91,14 @@ private:
 
   // What hangs on itself is unknown unless something else makes it known: what is known grows, round by round, from nothing.
   bool ask(const Value &V) {
+    return ask([&] { return visit(V); });
+  }
+
+  bool ask(function_ref<bool()> MayBeKnown) {
     for (size_t Before = ~size_t(0);;) {
       Before = Known.size();
       Seen.clear();
-      if (visit(V))
+      if (MayBeKnown())
         return true;
       if (std::exchange(WantsLook, false) && !HasLooked)
         look();
@@ -135,7 +144,7 @@ private:
     if (auto *Call = dyn_cast<CallBase>(I))
       return isReturned(*Call);
     if (auto *Offset = dyn_cast<GetElementPtrInst>(I))
-      return (What == Asked::Object && Offset->getSourceElementType()->isStructTy()) ||
+      return ((What == Asked::Object || What == Asked::Member) && Offset->getSourceElementType()->isStructTy()) ||
              (visit(*Offset->getPointerOperand()) && (!needsOffsets() || areKnown(Offset->indices())));
     if (isa<SelectInst, PHINode>(I))
       return areAllKnown(*I);
@@ -191,12 +200,16 @@ private:
       auto *Call = dyn_cast<CallBase>(U.getUser());
       if (Call && Call->isCallee(&U))
         return Argument.getArgNo() < Call->arg_size() && visit(*Call->getArgOperand(Argument.getArgNo()));
-      // Called through a pointer that may become known.
-      if (Call)
-        return bodyOf(*Call) != nullptr;
-      auto *Table = dyn_cast<GlobalVariable>(U.getUser());
-      return !Table || Table->isConstant();
+      return mayBeCalled(U);
     });
+  }
+
+  // Whether a function may be called through a pointer that becomes known, of a use of it.
+  static bool mayBeCalled(const Use &U) {
+    if (auto *Call = dyn_cast<CallBase>(U.getUser()))
+      return bodyOf(*Call) != nullptr;
+    auto *Table = dyn_cast<GlobalVariable>(U.getUser());
+    return !Table || Table->isConstant();
   }
 
   // Functions of the C library that return an address in, or a new object as large as, their arguments say.
@@ -231,7 +244,7 @@ private:
     if (What == Asked::Object && (Call.returnDoesNotAlias() || isUnderstood(Call)))
       return true;
     if (isa<IntrinsicInst>(Call) || isUnderstood(Call))
-      return What == Asked::Text ? any_of(Call.args(), [&](const Use &U) { return U->getType()->isPointerTy() && visit(*U); })
+      return What == Asked::Text || What == Asked::Member ? any_of(Call.args(), [&](const Use &U) { return U->getType()->isPointerTy() && visit(*U); })
                                  : (What != Asked::Size && Call.hasFnAttr(Attribute::AllocSize)) || areKnown(Call.args());
     return false;
   }
@@ -242,18 +255,40 @@ private:
     auto *Variable = dyn_cast<GlobalVariable>(rootOf(Load.getPointerOperand()));
     if (Variable && Variable->isConstant())
       return true;
+    return mayReach(Load, Load, *Load.getPointerOperand(), 0, 0);
+  }
+
+  // Whether what a load reads may be known before an instruction, where the address is another, in a caller, so many calls away.
+  bool mayReach(const LoadInst &Load, const Instruction &Before, const Value &Address, int64_t Offset, unsigned Away) {
     const bool Alone = What == Asked::Alone;
-    std::optional<bool> Elsewhere;
-    auto MayBring = [&](Origin From) {
-      if (Alone)
-        return From != Origin::Entry;
-      if (!Elsewhere)
-        Elsewhere = isWritten(Load);
-      return *Elsewhere;
-    };
+    auto MayBring = [&](Origin From) { return Alone ? From == Origin::Object : isWritten(Load); };
     auto MayBeKnown = [&](const Value &V) { return isa<ConstantInt>(V) || visit(V); };
+    auto MayEnter = [&](const Value &Address, int64_t Offset) {
+      return !Alone && isWritten(Load) && mayEnter(Load, *Before.getFunction(), Address, Offset, Away);
+    };
     auto IsExposed = [&](const Value &Root) { return isExposed(Root); };
-    return Paths(Load, Library, Alone, MayBeKnown, MayBring, IsExposed).mayBringKnown();
+    Paths Ways(M.getDataLayout(), Library, Load.getType(), Alone, MayBeKnown, MayBring, MayEnter, IsExposed);
+    const bool May = Ways.mayBringKnown(Before, Address, Offset);
+    Steps += (2000 - Ways.Left) / 16;
+    return May;
+  }
+
+  // The same where a function is entered: a caller into which it may be inlined may have written it.
+  bool mayEnter(const LoadInst &Load, const Function &F, const Value &Address, int64_t Offset, unsigned Away) {
+    if (F.hasFnAttribute(Attribute::NoInline))
+      return false;
+    auto *Argument = dyn_cast<llvm::Argument>(&Address);
+    if (Away == 3 || (!Argument && !isa<Constant>(Address)))
+      return true;
+    return any_of(F.uses(), [&](const Use &U) {
+      auto *Call = dyn_cast<CallBase>(U.getUser());
+      if (Call && Call->isCallee(&U)) {
+        if (Argument && Argument->getArgNo() >= Call->arg_size())
+          return false;
+        return mayReach(Load, *Call, Argument ? *Call->getArgOperand(Argument->getArgNo()) : Address, Offset, Away + 1);
+      }
+      return mayBeCalled(U);
+    });
   }
 
   // Whether functions that are called, of which nothing is known, may write to the memory behind a pointer, whatever an optimiser sees.
@@ -277,26 +312,32 @@ private:
   // Whether the module writes something known where a load may read it.
   bool isWritten(const LoadInst &Load) {
     const Value *Root = rootOf(Load.getPointerOperand());
+    const bool IsNumber = Load.getType()->isIntegerTy();
     if (auto *Variable = dyn_cast<AllocaInst>(Root))
-      return !isOnlyUnknown(*Variable);
+      return !isOnlyUnknown(*Variable, IsNumber);
     if (auto *Variable = dyn_cast<GlobalVariable>(Root))
-      if (Variable->hasLocalLinkage() && isOnlyUnknown(*Variable))
+      if (Variable->hasLocalLinkage() && isOnlyUnknown(*Variable, IsNumber))
         return isa<GlobalVariable>(rootOf(Variable->getInitializer()));
     WantsLook = true;
     const Place P = placeOf(Load, *Load.getPointerOperand());
-    if (Load.getType()->isIntegerTy())
+    if (IsNumber)
       return Numbers.hasNumber(P);
-    // What has a place is known by it, unless its address was taken.
-    return Addresses.has(P) || (!P.first && !Addresses.Places.empty() && isInSight(*Root));
+    const MDNode *Tag = Load.getMetadata(LLVMContext::MD_tbaa);
+    if (Addresses.has(P) || (Tag && Addresses.has(typeOf(*Tag))))
+      return true;
+    // A member whose address was taken.
+    const bool IsMember = P.first && P.second != Scalar;
+    return !IsMember && !Addresses.Places.empty() && (Members ? Members->mayBeKnown(*Root) : visit(*Root));
   }
 
   // Whether all that is stored in a variable is unknown, and nothing else writes to it but what is not in this module.
-  bool isOnlyUnknown(const Value &Variable, unsigned Deep = 0) {
+  bool isOnlyUnknown(const Value &Variable, bool Numbers = true, unsigned Deep = 0) {
     return Deep < 3 && visitUses(Variable, [&](const Use &U) {
-      if (isa<LoadInst>(U.getUser()) || isMarker(*U.getUser()) || isa<MemSetInst>(U.getUser()))
+      if (isa<LoadInst, ICmpInst>(U.getUser()) || isMarker(*U.getUser()) || isa<MemSetInst>(U.getUser()))
         return true;
       if (auto *Store = dyn_cast<StoreInst>(U.getUser()))
-        return U.getOperandNo() == StoreInst::getPointerOperandIndex() && !visit(*Store->getValueOperand());
+        return U.getOperandNo() == StoreInst::getPointerOperandIndex() &&
+               ((!Numbers && Store->getValueOperand()->getType()->isIntegerTy()) || !visit(*Store->getValueOperand()));
       if (auto *Copy = dyn_cast<MemTransferInst>(U.getUser()))
         return U.getOperandNo() != 0 || !holdsAddresses(*rootOf(Copy->getRawSource()));
       auto *Call = dyn_cast<CallBase>(U.getUser());
@@ -304,7 +345,7 @@ private:
         return false;
       const Function *Body = bodyOf(*Call);
       return !Body || (Call->isArgOperand(&U) && Call->getArgOperandNo(&U) < Body->arg_size() &&
-                       isOnlyUnknown(*Body->getArg(Call->getArgOperandNo(&U)), Deep + 1));
+                       isOnlyUnknown(*Body->getArg(Call->getArgOperandNo(&U)), Numbers, Deep + 1));
     });
   }
 
@@ -320,8 +361,10 @@ private:
     const MDNode *Tag = I.getMetadata(LLVMContext::MD_tbaa);
     if (Place P = Tag ? memberOf(*Tag) : Place{}; P.first)
       return P;
-    if (isa<GlobalVariable>(Address))
-      return {&Address, 0};
+    if (isa<GlobalVariable>(rootOf(&Address)))
+      return {rootOf(&Address), 0};
+    if (Place P = Tag ? typeOf(*Tag) : Place{}; P.first)
+      return P;
     // Without descriptions, as offsets say, which do not tell a first member from the structure.
     auto *Offset = dyn_cast<GEPOperator>(&Address);
     if (Tag || !Offset || !Offset->getSourceElementType()->isStructTy() || !Offset->hasAllConstantIndices() ||
@@ -331,6 +374,15 @@ private:
     for (const Use &Index : drop_begin(Offset->indices()))
       Path = Path * 4099 + cast<ConstantInt>(Index)->getZExtValue() + 1;
     return {Offset->getSourceElementType(), Path};
+  }
+
+  // The type that the description of an access names, if values of no other type are read there.
+  static Place typeOf(const MDNode &Tag) {
+    auto *Type = Tag.getNumOperands() < 3 ? nullptr : dyn_cast<MDNode>(Tag.getOperand(1));
+    auto *Name = Type && Type->getNumOperands() != 0 ? dyn_cast<MDString>(Type->getOperand(0)) : nullptr;
+    if (!Name || is_contained(ArrayRef<StringRef>{"omnipotent char", "any pointer"}, Name->getString()))
+      return {};
+    return {Type, Scalar};
   }
 
   // The member that the description of an access names, in the innermost structure.
@@ -372,7 +424,9 @@ private:
 
   bool lookAt(const Instruction &I) {
     if (auto *Copy = dyn_cast<MemTransferInst>(&I)) {
-      if (isa<AllocaInst>(rootOf(Copy->getRawDest())) || Addresses.Anywhere || !holdsAddresses(*rootOf(Copy->getRawSource())))
+      const Value &From = *rootOf(Copy->getRawSource());
+      if (isa<AllocaInst>(rootOf(Copy->getRawDest())) || Addresses.Anywhere || !holdsAddresses(From) ||
+          (isa<AllocaInst>(From) && !ask([&] { return !isOnlyUnknown(From, /*Numbers=*/false); })))
         return false;
       return Addresses.Anywhere = true;
     }
@@ -384,6 +438,10 @@ private:
       return false;
     Written &To = Stored.getType()->isIntegerTy() ? Numbers : Addresses;
     const Place P = placeOf(*Store, *Store->getPointerOperand());
+    // Elements of what is allocated are read through the pointer that they were written through.
+    const Value *Root = rootOf(Store->getPointerOperand());
+    if ((!P.first || P.second == Scalar) && Members && isa<LoadInst, CallBase>(Root) && !Members->mayBeKnown(*Root))
+      return false;
     if ((P.first ? To.Places.contains(P) : To.Anywhere) || !ask(Stored))
       return false;
     if (!P.first)

@@ -13,6 +13,7 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Analysis/ConstantFolding.h"
 #include "llvm/Analysis/MemoryBuiltins.h"
+#include "llvm/Analysis/ValueTracking.h"
 
 using namespace llvm;
 using knowledge::Asked;
@@ -22,7 +23,19 @@ namespace {
 // The size of the object, from an address in it on, if both are there to see.
 std::optional<uint64_t> exactSize(const Value *Address, const DataLayout &Layout, const TargetLibraryInfo &Library) {
   APInt Offset(Layout.getIndexTypeSizeInBits(Address->getType()), 0);
-  Address = Address->stripAndAccumulateConstantOffsets(Layout, Offset, /*AllowNonInbounds=*/true);
+  for (;;) {
+    Address = Address->stripAndAccumulateConstantOffsets(Layout, Offset, /*AllowNonInbounds=*/true);
+    // The end of a text that was copied.
+    auto *Call = dyn_cast<CallBase>(Address);
+    LibFunc Function;
+    if (!Call || !Library.getLibFunc(*Call, Function) || (Function != LibFunc_stpcpy && Function != LibFunc_stpcpy_chk))
+      break;
+    const uint64_t Length = GetStringLength(Call->getArgOperand(1));
+    if (Length == 0)
+      break;
+    Offset += Length - 1;
+    Address = Call->getArgOperand(0);
+  }
   if (!isa<AllocaInst, GlobalVariable, CallBase>(Address))
     return std::nullopt;
   ObjectSizeOpts Options;
@@ -66,10 +79,12 @@ void answer(IntrinsicInst &Question, uint64_t Size, const DataLayout &Layout, co
 
 // What is asked of all values of a module.
 struct Knowledge {
-  knowledge::Values Objects, Texts, AtOnce, Computed, Alone;
+  knowledge::Values Members, Objects, Texts, AtOnce, Computed, Alone;
   Knowledge(const Module &M, const TargetLibraryInfo &Library)
-      : Objects(M, Library, Asked::Object), Texts(M, Library, Asked::Text, &Objects), AtOnce(M, Library, Asked::Size, &Objects, &Texts),
-        Computed(M, Library, Asked::ComputedSize, &Objects, &Texts), Alone(M, Library, Asked::Alone, &Objects, &Texts) {}
+      : Members(M, Library, Asked::Member), Objects(M, Library, Asked::Object, &Members),
+        Texts(M, Library, Asked::Text, &Members, &Objects), AtOnce(M, Library, Asked::Size, &Members, &Objects, &Texts),
+        Computed(M, Library, Asked::ComputedSize, &Members, &Objects, &Texts),
+        Alone(M, Library, Asked::Alone, &Members, &Objects, &Texts) {}
 };
 
 void settleObjectSizes(Module &M, const TargetLibraryInfo &Library) {

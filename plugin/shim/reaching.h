@@ -28,7 +28,8 @@ inline const Function *bodyOf(const CallBase &Call) {
 
 // What a path that leads to a load has at its beginning.
 enum class Origin {
-  Entry,
+  // What another function returned the address of.
+  Elsewhere,
   // What is allocated, or written as a whole.
   Object,
   // A function that may be inlined.
@@ -37,24 +38,29 @@ enum class Origin {
 
 class Paths {
 public:
-  const LoadInst &Load;
+  const DataLayout &Layout;
   const TargetLibraryInfo &Library;
+  // Of what type the value is that is read.
+  Type *const Read;
   // Whether functions that are called stay calls.
   const bool Alone;
-  // Whether a value that was stored may be known, whether a path from there may bring something known, and whether functions that are
-  // called may reach the memory behind a pointer.
+  // Whether a value that was stored may be known, whether a path from there may bring something known, the same of where the function
+  // is called (with the address there, an offset further), and whether functions that are called may reach the memory behind a pointer.
   const function_ref<bool(const Value &)> MayBeKnown;
   const function_ref<bool(Origin)> MayBring;
+  const function_ref<bool(const Value &, int64_t)> MayEnter;
   const function_ref<bool(const Value &)> IsExposed;
+  // More than a few instructions are not looked at.
+  size_t Left = 2000;
 
-  Paths(const LoadInst &Load, const TargetLibraryInfo &Library, bool Alone, function_ref<bool(const Value &)> MayBeKnown,
-        function_ref<bool(Origin)> MayBring, function_ref<bool(const Value &)> IsExposed)
-      : Load(Load), Library(Library), Alone(Alone), MayBeKnown(MayBeKnown), MayBring(MayBring), IsExposed(IsExposed) {}
+  Paths(const DataLayout &Layout, const TargetLibraryInfo &Library, Type *Read, bool Alone, function_ref<bool(const Value &)> MayBeKnown,
+        function_ref<bool(Origin)> MayBring, function_ref<bool(const Value &, int64_t)> MayEnter,
+        function_ref<bool(const Value &)> IsExposed)
+      : Layout(Layout), Library(Library), Read(Read), Alone(Alone), MayBeKnown(MayBeKnown), MayBring(MayBring), MayEnter(MayEnter), IsExposed(IsExposed) {}
 
-  // Whether something known may be read: all paths have written it. More than a few instructions are not looked at.
-  bool mayBringKnown() {
+  // Whether something known may be read at an address before an instruction: all paths have written it.
+  bool mayBringKnown(const Instruction &Before, const Value &Address, int64_t Offset) {
     SmallVector<Place, 16> Open;
-    size_t Left = 2000;
     auto Walk = [&](Place P, BasicBlock::const_reverse_iterator At) {
       for (; At != P.Block->rend(); ++At) {
         if (Left-- == 0)
@@ -65,7 +71,7 @@ public:
         if (std::optional<bool> Known = written(*At, P))
           return *Known;
       }
-      if (P.Block->isEntryBlock() && !MayBring(Origin::Entry))
+      if (P.Block->isEntryBlock() && !MayEnter(*P.Base, P.Offset))
         return false;
       auto *Choice = dyn_cast<PHINode>(P.Base);
       for (const BasicBlock *Previous : predecessors(P.Block)) {
@@ -76,9 +82,9 @@ public:
       }
       return true;
     };
-    Place Own = place(*Load.getPointerOperand(), 0);
-    Own.Block = Load.getParent();
-    if (!Walk(Own, std::next(Load.getReverseIterator())))
+    Place Own = place(Address, Offset);
+    Own.Block = Before.getParent();
+    if (!Walk(Own, std::next(Before.getReverseIterator())))
       return false;
     while (!Open.empty() && Left != 0) {
       const Place P = Open.pop_back_val();
@@ -89,7 +95,7 @@ public:
   }
 
 private:
-  // What the load reads, as seen from a block.
+  // What is read, as seen from a block.
   struct Place {
     const BasicBlock *Block;
     const Value *Base;
@@ -98,7 +104,6 @@ private:
   DenseSet<std::pair<const BasicBlock *, const Value *>> Met;
 
   Place place(const Value &Address, int64_t Further) const {
-    const DataLayout &Layout = Load.getModule()->getDataLayout();
     APInt Offset(Layout.getIndexTypeSizeInBits(Address.getType()), 0);
     const Value *Base = Address.stripAndAccumulateConstantOffsets(Layout, Offset, /*AllowNonInbounds=*/true);
     return {nullptr, Base, Further + Offset.getSExtValue()};
@@ -113,13 +118,13 @@ private:
       auto *Call = dyn_cast<CallBase>(&I);
       LibFunc Number;
       const bool IsFound = Call && (!Call->getCalledFunction() || !Library.getLibFunc(*Call->getCalledFunction(), Number));
-      return MayBring(IsFound ? Origin::Entry : Origin::Object);
+      return MayBring(IsFound ? Origin::Elsewhere : Origin::Object);
     }
     if (auto *Store = dyn_cast<StoreInst>(&I)) {
       const Place To = place(*Store->getPointerOperand(), 0);
       if (To.Base != P.Base || To.Offset != P.Offset)
         return std::nullopt;
-      return Store->getValueOperand()->getType() != Load.getType() || MayBeKnown(*Store->getValueOperand());
+      return Store->getValueOperand()->getType() != Read || MayBeKnown(*Store->getValueOperand());
     }
     if (auto *Memory = dyn_cast<MemIntrinsic>(&I))
       return rootOf(Memory->getRawDest()) == Root ? std::optional(MayBring(Origin::Object)) : std::nullopt;

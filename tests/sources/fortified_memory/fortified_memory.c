@@ -11,7 +11,8 @@
 //# prints: sized known text
 //# prints: flushed 3 times: more
 //# prints: read 0
-//# lazy: main constants moved gather add refill sized put_all reads
+//# prints: named known, ends at 12
+//# lazy: main constants moved gather add refill sized put_all reads named ends
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct name {
     int number;
 };
 static char known[16];
-static struct name names = {"nothing", 1};
+struct name names = {"nothing", 1};
 static struct buffer fixed;
 
 // What the C library's headers ask of every size.
@@ -140,6 +141,21 @@ void reads(char *to, size_t size) {
     fclose(nothing);
 }
 
+// A member that is known elsewhere: callers have called others since.
+char *named(const struct name *of) {
+    char *copy = malloc(strlen(of->first) + 1);
+    strcpy(copy, of->first);
+    return copy;
+}
+
+// The end of a text that is there.
+size_t ends(const char *text) {
+    char all[30];
+    strcpy(stpcpy(all, "seven.."), text);
+    elsewhere();
+    return strlen(all);
+}
+
 int main(int argc, char **argv) {
     struct buffer buffer = {NULL, argc, argc};
     buffer.text = calloc(argc, 1);
@@ -158,5 +174,10 @@ int main(int argc, char **argv) {
     char *all = malloc(argc + 10);
     put_all(all, argc + 10, "more");
     reads(all, argc);
-    return names.number - 1;
+    // What is written to an element is in no member.
+    const char **list = malloc(argc * sizeof *list);
+    *list = "there.";
+    elsewhere();
+    printf("named %s, ends at %zu\n", named(&names), ends(parts[2]));
+    return list[0][0] - 't' + names.number - 1;
 }
