@@ -64,7 +64,8 @@ fn a_second_start_compiles_nothing() {
     }
     let (third, again) = start(&scratch, &program, &commands);
     assert_eq!(told(&first), told(&third));
-    assert!(again.number("compiled") >= 1.0, "{again:?}");
+    // By the process, or its helper, as above.
+    assert!(again.number("engine_load_ms") > 0.0, "{again:?}");
     let (fourth, warm) = start(&scratch, &program, &commands);
     assert_eq!(told(&first), told(&fourth));
     assert_eq!(warm.number("compiled"), 0.0, "{warm:?}");
