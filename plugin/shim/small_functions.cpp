@@ -1,8 +1,8 @@
 // What every optimiser does first, done before bodies leave optimised builds: small functions become the few instructions that they are.
 //
 // Such code is what first calls compile, without an optimiser, and what runs until there is something better. Containers become smaller, too.
-// Receives a module. Functions that are called come before those that call them; those that may be small, or have got something inlined, are
-// simplified by the passes with which LLVM's own pipeline begins, and inlined from then on if they are hardly larger than a call. Functions
+// Receives a module. Functions that are called come before those that call them; those that may be small, or have got something inlined and are
+// not large, are simplified by the passes with which LLVM's own pipeline begins, and inlined from then on if they are hardly larger than a call. Functions
 // that ask what object_sizes.cpp answers are simplified, too.
 
 #include "inlining.h"
@@ -31,6 +31,9 @@ constexpr unsigned Small = 8;
 // As the front end writes it. What is larger is left as it is unless something is inlined into it: simplifying takes time, and makes no
 // less of loops and calls.
 constexpr unsigned MayBeSmall = 40;
+// What has got something inlined is left as it is beyond this: the baseline compiler keeps the most used variables of a function in registers,
+// and what simplified code has in their place, values that several blocks set, in memory.
+constexpr unsigned Large = 200;
 // Of functions that ask for the size of what they are given, and are always inlined.
 constexpr unsigned SmallWrapper = 200;
 
@@ -209,7 +212,7 @@ extern "C" void autojit_shim_inline_small_functions(LLVMModuleRef Module, void *
   for (Function *F : Order) {
     if (!isToChange(*F))
       continue;
-    const bool Inlined = inlineInto(*F, Smalls);
+    const bool Inlined = inlineInto(*F, Smalls) && F->getInstructionCount() <= Large;
     if (Inlined || F->getInstructionCount() <= MayBeSmall || (!Questions.empty() && asks(*F, Questions))) {
       Simplify.simplify(*F);
       if (isSmall(*F, Simplify))
