@@ -203,6 +203,51 @@ fn counts(code: &Code) -> (Vec<u32>, [usize; 2]) {
     (counts.into_iter().map(|(_, number)| number).collect(), [in_jumps, in_register])
 }
 
+/// Rounds are subtracted by whole steps: of those in the frame a call loses what is left of its last one, of those in a register
+/// each way through the loop.
+#[test]
+fn rounds_are_counted_by_steps() {
+    const LEFT: i32 = 1_000_000;
+    let (bytes, scratch) = bitcode();
+    let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
+    let linked = Compiled::of(&module).linked(&scratch);
+    let counted = |name: &str, step: u16, n: i64| {
+        for (number, counter) in linked.counters[name].iter().enumerate() {
+            // SAFETY: no other thread knows it.
+            unsafe {
+                (*counter as *mut Counter).write(Counter { step, ..Counter::new(number as u32, LEFT) });
+            }
+        }
+        // SAFETY: both functions take a number and return one.
+        let function: extern "C" fn(i64) -> i64 = unsafe { std::mem::transmute(linked.functions[name]) };
+        function(n);
+        // SAFETY: as above.
+        let left = linked.counters[name]
+            .iter()
+            .map(|counter| LEFT - unsafe { (*counter as *const Counter).read() }.left);
+        left.collect::<Vec<_>>()
+    };
+    for step in [1, 4, 7] {
+        let n = 10;
+        // From each i on, the inner loop of `nested` goes round until it comes to n, at least once.
+        let nested = counted("nested", step, n);
+        let rounds = i32::from(step) * ((55 + 10) / i32::from(step));
+        assert_eq!((nested[0], nested[1] + nested[2]), (1, rounds), "{step}");
+        let back = |i: i64| {
+            let mut k = i;
+            let mut jumps = 0;
+            while k < n {
+                k += if k & 1 == 0 { 3 } else { 1 };
+                jumps += 1;
+            }
+            jumps
+        };
+        let whole = |rounds: i32| i32::from(step) * (rounds / i32::from(step));
+        let inner: i32 = (0..n).map(|i| whole(back(i))).sum();
+        assert_eq!(counted("jumps", step, n), [1, whole(10), inner], "{step}");
+    }
+}
+
 /// Functions with `indirectbr` count unless they keep a label: the targets do so, where no label is live.
 #[test]
 fn labels_may_be_taken_but_not_kept() {

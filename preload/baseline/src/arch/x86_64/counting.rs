@@ -231,7 +231,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Where [`ROUNDS`] is kept from a call that an instruction needs which is none.
+    /// [`ROUNDS`], if a loop counts in it here, and where it is kept while a function of a library is called for an instruction.
     pub(crate) fn rounds_in_register(&self) -> Option<(Gp, Mem)> {
         let rounds = self.counted.rounds.filter(|_| self.counted.in_register.is_some());
         rounds.map(|rounds| (ROUNDS, Mem::at(gp::RBP, rounds)))

@@ -201,7 +201,7 @@ impl Assembler {
         self.op(Op::wider(Map::Two, if left { 0xa5 } else { 0xad }, width), src.0, dst.into());
     }
 
-    /// dec of memory
+    /// operand = operand - 1; the carry stays
     pub(crate) fn dec(&mut self, width: Width, operand: impl Into<Rm>) {
         self.op(Op::sized(Map::One, 0xfe, width), 1, operand.into());
     }
