@@ -37,6 +37,12 @@ struct Asked {
     rlib: bool,
     /// Something needs link-time optimisation.
     lto_needed: bool,
+    /// Code is to be optimised.
+    optimised: bool,
+    /// What has not changed is kept for the next time, unit by unit.
+    incremental: bool,
+    /// Further options are in a file.
+    options_in_file: bool,
 }
 
 impl Asked {
@@ -89,8 +95,19 @@ impl Asked {
             }
             _ if is_for_others(option) => self.code = false,
             _ if needs_lto(option) => self.lto_needed = true,
-            _ => {}
+            b"-O" => self.optimised = true,
+            _ if starts("@") => self.options_in_file = true,
+            _ => match codegen(option) {
+                Some(("opt-level", level)) => self.optimised = level != "0",
+                Some(("incremental", _)) => self.incremental = true,
+                _ => {}
+            },
         }
+    }
+
+    /// Whether the crate is best compiled as one unit (docs/decisions/0076). What is not known may be that it is kept in units.
+    fn is_one_unit(&self) -> bool {
+        self.optimised && !self.incremental && !self.options_in_file && !self.lto_needed
     }
 
     /// What is linked, if anything is.
@@ -101,6 +118,13 @@ impl Asked {
             _ => Link::Dynamic,
         }
     }
+}
+
+/// The name and value of an option for generating code: `-C`, `--codegen`, or the second word of one of these.
+fn codegen(option: &[u8]) -> Option<(&str, &str)> {
+    let option = str::from_utf8(option).ok()?;
+    let joined = ["-C", "--codegen="].iter().find_map(|name| option.strip_prefix(name));
+    joined.unwrap_or(option).split_once('=')
 }
 
 /// Whether an option names a target whose programs cannot have the runtime.
@@ -221,6 +245,10 @@ pub fn run(arguments: &[OsString]) -> Result<u8, Failure> {
         }
         if lto::is_off() {
             line.extend(without_lto(&asked));
+            // In front of all that is given, as the last such option counts.
+            if asked.is_one_unit() {
+                line.insert(1, "-Ccodegen-units=1".into());
+            }
         }
         line.extend(link_arguments(asked.link())?);
         process::set_variable("RUSTC_BOOTSTRAP", "1");
@@ -340,6 +368,21 @@ mod tests {
             ("-Zvirtual-function-elimination", true),
         ] {
             assert_eq!(asked(line).lto_needed, needed, "{line}");
+        }
+        for (line, one) in [
+            ("-O main.rs", true),
+            ("-C opt-level=3 main.rs", true),
+            ("-Copt-level=s main.rs", true),
+            ("--codegen opt-level=2 --codegen=panic=abort main.rs", true),
+            ("--codegen=opt-level=2 main.rs", true),
+            ("main.rs", false),
+            ("-C opt-level=0 main.rs", false),
+            ("-O -Copt-level=0 main.rs", false),
+            ("-C opt-level=3 -C incremental=/t main.rs", false),
+            ("-C opt-level=3 @more main.rs", false),
+            ("-C opt-level=3 -Zsanitizer=cfi main.rs", false),
+        ] {
+            assert_eq!(asked(line).is_one_unit(), one, "{line}");
         }
         assert!(asked("--extern derive=/t/libderive.so").macros && !asked("--extern a=/t/liba.rlib").macros);
     }

@@ -34,6 +34,45 @@ fn cargo(project: &Path, means: Means, toolchain: &str, arguments: &[&str]) -> C
     cargo
 }
 
+/// An optimised crate is one module, if nothing asks for units of it.
+#[test]
+fn optimised_crates_are_one_module() {
+    for (number, (profile, arguments, one)) in [
+        ("[profile.release]\ncodegen-units = 16\n", &["--release"][..], false),
+        ("[profile.release]\nincremental = true\n", &["--release"], false),
+        ("[profile.dev]\nincremental = false\n", &[], false),
+        ("[profile.dev]\nopt-level = 1\nincremental = false\n", &[], true),
+        ("", &["--release"], true),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let scratch = Scratch::new(&format!("cargo-units-{number}"));
+        scratch.file(
+            "Cargo.toml",
+            format!(
+                "[package]\nname = \"app\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n{profile}"
+            ),
+        );
+        // rustc puts small units together.
+        let steps = "    x = x.wrapping_mul(3) ^ (x >> 7);\n".repeat(1000);
+        for name in ["one", "two"] {
+            let text = format!("#[inline(never)]\npub fn {name}(mut x: u64) -> u64 {{\n{steps}    x\n}}\n");
+            scratch.file(&format!("src/{name}.rs"), text);
+        }
+        scratch.file(
+            "src/main.rs",
+            "mod one;\nmod two;\nfn main() {\n    println!(\"{}\", one::one(two::two(std::env::args().count() as u64 - 1)));\n}\n",
+        );
+        let arguments = [&["build", "--quiet"][..], arguments].concat();
+        tool(&mut cargo(scratch.path(), Means::Wrapper, "stable", &arguments));
+        let directory = if arguments.contains(&"--release") { "release" } else { "debug" };
+        let (outcome, stats) = run_lazily(&scratch.path().join("out").join(directory).join("app"), &scratch);
+        assert_eq!(outcome.assert_code(0).text(), "0\n");
+        assert_eq!(stats.number("modules") == 1.0, *one, "{profile}: {stats}");
+    }
+}
+
 /// Runs a program lazily; it must be lazy.
 fn run_lazily(program: &Path, scratch: &Scratch) -> (Outcome, Stats) {
     let outcome = run(&mut lazy_command(program, scratch.path()), scratch.path(), b"");
