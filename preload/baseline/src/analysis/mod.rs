@@ -27,6 +27,30 @@ pub(crate) struct Info {
     pub looped: bool,
     /// An instruction that uses it: the only one if there is one use.
     pub user: u32,
+    /// The last position at which it is live: `last`, but that a phi is not kept for what edges write.
+    pub until: u32,
+    /// It is live to the end of `until`, however few uses remain.
+    pub again: bool,
+    /// What defines it.
+    pub form: Form,
+    /// How often memory is read and written for it if that is where it is kept between blocks, loops counted.
+    pub weight: u32,
+    /// The part of a block, as calls divide it, up to which that is known.
+    part: u32,
+    /// The last other block that was noted to use it, by position.
+    crossed: u32,
+}
+
+/// What defines a value, as far as that matters for where it is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Any instruction, or the caller.
+    #[default]
+    Other,
+    /// The edges to its block.
+    Phi,
+    /// An alloca.
+    Alloca,
 }
 
 impl Info {
@@ -34,7 +58,16 @@ impl Info {
     pub(crate) fn crosses_blocks(&self) -> bool {
         self.last > self.first || self.looped
     }
+
+    /// Whether it comes from another block, or is used in another one.
+    pub(crate) fn passes_edges(&self) -> bool {
+        self.form == Form::Phi || self.crosses_blocks()
+    }
 }
+
+/// How much more a use counts in a loop, as a power of two, and how many loops count.
+const LOOP: u32 = 3;
+const DEEPEST: u32 = 6;
 
 /// Which numbers of values belong to a function: arguments, then constants, then results.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,6 +127,15 @@ pub(crate) struct Input {
     pub value: Value,
 }
 
+/// Where a value is defined or used.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    position: u32,
+    /// Which part of all blocks: calls divide them.
+    part: u32,
+    weight: u32,
+}
+
 /// See the module's comment.
 #[derive(Debug, Default)]
 pub(crate) struct Analysis {
@@ -103,6 +145,10 @@ pub(crate) struct Analysis {
     pub locals: Locals,
     /// By local number.
     pub values: Vec<Info>,
+    /// How much a use counts, by position.
+    pub weights: Vec<u32>,
+    /// Where values are used in other blocks than their own.
+    crossings: Vec<(u32, u32)>,
     /// Values that must be kept to the end of a position, by position: `ends[starts[p]..starts[p + 1]]`.
     end_starts: Vec<u32>,
     ends: Vec<u32>,
@@ -120,24 +166,41 @@ impl Analysis {
         let locals = Locals::of(body);
         analysis.locals = locals;
         analysis.values.clear();
-        analysis.values.resize(locals.len(), Info { first: NONE, user: NONE, ..Info::default() });
+        analysis
+            .values
+            .resize(locals.len(), Info { first: NONE, user: NONE, crossed: NONE, ..Info::default() });
+        analysis.crossings.clear();
+        analysis.weigh_positions();
+        let mut at = Place { position: 0, part: 1, weight: 1 };
         for argument in 0..locals.arguments as usize {
-            analysis.define(argument, 0)?;
+            analysis.define(argument, at, Form::Other)?;
         }
         let blocks = std::mem::take(&mut analysis.order.blocks);
         let mut phis = Vec::new();
         for (position, &block) in blocks.iter().enumerate() {
             let position = position as u32;
+            at = Place {
+                position,
+                part: at.part + u32::from(position > 0),
+                weight: analysis.weights[position as usize],
+            };
             for (inst, instruction) in body.block(Block(block)) {
-                if let Some(local) = analysis.locals.local(instruction.result) {
-                    analysis.define(local, position)?;
-                }
                 if instruction.opcode == Opcode::Phi {
+                    if let Some(local) = analysis.locals.local(instruction.result) {
+                        analysis.define(local, at, Form::Phi)?;
+                    }
                     phis.push((position, inst));
                     continue;
                 }
                 for &operand in body.operands(instruction) {
-                    analysis.use_value(operand, position, inst.0)?;
+                    analysis.use_value(operand, at, inst.0)?;
+                }
+                if matches!(instruction.opcode, Opcode::Call | Opcode::Invoke) {
+                    at.part += 1;
+                }
+                if let Some(local) = analysis.locals.local(instruction.result) {
+                    let is_alloca = instruction.opcode == Opcode::Alloca;
+                    analysis.define(local, at, if is_alloca { Form::Alloca } else { Form::Other })?;
                 }
             }
         }
@@ -148,12 +211,16 @@ impl Analysis {
             for (value, source) in body.phi(instruction) {
                 let source = analysis.order.positions.get(source.0 as usize).copied();
                 let Some(source) = source.filter(|source| *source != NONE) else { continue };
-                analysis.use_value(value, source, inst.0)?;
+                let at = Place { position: source, part: NONE, weight: 0 };
+                analysis.use_value(value, at, inst.0)?;
                 analysis.keep_phi(instruction.result, position, source);
                 let phi = analysis.locals.local(instruction.result);
                 let phi = phi.ok_or(Reason::Internal("a phi without a result"))? as u32;
                 inputs.push((source, Input { target: position, phi, value }));
             }
+        }
+        for (source, input) in &inputs {
+            analysis.weigh_input(*source, *input);
         }
         analysis.order.blocks = blocks;
         analysis.list_ends();
@@ -161,36 +228,68 @@ impl Analysis {
         Ok(analysis)
     }
 
-    fn define(&mut self, local: usize, position: u32) -> Result<(), Refused> {
+    /// Finds how much uses count.
+    fn weigh_positions(&mut self) {
+        let order = &self.order;
+        let mut depths: Vec<u32> = Vec::with_capacity(order.loops.len());
+        for around in &order.loops {
+            let outer = depths.get(around.parent as usize).copied().unwrap_or(0);
+            depths.push((outer + 1).min(DEEPEST));
+        }
+        let depth = |inner: &u32| depths.get(*inner as usize).copied().unwrap_or(0);
+        self.weights.clear();
+        self.weights.extend(order.innermost.iter().map(|inner| 1 << (LOOP * depth(inner))));
+    }
+
+    fn define(&mut self, local: usize, at: Place, form: Form) -> Result<(), Refused> {
         let info = self.values.get_mut(local).ok_or(Reason::Internal("a value out of range"))?;
         if info.first != NONE {
             return Err(Reason::Internal("a value with two definitions").into());
         }
-        (info.first, info.last) = (position, position);
+        (info.first, info.last, info.until) = (at.position, at.position, at.position);
+        (info.form, info.weight) = (form, if form == Form::Phi { 0 } else { at.weight });
         Ok(())
     }
 
-    #[inline]
-    fn use_value(&mut self, value: Value, position: u32, user: u32) -> Result<(), Refused> {
+    #[inline(always)]
+    fn use_value(&mut self, value: Value, at: Place, user: u32) -> Result<(), Refused> {
         let Some(local) = self.locals.local(value) else { return Ok(()) };
         let info = &mut self.values[local];
+        info.uses += 1;
+        info.user = user;
+        // Most: where it is defined, it is there.
+        if info.first == at.position && info.form != Form::Phi {
+            return Ok(());
+        }
+        self.use_elsewhere(local, at)
+    }
+
+    /// What else there is to a use in another block than the value's own, or of a phi.
+    fn use_elsewhere(&mut self, local: usize, at: Place) -> Result<(), Refused> {
+        let info = &mut self.values[local];
+        let position = at.position;
         // Not dominated by its definition: code that cannot be reached, or a graph that the order does not suit.
         if info.first == NONE || info.first > position {
             return Err(Reason::Internal("a use before the definition").into());
         }
-        info.uses += 1;
-        info.user = user;
         info.last = info.last.max(position);
-        if self.order.loops.is_empty() {
-            return Ok(());
+        info.until = info.until.max(position);
+        if position != info.first && position != info.crossed {
+            info.crossed = position;
+            self.crossings.push((local as u32, position));
         }
-        let mut inner = self.order.innermost[position as usize];
+        if info.part != at.part {
+            info.part = at.part;
+            info.weight = info.weight.saturating_add(at.weight);
+        }
+        let mut inner = self.order.innermost.get(position as usize).copied().unwrap_or(NONE);
         while let Some(range) = self.order.loops.get(inner as usize) {
             if range.first <= info.first {
                 break;
             }
             info.last = info.last.max(range.last);
-            info.looped = true;
+            info.until = info.until.max(range.last);
+            (info.looped, info.again) = (true, true);
             inner = range.parent;
         }
         Ok(())
@@ -204,6 +303,18 @@ impl Analysis {
             let info = &mut self.values[local];
             info.last = info.last.max(source);
             info.looped = true;
+        }
+    }
+
+    /// An edge writes a phi, but if that takes what may well be in the same place.
+    fn weigh_input(&mut self, source: u32, Input { phi, value, target }: Input) {
+        let is_there = |taken: usize| {
+            let taken_info = &self.values[taken];
+            taken_info.passes_edges() && (taken_info.first != target || taken == phi as usize)
+        };
+        if !self.locals.local(value).is_some_and(is_there) {
+            let info = &mut self.values[phi as usize];
+            info.weight = info.weight.saturating_add(self.weights[source as usize]);
         }
     }
 
@@ -245,6 +356,25 @@ impl Analysis {
     pub(crate) fn inputs_from(&self, source: u32) -> &[Input] {
         let (start, end) = (self.input_starts[source as usize], self.input_starts[source as usize + 1]);
         &self.inputs[start as usize..end as usize]
+    }
+
+    /// Where values are used in other blocks than their own: by local number, lists of positions one after the other, and where
+    /// each begins.
+    pub(crate) fn crossings(&self) -> (Vec<u32>, Vec<u32>) {
+        let mut begin = Vec::new();
+        starts(&mut begin, self.values.len(), self.crossings.iter().map(|(local, _)| *local));
+        let mut next = begin.clone();
+        let mut positions = vec![0; self.crossings.len()];
+        for (local, position) in &self.crossings {
+            positions[next[*local as usize] as usize] = *position;
+            next[*local as usize] += 1;
+        }
+        (begin, positions)
+    }
+
+    /// What phis take on all edges.
+    pub(crate) fn all_inputs(&self) -> &[Input] {
+        &self.inputs
     }
 
     /// What phis take on the edges from one position to another.

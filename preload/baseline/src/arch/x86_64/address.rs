@@ -8,6 +8,7 @@ use super::constants::{Source, sign_extend};
 use super::registers::SCRATCH;
 use super::values::ValueState;
 use crate::code::{RelocationKind, RelocationTarget};
+use crate::parts::Bank;
 use crate::refused::{Reason, Refused};
 
 /// One index of `getelementptr` that is not a constant: the value and how far a step leads.
@@ -163,7 +164,7 @@ impl Compiler<'_> {
             return Err(Reason::Vector("getelementptr").into());
         }
         let mem = self.element_address(inst)?;
-        let reg = self.temporary_gp()?;
+        let reg = self.fresh(Bank::Gp)?.gp();
         match mem {
             Mem { base: Base::Reg(base), index: None, disp: 0 } => {
                 self.move_register(reg.into(), base.into())

@@ -25,7 +25,7 @@
 //!     je   on
 //!     jmp  r11                         entries: newer code of the function
 //!
-//!     mov  [rbp - …], rbx …            loops: variables that live in registers
+//!     mov  [rbp - …], rbx …            loops: variables and values that live in registers
 //!     mov  rdi, rbp
 //!     call r11                         runs the rest of the function
 //!     jmp  epilogue
@@ -36,18 +36,20 @@
 //! instructions would have to wait for the counter's memory each time. One that does not call, and is entered by jumps,
 //! counts its own in r10, which nothing in it gets: those of its last step are lost each time.
 //!
-//! All that is live at a loop's header lies in the frame ([`stack_map`](super::stack_map)), variables apart. Exceptions pass
-//! through that last call without a landing pad: cleanups are the rest's.
+//! All that is live at a loop's header lies in the frame ([`stack_map`](super::stack_map)), but for variables and values that have
+//! registers for themselves ([`homes`](super::homes)), which have memory for this. Exceptions pass through that last call without a
+//! landing pad: cleanups are the rest's.
 
 use autojit_abi::StackMap;
 use autojit_bitcode::{Block, Opcode};
 
 use super::Compiler;
 use super::asm::{Alu, Assembler, Base, Cond, Gp, Label, Mem, Rm, Width, gp};
-use super::registers::{Reg, SCRATCH};
+use super::registers::{Reg, SCRATCH, slot_width};
 use super::values::ValueState;
 use crate::analysis::{Labels, NONE};
 use crate::code::{LoopHeader, RelocationKind, RelocationTarget, Runtime};
+use crate::parts::PartType;
 use crate::refused::{Reason, Refused};
 
 /// Counts rounds of loops that do not call.
@@ -85,6 +87,8 @@ pub(crate) struct Counted {
     in_register: Option<u32>,
     /// Variables that live in registers.
     pub homes: Vec<Home>,
+    /// Values that have registers for themselves, as lists of one loop after the other: register, part, memory.
+    values: Vec<(Reg, PartType, Mem)>,
     /// The map that was asked for.
     pub map: Option<StackMap>,
     /// The labels of a function with `indirectbr`.
@@ -110,6 +114,8 @@ struct CountedLoop {
     left: bool,
     /// Where its rounds are counted.
     rounds: Rm,
+    /// How many values in registers its header and those before it have.
+    values: u32,
 }
 
 impl Counted {
@@ -331,17 +337,40 @@ impl Compiler<'_> {
             }
         }
         self.asm.bind(on);
-        self.counted.loops.push(CountedLoop { out, on, block, left, rounds });
+        self.list_values()?;
+        let values = self.counted.values.len() as u32;
+        self.counted.loops.push(CountedLoop { out, on, block, left, rounds, values });
         if left && self.purpose.map_of == Some(block) {
             self.counted.map = Some(self.stack_map(block)?);
         }
         Ok(())
     }
 
+    /// Gives the values that have registers at the header of a loop the memory in which they lie when it is left.
+    fn list_values(&mut self) -> Result<(), Refused> {
+        let here: Vec<(Reg, usize)> = self.homes.at(self.position).collect();
+        for (reg, local) in here {
+            // Neither variables nor what the block defines.
+            if self.assignments[local].home.is_none() || !self.is_kept(local) {
+                continue;
+            }
+            self.assign(local)?;
+            let part = *self.part(local, 0);
+            let memory = self.slot(local, 0)?;
+            // An argument that lies on the stack does already.
+            if !part.stored {
+                self.counted.values.push((reg, part.ty, memory));
+            }
+        }
+        Ok(())
+    }
+
     /// Emits what is done when a step of rounds is complete, and when the counter of a loop has run out. Behind the epilogue.
     pub(crate) fn finish_counting(&mut self) {
+        let mut first = 0;
         for index in 0..self.counted.loops.len() {
-            let CountedLoop { out, on, block, left, rounds } = self.counted.loops[index];
+            let CountedLoop { out, on, block, left, rounds, values } = self.counted.loops[index];
+            let range = std::mem::replace(&mut first, values as usize)..values as usize;
             let number = index as u32 + 1;
             self.line_of_block(block);
             self.asm.bind(out);
@@ -352,7 +381,7 @@ impl Compiler<'_> {
             if left {
                 self.asm.test(Width::B8, SCRATCH, SCRATCH);
                 self.asm.jcc(Cond::E, on);
-                self.leave_loop();
+                self.leave_loop(range);
             } else {
                 self.asm.jmp(on);
             }
@@ -377,9 +406,16 @@ impl Compiler<'_> {
     }
 
     /// Has the function whose address is in r11 run the rest, and returns.
-    fn leave_loop(&mut self) {
+    fn leave_loop(&mut self, values: std::ops::Range<usize>) {
         for Home { reg, offset, .. } in &self.counted.homes {
             self.asm.mov_mr(Width::B8, Mem::at(gp::RBP, *offset), reg.gp());
+        }
+        for &(reg, ty, memory) in self.counted.values.get(values).unwrap_or_default() {
+            if reg.is_vector() {
+                self.asm.store_x(if ty.bits <= 32 { 4 } else { ty.slot_bytes() }, memory, reg.xmm());
+            } else {
+                self.asm.mov_mr(slot_width(ty.bits), memory, reg.gp());
+            }
         }
         let result = self.signature.result_address.map(|slot| Mem::at(gp::RBP, slot));
         match result.filter(|_| self.signature.results.is_none()) {

@@ -1,7 +1,7 @@
 //! Edges between blocks: the moves that give phis their values, and the branches along them.
 //!
-//! All moves of an edge happen at once, as far as the phis see. They only touch r11 and xmm15, never a register that
-//! holds a value, so they may stand between a branch and its target without the other side noticing.
+//! All moves of an edge happen at once, as far as the phis see. Apart from the phis' homes they only touch r11 and xmm15, never
+//! a register that holds a value, so they may stand between a branch and its target without the other side noticing.
 
 use autojit_bitcode::Block;
 
@@ -9,7 +9,8 @@ use super::Compiler;
 use super::asm::{Cond, Label, Mem, Prefix, Sse, Width, gp};
 use super::constants::Source;
 use super::registers::{Reg, SCRATCH, SCRATCH_X, slot_width};
-use super::values::ValueState;
+use super::values::{Assignment, ValueState};
+use crate::analysis::Input;
 use crate::parts::{Bank, PartType};
 use crate::refused::{Reason, Refused};
 
@@ -58,18 +59,69 @@ enum From {
     Block(u32),
 }
 
-/// A part of a phi's value on its way into the phi's slot.
+/// Where a phi's part is: its home, or its slot's distance to rbp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum To {
+    Reg(u8),
+    Slot(i32),
+}
+
+impl To {
+    /// The same place as the source of a move.
+    fn as_source(self) -> From {
+        match self {
+            Self::Reg(reg) => From::Reg(Reg(reg)),
+            Self::Slot(slot) => From::Slot(slot),
+        }
+    }
+}
+
+impl From {
+    /// The place that is read, if moves may write it.
+    fn place(self) -> Option<To> {
+        match self {
+            Self::Reg(reg) => Some(To::Reg(reg.0)),
+            Self::Slot(slot) => Some(To::Slot(slot)),
+            _ => None,
+        }
+    }
+}
+
+/// A part of a phi's value on its way to where the phi is.
 #[derive(Clone, Copy, Debug)]
 struct Move {
-    to: i32,
+    to: To,
     from: From,
     ty: PartType,
 }
 
 impl Compiler<'_> {
-    /// Whether an edge of this block to `target` takes moves.
-    pub(crate) fn has_moves(&self, target: u32) -> bool {
+    /// Whether an edge of this block to `target` may take moves.
+    pub(crate) fn may_have_moves(&self, target: u32) -> bool {
         !self.analysis.inputs(self.position, self.position_of(target)).is_empty()
+    }
+
+    /// Whether an edge of this block to `target` takes moves, if nothing is emitted before them.
+    pub(crate) fn has_moves(&self, target: u32) -> bool {
+        let is_there = |input: &Input| {
+            let taken = self.analysis.locals.local(input.value);
+            taken.is_some_and(|taken| {
+                let Assignment { state, count, .. } = self.assignments[taken];
+                state == ValueState::Live
+                    && (0..count.into()).all(|part| self.is_in_place(input.phi as usize, taken, part))
+            })
+        };
+        let inputs = self.analysis.inputs(self.position, self.position_of(target));
+        inputs.iter().any(|input| self.analysis.values[input.phi as usize].uses > 0 && !is_there(input))
+    }
+
+    /// Whether a part of a value, which has come into being, is where a phi's is.
+    fn is_in_place(&self, phi: usize, local: usize, part: usize) -> bool {
+        let (to, from, info) = (&self.assignments[phi], &self.assignments[local], self.part(local, part));
+        match to.home {
+            Some(home) => info.reg == Some(home),
+            None => info.stored && to.slot != 0 && to.slot == from.slot,
+        }
     }
 
     fn position_of(&self, block: u32) -> u32 {
@@ -95,11 +147,6 @@ impl Compiler<'_> {
         }
     }
 
-    /// The label to branch to for an edge: the block's own, or one of moves that are still to be emitted.
-    pub(crate) fn edge_label(&mut self, target: u32) -> Label {
-        if self.has_moves(target) { self.asm.label() } else { self.labels[target as usize] }
-    }
-
     /// Branches on a condition. The registers are as they will be at both targets.
     pub(crate) fn branch(&mut self, condition: Condition, yes: u32, no: u32) -> Result<(), Refused> {
         if let Condition::Known(known) = condition {
@@ -113,10 +160,11 @@ impl Compiler<'_> {
         } else {
             (condition, yes, no)
         };
-        let label = self.edge_label(yes);
+        let moves = self.has_moves(yes);
+        let label = if moves { self.asm.label() } else { self.labels[yes as usize] };
         self.jump_if(condition, label);
         self.edge_moves(no)?;
-        if self.has_moves(yes) {
+        if moves {
             self.asm.jmp(self.labels[no as usize]);
             self.asm.bind(label);
             self.go_to(yes)
@@ -165,16 +213,23 @@ impl Compiler<'_> {
             self.assign(phi)?;
             for part in 0..self.assignments[phi].count as usize {
                 let ty = self.part(phi, part).ty;
-                let slot = self.slot(phi, part)?;
+                let to = match self.assignments[phi].home {
+                    Some(home) => To::Reg(home.0),
+                    None => To::Slot(self.slot(phi, part)?.disp),
+                };
                 let from = match self.source(input.value, part)? {
                     Source::Local(local, part) => match self.assignments[local].state {
                         ValueState::Frame(offset) => From::Frame(offset),
+                        ValueState::Live if self.is_in_place(phi, local, part) => continue,
                         ValueState::Live => {
-                            // Another phi of the target may be overwritten before it is read.
-                            parallel |= analysis.values[local].first == target && local != phi;
                             match self.part(local, part).reg {
-                                Some(reg) => From::Reg(reg),
+                                Some(reg) => {
+                                    // It may be overwritten before it is read, as may a slot.
+                                    parallel |= self.regs.is_reserved(reg);
+                                    From::Reg(reg)
+                                }
                                 None if self.part(local, part).stored => {
+                                    parallel = true;
                                     From::Slot(self.slot(local, part)?.disp)
                                 }
                                 None => return Err(Reason::Internal("a phi takes what is nowhere").into()),
@@ -186,28 +241,29 @@ impl Compiler<'_> {
                     Source::Symbol(global, addend) => From::Symbol(global, addend),
                     Source::Block(block) => From::Block(block),
                 };
-                if from != From::Slot(slot.disp) {
-                    moves.push(Move { to: slot.disp, from, ty });
+                if from != to.as_source() {
+                    moves.push(Move { to, from, ty });
                 }
             }
         }
-        if parallel {
+        if parallel && moves.len() > 1 {
             self.move_at_once(moves)
         } else {
             moves.into_iter().try_for_each(|it| self.emit_move(it))
         }
     }
 
-    /// Emits moves in an order in which none overwrites what another still reads; cycles are broken with a slot.
+    /// Emits moves in an order in which none overwrites what another still reads; cycles are broken with r11, xmm15 or a slot.
     fn move_at_once(&mut self, mut moves: Vec<Move>) -> Result<(), Refused> {
         moves.sort_unstable_by_key(|it| it.to);
-        let index_of = |moves: &[Move], slot| moves.binary_search_by_key(&slot, |it| it.to).ok();
+        let index_of = |moves: &[Move], from: From| {
+            let place = from.place()?;
+            moves.binary_search_by_key(&place, |it| it.to).ok()
+        };
         // How many moves still read what a move overwrites.
         let mut readers = vec![0_u32; moves.len()];
         for it in &moves {
-            if let From::Slot(slot) = it.from
-                && let Some(index) = index_of(&moves, slot)
-            {
+            if let Some(index) = index_of(&moves, it.from) {
                 readers[index] += 1;
             }
         }
@@ -219,9 +275,7 @@ impl Compiler<'_> {
                 let it = moves[index];
                 done[index] = true;
                 self.emit_move(it)?;
-                if let From::Slot(slot) = it.from
-                    && let Some(freed) = index_of(&moves, slot)
-                {
+                if let Some(freed) = index_of(&moves, it.from) {
                     readers[freed] -= 1;
                     if readers[freed] == 0 && !done[freed] {
                         ready.push(freed);
@@ -233,11 +287,24 @@ impl Compiler<'_> {
             }
             let Some(it) = moves.get(next).copied() else { return Ok(()) };
             // Only cycles are left, in which each is read by one. What this one overwrites is kept elsewhere.
-            let spare = self.frame.allocate_slot(16)?;
-            self.emit_move(Move { to: spare, from: From::Slot(it.to), ty: it.ty })?;
+            let mut at = it;
+            while let (To::Reg(_), Some(before)) = (at.to, index_of(&moves, at.from)) {
+                if before == next {
+                    break;
+                }
+                at = moves[before];
+            }
+            let only_registers = matches!(at.to, To::Reg(_));
+            let spare = match it.ty.bank {
+                // Moves between registers do not need it.
+                Bank::Gp if only_registers => To::Reg(Reg::from(SCRATCH).0),
+                Bank::Xmm if only_registers => To::Reg(Reg::from(SCRATCH_X).0),
+                _ => To::Slot(self.frame.allocate_slot(16)?),
+            };
+            self.emit_move(Move { to: spare, from: it.to.as_source(), ty: it.ty })?;
             for other in &mut moves {
-                if other.from == From::Slot(it.to) {
-                    other.from = From::Slot(spare);
+                if other.from == it.to.as_source() {
+                    other.from = spare.as_source();
                 }
             }
             readers[next] = 0;
@@ -246,7 +313,10 @@ impl Compiler<'_> {
     }
 
     fn emit_move(&mut self, Move { to, from, ty }: Move) -> Result<(), Refused> {
-        let to = Mem::at(gp::RBP, to);
+        let to = match to {
+            To::Reg(reg) => return self.emit_move_home(Reg(reg), from, ty),
+            To::Slot(slot) => Mem::at(gp::RBP, slot),
+        };
         let width = slot_width(ty.bits);
         match (ty.bank, from) {
             (Bank::Gp, From::Bits(bits)) => match i32::try_from(bits as i64) {
@@ -292,6 +362,33 @@ impl Compiler<'_> {
                 self.asm.load_x(vector_bytes(ty), SCRATCH_X, from);
                 self.asm.store_x(vector_bytes(ty), to, SCRATCH_X);
             }
+            (_, From::Frame(_) | From::Symbol(..) | From::Block(_)) => {
+                return Err(Reason::Internal("an address as a float").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of a phi goes to the register that the phi has for itself.
+    fn emit_move_home(&mut self, to: Reg, from: From, ty: PartType) -> Result<(), Refused> {
+        match (ty.bank, from) {
+            (_, From::Reg(reg)) => self.move_register(to, reg),
+            (_, From::Slot(slot)) => self.load_slot(to, ty.bits, Mem::at(gp::RBP, slot)),
+            (Bank::Gp, From::Bits(bits)) => {
+                self.asm.mov_i(to.gp(), if ty.bits <= 32 { u64::from(bits as u32) } else { bits as u64 });
+            }
+            (Bank::Gp, From::Frame(offset)) => self.asm.lea(to.gp(), Mem::at(gp::RBP, offset)),
+            (Bank::Gp, From::Symbol(global, addend)) => {
+                if i32::try_from(addend).is_err() {
+                    return Err(Reason::Size.into());
+                }
+                self.load_symbol(to.gp(), global, addend)?;
+            }
+            (Bank::Gp, From::Block(block)) => {
+                let base = super::asm::Base::Label(self.block_label(block)?);
+                self.asm.lea(to.gp(), Mem { base, index: None, disp: 0 });
+            }
+            (_, From::Bits(bits)) => self.load_vector_constant(to.xmm(), bits, vector_bytes(ty)),
             (_, From::Frame(_) | From::Symbol(..) | From::Block(_)) => {
                 return Err(Reason::Internal("an address as a float").into());
             }

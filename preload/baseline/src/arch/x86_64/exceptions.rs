@@ -69,7 +69,7 @@ impl Compiler<'_> {
         self.make_call(&instruction, Some(unwind))?;
         // The result, if it is used beyond the block.
         self.store_live()?;
-        if !self.has_moves(unwind) {
+        if !self.may_have_moves(unwind) {
             return self.go_to(normal);
         }
         self.edge_moves(normal)?;
@@ -86,7 +86,7 @@ impl Compiler<'_> {
 
     /// Notes that the call from `start` to here leads to a landing pad.
     pub(crate) fn note_call_site(&mut self, start: u32, block: u32) -> Result<(), Refused> {
-        let pad = if self.has_moves(block) { self.asm.label() } else { self.labels[block as usize] };
+        let pad = if self.may_have_moves(block) { self.asm.label() } else { self.labels[block as usize] };
         self.handlers.sites.push(Site { start, end: self.asm.offset(), pad, block });
         Ok(())
     }

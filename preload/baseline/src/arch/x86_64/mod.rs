@@ -25,6 +25,7 @@ mod edges;
 mod exceptions;
 mod frame;
 mod guard;
+mod homes;
 mod lower;
 mod registers;
 mod stack_map;
@@ -74,6 +75,10 @@ pub(crate) struct Compiler<'a> {
     position: u32,
     /// The instruction that is being emitted.
     inst: u32,
+    /// The register that its result is to have, if that has one for itself and nothing of the instruction is in it.
+    target: Option<registers::Reg>,
+    /// Which values have registers for themselves.
+    homes: homes::Homes,
     signature: lower::Signature,
     tables: Vec<edges::JumpTable>,
     handlers: exceptions::Handlers,
@@ -138,6 +143,8 @@ pub(crate) fn compile(
         epilogue,
         position: 0,
         inst: 0,
+        target: None,
+        homes: homes::Homes::default(),
         signature: lower::Signature::default(),
         tables: Vec::new(),
         handlers: exceptions::Handlers::default(),
@@ -150,7 +157,7 @@ pub(crate) fn compile(
     };
     compiler.check_function()?;
     compiler.check_labels()?;
-    compiler.choose_variables()?;
+    compiler.choose_homes()?;
     compiler.allocate_homes()?;
     compiler.reserve_prologue();
     compiler.begin_rounds();
@@ -183,6 +190,7 @@ impl Compiler<'_> {
             }
             self.line(inst.0);
             if !self.is_dead(inst.0) {
+                self.target = self.home_of(instruction.result);
                 self.emit(inst.0)?;
             }
             // The operands of a deferred instruction are needed until its user has taken them.
@@ -233,8 +241,10 @@ impl Compiler<'_> {
             return Ok(());
         }
         self.assign(local)?;
+        let home = self.assignments[local].home;
         for part in 0..self.assignments[local].count as usize {
-            self.part_mut(local, part).stored = true;
+            let part = self.part_mut(local, part);
+            (part.reg, part.stored) = (home, home.is_none());
         }
         Ok(())
     }

@@ -152,6 +152,11 @@ impl RegisterFile {
         self.saved |= reg.bit() & CALLEE_SAVED;
     }
 
+    /// Whether it is kept for variables and values.
+    pub(crate) fn is_reserved(&self, reg: Reg) -> bool {
+        self.reserved & reg.bit() != 0
+    }
+
     /// Lets a register be given out that was kept.
     pub(crate) fn give_back(&mut self, reg: Reg) {
         self.reserved &= !reg.bit();

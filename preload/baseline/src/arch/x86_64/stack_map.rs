@@ -1,6 +1,6 @@
 //! Stack maps: where a frame has what is live at the header of a loop.
 //!
-//! Registers are empty there, but for variables, whose memory is written when the loop is left. A map has more than is
+//! Registers are empty there, but for variables and values with registers for themselves, whose memory is written when the loop is left. A map has more than is
 //! live: all variables, and each value that is kept for any use from the header on. What lies in the frame in another
 //! form than LLVM would store it in refuses the map.
 
@@ -37,15 +37,18 @@ impl Compiler<'_> {
     }
 
     /// Whether a value comes from in front of this block, or is a phi of it, and has uses from here on.
-    fn is_kept(&self, local: usize) -> bool {
+    pub(crate) fn is_kept(&self, local: usize) -> bool {
         let info = self.analysis.values[local];
         let value = self.analysis.locals.value(local);
         let is_phi = || {
             matches!(self.body.definition(self.module, value), Some(Definition::Instruction(inst))
                 if self.body.instruction(inst).is_some_and(|it| it.opcode == Opcode::Phi))
         };
-        info.last >= self.position
-            && (info.first < self.position || info.first == self.position && info.uses > 0 && is_phi())
+        let is_live = match self.assignments[local].home {
+            Some(home) => self.homes.at(self.position).any(|(reg, at)| reg == home && at == local),
+            None => info.until >= self.position,
+        };
+        is_live && (info.first < self.position || info.first == self.position && info.uses > 0 && is_phi())
     }
 
     /// The distance to rbp of a value that lies in the frame as LLVM would store it.

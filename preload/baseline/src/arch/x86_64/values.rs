@@ -42,12 +42,16 @@ pub(crate) struct Assignment {
     pub first: u32,
     /// The number of its parts.
     pub count: u8,
+    /// The register that it has from its definition to its last use, if it has one for itself.
+    pub home: Option<Reg>,
     /// Uses that are still to come.
     pub remaining: u32,
     /// Its slot's distance to rbp, or 0.
     pub slot: i32,
     /// The slot's size.
     pub slot_bytes: u32,
+    /// The slot is not given to anything else when the value is not needed any more.
+    pub is_shared: bool,
 }
 
 /// A part of a value.
@@ -107,7 +111,8 @@ impl Compiler<'_> {
         let ty = self.type_of(self.analysis.locals.value(local))?;
         let first = self.parts.len() as u32;
         if let Some(ty) = self.part_table.single(self.types, ty)? {
-            self.parts.push(Part { ty, reg: None, stored: ty.bank == Bank::X87, offset: 0 });
+            let reg = self.assignments[local].home;
+            self.parts.push(Part { ty, reg, stored: ty.bank == Bank::X87, offset: 0 });
             let assignment = &mut self.assignments[local];
             (assignment.state, assignment.first, assignment.count) = (ValueState::Live, first, 1);
             assignment.slot_bytes = ty.slot_bytes();
@@ -173,25 +178,42 @@ impl Compiler<'_> {
 
     /// A value is not needed any more.
     pub(crate) fn free(&mut self, local: usize) {
-        let Assignment { state, count, slot, slot_bytes, .. } = self.assignments[local];
+        let Assignment { state, count, home, slot, slot_bytes, is_shared, .. } = self.assignments[local];
         if state != ValueState::Live {
             return;
         }
         for part in 0..count as usize {
-            if let Some(reg) = self.part_mut(local, part).reg.take() {
+            if let Some(reg) = self.part_mut(local, part).reg.take()
+                && home.is_none()
+            {
                 self.regs.release(reg);
             }
         }
         // Slots above rbp are the caller's.
-        if slot < 0 {
+        if slot < 0 && !is_shared {
             self.frame.free_slot(slot, slot_bytes);
         }
         self.assignments[local].state = ValueState::None;
     }
 
     /// Whether the instruction that is being lowered is the last that reads a value.
-    fn dies(&self, local: usize) -> bool {
-        self.assignments[local].remaining == 1 && !self.analysis.values[local].looped
+    pub(crate) fn dies(&self, local: usize) -> bool {
+        let (assignment, info) = (&self.assignments[local], &self.analysis.values[local]);
+        // A phi's register may hold something else until an edge writes it again.
+        let looped = if assignment.home.is_some() { info.again } else { info.looped };
+        assignment.remaining == 1 && !looped
+    }
+
+    /// A register for the result of the instruction that is being emitted: the one that it is to have, if nothing of that
+    /// instruction is in it yet.
+    pub(crate) fn fresh(&mut self, bank: Bank) -> Result<Reg, Refused> {
+        match self.target.take_if(|target| target.is_vector() == (bank == Bank::Xmm)) {
+            Some(target) => {
+                self.take(target)?;
+                Ok(target)
+            }
+            None => self.temporary(bank),
+        }
     }
 
     /// Defers an instruction's result if its only user is in the same block; the user may come much later, so nothing
@@ -244,7 +266,9 @@ impl Compiler<'_> {
         {
             self.assignments[local].state = ValueState::None;
             let before = self.regs.in_use();
+            let target = self.target.take();
             self.emit(inst)?;
+            self.target = target;
             self.consume_operands(inst);
             // What it took to compute it is over; the result itself may be moved or stored until it is read.
             self.regs.only_in_use(before);
@@ -275,6 +299,22 @@ impl Compiler<'_> {
         if !self.regs.is_temporary(reg) {
             return Err(Reason::Internal("a result is in use already").into());
         }
+        if let Some(home) = self.assignments[local].home {
+            self.move_register(home, reg);
+            self.regs.free_temporary(home);
+            self.part_mut(local, part).reg = Some(home);
+            return Ok(());
+        }
+        let reg = if self.regs.is_reserved(reg) && self.analysis.values[local].crosses_blocks() {
+            // It is another value's from the next block on.
+            let bank = self.part(local, part).ty.bank;
+            let other = self.temporary(bank)?;
+            self.move_register(other, reg);
+            self.regs.free_temporary(reg);
+            other
+        } else {
+            reg
+        };
         self.regs.occupy(reg, local as u32, part as u8);
         let part = self.part_mut(local, part);
         (part.reg, part.stored) = (Some(reg), false);

@@ -4,52 +4,38 @@
 //! well be in a register; the ones that are used most, loops counted, get the callee-saved ones, so that calls and
 //! unwinding keep them. Not in functions that return twice: the second time, registers are those of the first.
 
-use autojit_bitcode::{AttributeKind, Block, Flags, FunctionBody, Instruction, Opcode, Type, Value};
+use autojit_bitcode::{AttributeKind, Flags, FunctionBody, Instruction, Opcode, Type, Value};
 
 use super::Compiler;
-use super::asm::{Gp, gp};
 use super::registers::Reg;
 use super::values::ValueState;
-use crate::analysis::{Info, Order};
+use crate::analysis::Info;
 use crate::refused::Refused;
-
-/// The registers, in the order in which they are given out.
-const REGISTERS: [Gp; 5] = [gp::RBX, gp::R12, gp::R13, gp::R14, gp::R15];
-/// Uses that pay for saving and restoring the register.
-const WORTH: u64 = 4;
-/// How much more a use counts in a loop, as a power of two, and how many loops count.
-const LOOP: u32 = 3;
-const DEEPEST: u32 = 6;
 
 /// What is known of an alloca.
 #[derive(Clone, Copy, Debug, Default)]
-struct Candidate {
+pub(crate) struct Candidate {
     /// Bytes of it; 0 if it is none.
     bytes: u64,
     /// Whole loads and stores, and marks of its lifetime.
     known: u32,
     /// How much loads and stores count.
-    uses: u64,
+    pub uses: u64,
 }
 
-/// How much a use counts, by position.
-fn weights(order: &Order) -> Vec<u64> {
-    let mut depths: Vec<u32> = Vec::with_capacity(order.loops.len());
-    for around in &order.loops {
-        let outer = depths.get(around.parent as usize).copied().unwrap_or(0);
-        depths.push(outer + 1);
+impl Candidate {
+    /// Whether nothing else uses it.
+    pub(crate) fn is_variable(&self, uses: u32) -> bool {
+        self.bytes > 0 && self.known == uses
     }
-    let depth = |inner: &u32| depths.get(*inner as usize).copied().unwrap_or(0);
-    order.innermost.iter().map(|inner| 1 << (LOOP * depth(inner).min(DEEPEST))).collect()
 }
 
 impl Compiler<'_> {
-    /// Chooses the variables. They have their registers from here on.
-    pub(crate) fn choose_variables(&mut self) -> Result<(), Refused> {
+    /// The allocas that may be variables, by local number, if there are some.
+    pub(crate) fn possible_variables(&mut self) -> Result<Option<Vec<Candidate>>, Refused> {
         let (body, analysis) = (self.body, self.analysis);
-        let mut candidates = vec![Candidate::default(); analysis.values.len()];
-        let Some(entry) = body.blocks.first() else { return Ok(()) };
-        let mut any = false;
+        let mut candidates = Vec::new();
+        let Some(entry) = body.blocks.first() else { return Ok(None) };
         for (inst, instruction) in (0..entry.end).zip(&body.instructions) {
             if instruction.opcode == Opcode::Alloca
                 && let Some(local) = analysis.locals.local(instruction.result)
@@ -57,36 +43,11 @@ impl Compiler<'_> {
                 && let Some(bytes) = self.register_bytes(instruction.source_type())
                 && body.operands(instruction).first().is_some_and(|count| self.is_one(*count))
             {
+                candidates.resize(analysis.values.len(), Candidate::default());
                 candidates[local].bytes = bytes;
-                any = true;
             }
         }
-        if !any {
-            return Ok(());
-        }
-        let weights = weights(&analysis.order);
-        for (&block, &weight) in analysis.order.blocks.iter().zip(&weights) {
-            for (_, instruction) in body.block(Block(block)) {
-                if matches!(instruction.opcode, Opcode::Call | Opcode::Invoke | Opcode::CallBr)
-                    && self.returns_twice(instruction)
-                {
-                    return Ok(());
-                }
-                self.count_uses(&mut candidates, instruction, weight);
-            }
-        }
-        let worth = |(local, it): (usize, &Candidate)| {
-            let all = it.bytes > 0 && it.known == analysis.values[local].uses;
-            (all && it.uses >= WORTH).then_some((it.uses, local))
-        };
-        let mut chosen: Vec<(u64, usize)> = candidates.iter().enumerate().filter_map(worth).collect();
-        // The same for the same bitcode: by uses, then by number.
-        chosen.sort_unstable_by_key(|(uses, local)| (std::cmp::Reverse(*uses), *local));
-        for ((_, local), reg) in chosen.into_iter().zip(REGISTERS) {
-            self.assignments[local].state = ValueState::Variable(reg.into());
-            self.regs.reserve(reg.into());
-        }
-        Ok(())
+        Ok((!candidates.is_empty()).then_some(candidates))
     }
 
     fn is_one(&mut self, count: Value) -> bool {
@@ -103,7 +64,7 @@ impl Compiler<'_> {
     }
 
     /// Counts the uses of candidates that a register serves. Whatever else uses them, they have more uses than these.
-    fn count_uses(&self, candidates: &mut [Candidate], instruction: &Instruction, weight: u64) {
+    pub(crate) fn count_uses(&self, candidates: &mut [Candidate], instruction: &Instruction, weight: u64) {
         let body: &FunctionBody = self.body;
         let operands = body.operands(instruction);
         let (address, value) = match (instruction.opcode, operands) {
@@ -140,7 +101,15 @@ impl Compiler<'_> {
         })
     }
 
-    fn returns_twice(&self, instruction: &Instruction) -> bool {
+    /// Whether it calls what LLVM knows by name.
+    pub(crate) fn is_intrinsic(&self, instruction: &Instruction) -> bool {
+        self.body.call(instruction).is_some_and(|call| {
+            let global = self.module.globals().get(call.callee.0 as usize);
+            global.is_some_and(|global| self.module.name(global).starts_with(b"llvm."))
+        })
+    }
+
+    pub(crate) fn returns_twice(&self, instruction: &Instruction) -> bool {
         self.body.call(instruction).is_some_and(|call| {
             let twice = |list| self.module.attributes(list).function().has(AttributeKind::ReturnsTwice);
             let global = self.module.globals().get(call.callee.0 as usize);

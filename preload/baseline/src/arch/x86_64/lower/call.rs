@@ -330,6 +330,7 @@ impl Compiler<'_> {
             }
             self.asm.mov_i(gp::RAX, plan.arguments.vectors as u64);
         }
+        let vectors = self.store_vectors()?;
         let rounds = self.rounds_in_register();
         if let Some((reg, memory)) = rounds {
             self.asm.mov_mr(Width::B4, memory, reg);
@@ -344,6 +345,9 @@ impl Compiler<'_> {
         }
         if let Some((reg, memory)) = rounds {
             self.asm.mov(Width::B4, reg, memory);
+        }
+        for (reg, bits, memory) in vectors {
+            self.load_slot(reg, bits, memory);
         }
         match (stack, align) {
             (0, _) => {}

@@ -94,8 +94,8 @@ impl Compiler<'_> {
                 self.search(reg, spare, width, &all, default);
             }
         }
-        for (target, label) in labels.known {
-            if self.has_moves(target) {
+        for (target, (label, moves)) in labels.known {
+            if moves {
                 self.asm.bind(label);
                 self.edge_moves(target)?;
                 self.asm.jmp(self.labels[target as usize]);
@@ -180,7 +180,7 @@ impl Compiler<'_> {
     pub(crate) fn lower_indirect_branch(&mut self, address: Value) -> Result<(), Refused> {
         self.store_live()?;
         let targets: Vec<u32> = self.successors().iter().map(|block| block.0).collect();
-        if targets.iter().any(|target| self.has_moves(*target)) {
+        if targets.iter().any(|target| self.may_have_moves(*target)) {
             return Err(Reason::Form("indirectbr to phis").into());
         }
         let reg = self.gp(address, 0)?;
@@ -194,14 +194,19 @@ fn is_dense(first: i64, last: i64, cases: usize) -> bool {
     cases >= TABLE_FROM && range < (cases as u64).saturating_mul(ENTRIES_PER_CASE) && range < 1 << 24
 }
 
-/// One label for each target.
+/// One label for each target: the block's own, or one of moves that are still to be emitted.
 #[derive(Default)]
 struct EdgeLabels {
-    known: std::collections::BTreeMap<u32, Label>,
+    known: std::collections::BTreeMap<u32, (Label, bool)>,
 }
 
 impl EdgeLabels {
     fn of(&mut self, compiler: &mut Compiler<'_>, target: u32) -> Label {
-        *self.known.entry(target).or_insert_with(|| compiler.edge_label(target))
+        let label = |compiler: &mut Compiler<'_>| {
+            // What the edge moves may still be moved itself.
+            let moves = compiler.may_have_moves(target);
+            (if moves { compiler.asm.label() } else { compiler.labels[target as usize] }, moves)
+        };
+        self.known.entry(target).or_insert_with(|| label(compiler)).0
     }
 }

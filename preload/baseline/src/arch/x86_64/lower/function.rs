@@ -279,6 +279,7 @@ impl Compiler<'_> {
             return Ok(());
         }
         self.assign(local)?;
+        let home = self.assignments[local].home;
         // What lies on the stack as a slot would is left there.
         if let Some(Location::Stack(start)) = of_part.first() {
             let as_slot = |(part, location): (usize, &Location)| {
@@ -289,7 +290,7 @@ impl Compiler<'_> {
                 for part in 0..of_part.len() {
                     self.part_mut(local, part).stored = true;
                 }
-                return Ok(());
+                return home.map_or(Ok(()), |home| self.load_part(home, local, 0));
             }
         }
         for (part, location) in of_part.iter().enumerate() {
@@ -309,12 +310,20 @@ impl Compiler<'_> {
                         self.asm.store_x(bytes, to, SCRATCH_X);
                     }
                     self.part_mut(local, part).stored = true;
+                    if let Some(home) = home {
+                        self.load_part(home, local, part)?;
+                    }
                     continue;
                 }
                 Location::X87(_) => return Err(Reason::Internal("an argument on the x87 stack").into()),
             };
-            self.regs.occupy(reg, local as u32, part as u8);
-            self.part_mut(local, part).reg = Some(reg);
+            match home {
+                Some(home) => self.move_register(home, reg),
+                None => {
+                    self.regs.occupy(reg, local as u32, part as u8);
+                    self.part_mut(local, part).reg = Some(reg);
+                }
+            }
         }
         Ok(())
     }

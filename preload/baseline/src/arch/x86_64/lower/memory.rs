@@ -66,10 +66,8 @@ impl Compiler<'_> {
     /// Whether a value's register may be changed by the instruction that is being lowered.
     pub(crate) fn can_be_changed(&self, value: Value) -> bool {
         self.analysis.locals.local(value).is_some_and(|local| {
-            let assignment = &self.assignments[local];
-            assignment.state == ValueState::Live
-                && assignment.remaining == 1
-                && !self.analysis.values[local].looped
+            self.assignments[local].state == ValueState::Live
+                && self.dies(local)
                 && self.part(local, 0).reg.is_some()
         })
     }
@@ -79,7 +77,7 @@ impl Compiler<'_> {
         let instruction = *self.instruction(inst)?;
         let parts = self.part_table.of(self.types, instruction.ty)?;
         if let Some(variable) = self.variable_at(address) {
-            let reg = self.temporary(Bank::Gp)?;
+            let reg = self.fresh(Bank::Gp)?;
             self.move_register(reg, variable);
             return self.define(instruction.result, 0, reg);
         }
@@ -125,7 +123,7 @@ impl Compiler<'_> {
     ) -> Result<(), Refused> {
         match part.bank {
             Bank::Gp => {
-                let reg = self.temporary_gp()?;
+                let reg = self.fresh(Bank::Gp)?.gp();
                 self.load_int(reg, mem, part.store_bytes())?;
                 self.define(result, index, reg)?;
                 // There may be more parts than registers.
@@ -133,7 +131,7 @@ impl Compiler<'_> {
                 Ok(())
             }
             Bank::Xmm => {
-                let reg = self.temporary_x()?;
+                let reg = self.fresh(Bank::Xmm)?.xmm();
                 self.asm.load_x(part.store_bytes(), reg, mem);
                 self.define(result, index, reg)?;
                 self.regs.unlock(reg.into());

@@ -78,7 +78,7 @@ impl Compiler<'_> {
     /// A part of a value in a temporary register, to be changed: the value's own if it is not needed afterwards.
     pub(crate) fn own(&mut self, value: Value, part: usize) -> Result<Reg, Refused> {
         if let Some(variable) = self.variable(value) {
-            let reg = self.temporary(Bank::Gp)?;
+            let reg = self.fresh(Bank::Gp)?;
             self.move_register(reg, variable);
             return Ok(reg);
         }
@@ -94,7 +94,7 @@ impl Compiler<'_> {
             return Ok(reg);
         }
         let bank = self.part_type(value, part)?.bank;
-        let reg = self.temporary(bank)?;
+        let reg = self.fresh(bank)?;
         self.load_source(reg, source, value, part)?;
         Ok(reg)
     }
