@@ -1,9 +1,9 @@
 // What every optimiser does first, done before bodies leave optimised builds: small functions become the few instructions that they are.
 //
 // Such code is what first calls compile, without an optimiser, and what runs until there is something better. Containers become smaller, too.
-// Receives a module. Functions that are called come before those that call them; those that may be small, or have got something inlined and are
-// not large, are simplified by the passes with which LLVM's own pipeline begins, and inlined from then on if they are hardly larger than a call. Functions
-// that ask what object_sizes.cpp answers are simplified, too.
+// Receives a module. Functions that are called come before those that call them; those that are not large are simplified by the passes with
+// which LLVM's own pipeline begins, and inlined from then on if they are hardly larger than a call. Functions that ask what object_sizes.cpp
+// answers are simplified, too.
 
 #include "inlining.h"
 #include "releases.h"
@@ -28,12 +28,9 @@ namespace {
 
 // In instructions, when it has been simplified. With more, objects are larger again: measured with C++ that has many layers of such functions.
 constexpr unsigned Small = 8;
-// As the front end writes it. What is larger is left as it is unless something is inlined into it: simplifying takes time, and makes no
-// less of loops and calls.
-constexpr unsigned MayBeSmall = 40;
-// What has got something inlined is left as it is beyond this: the baseline compiler keeps the most used variables of a function in registers,
-// and what simplified code has in their place, values that several blocks set, in memory.
-constexpr unsigned Large = 200;
+// What is larger, as the front end writes it and with what was inlined, is left as it is: simplifying takes time, and what is large makes up
+// most of it.
+constexpr unsigned Large = 150;
 // Of functions that ask for the size of what they are given, and are always inlined.
 constexpr unsigned SmallWrapper = 200;
 
@@ -178,21 +175,18 @@ bool canInline(const Function &Caller, const Function &Callee) {
          Caller.nullPointerIsDefined() == Callee.nullPointerIsDefined();
 }
 
-// Whether something was inlined.
-bool inlineInto(Function &F, const DenseSet<const Function *> &Smalls) {
+void inlineInto(Function &F, const DenseSet<const Function *> &Smalls) {
   SmallVector<CallBase *, 16> Calls;
   for (Instruction &I : instructions(F))
     if (auto *Call = dyn_cast<CallBase>(&I))
       if (const Function *Callee = Call->getCalledFunction())
         if (Callee != &F && Smalls.contains(Callee) && !Call->isNoInline() && canInline(F, *Callee))
           Calls.push_back(Call);
-  bool Inlined = false;
   for (CallBase *Call : Calls) {
     InlineFunctionInfo Info;
     // What fails stays a call.
-    Inlined |= InlineFunction(*Call, Info, /*MergeAttributes=*/true).isSuccess();
+    (void)InlineFunction(*Call, Info, /*MergeAttributes=*/true);
   }
-  return Inlined;
 }
 
 } // namespace
@@ -212,8 +206,8 @@ extern "C" void autojit_shim_inline_small_functions(LLVMModuleRef Module, void *
   for (Function *F : Order) {
     if (!isToChange(*F))
       continue;
-    const bool Inlined = inlineInto(*F, Smalls) && F->getInstructionCount() <= Large;
-    if (Inlined || F->getInstructionCount() <= MayBeSmall || (!Questions.empty() && asks(*F, Questions))) {
+    inlineInto(*F, Smalls);
+    if (F->getInstructionCount() <= Large || (!Questions.empty() && asks(*F, Questions))) {
       Simplify.simplify(*F);
       if (isSmall(*F, Simplify))
         Smalls.insert(F);
