@@ -369,20 +369,13 @@ impl<'a> Build<'a> {
         command.args(&files.link)
     }
 
-    /// Has a compiler of Rust's know the plugin and the store.
-    fn rust_environment(&self, command: &mut Command) {
-        if self.how == How::Lazy {
-            command.env("RUSTC_BOOTSTRAP", "1");
-        }
-        command.envs(self.store.iter().map(|store| ("AUTOJIT_STORE", store)));
-    }
-
     fn rustc(&self) -> Command {
         let mut command = command("rustc");
-        self.rust_environment(&mut command);
+        command.envs(self.store.iter().map(|store| ("AUTOJIT_STORE", store)));
         let level = self.level.name().trim_start_matches('O');
         command.args(["--edition=2024", "-g", &format!("-Copt-level={level}")]);
         if self.how == How::Lazy {
+            command.env("RUSTC_BOOTSTRAP", "1");
             command.arg(format!("-Zllvm-plugins={}", self.setup.plugin().display()));
         }
         command
@@ -413,9 +406,9 @@ impl<'a> Build<'a> {
 
     fn cargo(&self, subcommand: &str, program: &str) -> Command {
         let mut command = command("cargo");
-        self.rust_environment(&mut command);
+        command.envs(self.store.iter().map(|store| ("AUTOJIT_STORE", store)));
         if self.how == How::Lazy {
-            command.env("RUSTFLAGS", format!("-Zllvm-plugins={}", self.setup.plugin().display()));
+            command.env("RUSTC_WRAPPER", self.setup.program("autojit-rustc"));
         }
         command.args([subcommand, "--quiet", "--locked", "--offline", "--target", TARGET, "--bin", program]);
         command.arg("--target-dir").arg(self.directory.join("target"));
