@@ -3,24 +3,15 @@
 mod support;
 
 use std::fmt::Write;
-use std::process::Command;
 use std::time::Duration;
 
 use autojit_baseline::{Baseline, RelocationKind};
 use autojit_bitcode::{BitcodeModule, FunctionBody};
 use support::generate::Generator;
-use support::{Scratch, compile, exported, ir, run, source};
-
-fn assemble(ir: &str) -> Vec<u8> {
-    let scratch = Scratch::new();
-    let (text, code) = (scratch.0.join("a.ll"), scratch.0.join("a.bc"));
-    std::fs::write(&text, ir).expect("a writable directory");
-    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(&text).arg("-o").arg(&code));
-    std::fs::read(&code).expect("readable bitcode")
-}
+use support::{Scratch, bitcode_of, compile, exported, ir, source};
 
 fn check(ir: &str) {
-    let bytes = assemble(ir);
+    let bytes = bitcode_of(ir, &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let (codes, _) = compile(&module);
     assert!(!codes.is_empty());
@@ -62,7 +53,7 @@ fn code_is_instructions_and_nothing_else() {
 /// The same code for the same bitcode, every time.
 #[test]
 fn code_is_deterministic() {
-    let bytes = assemble(&Generator::module(7, 20));
+    let bytes = bitcode_of(&Generator::module(7, 20), &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let text = || compile(&module).0.into_iter().map(|(_, code)| code.text).collect::<Vec<_>>();
     assert_eq!(text(), text());
@@ -71,7 +62,7 @@ fn code_is_deterministic() {
 /// Calls are laid out so that their operands lie within one aligned word, and can be rewritten at once.
 #[test]
 fn calls_can_be_rewritten() {
-    let bytes = assemble(&Generator::module(3, 20));
+    let bytes = bitcode_of(&Generator::module(3, 20), &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut calls = 0;
     for (_, code) in compile(&module).0 {
@@ -101,7 +92,7 @@ fn processor_time() -> Duration {
 }
 
 fn time(ir: &str) -> Duration {
-    let bytes = assemble(ir);
+    let bytes = bitcode_of(ir, &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut body = FunctionBody::default();
     module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));

@@ -3,8 +3,6 @@
 mod support;
 
 use std::arch::naked_asm;
-use std::collections::HashMap;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
@@ -12,8 +10,9 @@ use autojit_abi::{LocationKind, StackMap};
 use autojit_baseline::{Baseline, Code, LoopHeader, RelocationKind, RelocationTarget, Runtime};
 use autojit_bitcode::{BitcodeModule, FunctionBody};
 use iced_x86::{Mnemonic, Register};
-use support::link::{Linked, RAN_OUT};
-use support::{Scratch, open, run, source};
+use support::Scratch;
+use support::compiled::{Compiled, assembled};
+use support::link::RAN_OUT;
 
 /// As the trampoline's, where compiled code expects it.
 #[repr(C)]
@@ -60,56 +59,6 @@ extern "C" fn tripped() {
 
 fn bitcode() -> (Vec<u8>, Scratch) {
     assembled("counting.ll")
-}
-
-/// The bitcode of one of `sources`.
-fn assembled(name: &str) -> (Vec<u8>, Scratch) {
-    let scratch = Scratch::new();
-    let path = scratch.0.join("code.bc");
-    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(source(name)).arg("-o").arg(&path));
-    (std::fs::read(&path).expect("readable bitcode"), scratch)
-}
-
-/// A module, compiled.
-struct Compiled<'m> {
-    module: &'m BitcodeModule<'m>,
-    codes: HashMap<String, (u32, Code)>,
-}
-
-impl<'m> Compiled<'m> {
-    fn of(module: &'m BitcodeModule<'m>) -> Self {
-        let mut codes = HashMap::new();
-        let mut body = FunctionBody::default();
-        for (index, global) in (0..).zip(module.globals()).filter(|(index, _)| module.has_body(*index)) {
-            module.read_function(index, &mut body).expect("a readable body");
-            let code = Baseline::new(module).compile(&body, true).expect("it is compiled");
-            codes.insert(String::from_utf8_lossy(module.name(global)).into_owned(), (index, code));
-        }
-        Self { module, codes }
-    }
-
-    /// All of it, in memory, with the data of the same module that clang has compiled.
-    fn linked(&self, scratch: &Scratch) -> Linked {
-        let data = scratch.0.join("data.so");
-        let mut clang = Command::new(concat!("clang++-", env!("LLVM_RELEASE")));
-        run(clang.args(["-shared", "-fPIC", "-w", "-o"]).arg(&data).arg(source("counting.ll")));
-        let codes: Vec<_> = self.codes.values().cloned().collect();
-        Linked::new(self.module, &codes, open(&data))
-    }
-
-    fn code(&self, name: &str) -> &Code {
-        &self.codes[name].1
-    }
-
-    /// The map of the only loop of a function.
-    fn map(&self, name: &str) -> Result<StackMap, String> {
-        let (index, code) = &self.codes[name];
-        let mut body = FunctionBody::default();
-        self.module.read_function(*index, &mut body).expect("a readable body");
-        let [header] = code.loops[..] else { panic!("{name}: {:?}", code.loops) };
-        let map = Baseline::new(self.module).stack_map(&body, header.block);
-        map.map_err(|refused| refused.to_string())
-    }
 }
 
 /// Code that counts does so once in front of its prologue, and rounds of all loops in the frame; steps of those in counters of their own.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use autojit_baseline::{Baseline, Reason};
 use autojit_bitcode::{BitcodeModule, FunctionBody};
-use support::{Left, Program, Scratch, run, source};
+use support::{Left, Program, Scratch, bitcode_of, source};
 
 /// Counts what is allocated, for good or not.
 struct Counting;
@@ -60,14 +60,7 @@ fn long_function(instructions: usize) -> String {
 
 /// What a module's only function takes: bytes allocated while it is compiled, and bytes of code.
 fn cost(ir: &str) -> (usize, usize) {
-    let scratch = Scratch::new();
-    let at = |name: &str| scratch.0.join(name);
-    std::fs::write(at("code.ll"), ir).expect("a writable directory");
-    run(std::process::Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
-        .arg(at("code.ll"))
-        .arg("-o")
-        .arg(at("code.bc")));
-    let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
+    let bytes = bitcode_of(ir, &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let mut body = FunctionBody::default();
     module.read_function(0, &mut body).unwrap_or_else(|error| panic!("{error:?}"));

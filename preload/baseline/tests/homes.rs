@@ -3,16 +3,12 @@
 mod support;
 
 use autojit_bitcode::BitcodeModule;
-use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
-use support::{Program, Scratch, compile, run, source};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
+use support::{Program, Scratch, assemble, compile, source};
 
 /// The instructions of a function of `homes.ll`.
 fn instructions(name: &str) -> Vec<Instruction> {
-    let scratch = Scratch::new();
-    let path = scratch.0.join("code.bc");
-    let mut assembler = std::process::Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")));
-    run(assembler.arg(source("homes.ll")).arg("-o").arg(&path));
-    let bytes = std::fs::read(&path).expect("readable bitcode");
+    let bytes = assemble(&source("homes.ll"), &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     let is_it = |(index, _): &&(u32, _)| module.name(&module.globals()[*index as usize]) == name.as_bytes();
     let (codes, _) = compile(&module);
@@ -23,9 +19,8 @@ fn instructions(name: &str) -> Vec<Instruction> {
 /// Those from where the jump back leads up to that jump.
 fn of_loop(name: &str) -> Vec<Instruction> {
     let all = instructions(name);
-    let is_jump = |it: &Instruction| {
-        matches!(it.op0_kind(), OpKind::NearBranch64) && it.mnemonic() != iced_x86::Mnemonic::Call
-    };
+    let is_jump =
+        |it: &Instruction| matches!(it.op0_kind(), OpKind::NearBranch64) && it.mnemonic() != Mnemonic::Call;
     let is_back = |it: &&Instruction| is_jump(it) && it.near_branch_target() < it.ip();
     let back = *all.iter().rfind(is_back).expect("a loop");
     all.into_iter().filter(|it| (back.near_branch_target()..=back.ip()).contains(&it.ip())).collect()
@@ -33,8 +28,8 @@ fn of_loop(name: &str) -> Vec<Instruction> {
 
 fn accesses_memory(instruction: &Instruction) -> bool {
     (0..instruction.op_count()).any(|index| instruction.op_kind(index) == OpKind::Memory)
-        && !instruction.mnemonic().eq(&iced_x86::Mnemonic::Lea)
-        && !instruction.mnemonic().eq(&iced_x86::Mnemonic::Nop)
+        && !instruction.mnemonic().eq(&Mnemonic::Lea)
+        && !instruction.mnemonic().eq(&Mnemonic::Nop)
 }
 
 #[test]
@@ -63,6 +58,30 @@ fn phis_share_their_slots() {
     let loads = |it: &&Instruction| it.op0_register() == Register::R11 && it.op1_kind() == OpKind::Memory;
     let copies = all.iter().filter(loads).filter(|it| it.memory_base() == Register::RBP).count();
     assert_eq!(copies, 0);
+}
+
+/// Functions of libraries that do what an instruction or intrinsic should change vector registers: those of values are stored
+/// before the call and loaded behind it.
+#[test]
+fn calls_for_instructions_change_no_value() {
+    for name in ["remainders", "copied"] {
+        let of_loop = of_loop(name);
+        let call = of_loop.iter().position(|it| it.mnemonic() == Mnemonic::Call).expect("a call");
+        let is_home = |register: Register| (Register::XMM8..=Register::XMM14).contains(&register);
+        let (before, behind) = of_loop.split_at(call);
+        let stored: Vec<_> = before
+            .iter()
+            .filter(|it| it.op0_kind() == OpKind::Memory && is_home(it.op1_register()))
+            .map(|it| (it.op1_register(), it.memory_displacement64()))
+            .collect();
+        assert!(!stored.is_empty(), "{name}: {of_loop:?}");
+        for home in stored {
+            let loads = |it: &&Instruction| {
+                it.op1_kind() == OpKind::Memory && (it.op0_register(), it.memory_displacement64()) == home
+            };
+            assert!(behind.iter().any(|it| loads(&it)), "{name}: {home:?} in {of_loop:?}");
+        }
+    }
 }
 
 #[test]

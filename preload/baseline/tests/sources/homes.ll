@@ -193,6 +193,39 @@ end:
   ret i64 %u
 }
 
+;; A library's function in the place of an instruction, and of an intrinsic.
+define double @remainders(i64 %n, double %by) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %sum = phi double [ 0.5, %entry ], [ %more, %loop ]
+  %left = frem double %sum, %by
+  %more = fadd double %left, %by
+  %next = add i64 %i, 1
+  %on = icmp ult i64 %next, %n
+  br i1 %on, label %loop, label %end
+end:
+  ret double %more
+}
+
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+
+define double @copied(i64 %n, double %by, ptr %to, ptr %from) {
+entry:
+  br label %loop
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %sum = phi double [ 0.5, %entry ], [ %more, %loop ]
+  call void @llvm.memcpy.p0.p0.i64(ptr %to, ptr %from, i64 %n, i1 false)
+  %more = fadd double %sum, %by
+  %next = add i64 %i, 1
+  %on = icmp ult i64 %next, %n
+  br i1 %on, label %loop, label %end
+end:
+  ret double %more
+}
+
 define i64 @run(ptr %out) {
   %sums = call i64 @sums(i64 100)
   store i64 %sums, ptr %out
@@ -215,5 +248,12 @@ define i64 @run(ptr %out) {
   %critical = call i64 @critical(i64 30)
   %at6 = getelementptr i64, ptr %out, i64 6
   store i64 %critical, ptr %at6
-  ret i64 7
+  %remainders = call double @remainders(i64 9, double 0.75)
+  %at7 = getelementptr i64, ptr %out, i64 7
+  store double %remainders, ptr %at7
+  %from = getelementptr i64, ptr %out, i64 1
+  %at8 = getelementptr i64, ptr %out, i64 8
+  %copied = call double @copied(i64 8, double 0.25, ptr %at8, ptr %from)
+  store double %copied, ptr %at8
+  ret i64 9
 }

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub mod cases;
+pub mod compiled;
 pub mod generate;
 pub mod link;
 pub mod numbers;
@@ -60,6 +61,20 @@ pub fn run(command: &mut Command) {
 /// The path of a test source.
 pub fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sources").join(name)
+}
+
+/// The bitcode of a file of IR.
+pub fn assemble(path: &Path, scratch: &Scratch) -> Vec<u8> {
+    let code = scratch.0.join("code.bc");
+    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE"))).arg(path).arg("-o").arg(&code));
+    std::fs::read(&code).expect("readable bitcode")
+}
+
+/// The bitcode of IR.
+pub fn bitcode_of(ir: &str, scratch: &Scratch) -> Vec<u8> {
+    let text = scratch.0.join("code.ll");
+    std::fs::write(&text, ir).expect("a writable directory");
+    assemble(&text, scratch)
 }
 
 /// The IR of a source; that of an `.ll` file is what it contains.
@@ -159,14 +174,7 @@ pub fn compile(module: &BitcodeModule<'_>) -> (Vec<(u32, Code)>, Vec<Left>) {
 
 /// Functions that are refused, of IR that LLVM's code generator is not to see.
 pub fn left_of(ir: &str) -> Vec<Left> {
-    let scratch = Scratch::new();
-    let at = |name: &str| scratch.0.join(name);
-    std::fs::write(at("code.ll"), ir).expect("a writable directory");
-    run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
-        .arg(at("code.ll"))
-        .arg("-o")
-        .arg(at("code.bc")));
-    let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
+    let bytes = bitcode_of(ir, &Scratch::new());
     let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
     compile(&module).1
 }
@@ -182,18 +190,13 @@ impl Program {
     /// Builds IR both ways.
     pub fn of_ir(ir: &str, scratch: Scratch) -> Self {
         let at = |name: &str| scratch.0.join(name);
-        std::fs::write(at("exported.ll"), ir).expect("a writable directory");
-        run(Command::new(concat!("llvm-as-", env!("LLVM_RELEASE")))
-            .arg(at("exported.ll"))
-            .arg("-o")
-            .arg(at("code.bc")));
+        let bytes = bitcode_of(ir, &scratch);
         run(Command::new(concat!("clang++-", env!("LLVM_RELEASE")))
             .args(["-shared", "-fPIC", "-O0", "-w", "-lm", "-o"])
             .arg(at("data.so"))
-            .arg(at("exported.ll"))
+            .arg(at("code.ll"))
             .arg("-lm"));
         std::fs::copy(at("data.so"), at("reference.so")).expect("a copy of the object");
-        let bytes = std::fs::read(at("code.bc")).expect("readable bitcode");
         let module = BitcodeModule::parse(&bytes).unwrap_or_else(|error| panic!("{error:?}"));
         let (codes, left) = compile(&module);
         let linked = link::Linked::new(&module, &codes, open(&at("data.so")));
