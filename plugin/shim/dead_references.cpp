@@ -376,6 +376,16 @@ private:
 
 extern "C" {
 
+// Whether an instruction of a body that another module defines is there where this one's is inlined, and that may well be done. In C++ the
+// definition has the same references.
+bool autojit_shim_comes_with_inlining(LLVMValueRef V) {
+  constexpr unsigned Large = 150;
+  const auto *I = unwrap<Instruction>(V);
+  const Function &F = *I->getFunction();
+  return !F.hasFnAttribute(Attribute::NoInline) && !F.getName().starts_with("_Z") && F.getInstructionCount() <= Large &&
+         Witnesses(/*Clean=*/false).isReachedOnceCalled(*I);
+}
+
 // Visits the declared globals to which the functions that leave will not refer when they are optimised, and those of these
 // functions that have to stay.
 void autojit_shim_dead_references(LLVMModuleRef M, const LLVMValueRef *Leaving, size_t Count, void *Machine,

@@ -31,10 +31,15 @@ public:
 
   // Whether control may reach an instruction, as far as can be told before the program runs.
   bool isReached(const Instruction &I) {
+    // Its code may be gone altogether.
+    return !I.getFunction()->hasAvailableExternallyLinkage() && isReachedOnceCalled(I);
+  }
+
+  // The same where another module defines the function, if this one's body is inlined, and for some arguments.
+  bool isReachedOnceCalled(const Instruction &I) {
     const Function &F = *I.getFunction();
-    // Its code may be gone altogether, or its arguments known.
     auto *Call = dyn_cast<CallBase>(&I);
-    if (F.hasAvailableExternallyLinkage() || (Call && isFoldable(*Call)))
+    if (Call && isFoldable(*Call))
       return false;
     SmallPtrSet<const BasicBlock *, 32> Seen;
     SmallVector<const BasicBlock *, 32> Next = {I.getParent()};

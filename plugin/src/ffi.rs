@@ -66,6 +66,7 @@ unsafe extern "C" {
         context: *mut c_void,
         visit: VisitInstruction,
     );
+    pub fn autojit_shim_comes_with_inlining(instruction: LLVMValueRef) -> bool;
     pub fn autojit_shim_dead_references(
         module: LLVMModuleRef,
         leaving: *const LLVMValueRef,

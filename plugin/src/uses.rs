@@ -17,7 +17,7 @@ pub struct Use {
     pub body: bool,
     /// One of those uses is not just a call.
     pub body_address: bool,
-    /// One of those uses is in a body that will be compiled, not just one that may be inlined.
+    /// One of those uses is in a body that will be compiled, or comes into one by inlining: not just in one that may be inlined.
     pub required: bool,
     /// Something that stays uses it.
     pub stays: bool,
@@ -100,7 +100,8 @@ impl<'a> Uses<'a> {
                 } else if self.selection.inlined.contains(&function) {
                     // The body goes to all places where it may be inlined, and may yet vanish there.
                     let theirs = self.of(function);
-                    let required = theirs.required && function.has_attribute("alwaysinline");
+                    let required = theirs.required
+                        && (function.has_attribute("alwaysinline") || user.comes_with_inlining());
                     Use { body_address: theirs.body && user.takes_address(used), required, ..theirs }
                 } else {
                     Use::STAYS

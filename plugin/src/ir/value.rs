@@ -339,6 +339,11 @@ impl Value {
         unsafe { ffi::autojit_shim_size(self.0) }
     }
 
+    /// Whether an instruction of a body that is here to be inlined is there where that is done, and that may well be.
+    pub fn comes_with_inlining(self) -> bool {
+        unsafe { ffi::autojit_shim_comes_with_inlining(self.0) }
+    }
+
     /// Which of these calls of inline assembly the code generator of `machine`, the host's, takes.
     pub fn assemble(calls: &[Value], machine: *mut std::ffi::c_void) -> Vec<bool> {
         let mut taken = vec![false; calls.len()];

@@ -1,0 +1,4 @@
+struct number {
+    int used, size;
+};
+void set(struct number *into, const struct number *from) { *into = *from; }
