@@ -167,7 +167,7 @@ impl Child {
                 // What it sent before its end counts.
                 Ok(false) | Err(_) => return (!packets.is_empty()).then_some(packets),
             }
-            while let Some(packet) = self.incoming.take().ok()? {
+            while let Some(packet) = self.incoming.take_whole().ok()? {
                 packets.push(packet);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use autojit_protocol::message::MOST_REQUESTS;
 use autojit_protocol::{Blob, Incoming, Message, Outgoing};
 use autojit_sys::{Errno, File};
 
@@ -23,6 +24,17 @@ pub enum Role {
     Tool,
 }
 
+/// Something that a client waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// What it waits for.
+    pub request: RequestId,
+    /// How it knows the answer.
+    pub number: u32,
+    /// Whether that must not have a descriptor.
+    pub inline: bool,
+}
+
 /// A client.
 #[derive(Debug)]
 pub struct Client {
@@ -36,12 +48,10 @@ pub struct Client {
     pub role: Role,
     /// The name that it gives itself.
     pub program: String,
-    /// The request that it waits for.
-    pub request: Option<RequestId>,
+    /// What it waits for.
+    pub asked: Vec<Asked>,
     /// Whether it waits until what was compiled is written.
     pub saving: bool,
-    /// Whether the answer must not have a descriptor.
-    pub inline: bool,
     /// When something was last sent to it.
     pub told: Instant,
     /// When it came.
@@ -60,9 +70,8 @@ impl Client {
             outgoing: Outgoing::default(),
             role: Role::Unknown,
             program: String::new(),
-            request: None,
+            asked: Vec::new(),
             saving: false,
-            inline: false,
             told: Instant::now(),
             since: Instant::now(),
             leaving: false,
@@ -71,7 +80,18 @@ impl Client {
 
     /// Whether it waits for an answer.
     pub fn waits(&self) -> bool {
-        self.request.is_some() || self.saving
+        !self.asked.is_empty() || self.saving
+    }
+
+    /// Whether what it says next is to wait until it is answered.
+    pub fn is_full(&self) -> bool {
+        self.asked.len() >= MOST_REQUESTS || self.saving
+    }
+
+    /// How it has asked for a request that is answered now.
+    pub fn answered(&mut self, request: RequestId) -> Option<Asked> {
+        let at = self.asked.iter().position(|asked| asked.request == request)?;
+        Some(self.asked.remove(at))
     }
 
     /// Where its messages come from.

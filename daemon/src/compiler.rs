@@ -110,7 +110,7 @@ impl Compiler {
     /// Takes in what the daemon has sent by now; false if it has ended.
     fn listen(&mut self) -> Result<bool, Errno> {
         loop {
-            while let Some(mut packet) = self.incoming.take().map_err(|_| Errno(libc::EPROTO))? {
+            while let Some(mut packet) = self.incoming.take_whole().map_err(|_| Errno(libc::EPROTO))? {
                 let container = packet.blob.take();
                 self.later.push_back((Job::of(&packet).ok_or(Errno(libc::EPROTO))?, container));
             }

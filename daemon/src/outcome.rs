@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::mem;
 
-use autojit_protocol::{Blob, Message, Packet, Scope};
+use autojit_protocol::{Blob, Packet, Scope};
 use autojit_sys::File;
 
 use crate::child::{Child, Task};
@@ -11,7 +11,7 @@ use crate::compilers::Received;
 use crate::job::{CodeKey, Functions, Outcome};
 use crate::modules::Made;
 use crate::requests::RequestId;
-use crate::state::ServerState;
+use crate::state::{Answer, ServerState};
 use crate::talk;
 
 /// Handles the messages of the compilers at whose sockets something has `happened`.
@@ -56,8 +56,7 @@ fn hear(state: &mut ServerState, at: usize, mut packet: Packet) {
             match file {
                 Ok(file) => deliver(state, at, request, code_key, functions, file),
                 Err(_) => {
-                    let reason = "autojitd has no memory left".into();
-                    answer(state, request, &Message::Refused { reason }, None);
+                    answer(state, request, &Answer::Refused("autojitd has no memory left"));
                 }
             }
         }
@@ -70,7 +69,7 @@ fn hear(state: &mut ServerState, at: usize, mut packet: Packet) {
                 compiler.forget(&code_key);
                 state.modules.forget(&code_key.key);
             }
-            fail(state, id, reason);
+            fail(state, id, &reason);
         }
     }
 }
@@ -86,16 +85,16 @@ fn finish(compiler: &mut Child) -> Option<RequestId> {
     }
 }
 
-fn answer(state: &mut ServerState, request: Option<RequestId>, message: &Message<'_>, object: Option<&File>) {
+fn answer(state: &mut ServerState, request: Option<RequestId>, answer: &Answer<'_>) {
     if let Some(id) = request {
-        let answered = state.answer(id, message, object);
+        let answered = state.answer(id, answer);
         talk::hear_all(state, answered);
     }
 }
 
-fn fail(state: &mut ServerState, id: RequestId, reason: String) {
+fn fail(state: &mut ServerState, id: RequestId, reason: &str) {
     state.counters.failed += 1;
-    answer(state, Some(id), &Message::Failed { reason: reason.into() }, None);
+    answer(state, Some(id), &Answer::Failed(reason));
 }
 
 /// Hands out an object, and remembers it.
@@ -114,13 +113,13 @@ fn deliver(
     if kept {
         state.compilers.get(at).pending = true;
     }
-    answer(state, request, &Message::Code { kept }, Some(&file));
+    answer(state, request, &Answer::Code { file: &file, kept });
     if everything || functions.iter().next().is_none() {
         return;
     }
     for id in state.requests.answered_by(code_key, &functions) {
         state.counters.shared += 1;
-        answer(state, Some(id), &Message::Code { kept }, Some(&file));
+        answer(state, Some(id), &Answer::Code { file: &file, kept });
     }
     if request.is_some() {
         state.compilers.inform(code_key, &functions);
@@ -141,6 +140,6 @@ fn reap(state: &mut ServerState, child: Child) {
     let what = state.modules.describe(&request.wanted.code_key.key, request.wanted.what.function());
     crate::say(format_args!("a compiler has ended while it compiled {what}: {how}"));
     if !state.requests.retry_alone(id) {
-        fail(state, id, format!("{what}: the compiler has ended: {how}"));
+        fail(state, id, &format!("{what}: the compiler has ended: {how}"));
     }
 }

@@ -1,11 +1,9 @@
 //! Which compiler does what: requests first, then what is compiled ahead, then writing to the cache.
 
-use autojit_protocol::Message;
-
 use crate::child::Task;
 use crate::job::Job;
 use crate::requests::RequestId;
-use crate::state::ServerState;
+use crate::state::{Answer, ServerState};
 use crate::talk;
 
 /// Gives jobs to compilers that have nothing to do.
@@ -49,7 +47,7 @@ fn begin(state: &mut ServerState, compiler: usize, id: RequestId) {
     if given.is_err() {
         compiler.task = Task::None;
         // It was forgotten meanwhile: the clients have it.
-        let answered = state.answer(id, &Message::Unknown, None);
+        let answered = state.answer(id, &Answer::Unknown);
         talk::hear_all(state, answered);
     }
 }

@@ -5,7 +5,7 @@ use autojit_protocol::{Blob, Message};
 use autojit_sys::File;
 
 use crate::ahead::Ahead;
-use crate::client::Client;
+use crate::client::{Asked, Client};
 use crate::clients::{ClientId, Clients};
 use crate::compilers::Compilers;
 use crate::modules::{self, Modules};
@@ -54,20 +54,24 @@ impl ServerState {
         self.compilers.flush();
     }
 
-    /// Answers all clients that wait for a request, with `object` if it is code; returns them.
-    pub fn answer(&mut self, id: RequestId, message: &Message<'_>, object: Option<&File>) -> Vec<ClientId> {
+    /// Answers all clients that wait for a request; returns them.
+    pub fn answer(&mut self, id: RequestId, answer: &Answer<'_>) -> Vec<ClientId> {
         let clients = self.requests.finish(id).map(|request| request.clients).unwrap_or_default();
         for client in &clients {
             let Some(client) = self.clients.get(*client) else { continue };
-            client.request = None;
-            match (object, message) {
-                (Some(file), Message::Code { kept }) => {
+            let Some(Asked { number, inline, .. }) = client.answered(id) else { continue };
+            match *answer {
+                Answer::Code { file, kept } => {
                     let blob = file.size().ok().and_then(|len| modules::blob(file, len));
-                    give(client, blob, *kept);
+                    give(client, blob, &Message::Code { number, kept }, inline);
                 }
-                _ => {
-                    client.tell(message, None);
-                    client.leaving |= matches!(message, Message::Refused { .. });
+                Answer::Failed(reason) => {
+                    client.tell(&Message::Failed { number, reason: reason.into() }, None)
+                }
+                Answer::Unknown => client.tell(&Message::Unknown { number }, None),
+                Answer::Refused(reason) => {
+                    client.tell(&Message::Refused { reason: reason.into() }, None);
+                    client.leaving = true;
                 }
             }
         }
@@ -85,16 +89,33 @@ impl ServerState {
     }
 }
 
-/// Gives a client the object that it has asked for. Without one it has to do without the daemon.
-pub fn give(client: &mut Client, object: Option<Blob>, kept: bool) {
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'a> {
+    /// The code, in a file.
+    Code {
+        /// The file.
+        file: &'a File,
+        /// Whether the cache will have it.
+        kept: bool,
+    },
+    /// It cannot be compiled: why.
+    Failed(&'a str),
+    /// The module is not there any more.
+    Unknown,
+    /// The daemon can do nothing for its clients: why.
+    Refused(&'a str),
+}
+
+/// Gives a client the object that it has asked for, with `message`; as bytes if it is to be `inline`. Without one it has to do
+/// without the daemon.
+pub fn give(client: &mut Client, object: Option<Blob>, message: &Message<'_>, inline: bool) {
     let object = match object {
-        Some(Blob::File(file, _)) if client.inline || client.output().peer().is_err() => {
-            modules::inline(&file)
-        }
+        Some(Blob::File(file, _)) if inline || client.output().peer().is_err() => modules::inline(&file),
         object => object,
     };
     match object {
-        Some(object) => client.tell(&Message::Code { kept }, Some(object)),
+        Some(object) => client.tell(message, Some(object)),
         None => client.leaving = true,
     }
 }

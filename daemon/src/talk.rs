@@ -4,7 +4,7 @@ use autojit_abi::GENERATOR;
 use autojit_protocol::message::VERSION;
 use autojit_protocol::{Blob, Message, Scope};
 
-use crate::client::{Role, UNFINISHED};
+use crate::client::{Asked, Role, UNFINISHED};
 use crate::clients::ClientId;
 use crate::job::CodeKey;
 use crate::requests::{Request, Wanted};
@@ -17,11 +17,11 @@ pub fn hear(state: &mut ServerState, id: ClientId) {
         if client.incoming.kept() > UNFINISHED {
             return state.leave(id);
         }
-        // One request at a time: what comes behind it waits.
-        if client.leaving || client.waits() {
+        // What comes behind so many requests waits.
+        if client.leaving || client.is_full() {
             return;
         }
-        let result = match client.incoming.take() {
+        let result = match client.incoming.take_whole() {
             Ok(None) => return,
             Ok(Some(mut packet)) => {
                 let blob = packet.blob.take();
@@ -67,11 +67,10 @@ fn handle(
             state.modules.add(key, blob).map_err(|error| format!("reading a container: {error}"))?;
             state.ahead.add(CodeKey { key, level }, made);
         }
-        (Role::Program, Message::Compile { key, level, what, inline, keep, map }) => {
+        (Role::Program, Message::Compile { number, key, level, what, inline, keep, map }) => {
             state.counters.requests += 1;
-            client.inline = inline;
             let wanted = Wanted { code_key: CodeKey { key, level }, what, map: map.into_owned() };
-            compile(state, id, wanted, keep);
+            compile(state, id, wanted, keep, (number, inline));
         }
         (Role::Tool, Message::Compile { .. }) => return Err("a tool has asked for code".into()),
         (_, Message::Status) => {
@@ -101,8 +100,8 @@ fn role(version: u32, generator: [u8; 32]) -> Result<Role, String> {
     }
 }
 
-/// Answers a request with an object that is there, or has it compiled.
-fn compile(state: &mut ServerState, id: ClientId, wanted: Wanted, keep: bool) {
+/// Answers a request with an object that is there, or has it compiled. `number` and `inline` are the answer's.
+fn compile(state: &mut ServerState, id: ClientId, wanted: Wanted, keep: bool, (number, inline): (u32, bool)) {
     let Some(client) = state.clients.get(id) else { return };
     let (code_key, what) = (wanted.code_key, wanted.what);
     let continues = matches!(what, Scope::Continuation(_));
@@ -110,23 +109,24 @@ fn compile(state: &mut ServerState, id: ClientId, wanted: Wanted, keep: bool) {
         && let Some((object, kept)) = state.modules.object(code_key, index, matches!(what, Scope::Often(_)))
     {
         state.counters.hits += 1;
-        return give(client, Some(object), kept);
+        return give(client, Some(object), &Message::Code { number, kept }, inline);
     }
     if !state.modules.has(&code_key.key) {
-        return client.tell(&Message::Unknown, None);
+        return client.tell(&Message::Unknown { number }, None);
     }
     if let Some(request) = state.requests.join(id, &wanted) {
         state.counters.shared += 1;
-        client.request = Some(request);
+        client.asked.push(Asked { request, number, inline });
         return;
     }
     // A continuation is for frames that are running now.
     let keep = keep && state.cache.is_some() && !continues;
-    client.request = Some(state.requests.add(Request {
+    let request = state.requests.add(Request {
         wanted,
         keep,
         program: client.program.clone(),
         clients: vec![id],
         alone: false,
-    }));
+    });
+    client.asked.push(Asked { request, number, inline });
 }

@@ -72,7 +72,7 @@ fn nonsense_costs_its_sender_the_connection_alone() {
         let _ = connection.socket().send(&bytes, None);
     }
     // Messages in the wrong order, or of the daemon's; containers that are none.
-    for message in [Message::Status, Message::Working, Message::Code { kept: true }] {
+    for message in [Message::Status, Message::Working, Message::Code { number: 0, kept: true }] {
         let mut connection = daemon.connect().unwrap();
         connection.send(&message, None).unwrap();
         refusal(&mut connection);
@@ -96,7 +96,7 @@ fn reason_of_failure(connection: &mut Connection, at: usize) -> String {
     loop {
         let packet = connection.receive(PATIENCE).unwrap();
         match packet.message().unwrap() {
-            Message::Refused { reason } | Message::Failed { reason } => return reason.into_owned(),
+            Message::Refused { reason } | Message::Failed { reason, .. } => return reason.into_owned(),
             Message::Working => {}
             message => panic!("byte {at}: {message:?}"),
         }

@@ -5,6 +5,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use autojit_protocol::message::MOST_REQUESTS;
 use autojit_protocol::{Message, Scope};
 use common::{Answer, Daemon, PATIENCE, Scratch, command, defines, many, module, question};
 
@@ -33,12 +34,51 @@ fn a_function_and_what_it_calls() {
 }
 
 #[test]
+fn requests_of_one_client_do_not_wait_for_each_other() {
+    let daemon = Daemon::start(&["--jobs=1"]);
+    let module = many("several.c", 3 * MOST_REQUESTS);
+    let mut program = daemon.program("/bin/a");
+    program.send(&module, false);
+    let ask = |program: &mut common::Program, number: u32, index| {
+        let mut message = question(module.key, Scope::Often(index), false);
+        if let Message::Compile { number: own, .. } = &mut message {
+            *own = number;
+        }
+        program.connection.send(&message, None).expect("the daemon takes it");
+    };
+    ask(&mut program, 100, 1);
+    assert!(matches!(program.answer(), (100, Answer::Code { .. })));
+    // What is there already comes before what has yet to be compiled, though it was asked for later.
+    ask(&mut program, 101, 2);
+    ask(&mut program, 102, 1);
+    let numbers = [program.answer(), program.answer()].map(|(number, _)| number);
+    assert_eq!(numbers, [102, 101]);
+    // More than may wait at the same time.
+    let asked: Vec<u32> = (2..3 * MOST_REQUESTS as u32).collect();
+    asked.iter().for_each(|index| ask(&mut program, 200 + index, *index));
+    let mut answered: Vec<u32> = asked
+        .iter()
+        .map(|_| match program.answer() {
+            (number, Answer::Code { code, .. }) => {
+                assert!(defines(&code, &format!("f{}", number - 200)), "{number}");
+                number - 200
+            }
+            (number, other) => panic!("{number}: {other:?}"),
+        })
+        .collect();
+    answered.sort_unstable();
+    assert_eq!(answered, asked);
+}
+
+#[test]
 fn bytes_for_those_who_have_no_descriptors_left() {
     let daemon = Daemon::start(&[]);
     let module = many("inline.c", 1);
     let mut program = daemon.program("/bin/a");
     program.send(&module, false);
-    let Answer::Code { code, kept: true } = program.ask(&module, Scope::Function(0), true) else { panic!() };
+    let Answer::Code { code, kept: true, .. } = program.ask(&module, Scope::Function(0), true) else {
+        panic!()
+    };
     assert_eq!(program.compile(&module, 0), code);
 }
 
@@ -48,7 +88,9 @@ fn everything_at_once() {
     let module = many("everything.c", 40);
     let mut program = daemon.program("/bin/a");
     program.compile(&module, 3);
-    let Answer::Code { code, kept: false } = program.ask(&module, Scope::Everything, false) else { panic!() };
+    let Answer::Code { code, kept: false, .. } = program.ask(&module, Scope::Everything, false) else {
+        panic!()
+    };
     assert!(defines(&code, "f3") && defines(&code, "f39"));
 }
 

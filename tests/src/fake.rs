@@ -109,11 +109,11 @@ impl Client {
                     let bytes = blob.expect("it comes with its container").open().expect("it can be mapped");
                     self.modules.insert(key, bytes.to_vec());
                 }
-                Message::Compile { key, .. } if !self.modules.contains_key(&key) => {
-                    self.say(&Message::Unknown, None);
+                Message::Compile { number, key, .. } if !self.modules.contains_key(&key) => {
+                    self.say(&Message::Unknown { number }, None);
                 }
-                Message::Compile { key, level, what, inline, map, .. } => {
-                    return Some(Request { key, level, what, inline, map: map.into_owned() });
+                Message::Compile { number, key, level, what, inline, map, .. } => {
+                    return Some(Request { number, key, level, what, inline, map: map.into_owned() });
                 }
                 other => panic!("unexpected request: {other:?}"),
             }
@@ -136,7 +136,7 @@ impl Client {
     pub fn answer(&mut self, request: &Request) {
         let code = self.code(request);
         let blob = if request.inline { Blob::Inline(code) } else { Blob::new(&code) };
-        self.say(&Message::Code { kept: false }, Some(blob));
+        self.say(&Message::Code { number: request.number, kept: false }, Some(blob));
     }
 
     /// Does all that it should until the client's end.
@@ -152,6 +152,8 @@ impl Client {
 /// A request for code.
 #[derive(Debug)]
 pub struct Request {
+    /// What its answer is told from others by.
+    pub number: u32,
     key: Key,
     level: i32,
     /// What of the module.

@@ -228,14 +228,14 @@ pub struct Program {
 /// An answer to a request.
 #[derive(Debug)]
 pub enum Answer {
-    Code { code: Vec<u8>, kept: bool },
+    Code { code: Vec<u8>, kept: bool, inline: bool },
     Failed(String),
     Unknown,
 }
 
 /// A request for code that is not kept.
 pub fn question(key: Key, what: Scope, inline: bool) -> Message<'static> {
-    Message::Compile { key, level: -1, what, inline, keep: false, map: (&[]).into() }
+    Message::Compile { number: 0, key, level: -1, what, inline, keep: false, map: (&[]).into() }
 }
 
 impl Program {
@@ -256,19 +256,35 @@ impl Program {
     }
 
     pub fn ask(&mut self, module: &Module, what: Scope, inline: bool) -> Answer {
-        let message =
-            Message::Compile { key: module.key, level: -1, what, inline, keep: true, map: (&[]).into() };
+        let message = Message::Compile {
+            number: 7,
+            key: module.key,
+            level: -1,
+            what,
+            inline,
+            keep: true,
+            map: (&[]).into(),
+        };
         self.connection.send(&message, None).expect("the daemon takes it");
+        let (number, answer) = self.answer();
+        assert_eq!(number, 7);
+        assert!(!inline || !matches!(answer, Answer::Code { inline: false, .. }));
+        answer
+    }
+
+    /// The next answer, and which request it is of.
+    pub fn answer(&mut self) -> (u32, Answer) {
         loop {
             let packet = self.connection.receive(PATIENCE).expect("the daemon answers");
             match packet.message().expect("an answer") {
                 Message::Working => {}
-                Message::Unknown => return Answer::Unknown,
-                Message::Failed { reason } => return Answer::Failed(reason.into_owned()),
-                Message::Code { kept } => {
+                Message::Unknown { number } => return (number, Answer::Unknown),
+                Message::Failed { number, reason } => return (number, Answer::Failed(reason.into_owned())),
+                Message::Code { number, kept } => {
                     let blob = packet.blob.expect("code");
-                    assert!(!inline || matches!(blob, Blob::Inline(_)));
-                    return Answer::Code { code: blob.open().expect("it is there").to_vec(), kept };
+                    let inline = matches!(blob, Blob::Inline(_));
+                    let code = blob.open().expect("it is there").to_vec();
+                    return (number, Answer::Code { code, kept, inline });
                 }
                 message => panic!("{message:?}"),
             }

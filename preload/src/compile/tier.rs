@@ -44,6 +44,9 @@ const LOOKING: Duration = Duration::from_millis(10);
 const LAST_PATIENCE: Duration = Duration::from_secs(60);
 /// How long an answer for an image waits for a thread that runs code of that, while others wait.
 const OTHERS_PATIENCE: Duration = Duration::from_secs(1);
+/// So old the last request is before there is one more. A small function has its answer by then: the next is chosen as late as
+/// possible. What is as large as an interpreter takes seconds, and holds up nothing if there is a processor for it.
+const HELD_UP: Duration = Duration::from_millis(5);
 /// How often a daemon may be lost before it is given up.
 const LOSSES: u32 = 2;
 
@@ -56,14 +59,24 @@ enum Wish {
     Loop(&'static Loop),
 }
 
+/// Something that the daemon was asked for.
+#[derive(Clone, Copy)]
+struct Asked {
+    wish: Wish,
+    /// The number of the request.
+    number: u32,
+    /// When that was.
+    at: Duration,
+}
+
 /// What is to be optimised.
 struct Queue {
     wanted: Ranked<Wish>,
     talk: Option<Talk>,
-    /// What the daemon was asked for, if its image is still there.
-    asked: Option<Wish>,
-    /// When that was.
-    asked_at: Duration,
+    /// What the daemon was asked for and has not answered, in this order. The images are still there.
+    asked: Vec<Asked>,
+    /// How many that may be.
+    most_asked: usize,
     losses: u32,
     since: Duration,
     /// When a daemon is to be looked for.
@@ -77,8 +90,8 @@ struct Queue {
 static QUEUE: Lock<Queue> = Lock::new(Queue {
     wanted: Ranked::new(),
     talk: None,
-    asked: None,
-    asked_at: Duration::ZERO,
+    asked: Vec::new(),
+    most_asked: 1,
     losses: 0,
     since: Duration::ZERO,
     look_at: Duration::ZERO,
@@ -180,7 +193,7 @@ pub fn finish() {
     process::notice_unloads();
     let mut queue = QUEUE.lock();
     queue.finish(Duration::MAX);
-    if queue.asked.is_none()
+    if queue.asked.is_empty()
         && let Some(talk) = &mut queue.talk
         && let Err(Disconnected(reason)) = talk.save(LAST_PATIENCE)
     {
@@ -209,7 +222,7 @@ pub fn rest() -> Option<Rest> {
         return counted::youth().map(|since| Rest { since, is_known: false });
     }
     let queue = QUEUE.lock();
-    let mut wishes = queue.wanted.iter().chain(queue.asked);
+    let mut wishes = queue.wanted.iter().chain(queue.asked.iter().map(|asked| asked.wish));
     let is_known = wishes.any(|wish| matches!(wish, Wish::Function(_)) && wish.is_open());
     is_known.then(|| Rest { since: now - queue.since, is_known })
 }
@@ -310,7 +323,7 @@ impl Queue {
         // No loop goes on.
         self.wanted.retain(|wish| matches!(wish, Wish::Function(_)));
         let begin = sys::monotonic_time();
-        let state = |queue: &Self| (queue.wanted.len(), queue.asked.is_some(), queue.losses);
+        let state = |queue: &Self| (queue.wanted.len(), queue.asked.len(), queue.losses);
         loop {
             let before = state(self);
             let left = limit.saturating_sub(sys::monotonic_time() - begin);
@@ -361,7 +374,7 @@ impl Queue {
     /// Whether a wish is not known yet; counts it otherwise.
     fn is_new(&mut self, wish: Wish, times: u32) -> bool {
         let known = self.wanted.count(|known| known.is(wish), times);
-        !known && !self.asked.is_some_and(|asked| asked.is(wish))
+        !known && !self.asked.iter().any(|asked| asked.wish.is(wish))
     }
 
     /// What is most rewarding, of those that can be replaced by a thread that runs code of `current`.
@@ -396,15 +409,18 @@ impl Queue {
         if let Some(talk) = self.talk.take() {
             talk.end();
         }
-        if let Some(wish) = self.asked.take() {
-            self.wanted.add(wish, 1, 0);
+        for asked in std::mem::take(&mut self.asked) {
+            self.wanted.add(asked.wish, 1, 0);
         }
     }
 
     fn talk(&mut self, current: Option<&Image>, limit: Duration) -> Result<(), Disconnected> {
         // Its module may be asked for.
-        if !self.behind && self.asked.is_some_and(|wish| !stays(wish.function(), current)) {
-            if sys::monotonic_time() - self.asked_at < OTHERS_PATIENCE {
+        let goes = |asked: &&Asked| !stays(asked.wish.function(), current);
+        if !self.behind
+            && let Some(of_others) = self.asked.iter().find(goes)
+        {
+            if sys::monotonic_time() - of_others.at < OTHERS_PATIENCE {
                 return Ok(());
             }
             // The daemon keeps its answer for the next time.
@@ -420,18 +436,13 @@ impl Queue {
             }
             self.look_at = now + LOOKING;
             match Talk::begin(spawn) {
-                Ok(talk) => self.talk = Some(talk),
+                Ok(talk) => (self.talk, self.most_asked) = (Some(talk), options::tier_requests()),
                 Err(_) if !spawn => return Ok(()),
                 Err(gone) => return Err(gone),
             }
         }
-        let Some(talk) = &mut self.talk else { return Ok(()) };
-        if let Some(answer) = talk.hear(limit)?
-            && let Some(wish) = self.asked.take()
-        {
-            wish.fulfil_with(answer);
-        }
-        while self.asked.is_none()
+        self.hear(limit)?;
+        while self.may_ask(limit)
             && let Some(wish) = self.take(current)
         {
             let map = match wish {
@@ -444,13 +455,37 @@ impl Queue {
                     }
                 },
             };
-            (self.asked, self.asked_at) = (Some(wish), sys::monotonic_time());
-            if let Some(talk) = &mut self.talk {
-                let function = wish.function();
-                talk.ask(function.module(), function.index(), map)?;
+            let (function, at) = (wish.function(), sys::monotonic_time());
+            // Should the daemon be gone, it is to be asked for again.
+            self.asked.push(Asked { wish, number: 0, at });
+            if let Some(talk) = &mut self.talk
+                && let Some(asked) = self.asked.last_mut()
+            {
+                asked.number = talk.ask(function.module(), function.index(), map)?;
             }
         }
         Ok(())
+    }
+
+    /// Publishes what the daemon has answered. The first answer is waited for as long as `limit`.
+    fn hear(&mut self, limit: Duration) -> Result<(), Disconnected> {
+        let mut limit = limit;
+        while let Some(talk) = &mut self.talk
+            && let Some((number, answer)) = talk.hear(limit)?
+        {
+            limit = Duration::ZERO;
+            if let Some(at) = self.asked.iter().position(|asked| asked.number == number) {
+                self.asked.remove(at).wish.fulfil_with(answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the daemon is to be asked for more before it has answered what it was asked for. If that is waited for, yes.
+    fn may_ask(&self, limit: Duration) -> bool {
+        let Some(last) = self.asked.last() else { return true };
+        self.asked.len() < self.most_asked
+            && (limit > Duration::ZERO || sys::monotonic_time() - last.at > HELD_UP)
     }
 }
 
@@ -490,7 +525,7 @@ impl Listener for Tiers {
         }
         let goes = |function: &Function| std::ptr::eq(function.module().image(), image);
         let mut queue = QUEUE.lock();
-        if queue.asked.is_some_and(|wish| goes(wish.function())) {
+        if queue.asked.iter().any(|asked| goes(asked.wish.function())) {
             // The answer would come to something else.
             queue.leave();
         }

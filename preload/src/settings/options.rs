@@ -61,6 +61,12 @@ pub fn tier_thresholds() -> (i32, i32) {
     get().map_or((1, 1), |options| (options.tier_loops.0, options.tier_calls.0))
 }
 
+/// How many functions autojitd is asked to optimise at the same time: one processor is the program's.
+pub fn tier_requests() -> usize {
+    let given = get().and_then(|options| options.tier_requests.0);
+    given.unwrap_or_else(|| sys::processors().saturating_sub(1).clamp(1, 4))
+}
+
 /// The options, and the variables whose values were no good.
 pub fn from_environment() -> (Options, Vec<BadValue>) {
     let (mut options, bad) = Options::read(Reader::Runtime, |visit| each_variable(visit));

@@ -179,6 +179,9 @@ options! {
     tier_loops: Threshold = Threshold(20_000), [Runtime]
         "AUTOJIT_TIER_LOOPS" "N" ["20000"]
         "so many rounds of a function's loops do the same; later, the loop itself goes on there";
+    tier_requests: Requests = Requests(None), [Runtime]
+        "AUTOJIT_TIER_REQUESTS" "N" [""]
+        "so many functions autojitd may optimise for a program at the same time [a processor each but one, at most 4]";
     engine_path: Option<Vec<u8>> = None, [Runtime, Daemon]
         "AUTOJIT_ENGINE_PATH" "FILE" [""]
         "the engine, instead of libautojit-engine.so beside libautojit.so";

@@ -253,6 +253,20 @@ impl Value for Threshold {
     }
 }
 
+/// How many requests of a program may wait at the same time: from 1 to 8, or as many as is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requests(pub Option<usize>);
+
+impl Value for Requests {
+    fn parse(text: &OsStr) -> Option<Self> {
+        if text.is_empty() {
+            return Some(Self(None));
+        }
+        let number = text.to_str()?.parse().ok()?;
+        (1..=8).contains(&number).then_some(Self(Some(number)))
+    }
+}
+
 /// What compiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

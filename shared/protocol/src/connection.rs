@@ -23,8 +23,6 @@ pub enum ConnectionError {
     Silent,
     /// What came is no answer.
     Malformed(Malformed),
-    /// A file descriptor could not be received: ask again for bytes.
-    Lost,
     /// Another user listens there.
     User(u32),
     /// It was refused: why.
@@ -38,7 +36,6 @@ impl std::fmt::Display for ConnectionError {
             Self::Closed => f.write_str("it has closed the connection"),
             Self::Silent => f.write_str("it does not answer"),
             Self::Malformed(malformed) => write!(f, "it has sent {malformed}"),
-            Self::Lost => f.write_str("too many open files"),
             Self::User(user) => write!(f, "user {user} listens there"),
             Self::Refused(reason) => f.write_str(reason),
         }
@@ -118,7 +115,6 @@ impl Connection {
             match self.incoming.take() {
                 Ok(Some(packet)) => return Ok(packet),
                 Ok(None) => {}
-                Err(Malformed::Lost) => return Err(ConnectionError::Lost),
                 Err(malformed) => return Err(ConnectionError::Malformed(malformed)),
             }
             match self.incoming.fill(&self.socket) {
@@ -184,9 +180,9 @@ mod tests {
     fn a_message_and_its_blob_arrive() {
         let (here, there) = File::socket_pair().unwrap();
         let (mut here, mut there) = (Connection::new(here), Connection::new(there));
-        there.send(&Message::Code { kept: true }, Some(Blob::new(b"object"))).unwrap();
+        there.send(&Message::Code { number: 1, kept: true }, Some(Blob::new(b"object"))).unwrap();
         let packet = here.receive(SILENCE).unwrap();
-        assert_eq!(packet.message(), Ok(Message::Code { kept: true }));
+        assert_eq!(packet.message(), Ok(Message::Code { number: 1, kept: true }));
         assert_eq!(packet.blob.unwrap().len(), 6);
     }
 }

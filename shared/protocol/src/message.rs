@@ -6,7 +6,10 @@
 use std::borrow::Cow;
 
 /// The version of everything but the two messages that never change.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
+
+/// Requests of one client that may wait for their answers at the same time.
+pub const MOST_REQUESTS: usize = 8;
 
 /// SHA-256 of a module's container.
 pub type Key = [u8; 32];
@@ -67,10 +70,11 @@ pub enum Message<'a> {
     /// A module that will be used: the blob is its container. No answer. From clients that were answered `Unknown`, and from
     /// the plugin, which has just made it (`made`). What ran of it before, when it was another one, may be compiled ahead.
     Module { key: Key, level: i32, made: bool },
-    /// Code, please: answered by any number of `Working`, then `Code`, `Failed` or `Unknown`. `level` is the optimisation level
+    /// Code, please: answered by any number of `Working`, then `Code`, `Failed` or `Unknown` with the same `number`. A client may
+    /// ask for several things at once, [`MOST_REQUESTS`] at most; answers come in any order. `level` is the optimisation level
     /// instead of the build's, -1 for that. `inline`: no descriptor, bytes. `keep`: it may go to the daemon's object cache.
     /// `map`: of a `Continuation` the bytes of its stack map (autojit_abi::StackMap), otherwise empty.
-    Compile { key: Key, level: i32, what: Scope, inline: bool, keep: bool, map: Cow<'a, [u8]> },
+    Compile { number: u32, key: Key, level: i32, what: Scope, inline: bool, keep: bool, map: Cow<'a, [u8]> },
     /// How is it going: answered by `Report`.
     Status,
     /// Finish, please: answered by `Stopping`.
@@ -84,11 +88,11 @@ pub enum Message<'a> {
     /// The request is not forgotten. At least one each [`WORKING_INTERVAL`](crate::connection::WORKING_INTERVAL).
     Working,
     /// The blob is a bundle of code (autojit_code::bundle), empty if `Everything` is nothing. The daemon's object cache will have it if `kept`.
-    Code { kept: bool },
+    Code { number: u32, kept: bool },
     /// It cannot be compiled: the engine's message.
-    Failed { reason: Cow<'a, str> },
+    Failed { number: u32, reason: Cow<'a, str> },
     /// The daemon does not have the module (any more): send `Module` and ask again.
-    Unknown,
+    Unknown { number: u32 },
     /// The state of the daemon, as JSON.
     Report { text: Cow<'a, str> },
     /// The daemon takes no more requests.
@@ -175,7 +179,7 @@ impl<'a> Message<'a> {
             Self::Working => 67,
             Self::Code { .. } => 68,
             Self::Failed { .. } => 69,
-            Self::Unknown => 70,
+            Self::Unknown { .. } => 70,
             Self::Report { .. } => 71,
             Self::Stopping => 72,
             Self::Saved => 73,
@@ -196,7 +200,8 @@ impl<'a> Message<'a> {
                 out.number(*level as u32);
                 out.flag(*made);
             }
-            Self::Compile { key, level, what, inline, keep, map } => {
+            Self::Compile { number, key, level, what, inline, keep, map } => {
+                out.number(*number);
                 out.0.extend_from_slice(key);
                 out.number(*level as u32);
                 out.0.extend_from_slice(&what.encode());
@@ -210,16 +215,18 @@ impl<'a> Message<'a> {
                 out.number(*process);
                 out.text(cache);
             }
-            Self::Code { kept } => out.flag(*kept),
-            Self::Refused { reason } | Self::Failed { reason } => out.text(reason),
+            Self::Code { number, kept } => {
+                out.number(*number);
+                out.flag(*kept);
+            }
+            Self::Failed { number, reason } => {
+                out.number(*number);
+                out.text(reason);
+            }
+            Self::Unknown { number } => out.number(*number),
+            Self::Refused { reason } => out.text(reason),
             Self::Report { text } => out.text(text),
-            Self::Status
-            | Self::Stop
-            | Self::Save
-            | Self::Working
-            | Self::Unknown
-            | Self::Stopping
-            | Self::Saved => {}
+            Self::Status | Self::Stop | Self::Save | Self::Working | Self::Stopping | Self::Saved => {}
         }
         out.0
     }
@@ -237,10 +244,10 @@ impl<'a> Message<'a> {
                 Self::Module { key, level, made: fields.flag()? }
             }
             3 => {
-                let (key, level) = (fields.key()?, fields.number()? as i32);
+                let (number, key, level) = (fields.number()?, fields.key()?, fields.number()? as i32);
                 let what = Scope::decode(fields.bytes(5)?.try_into().expect("5 bytes"))?;
                 let (inline, keep) = (fields.flag()?, fields.flag()?);
-                Self::Compile { key, level, what, inline, keep, map: fields.blob()? }
+                Self::Compile { number, key, level, what, inline, keep, map: fields.blob()? }
             }
             4 => Self::Status,
             5 => Self::Stop,
@@ -251,9 +258,9 @@ impl<'a> Message<'a> {
             }
             66 => Self::Refused { reason: fields.text()? },
             67 => Self::Working,
-            68 => Self::Code { kept: fields.flag()? },
-            69 => Self::Failed { reason: fields.text()? },
-            70 => Self::Unknown,
+            68 => Self::Code { number: fields.number()?, kept: fields.flag()? },
+            69 => Self::Failed { number: fields.number()?, reason: fields.text()? },
+            70 => Self::Unknown { number: fields.number()? },
             71 => Self::Report { text: fields.text()? },
             72 => Self::Stopping,
             73 => Self::Saved,
@@ -270,7 +277,7 @@ mod tests {
     fn examples() -> Vec<Message<'static>> {
         let compile = |what, map: &'static [u8]| {
             let (key, map) = ([7; 32], map.into());
-            Message::Compile { key, level: -1, what, inline: true, keep: false, map }
+            Message::Compile { number: 5, key, level: -1, what, inline: true, keep: false, map }
         };
         vec![
             Message::Hello { version: VERSION, generator: [1; 32], program: "/bin/a".into() },
@@ -285,9 +292,9 @@ mod tests {
             Message::Welcome { version: 1, process: 5, cache: "/home/a/.cache/autojit".into() },
             Message::Refused { reason: "no".into() },
             Message::Working,
-            Message::Code { kept: true },
-            Message::Failed { reason: "f: unsupported".into() },
-            Message::Unknown,
+            Message::Code { number: 6, kept: true },
+            Message::Failed { number: 7, reason: "f: unsupported".into() },
+            Message::Unknown { number: u32::MAX },
             Message::Report { text: "{}".into() },
             Message::Stopping,
             Message::Saved,
@@ -361,9 +368,9 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut() {
-        let message = Message::Failed { reason: "ä".repeat(MAX_TEXT).into() };
+        let message = Message::Failed { number: 0, reason: "ä".repeat(MAX_TEXT).into() };
         let fields = message.encode();
-        assert!(fields.len() <= MAX_TEXT + 4);
+        assert!(fields.len() <= 4 + MAX_TEXT + 4);
         assert!(Message::decode(69, &fields).is_some());
     }
 }

@@ -151,6 +151,8 @@ pub struct Packet {
     fields: Vec<u8>,
     /// What it carries.
     pub blob: Option<Blob>,
+    /// Whether what it carries could not be received: this process has no room for a descriptor.
+    pub lost: bool,
 }
 
 impl Packet {
@@ -213,8 +215,7 @@ impl Incoming {
     /// The next message that is there as a whole.
     ///
     /// # Errors
-    /// What has come is no conversation, and what follows cannot be understood. But for [`Malformed::Lost`], behind
-    /// which it goes on.
+    /// What has come is no conversation, and what follows cannot be understood.
     pub fn take(&mut self) -> Result<Option<Packet>, Malformed> {
         if self.descriptors.len() > MAX_DESCRIPTORS {
             return Err(Malformed::Descriptors);
@@ -250,14 +251,20 @@ impl Incoming {
                 return Err(Malformed::Blob);
             }
         }
-        if kind == 1 && taken.is_none() {
-            return Err(if std::mem::take(&mut self.lost) {
-                Malformed::Lost
-            } else {
-                Malformed::Descriptors
-            });
+        let lost = kind == 1 && taken.is_none();
+        if lost && !std::mem::take(&mut self.lost) {
+            return Err(Malformed::Descriptors);
         }
-        Ok(Some(Packet { number, fields, blob: taken }))
+        Ok(Some(Packet { number, fields, blob: taken, lost }))
+    }
+
+    /// The same for those that cannot ask again for what a message should have carried.
+    ///
+    /// # Errors
+    /// The same, and [`Malformed::Lost`].
+    pub fn take_whole(&mut self) -> Result<Option<Packet>, Malformed> {
+        let packet = self.take()?;
+        if packet.as_ref().is_some_and(|packet| packet.lost) { Err(Malformed::Lost) } else { Ok(packet) }
     }
 
     /// Bytes that are kept for a message that is not there as a whole.
@@ -382,13 +389,13 @@ mod tests {
     fn descriptors_arrive_with_their_messages() {
         let (here, there) = File::socket_pair().unwrap();
         let mut out = Outgoing::default();
-        out.push(&Message::Code { kept: true }, Some(Blob::new(b"object")));
+        out.push(&Message::Code { number: 1, kept: true }, Some(Blob::new(b"object")));
         out.push(&Message::Working, None);
         assert_eq!(out.flush(&here), Ok(true));
         let mut incoming = Incoming::default();
         assert_eq!(incoming.fill(&there), Ok(true));
         let packet = incoming.take().unwrap().unwrap();
-        assert_eq!(packet.message(), Ok(Message::Code { kept: true }));
+        assert_eq!(packet.message(), Ok(Message::Code { number: 1, kept: true }));
         assert_eq!(&*packet.blob.unwrap().open().unwrap(), b"object");
         // The kernel keeps what came with a descriptor apart.
         assert_eq!(incoming.fill(&there), Ok(true));
@@ -402,7 +409,7 @@ mod tests {
         let (reader, writer) =
             (File::from(std::os::fd::OwnedFd::from(reader)), File::from(std::os::fd::OwnedFd::from(writer)));
         let mut out = Outgoing::default();
-        out.push(&Message::Code { kept: false }, Some(Blob::Inline(vec![5; 3000])));
+        out.push(&Message::Code { number: 2, kept: false }, Some(Blob::Inline(vec![5; 3000])));
         assert_eq!(out.flush(&writer), Ok(true));
         let mut incoming = Incoming::default();
         assert_eq!(incoming.fill(&reader), Ok(true));
@@ -434,7 +441,7 @@ mod tests {
 
     #[test]
     fn files_that_could_change_are_refused() {
-        let code = Message::Code { kept: false };
+        let code = Message::Code { number: 2, kept: false };
         let open = File::memory(c"open").unwrap();
         autojit_sys::write(open.descriptor(), b"12").unwrap();
         let sealed = File::sealed(c"sealed", &[b"12"]).unwrap();

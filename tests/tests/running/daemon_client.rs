@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use autojit_protocol::{Blob, Message, Scope};
 use autojit_tests::compile::{How, Link, object};
-use autojit_tests::fake::{Client, Fake};
+use autojit_tests::fake::{Client, Fake, Request};
 use autojit_tests::run::{Outcome, by_llvm, command, lazy_command, run};
 use autojit_tests::scratch::{Scratch, dist};
 use autojit_tests::stats::Stats;
@@ -131,14 +131,14 @@ fn it_is_something_else() {
 fn its_code_is_none() {
     useless("garbage", "it has sent unusable code", |_, mut client| {
         client.greet();
-        while client.request().is_some() {
-            client.say(&Message::Code { kept: false }, Some(Blob::new(b"garbage")));
+        while let Some(Request { number, .. }) = client.request() {
+            client.say(&Message::Code { number, kept: false }, Some(Blob::new(b"garbage")));
         }
     });
     useless("empty", "it has sent unusable code", |_, mut client| {
         client.greet();
-        while client.request().is_some() {
-            client.say(&Message::Code { kept: true }, None);
+        while let Some(Request { number, .. }) = client.request() {
+            client.say(&Message::Code { number, kept: true }, None);
         }
     });
     useless("other", "it has sent code without the function", |_, mut client| {
@@ -153,13 +153,20 @@ fn its_code_is_none() {
         client.greet();
         client.request();
         // A code message whose blob is said to come as a descriptor.
-        client.say_bytes(&[1, 0, 0, 0, 68, 1, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0]);
+        client.say_bytes(&[5, 0, 0, 0, 68, 1, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         client.hear();
+    });
+    useless("confused", "it has sent an answer without a question", |_, mut client| {
+        client.greet();
+        while let Some(mut request) = client.request() {
+            request.number += 1;
+            client.answer(&request);
+        }
     });
     useless("forgetful", "it has sent what answers something else", |_, mut client| {
         client.greet();
-        while client.request().is_some() {
-            client.say(&Message::Unknown, None);
+        while let Some(Request { number, .. }) = client.request() {
+            client.say(&Message::Unknown { number }, None);
         }
     });
 }
@@ -261,8 +268,8 @@ fn it_cannot_compile_a_function() {
     let program = build(&scratch, How::Lazy, MAIN);
     let fake = Fake::start(&socket("fails"), |_, mut client| {
         client.greet();
-        while client.request().is_some() {
-            client.say(&Message::Failed { reason: "the compiler has crashed".into() }, None);
+        while let Some(Request { number, .. }) = client.request() {
+            client.say(&Message::Failed { number, reason: "the compiler has crashed".into() }, None);
         }
     });
     for mode in ["auto", "daemon"] {

@@ -76,6 +76,36 @@ fn daemons_die_with_open_requests() {
     assert!(found.number("optimized") >= 29.0 && found.number("engine_load_ms") > 0.0, "{found}");
 }
 
+/// What takes the daemon long holds up nothing: more is asked for meanwhile, and answers come in any order.
+#[test]
+fn answers_come_in_any_order() {
+    let scratch = Scratch::new("tiers-order");
+    let plain = build_program(&scratch, How::Plain, "rounds.c", &["-O2"]);
+    let stop = scratch.file("stop", "");
+    let plain = run(&mut command(plain), scratch.path(), b"");
+    fs::remove_file(&stop).expect("it was just written");
+    let program = build_program(&scratch, How::Lazy, "rounds.c", &["-O2"]);
+    let fake = Fake::start(&socket("order"), move |_, mut client| {
+        if client.greet()
+            && let (Some(first), Some(second)) = (client.request(), client.request())
+        {
+            assert!(first.number != second.number && first.what != second.what, "{first:?} {second:?}");
+            client.answer(&second);
+            client.answer(&first);
+            fs::write(&stop, "").expect("the directory is writable");
+            while let Some(request) = client.request() {
+                client.answer(&request);
+            }
+        }
+    });
+    let mut command = tiered(&program, &scratch, "auto", fake.path());
+    command.env("AUTOJIT_TIER_LOOPS", "1000000000").env("AUTOJIT_TIER_REQUESTS", "2");
+    let outcome = run(&mut command, scratch.path(), b"");
+    plain.assert_same(&outcome, "plain program and one whose answers come in another order");
+    let found = stats(&scratch, &outcome);
+    assert!(fake.clients() == 1 && found.number("from_daemon") >= 2.0, "{found}");
+}
+
 /// The children of a process.
 fn children(process: u32) -> HashSet<u32> {
     let entries = fs::read_dir("/proc").expect("it is mounted").flatten();

@@ -17,7 +17,7 @@ use autojit_code::bundle;
 use autojit_code::pack::{Key, PackError};
 use autojit_generator::{Error, Generator, Id, Made, Request, defined};
 use autojit_protocol::connection::SILENCE;
-use autojit_protocol::packet::{Blob, Bytes};
+use autojit_protocol::packet::{Blob, Bytes, Packet};
 use autojit_protocol::{ConnectionError, Message, Scope};
 
 use crate::compile::{cache, failures};
@@ -149,12 +149,14 @@ impl Client {
         let everything = request.what == Scope::Everything;
         let patience = if everything { PATIENCE_FOR_EVERYTHING } else { PATIENCE };
         let start = sys::monotonic_time();
-        let mut question = Question::ask(link, self.module, request.what, request.stack_map.to_vec())?;
+        let mut question = Question::new(0, self.module, request.what, request.stack_map.to_vec());
+        question.send(link)?;
         loop {
             if sys::monotonic_time() - start > patience {
                 return Err(ConnectionError::Silent.into());
             }
-            if let Some(answer) = question.hear(link, SILENCE)? {
+            let packet = link.connection.receive(SILENCE)?;
+            if let Some(answer) = question.hear(link, packet)? {
                 return Ok(answer);
             }
         }
@@ -207,6 +209,8 @@ fn unit_of(bytes: Bytes, key: &Key) -> Result<Made, PackError> {
 
 /// A request that was made and is not answered yet.
 struct Question {
+    /// What tells its answer from others.
+    number: u32,
     module: &'static Module,
     what: Scope,
     /// The stack map of a continuation.
@@ -217,40 +221,52 @@ struct Question {
 }
 
 impl Question {
-    fn ask(link: &mut Link, module: &'static Module, what: Scope, map: Vec<u8>) -> Result<Self, ClientError> {
-        let question = Self { module, what, map, inline: false, deliveries: 0 };
-        question.send(link)?;
-        Ok(question)
+    fn new(number: u32, module: &'static Module, what: Scope, map: Vec<u8>) -> Self {
+        Self { number, module, what, map, inline: false, deliveries: 0 }
     }
 
     fn send(&self, link: &mut Link) -> Result<(), ClientError> {
         let keep =
             cache::configured().is_some() && !matches!(self.what, Scope::Everything | Scope::Continuation(_));
         let (key, level) = (self.module.record().key, options::opt_override());
-        let (what, inline, map) = (self.what, self.inline, self.map[..].into());
-        let compile = Message::Compile { key, level, what, inline, keep, map };
+        let (number, what, inline, map) = (self.number, self.what, self.inline, self.map[..].into());
+        let compile = Message::Compile { number, key, level, what, inline, keep, map };
         Ok(link.connection.send(&compile, None)?)
     }
 
-    /// The answer, or why the compiler has refused; nothing if what came within `limit` was something else.
+    /// Whether a message answers it, or something that need not be answered.
+    fn is_meant(&self, message: &Message<'_>) -> bool {
+        match *message {
+            Message::Code { number, .. } | Message::Failed { number, .. } | Message::Unknown { number } => {
+                number == self.number
+            }
+            _ => true,
+        }
+    }
+
+    /// The answer, or why the compiler has refused; nothing if what came is something else.
     fn hear(
         &mut self,
         link: &mut Link,
-        limit: Duration,
+        mut packet: Packet,
     ) -> Result<Option<Result<Option<Made>, Error>>, ClientError> {
-        let mut packet = match link.connection.receive(limit) {
-            // Bytes need no descriptor.
-            Err(ConnectionError::Lost) if !self.inline => {
+        let blob = packet.blob.take();
+        let lost = packet.lost;
+        match packet.message().map_err(ConnectionError::Malformed)? {
+            message if !self.is_meant(&message) => {
+                Err(ClientError::Nonsense("an answer without a question".into()))
+            }
+            Message::Working => Ok(None),
+            Message::Code { .. } if lost => {
+                if self.inline {
+                    return Err(ClientError::Nonsense("a file instead of bytes".into()));
+                }
+                // Bytes need no descriptor.
                 self.inline = true;
                 self.send(link)?;
-                return Ok(None);
+                Ok(None)
             }
-            packet => packet?,
-        };
-        let blob = packet.blob.take();
-        match packet.message().map_err(ConnectionError::Malformed)? {
-            Message::Working => Ok(None),
-            Message::Unknown if self.deliveries < DELIVERIES => {
+            Message::Unknown { .. } if self.deliveries < DELIVERIES => {
                 self.deliveries += 1;
                 let bytes = match self.module.verify().and_then(|()| self.module.open()) {
                     Ok(Opened { bytes, .. }) => bytes,
@@ -262,13 +278,13 @@ impl Question {
                 self.send(link)?;
                 Ok(None)
             }
-            Message::Code { kept } => {
+            Message::Code { kept, .. } => {
                 let bytes = blob.map_or(Ok(Bytes::Own(Vec::new())), Blob::open)?;
                 let made = self.accept(bytes).map_err(ClientError::Nonsense)?;
                 let kept = kept && link.shares_cache;
                 Ok(Some(Ok(made.map(|made| Made { kept, ..made }))))
             }
-            Message::Failed { reason } => Ok(Some(Err(Error::Refused(reason.into_owned())))),
+            Message::Failed { reason, .. } => Ok(Some(Err(Error::Refused(reason.into_owned())))),
             Message::Refused { reason } => Err(ConnectionError::Refused(reason.into_owned()).into()),
             _ => Err(ClientError::Nonsense("what answers something else".into())),
         }
@@ -290,12 +306,17 @@ impl Question {
     }
 }
 
-/// A conversation in which nothing is waited for: one request at a time, whose answer is looked for now and then.
+/// A conversation in which nothing is waited for: a few requests at a time, whose answers are looked for now and then.
 pub struct Talk {
     link: Link,
     welcome: bool,
-    question: Option<Question>,
+    questions: Vec<Question>,
+    /// Requests so far.
+    asked: u32,
 }
+
+/// An answer: the number of the request, and what has come of it.
+pub type Answer = (u32, Result<Made, Failure>);
 
 impl Talk {
     /// With the daemon that listens, or, if none does and `spawn`, with one of the program's own.
@@ -303,11 +324,11 @@ impl Talk {
     /// # Errors
     /// There is none.
     pub fn begin(spawn: bool) -> Result<Self, Disconnected> {
-        pool::connect_apart(spawn).map(|link| Self { link, welcome: false, question: None })
+        pool::connect_apart(spawn).map(|link| Self { link, welcome: false, questions: Vec::new(), asked: 0 })
     }
 
-    /// Asks for a function that runs often, or, with the bytes of a stack map, for its continuation. What was asked before
-    /// has been answered.
+    /// Asks for a function that runs often, or, with the bytes of a stack map, for its continuation; the request's number. No
+    /// more than [`MOST_REQUESTS`](autojit_protocol::message::MOST_REQUESTS) wait for their answers.
     ///
     /// # Errors
     /// The daemon is gone.
@@ -316,44 +337,53 @@ impl Talk {
         module: &'static Module,
         function: u32,
         map: Option<Vec<u8>>,
-    ) -> Result<(), Disconnected> {
+    ) -> Result<u32, Disconnected> {
         let (what, map) = match map {
             None => (Scope::Often(function), Vec::new()),
             Some(map) => (Scope::Continuation(function), map),
         };
-        let question = Question::ask(&mut self.link, module, what, map);
-        self.question = Some(question.map_err(|error| Disconnected(error.to_string()))?);
-        Ok(())
+        self.asked = self.asked.wrapping_add(1);
+        let question = Question::new(self.asked, module, what, map);
+        question.send(&mut self.link).map_err(|error| Disconnected(error.to_string()))?;
+        self.questions.push(question);
+        Ok(self.asked)
     }
 
-    /// The answer, if it comes within `limit`; a limit of zero does not wait at all.
+    /// An answer, if one comes within `limit`; a limit of zero does not wait at all.
     ///
     /// # Errors
     /// The daemon is gone.
-    pub fn hear(&mut self, limit: Duration) -> Result<Option<Result<Made, Failure>>, Disconnected> {
+    pub fn hear(&mut self, limit: Duration) -> Result<Option<Answer>, Disconnected> {
         let gone = |error: &dyn std::fmt::Display| Disconnected(error.to_string());
         if !self.link.is_whole() {
             return Err(gone(&"the program has closed the connection"));
         }
-        while let Some(question) = &mut self.question {
+        while !self.questions.is_empty() {
             let heard = match self.welcome {
-                true => question.hear(&mut self.link, limit),
+                true => self.hear_answer(limit),
                 false => self.link.hear_welcome(limit).map(|()| None),
             };
             self.welcome |= heard.is_ok();
             match heard {
-                Ok(Some(answer)) => {
-                    let what = question.what;
-                    self.question = None;
-                    let answer = answer.map_err(|error| failures::failure(error, what));
-                    return Ok(answer.transpose());
-                }
                 Ok(None) => {}
+                Ok(answer) => return Ok(answer),
                 Err(ClientError::Connection(ConnectionError::Silent)) => break,
                 Err(error) => return Err(gone(&error)),
             }
         }
         Ok(None)
+    }
+
+    /// What comes next, if it is an answer.
+    fn hear_answer(&mut self, limit: Duration) -> Result<Option<Answer>, ClientError> {
+        let packet = self.link.connection.receive(limit)?;
+        let message = packet.message().map_err(ConnectionError::Malformed)?;
+        let meant = self.questions.iter().position(|question| question.is_meant(&message));
+        let at = meant.ok_or_else(|| ClientError::Nonsense("an answer without a question".into()))?;
+        let Some(answer) = self.questions[at].hear(&mut self.link, packet)? else { return Ok(None) };
+        let Question { number, what, .. } = self.questions.swap_remove(at);
+        let answer = answer.map_err(|error| failures::failure(error, what)).transpose();
+        Ok(answer.map(|answer| (number, answer)))
     }
 
     /// Waits until what was compiled is in the daemon's cache, as long as `limit`. What was asked has been answered.
