@@ -128,7 +128,7 @@ pub fn edited(
     let program = edit()?;
     let mut command = setup.start_again(&program, How::Lazy);
     let (_, statistics) = setup.statistics(tiered(setup, work.given(&mut command), "on")?)?;
-    wait_for_copies(&program)?;
+    wait_for_rest(setup, &program)?;
     // By content in the edited file, if anything of that was optimised; else in those of other modules.
     let kept = ["same_content", "from_cache"].map(|key| statistics[key].as_u64().unwrap_or(0));
     ensure!(kept != [0, 0], "all was compiled anew: {statistics}");
@@ -139,7 +139,7 @@ pub fn edited(
             let program = edit()?;
             let mut command = setup.start_again(&program, How::Lazy);
             let taken = setup.run(tiered(setup, work.given(&mut command), "on")?)?.cpu;
-            wait_for_copies(&program)?;
+            wait_for_rest(setup, &program)?;
             Ok(taken)
         },
     )
@@ -156,24 +156,29 @@ fn runs(
         || Ok(setup.run(work.given(&mut setup.start(&programs.plain, How::Plain)?))?.cpu),
         || {
             let taken = setup.run(tiered(setup, work.given(&mut lazy()?), "on")?)?.cpu;
-            wait_for_copies(&programs.lazy)?;
+            wait_for_rest(setup, &programs.lazy)?;
             Ok(taken)
         },
     )
 }
 
-/// How long a copy of a program may take.
-const COPIES: Duration = Duration::from_secs(60);
+/// How long what a program has left behind may take.
+const REST: Duration = Duration::from_secs(60);
 
-/// Waits for what a program has left behind: copies that have code optimised and write it to the cache. The next run is to
-/// find neither them nor that.
-fn wait_for_copies(program: &Path) -> Result<()> {
-    let program = program.canonicalize().with_context(|| format!("cannot find {}", program.display()))?;
+/// Waits for what a program has left behind: copies that have code optimised, and daemons of their own, which write it to the
+/// cache. The next run is to find neither them nor that.
+fn wait_for_rest(setup: &Setup, program: &Path) -> Result<()> {
+    let found = |path: &Path| path.canonicalize().with_context(|| format!("cannot find {}", path.display()));
+    let (program, daemon) = (found(program)?, found(&setup.program("autojitd"))?);
+    let is_rest = |process: fs::DirEntry| {
+        let Ok(file) = fs::read_link(process.path().join("exe")) else { return false };
+        // Those that listen are of others.
+        let is_own = || fs::read(process.path().join("cmdline")).is_ok_and(|it| it.ends_with(b"\0--stdio\0"));
+        file == program || (file == daemon && is_own())
+    };
     let start = Instant::now();
-    let is_copy =
-        |process: fs::DirEntry| fs::read_link(process.path().join("exe")).is_ok_and(|it| it == program);
-    while fs::read_dir("/proc").context("cannot read /proc")?.flatten().any(is_copy) {
-        ensure!(start.elapsed() < COPIES, "{} is still running", program.display());
+    while fs::read_dir("/proc").context("cannot read /proc")?.flatten().any(is_rest) {
+        ensure!(start.elapsed() < REST, "{} or its daemon is still running", program.display());
         thread::sleep(Duration::from_millis(20));
     }
     Ok(())
@@ -183,7 +188,7 @@ fn wait_for_copies(program: &Path) -> Result<()> {
 fn check(setup: &Setup, programs: &Pair<PathBuf>, work: Work<'_>, lazy: &mut Command) -> Result<()> {
     let plain = setup.run(work.given(&mut setup.start(&programs.plain, How::Plain)?))?;
     let (usage, statistics) = setup.statistics(work.given(lazy))?;
-    wait_for_copies(&programs.lazy)?;
+    wait_for_rest(setup, &programs.lazy)?;
     ensure!(result(&plain.stdout) == result(&usage.stdout), "{lazy:?} prints something else");
     let number = |key: &str| statistics[key].as_u64().unwrap_or(0);
     let replaced = number("optimized") + number("replaced_on_stack");
