@@ -21,7 +21,7 @@ pub const GENERATOR: [u8; 32] = padded(concat!("ORC 3, LLVM ", env!("AUTOJIT_LLV
 
 /// What generates code in the runtime itself: the baseline compiler, and its revision, which is raised when the same bitcode
 /// gives other code than before (preload/baseline/tests/revision.rs compares).
-pub const BASELINE: [u8; 32] = padded("baseline 9");
+pub const BASELINE: [u8; 32] = padded("baseline 10");
 
 /// How many instructions a body may have to come along for the inliner if a function is compiled that runs often, over so many
 /// calls: each further one lets in seven tenths. Code is kept by the content of what came along.

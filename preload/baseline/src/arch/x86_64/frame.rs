@@ -46,6 +46,8 @@ pub(crate) struct FrameLayout {
     size: i32,
     /// Free slots of 8 and of 16 bytes.
     free: [Vec<i32>; 2],
+    /// Slots stay with the values that had them: something returns twice, and what was needed then is needed again.
+    pub kept: bool,
     /// rsp moves in the body: a dynamic alloca, or stackrestore.
     pub dynamic: bool,
     /// Places of `lea rsp, [rbp - frame]` in landing pads: their displacements.
@@ -54,7 +56,7 @@ pub(crate) struct FrameLayout {
 
 impl Default for FrameLayout {
     fn default() -> Self {
-        Self { size: SAVED, free: Default::default(), dynamic: false, resets: Vec::new() }
+        Self { size: SAVED, free: Default::default(), kept: false, dynamic: false, resets: Vec::new() }
     }
 }
 
@@ -87,6 +89,7 @@ impl FrameLayout {
     /// Takes a slot back.
     pub(crate) fn free_slot(&mut self, slot: i32, bytes: u32) {
         match bytes {
+            _ if self.kept => {}
             0..=8 => self.free[0].push(slot),
             9..=16 => self.free[1].push(slot),
             _ => {}

@@ -157,6 +157,7 @@ pub(crate) fn compile(
     };
     compiler.check_function()?;
     compiler.check_labels()?;
+    compiler.frame.kept = compiler.calls_what_returns_twice();
     compiler.choose_homes()?;
     compiler.allocate_homes()?;
     compiler.reserve_prologue();

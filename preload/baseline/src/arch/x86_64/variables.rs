@@ -109,6 +109,12 @@ impl Compiler<'_> {
         })
     }
 
+    /// Whether anything that it calls returns twice (setjmp).
+    pub(crate) fn calls_what_returns_twice(&self) -> bool {
+        let is_call = |it: &Instruction| matches!(it.opcode, Opcode::Call | Opcode::Invoke | Opcode::CallBr);
+        self.body.instructions.iter().any(|it| is_call(it) && self.returns_twice(it))
+    }
+
     pub(crate) fn returns_twice(&self, instruction: &Instruction) -> bool {
         self.body.call(instruction).is_some_and(|call| {
             let twice = |list| self.module.attributes(list).function().has(AttributeKind::ReturnsTwice);
