@@ -271,13 +271,12 @@ impl<'a> Row<'a> {
             self.add(C::FirstLlvm, &walls, milliseconds);
         }
         if any(&[C::FirstRss]) {
-            // It takes as long as the first run itself, and hardly varies.
             let memories = by_turns(
-                setup.few_turns(),
+                setup.turns(),
                 || setup.memory(&mut first(plain, How::Plain)?),
                 || setup.memory(&mut first(lazy, How::Lazy)?),
             )?;
-            self.add(C::FirstRss, &memories, |memory| memory.peak);
+            self.push(C::FirstRss, memories.least(|memory| memory.peak));
         }
         if any(&[C::Later, C::LaterRss, C::LaterOwn, C::LaterShared]) {
             // The first run, whichever was the last, has filled the cache.
@@ -295,13 +294,13 @@ impl<'a> Row<'a> {
         }
         if any(&[C::LaterRss, C::LaterOwn, C::LaterShared]) {
             let memories = by_turns(
-                setup.least_turns(),
+                setup.turns(),
                 || setup.memory(&mut later(plain, How::Plain)),
                 || setup.memory(&mut later(lazy, How::Lazy)),
             )?;
-            self.add(C::LaterRss, &memories, |memory| memory.peak);
-            self.add(C::LaterOwn, &memories, |memory| memory.own);
-            self.add(C::LaterShared, &memories, |memory| memory.shared);
+            self.push(C::LaterRss, memories.least(|memory| memory.peak));
+            self.push(C::LaterOwn, memories.least(|memory| memory.own));
+            self.push(C::LaterShared, memories.least(|memory| memory.shared));
         }
         Ok(())
     }

@@ -27,16 +27,17 @@ const MARKS: [&str; 2] = ["<!-- benchmark -->\n", "<!-- /benchmark -->\n"];
 
 /// How the figures came about, for readers that did not run it.
 const METHOD: &str = "\
-Both builds were measured by turns; each figure is the median of at least seven (memory of first runs: of
-three), with the least and the greatest in parentheses. Levels are -O0 -g and -O2 -g. Compile times are processor time
+Both builds were measured by turns; each figure is the median of at least seven, with the least and the greatest in
+parentheses. Levels are -O0 -g and -O2 -g. Compile times are processor time
 (user and system) of the compiler for all of the program; cargo's is that of a build from scratch, with build scripts
 and procedural macros there. `link` is by the clock, of what the compiler runs to link. A `first run` is the time by the
 clock from starting the process to its end with nothing of autojit's cached (the files themselves are in the page
 cache), a `later run` the same with its code in autojit's cache. `edit to run` is what a programmer waits for, by the
 clock: one file is edited, compiled, the program linked with ld.lld (rustc's default), or with mold, and run, with what earlier edits and
 the run before have left in the cache; in C and C++ the lazy program is compiled and linked by autojit-cc and autojit-c++, and
-finds the runtime itself. Memory is what the kernel accounts to the process when it ends; Linux
-6.18 accounts whole large pages of a file that was just written where addresses happen to fit, in some runs a megabyte of the program. `steady` is the same work
+finds the runtime itself. Memory is what the kernel accounts to the process when it ends, the least of
+several runs: Linux 6.18 accounts whole large pages of a file that was just written where addresses happen to fit, in some runs a
+megabyte of the program. `steady` is the same work
 again in one process: it calls nothing for the first time, and is judged by its processor time.
 `keeping` compares two first runs of the lazy program, without and with the object cache, by their processor time.
 ";

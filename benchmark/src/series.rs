@@ -41,6 +41,11 @@ impl<T> Pair<Vec<T>> {
         let summary = |runs: &[T]| Summary::of(runs.iter().map(&quantity).collect());
         Pair { plain: summary(&self.plain), lazy: summary(&self.lazy) }
     }
+
+    /// The least of a quantity of all runs, where the kernel adds what a program does not need.
+    pub fn least(&self, quantity: impl Fn(&T) -> f64) -> Pair<Summary> {
+        self.summaries(quantity).map(|summary| Summary::exact(summary.min))
+    }
 }
 
 /// How often both are measured.
@@ -135,6 +140,10 @@ mod tests {
         let summaries = pair.summaries(|value| value * 10.0);
         assert_eq!(summaries.plain, Summary { median: 30.0, min: 10.0, max: 50.0, runs: 3 });
         assert_eq!(summaries.lazy, Summary { median: 40.0, min: 20.0, max: 60.0, runs: 3 });
+        assert_eq!(
+            pair.least(|value| *value),
+            Pair { plain: Summary::exact(1.0), lazy: Summary::exact(2.0) }
+        );
     }
 
     #[test]
