@@ -16,7 +16,7 @@
 //# prints: many 78
 //# prints: converted -3 18446744073709549568
 //# lazy: main long_doubles
-//# stats: compiled >= 12
+//# stats: compiled >= 11
 //# refuses: _Float16, __float128 and wider integers
 #include <complex.h>
 #include <math.h>
