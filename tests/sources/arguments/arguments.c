@@ -55,7 +55,7 @@ int main(void) {
     do digits[--at] = (char)('0' + (int)(w % 10)); while (w /= 10);
     printf("wide %s\n", digits + at);
     printf("long double %.2Lf\n", quarter(3.0L, 1.0L));
-    double _Complex z = turned(-1 - 3 * I);
+    double _Complex z = turned(__builtin_complex(-1.0, -3.0));
     printf("complex %.0f %.0f\n", creal(z), cimag(z));
     struct big b = filled((struct big){{1}}, 0);
     printf("big %d %d %d\n", b.values[0], total(b), b.values[99]);
