@@ -62,6 +62,11 @@ pub fn ineligible(module: IrModule) -> Option<&'static str> {
         if !function.is_declaration() && SANITIZERS.iter().any(|s| function.has_attribute(s)) {
             return Some("a sanitizer needs its bodies");
         }
+        // Linkers take all code of such an object for code that looks whether its stack is large enough, and change it where it calls
+        // other code; ours, by which the object registers, cannot be changed so.
+        if !function.is_declaration() && function.has_string_attribute("split-stack") {
+            return Some("linkers change the code of split stacks");
+        }
     }
     if module.lies_otherwise() {
         return Some("its integers of more than 64 bits lie in memory as older releases of LLVM have them");
@@ -238,7 +243,7 @@ fn stays(function: Value, constructors: &HashSet<Value>) -> Option<&'static str>
     host_only::measured(function)
 }
 
-const INSTRUMENTED: [&str; 9] = [
+const INSTRUMENTED: [&str; 8] = [
     "fentry-call",
     "instrument-function-entry",
     "instrument-function-entry-inlined",
@@ -247,7 +252,6 @@ const INSTRUMENTED: [&str; 9] = [
     "function-instrument",
     "patchable-function-entry",
     "xray-instruction-threshold",
-    "split-stack",
 ];
 
 /// The allocator must not wait for a compiler that an interrupted allocation may wait for.
