@@ -220,8 +220,9 @@ const char *autojit_shim_intrinsic(LLVMValueRef Call, size_t *Length) {
 }
 
 // Visits the few instructions that selection and plan look at: calls of inline assembly and of intrinsics on
-// floating-point numbers, resume, conversions between unusual types, remainders of floating-point numbers, and divisions
-// of integers of 128 bits. One walk, on this side of the border: instructions are many, and not in the cache.
+// floating-point numbers, strict ones also on integers, resume, conversions between unusual types, remainders of floating-point
+// numbers, and divisions of integers of 128 bits. One walk, on this side of the border: instructions are many, and not in
+// the cache.
 Labels autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, LLVMValueRef)) {
   Labels Found = {false, false};
   for (BasicBlock &Block : *unwrap<Function>(F)) {
@@ -231,8 +232,9 @@ Labels autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *,
     for (Instruction &I : Block) {
       bool Notable = false;
       if (auto *Call = dyn_cast<CallBase>(&I))
-        Notable = Call->isInlineAsm() || (Call->getIntrinsicID() != Intrinsic::not_intrinsic && Call->arg_size() != 0 &&
-                                          Call->getArgOperand(0)->getType()->isFPOrFPVectorTy());
+        Notable = Call->isInlineAsm() || isa<ConstrainedFPIntrinsic>(Call) ||
+                  (Call->getIntrinsicID() != Intrinsic::not_intrinsic && Call->arg_size() != 0 &&
+                   Call->getArgOperand(0)->getType()->isFPOrFPVectorTy());
       else if (auto *Cast = dyn_cast<CastInst>(&I))
         Notable = (Cast->getSrcTy()->isFPOrFPVectorTy() || Cast->getDestTy()->isFPOrFPVectorTy()) &&
                   (isUnusual(Cast->getSrcTy()) || isUnusual(Cast->getDestTy()));

@@ -98,7 +98,16 @@ fn name(instruction: Value) -> Option<String> {
             if name.starts_with("powi.") {
                 return mode(instruction.operand(0)).map(|mode| format!("__powi{mode}2"));
             }
-            return mathematical(name.split('.').next()?, instruction);
+            return match name.split('.').next()? {
+                // The strict variants of instructions, and those that saturate.
+                "fptosi" => conversion("fix", instruction),
+                "fptoui" => conversion("fixuns", instruction),
+                "sitofp" => conversion("float", instruction),
+                "uitofp" => conversion("floatun", instruction),
+                "fpext" => conversion("extend", instruction),
+                "fptrunc" => conversion("trunc", instruction),
+                name => mathematical(name, instruction),
+            };
         }
     };
     Some(fixed.to_owned())
