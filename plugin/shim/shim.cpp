@@ -219,10 +219,22 @@ const char *autojit_shim_intrinsic(LLVMValueRef Call, size_t *Length) {
   return F->getName().data();
 }
 
+// How an instruction or strict intrinsic compares numbers of quadruple precision, as LLVM numbers such predicates; 0 (never) of
+// all others.
+unsigned autojit_shim_quad_predicate(LLVMValueRef V) {
+  auto *I = cast<Instruction>(unwrap(V));
+  if (!I->getNumOperands() || !I->getOperand(0)->getType()->getScalarType()->isFP128Ty())
+    return FCmpInst::FCMP_FALSE;
+  if (auto *Compare = dyn_cast<FCmpInst>(I))
+    return Compare->getPredicate();
+  auto *Strict = dyn_cast<ConstrainedFPCmpIntrinsic>(I);
+  return Strict ? Strict->getPredicate() : FCmpInst::FCMP_FALSE;
+}
+
 // Visits the few instructions that selection and plan look at: calls of inline assembly and of intrinsics on
 // floating-point numbers, strict ones also on integers, resume, conversions between unusual types, remainders of floating-point
-// numbers, and divisions of integers of 128 bits. One walk, on this side of the border: instructions are many, and not in
-// the cache.
+// numbers, divisions of integers of 128 bits, and what computes with numbers of quadruple precision. One walk, on this side of
+// the border: instructions are many, and not in the cache.
 Labels autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *, LLVMValueRef)) {
   Labels Found = {false, false};
   for (BasicBlock &Block : *unwrap<Function>(F)) {
@@ -242,6 +254,8 @@ Labels autojit_shim_notable(LLVMValueRef F, void *Context, void (*Visit)(void *,
         Notable = true;
       else if (I.isIntDivRem())
         Notable = I.getType()->isIntegerTy(128);
+      else if (isa<BinaryOperator, FCmpInst>(I))
+        Notable = I.getOperand(0)->getType()->getScalarType()->isFP128Ty();
       else if (I.isAtomic())
         Notable = isa<LoadInst>(I) ? I.getType()->isIntegerTy(128)
                                    : any_of(I.operands(), [](const Use &U) { return U->getType()->isIntegerTy(128); });

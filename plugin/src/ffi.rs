@@ -48,6 +48,7 @@ unsafe extern "C" {
     pub fn autojit_shim_declare_as_defined(function: LLVMValueRef, local: bool);
     pub fn autojit_shim_erase(value: LLVMValueRef);
     pub fn autojit_shim_is_used(value: LLVMValueRef) -> bool;
+    pub fn autojit_shim_quad_predicate(instruction: LLVMValueRef) -> u32;
     pub fn autojit_shim_intrinsic(call: LLVMValueRef, length: *mut usize) -> *const c_char;
     pub fn autojit_shim_notable(
         function: LLVMValueRef,

@@ -23,7 +23,7 @@ pub fn of(
         found.extend(replacements(module).map(|name| (name, false)));
     }
     for instruction in notable {
-        if let Some(name) = name(*instruction) {
+        for name in names(*instruction) {
             let optional = optimised && is_folded(*instruction);
             *found.entry(name).or_insert(true) &= optional;
         }
@@ -72,6 +72,26 @@ fn is_folded(instruction: Value) -> bool {
     inputs.iter().all(|v| matches!(v.kind(), Kind::LLVMConstantFPValueKind | Kind::LLVMConstantIntValueKind))
 }
 
+fn names(instruction: Value) -> Vec<String> {
+    let known = |names: &[&str]| names.iter().map(|name| format!("__{name}")).collect();
+    let is_quad = || instruction.operand(0).scalar_kind() == LLVMTypeKind::LLVMFP128TypeKind;
+    // Other predicates are the contrary of these.
+    match instruction.quad_predicate() {
+        0 | 15 => {}
+        1 => return known(&["eqtf2"]),
+        14 => return known(&["netf2"]),
+        2 | 13 => return known(&["gttf2"]),
+        3 | 12 => return known(&["getf2"]),
+        4 | 11 => return known(&["lttf2"]),
+        5 | 10 => return known(&["letf2"]),
+        7 | 8 => return known(&["unordtf2"]),
+        _ => return known(&["unordtf2", "eqtf2"]),
+    }
+    let multiplies_and_adds =
+        instruction.called_intrinsic().is_some_and(|name| name.contains(".fmuladd.")) && is_quad();
+    if multiplies_and_adds { known(&["multf3", "addtf3"]) } else { Vec::from_iter(name(instruction)) }
+}
+
 fn name(instruction: Value) -> Option<String> {
     let fixed = match instruction.opcode() {
         LLVMOpcode::LLVMResume => "_Unwind_Resume",
@@ -80,6 +100,10 @@ fn name(instruction: Value) -> Option<String> {
         LLVMOpcode::LLVMSDiv => "__divti3",
         LLVMOpcode::LLVMURem => "__umodti3",
         LLVMOpcode::LLVMSRem => "__modti3",
+        LLVMOpcode::LLVMFAdd => return quad("add", instruction),
+        LLVMOpcode::LLVMFSub => return quad("sub", instruction),
+        LLVMOpcode::LLVMFMul => return quad("mul", instruction),
+        LLVMOpcode::LLVMFDiv => return quad("div", instruction),
         LLVMOpcode::LLVMFRem => return mathematical("fmod", instruction),
         LLVMOpcode::LLVMLoad => return atomic("load", instruction),
         LLVMOpcode::LLVMStore => return atomic("store", instruction),
@@ -106,6 +130,10 @@ fn name(instruction: Value) -> Option<String> {
                 "uitofp" => conversion("floatun", instruction),
                 "fpext" => conversion("extend", instruction),
                 "fptrunc" => conversion("trunc", instruction),
+                "fadd" => quad("add", instruction),
+                "fsub" => quad("sub", instruction),
+                "fmul" => quad("mul", instruction),
+                "fdiv" => quad("div", instruction),
                 name => mathematical(name, instruction),
             };
         }
@@ -127,6 +155,11 @@ fn mathematical(intrinsic: &str, instruction: Value) -> Option<String> {
     let (base, suffix) = match intrinsic {
         // The strict variant of an instruction.
         "frem" => ("fmod", suffix(instruction)?),
+        "minnum" | "maxnum" => {
+            let wide = suffix(instruction).filter(|suffix| matches!(*suffix, "l" | "f128"))?;
+            (if intrinsic == "minnum" { "fmin" } else { "fmax" }, wide)
+        }
+        "sqrt" | "lrint" | "llrint" => (intrinsic, suffix(instruction).filter(|suffix| *suffix == "f128")?),
         name if ALWAYS.contains(&name) => (name, suffix(instruction)?),
         name if ROUNDING.contains(&name) || name == "fma" => {
             let suffix = suffix(instruction)?;
@@ -153,6 +186,12 @@ fn suffix(instruction: Value) -> Option<&'static str> {
         LLVMTypeKind::LLVMFP128TypeKind => Some("f128"),
         _ => None,
     }
+}
+
+/// The function of libgcc for arithmetic, if the numbers are of quadruple precision.
+fn quad(what: &str, instruction: Value) -> Option<String> {
+    let is_quad = instruction.operand(0).scalar_kind() == LLVMTypeKind::LLVMFP128TypeKind;
+    is_quad.then(|| format!("__{what}tf3"))
 }
 
 /// The function of libgcc for a conversion, if it is called.

@@ -288,6 +288,12 @@ impl Value {
         (!name.is_null()).then(|| string(name, length))
     }
 
+    /// How an instruction, or the intrinsic that it calls, compares numbers of quadruple precision; 0 if it does not. The bits say
+    /// when that is true: 1 equal, 2 greater, 4 less, 8 unordered (LLVM's `CmpInst::Predicate`).
+    pub fn quad_predicate(self) -> u32 {
+        unsafe { ffi::autojit_shim_quad_predicate(self.0) }
+    }
+
     /// Whether this is a thread-local variable, not just any value.
     pub fn is_thread_local_variable(self) -> bool {
         self.kind() == Kind::LLVMGlobalVariableValueKind && self.is_thread_local()

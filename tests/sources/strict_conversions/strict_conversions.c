@@ -1,13 +1,16 @@
-// Conversions for which the compiler calls libgcc, where the rounding mode may be any: they are calls of intrinsics then. A C
-// program has only what the linker takes from libgcc.a.
+// Conversions and arithmetic for which the compiler calls libgcc, where the rounding mode may be any: they are calls of intrinsics
+// then. A C program has only what the linker takes from libgcc.a.
 //# flags: -frounding-math
+//# link: -lm
 //# linkers: bfd
 //# prints: from 128 bits -3 3 5.000000 6.000000
 //# prints: to 128 bits -7 7 8 9
 //# prints: half 1.500000 2.500000
 //# prints: power 15.625000
+//# prints: quotient 1, product and sum 1
 //# lazy: main quad_of_signed quad_of_unsigned long_of_signed long_of_unsigned signed_of_quad unsigned_of_quad signed_of_long unsigned_of_long
 //# refuses: strict floating point
+#include <fenv.h>
 #include <stdio.h>
 
 #define NOINLINE __attribute__((noinline))
@@ -22,6 +25,18 @@ NOINLINE unsigned __int128 unsigned_of_long(long double x) { return (unsigned __
 NOINLINE static long double half_to_long(_Float16 x) { return (long double)x; }
 NOINLINE static _Float16 long_to_half(long double x) { return (_Float16)x; }
 NOINLINE static long double power(long double x, int n) { return __builtin_powil(x, n); }
+NOINLINE static __float128 divide(__float128 a, __float128 b) { return a / b; }
+NOINLINE static __float128 multiply_and_add(__float128 a, __float128 b) { return a * b + b; }
+
+// Whether the rounding mode decides what a function computes.
+static int rounds(__float128 (*compute)(__float128, __float128), __float128 a, __float128 b) {
+    fesetround(FE_UPWARD);
+    __float128 up = compute(a, b);
+    fesetround(FE_DOWNWARD);
+    __float128 down = compute(a, b);
+    fesetround(FE_TONEAREST);
+    return up > down;
+}
 
 int main(int argc, char **argv) {
     (void)argv;
@@ -31,5 +46,6 @@ int main(int argc, char **argv) {
            (int)unsigned_of_long(argc + 8));
     printf("half %f %f\n", (double)half_to_long((_Float16)(argc + 0.5f)), (double)long_to_half(argc + 1.5L));
     printf("power %f\n", (double)power(argc + 1.5L, argc + 2));
+    printf("quotient %d, product and sum %d\n", rounds(divide, argc, argc + 2), rounds(multiply_and_add, 1 / (__float128)(argc + 2), argc + 2));
     return 0;
 }
