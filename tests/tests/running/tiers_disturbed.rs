@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -76,15 +76,31 @@ fn daemons_die_with_open_requests() {
     assert!(found.number("optimized") >= 29.0 && found.number("engine_load_ms") > 0.0, "{found}");
 }
 
+/// A program that goes round until there is a file.
+struct Rounds {
+    /// What it does when it is built plainly.
+    plain: Outcome,
+    /// The lazy program.
+    program: PathBuf,
+    /// The file.
+    stop: PathBuf,
+}
+
+impl Rounds {
+    fn build(scratch: &Scratch) -> Self {
+        let plain = build_program(scratch, How::Plain, "rounds.c", &["-O2"]);
+        let stop = scratch.file("stop", "");
+        let plain = run(&mut command(plain), scratch.path(), b"");
+        fs::remove_file(&stop).expect("it was just written");
+        Self { plain, program: build_program(scratch, How::Lazy, "rounds.c", &["-O2"]), stop }
+    }
+}
+
 /// What takes the daemon long holds up nothing: more is asked for meanwhile, and answers come in any order.
 #[test]
 fn answers_come_in_any_order() {
     let scratch = Scratch::new("tiers-order");
-    let plain = build_program(&scratch, How::Plain, "rounds.c", &["-O2"]);
-    let stop = scratch.file("stop", "");
-    let plain = run(&mut command(plain), scratch.path(), b"");
-    fs::remove_file(&stop).expect("it was just written");
-    let program = build_program(&scratch, How::Lazy, "rounds.c", &["-O2"]);
+    let Rounds { plain, program, stop } = Rounds::build(&scratch);
     let fake = Fake::start(&socket("order"), move |_, mut client| {
         if client.greet()
             && let (Some(first), Some(second)) = (client.request(), client.request())
@@ -127,11 +143,7 @@ fn kill(process: u32) {
 #[test]
 fn daemons_and_compilers_are_killed() {
     let scratch = Scratch::new("tiers-killed");
-    let plain = build_program(&scratch, How::Plain, "rounds.c", &["-O2"]);
-    let stop = scratch.file("stop", "");
-    let plain = run(&mut command(plain), scratch.path(), b"");
-    fs::remove_file(&stop).expect("it was just written");
-    let program = build_program(&scratch, How::Lazy, "rounds.c", &["-O2"]);
+    let Rounds { plain, program, stop } = Rounds::build(&scratch);
     let socket = socket("killed");
     let ended = Arc::new(AtomicBool::new(false));
     let killer = {
